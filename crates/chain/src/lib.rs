@@ -1,1 +1,44 @@
-//! To be filled.
+//! The ledger: what is stored, and every rule of validity. Pure: no clock, no randomness, no disk, no network.
+//!
+//! From bytes to state, each step has its own type, so nothing is checked twice:
+//! bytes -> [`Transaction`] (parsed) -> [`Verified`] (signature and form hold) -> applied by [`Execution`] (fits the state).
+//! This crate does not know how validators agree (`consensus`), nor how anything travels or is stored.
+
+pub mod bft;
+mod ballot;
+mod block;
+mod certificate;
+mod election;
+mod encoding;
+mod genesis;
+mod hash;
+mod key;
+mod merkle;
+mod receipt;
+mod state;
+mod tally;
+mod text;
+mod time;
+mod transaction;
+mod validator;
+mod verify;
+
+pub use ballot::{Ballot, Choice};
+pub use block::{Block, Header, PROTOCOL_VERSION, VerifiedBlock};
+pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
+pub use election::{Contest, Election, ElectionPhase, InvalidElection, Rule};
+pub use encoding::{DecodeError, decode, encode};
+pub use genesis::{Genesis, InvalidGenesis, Limits, Organisers};
+pub use hash::{BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId, ValidatorSetHash};
+pub use key::{InvalidKey, Purpose, PublicKey, SecretKey, Signature};
+pub use merkle::{Frontier, InclusionProof, MerkleTree, merkle_root};
+pub use receipt::{InvalidReceipt, Receipt, SetChange, verify_set_changes};
+pub use state::{
+    CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidTransaction, Registry, State, Tip,
+};
+pub use tally::{Tally, TallyLine};
+pub use text::{InvalidText, LABEL_BYTES_MAX, check_label};
+pub use time::{Height, Timestamp};
+pub use transaction::{Payload, Transaction, UnsignedTransaction};
+pub use validator::{InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated};
+pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify};

@@ -1,0 +1,96 @@
+//! The proof that a block is final.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bft::{Vote, vote_content};
+use crate::hash::{BlockHash, ChainId};
+use crate::key::{Purpose, PublicKey, Signature};
+use crate::time::Height;
+use crate::validator::ValidatorSet;
+use malachite_types::{NilOrVal, Round, VoteType};
+
+/// One validator's precommit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitSignature {
+    /// The validator.
+    pub validator: PublicKey,
+    /// Over its precommit for the block, at this height and round.
+    pub signature: Signature,
+}
+
+/// Precommits of more than two thirds of the power of the set in force: the block is final.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitCertificate {
+    /// The height that is decided.
+    pub height: Height,
+    /// The round in which it was decided.
+    pub round: u32,
+    /// The block.
+    pub block: BlockHash,
+    /// By validator key, each once.
+    pub signatures: Vec<CommitSignature>,
+}
+
+/// Why a certificate proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateFault {
+    /// Out of order or twice the same: one validator could pass for several.
+    #[error("its signatures are not sorted by validator, each once")]
+    Order,
+    /// Signed by somebody else.
+    #[error("{0:.16} is not a validator of that height")]
+    Stranger(PublicKey),
+    /// A signature that does not verify.
+    #[error("the signature of {0:.16} does not verify")]
+    Signature(PublicKey),
+    /// Two thirds or less.
+    #[error("it has the signatures of {power} of {total} power; more than two thirds are needed")]
+    Power {
+        /// What signed.
+        power: u64,
+        /// What there is.
+        total: u64,
+    },
+    /// About another block.
+    #[error("it is for another block")]
+    OtherBlock,
+}
+
+impl CommitCertificate {
+    /// Checks that the certificate makes `block` at `height` final under `validators`.
+    ///
+    /// # Errors
+    /// [`CertificateFault`] if it does not.
+    pub fn verify(&self, chain: &ChainId, height: Height, block: &BlockHash, validators: &ValidatorSet) -> Result<(), CertificateFault> {
+        if self.block != *block || self.height != height {
+            return Err(CertificateFault::OtherBlock);
+        }
+        if !self.signatures.is_sorted_by(|a, b| a.validator < b.validator) {
+            return Err(CertificateFault::Order);
+        }
+        for CommitSignature { validator, signature } in &self.signatures {
+            if !validators.contains(validator) {
+                return Err(CertificateFault::Stranger(*validator));
+            }
+            let vote = vote_content(&self.precommit(*validator));
+            if !validator.verifies(Purpose::Vote, chain, &vote, signature) {
+                return Err(CertificateFault::Signature(*validator));
+            }
+        }
+        self.check_power(validators)
+    }
+
+    fn check_power(&self, validators: &ValidatorSet) -> Result<(), CertificateFault> {
+        let keys = self.signatures.iter().map(|signature| &signature.validator);
+        if validators.is_quorum(keys.clone()) {
+            return Ok(());
+        }
+        let power = keys.filter_map(|key| validators.get(key)).map(|validator| validator.power).sum();
+        Err(CertificateFault::Power { power, total: validators.power_total() })
+    }
+
+    fn precommit(&self, voter: PublicKey) -> Vote {
+        let (round, value) = (Round::new(self.round), NilOrVal::Val(self.block));
+        Vote { height: self.height, round, kind: VoteType::Precommit, value, voter }
+    }
+}

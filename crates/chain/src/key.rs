@@ -1,0 +1,228 @@
+//! Ed25519 keys and signatures. Each purpose of signing has its own domain tag, with the chain's id inside.
+
+use std::fmt;
+use std::str::FromStr;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::hash::{ChainId, deserialize_bytes, serialize_bytes};
+
+/// What a signature is for. A signature for one purpose is worthless for any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A transaction of any kind.
+    Transaction,
+    /// A validator's proposal.
+    Proposal,
+    /// A validator's prevote or precommit.
+    Vote,
+    /// A node's statement that it speaks for a validator.
+    Node,
+}
+
+impl Purpose {
+    const fn tag(self) -> &'static [u8] {
+        match self {
+            Self::Transaction => b"blockchain-voting/1/transaction",
+            Self::Proposal => b"blockchain-voting/1/proposal",
+            Self::Vote => b"blockchain-voting/1/vote",
+            Self::Node => b"blockchain-voting/1/node",
+        }
+    }
+}
+
+/// The bytes that are signed: `len(tag) || tag || chain id || content`.
+fn preimage(purpose: Purpose, chain: &ChainId, content: &[u8]) -> Vec<u8> {
+    let tag = purpose.tag();
+    let mut bytes = Vec::with_capacity(1 + tag.len() + 32 + content.len());
+    bytes.push(u8::try_from(tag.len()).expect("tags are short constants"));
+    bytes.extend_from_slice(tag);
+    bytes.extend_from_slice(chain.as_bytes());
+    bytes.extend_from_slice(content);
+    bytes
+}
+
+/// An ed25519 public key: a voter's credential, an organiser, a validator. Whether it is a point is known when it verifies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub struct PublicKey([u8; 32]);
+
+/// Bytes or text that are no usable public key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKey {
+    /// Not 64 hexadecimal digits.
+    #[error("a key has 64 hexadecimal digits")]
+    Text,
+    /// Not a point of the curve, or one of the few under which anything verifies.
+    #[error("not a usable ed25519 public key")]
+    Weak,
+}
+
+impl PublicKey {
+    /// The 32 bytes as they are signed for.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// # Errors
+    /// [`InvalidKey::Weak`] if nobody can sign for it, or everybody can.
+    pub fn check(&self) -> Result<(), InvalidKey> {
+        self.point().map(drop)
+    }
+
+    fn point(&self) -> Result<VerifyingKey, InvalidKey> {
+        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| InvalidKey::Weak)?;
+        if key.is_weak() { Err(InvalidKey::Weak) } else { Ok(key) }
+    }
+
+    /// Whether `signature` is this key's, strictly (RFC 8032 with the checks of `verify_strict`), never in a batch:
+    /// batches decide some malformed signatures by chance, and validators would disagree.
+    pub fn verifies(&self, purpose: Purpose, chain: &ChainId, content: &[u8], signature: &Signature) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        self.point().is_ok_and(|key| key.verify_strict(&preimage(purpose, chain, content), &signature).is_ok())
+    }
+}
+
+/// A private key; erased from memory when dropped, never printed.
+#[derive(Clone)]
+pub struct SecretKey(SigningKey);
+
+impl SecretKey {
+    /// The key of a seed of 32 random bytes.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
+    }
+
+    /// The seed, to be stored.
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Signs `content` for one purpose on one chain.
+    pub fn sign(&self, purpose: Purpose, chain: &ChainId, content: &[u8]) -> Signature {
+        Signature(self.0.sign(&preimage(purpose, chain, content)).to_bytes())
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKey(of {:?})", self.public())
+    }
+}
+
+/// An ed25519 signature.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub struct Signature([u8; 64]);
+
+impl Signature {
+    /// The 64 bytes as a signature; any value is legal, few verify.
+    pub const fn from_bytes(bytes: [u8; 64]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 64 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match f.precision() {
+            Some(digits) => f.write_str(&hex::encode(self.0)[..digits.min(64)]),
+            None => f.write_str(&hex::encode(self.0)),
+        }
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:.16}")
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.0[..8]))
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = InvalidKey;
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| InvalidKey::Text)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_bytes(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_bytes(deserializer).map(Self)
+    }
+}
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_bytes(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_bytes(deserializer).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Hash;
+
+    fn chain(name: &str) -> ChainId {
+        ChainId::new(Hash::of("test", name.as_bytes()))
+    }
+
+    #[test]
+    fn signature_holds_for_its_purpose_and_chain_only() {
+        let key = SecretKey::from_seed(&[7; 32]);
+        let signature = key.sign(Purpose::Vote, &chain("a"), b"content");
+        assert!(key.public().verifies(Purpose::Vote, &chain("a"), b"content", &signature));
+        assert!(!key.public().verifies(Purpose::Proposal, &chain("a"), b"content", &signature));
+        assert!(!key.public().verifies(Purpose::Vote, &chain("b"), b"content", &signature));
+        assert!(!key.public().verifies(Purpose::Vote, &chain("a"), b"contenT", &signature));
+    }
+
+    #[test]
+    fn key_under_which_everything_verifies_is_refused() {
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        let anything = Signature::from_bytes(std::array::from_fn(|i| u8::from(i == 0)));
+        assert_eq!(PublicKey::from_bytes(identity).check(), Err(InvalidKey::Weak));
+        assert!(!PublicKey::from_bytes(identity).verifies(Purpose::Vote, &chain("a"), b"any", &anything));
+    }
+
+    #[test]
+    fn secret_is_not_printed() {
+        let key = SecretKey::from_seed(&[0xab; 32]);
+        assert!(!format!("{key:?}").contains("abab"));
+    }
+}

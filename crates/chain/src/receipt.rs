@@ -1,0 +1,113 @@
+//! Receipts: proof that a ballot is on the ledger, checkable with no node and no network.
+
+use serde::{Deserialize, Serialize};
+
+use crate::block::Header;
+use crate::certificate::{CertificateFault, CommitCertificate};
+use crate::genesis::Genesis;
+use crate::hash::{ChainId, TransactionId};
+use crate::merkle::InclusionProof;
+use crate::validator::ValidatorSet;
+
+/// One step in the chain of validator sets: a final header, and the set that it hands over to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetChange {
+    /// The header whose `next_validators` differs from the set that signed it.
+    pub header: Header,
+    /// By the set before.
+    pub certificate: CommitCertificate,
+    /// The set from the next height on.
+    pub validators: ValidatorSet,
+}
+
+/// Proof that a transaction is in a final block. It says nothing about what the ballot holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Where the chain begins; its hash must be the chain that you trust.
+    pub genesis: Genesis,
+    /// Every change of the validator set up to the block, in order.
+    pub set_changes: Vec<SetChange>,
+    /// The transaction.
+    pub transaction: TransactionId,
+    /// Its place in the block.
+    pub proof: InclusionProof,
+    /// The block's header.
+    pub header: Header,
+    /// What makes the block final.
+    pub certificate: CommitCertificate,
+}
+
+/// Why a receipt proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReceipt {
+    /// Made on another chain.
+    #[error("it is from chain {0:.16}, not from the one asked for")]
+    WrongChain(ChainId),
+    /// The header or a set change is of another chain than the genesis.
+    #[error("the block at height {0} is of another chain")]
+    ForeignBlock(u64),
+    /// The sets do not follow from one another.
+    #[error("the change of validators at height {0} does not follow from the one before")]
+    SetChange(u64),
+    /// Not signed by enough of those who had to.
+    #[error("the certificate at height {height} is not valid: {fault}")]
+    Certificate {
+        /// Of the block.
+        height: u64,
+        /// What is wrong with it.
+        #[source]
+        fault: CertificateFault,
+    },
+    /// The ballot is not in the block.
+    #[error("the path does not lead from the ballot to the block")]
+    Inclusion,
+}
+
+/// Follows the changes of the set from the genesis; gives the set that signs after the last of them.
+///
+/// # Errors
+/// [`InvalidReceipt`] names the first step that does not hold.
+pub fn verify_set_changes(genesis: &Genesis, changes: &[SetChange]) -> Result<ValidatorSet, InvalidReceipt> {
+    let chain = genesis.chain();
+    let mut validators = genesis.validators.clone();
+    let mut last = 0;
+    for SetChange { header, certificate, validators: next } in changes {
+        let height = header.height.get();
+        if height <= last || header.next_validators != next.hash() {
+            return Err(InvalidReceipt::SetChange(height));
+        }
+        verify_header(&chain, header, certificate, &validators)?;
+        (validators, last) = (next.clone(), height);
+    }
+    Ok(validators)
+}
+
+fn verify_header(chain: &ChainId, header: &Header, certificate: &CommitCertificate, set: &ValidatorSet) -> Result<(), InvalidReceipt> {
+    let height = header.height.get();
+    if header.chain != *chain {
+        return Err(InvalidReceipt::ForeignBlock(height));
+    }
+    let verdict = certificate.verify(chain, header.height, &header.hash(), set);
+    verdict.map_err(|fault| InvalidReceipt::Certificate { height, fault })
+}
+
+impl Receipt {
+    /// Checks the receipt against the chain that you trust; with none, against the one that it names itself.
+    ///
+    /// # Errors
+    /// [`InvalidReceipt`] names the first thing that does not hold.
+    pub fn check(&self, trusted: Option<&ChainId>) -> Result<(), InvalidReceipt> {
+        let chain = self.genesis.chain();
+        if trusted.is_some_and(|trusted| *trusted != chain) {
+            return Err(InvalidReceipt::WrongChain(chain));
+        }
+        if let Some(change) = self.set_changes.last().filter(|change| change.header.height >= self.header.height) {
+            return Err(InvalidReceipt::SetChange(change.header.height.get()));
+        }
+        let validators = verify_set_changes(&self.genesis, &self.set_changes)?;
+        verify_header(&chain, &self.header, &self.certificate, &validators)?;
+        let root = self.proof.root(self.transaction.as_bytes());
+        let whole = self.proof.size == self.header.transactions_count;
+        if whole && root == Some(self.header.transactions_root) { Ok(()) } else { Err(InvalidReceipt::Inclusion) }
+    }
+}

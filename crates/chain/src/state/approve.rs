@@ -1,0 +1,35 @@
+//! Changing the validator set by approvals.
+
+use super::execution::Execution;
+use super::invalid::InvalidTransaction;
+use crate::hash::ValidatorSetHash;
+use crate::key::PublicKey;
+use crate::validator::ValidatorChange;
+
+/// Changes that can wait for more approvals at one time.
+const CHANGES_PENDING_MAX: usize = 300;
+
+impl Execution<'_> {
+    pub(super) fn approve(&mut self, signer: PublicKey, change: &ValidatorChange, set: ValidatorSetHash) -> Result<(), InvalidTransaction> {
+        let registry = &mut self.changes.registry;
+        if set != registry.after.hash() {
+            return Err(InvalidTransaction::StaleApproval);
+        }
+        if !registry.after.contains(&signer) {
+            return Err(InvalidTransaction::NotValidator(signer));
+        }
+        let changed = registry.after.changed(change)?;
+        if registry.approvals.len() >= CHANGES_PENDING_MAX && !registry.approvals.contains_key(change) {
+            return Err(InvalidTransaction::TooManyChanges(CHANGES_PENDING_MAX));
+        }
+        let approvals = registry.approvals.entry(change.clone()).or_default();
+        if !approvals.insert(signer) {
+            return Err(InvalidTransaction::AlreadyApproved(signer));
+        }
+        if registry.after.is_quorum(approvals.iter()) {
+            registry.after = changed;
+            registry.approvals.clear();
+        }
+        Ok(())
+    }
+}

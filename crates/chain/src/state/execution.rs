@@ -1,0 +1,85 @@
+//! A block in the making: changes on top of a state that stays as it is.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::invalid::InvalidTransaction;
+use super::record::{CastRecord, ElectionRecord, Registry};
+use super::{State, root};
+use crate::ballot::Choice;
+use crate::hash::{ElectionId, StateRoot};
+use crate::key::PublicKey;
+use crate::time::{Height, Timestamp};
+use crate::transaction::Payload;
+use crate::verify::Verified;
+
+/// What a block changes: whole new values of the rows that it touches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// Elections created, closed, or voted in.
+    pub elections: BTreeMap<ElectionId, ElectionRecord>,
+    /// Ballots cast.
+    pub ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
+    /// Counts that have changed.
+    pub counts: BTreeMap<(ElectionId, Choice), u64>,
+    /// Validators and approvals after the block.
+    pub registry: Registry,
+    /// The root over the state after the block.
+    pub state_root: StateRoot,
+}
+
+/// Applies transactions one by one. One that is refused changes nothing.
+#[derive(Debug)]
+pub struct Execution<'a> {
+    pub(super) state: &'a State,
+    pub(super) time: Timestamp,
+    pub(super) height: Height,
+    pub(super) applied: u32,
+    pub(super) changes: Changes,
+}
+
+impl<'a> Execution<'a> {
+    pub(super) fn new(state: &'a State, time: Timestamp) -> Self {
+        let Registry { after, approvals, .. } = state.registry.clone();
+        let registry = Registry { next: after.clone(), after, approvals };
+        let (elections, ballots, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let changes = Changes { elections, ballots, counts, registry, state_root: StateRoot::default() };
+        Self { state, time, height: state.tip.height.next(), applied: 0, changes }
+    }
+
+    /// Applies one transaction.
+    ///
+    /// # Errors
+    /// [`InvalidTransaction`] if it does not fit; nothing has changed then.
+    pub fn apply(&mut self, transaction: &Verified) -> Result<(), InvalidTransaction> {
+        let (id, content) = (transaction.id(), transaction.content());
+        match &content.payload {
+            Payload::CreateElection(election) => self.create(id, content.signer, election),
+            Payload::CastBallot(ballot) => self.cast(id, content.signer, ballot),
+            Payload::CloseElection(election) => self.close(*election, content.signer),
+            Payload::ApproveChange { change, set } => self.approve(content.signer, change, *set),
+        }?;
+        self.applied += 1;
+        Ok(())
+    }
+
+    /// The changes of all that was applied.
+    pub fn finish(mut self) -> Changes {
+        let mut merged: BTreeMap<_, _> = self.state.elections.iter().collect();
+        merged.extend(&self.changes.elections);
+        self.changes.state_root = root::of(&self.changes.registry, merged.into_values());
+        self.changes
+    }
+
+    pub(super) fn election(&self, id: &ElectionId) -> Result<&ElectionRecord, InvalidTransaction> {
+        let found = self.changes.elections.get(id).or_else(|| self.state.elections.get(id));
+        found.ok_or(InvalidTransaction::UnknownElection(*id))
+    }
+
+    /// The record that this block will leave behind, to be changed.
+    pub(super) fn election_mut(&mut self, id: &ElectionId) -> &mut ElectionRecord {
+        let below = self.state;
+        self.changes.elections.entry(*id).or_insert_with(|| below.elections[id].clone())
+    }
+}

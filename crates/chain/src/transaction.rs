@@ -1,0 +1,62 @@
+//! Transactions: all that can change the ledger.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ballot::Ballot;
+use crate::election::Election;
+use crate::encoding::encode;
+use crate::hash::{ChainId, ElectionId, ValidatorSetHash};
+use crate::key::{Purpose, PublicKey, SecretKey, Signature};
+use crate::validator::ValidatorChange;
+
+/// What a transaction does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Payload {
+    /// Puts an election on the ledger; its id is the transaction's.
+    CreateElection(Election),
+    /// Casts a ballot.
+    CastBallot(Ballot),
+    /// Ends an election now.
+    CloseElection(ElectionId),
+    /// A validator's approval of a change of the set.
+    ApproveChange {
+        /// The change.
+        change: ValidatorChange,
+        /// The set that is to be changed: an approval is void once the set is another.
+        set: ValidatorSetHash,
+    },
+}
+
+/// A transaction before it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsignedTransaction {
+    /// The chain that it is for.
+    pub chain: ChainId,
+    /// Who signs: voter, organiser or validator.
+    pub signer: PublicKey,
+    /// What it does.
+    pub payload: Payload,
+}
+
+/// A signed transaction, as it came: the signature may be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// What is signed.
+    pub content: UnsignedTransaction,
+    /// By [`UnsignedTransaction::signer`].
+    pub signature: Signature,
+}
+
+impl Transaction {
+    /// Signs a payload.
+    pub fn sign(chain: ChainId, key: &SecretKey, payload: Payload) -> Self {
+        let content = UnsignedTransaction { chain, signer: key.public(), payload };
+        let signature = key.sign(Purpose::Transaction, &chain, &encode(&content));
+        Self { content, signature }
+    }
+
+    /// Its canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+}
