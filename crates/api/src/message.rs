@@ -1,0 +1,329 @@
+//! What apps and a node say to each other over the Unix socket (docs/protocol.md, "App protocol").
+//!
+//! An app sends [`Call`]s; the node answers each with one or more [`Reply`]s of the same id, the last of them marked.
+//! A [`Reply`] with id 0 answers nothing: it is a notice to all apps.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use vote_chain::{
+    Block, CastRecord, CommitCertificate, ElectionId, ElectionPhase, ElectionRecord, Genesis, Header, Height,
+    InclusionProof, PublicKey, Receipt, StateRoot, Tally, Timestamp, TransactionId, ValidatorChange, ValidatorSet,
+};
+
+/// A request and the number that its answers will carry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Chosen by the app, from 1; free again after the last answer.
+    pub id: u32,
+    /// The request.
+    pub request: Request,
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The call's id; 0 for a notice.
+    pub id: u32,
+    /// Whether no more answers follow.
+    pub last: bool,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What an app can ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// [`Answer::Status`].
+    Status,
+    /// [`Answer::Members`].
+    Members,
+    /// [`Answer::Genesis`].
+    Genesis,
+    /// [`Answer::Validators`].
+    Validators,
+    /// [`Answer::Elections`].
+    Elections,
+    /// [`Answer::Election`], or not found.
+    Election(ElectionId),
+    /// [`Answer::Election`] at once and again after each block that changes it, until it closes or the app hangs up.
+    WatchElection(ElectionId),
+    /// [`Answer::Block`], or not found.
+    Block(BlockAt),
+    /// The ballot of a credential: [`Answer::Ballot`].
+    Ballot(ElectionId, PublicKey),
+    /// Signed transactions, at most [`SUBMIT_MAX`]: [`Answer::Submitted`] at once, then [`Answer::Final`] and
+    /// [`Answer::Refused`] until each accepted one has had its answer. Submitting again is harmless.
+    Submit(Vec<ByteBuf>),
+    /// [`Answer::Receipt`], or not found while it is not final.
+    Receipt(TransactionId),
+    /// Has the node's validator key approve a change of the validators; answers as [`Request::Submit`].
+    Approve(ValidatorChange),
+    /// Stages an attack, if the node allows it: [`Answer::Attack`].
+    Attack(Attack),
+    /// [`Answer::Evidence`].
+    Evidence,
+}
+
+/// Transactions in one [`Request::Submit`].
+pub const SUBMIT_MAX: usize = 2000;
+
+/// Names a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BlockAt {
+    /// The last decided one.
+    Latest,
+    /// By height.
+    Height(Height),
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// How the node is doing.
+    Status(Box<Status>),
+    /// The node itself first, then the peers that it is connected to.
+    Members(Vec<Member>),
+    /// Where the chain began.
+    Genesis(Box<Genesis>),
+    /// The set that decides the next height, and changes that wait for approvals, with who approved.
+    Validators {
+        /// The set.
+        set: ValidatorSet,
+        /// The set that decides the height after, if it is another.
+        after: Option<ValidatorSet>,
+        /// Changes that wait.
+        pending: Vec<(ValidatorChange, Vec<PublicKey>)>,
+    },
+    /// Every election.
+    Elections(Vec<ElectionView>),
+    /// One election.
+    Election(Box<ElectionView>),
+    /// A decided block.
+    Block {
+        /// The block.
+        block: Box<Block>,
+        /// What makes it final.
+        certificate: CommitCertificate,
+    },
+    /// The ballot of a credential, if it has cast one.
+    Ballot(Option<CastRecord>),
+    /// What became of each transaction, in order. *Accepted* promises nothing yet.
+    Submitted(Vec<Result<TransactionId, Refusal>>),
+    /// These are in a final block, on this node's disk. Header and certificate are said once for all.
+    Final {
+        /// The block's header.
+        header: Box<Header>,
+        /// What makes it final.
+        certificate: CommitCertificate,
+        /// Each transaction with its proof.
+        proofs: Vec<(TransactionId, InclusionProof)>,
+    },
+    /// Accepted before, but it can no longer become final.
+    Refused(TransactionId, Refusal),
+    /// A receipt.
+    Receipt(Box<Receipt>),
+    /// What each peer made of an attack.
+    Attack(AttackReport),
+    /// Proofs that a validator signed two different things.
+    Evidence(Vec<EvidenceView>),
+    /// The request failed.
+    Failed(Refusal),
+    /// Notice: the node is leaving; submit what is not final to another.
+    Leaving,
+}
+
+/// Why something is refused, as a code for programs and a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The kind.
+    pub code: RefusalCode,
+    /// The sentence.
+    pub reason: String,
+}
+
+/// The kinds of refusal; `vote-cli` has an exit code for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusalCode {
+    /// The request itself is wrong.
+    Invalid,
+    /// No such thing, or it is not in a state to do this (not open, closed already, not final yet).
+    WrongState,
+    /// This key may not, or has already voted.
+    NotEligible,
+    /// The node cannot take it now: try again later.
+    Busy,
+}
+
+/// How a node is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The node's name.
+    pub node: String,
+    /// The program's version.
+    pub version: String,
+    /// Its network identity.
+    pub peer: String,
+    /// Its validator key; it votes if the set has it.
+    pub key: PublicKey,
+    /// Where the chain's name and id come from.
+    pub genesis: Box<Genesis>,
+    /// The last decided block.
+    pub height: Height,
+    /// Its hash.
+    pub hash: vote_chain::BlockHash,
+    /// Its time.
+    pub time: Timestamp,
+    /// The state after it.
+    pub state_root: StateRoot,
+    /// Whether the node validates the next height.
+    pub validator: bool,
+    /// How many do.
+    pub validators: u32,
+    /// Peers connected.
+    pub peers: u32,
+    /// Of all validators' power, how much is connected (or this node's own), out of how much.
+    pub power_connected: (u64, u64),
+    /// Whether a tracker knows of this node now.
+    pub tracker: bool,
+    /// The round of the height that is being decided; above 0 means trouble.
+    pub round: u32,
+    /// Transactions that wait for a block.
+    pub pending: u32,
+    /// Where the node listens.
+    pub listen: Vec<String>,
+    /// Whether it stages attacks.
+    pub allow_attacks: bool,
+    /// Wire bytes sent and received since the start, if counted.
+    pub wire_bytes: (u64, u64),
+}
+
+/// A node of the network, as one of its peers sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// What it calls itself.
+    pub name: String,
+    /// Its network identity.
+    pub peer: String,
+    /// Its validator key, once it has proven it.
+    pub key: Option<PublicKey>,
+    /// Its power if it validates.
+    pub power: Option<u64>,
+    /// Its last decided height, as far as is known.
+    pub height: Option<Height>,
+    /// Where it is reached.
+    pub addresses: Vec<String>,
+    /// Whether it is the node that answers.
+    pub this: bool,
+}
+
+/// An election with its count so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElectionView {
+    /// The election.
+    pub record: ElectionRecord,
+    /// Its phase at the last decided block.
+    pub phase: ElectionPhase,
+    /// Its count at the last decided block.
+    pub tally: Tally,
+    /// That block.
+    pub height: Height,
+}
+
+/// Attacks that a node can stage; every honest peer must refuse each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Attack {
+    /// A block whose parent hash is wrong.
+    ForgedParent,
+    /// A block with two ballots of one credential.
+    DoubleVote,
+    /// A block with a ballot whose signature is not the credential's.
+    BadSignature,
+    /// A block of another chain.
+    WrongChain,
+    /// A block with a commit certificate that one node signed for all.
+    ForgedCertificate,
+    /// A block with a ballot that is final already.
+    ReplayedBallot,
+}
+
+impl Attack {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::ForgedParent,
+        Self::DoubleVote,
+        Self::BadSignature,
+        Self::WrongChain,
+        Self::ForgedCertificate,
+        Self::ReplayedBallot,
+    ];
+
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ForgedParent => "forged-parent",
+            Self::DoubleVote => "double-vote",
+            Self::BadSignature => "bad-signature",
+            Self::WrongChain => "wrong-chain",
+            Self::ForgedCertificate => "forged-certificate",
+            Self::ReplayedBallot => "replayed-ballot",
+        }
+    }
+
+    /// What it does, in a sentence.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::ForgedParent => "offers a block whose parent hash is wrong",
+            Self::DoubleVote => "offers a block with two ballots of one credential",
+            Self::BadSignature => "offers a block with a ballot whose signature is not the credential's",
+            Self::WrongChain => "offers a block made for another chain",
+            Self::ForgedCertificate => "offers a block as final, with a certificate that only this node signed",
+            Self::ReplayedBallot => "offers a block with a ballot that is final already",
+        }
+    }
+}
+
+/// What came of an attack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttackReport {
+    /// The attack.
+    pub attack: Attack,
+    /// The height that the forged block claims.
+    pub height: Height,
+    /// One row for each peer that it was offered to.
+    pub verdicts: Vec<PeerVerdict>,
+}
+
+/// One peer's answer to an attack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerVerdict {
+    /// Its name.
+    pub name: String,
+    /// Its network identity.
+    pub peer: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// In its own words.
+    pub reason: String,
+}
+
+/// What a peer makes of a block that it is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It would vote for it: the attack has succeeded.
+    Accepted,
+    /// It refuses.
+    Refused,
+    /// It gave no answer.
+    Silent,
+}
+
+/// A proof that a validator signed two different things for one height and round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceView {
+    /// The height at which it was seen.
+    pub height: Height,
+    /// Who.
+    pub validator: PublicKey,
+    /// What, in words.
+    pub what: String,
+}
