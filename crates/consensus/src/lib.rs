@@ -1,1 +1,20 @@
-//! To be filled.
+//! Agreement: one node's part in deciding blocks, as a value that is told things and says what should be done.
+//!
+//! [`Engine`] holds Malachite, the mempool, block building, undecided bodies and catch-up. It reads no clock, touches no
+//! disk and no socket, and starts no task: time is an argument, and a [`Turn`] says what to write and what to do then.
+//! This is the one crate that runs Malachite; how a message travels and where a row is kept is not known here.
+
+mod config;
+mod effects;
+mod engine;
+mod mempool;
+mod message;
+mod signatures;
+mod turn;
+mod wal;
+
+pub use config::{Config, Safety, Timeouts};
+pub use engine::{Engine, Event, MessageFault, Peer, Recovered, SignedProposal};
+pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal};
+pub use message::Message;
+pub use turn::{Action, Decided, Equivocation, Timer, Turn, Write};

@@ -1,0 +1,366 @@
+//! The engine: dispatch, and the state that Malachite does not keep.
+//!
+//! Order of calls: [`Engine::recover`] once; then for each event [`Engine::handle`] or [`Engine::submit`], as many as are
+//! at hand; then [`Engine::turn`], whose writes and actions must be carried out before the next event. Getters any time.
+
+mod decided;
+mod height;
+mod messages;
+mod proposal;
+mod sync;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use malachite::{Error, Input, Params, State as Malachite};
+use malachite_types::{Round, SignedMessage, Timeout, ValuePayload};
+use vote_chain::bft::{Ctx, Proposal};
+use vote_chain::{
+    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp, TransactionId,
+    VerifiedBlock, Verified,
+};
+
+use crate::config::Config;
+use crate::mempool::{Mempool, Origin, PoolRefusal};
+use crate::message::Message;
+use crate::signatures::Checker;
+use crate::turn::{Action, Timer, Turn, Write};
+use crate::wal::LogEntry;
+
+pub use messages::MessageFault;
+
+/// A proposal with its proposer's signature.
+pub type SignedProposal = SignedMessage<Ctx, Proposal>;
+
+/// A peer, by a number that the host gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Peer(pub u64);
+
+/// Between looks at who is ahead and what should be repeated, in milliseconds.
+pub(crate) const TICK_MS: u64 = 500;
+
+/// Something that has happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A vote or a certificate has come. Proposals come as `Event::Proposal`.
+    Message(Message),
+    /// A proposal has come whose block is whole. `Err` says which of its transactions no validator may accept.
+    Proposal(Box<SignedProposal>, BlockHash, Result<Arc<VerifiedBlock>, String>),
+    /// The answer to `Action::RequestBlocks`: decided blocks from the height asked for, in order; none is an answer too.
+    Blocks(Peer, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
+    /// The peer has not answered, or nonsense.
+    BlocksFailed(Peer),
+    /// A peer says what its last decided height is.
+    Status(Peer, Height),
+    /// A peer is gone.
+    PeerLeft(Peer),
+    /// A timer has run down.
+    Timer(Timer),
+}
+
+/// What a node finds on its disk when it starts.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The state after the last decided block.
+    pub state: State,
+    /// The log of the height after, in order.
+    pub log: Vec<Vec<u8>>,
+    /// The bodies of that height, verified.
+    pub bodies: Vec<Arc<VerifiedBlock>>,
+}
+
+/// One node's part in deciding blocks.
+pub struct Engine {
+    malachite: Malachite<Ctx>,
+    host: Host,
+}
+
+/// All that effects touch; apart from Malachite's state, which is borrowed while they do.
+pub(crate) struct Host {
+    pub(crate) key: SecretKey,
+    pub(crate) address: PublicKey,
+    pub(crate) config: Config,
+    pub(crate) state: State,
+    pub(crate) mempool: Mempool,
+    pub(crate) checker: Checker,
+    pub(crate) now: Timestamp,
+    /// What has been staged and not yet handed out.
+    pub(crate) turn: Turn,
+    /// Inputs that effects give rise to; Malachite must not be re-entered.
+    pub(crate) inbox: VecDeque<Input<Ctx>>,
+    /// Live timers. A timeout names no height: only its generation tells an old one from a new one.
+    pub(crate) timers: BTreeMap<(u8, Round), u64>,
+    pub(crate) generation: u64,
+    /// Whether Malachite is deciding the height after the tip; between heights it rests.
+    pub(crate) deciding: bool,
+    pub(crate) recovering: bool,
+    pub(crate) to_propose: Option<(Height, Round)>,
+    /// What this node built in each round of the open height; it never builds twice.
+    pub(crate) built: BTreeMap<Round, BlockHash>,
+    /// Bodies of the open height with our verdict.
+    pub(crate) bodies: BTreeMap<BlockHash, (Arc<VerifiedBlock>, Result<Changes, InvalidBlock>)>,
+    /// Verified inputs for heights that have not started.
+    pub(crate) early: BTreeMap<Height, Vec<messages::Early>>,
+    pub(crate) sync: sync::Sync,
+    pub(crate) round: Round,
+    pub(crate) started_at: Timestamp,
+    pub(crate) wake_at: Option<Timestamp>,
+    pub(crate) boundary: Option<Timestamp>,
+}
+
+impl Engine {
+    /// Goes on from what is on the disk. Replays the log: what was said before the crash is said again, word for word.
+    pub fn recover(config: Config, key: SecretKey, recovered: Recovered, now: Timestamp) -> Self {
+        let Recovered { state, log, bodies } = recovered;
+        let (address, height) = (key.public(), state.tip().height.next());
+        let params = Params {
+            address,
+            threshold_params: threshold(&config),
+            value_payload: ValuePayload::ProposalAndParts,
+            enabled: true,
+        };
+        // Nothing for later heights is ever fed to Malachite, so its own queues stay empty.
+        let malachite = Malachite::new(Ctx, height, state.validators().clone(), params, 1, 1);
+        let mut engine = Self { malachite, host: Host::new(config, key, state, now) };
+        engine.host.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
+        engine.replay(height, log, bodies);
+        engine.settle();
+        engine
+    }
+
+    fn replay(&mut self, height: Height, log: Vec<Vec<u8>>, bodies: Vec<Arc<VerifiedBlock>>) {
+        if log.is_empty() {
+            return;
+        }
+        let host = &mut self.host;
+        for block in bodies {
+            host.bodies.insert(block.hash(), (block.clone(), host.state.validate(&block)));
+        }
+        let entries: Option<Vec<_>> = log.iter().map(|bytes| LogEntry::from_bytes(bytes).map(LogEntry::into_input)).collect();
+        let Some(entries) = entries else {
+            return host.act(Action::Halt("the log of the open height is damaged".into()));
+        };
+        host.recovering = true;
+        host.note_built(&entries);
+        host.start_height(height);
+        self.drain();
+        self.malachite.record_recovered_own_precommit_extensions(&entries);
+        self.malachite.index_wal_entries(&entries);
+        for entry in entries {
+            self.feed(entry);
+        }
+        self.malachite.reset_entries_index();
+        self.host.recovering = false;
+        if let Some((height, round)) = self.host.to_propose.take()
+            && (height, round) == (self.malachite.height(), self.malachite.round())
+        {
+            self.host.propose(height, round);
+        }
+    }
+
+    /// Takes in an event.
+    ///
+    /// # Errors
+    /// [`MessageFault`] if an honest peer would not have sent it; the event has changed nothing then.
+    pub fn handle(&mut self, now: Timestamp, event: Event) -> Result<(), MessageFault> {
+        self.host.now = now;
+        match event {
+            Event::Message(message) => self.host.on_message(message)?,
+            Event::Proposal(proposal, hash, block) => self.host.on_proposal(*proposal, hash, block)?,
+            Event::Blocks(peer, blocks) => self.host.on_blocks(peer, blocks),
+            Event::BlocksFailed(peer) => self.host.on_blocks_failed(peer),
+            Event::Status(peer, height) => self.host.on_status(peer, height),
+            Event::PeerLeft(peer) => self.host.on_peer_left(peer),
+            Event::Timer(timer) => self.host.on_timer(timer),
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Takes in verified transactions. Accepted promises nothing: only a decided block does.
+    pub fn submit(&mut self, now: Timestamp, transactions: Vec<Arc<Verified>>, origin: Origin) -> Vec<Result<(), PoolRefusal>> {
+        self.host.now = now;
+        let verdicts = transactions.into_iter().map(|transaction| self.host.take_in(transaction, origin)).collect();
+        self.settle();
+        verdicts
+    }
+
+    /// What is to be done now. Writes wait here until something is to be said that rests on them.
+    pub fn turn(&mut self) -> Turn {
+        let host = &mut self.host;
+        let speaks = host.turn.actions.iter().any(|action| !matches!(action, Action::SetTimer { .. } | Action::Blame(..)));
+        if speaks {
+            std::mem::take(&mut host.turn)
+        } else {
+            Turn { writes: Vec::new(), actions: std::mem::take(&mut host.turn.actions) }
+        }
+    }
+
+    /// The state after the last decided block.
+    pub const fn state(&self) -> &State {
+        &self.host.state
+    }
+
+    /// Transactions that wait for a block.
+    pub fn pending(&self) -> usize {
+        self.host.mempool.len()
+    }
+
+    /// A transaction that waits, by its id.
+    pub fn pending_transaction(&self, id: &TransactionId) -> Option<&Arc<Verified>> {
+        self.host.mempool.get(id)
+    }
+
+    /// The round of the height that is being decided; 0 between heights.
+    pub fn round(&self) -> u32 {
+        if self.host.deciding { self.host.round.as_u32().unwrap_or(0) } else { 0 }
+    }
+
+    /// This node's validator key.
+    pub const fn address(&self) -> PublicKey {
+        self.host.address
+    }
+
+    /// What this node, asked to vote for the block now, would make of it.
+    ///
+    /// # Errors
+    /// [`InvalidBlock`] if it would not.
+    pub fn judge(&self, now: Timestamp, block: &VerifiedBlock) -> Result<(), InvalidBlock> {
+        self.host.state.validate(block)?;
+        check_clock(&self.host.config, now, block)
+    }
+
+    fn settle(&mut self) {
+        loop {
+            self.drain();
+            if !self.host.feed_sync() && !self.host.consider_start() {
+                break;
+            }
+        }
+        self.host.set_wake();
+    }
+
+    fn drain(&mut self) {
+        while let Some(input) = self.host.inbox.pop_front() {
+            self.feed(input);
+        }
+    }
+
+    fn feed(&mut self, input: Input<Ctx>) {
+        let (state, host) = (&mut self.malachite, &mut self.host);
+        let done: Result<(), Error<Ctx>> = malachite::process!(
+            input: input, state: state, metrics: &(),
+            with: effect => Ok::<_, Error<Ctx>>(host.effect(effect))
+        );
+        if let Err(error) = done {
+            self.host.act(Action::Halt(format!("consensus cannot go on: {error}")));
+        }
+    }
+}
+
+impl Host {
+    fn new(config: Config, key: SecretKey, state: State, now: Timestamp) -> Self {
+        let (address, checker, boundary) = (key.public(), Checker::new(state.chain()), state.next_boundary());
+        Self {
+            key,
+            address,
+            config,
+            mempool: Mempool::default(),
+            checker,
+            now,
+            turn: Turn::default(),
+            inbox: VecDeque::new(),
+            timers: BTreeMap::new(),
+            generation: 0,
+            deciding: false,
+            recovering: false,
+            to_propose: None,
+            built: BTreeMap::new(),
+            bodies: BTreeMap::new(),
+            early: BTreeMap::new(),
+            sync: sync::Sync::default(),
+            round: Round::new(0),
+            started_at: Timestamp::default(),
+            wake_at: None,
+            boundary,
+            state,
+        }
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.turn.actions.push(action);
+    }
+
+    pub(crate) fn write(&mut self, write: Write) {
+        self.turn.writes.push(write);
+    }
+
+    /// The height that is being decided, or will be next.
+    pub(crate) fn height(&self) -> Height {
+        self.state.tip().height.next()
+    }
+
+    fn take_in(&mut self, transaction: Arc<Verified>, origin: Origin) -> Result<(), PoolRefusal> {
+        let new = self.mempool.insert(&self.state, self.now, transaction.clone(), origin)?;
+        if new && origin == Origin::App {
+            self.act(Action::Relay(transaction));
+        }
+        Ok(())
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Step(timeout, generation) => self.on_step_timer(timeout, generation),
+            Timer::Wake => self.wake_at = None,
+            Timer::Tick => self.on_tick(),
+        }
+    }
+
+    fn on_step_timer(&mut self, timeout: Timeout, generation: u64) {
+        let key = timer_key(&timeout);
+        if self.timers.get(&key) == Some(&generation) {
+            self.timers.remove(&key);
+            self.inbox.push_back(Input::TimeoutElapsed(timeout));
+        }
+    }
+
+    fn on_tick(&mut self) {
+        self.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
+        self.consider_sync();
+        let before = Timestamp::from_ms(self.now.ms().saturating_sub(RELAY_AGAIN_MS));
+        for transaction in self.mempool.to_relay(before, self.now, RELAY_MAX) {
+            self.act(Action::Relay(transaction));
+        }
+    }
+}
+
+/// A transaction of an app that is not final after this long is passed on again, in milliseconds.
+const RELAY_AGAIN_MS: u64 = 3000;
+/// So many at one tick.
+const RELAY_MAX: usize = 500;
+
+pub(crate) const fn timer_key(timeout: &Timeout) -> (u8, Round) {
+    use malachite_types::TimeoutKind as Kind;
+    let kind = match timeout.kind {
+        Kind::Propose => 0,
+        Kind::Prevote => 1,
+        Kind::Precommit => 2,
+        Kind::Rebroadcast => 3,
+        Kind::FinalizeHeight(_) => 4,
+    };
+    (kind, timeout.round)
+}
+
+pub(crate) fn check_clock(config: &Config, now: Timestamp, block: &VerifiedBlock) -> Result<(), InvalidBlock> {
+    let ahead = block.header().time.ms_since(now);
+    if ahead > config.clock_ahead_ms_max { Err(InvalidBlock::Future(ahead)) } else { Ok(()) }
+}
+
+fn threshold(config: &Config) -> malachite_types::ThresholdParams {
+    use malachite_types::{ThresholdParam, ThresholdParams};
+    if config.safety.two_thirds {
+        ThresholdParams::default()
+    } else {
+        ThresholdParams { quorum: ThresholdParam::new(49, 100), ..ThresholdParams::default() }
+    }
+}

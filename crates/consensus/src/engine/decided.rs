@@ -1,0 +1,75 @@
+//! A height is decided.
+
+use std::sync::Arc;
+
+use malachite::MisbehaviorEvidence;
+use malachite_types::CommitCertificate as MalachiteCertificate;
+use serde_bytes::ByteBuf;
+use vote_chain::bft::Ctx;
+use vote_chain::{CommitCertificate, CommitSignature, Header};
+
+use super::Host;
+use crate::turn::{Action, Decided, Equivocation, Write};
+
+impl Host {
+    pub(crate) fn decided(&mut self, certificate: MalachiteCertificate<Ctx>, evidence: &MisbehaviorEvidence<Ctx>) {
+        let Some((block, Ok(changes))) = self.bodies.remove(&certificate.value_id) else {
+            return self.act(Action::Halt(format!("block {} is decided, but not held as valid here", certificate.value_id)));
+        };
+        let certificate = own_certificate(certificate);
+        let evidence = self.equivocations(evidence);
+        let decided = Arc::new(Decided { block, certificate, changes, evidence });
+        self.write(Write::Commit(decided.clone()));
+        self.apply(&decided);
+        self.act(Action::Decided(decided));
+        self.sync_decided();
+    }
+
+    fn apply(&mut self, decided: &Decided) {
+        let (header, changes) = (decided.block.header(), &decided.changes);
+        let recheck = self.opens_or_closes(header, decided) || changes.registry != *self.state.registry();
+        self.state.commit(header, changes);
+        self.boundary = self.state.next_boundary();
+        let refused = self.mempool.settle(&self.state, self.now, decided.block.transactions().iter(), changes, recheck);
+        for (transaction, fault) in refused {
+            self.act(Action::Refused(transaction.id(), fault));
+        }
+        self.deciding = false;
+        self.bodies.clear();
+        self.built.clear();
+        self.timers.clear();
+        self.checker.forget();
+    }
+
+    fn opens_or_closes(&self, header: &Header, decided: &Decided) -> bool {
+        let by_hand = |record: &vote_chain::ElectionRecord| record.closed_by_hand_at == Some(header.time);
+        self.boundary.is_some_and(|boundary| boundary <= header.time) || decided.changes.elections.values().any(by_hand)
+    }
+
+    fn equivocations(&self, evidence: &MisbehaviorEvidence<Ctx>) -> Vec<Equivocation> {
+        let bytes = |value: borsh::io::Result<Vec<u8>>| ByteBuf::from(value.expect("encoding to memory"));
+        let mut found = Vec::new();
+        for validator in self.state.validators().iter().map(|validator| validator.key) {
+            for (first, second) in evidence.votes.get(&validator).into_iter().flatten() {
+                let what = format!("two votes in round {} of height {}", first.message.round, first.message.height);
+                let (first, second) = (bytes(borsh::to_vec(first)), bytes(borsh::to_vec(second)));
+                found.push(Equivocation { validator, what, first, second });
+            }
+            for (first, second) in evidence.proposals.get(&validator).into_iter().flatten() {
+                let what = format!("two proposals in round {} of height {}", first.message.round, first.message.height);
+                let (first, second) = (bytes(borsh::to_vec(first)), bytes(borsh::to_vec(second)));
+                found.push(Equivocation { validator, what, first, second });
+            }
+        }
+        found
+    }
+}
+
+fn own_certificate(certificate: MalachiteCertificate<Ctx>) -> CommitCertificate {
+    let signature = |s: malachite_types::CommitSignature<Ctx>| CommitSignature { validator: s.address, signature: s.signature };
+    let mut signatures: Vec<_> = certificate.commit_signatures.into_iter().map(signature).collect();
+    signatures.sort_by_key(|signature| signature.validator);
+    signatures.dedup_by_key(|signature| signature.validator);
+    let round = certificate.round.as_u32().expect("a decision has a round");
+    CommitCertificate { height: certificate.height, round, block: certificate.value_id, signatures }
+}

@@ -1,0 +1,55 @@
+//! When a height starts. Between heights the engine rests: no empty rounds, no traffic.
+
+use malachite::Input;
+use malachite_types::{Round, VoteExtensionPolicy};
+use vote_chain::{Height, Timestamp};
+
+use super::Host;
+use crate::turn::{Action, Timer};
+
+impl Host {
+    /// Starts the next height if there is a reason to; true if it did.
+    pub(super) fn consider_start(&mut self) -> bool {
+        let start = !self.deciding && self.start_due().is_some_and(|due| due <= self.now);
+        if start {
+            self.start_height(self.height());
+        }
+        start
+    }
+
+    /// The time at which there is a reason to start: a message from a validator that has started, transactions, a
+    /// boundary of an election, or the heartbeat. A follower waits for validators.
+    fn start_due(&self) -> Option<Timestamp> {
+        if self.early.contains_key(&self.height()) {
+            return Some(self.now);
+        }
+        if !self.state.validators().contains(&self.address) {
+            return None;
+        }
+        let pace = self.started_at.plus_ms(self.config.block_interval_ms);
+        let heartbeat = self.state.tip().time.plus_ms(self.config.heartbeat_ms);
+        let transactions = (!self.mempool.is_empty()).then_some(pace);
+        [Some(heartbeat), transactions, self.boundary].into_iter().flatten().min()
+    }
+
+    /// Asks to be woken when a reason will be there.
+    pub(super) fn set_wake(&mut self) {
+        if self.deciding {
+            return;
+        }
+        let Some(due) = self.start_due() else { return };
+        if self.wake_at.is_none_or(|at| due < at) {
+            self.wake_at = Some(due);
+            self.act(Action::SetTimer { after_ms: due.ms_since(self.now), timer: Timer::Wake });
+        }
+    }
+
+    pub(super) fn start_height(&mut self, height: Height) {
+        (self.deciding, self.started_at, self.round) = (true, self.now, Round::new(0));
+        self.timers.clear();
+        let validators = self.state.validators().clone();
+        // No target time: with one, Malachite reads the clock.
+        self.inbox.push_back(Input::StartHeight(height, validators, false, None, VoteExtensionPolicy::Disabled));
+        self.feed_early(height);
+    }
+}

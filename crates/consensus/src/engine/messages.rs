@@ -1,0 +1,111 @@
+//! Votes and certificates from the network: checked for who and when before Malachite sees them.
+
+use malachite::Input;
+use malachite_types::SignedVote;
+use vote_chain::bft::{Ctx, Vote};
+use vote_chain::{BlockHash, Height, PublicKey, ValidatorSet, VerifiedBlock};
+use std::sync::Arc;
+
+use super::{Host, SignedProposal};
+use crate::message::Message;
+
+/// Messages of one validator that are kept for a height that has not started: two votes and a proposal for a few rounds.
+const EARLY_PER_VALIDATOR_MAX: usize = 12;
+
+/// A message that no honest peer passes on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MessageFault {
+    /// Not signed by a validator of its height.
+    #[error("{0:.16} is not a validator at height {1}")]
+    Stranger(PublicKey, Height),
+    /// The signature is not the validator's.
+    #[error("a signature of {0:.16} does not verify")]
+    Signature(PublicKey),
+    /// A proposal for another block than the one that came with it.
+    #[error("the proposal of {0:.16} names another block than the one that it carries")]
+    OtherBlock(PublicKey),
+}
+
+/// What came for a height that has not started.
+pub(crate) enum Early {
+    Vote(SignedVote<Ctx>),
+    Proposal(SignedProposal, BlockHash, Result<Arc<VerifiedBlock>, String>),
+}
+
+impl Early {
+    fn signer(&self) -> &PublicKey {
+        match self {
+            Self::Vote(vote) => &vote.message.voter,
+            Self::Proposal(proposal, ..) => &proposal.message.proposer,
+        }
+    }
+
+    fn is_vote(&self, other: &SignedVote<Ctx>) -> bool {
+        matches!(self, Self::Vote(vote) if vote.message == other.message)
+    }
+}
+
+impl Host {
+    pub(super) fn on_message(&mut self, message: Message) -> Result<(), MessageFault> {
+        match message {
+            Message::Vote(vote) => self.on_vote(vote),
+            Message::Polka(certificate) if self.is_current(certificate.height) => {
+                self.inbox.push_back(Input::PolkaCertificate(certificate));
+                Ok(())
+            }
+            Message::Round(certificate) if self.is_current(certificate.height) => {
+                self.inbox.push_back(Input::RoundCertificate(certificate));
+                Ok(())
+            }
+            Message::Polka(_) | Message::Round(_) | Message::Proposal(..) => Ok(()),
+        }
+    }
+
+    fn is_current(&self, height: Height) -> bool {
+        self.deciding && height == self.height()
+    }
+
+    /// The set that decides a height, as far as it is known: of the next height and of the one after.
+    pub(super) fn set_of(&self, height: Height) -> Option<&ValidatorSet> {
+        let next = self.height();
+        if height == next {
+            Some(self.state.validators())
+        } else {
+            (height == next.next()).then_some(&self.state.registry().after)
+        }
+    }
+
+    fn on_vote(&mut self, vote: SignedVote<Ctx>) -> Result<(), MessageFault> {
+        let Vote { height, voter, .. } = vote.message;
+        let Some(set) = self.set_of(height) else { return Ok(()) };
+        if !set.contains(&voter) {
+            return Err(MessageFault::Stranger(voter, height));
+        }
+        if !self.checker.vote_holds(&vote.message, &vote.signature) {
+            return Err(MessageFault::Signature(voter));
+        }
+        if self.is_current(height) {
+            self.inbox.push_back(Input::Vote(vote));
+        } else if !self.early.get(&height).is_some_and(|early| early.iter().any(|e| e.is_vote(&vote))) {
+            self.keep_early(height, Early::Vote(vote));
+        }
+        Ok(())
+    }
+
+    pub(super) fn keep_early(&mut self, height: Height, message: Early) {
+        let early = self.early.entry(height).or_default();
+        if early.iter().filter(|e| e.signer() == message.signer()).count() < EARLY_PER_VALIDATOR_MAX {
+            early.push(message);
+        }
+    }
+
+    pub(super) fn feed_early(&mut self, height: Height) {
+        for early in self.early.remove(&height).unwrap_or_default() {
+            match early {
+                Early::Vote(vote) => self.inbox.push_back(Input::Vote(vote)),
+                Early::Proposal(proposal, hash, block) => self.take_proposal(proposal, hash, block),
+            }
+        }
+        self.early.retain(|later, _| *later > height);
+    }
+}

@@ -1,0 +1,143 @@
+//! Proposals: judging those of others, building our own.
+
+use std::sync::Arc;
+
+use malachite::{Input, LocallyProposedValue, ProposedValue};
+use malachite_types::{Context, Round, Validity, ValueOrigin};
+use vote_chain::bft::{Ctx, Proposal};
+use vote_chain::{BlockHash, Height, PublicKey, VerifiedBlock};
+
+use super::messages::{Early, MessageFault};
+use super::{Host, SignedProposal, check_clock};
+use crate::turn::{Action, Write};
+
+/// Bodies of others kept for one height; each was signed for by the proposer of its round.
+const BODIES_MAX: usize = 32;
+
+impl super::Engine {
+    /// Whether a proposal is worth the work of verifying its block: it is for a height at hand, from the proposer of its
+    /// round, signed. False if it is merely too old or too new.
+    ///
+    /// # Errors
+    /// [`MessageFault`] if an honest peer would not have sent it.
+    pub fn wants_proposal(&self, proposal: &SignedProposal) -> Result<bool, MessageFault> {
+        self.host.check_proposal(proposal)
+    }
+}
+
+impl Host {
+    fn check_proposal(&self, proposal: &SignedProposal) -> Result<bool, MessageFault> {
+        let Proposal { height, round, proposer, .. } = proposal.message;
+        let Some(set) = self.set_of(height) else { return Ok(false) };
+        if round.is_nil() || Ctx.select_proposer(set, height, round).key != proposer {
+            return Err(MessageFault::Stranger(proposer, height));
+        }
+        if !self.checker.proposal_holds(&proposal.message, &proposal.signature) {
+            return Err(MessageFault::Signature(proposer));
+        }
+        Ok(true)
+    }
+
+    pub(super) fn on_proposal(
+        &mut self,
+        proposal: SignedProposal,
+        hash: BlockHash,
+        block: Result<Arc<VerifiedBlock>, String>,
+    ) -> Result<(), MessageFault> {
+        if !self.check_proposal(&proposal)? {
+            return Ok(());
+        }
+        let height = proposal.message.height;
+        if proposal.message.value != hash || block.as_ref().is_ok_and(|block| block.hash() != hash) {
+            return Err(MessageFault::OtherBlock(proposal.message.proposer));
+        }
+        if self.deciding && height == self.height() {
+            self.take_proposal(proposal, hash, block);
+        } else {
+            self.keep_early(height, Early::Proposal(proposal, hash, block));
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_proposal(&mut self, proposal: SignedProposal, hash: BlockHash, block: Result<Arc<VerifiedBlock>, String>) {
+        let Proposal { height, round, proposer, .. } = proposal.message;
+        let validity = match block {
+            Ok(block) => self.judge_body(block),
+            Err(_) => Some(Validity::Invalid),
+        };
+        if let Some(validity) = validity {
+            self.value_known(height, round, proposer, hash, validity, ValueOrigin::Consensus);
+        }
+        self.inbox.push_back(Input::Proposal(proposal));
+    }
+
+    /// Our verdict on a block of the open height; none if there is no room to keep it.
+    fn judge_body(&mut self, block: Arc<VerifiedBlock>) -> Option<Validity> {
+        let hash = block.hash();
+        if !self.bodies.contains_key(&hash) {
+            if self.bodies.len() >= BODIES_MAX {
+                return None;
+            }
+            self.keep_body(block);
+        }
+        let (block, verdict) = self.bodies.get(&hash)?;
+        let valid = verdict.is_ok() && check_clock(&self.config, self.now, block).is_ok();
+        Some(Validity::from_bool(valid))
+    }
+
+    /// Validates a block of the open height and keeps it, in memory and on the disk.
+    pub(super) fn keep_body(&mut self, block: Arc<VerifiedBlock>) {
+        let (height, hash) = (self.height(), block.hash());
+        let verdict = self.state.validate(&block);
+        if verdict.is_ok() {
+            self.write(Write::Body { height, hash, block: block.clone() });
+        }
+        self.bodies.insert(hash, (block, verdict));
+    }
+
+    pub(super) fn value_known(
+        &mut self,
+        height: Height,
+        round: Round,
+        proposer: PublicKey,
+        value: BlockHash,
+        validity: Validity,
+        origin: ValueOrigin,
+    ) {
+        let value = ProposedValue { height, round, valid_round: Round::Nil, proposer, value, validity };
+        self.inbox.push_back(Input::ProposedValue(value, origin));
+    }
+
+    /// Our turn: the block that we built for this round before a crash, or a new one.
+    pub(crate) fn propose(&mut self, height: Height, round: Round) {
+        let before = self.built.get(&round).copied().filter(|hash| self.bodies.contains_key(hash));
+        let hash = before.unwrap_or_else(|| self.build(round));
+        self.inbox.push_back(Input::Propose(LocallyProposedValue::new(height, round, hash)));
+    }
+
+    fn build(&mut self, round: Round) -> BlockHash {
+        let time = self.now.max(self.state.tip().time.plus_ms(1));
+        let (block, changes, refused) = self.state.build(time, self.address, self.mempool.iter());
+        for (transaction, fault) in refused {
+            self.mempool.remove(&transaction.id());
+            self.act(Action::Refused(transaction.id(), fault));
+        }
+        let (block, height) = (Arc::new(block), self.height());
+        let hash = block.hash();
+        self.write(Write::Body { height, hash, block: block.clone() });
+        self.bodies.insert(hash, (block, Ok(changes)));
+        self.built.insert(round, hash);
+        hash
+    }
+
+    /// Reads from the log what we built before a crash.
+    pub(super) fn note_built(&mut self, entries: &[Input<Ctx>]) {
+        for entry in entries {
+            if let Input::ProposedValue(value, _) = entry
+                && value.proposer == self.address
+            {
+                self.built.insert(value.round, value.value);
+            }
+        }
+    }
+}

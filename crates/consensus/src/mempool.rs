@@ -1,0 +1,141 @@
+//! Verified transactions that wait for a block, in the order in which they came.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use vote_chain::{Changes, ElectionId, InvalidTransaction, Payload, PublicKey, State, Timestamp, TransactionId, Verified};
+
+/// Transactions that wait at one time.
+pub const PENDING_MAX: usize = 65_536;
+
+/// Their bytes altogether.
+pub const PENDING_BYTES_MAX: usize = 32 << 20;
+
+/// Who brought a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An app at this node: the node passes it on, and repeats it until it is final.
+    App,
+    /// A peer, which passes it on itself.
+    Peer,
+}
+
+/// Why a transaction is not taken in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PoolRefusal {
+    /// It does not fit the state.
+    #[error(transparent)]
+    Invalid(#[from] InvalidTransaction),
+    /// Another ballot of the same credential in the same election waits.
+    #[error("another ballot of credential {0:.16} is waiting to become final in this election")]
+    Conflict(PublicKey),
+    /// No room.
+    #[error("{PENDING_MAX} transactions are waiting already")]
+    Full,
+}
+
+struct Entry {
+    transaction: Arc<Verified>,
+    origin: Origin,
+    relayed_at: Timestamp,
+}
+
+/// The transactions that wait.
+#[derive(Default)]
+pub(crate) struct Mempool {
+    entries: BTreeMap<u64, Entry>,
+    by_id: BTreeMap<TransactionId, u64>,
+    by_ballot: BTreeMap<(ElectionId, PublicKey), u64>,
+    sequence: u64,
+    bytes: usize,
+}
+
+fn ballot_key(transaction: &Verified) -> Option<(ElectionId, PublicKey)> {
+    match &transaction.content().payload {
+        Payload::CastBallot(ballot) => Some((ballot.election, transaction.content().signer)),
+        _ => None,
+    }
+}
+
+impl Mempool {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn get(&self, id: &TransactionId) -> Option<&Arc<Verified>> {
+        self.by_id.get(id).map(|at| &self.entries[at].transaction)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Verified>> {
+        self.entries.values().map(|entry| &entry.transaction)
+    }
+
+    /// Takes a transaction in; true if it is new. One that waits already is accepted again.
+    pub(crate) fn insert(&mut self, state: &State, now: Timestamp, transaction: Arc<Verified>, origin: Origin) -> Result<bool, PoolRefusal> {
+        if let Some(at) = self.by_id.get(&transaction.id()) {
+            if origin == Origin::App {
+                self.entries.get_mut(at).expect("by_id names entries").origin = origin;
+            }
+            return Ok(false);
+        }
+        let key = ballot_key(&transaction);
+        if let Some((_, credential)) = key.filter(|key| self.by_ballot.contains_key(key)) {
+            return Err(PoolRefusal::Conflict(credential));
+        }
+        let size = transaction.bytes().len();
+        if self.entries.len() >= PENDING_MAX || self.bytes + size > PENDING_BYTES_MAX {
+            return Err(PoolRefusal::Full);
+        }
+        state.execute(now.max(state.tip().time.plus_ms(1))).apply(&transaction)?;
+        self.sequence += 1;
+        self.bytes += size;
+        self.by_id.insert(transaction.id(), self.sequence);
+        key.map(|key| self.by_ballot.insert(key, self.sequence));
+        self.entries.insert(self.sequence, Entry { transaction, origin, relayed_at: now });
+        Ok(true)
+    }
+
+    pub(crate) fn remove(&mut self, id: &TransactionId) -> Option<Arc<Verified>> {
+        let entry = self.by_id.remove(id).and_then(|at| self.entries.remove(&at))?;
+        self.bytes -= entry.transaction.bytes().len();
+        ballot_key(&entry.transaction).map(|key| self.by_ballot.remove(&key));
+        Some(entry.transaction)
+    }
+
+    /// Drops what a decided block holds, and what it has made impossible; gives the latter with the reasons.
+    pub(crate) fn settle<'a>(
+        &mut self,
+        state: &State,
+        now: Timestamp,
+        included: impl Iterator<Item = &'a Arc<Verified>>,
+        changes: &Changes,
+        recheck: bool,
+    ) -> Vec<(Arc<Verified>, InvalidTransaction)> {
+        included.for_each(|transaction| drop(self.remove(&transaction.id())));
+        let doubtful: Vec<_> = if recheck {
+            self.iter().cloned().collect()
+        } else {
+            let conflicts = changes.ballots.keys().filter_map(|key| self.by_ballot.get(key));
+            conflicts.map(|at| self.entries[at].transaction.clone()).collect()
+        };
+        let time = now.max(state.tip().time.plus_ms(1));
+        let mut refused = Vec::new();
+        for transaction in doubtful {
+            if let Err(fault) = state.execute(time).apply(&transaction) {
+                self.remove(&transaction.id());
+                refused.push((transaction, fault));
+            }
+        }
+        refused
+    }
+
+    /// Transactions of apps that were last passed on before `before`; at most `max`, marked as passed on `now`.
+    pub(crate) fn to_relay(&mut self, before: Timestamp, now: Timestamp, max: usize) -> Vec<Arc<Verified>> {
+        let due = self.entries.values_mut().filter(|entry| entry.origin == Origin::App && entry.relayed_at <= before);
+        due.take(max).map(|entry| { entry.relayed_at = now; entry.transaction.clone() }).collect()
+    }
+}

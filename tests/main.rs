@@ -1,0 +1,3 @@
+//! Whole networks: simulated from a seed, and of real processes.
+
+mod sim;
