@@ -2,9 +2,15 @@
 //!
 //! This crate does not know how a node carries a request out.
 
+mod client;
+mod frame;
 mod message;
+mod path;
 
+pub use client::{Answers, CallError, Client, ConnectError, Inclusion, Outcome, Outcomes};
+pub use frame::{FRAME_BYTES_MAX, FrameError, read_frame, write_frame};
 pub use message::{
     Answer, Attack, AttackReport, BlockAt, Call, ElectionView, EvidenceView, Member, PeerVerdict, Refusal, RefusalCode,
     Reply, Request, SUBMIT_MAX, Status, Verdict,
 };
+pub use path::default_socket;

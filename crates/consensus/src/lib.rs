@@ -18,3 +18,8 @@ pub use engine::{Engine, Event, MessageFault, Peer, Recovered, SignedProposal};
 pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal};
 pub use message::Message;
 pub use turn::{Action, Decided, Equivocation, Timer, Turn, Write};
+
+/// Malachite's words, for those who take votes apart.
+pub mod bft {
+    pub use malachite_types::{NilOrVal, Round, VoteType};
+}

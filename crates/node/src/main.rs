@@ -1,2 +1,54 @@
-//! To be filled.
-fn main() {}
+//! `node`: keeps the ledger together with the other nodes, and serves the apps on this machine.
+
+mod attack;
+mod cli;
+mod config;
+mod core;
+mod datadir;
+mod join;
+mod keys;
+mod peer;
+mod planned;
+mod pool;
+mod run;
+mod socket;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let done = match cli.command {
+        Some(cli::Command::Key(args)) => planned::key(&args),
+        Some(cli::Command::Genesis(args)) => planned::genesis(&args),
+        None => config::Config::load(cli.run).and_then(serve),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: config::Config) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,arc_malachitebft_core_consensus=warn,libp2p=warn")),
+        )
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .thread_stack_size(1 << 20)
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(run::run(config));
+    runtime.shutdown_background();
+    done
+}

@@ -1,0 +1,152 @@
+//! Staged attacks: what a dishonest node could send, to see that the others refuse it.
+
+use std::sync::Arc;
+
+use serde_bytes::ByteBuf;
+use vote_api::{Answer, Attack, AttackReport, PeerVerdict, Verdict};
+use vote_chain::{
+    Ballot, Block, BlockHash, ChainId, Choice, CommitCertificate, CommitSignature, Contest, ElectionId, ElectionPhase, Hash,
+    Height, Payload, Purpose, SecretKey, State, Transaction, TransactionId, decode, encode, merkle_root, verify,
+};
+use vote_consensus::bft::{NilOrVal, Round, VoteType};
+
+use crate::core::Core;
+use crate::peer::{PeerRequest, PeerResponse};
+use crate::planned::now;
+use crate::socket::AppCall;
+
+/// Blocks that are looked through for a ballot to replay.
+const REPLAY_BLOCKS_MAX: u64 = 2000;
+
+/// A block that breaks a rule, and for some attacks a certificate that claims it final.
+pub(crate) struct Forged {
+    block: Block,
+    certificate: Option<CommitCertificate>,
+}
+
+/// Forges what the attack needs; says why not if the ledger does not hold what it takes.
+pub(crate) fn forge(core: &Core, attack: Attack) -> Result<Forged, String> {
+    let state = core.engine.state();
+    let mut block = honest_block(state, core.engine.address(), Vec::new());
+    let mut certificate = None;
+    match attack {
+        Attack::ForgedParent => block.header.parent = BlockHash::new(Hash::from_bytes([0xbb; 32])),
+        Attack::WrongChain => block.header.chain = ChainId::new(Hash::from_bytes([0xcc; 32])),
+        Attack::DoubleVote => fill(&mut block, double_vote(state)?),
+        Attack::BadSignature => fill(&mut block, vec![bad_signature(state)?]),
+        Attack::ReplayedBallot => fill(&mut block, vec![replayed(core)?]),
+        Attack::ForgedCertificate => certificate = Some(forged_certificate(state, &block)?),
+    }
+    Ok(Forged { block, certificate })
+}
+
+/// The block that an honest proposer would make now.
+fn honest_block(state: &State, proposer: vote_chain::PublicKey, transactions: Vec<Arc<vote_chain::Verified>>) -> Block {
+    let time = now().max(state.tip().time.plus_ms(1));
+    let member = if state.validators().contains(&proposer) { proposer } else { state.validators().iter().next().map_or(proposer, |v| v.key) };
+    state.build(time, member, &transactions).0.to_block()
+}
+
+fn fill(block: &mut Block, transactions: Vec<Vec<u8>>) {
+    let ids: Vec<_> = transactions.iter().map(|bytes| TransactionId::of(bytes)).collect();
+    block.header.transactions_root = merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()));
+    block.header.transactions_count = u32::try_from(transactions.len()).expect("one or two");
+    block.transactions = transactions.into_iter().map(ByteBuf::from).collect();
+}
+
+fn fresh_key() -> Result<SecretKey, String> {
+    let mut seed = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(|error| error.to_string())?;
+    Ok(SecretKey::from_seed(&seed))
+}
+
+fn open_election(state: &State) -> Result<(ElectionId, Contest), String> {
+    let open = state.elections().find(|record| record.phase(state.tip().time) == ElectionPhase::Open);
+    let record = open.ok_or("no election is open to attack; create one first with `vote-cli election create`")?;
+    Ok((record.id, record.election.contest.clone()))
+}
+
+fn ballot(state: &State, key: &SecretKey, election: ElectionId, choice: Choice) -> Vec<u8> {
+    let ballot = Ballot { election, name: "attacker".into(), choice };
+    Transaction::sign(state.chain(), key, Payload::CastBallot(ballot)).to_bytes()
+}
+
+fn double_vote(state: &State) -> Result<Vec<Vec<u8>>, String> {
+    let (key, (election, contest)) = (fresh_key()?, open_election(state)?);
+    let choice = |n: u16| match contest {
+        Contest::Listed(_) => Choice::Listed(n),
+        Contest::WriteIn => Choice::WriteIn(format!("attack {n}")),
+    };
+    Ok(vec![ballot(state, &key, election, choice(0)), ballot(state, &key, election, choice(1))])
+}
+
+fn bad_signature(state: &State) -> Result<Vec<u8>, String> {
+    let election = open_election(state).map_or(ElectionId::default(), |(election, _)| election);
+    let mut bytes = ballot(state, &fresh_key()?, election, Choice::Listed(0));
+    // The last byte is the signature's.
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    Ok(bytes)
+}
+
+/// A ballot from the ledger, word for word, the latest first.
+fn replayed(core: &Core) -> Result<Vec<u8>, String> {
+    let tip = core.engine.state().tip().height.get();
+    for height in (1..=tip).rev().take(usize::try_from(REPLAY_BLOCKS_MAX).unwrap_or(usize::MAX)) {
+        let block = core.store.block(Height::new(height)).map_err(|error| error.to_string())?;
+        let block: Option<Block> = block.and_then(|(bytes, _)| decode(&bytes).ok());
+        for bytes in block.iter().flat_map(|block| &block.transactions).rev() {
+            let verified = verify(&core.engine.state().chain(), bytes).ok();
+            if verified.is_some_and(|verified| matches!(verified.content().payload, Payload::CastBallot(_))) {
+                return Ok(bytes.to_vec());
+            }
+        }
+    }
+    Err("no ballot is final yet that could be replayed; cast one first".into())
+}
+
+/// Precommits in the names of all validators, every one signed by a key of nobody.
+fn forged_certificate(state: &State, block: &Block) -> Result<CommitCertificate, String> {
+    let (key, height, hash) = (fresh_key()?, block.header.height, block.header.hash());
+    let precommit = |voter| {
+        let (round, value, kind) = (Round::new(0), NilOrVal::Val(hash), VoteType::Precommit);
+        let content = vote_chain::bft::vote_content(&vote_chain::bft::Vote { height, round, kind, value, voter });
+        CommitSignature { validator: voter, signature: key.sign(Purpose::Vote, &state.chain(), &content) }
+    };
+    let signatures = state.validators().iter().map(|validator| precommit(validator.key)).collect();
+    Ok(CommitCertificate { height, round: 0, block: hash, signatures })
+}
+
+/// Offers the forgery to every peer, and gives the app the table of their verdicts.
+pub(crate) fn offer(core: &Core, call: AppCall, attack: Attack, forged: Forged) {
+    let Forged { block, certificate } = forged;
+    let height = block.header.height;
+    let question = encode(&match certificate {
+        None => PeerRequest::Judge(block),
+        Some(certificate) => PeerRequest::JudgeDecided(block, certificate),
+    });
+    let asked: Vec<_> = core.peers.ids().map(|id| (id, core.peers.name(&id))).collect();
+    let network = core.network.clone();
+    tracing::warn!(attack = attack.name(), peers = asked.len(), "staging an attack");
+    tokio::spawn(async move {
+        let ask = |(id, name): (vote_network::PeerId, String)| {
+            let (network, question) = (network.clone(), question.clone());
+            tokio::spawn(async move {
+                let (verdict, reason) = match network.request(id, question).await.map(|bytes| decode(&bytes)) {
+                    Ok(Ok(PeerResponse::Verdict { accepted: true, reason })) => (Verdict::Accepted, reason),
+                    Ok(Ok(PeerResponse::Verdict { accepted: false, reason })) => (Verdict::Refused, reason),
+                    Ok(_) => (Verdict::Silent, "another answer than a verdict".to_owned()),
+                    Err(error) => (Verdict::Silent, error.to_string()),
+                };
+                PeerVerdict { name, peer: id.to_string(), verdict, reason }
+            })
+        };
+        let tasks: Vec<_> = asked.into_iter().map(ask).collect();
+        let mut verdicts = Vec::new();
+        for task in tasks {
+            verdicts.extend(task.await.ok());
+        }
+        call.send(Answer::Attack(AttackReport { attack, height, verdicts }), true);
+    });
+}

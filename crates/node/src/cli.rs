@@ -1,0 +1,102 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Keeps a ledger of ballots together with the nodes of other organisations, and serves apps on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "node", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes this node's keys if it has none, and prints the public halves
+    Key(KeyArgs),
+    /// Writes the genesis of a planned network, to be given to each of its nodes
+    Genesis(GenesisArgs),
+}
+
+/// What can be set on the command line, by a `VOTE_NODE_*` variable, and in the config file; in this order of weight.
+#[derive(Debug, Default, Args)]
+pub(crate) struct RunArgs {
+    /// Found a new chain of this name, with this node as its only validator
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["genesis", "chain"])]
+    pub(crate) found: Option<String>,
+    /// Begin from the genesis of a planned network
+    #[arg(long, value_name = "FILE", env = "VOTE_NODE_GENESIS")]
+    pub(crate) genesis: Option<PathBuf>,
+    /// Tracker to join through: the full address that `bootstrap` prints; may be repeated
+    #[arg(long, value_name = "ADDR", env = "VOTE_NODE_BOOTSTRAP", value_delimiter = ',')]
+    pub(crate) bootstrap: Vec<String>,
+    /// Node to connect to, with its /p2p/ part; may be repeated
+    #[arg(long, value_name = "ADDR", env = "VOTE_NODE_PEER", value_delimiter = ',')]
+    pub(crate) peer: Vec<String>,
+    /// Join this chain, if the tracker knows several, and no other
+    #[arg(long, value_name = "ID", env = "VOTE_NODE_CHAIN")]
+    pub(crate) chain: Option<String>,
+    /// What people call this node
+    #[arg(long, value_name = "NAME", env = "VOTE_NODE_NAME")]
+    pub(crate) name: Option<String>,
+    /// Where keys, ledger and socket live
+    #[arg(long, value_name = "DIR", env = "VOTE_NODE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address to listen on; port 0 is chosen once and then kept
+    #[arg(long, value_name = "ADDR", env = "VOTE_NODE_LISTEN")]
+    pub(crate) listen: Option<String>,
+    /// Address under which others reach this node, if it is another
+    #[arg(long, value_name = "ADDR", env = "VOTE_NODE_EXTERNAL")]
+    pub(crate) external: Option<String>,
+    /// Where apps connect
+    #[arg(long, value_name = "PATH", env = "VOTE_SOCKET")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Stage attacks on the peers when an app asks for it
+    #[arg(long)]
+    pub(crate) allow_attacks: bool,
+    /// Under load, blocks follow one another at this distance, in milliseconds
+    #[arg(long, value_name = "MS", env = "VOTE_NODE_BLOCK_INTERVAL_MS")]
+    pub(crate) block_interval_ms: Option<u64>,
+    /// An empty block is made this often when nothing happens, in seconds
+    #[arg(long, value_name = "SECONDS", env = "VOTE_NODE_HEARTBEAT_SECONDS")]
+    pub(crate) heartbeat_seconds: Option<u64>,
+    /// Config file (TOML; the names of the options, with underscores)
+    #[arg(long, value_name = "FILE", env = "VOTE_NODE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// When ready, print one line of JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// Where keys live
+    #[arg(long, value_name = "DIR", env = "VOTE_NODE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print one line of JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenesisArgs {
+    /// The chain's name
+    #[arg(long)]
+    pub(crate) name: String,
+    /// A validator as NAME=KEY or NAME=KEY:POWER; KEY as printed by `node key`
+    #[arg(long, required = true, value_name = "NAME=KEY[:POWER]")]
+    pub(crate) validator: Vec<String>,
+    /// A key that may create elections; anyone may if none is given
+    #[arg(long, value_name = "KEY")]
+    pub(crate) organiser: Vec<String>,
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Print one line of JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,147 @@
+//! What comes in over gossip: consensus messages, blocks, batches of transactions.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use vote_chain::{Block, BlockHash, ChainId, CommitCertificate, TransactionId, VerifiedBlock, Verified, decode};
+use vote_consensus::{Event, Message, Origin, SignedProposal};
+use vote_network::{Gossip, Topic, Verdict};
+
+use super::{Core, Inner};
+use crate::peer::PeerResponse;
+use crate::planned::now;
+use crate::pool::verify_all;
+
+/// A batch of transactions as it travels. The number makes a batch that is sent again another message.
+#[derive(Serialize, Deserialize)]
+pub(super) struct TransactionBatch {
+    pub(super) number: u64,
+    pub(super) transactions: Vec<ByteBuf>,
+}
+
+/// A proposal whose block has been looked at.
+pub(crate) struct CheckedProposal {
+    proposal: SignedProposal,
+    hash: BlockHash,
+    block: Result<Arc<VerifiedBlock>, String>,
+}
+
+impl Core {
+    pub(super) fn on_gossip(&mut self, gossip: Gossip) {
+        self.bytes.1 += u64::try_from(gossip.data.len()).unwrap_or(u64::MAX);
+        match gossip.topic {
+            Topic::Transactions => self.on_transactions(gossip),
+            Topic::Consensus | Topic::Blocks => self.on_consensus(gossip),
+        }
+    }
+
+    fn reject(&self, gossip: &Gossip, reason: &str) {
+        tracing::warn!(peer = %gossip.source, topic = ?gossip.topic, reason, "message refused");
+        self.network.report(gossip, Verdict::Reject);
+    }
+
+    fn on_consensus(&mut self, gossip: Gossip) {
+        match Message::from_bytes(&gossip.data) {
+            Ok(Some(Message::Proposal(proposal, block))) => self.on_proposal(gossip, proposal, block),
+            Ok(Some(message)) => match self.engine.handle(now(), Event::Message(message)) {
+                Ok(()) => self.network.report(&gossip, Verdict::Accept),
+                Err(fault) => self.reject(&gossip, &fault.to_string()),
+            },
+            Ok(None) => self.reject(&gossip, "not a consensus message"),
+            Err(error) => self.reject(&gossip, &error.to_string()),
+        }
+    }
+
+    /// A proposal with its block: cheap checks first, signatures of unknown transactions on the pool.
+    fn on_proposal(&mut self, gossip: Gossip, proposal: SignedProposal, block: Block) {
+        match self.engine.wants_proposal(&proposal) {
+            Ok(true) => {}
+            Ok(false) => return self.network.report(&gossip, Verdict::Ignore),
+            Err(fault) => return self.reject(&gossip, &fault.to_string()),
+        }
+        let hash = block.header.hash();
+        if hash != proposal.message.value || !block.is_whole() {
+            return self.reject(&gossip, "the block is not the one that was proposed");
+        }
+        self.network.report(&gossip, Verdict::Accept);
+        let known: Vec<_> = block.ids().iter().map(|id| self.engine.pending_transaction(id).cloned()).collect();
+        let chain = self.engine.state().chain();
+        let all_known = known.iter().all(Option::is_some);
+        let check = move |chain: &ChainId| {
+            let mut known = known.into_iter();
+            let block = VerifiedBlock::verify(chain, &block, |_| known.next().flatten());
+            let block = block.map(Arc::new).map_err(|(at, fault)| format!("transaction {at}: {fault}"));
+            Box::new(CheckedProposal { proposal, hash, block })
+        };
+        if all_known {
+            let checked = check(&chain);
+            self.on_checked_proposal(&gossip, *checked);
+        } else {
+            let pool = self.pool.clone();
+            self.spawn(async move { Some(Inner::Proposal(gossip, pool.run(check).await)) });
+        }
+    }
+
+    pub(super) fn on_checked_proposal(&mut self, gossip: &Gossip, checked: CheckedProposal) {
+        let CheckedProposal { proposal, hash, block } = checked;
+        if let Err(reason) = &block {
+            let proposer = proposal.message.proposer;
+            tracing::warn!(%proposer, block = %hash, reason, "proposed block refused");
+        }
+        if let Err(fault) = self.engine.handle(now(), Event::Proposal(Box::new(proposal), hash, block)) {
+            tracing::warn!(peer = %gossip.source, %fault, "proposal refused");
+        }
+    }
+
+    fn on_transactions(&mut self, gossip: Gossip) {
+        let batch: TransactionBatch = match decode(&gossip.data) {
+            Ok(batch) => batch,
+            Err(error) => return self.reject(&gossip, &error.to_string()),
+        };
+        let unknown = |bytes: &ByteBuf| self.engine.pending_transaction(&TransactionId::of(bytes)).is_none();
+        let fresh: Vec<_> = batch.transactions.into_iter().filter(unknown).collect();
+        if fresh.is_empty() {
+            return self.network.report(&gossip, Verdict::Accept);
+        }
+        let Some(permit) = self.pool.try_permit() else {
+            return self.network.report(&gossip, Verdict::Ignore);
+        };
+        let pool = self.pool.clone();
+        self.spawn(async move {
+            let verdicts = pool.run_with(permit, move |chain| verify_all(chain, &fresh)).await;
+            let (mut good, mut fault) = (Vec::new(), None);
+            for verdict in verdicts {
+                match verdict {
+                    Ok(transaction) => good.push(transaction),
+                    Err(error) => fault = Some(error.to_string()),
+                }
+            }
+            Some(Inner::Transactions(gossip, good, fault))
+        });
+    }
+
+    pub(super) fn on_checked_transactions(&mut self, gossip: &Gossip, good: Vec<Arc<Verified>>, fault: Option<String>) {
+        match fault {
+            None => self.network.report(gossip, Verdict::Accept),
+            Some(reason) => self.reject(gossip, &reason),
+        }
+        // What does not fit the state here may be late or early; its submitter is told by its own node.
+        let _ = self.engine.submit(now(), good, Origin::Peer);
+    }
+}
+
+/// Reads and verifies the answer to a request for blocks.
+pub(super) fn check_blocks(chain: &ChainId, bytes: &[u8]) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String> {
+    let answer: PeerResponse = decode(bytes).map_err(|error| error.to_string())?;
+    let blocks = answer.blocks().ok_or("another answer than blocks")?;
+    let check = |(bytes, certificate): (ByteBuf, CommitCertificate)| {
+        let block: Block = decode(&bytes).map_err(|error| error.to_string())?;
+        if !block.is_whole() {
+            return Err("a block whose transactions are not those of its header".to_owned());
+        }
+        let block = VerifiedBlock::verify(chain, &block, |_| None).map_err(|(at, fault)| format!("transaction {at}: {fault}"))?;
+        Ok((Arc::new(block), certificate))
+    };
+    blocks.into_iter().map(check).collect()
+}

@@ -1,0 +1,108 @@
+//! Answering the questions of peers.
+
+use std::sync::Arc;
+
+use serde_bytes::ByteBuf;
+use vote_chain::{Block, CommitCertificate, Height, VerifiedBlock, decode, encode};
+use vote_network::{PeerId, Reply, Request};
+use vote_storage::Store;
+
+use super::{Core, Inner};
+use crate::peer::{PeerRequest, PeerResponse};
+use crate::planned::now;
+
+/// Blocks in one answer, in bytes; the first goes in whatever its size.
+const BLOCKS_BYTES_MAX: usize = 1 << 20;
+/// And in number, so that headers and certificates fit too.
+const BLOCKS_MAX: usize = 256;
+
+/// A block to judge, with its signatures checked.
+pub(crate) struct Judgement {
+    block: Result<Arc<VerifiedBlock>, String>,
+    certificate: Option<CommitCertificate>,
+    from: PeerId,
+    reply: Reply,
+}
+
+impl Core {
+    pub(super) fn serve(&mut self, request: Request) {
+        let Request { from, data, reply } = request;
+        let question = match decode::<PeerRequest>(&data) {
+            Ok(question) => question,
+            Err(error) => return tracing::warn!(peer = %from, %error, "request refused"),
+        };
+        let answer = match question {
+            PeerRequest::Hello(hello) => {
+                let holds = hello.holds(&self.engine.state().chain(), &from);
+                self.on_hello(from, if holds { Ok(hello) } else { Err("it has not proven who it is".into()) });
+                PeerResponse::Hello(self.hello())
+            }
+            PeerRequest::Status(height) => {
+                self.on_peer_status(from, height);
+                PeerResponse::Status(self.engine.state().tip().height)
+            }
+            PeerRequest::Genesis => PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone())),
+            PeerRequest::Blocks(height) => return self.send_blocks(height, reply),
+            PeerRequest::Judge(block) => return self.check(from, block, None, reply),
+            PeerRequest::JudgeDecided(block, certificate) => return self.check(from, block, Some(certificate), reply),
+        };
+        reply.send(encode(&answer));
+    }
+
+    fn send_blocks(&self, from: Height, reply: Reply) {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || match read_blocks(&store, from) {
+            Ok(blocks) => reply.send(encode(&PeerResponse::Blocks(blocks))),
+            Err(error) => tracing::error!(%error, "a block cannot be read"),
+        });
+    }
+
+    fn check(&self, from: PeerId, block: Block, certificate: Option<CommitCertificate>, reply: Reply) {
+        let Some(permit) = self.pool.try_permit() else { return };
+        let pool = self.pool.clone();
+        self.spawn(async move {
+            let checked = pool.run_with(permit, move |chain| {
+                if !block.is_whole() {
+                    return Err("the transactions are not those of the header".to_owned());
+                }
+                let verified = VerifiedBlock::verify(chain, &block, |_| None);
+                verified.map(Arc::new).map_err(|(at, fault)| format!("transaction {at} is refused: {fault}"))
+            });
+            let block = checked.await;
+            Some(Inner::Judge(Box::new(Judgement { block, certificate, from, reply })))
+        });
+    }
+
+    /// Says what this node would make of a block, by the same rules by which it votes.
+    pub(super) fn on_judge(&mut self, judgement: Judgement) {
+        let Judgement { block, certificate, from, reply } = judgement;
+        let verdict = block.and_then(|block| {
+            if let Some(certificate) = certificate {
+                let state = self.engine.state();
+                let height = state.tip().height.next();
+                let verdict = certificate.verify(&state.chain(), height, &block.hash(), state.validators());
+                verdict.map_err(|fault| format!("the certificate does not hold: {fault}"))?;
+            }
+            self.engine.judge(now(), &block).map_err(|fault| fault.to_string())
+        });
+        let accepted = verdict.is_ok();
+        let reason = verdict.err().unwrap_or_else(|| "it breaks no rule".to_owned());
+        tracing::warn!(peer = %from, accepted, reason, "judged a block that a peer has offered");
+        reply.send(encode(&PeerResponse::Verdict { accepted, reason }));
+    }
+}
+
+fn read_blocks(store: &Store, from: Height) -> Result<Vec<(ByteBuf, CommitCertificate)>, vote_storage::StorageError> {
+    let (mut blocks, mut bytes, mut height) = (Vec::new(), 0, from);
+    while blocks.len() < BLOCKS_MAX
+        && let Some((block, certificate)) = store.block(height)?
+    {
+        bytes += block.len() + certificate.signatures.len() * 110 + 64;
+        if bytes > BLOCKS_BYTES_MAX && !blocks.is_empty() {
+            break;
+        }
+        blocks.push((ByteBuf::from(block), certificate));
+        height = height.next();
+    }
+    Ok(blocks)
+}

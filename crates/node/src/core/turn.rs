@@ -1,0 +1,93 @@
+//! Carrying out a turn: first the disk, then the world.
+
+use anyhow::{Context, Result, bail};
+use vote_chain::encode;
+use vote_consensus::{Action, Message, Turn, Write};
+use vote_network::Topic;
+
+use super::timers::Wake;
+use super::{Core, Inner};
+use crate::peer::{PeerRequest, PeerResponse};
+
+impl Core {
+    /// Makes what has happened durable, and only then acts on it. An error ends the node with nothing more said.
+    pub(super) fn perform(&mut self) -> Result<()> {
+        let Turn { writes, actions } = self.engine.turn();
+        if !writes.is_empty() {
+            let written = tokio::task::block_in_place(|| self.persist(&writes));
+            written.context("the ledger cannot be written; the node stops before it says anything that it might forget")?;
+        }
+        for action in actions {
+            self.carry_out(action)?;
+        }
+        self.flush_relay();
+        Ok(())
+    }
+
+    fn persist(&self, writes: &[Write]) -> Result<()> {
+        let mut batch = self.store.begin()?;
+        for write in writes {
+            match write {
+                Write::Log { height, entry } => batch.append_log(*height, entry)?,
+                Write::Body { height, hash, block } => batch.put_body(*height, hash, &encode(&block.to_block()))?,
+                Write::Commit(decided) => {
+                    let evidence: Vec<_> = decided.evidence.iter().map(encode).collect();
+                    batch.commit_block(&decided.block, &decided.certificate, &decided.changes, &evidence)?;
+                }
+            }
+        }
+        Ok(batch.finish()?)
+    }
+
+    fn carry_out(&mut self, action: Action) -> Result<()> {
+        match action {
+            Action::Publish(message) => self.publish(&message),
+            Action::RequestBlocks { peer, from } => self.request_blocks(peer, from),
+            Action::SetTimer { after_ms, timer } => self.timers.set(after_ms, Wake::Engine(timer)),
+            Action::Relay(transaction) => self.relay.add(&transaction),
+            Action::Refused(id, fault) => self.refused(id, &fault),
+            Action::Decided(decided) => self.decided(&decided),
+            Action::Blame(peer, reason) => self.blame(peer, &reason),
+            Action::Halt(reason) => bail!("{reason}"),
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, message: &Message) {
+        let topic = if matches!(message, Message::Proposal(..)) { Topic::Blocks } else { Topic::Consensus };
+        self.send_gossip(topic, message.to_bytes());
+    }
+
+    pub(super) fn send_gossip(&mut self, topic: Topic, bytes: Vec<u8>) {
+        self.bytes.0 += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if let Err(error) = self.network.publish(topic, bytes) {
+            tracing::debug!(%error, ?topic, "not published");
+        }
+    }
+
+    fn request_blocks(&mut self, peer: vote_consensus::Peer, from: vote_chain::Height) {
+        let Some(id) = self.peers.id(peer) else { return self.tell(vote_consensus::Event::PeerLeft(peer)) };
+        let (network, pool) = (self.network.clone(), self.pool.clone());
+        self.spawn(async move {
+            let answer = network.request(id, encode(&PeerRequest::Blocks(from))).await;
+            let blocks = match answer {
+                Ok(bytes) => pool.run(move |chain| super::gossip::check_blocks(chain, &bytes)).await,
+                Err(error) => Err(error.to_string()),
+            };
+            Some(Inner::Blocks(peer, blocks))
+        });
+    }
+
+    fn blame(&self, peer: vote_consensus::Peer, reason: &str) {
+        tracing::warn!(peer = %self.peers.describe(peer), reason, "peer has sent what no honest node sends");
+        if let Some(id) = self.peers.id(peer) {
+            self.network.disconnect(id);
+        }
+    }
+}
+
+impl PeerResponse {
+    pub(super) fn blocks(self) -> Option<Vec<(serde_bytes::ByteBuf, vote_chain::CommitCertificate)>> {
+        if let Self::Blocks(blocks) = self { Some(blocks) } else { None }
+    }
+}

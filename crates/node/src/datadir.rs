@@ -1,0 +1,78 @@
+//! The data directory: private, and one process's.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// Where a node's data goes if nothing else is said.
+pub(crate) fn default() -> Result<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    Ok(base.context("neither --data-dir nor HOME is set: say where the node's data goes")?.join("blockchain-voting").join("node"))
+}
+
+/// A data directory that this process holds until it ends.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if it is missing, and takes it for this process.
+    pub(crate) fn take(path: &Path) -> Result<Self> {
+        make_private(path)?;
+        let lock_path = path.join("lock");
+        let mut options = OpenOptions::new();
+        let lock = options.create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
+        let lock = lock.with_context(|| format!("cannot open {}", lock_path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "the data directory {} is in use by another node; stop it, or choose another with --data-dir",
+                path.display()
+            ),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", lock_path.display())),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// Makes a directory that only its owner can enter.
+pub(crate) fn make_private(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the directory {}", path.display()))
+}
+
+/// Reads a file that nobody else may read.
+pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>> {
+    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
+    if metadata.mode() & 0o077 != 0 {
+        let path = path.display();
+        bail!("{path} can be read by others (mode {:o}); run `chmod 600 {path}`, and make a new key if others may have it", metadata.mode() & 0o777);
+    }
+    fs::read(path).map(Some).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Writes a file that only its owner can read: whole, or not at all.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let temporary = path.with_extension("new");
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}

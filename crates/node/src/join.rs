@@ -1,0 +1,93 @@
+//! How a node without a ledger gets one: it founds a chain, reads a planned one, or joins one that is there.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use vote_chain::{ChainId, Genesis, Hash, decode, encode};
+use vote_network::{Events, Handle, Keypair, Multiaddr, PeerEvent};
+
+use crate::config::{Config, Origin};
+use crate::keys::Keys;
+use crate::peer::{PeerRequest, PeerResponse};
+use crate::planned;
+
+/// Between tries to reach a tracker.
+const RETRY: Duration = Duration::from_secs(2);
+const DISCOVER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the genesis comes from.
+pub(crate) enum Source {
+    Known(Genesis),
+    /// Any node of this chain has it.
+    Peers(ChainId),
+}
+
+/// Finds the chain of a node that has no ledger yet.
+pub(crate) async fn find(config: &Config, keys: &Keys, name: &str) -> Result<Source> {
+    match &config.origin {
+        Origin::Found(chain) => Ok(Source::Known(planned::found(chain, name, keys)?)),
+        Origin::Genesis(path) => Ok(Source::Known(read(path)?)),
+        Origin::Join => match config.chain {
+            Some(chain) if !config.peers.is_empty() => Ok(Source::Peers(chain)),
+            _ if config.trackers.is_empty() => bail!(
+                "this node has no chain yet: join one with --bootstrap ADDR (the tracker's address), or found one with --found NAME"
+            ),
+            wanted => Ok(Source::Peers(ask_trackers(&keys.node, &config.trackers, wanted).await?)),
+        },
+    }
+}
+
+/// Reads a genesis file.
+pub(crate) fn read(path: &Path) -> Result<Genesis> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read the genesis {}", path.display()))?;
+    let genesis: Genesis = decode(&bytes).with_context(|| format!("{} is not a genesis made by `node genesis`", path.display()))?;
+    genesis.check().with_context(|| format!("the genesis {}", path.display()))?;
+    Ok(genesis)
+}
+
+async fn ask_trackers(keypair: &Keypair, trackers: &[Multiaddr], wanted: Option<ChainId>) -> Result<ChainId> {
+    let mut silent_before = false;
+    loop {
+        let mut chains = Vec::new();
+        for tracker in trackers {
+            match vote_network::discover(keypair.clone(), tracker, DISCOVER_TIMEOUT).await {
+                Ok(found) => chains.extend(found.into_iter().filter_map(|(chain, _)| chain.parse::<Hash>().ok()).map(ChainId::new)),
+                Err(error) => tracing::warn!(%tracker, %error, "tracker out of reach; trying again"),
+            }
+        }
+        chains.sort();
+        chains.dedup();
+        match (wanted, chains.as_slice()) {
+            (Some(wanted), _) if chains.contains(&wanted) => return Ok(wanted),
+            (None, [only]) => {
+                tracing::info!(chain = %only, "joining the one chain that the tracker knows; pin it with --chain");
+                return Ok(*only);
+            }
+            (None, [_, _, ..]) => {
+                let list: Vec<_> = chains.iter().map(ToString::to_string).collect();
+                bail!("the tracker knows several chains; say which one to join with --chain:\n  {}", list.join("\n  "));
+            }
+            _ if !silent_before => tracing::warn!("no node of the chain is at the tracker yet; waiting for one"),
+            _ => {}
+        }
+        silent_before = true;
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Asks peers for the genesis until one gives it; it is true if its hash is the chain's id.
+pub(crate) async fn fetch(chain: &ChainId, network: &Handle, events: &mut Events) -> Result<Genesis> {
+    loop {
+        let Some(event) = events.peers.recv().await else { bail!("the network has stopped") };
+        let PeerEvent::Connected(peer) = event else { continue };
+        let answer = network.request(peer, encode(&PeerRequest::Genesis)).await;
+        match answer.map(|bytes| decode(&bytes)) {
+            Ok(Ok(PeerResponse::Genesis(genesis))) if genesis.chain() == *chain && genesis.check().is_ok() => return Ok(*genesis),
+            Ok(_) => tracing::warn!(%peer, "peer has another genesis, or none"),
+            Err(error) => tracing::warn!(%peer, %error, "peer gives no genesis"),
+        }
+        network.disconnect(peer);
+    }
+}

@@ -1,0 +1,201 @@
+//! A node from start to end.
+//!
+//! Tasks of a running node: the swarm (`vote_network`); the loop (`core`), which owns the engine; the socket, with one
+//! task for each app; short tasks for questions to peers; blocking threads for signatures and old blocks. The first of
+//! swarm, loop and socket to end ends the node.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use vote_chain::{Block, Genesis, VerifiedBlock, check_label, decode};
+use vote_consensus::{Engine, Recovered};
+use vote_network::{Events, Handle, Multiaddr, Transport};
+use vote_storage::{Loaded, Store};
+
+use crate::config::{Config, Origin};
+use crate::core::{Core, Parts};
+use crate::datadir::{DataDir, write_private};
+use crate::join::{self, Source};
+use crate::keys::Keys;
+use crate::planned::now;
+use crate::pool::Pool;
+use crate::socket::Socket;
+
+/// Commands of apps that wait for the loop.
+const COMMANDS_MAX: usize = 256;
+/// A tracker that does not answer does not hold up a node that wants to leave.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Runs the node until a signal or an error ends it.
+pub(crate) async fn run(config: Config) -> Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    tokio::pin!(shutdown);
+    let dir = DataDir::take(&config.data_dir)?;
+    let keys = Keys::load_or_make(dir.path())?;
+    let name = name(&config, &keys)?;
+    let started = tokio::select! {
+        started = start(&config, &dir, &keys, &name) => started?,
+        () = &mut shutdown => return Ok(()),
+    };
+    serve(&config, &keys, name, started, shutdown).await
+}
+
+struct Started {
+    store: Arc<Store>,
+    network: Handle,
+    events: Events,
+    listen: Vec<String>,
+}
+
+fn name(config: &Config, keys: &Keys) -> Result<String> {
+    let name = config.name.clone().unwrap_or_else(|| format!("node-{:.6}", keys.validator.public()));
+    check_label(&name).with_context(|| format!("--name {name}"))?;
+    Ok(name)
+}
+
+/// Opens or gets the ledger, and joins the network of its chain.
+async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Result<Started> {
+    if let Some(store) = Store::open(dir.path())? {
+        check_chain(config, store.genesis(), dir.path())?;
+        let (network, events, listen) = connect(config, dir, keys, &store.genesis().chain().to_string()).await?;
+        return Ok(Started { store: Arc::new(store), network, events, listen });
+    }
+    let source = join::find(config, keys, name).await?;
+    let chain = match &source {
+        Source::Known(genesis) => genesis.chain(),
+        Source::Peers(chain) => *chain,
+    };
+    let (network, mut events, listen) = connect(config, dir, keys, &chain.to_string()).await?;
+    let genesis = match source {
+        Source::Known(genesis) => genesis,
+        Source::Peers(chain) => join::fetch(&chain, &network, &mut events).await?,
+    };
+    let store = Store::create(dir.path(), &genesis)?;
+    Ok(Started { store: Arc::new(store), network, events, listen })
+}
+
+/// A data directory is one chain's for good.
+fn check_chain(config: &Config, genesis: &Genesis, dir: &Path) -> Result<()> {
+    let (chain, dir) = (genesis.chain(), dir.display());
+    let wanted = match &config.origin {
+        Origin::Found(name) => bail!(
+            "{dir} already holds chain {chain} ({}); leave out --found to go on with it, or found {name:?} with another --data-dir",
+            genesis.name
+        ),
+        Origin::Genesis(path) => Some(join::read(path)?.chain()),
+        Origin::Join => config.chain,
+    };
+    match wanted {
+        Some(wanted) if wanted != chain => {
+            bail!("wrong chain: {dir} holds chain {chain} ({}), but {wanted} was asked for; use another --data-dir", genesis.name)
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn connect(config: &Config, dir: &DataDir, keys: &Keys, chain: &str) -> Result<(Handle, Events, Vec<String>)> {
+    let remembered = remembered_listen(&config.listen, dir);
+    let attempt = |listen: Multiaddr| {
+        let config = vote_network::Config {
+            keypair: keys.node.clone(),
+            chain: chain.to_owned(),
+            listen: vec![listen],
+            external: config.external.clone(),
+            trackers: config.trackers.clone(),
+            peers: config.peers.clone(),
+            peer_book: Some(dir.file("peers")),
+            transport: Transport::Tcp,
+        };
+        vote_network::start(config)
+    };
+    let started = match remembered {
+        Some(listen) => match attempt(listen).await {
+            Ok(started) => Ok(started),
+            Err(error) => {
+                tracing::warn!(%error, "the port of last time is taken; choosing another");
+                attempt(config.listen.clone()).await
+            }
+        },
+        None => attempt(config.listen.clone()).await,
+    };
+    let (network, events) = started.context("the node cannot listen; stop what uses the port, or choose another with --listen")?;
+    let listen: Vec<_> = network.listen_addresses().await.iter().map(ToString::to_string).collect();
+    write_private(&dir.file("listen"), listen.join("\n").as_bytes())?;
+    Ok((network, events, listen))
+}
+
+/// With port 0, the port of last time: peers know it.
+fn remembered_listen(wanted: &Multiaddr, dir: &DataDir) -> Option<Multiaddr> {
+    let prefix = wanted.to_string().strip_suffix("/tcp/0")?.to_owned();
+    let text = std::fs::read_to_string(dir.file("listen")).ok()?;
+    let port = text.lines().next()?.split("/tcp/").nth(1)?.split('/').next()?;
+    format!("{prefix}/tcp/{port}").parse().ok()
+}
+
+async fn serve(config: &Config, keys: &Keys, name: String, started: Started, shutdown: impl Future<Output = ()>) -> Result<()> {
+    let Started { store, network, events, listen } = started;
+    let engine = recover(config, keys, &store)?;
+    let pool = Pool::new(store.genesis().chain());
+    let socket = Socket::bind(&config.socket).await?;
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    say_ready(config, keys, &name, &store, &listen);
+    let core = Core::new(Parts {
+        name,
+        key: keys.validator.clone(),
+        engine,
+        store,
+        network: network.clone(),
+        local: keys.node.public().to_peer_id(),
+        listen,
+        pool: pool.clone(),
+        allow_attacks: config.allow_attacks,
+    });
+    let done = tokio::select! {
+        done = core.run(events, inbox, shutdown) => done,
+        done = socket.serve(commands, pool) => done,
+    };
+    tracing::info!("leaving");
+    if tokio::time::timeout(LEAVE_TIMEOUT, network.leave()).await.is_err() {
+        tracing::warn!("the tracker has not confirmed that this node leaves");
+    }
+    done
+}
+
+/// Loads what is on the disk and has the engine go on from it.
+fn recover(config: &Config, keys: &Keys, store: &Store) -> Result<Engine> {
+    let Loaded { state, log, bodies } = store.load()?;
+    let chain = state.chain();
+    let body = |bytes: &Vec<u8>| {
+        let block: Block = decode(bytes).ok()?;
+        VerifiedBlock::verify(&chain, &block, |_| None).ok().map(Arc::new)
+    };
+    let bodies = bodies.iter().map(body).collect::<Option<Vec<_>>>();
+    let bodies = bodies.context("an undecided block on the disk is damaged; restore the data directory from another node by joining anew")?;
+    Ok(Engine::recover(config.engine, keys.validator.clone(), Recovered { state, log, bodies }, now()))
+}
+
+fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[String]) {
+    let (peer, key, genesis) = (keys.node.public().to_peer_id(), keys.validator.public(), store.genesis());
+    let full: Vec<_> = listen.iter().map(|address| format!("{address}/p2p/{peer}")).collect();
+    if config.json {
+        let ready = serde_json::json!({
+            "name": name, "pid": std::process::id(), "app_socket": config.socket, "data_dir": config.data_dir,
+            "listen": full, "peer": peer.to_string(), "key": key, "chain": genesis.chain(), "chain_name": genesis.name,
+        });
+        println!("{ready}");
+        return;
+    }
+    println!("node {name} on chain {:?}\n  chain id       {}", genesis.name, genesis.chain());
+    full.iter().for_each(|address| println!("  listens on     {address}"));
+    println!("  validator key  {key}\n  apps connect   vote-cli --socket {}", config.socket.display());
+}

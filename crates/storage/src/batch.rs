@@ -1,0 +1,147 @@
+//! Writing: everything of a batch is on the disk when [`Batch::finish`] returns, or nothing is.
+
+use redb::{Durability, ReadableTable, WriteTransaction};
+use vote_chain::{BlockHash, Changes, CommitCertificate, Genesis, Height, SetChange, State, VerifiedBlock, encode};
+
+use crate::error::StorageError;
+use crate::store::Store;
+use crate::table::{self, FORMAT};
+
+/// Writes that become durable together.
+pub struct Batch<'a> {
+    transaction: WriteTransaction,
+    store: &'a Store,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(store: &'a Store) -> Result<Self, StorageError> {
+        let mut transaction = store.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        // One-phase commits trust a checksum that is not made to withstand chosen data, and voters choose ours.
+        transaction.set_two_phase_commit(true);
+        Ok(Self { transaction, store })
+    }
+
+    pub(crate) fn create(self, genesis: &Genesis) -> Result<(), StorageError> {
+        let state = State::new(genesis.clone());
+        {
+            let mut meta = self.transaction.open_table(table::META)?;
+            meta.insert("format", FORMAT.to_le_bytes().as_slice())?;
+            meta.insert("genesis", encode(genesis).as_slice())?;
+            meta.insert("tip", encode(state.tip()).as_slice())?;
+            meta.insert("registry", encode(state.registry()).as_slice())?;
+        }
+        self.transaction.open_table(table::LOG)?;
+        self.transaction.open_table(table::BODIES)?;
+        self.transaction.open_table(table::BLOCKS)?;
+        self.transaction.open_table(table::CERTIFICATES)?;
+        self.transaction.open_table(table::TRANSACTIONS)?;
+        self.transaction.open_table(table::ELECTIONS)?;
+        self.transaction.open_table(table::BALLOTS)?;
+        self.transaction.open_table(table::COUNTS)?;
+        self.transaction.open_table(table::SET_CHANGES)?;
+        self.transaction.open_table(table::EVIDENCE)?;
+        self.finish()
+    }
+
+    /// Appends an entry to the log of an open height.
+    ///
+    /// # Errors
+    /// [`StorageError`] if the disk fails.
+    pub fn append_log(&mut self, height: Height, entry: &[u8]) -> Result<(), StorageError> {
+        let mut log = self.transaction.open_table(table::LOG)?;
+        let last = log.range((height.get(), 0)..=(height.get(), u64::MAX))?.next_back().transpose()?;
+        let place = last.map_or(0, |(key, _)| key.value().1 + 1);
+        log.insert((height.get(), place), entry)?;
+        Ok(())
+    }
+
+    /// Keeps a block that may be decided.
+    ///
+    /// # Errors
+    /// [`StorageError`] if the disk fails.
+    pub fn put_body(&mut self, height: Height, hash: &BlockHash, block: &[u8]) -> Result<(), StorageError> {
+        self.transaction.open_table(table::BODIES)?.insert((height.get(), *hash.as_bytes()), block)?;
+        Ok(())
+    }
+
+    /// Keeps a decided block and all that it changes; drops the log and the undecided blocks up to its height.
+    ///
+    /// # Errors
+    /// [`StorageError`] if the disk fails.
+    pub fn commit_block(
+        &mut self,
+        block: &VerifiedBlock,
+        certificate: &CommitCertificate,
+        changes: &Changes,
+        evidence: &[Vec<u8>],
+    ) -> Result<(), StorageError> {
+        let header = block.header();
+        let height = header.height.get();
+        self.transaction.open_table(table::BLOCKS)?.insert(height, encode(&block.to_block()).as_slice())?;
+        self.transaction.open_table(table::CERTIFICATES)?.insert(height, encode(certificate).as_slice())?;
+        let mut transactions = self.transaction.open_table(table::TRANSACTIONS)?;
+        for (index, transaction) in (0u32..).zip(block.transactions()) {
+            transactions.insert(*transaction.id().as_bytes(), (height, index))?;
+        }
+        self.put_changes(changes)?;
+        self.put_set_change(block, certificate, changes)?;
+        let mut rows = self.transaction.open_table(table::EVIDENCE)?;
+        for (place, proof) in (0u64..).zip(evidence) {
+            rows.insert((height, place), proof.as_slice())?;
+        }
+        self.transaction.open_table(table::LOG)?.retain_in(..(height + 1, 0), |_, _| false)?;
+        self.transaction.open_table(table::BODIES)?.retain_in(..(height + 1, [0; 32]), |_, _| false)?;
+        let tip = vote_chain::Tip { height: header.height, hash: block.hash(), time: header.time, state_root: header.state_root };
+        self.transaction.open_table(table::META)?.insert("tip", encode(&tip).as_slice())?;
+        Ok(())
+    }
+
+    fn put_changes(&self, changes: &Changes) -> Result<(), StorageError> {
+        let Changes { elections, ballots, counts, registry, state_root: _ } = changes;
+        self.transaction.open_table(table::META)?.insert("registry", encode(registry).as_slice())?;
+        let mut table = self.transaction.open_table(table::ELECTIONS)?;
+        for (id, record) in elections {
+            table.insert(*id.as_bytes(), encode(record).as_slice())?;
+        }
+        let mut table = self.transaction.open_table(table::BALLOTS)?;
+        for ((election, credential), record) in ballots {
+            let row = (*record.transaction.as_bytes(), record.height.get(), record.index);
+            table.insert((*election.as_bytes(), *credential.as_bytes()), row)?;
+        }
+        let mut table = self.transaction.open_table(table::COUNTS)?;
+        for ((election, choice), count) in counts {
+            table.insert((*election.as_bytes(), encode(choice).as_slice()), count)?;
+        }
+        Ok(())
+    }
+
+    /// The header hands over to the set of the next height; if that is another than the one that signed, it is a step of
+    /// every later receipt.
+    fn put_set_change(&self, block: &VerifiedBlock, certificate: &CommitCertificate, changes: &Changes) -> Result<(), StorageError> {
+        let header = block.header();
+        let before = self.last_set()?;
+        if before == header.next_validators {
+            return Ok(());
+        }
+        let change = SetChange { header: header.clone(), certificate: certificate.clone(), validators: changes.registry.next.clone() };
+        self.transaction.open_table(table::SET_CHANGES)?.insert(header.height.get(), encode(&change).as_slice())?;
+        Ok(())
+    }
+
+    /// The hash of the set that signs now: of the last change, or of the genesis.
+    fn last_set(&self) -> Result<vote_chain::ValidatorSetHash, StorageError> {
+        let table = self.transaction.open_table(table::SET_CHANGES)?;
+        let last = table.last()?;
+        let set = last.and_then(|(_, value)| vote_chain::decode::<SetChange>(value.value()).ok());
+        Ok(set.map_or_else(|| self.store.genesis().validators.hash(), |change| change.validators.hash()))
+    }
+
+    /// Makes the batch durable.
+    ///
+    /// # Errors
+    /// [`StorageError`] if the disk fails: nothing of the batch may be taken for written, and the process should end.
+    pub fn finish(self) -> Result<(), StorageError> {
+        Ok(self.transaction.commit()?)
+    }
+}
