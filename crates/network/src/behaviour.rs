@@ -1,0 +1,139 @@
+//! The protocols that a node speaks, and the swarm around them.
+
+use std::time::Duration;
+
+use libp2p::core::transport::MemoryTransport;
+use libp2p::core::{Transport as _, upgrade::Version};
+use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode, WhitelistSubscriptionFilter};
+use libp2p::identity::Keypair;
+use libp2p::request_response::{self, ProtocolSupport};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify, noise, ping, rendezvous, tcp, yamux};
+use sha2::{Digest, Sha256};
+
+use crate::codec::Opaque;
+use crate::config::{StartError, Transport};
+use crate::limits::{
+    BLOCK_BYTES_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, PENDING_CONNECTIONS_MAX, REQUEST_STREAMS_MAX, REQUEST_TIMEOUT,
+};
+use crate::topic::{Topic, Topics};
+
+/// Order matters: what refuses connections comes first.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Node {
+    pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
+    pub(crate) identify: identify::Behaviour,
+    pub(crate) ping: ping::Behaviour,
+    pub(crate) rendezvous: rendezvous::client::Behaviour,
+    pub(crate) gossip: gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>,
+    pub(crate) request: request_response::Behaviour<Opaque>,
+    pub(crate) exchange: request_response::Behaviour<Opaque>,
+}
+
+/// What a node of a chain calls its protocols; nodes of other chains call them differently.
+pub(crate) fn protocol_version(chain: &str) -> String {
+    format!("/blockchain-voting/{chain}/1")
+}
+
+pub(crate) fn connection_limits() -> connection_limits::Behaviour {
+    let limits = connection_limits::ConnectionLimits::default()
+        .with_max_pending_incoming(Some(PENDING_CONNECTIONS_MAX))
+        .with_max_pending_outgoing(Some(PENDING_CONNECTIONS_MAX))
+        .with_max_established(Some(CONNECTIONS_MAX))
+        .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
+    connection_limits::Behaviour::new(limits)
+}
+
+pub(crate) fn ping() -> ping::Behaviour {
+    ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_secs(5)).with_timeout(Duration::from_secs(10)))
+}
+
+impl Node {
+    pub(crate) fn new(keypair: &Keypair, chain: &str, topics: &Topics) -> Result<Self, StartError> {
+        let identify = identify::Config::new_with_signed_peer_record(protocol_version(chain), keypair)
+            .with_agent_version(format!("node/{}", env!("CARGO_PKG_VERSION")))
+            .with_push_listen_addr_updates(true);
+        let short = chain.get(..16).unwrap_or(chain);
+        Ok(Self {
+            limits: connection_limits(),
+            blocked: allow_block_list::Behaviour::default(),
+            identify: identify::Behaviour::new(identify),
+            ping: ping(),
+            rendezvous: rendezvous::client::Behaviour::new(keypair.clone()),
+            gossip: gossip(chain, topics)?,
+            request: requests(&format!("/blockchain-voting/{short}/request/1"))?,
+            exchange: requests(&format!("/blockchain-voting/{short}/peers/1"))?,
+        })
+    }
+}
+
+fn requests(name: &str) -> Result<request_response::Behaviour<Opaque>, StartError> {
+    let protocol = StreamProtocol::try_from_owned(name.to_owned()).map_err(|error| StartError::Setup(error.to_string()))?;
+    let config = request_response::Config::default()
+        .with_request_timeout(REQUEST_TIMEOUT)
+        .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
+    Ok(request_response::Behaviour::with_codec(Opaque, [(protocol, ProtocolSupport::Full)], config))
+}
+
+/// The same bytes on the same topic are the same message.
+fn message_id(message: &gossipsub::Message) -> MessageId {
+    let digest = Sha256::new().chain_update(message.topic.as_str()).chain_update(&message.data).finalize();
+    MessageId::from(digest[..20].to_vec())
+}
+
+fn gossip(chain: &str, topics: &Topics) -> Result<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>, StartError> {
+    let mut config = gossipsub::ConfigBuilder::default();
+    config
+        .protocol_id_prefix(format!("/blockchain-voting/{}/gossip", chain.get(..16).unwrap_or(chain)))
+        .validation_mode(ValidationMode::Anonymous)
+        .validate_messages()
+        .message_id_fn(message_id)
+        .heartbeat_interval(Duration::from_millis(700))
+        .heartbeat_initial_delay(Duration::from_millis(200))
+        .duplicate_cache_time(Duration::from_secs(300))
+        .max_transmit_size(BLOCK_BYTES_MAX + 4096)
+        .flood_publish(true)
+        .idontwant_on_publish(true)
+        .prune_backoff(Duration::from_secs(5))
+        .unsubscribe_backoff(Duration::from_secs(1))
+        .forward_queue_duration(Duration::from_secs(3))
+        .mesh_outbound_min(1)
+        .mesh_n_low(4)
+        .mesh_n(6)
+        .mesh_n_high(12);
+    for topic in Topic::ALL {
+        config.max_transmit_size_for_topic(topic.bytes_max() + 4096, topics.hash(topic).clone());
+    }
+    let config = config.build().map_err(|error| StartError::Setup(error.to_string()))?;
+    let filter = WhitelistSubscriptionFilter(topics.hashes().cloned().collect());
+    let behaviour = gossipsub::Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter);
+    let mut behaviour = behaviour.map_err(|error| StartError::Setup(error.to_owned()))?;
+    for topic in Topic::ALL {
+        behaviour.subscribe(&topic.ident(chain)).map_err(|error| StartError::Setup(error.to_string()))?;
+    }
+    Ok(behaviour)
+}
+
+/// A swarm of that behaviour over that transport.
+pub(crate) fn swarm<B: NetworkBehaviour>(keypair: Keypair, transport: Transport, behaviour: B) -> Result<Swarm<B>, StartError> {
+    let setup = |error: &dyn std::fmt::Display| StartError::Setup(error.to_string());
+    let idle = |config: libp2p::swarm::Config| config.with_idle_connection_timeout(Duration::from_secs(300));
+    let builder = SwarmBuilder::with_existing_identity(keypair).with_tokio();
+    match transport {
+        Transport::Tcp => {
+            let tcp = builder.with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default);
+            let dns = tcp.map_err(|error| setup(&error))?.with_dns().map_err(|error| setup(&error))?;
+            let swarm = dns.with_behaviour(|_| behaviour).map_err(|error| setup(&error))?;
+            Ok(swarm.with_swarm_config(idle).build())
+        }
+        Transport::Memory => {
+            let memory = builder.with_other_transport(|keypair| {
+                let noise = noise::Config::new(keypair)?;
+                Ok(MemoryTransport::default().upgrade(Version::V1).authenticate(noise).multiplex(yamux::Config::default()))
+            });
+            let swarm = memory.map_err(|error| setup(&error))?.with_behaviour(|_| behaviour).map_err(|error| setup(&error))?;
+            Ok(swarm.with_swarm_config(idle).build())
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What the network tells the node.
+
+use libp2p::gossipsub::MessageId;
+use libp2p::request_response::ResponseChannel;
+use libp2p::{Multiaddr, PeerId};
+use tokio::sync::mpsc;
+
+use crate::handle::Command;
+use crate::topic::Topic;
+
+/// The events of a network, apart by urgency. Each queue is bounded; what does not fit is dropped and counted, but for
+/// news of peers.
+pub struct Events {
+    /// Gossip on [`Topic::Consensus`] and [`Topic::Blocks`].
+    pub consensus: mpsc::Receiver<Gossip>,
+    /// Gossip on [`Topic::Transactions`].
+    pub transactions: mpsc::Receiver<Gossip>,
+    /// Questions of peers.
+    pub requests: mpsc::Receiver<Request>,
+    /// Who has come and gone.
+    pub peers: mpsc::Receiver<PeerEvent>,
+}
+
+/// A gossiped message. It goes no further before [`crate::Handle::report`] says so.
+#[derive(Debug)]
+pub struct Gossip {
+    /// What it is about.
+    pub topic: Topic,
+    /// The peer that passed it on; not its author.
+    pub source: PeerId,
+    /// The bytes.
+    pub data: Vec<u8>,
+    pub(crate) id: MessageId,
+}
+
+/// What is to become of a gossiped message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Pass it on.
+    Accept,
+    /// Do not, but nobody is to blame.
+    Ignore,
+    /// Do not; no honest peer would have passed it on.
+    Reject,
+}
+
+/// A peer's question.
+#[derive(Debug)]
+pub struct Request {
+    /// Who asks.
+    pub from: PeerId,
+    /// The question.
+    pub data: Vec<u8>,
+    /// To answer; dropped, the asker sees a failure.
+    pub reply: Reply,
+}
+
+/// Carries one answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub(crate) channel: ResponseChannel<Vec<u8>>,
+    pub(crate) commands: mpsc::Sender<Command>,
+}
+
+impl Reply {
+    /// Sends the answer; at most what a request may hold. It is dropped if the swarm is too busy.
+    pub fn send(self, data: Vec<u8>) {
+        if self.commands.try_send(Command::Respond(self.channel, data)).is_err() {
+            tracing::debug!("an answer was dropped: the swarm is busy or gone");
+        }
+    }
+}
+
+/// News of peers and trackers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerEvent {
+    /// A node of this chain is connected.
+    Connected(PeerId),
+    /// It is not any more.
+    Disconnected(PeerId),
+    /// A tracker has this node on its list.
+    Registered {
+        /// The tracker.
+        tracker: PeerId,
+    },
+    /// A tracker is out of reach; it is tried again.
+    TrackerLost {
+        /// The tracker.
+        tracker: PeerId,
+    },
+}
+
+/// A connected peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Who.
+    pub peer: PeerId,
+    /// Where it says that it is reached.
+    pub addresses: Vec<Multiaddr>,
+}

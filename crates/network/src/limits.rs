@@ -1,0 +1,61 @@
+//! Every bound on what the network can make this process hold or do.
+
+use std::time::Duration;
+
+/// A request or a response, in bytes.
+pub(crate) const REQUEST_BYTES_MAX: usize = 1_310_720;
+/// A consensus message, in bytes.
+pub(crate) const CONSENSUS_BYTES_MAX: usize = 64 * 1024;
+/// A batch of transactions, in bytes.
+pub(crate) const TRANSACTIONS_BYTES_MAX: usize = 256 * 1024;
+/// A block with its proposal, in bytes.
+pub(crate) const BLOCK_BYTES_MAX: usize = 1_310_720;
+/// Time for a request, its answer included.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests in progress with one peer, each way.
+pub(crate) const REQUEST_STREAMS_MAX: usize = 64;
+/// Requests of one peer: so many a second, in bursts of as many.
+pub(crate) const REQUESTS_PER_SECOND: u32 = 200;
+/// Connections that are being made, each way.
+pub(crate) const PENDING_CONNECTIONS_MAX: u32 = 32;
+/// Connections, all together.
+pub(crate) const CONNECTIONS_MAX: u32 = 200;
+/// Connections to one peer: two sides may dial at once.
+pub(crate) const CONNECTIONS_PER_PEER_MAX: u32 = 3;
+/// Connections that one address may open, loopback apart.
+pub(crate) const CONNECTIONS_PER_IP_MAX: usize = 32;
+/// Peers that a node looks for.
+pub(crate) const PEERS_WANTED: usize = 16;
+/// Peers whose addresses are kept.
+pub(crate) const BOOK_PEERS_MAX: usize = 500;
+/// Addresses kept of one peer.
+pub(crate) const BOOK_ADDRESSES_MAX: usize = 8;
+/// Signed records in one answer of peer exchange.
+pub(crate) const RECORDS_MAX: usize = 100;
+/// Messages that wait for somebody to send them to, on one topic.
+pub(crate) const OUTBOX_MAX: usize = 256;
+/// Commands that wait for the swarm.
+pub(crate) const COMMANDS_MAX: usize = 4096;
+/// Gossip that waits for the node, consensus and blocks.
+pub(crate) const CONSENSUS_EVENTS_MAX: usize = 2048;
+/// Gossip that waits for the node, transactions.
+pub(crate) const TRANSACTION_EVENTS_MAX: usize = 512;
+/// Requests that wait for the node.
+pub(crate) const REQUEST_EVENTS_MAX: usize = 512;
+/// News of peers that wait for the node.
+pub(crate) const PEER_EVENTS_MAX: usize = 4096;
+
+/// A second connection of a peer whose first is older than this means that the first is dead.
+pub(crate) const GHOST_AGE: Duration = Duration::from_secs(2);
+/// A peer that has not said what it listens to for so long has not heard us either.
+pub(crate) const SUBSCRIBE_GRACE: Duration = Duration::from_secs(5);
+/// Between looks at connections, trackers and peers.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// How long a tracker keeps a registration unless it is renewed.
+pub(crate) const REGISTRATION_TTL: Duration = Duration::from_secs(180);
+/// Between questions to a tracker while more peers are wanted, and when there are enough.
+pub(crate) const DISCOVER_SOON: Duration = Duration::from_secs(2);
+/// See [`DISCOVER_SOON`].
+pub(crate) const DISCOVER_LATER: Duration = Duration::from_secs(30);
+/// Longest wait before a tracker or a peer that could not be reached is tried again.
+pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(30);

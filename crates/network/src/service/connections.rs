@@ -1,0 +1,136 @@
+//! Connections: who is there, and the guard against dead ones.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use libp2p::core::{ConnectedPoint, PeerRecord};
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::{Multiaddr, PeerId, identify};
+
+use super::{Peer, Service};
+use crate::event::PeerEvent;
+use crate::limits::{CONNECTIONS_PER_IP_MAX, GHOST_AGE, SUBSCRIBE_GRACE};
+
+fn remote_ip(endpoint: &ConnectedPoint) -> Option<IpAddr> {
+    let ConnectedPoint::Listener { send_back_addr, .. } = endpoint else { return None };
+    match send_back_addr.iter().next()? {
+        Protocol::Ip4(ip) => Some(ip.into()),
+        Protocol::Ip6(ip) => Some(ip.into()),
+        _ => None,
+    }
+    .filter(|ip: &IpAddr| !ip.is_loopback())
+}
+
+impl Service {
+    pub(super) fn on_connected(&mut self, peer: PeerId, endpoint: &ConnectedPoint, established: u32) {
+        if let Some(ip) = remote_ip(endpoint) {
+            let count = self.per_ip.entry(ip).or_default();
+            *count += 1;
+            if *count > CONNECTIONS_PER_IP_MAX {
+                tracing::warn!(%peer, %ip, "too many connections from one address");
+                return self.disconnect(peer);
+            }
+        }
+        let known = self.peers.entry(peer).or_insert_with(|| Peer { since: Instant::now(), node: false, record: None });
+        // Gossipsub says what it listens to on a peer's first connection only. If that one is dead and the peer has
+        // restarted, it would never hear us: drop it, and it comes back with a first connection.
+        if established > 1 && known.since.elapsed() > GHOST_AGE {
+            tracing::info!(%peer, "peer is back beside an old connection; both are closed");
+            self.disconnect(peer);
+        } else if self.trackers.contains_key(&peer) {
+            self.on_tracker_connected(peer);
+        }
+        self.backoff.remove(&peer);
+    }
+
+    pub(super) fn on_closed(&mut self, peer: PeerId, endpoint: &ConnectedPoint, left: u32, cause: Option<String>) {
+        if let Some(ip) = remote_ip(endpoint) {
+            let count = self.per_ip.get(&ip).copied().unwrap_or(0);
+            if count <= 1 { self.per_ip.remove(&ip) } else { self.per_ip.insert(ip, count - 1) };
+        }
+        if let Some(cause) = &cause {
+            tracing::debug!(%peer, cause, "connection closed");
+        }
+        if left > 0 {
+            return;
+        }
+        if self.peers.remove(&peer).is_some_and(|peer| peer.node) {
+            self.tell(PeerEvent::Disconnected(peer));
+        }
+        self.on_tracker_lost(peer);
+    }
+
+    pub(super) fn on_identified(&mut self, id: PeerId, info: identify::Info) {
+        let ours = self.is_ours(&info.protocol_version);
+        if !ours && !self.trackers.contains_key(&id) {
+            tracing::warn!(peer = %id, protocol = %info.protocol_version, "not a node of this chain; disconnected");
+            return self.disconnect(id);
+        }
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let new = ours && !peer.node;
+        peer.node = ours;
+        if !ours {
+            return;
+        }
+        let signed = info.signed_peer_record.and_then(|signed| PeerRecord::from_signed_envelope(signed.clone()).ok().map(|record| (signed, record)));
+        if let Some((signed, record)) = signed.filter(|(_, record)| record.peer_id() == id) {
+            peer.record = Some(signed);
+            self.book.learn(id, record.addresses().iter().cloned());
+        } else {
+            self.book.learn(id, info.listen_addrs);
+        }
+        if new {
+            self.tell(PeerEvent::Connected(id));
+        }
+    }
+
+    /// Peers that should listen to our topics and do not: the connection is one-sided.
+    pub(super) fn sweep_ghosts(&mut self) {
+        let wanted: Vec<_> = self.topics.hashes().cloned().collect();
+        let deaf = |service: &Self, id: &PeerId| {
+            let gossip = &service.swarm.behaviour().gossip;
+            !gossip.all_peers().any(|(peer, topics)| peer == id && wanted.iter().all(|topic| topics.contains(&topic)))
+        };
+        let old = self.peers.iter().filter(|(_, peer)| peer.node && peer.since.elapsed() > SUBSCRIBE_GRACE);
+        let ghosts: Vec<_> = old.map(|(id, _)| *id).filter(|id| deaf(self, id)).collect();
+        for peer in ghosts {
+            tracing::info!(%peer, "peer is connected but does not hear us; disconnected");
+            self.disconnect(peer);
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, peer: PeerId) {
+        // An error says that it is gone already.
+        let _ = self.swarm.disconnect_peer_id(peer);
+    }
+
+    pub(super) fn block(&mut self, peer: PeerId, time: Duration) {
+        self.blocked.insert(peer, Instant::now() + time);
+        self.swarm.behaviour_mut().blocked.block_peer(peer);
+        self.disconnect(peer);
+    }
+
+    pub(super) fn unblock(&mut self) {
+        let now = Instant::now();
+        let over: Vec<_> = self.blocked.iter().filter(|(_, until)| **until <= now).map(|(peer, _)| *peer).collect();
+        for peer in over {
+            self.blocked.remove(&peer);
+            self.swarm.behaviour_mut().blocked.unblock_peer(peer);
+        }
+    }
+
+    pub(super) fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        let options = DialOpts::peer_id(peer).condition(PeerCondition::DisconnectedAndNotDialing).addresses(addresses);
+        if let Err(error) = self.swarm.dial(options.build()) {
+            tracing::trace!(%peer, %error, "not dialled");
+        }
+    }
+
+    /// Learns where a peer is reached, from whoever says so with the peer's signature.
+    pub(super) fn learn(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        if peer != *self.swarm.local_peer_id() {
+            self.book.learn(peer, addresses);
+        }
+    }
+}

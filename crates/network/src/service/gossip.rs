@@ -1,0 +1,70 @@
+//! Publishing, and what comes in.
+
+use libp2p::PeerId;
+use libp2p::gossipsub::{Event, MessageAcceptance, MessageId, PublishError};
+
+use super::Service;
+use crate::event::{Gossip, Verdict};
+use crate::topic::Topic;
+
+/// In front of a consensus message: who sent it, at random, and its number; so that one sent again is another message.
+const HEADER_BYTES: usize = 24;
+
+impl Service {
+    pub(super) fn publish(&mut self, topic: Topic, data: Vec<u8>) {
+        let bytes = if topic == Topic::Consensus { self.number(&data) } else { data };
+        self.send(topic, bytes);
+    }
+
+    fn number(&mut self, data: &[u8]) -> Vec<u8> {
+        self.sequence += 1;
+        [&self.salt, self.sequence.to_be_bytes().as_slice(), data].concat()
+    }
+
+    fn send(&mut self, topic: Topic, bytes: Vec<u8>) {
+        let hash = self.topics.hash(topic).clone();
+        match self.swarm.behaviour_mut().gossip.publish(hash, bytes.clone()) {
+            Ok(_) | Err(PublishError::Duplicate) => {}
+            Err(PublishError::NoPeersSubscribedToTopic) => self.outbox(topic, bytes),
+            Err(error) => tracing::debug!(?topic, %error, "not published"),
+        }
+    }
+
+    pub(super) fn report(&mut self, id: &MessageId, source: &PeerId, verdict: Verdict) {
+        let acceptance = match verdict {
+            Verdict::Accept => MessageAcceptance::Accept,
+            Verdict::Ignore => MessageAcceptance::Ignore,
+            Verdict::Reject => MessageAcceptance::Reject,
+        };
+        self.swarm.behaviour_mut().gossip.report_message_validation_result(id, source, acceptance);
+    }
+
+    pub(super) fn on_gossip_event(&mut self, event: Event) {
+        match event {
+            Event::Message { propagation_source, message_id, message } => {
+                let topic = self.topics.topic(&message.topic);
+                self.on_message(propagation_source, message_id, topic, message.data);
+            }
+            Event::Subscribed { topic, .. } => {
+                let Some(topic) = self.topics.topic(&topic) else { return };
+                for bytes in self.outbox.remove(&topic).unwrap_or_default() {
+                    self.send(topic, bytes);
+                }
+            }
+            Event::SlowPeer { peer_id, .. } => tracing::debug!(peer = %peer_id, "peer does not keep up with gossip"),
+            _ => {}
+        }
+    }
+
+    fn on_message(&mut self, source: PeerId, id: MessageId, topic: Option<Topic>, mut data: Vec<u8>) {
+        let fits = topic.filter(|topic| data.len() <= topic.bytes_max() + HEADER_BYTES);
+        let Some(topic) = fits.filter(|topic| *topic != Topic::Consensus || data.len() >= HEADER_BYTES) else {
+            return self.report(&id, &source, Verdict::Reject);
+        };
+        if topic == Topic::Consensus {
+            data.drain(..HEADER_BYTES);
+        }
+        let queue = if topic == Topic::Transactions { &self.queues.transactions } else { &self.queues.consensus };
+        Self::queue(&mut self.dropped, queue, Gossip { topic, source, data, id });
+    }
+}
