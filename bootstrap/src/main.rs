@@ -1,2 +1,29 @@
-//! To be filled.
-fn main() {}
+//! `bootstrap`: tells a new node who is there. Nodes register with it and are listed; it is trusted with nothing else.
+
+mod cli;
+mod datadir;
+mod list;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let done = runtime().and_then(|runtime| match cli.command {
+        Some(cli::Command::List(args)) => runtime.block_on(list::ask(&args)),
+        None => runtime.block_on(serve::run(cli.serve)),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

@@ -183,7 +183,6 @@ impl Core {
             PeerEvent::Disconnected(peer) => self.on_disconnected(peer),
             PeerEvent::Registered { .. } => self.tracker = true,
             PeerEvent::TrackerLost { .. } => self.tracker = false,
-            _ => {}
         }
     }
 
@@ -209,7 +208,7 @@ impl Core {
         });
     }
 
-    /// How a validator's key is called by those who set up the network.
+    /// The power of the validators that are connected, this node among them, and the power of all.
     pub(crate) fn power_connected(&self) -> (u64, u64) {
         let set = self.engine.state().validators();
         let keys: BTreeMap<_, _> = self.peers.keys().chain([self.key.public()]).map(|key| (key, ())).collect();

@@ -1,0 +1,81 @@
+//! `bootstrap list`: the running tracker's list, through its own socket. The answer is one line of JSON.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use vote_network::tracker::Entry;
+
+use crate::cli::ListArgs;
+use crate::datadir;
+use crate::serve::entry_json;
+
+const ANSWER_BYTES_MAX: u64 = 4 << 20;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The tracker's socket; its file goes when this is dropped.
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Socket {
+    /// Binds it for its owner alone. The directory is this process's, so that whatever is in its place is stale.
+    pub(crate) fn bind(dir: &Path) -> Result<Self> {
+        let path = dir.join("bootstrap.sock");
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).with_context(|| format!("cannot bind the socket {}", path.display()))?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path })
+    }
+
+    pub(crate) async fn accept(&self) -> Option<UnixStream> {
+        self.listener.accept().await.ok().map(|(stream, _)| stream)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Writes the list and hangs up. Whatever the asker has written is not read.
+pub(crate) fn answer<'a>(mut asker: UnixStream, entries: impl Iterator<Item = &'a Entry>) {
+    let mut line = Value::from_iter(entries.map(entry_json)).to_string();
+    line.push('\n');
+    tokio::spawn(async move {
+        let written = tokio::time::timeout(PATIENCE, asker.write_all(line.as_bytes())).await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::warn!("the list was asked for and not read");
+        }
+    });
+}
+
+/// Asks the running tracker and prints its answer.
+pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
+    let path = datadir::path(args.data_dir.clone())?.join("bootstrap.sock");
+    let stream = UnixStream::connect(&path).await;
+    let stream = stream.with_context(|| format!("no tracker answers on {}; is it running? Say where with --data-dir", path.display()))?;
+    let mut text = String::new();
+    tokio::time::timeout(PATIENCE, stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text)).await.context("the tracker does not answer")??;
+    let nodes: Vec<Value> = serde_json::from_str(&text).context("the tracker's answer cannot be read")?;
+    if args.json {
+        println!("{}", serde_json::json!({ "nodes": nodes }));
+        return Ok(());
+    }
+    if nodes.is_empty() {
+        println!("nobody is registered");
+    }
+    for node in &nodes {
+        let text = |key: &str| node[key].as_str().unwrap_or_default().to_owned();
+        let addresses: Vec<_> = node["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        println!("{}  chain {:.16}  for {:>6} s  {}", text("peer"), text("chain"), node["age_seconds"], addresses.join(" "));
+    }
+    Ok(())
+}
