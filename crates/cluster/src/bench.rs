@@ -1,0 +1,131 @@
+//! `cluster bench`: an idle network, then a steady trickle, then as much as it takes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
+use vote_api::{Client, Outcome};
+use vote_chain::{Choice, ElectionId};
+use vote_cluster::{Caster, Cluster, Options, credential};
+
+use crate::{BenchArgs, election, measure};
+
+const IDLE: Duration = Duration::from_secs(10);
+const TRICKLE_SECONDS: usize = 10;
+
+pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
+    let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
+    let report = tokio::select! {
+        report = measure_all(&cluster, &args) => report,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    cluster.stop().await?;
+    let report = report?;
+    if args.json {
+        println!("{report}");
+    } else {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    }
+    Ok(report["final"] == report["ballots"])
+}
+
+async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Value> {
+    let choices = vec!["Yes".to_owned(), "No".to_owned()];
+    let election = election::create(&cluster.client(0).await?, cluster.chain, "Benchmark", choices).await?;
+    let mut clients = Vec::new();
+    for at in cluster.running() {
+        clients.push(cluster.client(at).await?);
+    }
+    cluster.agreed(Duration::from_secs(30)).await?;
+    let idle = idle(cluster).await;
+    let latency = latency(cluster, &clients, election, args.rate).await?;
+    let throughput = throughput(cluster, clients, election, args.ballots).await?;
+    let mut report = json!({ "nodes": args.nodes, "rate": args.rate, "latency_ms": latency, "idle": idle });
+    if let (Some(report), Value::Object(throughput)) = (report.as_object_mut(), throughput) {
+        report.extend(throughput);
+    }
+    Ok(report)
+}
+
+fn pids(cluster: &Cluster) -> Vec<u32> {
+    cluster.nodes.iter().filter_map(|node| node.daemon.as_ref()?.pid()).collect()
+}
+
+async fn idle(cluster: &Cluster) -> Value {
+    let pids = pids(cluster);
+    let before: Vec<_> = pids.iter().map(|pid| measure::cpu_seconds(*pid)).collect();
+    tokio::time::sleep(IDLE).await;
+    let share = |(pid, before): (&u32, f64)| round((measure::cpu_seconds(*pid) - before) / IDLE.as_secs_f64() * 100.0);
+    let shares: Vec<_> = pids.iter().zip(before).map(share).collect();
+    json!({ "seconds": IDLE.as_secs(), "cpu_percent": shares, "rss_mib": pids.iter().map(|pid| measure::rss_mib(*pid)).collect::<Vec<_>>() })
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+async fn latency(cluster: &Cluster, clients: &[Client], election: ElectionId, rate: u32) -> Result<Value> {
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / rate);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..TRICKLE_SECONDS * usize::try_from(rate)? {
+        let bytes = Caster::ballot(cluster.chain, election, &credential(2, number), Choice::Listed(u16::from(number % 3 == 0)));
+        tick.tick().await;
+        let client = clients[number % clients.len()].clone();
+        tasks.spawn(async move { one(&client, bytes).await });
+    }
+    let mut times = Vec::new();
+    while let Some(time) = tasks.join_next().await {
+        times.push(time??.as_secs_f64() * 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |share: usize| round(times[(times.len() - 1) * share / 100]);
+    Ok(json!({ "p50": at(50), "p99": at(99), "max": at(100), "ballots": times.len() }))
+}
+
+/// The time from submitting to final, as an app sees it.
+async fn one(client: &Client, bytes: Vec<u8>) -> Result<Duration> {
+    let start = Instant::now();
+    let (_, mut outcomes) = client.submit(vec![bytes]).await?;
+    match outcomes.next().await?.and_then(|outcomes| outcomes.into_iter().next()) {
+        Some(Outcome::Final(_)) => Ok(start.elapsed()),
+        _ => bail!("a ballot was refused"),
+    }
+}
+
+async fn throughput(cluster: &Cluster, clients: Vec<Client>, election: ElectionId, count: usize) -> Result<Value> {
+    let (chain, signing) = (cluster.chain, Instant::now());
+    let choice = |number: usize| Choice::Listed(u16::from(number.is_multiple_of(3)));
+    let ballots: Vec<_> = (0..count).map(|number| Caster::ballot(chain, election, &credential(3, number), choice(number))).collect();
+    let signing = signing.elapsed().as_secs_f64();
+    let disk = |cluster: &Cluster| cluster.nodes.iter().map(|node| measure::disk_bytes(&node.data_dir)).sum::<u64>();
+    let pids = pids(cluster);
+    let cpu = |pids: &[u32]| pids.iter().map(|pid| measure::cpu_seconds(*pid)).sum::<f64>();
+    let wire = cluster.agreed(Duration::from_secs(30)).await?.iter().map(|status| status.wire_bytes.1).sum::<u64>();
+    let (disk_before, cpu_before) = (disk(cluster), cpu(&pids));
+    let caster = Arc::new(Caster::new(clients));
+    let start = Instant::now();
+    caster.cast_all(ballots).await.context("while casting")?;
+    let seconds = start.elapsed().as_secs_f64();
+    let statuses = cluster.agreed(Duration::from_secs(60)).await?;
+    let finals = caster.progress.finals.load(Ordering::Relaxed);
+    let per_ballot = |total: f64| round(total / f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    let nodes = f64::from(u32::try_from(pids.len()).unwrap_or(1));
+    let big = |value: u64| f64::from(u32::try_from(value / 16).unwrap_or(u32::MAX)) * 16.0;
+    Ok(json!({
+        "ballots": count,
+        "final": finals,
+        "seconds": round(seconds),
+        "final_per_second": (f64::from(u32::try_from(finals).unwrap_or(u32::MAX)) / seconds).round(),
+        "signing_seconds": round(signing),
+        "cpu_us_per_ballot": per_ballot((cpu(&pids) - cpu_before) * 1e6),
+        "rss_mib": pids.iter().map(|pid| measure::rss_mib(*pid)).collect::<Vec<_>>(),
+        "disk_bytes_per_ballot": per_ballot(big(disk(cluster).saturating_sub(disk_before)) / nodes),
+        "wire_bytes_per_ballot": per_ballot(big(statuses.iter().map(|status| status.wire_bytes.1).sum::<u64>().saturating_sub(wire)) / nodes),
+        "heights": statuses.first().map(|status| status.height),
+        "state_roots": statuses.iter().map(|status| status.state_root.to_string()).collect::<Vec<_>>(),
+    }))
+}

@@ -1,0 +1,100 @@
+//! `cluster`: a whole network on this machine, to see it, to vote with it, to measure it.
+
+mod bench;
+mod election;
+mod load;
+mod measure;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs a tracker and several nodes as processes on this machine
+#[derive(Debug, Parser)]
+#[command(name = "cluster", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: UpArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts a network and keeps it up until Ctrl-C (the default)
+    Up(UpArgs),
+    /// Casts the ballots of a real election, and shows the result as every node sees it
+    Load(LoadArgs),
+    /// Measures throughput, latency and what an idle node costs
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+struct UpArgs {
+    /// How many validators
+    #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    nodes: u8,
+    /// How many followers besides: nodes that keep the ledger but do not vote on blocks
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
+    followers: u8,
+    /// Folder for everything; a temporary one, gone at the end, if none is given
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Wipe the network that was in the folder before
+    #[arg(long, requires = "dir")]
+    reset: bool,
+    /// When ready, print one line of JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct LoadArgs {
+    /// Ballots in the BLT format
+    file: PathBuf,
+    /// How many validators
+    #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    nodes: u8,
+    /// How the ballots are counted
+    #[arg(long, default_value = "plurality", value_parser = ["plurality"])]
+    rule: String,
+    /// Print one object of JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct BenchArgs {
+    /// How many validators
+    #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    nodes: u8,
+    /// Ballots to cast as fast as possible
+    #[arg(long, default_value_t = 20_000)]
+    ballots: usize,
+    /// Ballots a second while latency is measured
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+    /// Print one object of JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command.unwrap_or(Command::Up(cli.up)) {
+        Command::Up(args) => up::run(args).await,
+        Command::Load(args) => load::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Where the programs are.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::daemon::ClusterError;
+
+/// The programs that a network is made of.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// The tracker.
+    pub bootstrap: PathBuf,
+    /// The node.
+    pub node: PathBuf,
+    /// The command line for apps.
+    pub vote_cli: PathBuf,
+}
+
+impl Programs {
+    /// The programs beside the one that runs; built anew with cargo if the sources that it was built from are there.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if they are missing or do not build.
+    pub fn find() -> Result<Self, ClusterError> {
+        let exe = std::env::current_exe()?;
+        let mut dir = exe.parent().unwrap_or(Path::new(".")).to_owned();
+        if dir.ends_with("deps") || dir.ends_with("examples") {
+            dir.pop();
+        }
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
+        if workspace.join("Cargo.lock").exists() {
+            build(workspace, &dir)?;
+        }
+        let program = |name: &str| {
+            let path = dir.join(name);
+            if path.exists() { Ok(path) } else { Err(ClusterError::Program(path)) }
+        };
+        Ok(Self { bootstrap: program("bootstrap")?, node: program("node")?, vote_cli: program("vote-cli")? })
+    }
+}
+
+/// Builds into the folder that the running program is in, with the profile that the folder is named after.
+fn build(workspace: &Path, dir: &Path) -> Result<(), ClusterError> {
+    let Some(target) = dir.parent() else { return Ok(()) };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace).args(["build", "--quiet", "-p", "bootstrap", "-p", "vote-node", "-p", "vote-cli", "--bins"]);
+    command.env("CARGO_TARGET_DIR", target).stdin(Stdio::null());
+    match dir.file_name().and_then(|name| name.to_str()) {
+        Some("release") => drop(command.arg("--release")),
+        Some("debug") => {}
+        _ => return Ok(()),
+    }
+    eprintln!("building the programs (the first time takes some minutes) ...");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(ClusterError::Build),
+        // Without cargo, programs that are there already will do.
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,99 @@
+//! `cluster up`.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+use vote_chain::{ElectionId, faults_tolerated};
+use vote_cluster::{Cluster, Options};
+
+use crate::{UpArgs, election};
+
+pub(crate) async fn run(args: UpArgs) -> Result<bool> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    tokio::pin!(stop);
+    let mut cluster = tokio::select! {
+        started = start(&args) => started?,
+        () = &mut stop => return Ok(true),
+    };
+    let choices = ["Soup", "Pasta", "Salad"].map(str::to_owned).to_vec();
+    let election = election::create(&cluster.client(0).await?, cluster.chain, "Demo: what is for lunch?", choices).await?;
+    if args.json {
+        println!("{}", describe(&cluster, &election));
+    } else {
+        banner(&cluster, &election, usize::from(args.nodes));
+    }
+    tokio::select! {
+        () = &mut stop => {}
+        () = watch(&mut cluster) => {}
+    }
+    if !args.json {
+        println!("\nstopping ...");
+    }
+    cluster.stop().await?;
+    Ok(true)
+}
+
+async fn start(args: &UpArgs) -> Result<Cluster> {
+    let options = Options { validators: args.nodes.into(), dir: args.dir.clone(), reset: args.reset, node_args: Vec::new() };
+    let mut cluster = Cluster::start(options).await?;
+    for _ in 0..args.followers {
+        cluster.add_follower().await?;
+    }
+    Ok(cluster)
+}
+
+/// Says when a process ends that nobody has ended.
+async fn watch(cluster: &mut Cluster) {
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
+    loop {
+        tick.tick().await;
+        for node in &mut cluster.nodes {
+            let ended = node.daemon.as_mut().and_then(|daemon| daemon.ended().ok().flatten());
+            if let Some(status) = ended {
+                eprintln!("{} has ended ({status}); its log is {}", node.name, node.log.display());
+                node.daemon = None;
+            }
+        }
+    }
+}
+
+fn describe(cluster: &Cluster, election: &ElectionId) -> Value {
+    let pid = |daemon: &Option<vote_cluster::Daemon>| daemon.as_ref().and_then(vote_cluster::Daemon::pid);
+    let nodes = cluster.nodes.iter().map(|node| {
+        let listen = node.daemon.as_ref().map(|daemon| daemon.ready["listen"].clone());
+        json!({ "name": node.name, "pid": pid(&node.daemon), "app_socket": node.socket, "data_dir": node.data_dir, "log": node.log, "listen": listen })
+    });
+    json!({
+        "bootstrap": { "address": cluster.tracker_address, "pid": pid(&cluster.tracker) },
+        "chain": cluster.chain,
+        "election": election,
+        "folder": cluster.folder(),
+        "nodes": nodes.collect::<Vec<_>>(),
+    })
+}
+
+fn banner(cluster: &Cluster, election: &ElectionId, validators: usize) {
+    let cli = cluster.programs().vote_cli.display();
+    let pid = |daemon: &Option<vote_cluster::Daemon>| daemon.as_ref().and_then(vote_cluster::Daemon::pid).unwrap_or_default();
+    println!("\nA network of {validators} validators is up; {} of them may fail or lie.", faults_tolerated(validators));
+    println!("\n  tracker   {}", cluster.tracker_address);
+    println!("  chain     {}", cluster.chain);
+    println!("  election  {election}");
+    for node in &cluster.nodes {
+        println!("  {:<8}  process {:<7} socket {}", node.name, pid(&node.daemon), node.socket.display());
+    }
+    println!("  logs      {}/*.log", cluster.folder().display());
+    let (first, last) = (&cluster.nodes[0], &cluster.nodes[cluster.nodes.len() - 1]);
+    println!("\nTry, in another terminal:\n");
+    println!("  {cli} --socket {} cast Soup --name Ada", last.socket.display());
+    println!("  {cli} --socket {} tally", first.socket.display());
+    println!("  {cli} --socket {} attack run forged-parent", first.socket.display());
+    println!("  kill -9 {}        # a node dies; the others go on", pid(&last.daemon));
+    println!("\nCtrl-C ends the network and leaves nothing behind{}.", if cluster.folder().starts_with(std::env::temp_dir()) { "" } else { " but its folder" });
+}
