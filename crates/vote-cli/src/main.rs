@@ -1,2 +1,68 @@
-//! To be filled.
-fn main() {}
+//! `vote-cli`: cast, tally, check receipts, stage attacks; an app of a node like any other.
+
+mod cli;
+mod commands;
+mod context;
+mod credential;
+mod failure;
+mod find;
+mod menu;
+mod output;
+mod receipts;
+mod submit;
+mod time;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command};
+use context::Context;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let Some(command) = cli.command else {
+        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+            return finish(run(cli.global, Command::Menu));
+        }
+        eprintln!("error: say what to do (`vote-cli --help` lists it); the menu needs a terminal, or `vote-cli menu`");
+        return ExitCode::from(2);
+    };
+    finish(run(cli.global, command))
+}
+
+fn run(global: cli::Global, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "vote-cli", &mut std::io::stdout());
+            return Ok(());
+        }
+        Command::Man { dir } => return commands::man(dir.as_deref()),
+        _ => {}
+    }
+    let context = Context::load(global)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::other)?;
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = commands::run(&context, command) => done,
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        }
+    });
+    // A read of the terminal may still wait on a thread of its own.
+    runtime.shutdown_background();
+    done
+}
+
+fn finish(done: Result<(), Failure>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::Interrupted) {
+                eprintln!("error: {failure}");
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}

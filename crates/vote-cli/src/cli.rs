@@ -1,0 +1,210 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Cast ballots, count them, check receipts, and try to cheat.
+///
+/// Without a command, on a terminal: a menu.
+#[derive(Debug, Parser)]
+#[command(name = "vote-cli", version, after_help = "Exit codes: 0 done, 1 failure, 2 usage, 3 not found or wrong state, 4 not eligible or credential refused, \
+5 node or quorum out of reach, 6 a verification ran and FAILED, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The node's socket
+    #[arg(long, global = true, value_name = "PATH", env = "VOTE_SOCKET")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Where credentials and receipts are kept
+    #[arg(long, global = true, value_name = "DIR", env = "VOTE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// How long to wait until something is final, in seconds
+    #[arg(long, global = true, value_name = "SECONDS", env = "VOTE_TIMEOUT")]
+    pub(crate) timeout: Option<u64>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Config file (TOML: socket, data_dir, timeout)
+    #[arg(long, global = true, value_name = "FILE", env = "VOTE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Cast a ballot, wait until it is final, and keep the receipt
+    Cast(CastArgs),
+    /// Count an election
+    Tally {
+        /// Id of the election, or the beginning of it; may be left out if there is only one
+        election: Option<String>,
+        /// Print it again after each block that changes it, until the election closes
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Stage attacks that the other nodes must refuse
+    #[command(subcommand)]
+    Attack(AttackCommand),
+    /// How the node is doing
+    Status,
+    /// The node and its peers
+    Members,
+    /// Show a block
+    Block {
+        /// Its height; the last one if left out
+        height: Option<u64>,
+    },
+    /// Elections: create, list, show, close
+    #[command(subcommand)]
+    Election(ElectionCommand),
+    /// Credentials: the keys that voters sign with
+    #[command(subcommand)]
+    Credential(CredentialCommand),
+    /// Receipts of ballots
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// Validators: who decides blocks
+    #[command(subcommand)]
+    Validator(ValidatorCommand),
+    /// Validators that were seen to sign two different things
+    Evidence,
+    /// The menu that also comes up without a command
+    Menu,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write one file for each command
+    Man {
+        /// Folder to write to
+        dir: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CastArgs {
+    /// Election (id or the beginning of it) and choice, or the choice alone if only one election is open
+    #[arg(required = true, num_args = 1..=2, value_names = ["ELECTION", "CHOICE"])]
+    pub(crate) words: Vec<String>,
+    /// How you want to be called on the ledger; also picks the credential
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// File of the credential to sign with; made if it is missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AttackCommand {
+    /// List what can be staged
+    List,
+    /// Stage one, or all; exit code 6 if any peer accepts it
+    Run {
+        /// Name of the attack, or `all`
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ElectionCommand {
+    /// Put an election on the ledger
+    Create(CreateArgs),
+    /// List all elections
+    List,
+    /// Show one election
+    Show {
+        /// Id, or the beginning of it
+        election: Option<String>,
+    },
+    /// Close an election now; only who created it can
+    Close {
+        /// Id, or the beginning of it
+        election: Option<String>,
+        /// File of the organiser's credential
+        #[arg(long, value_name = "FILE")]
+        credential: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Its title
+    #[arg(long)]
+    pub(crate) title: String,
+    /// More about it
+    #[arg(long, default_value = "")]
+    pub(crate) description: String,
+    /// A choice; give two or more, in the order of the ballot
+    #[arg(long, conflicts_with = "write_in", required_unless_present = "write_in")]
+    pub(crate) choice: Vec<String>,
+    /// Voters write in what they choose
+    #[arg(long)]
+    pub(crate) write_in: bool,
+    /// When it opens: 2026-11-23T12:00:00Z, or +10m; at once if left out
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse_when)]
+    pub(crate) opens: Option<crate::time::When>,
+    /// When it closes: 2026-11-23T18:00:00+01:00, or +2h; by hand if left out
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse_when)]
+    pub(crate) closes: Option<crate::time::When>,
+    /// File of the organiser's credential; made if it is missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CredentialCommand {
+    /// Make a new credential
+    New {
+        /// File to write
+        file: Option<PathBuf>,
+    },
+    /// Show the public key of a credential
+    Show {
+        /// File to read
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// Show a receipt, from a file or, by ballot id, from the node
+    Show {
+        /// File, or id of the ballot
+        what: String,
+    },
+    /// Check a receipt; needs no node and no network
+    Check {
+        /// File
+        file: PathBuf,
+        /// The chain that it must be from
+        #[arg(long, value_name = "ID")]
+        chain: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ValidatorCommand {
+    /// List who decides blocks, and changes that wait for approvals
+    List,
+    /// Have this node approve that a node becomes a validator
+    Admit {
+        /// Its name, id or key, as `members` shows them, or the beginning
+        node: String,
+        /// Its power
+        #[arg(long, default_value_t = 1)]
+        power: u64,
+    },
+    /// Have this node approve that a validator becomes a follower
+    Remove {
+        /// Its name or key, as `validator list` shows them, or the beginning
+        node: String,
+    },
+}

@@ -1,0 +1,50 @@
+//! The commands, one file for each kind.
+
+mod attack;
+mod cast;
+mod credential;
+mod election;
+mod node;
+mod receipt;
+mod tally;
+mod validator;
+
+use std::path::Path;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::context::Context;
+use crate::failure::Failure;
+
+pub(crate) use attack::stage;
+pub(crate) use cast::cast_in;
+pub(crate) use election::create_write_in;
+pub(crate) use tally::lines as tally_lines;
+
+pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Cast(args) => cast::run(context, args).await,
+        Command::Tally { election, watch } => tally::run(context, election.as_deref(), watch).await,
+        Command::Attack(command) => attack::run(context, command).await,
+        Command::Status => node::status(context).await,
+        Command::Members => node::members(context).await,
+        Command::Block { height } => node::block(context, height).await,
+        Command::Evidence => node::evidence(context).await,
+        Command::Election(command) => election::run(context, command).await,
+        Command::Credential(command) => credential::run(context, command),
+        Command::Receipt(command) => receipt::run(context, command).await,
+        Command::Validator(command) => validator::run(context, command).await,
+        Command::Menu => crate::menu::run(context).await,
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
+    }
+}
+
+/// The manual page on standard output, or one file for each command in a folder.
+pub(crate) fn man(dir: Option<&Path>) -> Result<(), Failure> {
+    let done = match dir {
+        None => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()),
+        Some(dir) => std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir)),
+    };
+    done.map_err(Failure::other)
+}

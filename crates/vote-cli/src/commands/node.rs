@@ -1,0 +1,140 @@
+//! `status`, `members`, `block`, `evidence`.
+
+use serde_json::{Value, json};
+use vote_api::{Answer, BlockAt, Member, Request, Status};
+use vote_chain::{Block, CommitCertificate, Height, Payload, Transaction, faults_tolerated, parse};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::clean;
+use crate::{find, output, time};
+
+pub(super) async fn status(context: &Context) -> Result<(), Failure> {
+    let Answer::Status(status) = context.client().await?.call(Request::Status).await? else {
+        return Err(vote_api::CallError::Unexpected.into());
+    };
+    if context.json { output::json(&status_json(&status)) } else { print_status(&status) }
+    Ok(())
+}
+
+fn has_quorum(status: &Status) -> bool {
+    let (connected, total) = status.power_connected;
+    u128::from(connected) * 3 > u128::from(total) * 2
+}
+
+fn status_json(status: &Status) -> Value {
+    json!({
+        "node": status.node, "version": status.version, "peer": status.peer, "key": status.key,
+        "chain": status.genesis.chain(), "chain_name": status.genesis.name, "height": status.height, "hash": status.hash,
+        "time": status.time, "state_root": status.state_root, "validator": status.validator, "validators": status.validators,
+        "peers": status.peers, "power_connected": status.power_connected.0, "power_total": status.power_connected.1,
+        "quorum": has_quorum(status), "tracker": status.tracker, "round": status.round, "pending": status.pending,
+        "listen": status.listen, "allow_attacks": status.allow_attacks,
+    })
+}
+
+fn print_status(status: &Status) {
+    let n = usize::try_from(status.validators).unwrap_or(0);
+    let role = if status.validator { "validator" } else { "follower" };
+    let (connected, total) = status.power_connected;
+    let age = time::now().ms_since(status.time) / 1000;
+    let rows = [
+        ("node", format!("{} ({role}), version {}", clean(&status.node), status.version)),
+        ("chain", format!("{} ({})", status.genesis.chain(), clean(&status.genesis.name))),
+        ("last block", format!("{}, {age} s ago", status.height)),
+        ("state root", status.state_root.to_string()),
+        ("validators", format!("{n}, of which {} may fail or lie", faults_tolerated(n))),
+        ("connected", format!("{} peers, {connected} of {total} power{}", status.peers, if has_quorum(status) { "" } else { ": TOO LITTLE to decide blocks" })),
+        ("tracker", if status.tracker { "registered" } else { "out of reach, or none" }.to_owned()),
+        ("waiting", format!("{} transactions{}", status.pending, if status.round > 0 { format!(", round {} of the open height", status.round) } else { String::new() })),
+        ("listens on", status.listen.join(" ")),
+    ];
+    output::table(&rows.map(|(name, value)| vec![name.to_owned(), value]));
+}
+
+pub(super) async fn members(context: &Context) -> Result<(), Failure> {
+    let members = find::members(&context.client().await?).await?;
+    if context.json {
+        let one = |m: &Member| {
+            json!({ "name": m.name, "peer": m.peer, "key": m.key, "power": m.power, "height": m.height, "addresses": m.addresses, "this": m.this })
+        };
+        output::json(&json!({ "members": members.iter().map(one).collect::<Vec<_>>() }));
+        return Ok(());
+    }
+    let mut rows = vec![["NAME", "ROLE", "HEIGHT", "KEY", "ID", "ADDRESSES"].map(String::from).to_vec()];
+    for member in &members {
+        let role = member.power.map_or_else(|| "follower".to_owned(), |power| format!("validator, power {power}"));
+        rows.push(vec![
+            format!("{}{}", clean(&member.name), if member.this { " (this)" } else { "" }),
+            role,
+            member.height.map_or_else(|| "?".to_owned(), |height| height.to_string()),
+            member.key.map_or_else(|| "?".to_owned(), |key| format!("{key:.16}")),
+            member.peer.clone(),
+            member.addresses.join(" "),
+        ]);
+    }
+    output::table(&rows);
+    Ok(())
+}
+
+pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), Failure> {
+    let at = height.map_or(BlockAt::Latest, |height| BlockAt::Height(Height::new(height)));
+    let Answer::Block { block, certificate } = context.client().await?.call(Request::Block(at)).await? else {
+        return Err(vote_api::CallError::Unexpected.into());
+    };
+    let transactions: Vec<_> = block.transactions.iter().filter_map(|bytes| parse(bytes).ok()).collect();
+    if context.json { output::json(&block_json(&block, &certificate, &transactions)) } else { print_block(&block, &certificate, &transactions) }
+    Ok(())
+}
+
+/// What a transaction does, in a few words.
+fn describe(transaction: &Transaction) -> (&'static str, String) {
+    match &transaction.content.payload {
+        Payload::CreateElection(election) => ("create election", clean(&election.title)),
+        Payload::CastBallot(ballot) => ("ballot", format!("in {:.16} by {}", ballot.election, if ballot.name.is_empty() { "(no name)".into() } else { clean(&ballot.name) })),
+        Payload::CloseElection(election) => ("close election", format!("{election:.16}")),
+        Payload::ApproveChange { change, .. } => ("approve", match change {
+            vote_chain::ValidatorChange::Admit(validator) => format!("admit {}", clean(&validator.name)),
+            vote_chain::ValidatorChange::Remove(key) => format!("remove {key:.16}"),
+        }),
+    }
+}
+
+fn block_json(block: &Block, certificate: &CommitCertificate, transactions: &[Transaction]) -> Value {
+    let one = |(id, transaction): (vote_chain::TransactionId, &Transaction)| {
+        let (kind, what) = describe(transaction);
+        json!({ "id": id, "kind": kind, "what": what, "signer": transaction.content.signer })
+    };
+    json!({
+        "hash": block.header.hash(), "header": block.header, "round": certificate.round,
+        "signed_by": certificate.signatures.iter().map(|signature| signature.validator).collect::<Vec<_>>(),
+        "transactions": block.ids().into_iter().zip(transactions).map(one).collect::<Vec<_>>(),
+    })
+}
+
+fn print_block(block: &Block, certificate: &CommitCertificate, transactions: &[Transaction]) {
+    let header = &block.header;
+    output::line(format_args!("block {} at {}", header.height, time::show(header.time)));
+    output::line(format_args!("  hash        {}\n  parent      {}", header.hash(), header.parent));
+    output::line(format_args!("  state root  {}\n  proposer    {}", header.state_root, header.proposer));
+    output::line(format_args!("  final by    {} signatures in round {}", certificate.signatures.len(), certificate.round));
+    for (id, transaction) in block.ids().into_iter().zip(transactions) {
+        let (kind, what) = describe(transaction);
+        output::line(format_args!("  {id:.16}  {kind} {what}"));
+    }
+}
+
+pub(super) async fn evidence(context: &Context) -> Result<(), Failure> {
+    let Answer::Evidence(rows) = context.client().await?.call(Request::Evidence).await? else {
+        return Err(vote_api::CallError::Unexpected.into());
+    };
+    if context.json {
+        let one = |row: &vote_api::EvidenceView| json!({ "height": row.height, "validator": row.validator, "what": row.what });
+        output::json(&json!({ "evidence": rows.iter().map(one).collect::<Vec<_>>() }));
+    } else if rows.is_empty() {
+        output::line("This node has seen no validator sign two different things.");
+    } else {
+        rows.iter().for_each(|row| output::line(format_args!("height {}: {} signed {}", row.height, row.validator, clean(&row.what))));
+    }
+    Ok(())
+}

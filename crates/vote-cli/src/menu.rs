@@ -1,0 +1,147 @@
+//! The menu: name; C cast, T tally, S stage attack, Q quit.
+
+use std::io::Write;
+
+use tokio::sync::mpsc;
+use vote_api::{Attack, Client, ElectionView};
+use vote_chain::{Contest, ElectionPhase};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::{commands, credential, find, output};
+
+/// Lines of standard input, read on a thread of its own: a terminal cannot be waited for otherwise.
+struct Input(mpsc::Receiver<String>);
+
+impl Input {
+    fn new() -> Self {
+        let (lines, queue) = mpsc::channel(16);
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lines().map_while(Result::ok) {
+                if lines.blocking_send(line.trim().to_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(queue)
+    }
+
+    /// Asks, and waits for a line; none at the end of the input.
+    async fn ask(&mut self, prompt: &str) -> Option<String> {
+        let mut out = std::io::stdout();
+        let _ = write!(out, "{prompt}");
+        let _ = out.flush();
+        self.0.recv().await
+    }
+}
+
+pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
+    let client = context.client().await?;
+    let mut input = Input::new();
+    let Some(name) = input.ask("Your name: ").await else { return Ok(()) };
+    tokio::select! {
+        done = serve(context, &client, &mut input, &name) => done,
+        () = client.gone() => {
+            output::line("");
+            Err(Failure::Unreachable("the node has left; start vote-cli again when it is back, or with another node's --socket".into()))
+        }
+    }
+}
+
+async fn serve(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
+    loop {
+        output::line("\n(C) cast a ballot   (T) tally   (S) stage an attack   (Q) quit");
+        let Some(choice) = input.ask("> ").await else { return Ok(()) };
+        let done = match choice.to_lowercase().as_str() {
+            "c" => cast(context, client, input, name).await,
+            "t" => tally(client, input).await,
+            "s" => attack(context, client, input).await,
+            "q" => return Ok(()),
+            _ => {
+                output::line("Type C, T, S or Q.");
+                Ok(())
+            }
+        };
+        match done {
+            Err(failure @ Failure::Unreachable(_)) if client_is_gone(client).await => return Err(failure),
+            Err(failure) => output::line(format_args!("Not done: {failure}")),
+            Ok(()) => {}
+        }
+    }
+}
+
+async fn client_is_gone(client: &Client) -> bool {
+    tokio::select! {
+        biased;
+        () = client.gone() => true,
+        () = std::future::ready(()) => false,
+    }
+}
+
+/// The election that is meant: the only one, or one that is picked; if there is none, one is made.
+async fn pick(context: Option<&Context>, client: &Client, input: &mut Input) -> Result<Option<ElectionView>, Failure> {
+    let mut elections = find::elections(client).await?;
+    if let (true, Some(context)) = (elections.is_empty(), context) {
+        output::line("There is no election yet; one is created, in which everybody writes in a choice.");
+        commands::create_write_in(context, client, "Vote").await?;
+        elections = find::elections(client).await?;
+    }
+    match elections.as_slice() {
+        [] => {
+            output::line("There is no election yet.");
+            Ok(None)
+        }
+        [one] => Ok(Some(one.clone())),
+        several => {
+            for (at, view) in several.iter().enumerate() {
+                output::line(format_args!("  {}  {} ({})", at + 1, output::clean(&view.record.election.title), view.phase));
+            }
+            let Some(answer) = input.ask("Which election? ").await else { return Ok(None) };
+            let picked = answer.parse::<usize>().ok().and_then(|at| several.get(at.checked_sub(1)?)).cloned();
+            picked.map(Some).ok_or_else(|| Failure::Usage("there is no such number".into()))
+        }
+    }
+}
+
+async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
+    let Some(view) = pick(Some(context), client, input).await? else { return Ok(()) };
+    if view.phase != ElectionPhase::Open {
+        return Err(Failure::NotFound(format!("the election is {}", view.phase)));
+    }
+    let prompt = match &view.record.election.contest {
+        Contest::Listed(choices) => {
+            choices.iter().enumerate().for_each(|(at, choice)| output::line(format_args!("  {}  {}", at + 1, output::clean(choice))));
+            "Your choice (number): "
+        }
+        Contest::WriteIn => "Your choice: ",
+    };
+    let Some(answer) = input.ask(prompt).await else { return Ok(()) };
+    let words = match &view.record.election.contest {
+        Contest::Listed(choices) => {
+            let picked = answer.parse::<usize>().ok().and_then(|at| choices.get(at.checked_sub(1)?));
+            picked.cloned().unwrap_or(answer)
+        }
+        Contest::WriteIn => answer,
+    };
+    let key = credential::load_or_make(&context.credential_file(Some(name)))?;
+    let (receipt, path) = commands::cast_in(context, client, &view, &key, name.to_owned(), &words).await?;
+    output::line(format_args!("Your ballot is final, in block {}. The receipt is {}", receipt.header.height, path.display()));
+    Ok(())
+}
+
+async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
+    if let Some(view) = pick(None, client, input).await? {
+        commands::tally_lines(&view).iter().for_each(output::line);
+    }
+    Ok(())
+}
+
+async fn attack(context: &Context, client: &Client, input: &mut Input) -> Result<(), Failure> {
+    for (at, attack) in Attack::ALL.iter().enumerate() {
+        output::line(format_args!("  {}  {:<20} {}", at + 1, attack.name(), attack.description()));
+    }
+    let Some(answer) = input.ask("Which attack (number; Enter for the first)? ").await else { return Ok(()) };
+    let at = if answer.is_empty() { Some(0) } else { answer.parse::<usize>().ok().and_then(|at| at.checked_sub(1)) };
+    let attack = at.and_then(|at| Attack::ALL.get(at)).ok_or_else(|| Failure::Usage("there is no such number".into()))?;
+    commands::stage(context, client, *attack).await
+}

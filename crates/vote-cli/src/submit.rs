@@ -1,0 +1,45 @@
+//! Submitting a transaction and waiting until it is final.
+
+use vote_api::{Answer, Client, Outcome, Outcomes, Request};
+use vote_chain::{ChainId, Payload, Receipt, SecretKey, Transaction, TransactionId};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::receipts;
+
+/// The chain of the node.
+pub(crate) async fn chain(client: &Client) -> Result<ChainId, Failure> {
+    match client.call(Request::Genesis).await? {
+        Answer::Genesis(genesis) => Ok(genesis.chain()),
+        _ => Err(vote_api::CallError::Unexpected.into()),
+    }
+}
+
+/// Signs and submits, waits until it is final, and gives the checked receipt.
+pub(crate) async fn run(context: &Context, client: &Client, key: &SecretKey, payload: Payload) -> Result<Receipt, Failure> {
+    let bytes = Transaction::sign(chain(client).await?, key, payload).to_bytes();
+    let id = TransactionId::of(&bytes);
+    let (results, mut outcomes) = client.submit(vec![bytes]).await?;
+    if let Some(Err(refusal)) = results.into_iter().next() {
+        return Err(refusal.into());
+    }
+    wait(context, &mut outcomes, id).await?;
+    receipts::fetch(client, id).await
+}
+
+/// Waits for the word that a transaction is final.
+pub(crate) async fn wait(context: &Context, outcomes: &mut Outcomes, id: TransactionId) -> Result<(), Failure> {
+    let answer = tokio::time::timeout(context.timeout, outcomes.next()).await;
+    let not_final = || {
+        let seconds = context.timeout.as_secs();
+        Failure::Unreachable(format!(
+            "accepted, but not final after {seconds} s: too few validators may be connected (`vote-cli status`). Nothing is lost: \
+             the node goes on trying. Submit it again to wait for it; it counts once. Its id is {id}"
+        ))
+    };
+    match answer.map_err(|_| not_final())??.and_then(|outcomes| outcomes.into_iter().next()) {
+        Some(Outcome::Final(_)) => Ok(()),
+        Some(Outcome::Refused(_, refusal)) => Err(refusal.into()),
+        None => Err(not_final()),
+    }
+}

@@ -1,0 +1,142 @@
+//! Times as people write and read them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use vote_chain::Timestamp;
+
+/// The time now.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A time, or so long from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    At(Timestamp),
+    In(u64),
+}
+
+impl When {
+    pub(crate) fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(time) => time,
+            Self::In(ms) => now.plus_ms(ms),
+        }
+    }
+}
+
+/// Reads `2026-11-23T12:00:00Z`, with any offset in place of `Z`, or `+90s`, `+10m`, `+2h`, `+3d`.
+pub(crate) fn parse_when(text: &str) -> Result<When, String> {
+    let wrong = || format!("{text:?} is neither a time such as 2026-11-23T12:00:00Z nor one from now such as +10m");
+    if let Some(rest) = text.strip_prefix('+') {
+        let unit = rest.chars().next_back().ok_or_else(wrong)?;
+        let factor = match unit {
+            's' => 1000,
+            'm' => 60_000,
+            'h' => 3_600_000,
+            'd' => 86_400_000,
+            _ => return Err(wrong()),
+        };
+        let count: u64 = rest[..rest.len() - 1].parse().map_err(|_| wrong())?;
+        return count.checked_mul(factor).map(When::In).ok_or_else(wrong);
+    }
+    parse_rfc3339(text).map(When::At).ok_or_else(wrong)
+}
+
+fn digits(text: &str) -> Option<i64> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    let (date, rest) = text.split_once(['T', 't', ' '])?;
+    let mut parts = date.splitn(3, '-').map(digits);
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    let zone_at = rest.find(['Z', 'z', '+', '-'])?;
+    let (clock, zone) = rest.split_at(zone_at);
+    let mut parts = clock.splitn(3, ':').map(digits);
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
+    let offset = match zone {
+        "Z" | "z" => 0,
+        _ => {
+            let (hours, minutes) = zone[1..].split_once(':')?;
+            let minutes = digits(hours)? * 60 + digits(minutes)?;
+            if zone.starts_with('-') { -minutes } else { minutes }
+        }
+    };
+    let valid = (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + (minute - offset) * 60 + second;
+    u64::try_from(seconds).ok().filter(|_| valid).map(|seconds| Timestamp::from_ms(seconds * 1000))
+}
+
+const fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+const fn month_days(year: i64, month: i64) -> i64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let before = year - 1;
+    let years = before * 365 + before / 4 - before / 100 + before / 400 - 719_162;
+    years + (1..month).map(|month| month_days(year, month)).sum::<i64>() + day - 1
+}
+
+/// A time in UTC, to the second.
+pub(crate) fn show(time: Timestamp) -> String {
+    let seconds = i64::try_from(time.ms() / 1000).unwrap_or(0);
+    let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970 + days / 366;
+    while days_since_1970(year + 1, 1, 1) <= days {
+        year += 1;
+    }
+    days -= days_since_1970(year, 1, 1);
+    let mut month = 1;
+    while days >= month_days(year, month) {
+        days -= month_days(year, month);
+        month += 1;
+    }
+    format!("{year:04}-{month:02}-{:02} {:02}:{:02}:{:02} UTC", days + 1, rest / 3600, rest % 3600 / 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(text: &str) -> u64 {
+        match parse_when(text).unwrap() {
+            When::At(time) => time.ms(),
+            When::In(ms) => ms,
+        }
+    }
+
+    #[test]
+    fn times_with_zones_are_read() {
+        assert_eq!(ms("1970-01-01T00:00:00Z"), 0);
+        assert_eq!(ms("2026-11-23T12:00:00Z"), 1_795_435_200_000);
+        assert_eq!(ms("2026-11-23T13:00:00+01:00"), ms("2026-11-23T12:00:00Z"));
+        assert_eq!(ms("2026-11-23 00:00-12:00"), ms("2026-11-23T12:00:00Z"));
+        assert_eq!(ms("2024-02-29T00:00:00Z"), 1_709_164_800_000);
+        assert_eq!(ms("+2h"), 7_200_000);
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["", "+", "+5", "+5y", "now", "2026-13-01T00:00:00Z", "2023-02-29T00:00:00Z", "2026-11-23T12:00:00", "2026-11-23T25:00:00Z"] {
+            assert!(parse_when(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn shown_times_are_those_that_were_read() {
+        for text in ["1970-01-01 00:00:00", "2000-02-29 23:59:59", "2026-12-31 23:59:59", "2027-01-01 00:00:00", "2400-03-01 00:00:01"] {
+            assert_eq!(show(Timestamp::from_ms(ms(&format!("{text}Z")))), format!("{text} UTC"));
+        }
+    }
+}
