@@ -44,7 +44,8 @@ fn build(workspace: &Path, dir: &Path) -> Result<(), ClusterError> {
     let Some(target) = dir.parent() else { return Ok(()) };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(workspace).args(["build", "--quiet", "-p", "bootstrap", "-p", "vote-node", "-p", "vote-cli", "--bins"]);
+    // The whole workspace: another selection would have other features, and would build the dependencies once more.
+    command.current_dir(workspace).args(["build", "--quiet", "--workspace", "--bins"]);
     command.env("CARGO_TARGET_DIR", target).stdin(Stdio::null());
     match dir.file_name().and_then(|name| name.to_str()) {
         Some("release") => drop(command.arg("--release")),

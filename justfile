@@ -1,0 +1,38 @@
+# Each recipe is one line that plain cargo can do as well.
+
+# A network of four validators on this machine
+cluster *args:
+    cargo run --release --bin cluster -- {{args}}
+
+# Throughput, latency, idle cost; JSON
+bench *args:
+    cargo run --release --bin cluster -- bench --json {{args}}
+
+# All tests
+test:
+    cargo test --workspace
+
+# The simulation, from one seed
+sim seed:
+    SIM_SEED={{seed}} cargo test -p vote-tests --test network sim
+
+# Format
+fmt:
+    cargo fmt --all
+
+# Lints
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The pure crates have no runtime, no network, no database in their trees
+pure:
+    sh -c '! cargo tree -p vote-chain -e normal | grep -E "tokio|libp2p|redb"'
+
+# Documentation
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+# What .ci/run runs beside the tests
+check:
+    cargo fmt --all --check
+    just lint pure doc
