@@ -1,1 +1,227 @@
-//! To come.
+//! A network in one thread, with fake time from one seed. `SIM_SEED=4711` runs one seed, `SIM_SEEDS=300` so many.
+
+mod node;
+mod random;
+mod world;
+
+use vote_chain::{ElectionPhase, Height, Payload, ValidatorChange};
+use vote_consensus::{Config, Safety};
+use world::{Faults, START, World, key, validator};
+
+const CALM: Faults = Faults { loss: 0, duplicates: 0, delay_ms: 3, crash_every_ms: 0 };
+const LOSSY: Faults = Faults { loss: 100, duplicates: 50, delay_ms: 80, crash_every_ms: 0 };
+const CRASHING: Faults = Faults { loss: 0, duplicates: 0, delay_ms: 20, crash_every_ms: 500 };
+const STORM: Faults = Faults { loss: 50, duplicates: 50, delay_ms: 60, crash_every_ms: 1500 };
+
+fn seeds(default: u64) -> Vec<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    number("SIM_SEED").map_or_else(|| (1..=number("SIM_SEEDS").unwrap_or(default)).collect(), |seed| vec![seed])
+}
+
+fn tip(world: &World) -> u64 {
+    world.disks.iter().map(|disk| disk.tip().get()).max().unwrap_or(0)
+}
+
+/// An election, then ballots at random nodes while things go wrong; then peace, in which every ballot becomes final.
+fn vote(seed: u64, nodes: usize, validators: usize, faults: Faults, ballots: u32) -> World {
+    let mut world = World::new(seed, nodes, validators, faults, Config::default());
+    let (election, bytes) = world.election(None, None);
+    let created = |world: &World| world.engines.iter().flatten().all(|engine| engine.state().election(&election).is_some());
+    for attempt in 0..60 {
+        world.submit(attempt % nodes, bytes.clone());
+        if world.run(5, created) {
+            break;
+        }
+    }
+    assert_eq!(world.fault, None, "seed {seed}; replay it with SIM_SEED={seed}");
+    let mut expected = Vec::new();
+    for voter in 0..ballots {
+        let (id, bytes) = world.ballot(election, voter);
+        world.submit(usize::try_from(voter).unwrap() % nodes, bytes.clone());
+        expected.push((id, bytes));
+        world.run(1, |_| false);
+        assert_eq!(world.fault, None, "seed {seed}; replay it with SIM_SEED={seed}");
+    }
+    world.heal();
+    // An accepted ballot that is not final is lost with its node: its voter submits it again.
+    for (at, (id, bytes)) in expected.iter().enumerate() {
+        if !world.finals.contains(id) {
+            world.submit(at % nodes, bytes.clone());
+        }
+    }
+    let done = world.run(120, |world| world.agreed() && expected.iter().all(|(id, _)| world.finals.contains(id)));
+    assert_eq!(world.fault, None, "seed {seed}; replay it with SIM_SEED={seed}");
+    assert!(done, "seed {seed}: not every ballot is final in time; replay it with SIM_SEED={seed}");
+    world.check_ledgers(&election);
+    world
+}
+
+/// The same seed gives the same history, message by message.
+fn vote_twice(seed: u64, nodes: usize, validators: usize, faults: Faults, ballots: u32) -> World {
+    let world = vote(seed, nodes, validators, faults, ballots);
+    let again = vote(seed, nodes, validators, faults, ballots);
+    assert_eq!(world.trace, again.trace, "seed {seed} has two histories");
+    world
+}
+
+#[test]
+fn calm_networks_of_one_four_and_seven_make_every_ballot_final() {
+    for validators in [1, 4, 7] {
+        for seed in seeds(2) {
+            vote_twice(seed, validators, validators, CALM, 12);
+        }
+    }
+}
+
+#[test]
+fn loss_delay_and_duplicates_lose_no_ballot() {
+    for seed in seeds(4) {
+        vote_twice(seed, 4, 4, LOSSY, 12);
+    }
+}
+
+#[test]
+fn crashes_before_and_after_each_flush_lose_no_final_ballot_and_nobody_signs_twice() {
+    let mut crashes = 0;
+    for seed in seeds(6) {
+        crashes += vote_twice(seed, 4, 4, CRASHING, 20).crashes;
+        crashes += vote_twice(seed, 7, 7, STORM, 20).crashes;
+    }
+    assert!(crashes > 20, "only {crashes} crashes: the test shows little");
+}
+
+#[test]
+fn lone_validator_survives_crashes() {
+    for seed in seeds(3) {
+        vote_twice(seed, 1, 1, CRASHING, 12);
+    }
+}
+
+#[test]
+fn followers_and_late_joiners_hold_the_same_ledger() {
+    for seed in seeds(3) {
+        let mut world = vote(seed, 6, 4, LOSSY, 8);
+        world.stop(5);
+        world.disks[5] = node::Disk::default();
+        world.start(5);
+        assert!(world.run(60, |world| world.disks[5].tip() == world.disks[0].tip()), "seed {seed}");
+        assert_eq!(world.engines[5].as_ref().unwrap().state().tip(), world.engines[0].as_ref().unwrap().state().tip());
+    }
+}
+
+#[test]
+fn one_of_four_down_stops_nothing_and_two_down_stop_all_until_one_returns() {
+    let mut world = World::new(7, 4, 4, CALM, Config::default());
+    let (election, bytes) = world.election(None, None);
+    world.stop(3);
+    world.submit(0, bytes);
+    assert!(world.run(30, |world| tip(world) >= 1), "three of four go on");
+    world.stop(2);
+    let (id, ballot) = world.ballot(election, 1);
+    world.submit(0, ballot);
+    assert!(!world.run(30, |world| world.finals.contains(&id)), "two of four decide nothing");
+    world.start(2);
+    assert!(world.run(30, |world| world.finals.contains(&id)), "it resumes by itself, and the ballot is not lost");
+    assert_eq!(world.fault, None);
+}
+
+#[test]
+fn partition_decides_nothing_apart_and_heals() {
+    for seed in seeds(3) {
+        let mut world = World::new(seed, 4, 4, CALM, Config::default());
+        let (_, bytes) = world.election(None, None);
+        world.group = vec![0, 0, 1, 1];
+        world.submit(0, bytes);
+        assert!(!world.run(30, |world| tip(world) > 0), "half of the power decides nothing");
+        world.heal();
+        assert!(world.run(60, |world| tip(world) > 0 && world.agreed()), "seed {seed}");
+        assert_eq!(world.fault, None);
+    }
+}
+
+#[test]
+fn idle_network_makes_heartbeat_blocks_only() {
+    let mut world = World::new(1, 4, 4, CALM, Config::default());
+    world.run(305, |_| false);
+    assert!((9..=11).contains(&tip(&world)), "{} blocks in 305 s", tip(&world));
+}
+
+#[test]
+fn election_opens_and_closes_by_block_time_though_nothing_else_happens() {
+    let mut world = World::new(1, 4, 4, CALM, Config::default());
+    let (opens, closes) = (START + 10_000, START + 20_000);
+    let (election, bytes) = world.election(Some(opens), Some(closes));
+    world.submit(0, bytes);
+    let phase = |world: &World| world.engines[1].as_ref().unwrap().state().phase(&election);
+    assert!(world.run(5, |world| phase(world) == Some(ElectionPhase::Announced)));
+    let (early, bytes) = world.ballot(election, 1);
+    world.submit(2, bytes);
+    assert!(world.run(20, |world| phase(world) == Some(ElectionPhase::Open)));
+    assert!(world.now < opens + 2000 && !world.finals.contains(&early));
+    let (timely, bytes) = world.ballot(election, 2);
+    world.submit(2, bytes);
+    assert!(world.run(5, |world| world.finals.contains(&timely)));
+    assert!(world.run(20, |world| phase(world) == Some(ElectionPhase::Closed)));
+    assert!(world.now < closes + 2000);
+    let (late, bytes) = world.ballot(election, 3);
+    world.submit(2, bytes);
+    assert!(!world.run(40, |world| world.finals.contains(&late)));
+    assert_eq!(world.fault, None);
+}
+
+/// Has each of `approvers` approve, and waits until the set of the next height is as large as it should be.
+fn change(world: &mut World, approvers: std::ops::Range<usize>, change: &ValidatorChange, size: usize) {
+    for _ in 0..20 {
+        let set = world.engines[0].as_ref().unwrap().state().registry().after.hash();
+        for at in approvers.clone() {
+            let payload = Payload::ApproveChange { change: change.clone(), set };
+            let (_, bytes) = world.sign(&key(at), payload);
+            world.submit(at, bytes);
+        }
+        if world.run(15, |world| world.engines.iter().flatten().all(|engine| engine.state().validators().count() == size)) {
+            return;
+        }
+    }
+    panic!("the set did not become {size}: {:?}", world.fault);
+}
+
+#[test]
+fn validators_are_admitted_and_removed_while_messages_are_lost() {
+    for seed in seeds(3) {
+        let config = Config { heartbeat_ms: 2000, ..Config::default() };
+        let faults = Faults { loss: 50, delay_ms: 40, ..CALM };
+        let mut world = World::new(seed, 4, 1, faults, config);
+        for size in 2..=4 {
+            change(&mut world, 0..size - 1, &ValidatorChange::Admit(validator(size - 1)), size);
+        }
+        change(&mut world, 0..4, &ValidatorChange::Remove(key(1).public()), 3);
+        world.heal();
+        let before = tip(&world);
+        assert!(world.run(60, |world| tip(world) > before + 3 && world.agreed()), "seed {seed}");
+        assert_eq!(world.fault, None, "seed {seed}");
+        assert!(world.disks.iter().all(|disk| disk.tip() > Height::new(before)), "the removed validator follows");
+    }
+}
+
+#[test]
+fn negative_control_without_the_log_somebody_signs_twice() {
+    let config = Config { safety: Safety { keep_log: false, ..Safety::default() }, heartbeat_ms: 1, ..Config::default() };
+    let caught = (1..=20).any(|seed| {
+        let mut world = World::new(seed, 4, 4, Faults { crash_every_ms: 200, ..CRASHING }, config);
+        world.run(120, |_| false);
+        world.fault.is_some_and(|fault| fault.contains("signed twice"))
+    });
+    assert!(caught, "the check for double signing is blind");
+}
+
+#[test]
+fn negative_control_with_a_quorum_of_half_the_chain_forks() {
+    let config = Config { safety: Safety { two_thirds: false, ..Safety::default() }, heartbeat_ms: 1000, ..Config::default() };
+    let caught = (1..=20).any(|seed| {
+        let mut world = World::new(seed, 4, 4, CALM, config);
+        world.group = vec![0, 0, 1, 1];
+        world.run(120, |_| false);
+        world.fault.is_some_and(|fault| fault.contains("two blocks"))
+    });
+    assert!(caught, "the check for forks is blind");
+}

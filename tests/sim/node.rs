@@ -1,0 +1,110 @@
+//! One simulated node: an engine on a disk that survives crashes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use vote_chain::{
+    Block, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId, VerifiedBlock, decode, encode,
+};
+use vote_consensus::{Action, Config, Decided, Engine, Event, Message, Origin, Peer, Recovered, Timer, Turn, Write};
+
+/// What survives a crash: what storage would hold.
+#[derive(Default)]
+pub(super) struct Disk {
+    pub(super) log: Vec<(Height, Vec<u8>)>,
+    pub(super) bodies: BTreeMap<(Height, [u8; 32]), Vec<u8>>,
+    pub(super) decided: Vec<Arc<Decided>>,
+}
+
+impl Disk {
+    pub(super) fn flush(&mut self, writes: Vec<Write>) {
+        for write in writes {
+            match write {
+                Write::Log { height, entry } => self.log.push((height, entry)),
+                Write::Body { height, hash, block } => {
+                    self.bodies.insert((height, *hash.as_bytes()), encode(&block.to_block()));
+                }
+                Write::Commit(decided) => {
+                    let height = decided.block.header().height;
+                    self.log.retain(|(open, _)| *open > height);
+                    self.bodies.retain(|(open, _), _| *open > height);
+                    self.decided.push(decided);
+                }
+            }
+        }
+    }
+
+    pub(super) fn tip(&self) -> Height {
+        self.decided.last().map_or(Height::GENESIS, |decided| decided.block.header().height)
+    }
+
+    /// The state, as rows would give it back.
+    pub(super) fn state(&self, genesis: &Genesis) -> State {
+        let mut state = State::new(genesis.clone());
+        self.decided.iter().for_each(|decided| state.commit(decided.block.header(), &decided.changes));
+        state
+    }
+
+    pub(super) fn blocks(&self, from: Height) -> Vec<(Arc<VerifiedBlock>, CommitCertificate)> {
+        let wanted = self.decided.iter().filter(|decided| decided.block.header().height >= from).take(16);
+        wanted.map(|decided| (decided.block.clone(), decided.certificate.clone())).collect()
+    }
+}
+
+pub(super) fn recover(genesis: &Genesis, disk: &Disk, key: &SecretKey, config: Config, now: Timestamp) -> Engine {
+    let (state, chain) = (disk.state(genesis), genesis.chain());
+    let height = state.tip().height.next();
+    let log = disk.log.iter().filter(|(open, _)| *open == height).map(|(_, entry)| entry.clone()).collect();
+    let body = |bytes: &Vec<u8>| {
+        let block: Block = decode(bytes).expect("own disk");
+        Arc::new(VerifiedBlock::verify(&chain, &block, |_| None).expect("own disk"))
+    };
+    let bodies = disk.bodies.iter().filter(|((open, _), _)| *open == height).map(|(_, bytes)| body(bytes)).collect();
+    Engine::recover(config, key.clone(), Recovered { state, log, bodies }, now)
+}
+
+/// Hands gossiped bytes to an engine as a node does.
+pub(super) fn receive(engine: &mut Engine, now: Timestamp, bytes: &[u8]) {
+    match Message::from_bytes(bytes).ok().flatten() {
+        Some(Message::Proposal(proposal, block)) => {
+            let hash = block.header.hash();
+            if engine.wants_proposal(&proposal) != Ok(true) || hash != proposal.message.value || !block.is_whole() {
+                return;
+            }
+            let known = |bytes: &[u8]| engine.pending_transaction(&TransactionId::of(bytes)).cloned();
+            let verified = VerifiedBlock::verify(&engine.state().chain(), &block, known);
+            let verified = verified.map(Arc::new).map_err(|(at, fault)| format!("{at}: {fault}"));
+            let _ = engine.handle(now, Event::Proposal(Box::new(proposal), hash, verified));
+        }
+        Some(message) => drop(engine.handle(now, Event::Message(message))),
+        None => {}
+    }
+}
+
+pub(super) fn submit(engine: &mut Engine, now: Timestamp, bytes: &[u8], origin: Origin) -> bool {
+    let transaction = vote_chain::verify(&engine.state().chain(), bytes).map(Arc::new);
+    transaction.is_ok_and(|transaction| engine.submit(now, vec![transaction], origin).iter().all(Result::is_ok))
+}
+
+/// What a turn means for the world.
+pub(super) enum Outcome {
+    Publish(Vec<u8>),
+    Relay(Vec<u8>),
+    Ask(Peer, Height),
+    Wake(u64, Timer),
+    Decided(Arc<Decided>),
+    Halt(String),
+}
+
+pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Vec<Outcome>) {
+    let outcome = |action| match action {
+        Action::Publish(message) => Some(Outcome::Publish(message.to_bytes())),
+        Action::Relay(transaction) => Some(Outcome::Relay(transaction.bytes().to_vec())),
+        Action::RequestBlocks { peer, from } => Some(Outcome::Ask(peer, from)),
+        Action::SetTimer { after_ms, timer } => Some(Outcome::Wake(after_ms, timer)),
+        Action::Decided(decided) => Some(Outcome::Decided(decided)),
+        Action::Halt(reason) => Some(Outcome::Halt(reason)),
+        Action::Refused(..) | Action::Blame(..) => None,
+    };
+    (turn.writes, turn.actions.into_iter().filter_map(outcome).collect())
+}

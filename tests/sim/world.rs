@@ -1,0 +1,376 @@
+//! The simulated network: fake time, one seed, and checks after every step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vote_chain::bft::{proposal_content, vote_content};
+use vote_chain::{
+    Ballot, BlockHash, Choice, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey, Rule,
+    SecretKey, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
+};
+use vote_consensus::{Config, Engine, Event, Message, Origin, Peer, Timer};
+
+use super::node::{Disk, Outcome, outcomes, receive, recover, submit};
+use super::random::Random;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Faults {
+    /// Messages lost, and sent twice, per mille.
+    pub(super) loss: u64,
+    pub(super) duplicates: u64,
+    /// Longest delay, in milliseconds; the shortest is 1.
+    pub(super) delay_ms: u64,
+    /// A node crashes about this often, in milliseconds; 0 for never.
+    pub(super) crash_every_ms: u64,
+}
+
+enum Due {
+    Gossip(usize, Vec<u8>),
+    Transaction(usize, Vec<u8>, Origin),
+    Timer(usize, u32, Timer),
+    Status(usize, usize, Height),
+    Ask(usize, usize, Height),
+    Blocks(usize, usize, Height),
+    Heartbeat(usize),
+    Crash,
+    Restart(usize),
+}
+
+pub(super) struct World {
+    pub(super) now: u64,
+    sequence: u64,
+    agenda: BTreeMap<(u64, u64), Due>,
+    random: Random,
+    pub(super) faults: Faults,
+    config: Config,
+    pub(super) genesis: Genesis,
+    keys: Vec<SecretKey>,
+    pub(super) engines: Vec<Option<Engine>>,
+    pub(super) disks: Vec<Disk>,
+    incarnation: Vec<u32>,
+    doomed: Option<(usize, bool)>,
+    /// Nodes that are cut off from those of another group.
+    pub(super) group: Vec<u8>,
+    blocks: BTreeMap<Height, BlockHash>,
+    signed: BTreeMap<(PublicKey, Height, i64, u8), Vec<u8>>,
+    /// Transactions that some node has reported final.
+    pub(super) finals: BTreeSet<TransactionId>,
+    pub(super) crashes: u64,
+    pub(super) trace: u64,
+    pub(super) fault: Option<String>,
+}
+
+pub(super) const START: u64 = 1_700_000_000_000;
+
+pub(super) fn key(at: usize) -> SecretKey {
+    SecretKey::from_seed(&[u8::try_from(at).unwrap() + 1; 32])
+}
+
+pub(super) fn validator(at: usize) -> Validator {
+    Validator { key: key(at).public(), name: format!("v{at}"), power: 1 }
+}
+
+impl World {
+    pub(super) fn new(seed: u64, nodes: usize, validators: usize, faults: Faults, config: Config) -> Self {
+        let validators = ValidatorSet::new((0..validators).map(validator).collect()).unwrap();
+        let (time, organisers) = (Timestamp::from_ms(START), Organisers::Anyone);
+        let genesis = Genesis { name: "sim".into(), time, validators, organisers, limits: Limits::default() };
+        let mut world = Self {
+            now: START + 1000,
+            sequence: 0,
+            agenda: BTreeMap::new(),
+            random: Random::new(seed),
+            faults,
+            config,
+            genesis,
+            keys: (0..nodes).map(key).collect(),
+            engines: (0..nodes).map(|_| None).collect(),
+            disks: (0..nodes).map(|_| Disk::default()).collect(),
+            incarnation: vec![0; nodes],
+            doomed: None,
+            group: vec![0; nodes],
+            blocks: BTreeMap::new(),
+            signed: BTreeMap::new(),
+            finals: BTreeSet::new(),
+            crashes: 0,
+            trace: 0xcbf2_9ce4_8422_2325,
+            fault: None,
+        };
+        (0..nodes).for_each(|at| world.start(at));
+        if faults.crash_every_ms > 0 {
+            world.after(faults.crash_every_ms, Due::Crash);
+        }
+        world
+    }
+
+    fn time(&self) -> Timestamp {
+        Timestamp::from_ms(self.now)
+    }
+
+    fn after(&mut self, ms: u64, due: Due) {
+        self.sequence += 1;
+        self.agenda.insert((self.now + ms, self.sequence), due);
+    }
+
+    pub(super) fn start(&mut self, at: usize) {
+        let engine = recover(&self.genesis, &self.disks[at], &self.keys[at], self.config, self.time());
+        self.engines[at] = Some(engine);
+        self.incarnation[at] += 1;
+        self.after(200, Due::Heartbeat(at));
+        self.settle(at);
+    }
+
+    /// Takes a node down, with whatever its last turn had not yet written.
+    pub(super) fn stop(&mut self, at: usize) {
+        self.engines[at] = None;
+        self.incarnation[at] += 1;
+    }
+
+    /// Submits a transaction to a node as an app does.
+    pub(super) fn submit(&mut self, at: usize, bytes: Vec<u8>) {
+        self.after(1, Due::Transaction(at, bytes, Origin::App));
+    }
+
+    pub(super) fn sign(&self, key: &SecretKey, payload: Payload) -> (TransactionId, Vec<u8>) {
+        let bytes = Transaction::sign(self.genesis.chain(), key, payload).to_bytes();
+        (TransactionId::of(&bytes), bytes)
+    }
+
+    pub(super) fn election(&self, opens_at: Option<u64>, closes_at: Option<u64>) -> (ElectionId, Vec<u8>) {
+        let election = Election {
+            title: "Lunch".into(),
+            description: String::new(),
+            contest: Contest::Listed(vec!["Soup".into(), "Pasta".into()]),
+            rule: Rule::Plurality,
+            opens_at: opens_at.map(Timestamp::from_ms),
+            closes_at: closes_at.map(Timestamp::from_ms),
+            salt: 0,
+        };
+        let (id, bytes) = self.sign(&key(200), Payload::CreateElection(election));
+        (ElectionId::new(*id.hash()), bytes)
+    }
+
+    pub(super) fn ballot(&self, election: ElectionId, voter: u32) -> (TransactionId, Vec<u8>) {
+        let mut seed = [9; 32];
+        seed[..4].copy_from_slice(&voter.to_be_bytes());
+        let ballot = Ballot { election, name: String::new(), choice: Choice::Listed(u16::from(voter.is_multiple_of(3))) };
+        self.sign(&SecretKey::from_seed(&seed), Payload::CastBallot(ballot))
+    }
+
+    /// Runs until `done`, at most so many simulated seconds; false if it is not done then, or a check has failed.
+    pub(super) fn run(&mut self, seconds: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.now + seconds * 1000;
+        while self.fault.is_none() {
+            if done(self) {
+                return true;
+            }
+            match self.agenda.first_key_value() {
+                Some(((time, _), _)) if *time <= end => {}
+                _ => break,
+            }
+            let ((time, _), due) = self.agenda.pop_first().expect("just looked");
+            self.now = self.now.max(time);
+            self.step(due);
+        }
+        self.now = self.now.max(end.min(self.now + seconds * 1000));
+        false
+    }
+
+    fn step(&mut self, due: Due) {
+        let now = self.time();
+        let node = match due {
+            Due::Gossip(at, bytes) => {
+                self.note(at, &bytes);
+                self.engines[at].as_mut().map(|engine| receive(engine, now, &bytes));
+                at
+            }
+            Due::Transaction(at, bytes, origin) => {
+                self.engines[at].as_mut().map(|engine| submit(engine, now, &bytes, origin));
+                at
+            }
+            Due::Timer(at, incarnation, timer) => {
+                if self.incarnation[at] == incarnation {
+                    self.tell(at, Event::Timer(timer));
+                }
+                at
+            }
+            Due::Status(at, from, height) => {
+                self.tell(at, Event::Status(Peer(from as u64), height));
+                at
+            }
+            Due::Ask(at, from, height) => {
+                if self.engines[at].is_some() {
+                    self.send(at, from, |_| Due::Blocks(from, at, height));
+                }
+                return;
+            }
+            Due::Blocks(at, from, height) => {
+                let blocks = self.disks[from].blocks(height);
+                self.tell(at, Event::Blocks(Peer(from as u64), blocks));
+                at
+            }
+            Due::Heartbeat(at) => return self.heartbeat(at),
+            Due::Crash => return self.doom(),
+            Due::Restart(at) => {
+                if self.engines[at].is_none() {
+                    self.start(at);
+                }
+                return;
+            }
+        };
+        self.settle(node);
+    }
+
+    fn tell(&mut self, at: usize, event: Event) {
+        let now = self.time();
+        if let Some(engine) = &mut self.engines[at] {
+            let _ = engine.handle(now, event);
+        }
+    }
+
+    fn heartbeat(&mut self, at: usize) {
+        if self.engines[at].is_none() {
+            return;
+        }
+        let tip = self.disks[at].tip();
+        for to in (0..self.engines.len()).filter(|to| *to != at) {
+            self.send(at, to, |to| Due::Status(to, at, tip));
+        }
+        self.after(1000, Due::Heartbeat(at));
+    }
+
+    /// Some node will crash at its next turn, before or after the turn is on its disk.
+    fn doom(&mut self) {
+        let (nodes, every) = (self.engines.len() as u64, self.faults.crash_every_ms);
+        let at = usize::try_from(self.random.below(nodes)).unwrap();
+        let flushed = self.random.below(2) == 0;
+        if self.engines.iter().all(Option::is_some) {
+            self.doomed = Some((at, flushed));
+        }
+        let next = every / 2 + self.random.below(every);
+        if every > 0 {
+            self.after(next, Due::Crash);
+        }
+    }
+
+    /// Carries out what a node wants: first its disk, then the world.
+    fn settle(&mut self, at: usize) {
+        let Some(engine) = &mut self.engines[at] else { return };
+        let (writes, actions) = outcomes(engine.turn());
+        let speaks = actions.iter().any(|action| !matches!(action, Outcome::Wake(..)));
+        if let Some((_, flushed)) = self.doomed.take_if(|(doomed, _)| *doomed == at && speaks) {
+            if flushed {
+                self.disks[at].flush(writes);
+            }
+            self.crashes += 1;
+            self.stop(at);
+            return self.after(400, Due::Restart(at));
+        }
+        self.disks[at].flush(writes);
+        for action in actions {
+            self.act(at, action);
+        }
+    }
+
+    fn act(&mut self, at: usize, action: Outcome) {
+        match action {
+            Outcome::Publish(bytes) => {
+                self.check_signed_once(at, &bytes);
+                for to in (0..self.engines.len()).filter(|to| *to != at) {
+                    let bytes = bytes.clone();
+                    self.send(at, to, move |to| Due::Gossip(to, bytes.clone()));
+                }
+            }
+            Outcome::Relay(bytes) => {
+                for to in (0..self.engines.len()).filter(|to| *to != at) {
+                    let bytes = bytes.clone();
+                    self.send(at, to, move |to| Due::Transaction(to, bytes.clone(), Origin::Peer));
+                }
+            }
+            Outcome::Ask(peer, from) => {
+                let to = usize::try_from(peer.0).unwrap();
+                self.send(at, to, |to| Due::Ask(to, at, from));
+            }
+            Outcome::Wake(after, timer) => self.after(after, Due::Timer(at, self.incarnation[at], timer)),
+            Outcome::Decided(decided) => {
+                let header = decided.block.header();
+                self.finals.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
+                let agreed = *self.blocks.entry(header.height).or_insert_with(|| decided.block.hash());
+                if agreed != decided.block.hash() {
+                    self.fault = Some(format!("two blocks are final at height {}", header.height));
+                }
+            }
+            Outcome::Halt(reason) => self.fault = Some(format!("node {at} has halted: {reason}")),
+        }
+    }
+
+    fn send(&mut self, from: usize, to: usize, due: impl Fn(usize) -> Due) {
+        if self.group[from] != self.group[to] || self.random.below(1000) < self.faults.loss {
+            return;
+        }
+        let copies = if self.random.below(1000) < self.faults.duplicates { 2 } else { 1 };
+        for _ in 0..copies {
+            let delay = 1 + self.random.below(self.faults.delay_ms.max(1));
+            self.after(delay, due(to));
+        }
+    }
+
+    /// No validator may ever sign two different things for one height, round and step.
+    fn check_signed_once(&mut self, at: usize, bytes: &[u8]) {
+        let (key, content) = match Message::from_bytes(bytes).ok().flatten() {
+            Some(Message::Vote(vote)) => {
+                let m = &vote.message;
+                ((m.voter, m.height, m.round.as_i64(), 1 + m.kind as u8), vote_content(m))
+            }
+            Some(Message::Proposal(proposal, _)) => {
+                let m = &proposal.message;
+                ((m.proposer, m.height, m.round.as_i64(), 0), proposal_content(m))
+            }
+            _ => return,
+        };
+        if *self.signed.entry(key).or_insert_with(|| content.clone()) != content {
+            self.fault = Some(format!("node {at} signed twice at height {} round {}", key.1, key.2));
+        }
+    }
+
+    fn note(&mut self, at: usize, bytes: &[u8]) {
+        for byte in bytes.iter().chain(&self.now.to_le_bytes()).chain([&u8::try_from(at).unwrap()]) {
+            self.trace = (self.trace ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    /// Ends all faults and brings every node back.
+    pub(super) fn heal(&mut self) {
+        (self.faults, self.doomed) = (Faults { delay_ms: 5, ..Faults::default() }, None);
+        self.group.fill(0);
+        for at in 0..self.engines.len() {
+            if self.engines[at].is_none() {
+                self.start(at);
+            }
+        }
+    }
+
+    /// Every node that runs has the same last block, and no transaction waits.
+    pub(super) fn agreed(&self) -> bool {
+        let mut running = self.engines.iter().flatten();
+        let Some(first) = running.next() else { return true };
+        first.pending() == 0 && running.all(|engine| engine.pending() == 0 && engine.state().tip() == first.state().tip())
+    }
+
+    /// What was final once is on every disk, and every count is that of the ledger's ballots.
+    pub(super) fn check_ledgers(&self, election: &ElectionId) {
+        for (at, disk) in self.disks.iter().enumerate() {
+            let mut ids = BTreeSet::new();
+            for decided in &disk.decided {
+                ids.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
+                let (header, certificate) = (decided.block.header(), &decided.certificate);
+                assert_eq!(certificate.block, header.hash());
+                assert_eq!(self.blocks[&header.height], header.hash());
+            }
+            assert!(self.finals.is_subset(&ids), "node {at} has lost a final ballot");
+            let state = disk.state(&self.genesis);
+            let cast = disk.decided.iter().flat_map(|d| d.block.transactions()).filter(|t| matches!(&t.content().payload, Payload::CastBallot(b) if b.election == *election));
+            assert_eq!(state.tally(election).map(|tally| tally.ballots()), Some(cast.count() as u64), "node {at}");
+        }
+    }
+}
