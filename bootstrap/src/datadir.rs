@@ -25,7 +25,10 @@ pub(crate) fn take(dir: &Path) -> Result<File> {
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
-            bail!("the data directory {} is in use by another tracker; stop it, or choose another with --data-dir", dir.display())
+            bail!(
+                "the data directory {} is in use by another tracker; stop it, or choose another with --data-dir",
+                dir.display()
+            )
         }
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
@@ -41,8 +44,9 @@ pub(crate) fn key(dir: &Path) -> Result<Keypair> {
             bail!("{shown} can be read by others (mode {:o}); run `chmod 600 {shown}`", metadata.mode() & 0o777);
         }
         let text = Zeroizing::new(fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?);
-        hex::decode_to_slice(text.trim(), seed.as_mut_slice())
-            .map_err(|_| anyhow!("{shown} is not a key file; restore it, or move it away to get a new key and a new address"))?;
+        hex::decode_to_slice(text.trim(), seed.as_mut_slice()).map_err(|_| {
+            anyhow!("{shown} is not a key file; restore it, or move it away to get a new key and a new address")
+        })?;
     } else {
         getrandom::fill(seed.as_mut_slice()).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
         write(&path, Zeroizing::new(hex::encode(&seed)).as_bytes())?;

@@ -29,7 +29,8 @@ impl Socket {
     pub(crate) fn bind(dir: &Path) -> Result<Self> {
         let path = dir.join("bootstrap.sock");
         let _ = fs::remove_file(&path);
-        let listener = UnixListener::bind(&path).with_context(|| format!("cannot bind the socket {}", path.display()))?;
+        let listener =
+            UnixListener::bind(&path).with_context(|| format!("cannot bind the socket {}", path.display()))?;
         fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         Ok(Self { listener, path })
     }
@@ -61,9 +62,13 @@ pub(crate) fn answer<'a>(mut asker: UnixStream, entries: impl Iterator<Item = &'
 pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
     let path = datadir::path(args.data_dir.clone())?.join("bootstrap.sock");
     let stream = UnixStream::connect(&path).await;
-    let stream = stream.with_context(|| format!("no tracker answers on {}; is it running? Say where with --data-dir", path.display()))?;
+    let stream = stream.with_context(|| {
+        format!("no tracker answers on {}; is it running? Say where with --data-dir", path.display())
+    })?;
     let mut text = String::new();
-    tokio::time::timeout(PATIENCE, stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text)).await.context("the tracker does not answer")??;
+    tokio::time::timeout(PATIENCE, stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text))
+        .await
+        .context("the tracker does not answer")??;
     let nodes: Vec<Value> = serde_json::from_str(&text).context("the tracker's answer cannot be read")?;
     if args.json {
         println!("{}", serde_json::json!({ "nodes": nodes }));
@@ -75,7 +80,13 @@ pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
     for node in &nodes {
         let text = |key: &str| node[key].as_str().unwrap_or_default().to_owned();
         let addresses: Vec<_> = node["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        println!("{}  chain {:.16}  for {:>6} s  {}", text("peer"), text("chain"), node["age_seconds"], addresses.join(" "));
+        println!(
+            "{}  chain {:.16}  for {:>6} s  {}",
+            text("peer"),
+            text("chain"),
+            node["age_seconds"],
+            addresses.join(" ")
+        );
     }
     Ok(())
 }

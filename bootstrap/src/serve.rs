@@ -17,7 +17,8 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,libp2p=warn")),
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,libp2p=warn")),
         )
         .init();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -53,10 +54,14 @@ async fn start(keypair: &vote_network::Keypair, listen: &Multiaddr, dir: &Path) 
     };
     if started.is_none() {
         let fresh = Tracker::start(keypair.clone(), listen, Transport::Tcp).await;
-        started = Some(fresh.context("the tracker cannot listen; stop what uses the port, or choose another with --listen")?);
+        started =
+            Some(fresh.context("the tracker cannot listen; stop what uses the port, or choose another with --listen")?);
     }
     let tracker = started.expect("just set");
-    let port = tracker.listen_addresses().iter().find_map(|address| Some(address.to_string().split("/tcp/").nth(1)?.to_owned()));
+    let port = tracker
+        .listen_addresses()
+        .iter()
+        .find_map(|address| Some(address.to_string().split("/tcp/").nth(1)?.to_owned()));
     datadir::write(&file, port.unwrap_or_default().as_bytes())?;
     Ok(tracker)
 }
@@ -66,7 +71,8 @@ fn address(text: &str) -> Result<Multiaddr> {
     if text.starts_with('/') {
         return text.parse().with_context(|| format!("{text} is not a multiaddr such as /ip4/192.0.2.1/tcp/4700"));
     }
-    let socket: std::net::SocketAddr = text.parse().with_context(|| format!("{text} is neither a multiaddr nor IP:PORT"))?;
+    let socket: std::net::SocketAddr =
+        text.parse().with_context(|| format!("{text} is neither a multiaddr nor IP:PORT"))?;
     let kind = if socket.is_ipv4() { "ip4" } else { "ip6" };
     Ok(format!("/{kind}/{}/tcp/{}", socket.ip(), socket.port()).parse()?)
 }

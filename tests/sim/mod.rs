@@ -26,7 +26,8 @@ fn tip(world: &World) -> u64 {
 fn vote(seed: u64, nodes: usize, validators: usize, faults: Faults, ballots: u32) -> World {
     let mut world = World::new(seed, nodes, validators, faults, Config::default());
     let (election, bytes) = world.election(None, None);
-    let created = |world: &World| world.engines.iter().flatten().all(|engine| engine.state().election(&election).is_some());
+    let created =
+        |world: &World| world.engines.iter().flatten().all(|engine| engine.state().election(&election).is_some());
     for attempt in 0..60 {
         world.submit(attempt % nodes, bytes.clone());
         if world.run(5, created) {
@@ -178,7 +179,9 @@ fn change(world: &mut World, approvers: std::ops::Range<usize>, change: &Validat
             let (_, bytes) = world.sign(&key(at), payload);
             world.submit(at, bytes);
         }
-        if world.run(15, |world| world.engines.iter().flatten().all(|engine| engine.state().validators().count() == size)) {
+        if world
+            .run(15, |world| world.engines.iter().flatten().all(|engine| engine.state().validators().count() == size))
+        {
             return;
         }
     }
@@ -205,7 +208,8 @@ fn validators_are_admitted_and_removed_while_messages_are_lost() {
 
 #[test]
 fn negative_control_without_the_log_somebody_signs_twice() {
-    let config = Config { safety: Safety { keep_log: false, ..Safety::default() }, heartbeat_ms: 1, ..Config::default() };
+    let config =
+        Config { safety: Safety { keep_log: false, ..Safety::default() }, heartbeat_ms: 1, ..Config::default() };
     let caught = (1..=20).any(|seed| {
         let mut world = World::new(seed, 4, 4, Faults { crash_every_ms: 200, ..CRASHING }, config);
         world.run(120, |_| false);
@@ -216,7 +220,8 @@ fn negative_control_without_the_log_somebody_signs_twice() {
 
 #[test]
 fn negative_control_with_a_quorum_of_half_the_chain_forks() {
-    let config = Config { safety: Safety { two_thirds: false, ..Safety::default() }, heartbeat_ms: 1000, ..Config::default() };
+    let config =
+        Config { safety: Safety { two_thirds: false, ..Safety::default() }, heartbeat_ms: 1000, ..Config::default() };
     let caught = (1..=20).any(|seed| {
         let mut world = World::new(seed, 4, 4, CALM, config);
         world.group = vec![0, 0, 1, 1];

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vote_chain::{
-    Block, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId, VerifiedBlock, decode, encode,
+    Block, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId, VerifiedBlock, decode,
+    encode,
 };
 use vote_consensus::{Action, Config, Decided, Engine, Event, Message, Origin, Peer, Recovered, Timer, Turn, Write};
 

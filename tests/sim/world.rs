@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vote_chain::bft::{proposal_content, vote_content};
 use vote_chain::{
-    Ballot, BlockHash, Choice, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey, Rule,
-    SecretKey, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
+    Ballot, BlockHash, Choice, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey,
+    Rule, SecretKey, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
 };
 use vote_consensus::{Config, Engine, Event, Message, Origin, Peer, Timer};
 
@@ -153,7 +153,8 @@ impl World {
     pub(super) fn ballot(&self, election: ElectionId, voter: u32) -> (TransactionId, Vec<u8>) {
         let mut seed = [9; 32];
         seed[..4].copy_from_slice(&voter.to_be_bytes());
-        let ballot = Ballot { election, name: String::new(), choice: Choice::Listed(u16::from(voter.is_multiple_of(3))) };
+        let ballot =
+            Ballot { election, name: String::new(), choice: Choice::Listed(u16::from(voter.is_multiple_of(3))) };
         self.sign(&SecretKey::from_seed(&seed), Payload::CastBallot(ballot))
     }
 
@@ -242,15 +243,16 @@ impl World {
     /// Some node will crash at its next turn, before or after the turn is on its disk.
     fn doom(&mut self) {
         let (nodes, every) = (self.engines.len() as u64, self.faults.crash_every_ms);
+        if every == 0 {
+            return;
+        }
         let at = usize::try_from(self.random.below(nodes)).unwrap();
         let flushed = self.random.below(2) == 0;
         if self.engines.iter().all(Option::is_some) {
             self.doomed = Some((at, flushed));
         }
         let next = every / 2 + self.random.below(every);
-        if every > 0 {
-            self.after(next, Due::Crash);
-        }
+        self.after(next, Due::Crash);
     }
 
     /// Carries out what a node wants: first its disk, then the world.
@@ -354,7 +356,8 @@ impl World {
     pub(super) fn agreed(&self) -> bool {
         let mut running = self.engines.iter().flatten();
         let Some(first) = running.next() else { return true };
-        first.pending() == 0 && running.all(|engine| engine.pending() == 0 && engine.state().tip() == first.state().tip())
+        first.pending() == 0
+            && running.all(|engine| engine.pending() == 0 && engine.state().tip() == first.state().tip())
     }
 
     /// What was final once is on every disk, and every count is that of the ledger's ballots.
@@ -369,7 +372,11 @@ impl World {
             }
             assert!(self.finals.is_subset(&ids), "node {at} has lost a final ballot");
             let state = disk.state(&self.genesis);
-            let cast = disk.decided.iter().flat_map(|d| d.block.transactions()).filter(|t| matches!(&t.content().payload, Payload::CastBallot(b) if b.election == *election));
+            let cast = disk
+                .decided
+                .iter()
+                .flat_map(|d| d.block.transactions())
+                .filter(|t| matches!(&t.content().payload, Payload::CastBallot(b) if b.election == *election));
             assert_eq!(state.tally(election).map(|tally| tally.ballots()), Some(cast.count() as u64), "node {at}");
         }
     }

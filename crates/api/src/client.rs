@@ -147,7 +147,10 @@ impl Client {
     ///
     /// # Errors
     /// [`CallError`] if the node refuses all, or is gone.
-    pub async fn submit(&self, transactions: Vec<Vec<u8>>) -> Result<(Vec<Result<TransactionId, Refusal>>, Outcomes), CallError> {
+    pub async fn submit(
+        &self,
+        transactions: Vec<Vec<u8>>,
+    ) -> Result<(Vec<Result<TransactionId, Refusal>>, Outcomes), CallError> {
         let transactions = transactions.into_iter().map(ByteBuf::from).collect();
         let mut answers = self.stream(Request::Submit(transactions)).await?;
         match answers.next().await?.ok_or(CallError::Gone)? {
@@ -173,7 +176,9 @@ impl Outcomes {
             Some(Answer::Refused(id, refusal)) => Ok(Some(vec![Outcome::Refused(id, refusal)])),
             Some(Answer::Final { header, certificate, proofs }) => {
                 let block = Arc::new((*header, certificate));
-                let inclusion = |(transaction, proof)| Outcome::Final(Box::new(Inclusion { transaction, proof, block: block.clone() }));
+                let inclusion = |(transaction, proof)| {
+                    Outcome::Final(Box::new(Inclusion { transaction, proof, block: block.clone() }))
+                };
                 Ok(Some(proofs.into_iter().map(inclusion).collect()))
             }
             Some(_) => Err(CallError::Unexpected),
@@ -200,7 +205,8 @@ async fn read_replies(read: OwnedReadHalf, calls: Calls, gone: watch::Sender<boo
             break;
         }
         let sender = lock(&calls).get(&id).cloned();
-        let lagging = sender.is_some_and(|sender| matches!(sender.try_send(answer), Err(mpsc::error::TrySendError::Full(_))));
+        let lagging =
+            sender.is_some_and(|sender| matches!(sender.try_send(answer), Err(mpsc::error::TrySendError::Full(_))));
         if last {
             lock(&calls).remove(&id);
         }

@@ -28,7 +28,9 @@ pub enum FrameError {
 ///
 /// # Errors
 /// [`FrameError`]; the connection is of no more use then.
-pub async fn read_frame<R: AsyncRead + Unpin, T: Serialize + DeserializeOwned>(read: &mut R) -> Result<Option<T>, FrameError> {
+pub async fn read_frame<R: AsyncRead + Unpin, T: Serialize + DeserializeOwned>(
+    read: &mut R,
+) -> Result<Option<T>, FrameError> {
     let mut length = [0; 4];
     match read.read(&mut length).await? {
         0 => return Ok(None),

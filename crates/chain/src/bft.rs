@@ -222,7 +222,14 @@ impl mt::Context for Ctx {
         set.at(height.get().saturating_add(u64::from(round.as_u32().unwrap_or(0))))
     }
 
-    fn new_proposal(&self, height: Height, round: Round, value: BlockHash, pol_round: Round, proposer: PublicKey) -> Proposal {
+    fn new_proposal(
+        &self,
+        height: Height,
+        round: Round,
+        value: BlockHash,
+        pol_round: Round,
+        proposer: PublicKey,
+    ) -> Proposal {
         Proposal { height, round, value, pol_round, proposer }
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bft::{Vote, vote_content};
 use crate::hash::{BlockHash, ChainId};
-use crate::key::{Purpose, PublicKey, Signature};
+use crate::key::{PublicKey, Purpose, Signature};
 use crate::time::Height;
 use crate::validator::ValidatorSet;
 use malachite_types::{NilOrVal, Round, VoteType};
@@ -61,7 +61,13 @@ impl CommitCertificate {
     ///
     /// # Errors
     /// [`CertificateFault`] if it does not.
-    pub fn verify(&self, chain: &ChainId, height: Height, block: &BlockHash, validators: &ValidatorSet) -> Result<(), CertificateFault> {
+    pub fn verify(
+        &self,
+        chain: &ChainId,
+        height: Height,
+        block: &BlockHash,
+        validators: &ValidatorSet,
+    ) -> Result<(), CertificateFault> {
         if self.block != *block || self.height != height {
             return Err(CertificateFault::OtherBlock);
         }

@@ -83,15 +83,22 @@ impl<'de> Deserialize<'de> for Hash {
 
 /// A byte string in CBOR, hexadecimal in JSON.
 pub(crate) fn serialize_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    if serializer.is_human_readable() { serializer.serialize_str(&hex::encode(bytes)) } else { serializer.serialize_bytes(bytes) }
+    if serializer.is_human_readable() {
+        serializer.serialize_str(&hex::encode(bytes))
+    } else {
+        serializer.serialize_bytes(bytes)
+    }
 }
 
 /// The reverse of [`serialize_bytes`], of exactly `N` bytes.
-pub(crate) fn deserialize_bytes<'de, const N: usize, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; N], D::Error> {
+pub(crate) fn deserialize_bytes<'de, const N: usize, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<[u8; N], D::Error> {
     use serde::de::Error;
     if deserializer.is_human_readable() {
         let mut bytes = [0; N];
-        hex::decode_to_slice(<String as Deserialize>::deserialize(deserializer)?, &mut bytes).map_err(D::Error::custom)?;
+        hex::decode_to_slice(<String as Deserialize>::deserialize(deserializer)?, &mut bytes)
+            .map_err(D::Error::custom)?;
         Ok(bytes)
     } else {
         serde_bytes::ByteArray::<N>::deserialize(deserializer).map(serde_bytes::ByteArray::into_array)

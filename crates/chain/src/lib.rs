@@ -4,8 +4,8 @@
 //! bytes -> [`Transaction`] (parsed) -> [`Verified`] (signature and form hold) -> applied by [`Execution`] (fits the state).
 //! This crate does not know how validators agree (`consensus`), nor how anything travels or is stored.
 
-pub mod bft;
 mod ballot;
+pub mod bft;
 mod block;
 mod certificate;
 mod election;
@@ -30,7 +30,7 @@ pub use election::{Contest, Election, ElectionPhase, InvalidElection, Rule};
 pub use encoding::{DecodeError, decode, encode};
 pub use genesis::{Genesis, InvalidGenesis, Limits, Organisers};
 pub use hash::{BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId, ValidatorSetHash};
-pub use key::{InvalidKey, Purpose, PublicKey, SecretKey, Signature};
+pub use key::{InvalidKey, PublicKey, Purpose, SecretKey, Signature};
 pub use merkle::{Frontier, InclusionProof, MerkleTree, merkle_root};
 pub use receipt::{InvalidReceipt, Receipt, SetChange, verify_set_changes};
 pub use state::{

@@ -159,7 +159,8 @@ mod tests {
                 let proof = tree.proof(index).unwrap();
                 assert_eq!(proof.root(&index.to_be_bytes()), Some(tree.root()));
                 assert_ne!(proof.root(&(index + 1).to_be_bytes()), Some(tree.root()));
-                let longer = InclusionProof { path: [proof.path.clone(), vec![Hash::default()]].concat(), ..proof.clone() };
+                let longer =
+                    InclusionProof { path: [proof.path.clone(), vec![Hash::default()]].concat(), ..proof.clone() };
                 assert_eq!(longer.root(&index.to_be_bytes()), None);
                 let outside = InclusionProof { index: n, ..proof };
                 assert_eq!(outside.root(&index.to_be_bytes()), None);

@@ -82,7 +82,12 @@ pub fn verify_set_changes(genesis: &Genesis, changes: &[SetChange]) -> Result<Va
     Ok(validators)
 }
 
-fn verify_header(chain: &ChainId, header: &Header, certificate: &CommitCertificate, set: &ValidatorSet) -> Result<(), InvalidReceipt> {
+fn verify_header(
+    chain: &ChainId,
+    header: &Header,
+    certificate: &CommitCertificate,
+    set: &ValidatorSet,
+) -> Result<(), InvalidReceipt> {
     let height = header.height.get();
     if header.chain != *chain {
         return Err(InvalidReceipt::ForeignBlock(height));

@@ -61,7 +61,12 @@ impl State {
     pub fn new(genesis: Genesis) -> Self {
         let chain = genesis.chain();
         let registry = Registry::new(genesis.validators.clone());
-        let tip = Tip { height: Height::GENESIS, hash: BlockHash::default(), time: genesis.time, state_root: StateRoot::default() };
+        let tip = Tip {
+            height: Height::GENESIS,
+            hash: BlockHash::default(),
+            time: genesis.time,
+            state_root: StateRoot::default(),
+        };
         let genesis = Arc::new(genesis);
         let (elections, ballots, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut state = Self { chain, genesis, tip, registry, elections, ballots, counts };
@@ -135,7 +140,10 @@ impl State {
         let count = |choice: &Choice| self.counts.get(&(*id, choice.clone())).copied().unwrap_or(0);
         let lines = match &record.election.contest {
             Contest::Listed(choices) => {
-                let line = |(at, words): (u16, &String)| TallyLine { choice: words.clone(), ballots: count(&Choice::Listed(at)) };
+                let line = |(at, words): (u16, &String)| TallyLine {
+                    choice: words.clone(),
+                    ballots: count(&Choice::Listed(at)),
+                };
                 (0..).zip(choices).map(line).collect()
             }
             Contest::WriteIn => self.write_ins(id),
@@ -252,7 +260,13 @@ impl State {
         (self.assemble(time, proposer, chosen, &changes), changes, refused)
     }
 
-    fn assemble(&self, time: Timestamp, proposer: PublicKey, chosen: Vec<Arc<crate::verify::Verified>>, changes: &Changes) -> VerifiedBlock {
+    fn assemble(
+        &self,
+        time: Timestamp,
+        proposer: PublicKey,
+        chosen: Vec<Arc<crate::verify::Verified>>,
+        changes: &Changes,
+    ) -> VerifiedBlock {
         let ids: Vec<_> = chosen.iter().map(|transaction| transaction.id()).collect();
         let header = Header {
             version: PROTOCOL_VERSION,

@@ -6,7 +6,7 @@ use crate::ballot::Ballot;
 use crate::election::Election;
 use crate::encoding::encode;
 use crate::hash::{ChainId, ElectionId, ValidatorSetHash};
-use crate::key::{Purpose, PublicKey, SecretKey, Signature};
+use crate::key::{PublicKey, Purpose, SecretKey, Signature};
 use crate::validator::ValidatorChange;
 
 /// What a transaction does.

@@ -134,7 +134,11 @@ impl Validator {
     fn check(&self) -> Result<(), InvalidValidatorSet> {
         check_label(&self.name).map_err(|fault| InvalidValidatorSet::Name(self.key, fault))?;
         self.key.check().map_err(|_| InvalidValidatorSet::Key(self.key))?;
-        if (1..=POWER_MAX).contains(&self.power) { Ok(()) } else { Err(InvalidValidatorSet::Power(self.key, self.power)) }
+        if (1..=POWER_MAX).contains(&self.power) {
+            Ok(())
+        } else {
+            Err(InvalidValidatorSet::Power(self.key, self.power))
+        }
     }
 }
 

@@ -72,7 +72,8 @@ async fn latency(cluster: &Cluster, clients: &[Client], election: ElectionId, ra
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..TRICKLE_SECONDS * usize::try_from(rate)? {
-        let bytes = Caster::ballot(cluster.chain, election, &credential(2, number), Choice::Listed(u16::from(number % 3 == 0)));
+        let bytes =
+            Caster::ballot(cluster.chain, election, &credential(2, number), Choice::Listed(u16::from(number % 3 == 0)));
         tick.tick().await;
         let client = clients[number % clients.len()].clone();
         tasks.spawn(async move { one(&client, bytes).await });
@@ -99,7 +100,8 @@ async fn one(client: &Client, bytes: Vec<u8>) -> Result<Duration> {
 async fn throughput(cluster: &Cluster, clients: Vec<Client>, election: ElectionId, count: usize) -> Result<Value> {
     let (chain, signing) = (cluster.chain, Instant::now());
     let choice = |number: usize| Choice::Listed(u16::from(number.is_multiple_of(3)));
-    let ballots: Vec<_> = (0..count).map(|number| Caster::ballot(chain, election, &credential(3, number), choice(number))).collect();
+    let ballots: Vec<_> =
+        (0..count).map(|number| Caster::ballot(chain, election, &credential(3, number), choice(number))).collect();
     let signing = signing.elapsed().as_secs_f64();
     let disk = |cluster: &Cluster| cluster.nodes.iter().map(|node| measure::disk_bytes(&node.data_dir)).sum::<u64>();
     let pids = pids(cluster);

@@ -61,7 +61,11 @@ fn number(line: usize, word: &str) -> Result<usize, BltError> {
 /// # Errors
 /// [`BltError`] names the first line that does not fit.
 pub fn parse(text: &str) -> Result<Profile, BltError> {
-    let lines = text.trim_start_matches('\u{feff}').lines().enumerate().map(|(at, line)| (at + 1, without_comment(line).trim()));
+    let lines = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, without_comment(line).trim()));
     let mut lines = lines.filter(|(_, line)| !line.is_empty());
     let (at, first) = lines.next().ok_or_else(|| fault(1, "the file is empty"))?;
     let mut words = first.split_whitespace();
@@ -88,7 +92,9 @@ pub fn parse(text: &str) -> Result<Profile, BltError> {
     }
     let mut names = Vec::new();
     for _ in 0..candidates {
-        let (at, line) = lines.next().ok_or_else(|| fault(at, format!("{candidates} names should follow the ballots, {} do", names.len())))?;
+        let (at, line) = lines
+            .next()
+            .ok_or_else(|| fault(at, format!("{candidates} names should follow the ballots, {} do", names.len())))?;
         names.push(quoted(at, line)?);
     }
     let title = lines.next().map(|(at, line)| quoted(at, line)).transpose()?.unwrap_or_default();
@@ -177,7 +183,8 @@ mod tests {
 
     #[test]
     fn equal_ranks_withdrawn_candidates_and_comments_are_read() {
-        let profile = parse("3 1 # mayor\n-2\n4 1=3 2 0 # equal\n1 0\n0\n\"A\"\n\"B\"\n\"C # not a comment\"\n").unwrap();
+        let profile =
+            parse("3 1 # mayor\n-2\n4 1=3 2 0 # equal\n1 0\n0\n\"A\"\n\"B\"\n\"C # not a comment\"\n").unwrap();
         assert_eq!(profile.withdrawn, [1]);
         assert_eq!(profile.ballots[0].ranks, [vec![0, 2], vec![1]]);
         assert_eq!(profile.ballots[0].first_choice(), None);

@@ -87,7 +87,8 @@ impl Caster {
 async fn cast(client: &Client, mut ballots: Vec<Vec<u8>>, progress: &Progress) -> Result<(), ClusterError> {
     let failed = |reason: String| ClusterError::Node { node: "(casting)".into(), reason };
     while !ballots.is_empty() {
-        let (results, mut outcomes) = client.submit(ballots.clone()).await.map_err(|error| failed(error.to_string()))?;
+        let (results, mut outcomes) =
+            client.submit(ballots.clone()).await.map_err(|error| failed(error.to_string()))?;
         let mut again = Vec::new();
         for (bytes, result) in ballots.into_iter().zip(results) {
             match result {
@@ -108,7 +109,10 @@ async fn cast(client: &Client, mut ballots: Vec<Vec<u8>>, progress: &Progress) -
             Ok::<(), ClusterError>(())
         };
         let waited = tokio::time::timeout(FINAL_TIMEOUT, all).await;
-        waited.map_err(|_| ClusterError::Timeout { seconds: FINAL_TIMEOUT.as_secs(), what: "for ballots to become final".into() })??;
+        waited.map_err(|_| ClusterError::Timeout {
+            seconds: FINAL_TIMEOUT.as_secs(),
+            what: "for ballots to become final".into(),
+        })??;
         ballots = again;
         if !ballots.is_empty() {
             tokio::time::sleep(BUSY_PAUSE).await;
@@ -122,4 +126,3 @@ fn refused(progress: &Progress, reason: &str) {
         eprintln!("refused: {reason}");
     }
 }
-

@@ -41,7 +41,8 @@ pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
 
 /// One transaction for each ballot with a single first choice, each by a credential of its own.
 fn sign(profile: &Profile, cluster: &Cluster, election: ElectionId) -> Vec<Vec<u8>> {
-    let choices = profile.ballots.iter().flat_map(|group| std::iter::repeat_n(group.first_choice(), group.count)).flatten();
+    let choices =
+        profile.ballots.iter().flat_map(|group| std::iter::repeat_n(group.first_choice(), group.count)).flatten();
     let ballot = |(number, place): (usize, usize)| {
         let choice = Choice::Listed(u16::try_from(place).unwrap_or(u16::MAX));
         Caster::ballot(cluster.chain, election, &credential(1, number), choice)
@@ -51,7 +52,8 @@ fn sign(profile: &Profile, cluster: &Cluster, election: ElectionId) -> Vec<Vec<u
 
 async fn cast(cluster: &Cluster, profile: &Profile) -> Result<Outcome> {
     let title = if profile.title.is_empty() { "Ballots from a file" } else { &profile.title };
-    let election = election::create(&cluster.client(0).await?, cluster.chain, title, profile.candidates.clone()).await?;
+    let election =
+        election::create(&cluster.client(0).await?, cluster.chain, title, profile.candidates.clone()).await?;
     let mut clients = Vec::new();
     for at in cluster.running() {
         clients.push(cluster.client(at).await?);
@@ -76,14 +78,22 @@ async fn cast(cluster: &Cluster, profile: &Profile) -> Result<Outcome> {
 }
 
 fn not_castable(profile: &Profile) -> Vec<(usize, usize)> {
-    profile.ballots.iter().filter(|group| group.first_choice().is_none()).map(|group| (group.line, group.count)).collect()
+    profile
+        .ballots
+        .iter()
+        .filter(|group| group.first_choice().is_none())
+        .map(|group| (group.line, group.count))
+        .collect()
 }
 
 fn print_json(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool) {
     let all: usize = profile.ballots.iter().map(|group| group.count).sum();
     let tally = outcome.tallies.first().map(|(_, tally, _)| tally);
-    let counts: BTreeMap<_, _> = tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.ballots)).collect();
-    let lines = not_castable(profile).into_iter().map(|(line, count)| json!({ "line": line, "ballots": count, "reason": "ranks several first" }));
+    let counts: BTreeMap<_, _> =
+        tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.ballots)).collect();
+    let lines = not_castable(profile)
+        .into_iter()
+        .map(|(line, count)| json!({ "line": line, "ballots": count, "reason": "ranks several first" }));
     let report = json!({
         "file": args.file,
         "ballots": all,
@@ -114,9 +124,18 @@ fn round(value: f64) -> f64 {
 fn print_text(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool) {
     println!("{} ({}), counted by {}", profile.title, args.file.display(), args.rule);
     for (line, count) in not_castable(profile) {
-        println!("  line {line}: {count} ballot(s) rank several candidates first; they cannot be cast under this rule and are not counted");
+        println!(
+            "  line {line}: {count} ballot(s) rank several candidates first; they cannot be cast under this rule and are not counted"
+        );
     }
-    println!("  {} ballots cast, {} final, {} refused, in {:.2} s: {:.0} a second", outcome.cast, outcome.finals, outcome.refused, outcome.seconds, per_second(outcome));
+    println!(
+        "  {} ballots cast, {} final, {} refused, in {:.2} s: {:.0} a second",
+        outcome.cast,
+        outcome.finals,
+        outcome.refused,
+        outcome.seconds,
+        per_second(outcome)
+    );
     if let Some((_, tally, _)) = outcome.tallies.first() {
         let width = tally.lines.iter().map(|line| line.choice.chars().count()).max().unwrap_or(0);
         tally.lines.iter().for_each(|line| println!("  {:<width$}  {:>7}", line.choice, line.ballots));

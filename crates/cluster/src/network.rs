@@ -78,17 +78,24 @@ fn folder(options: &Options) -> Result<(PathBuf, Option<TempDir>), ClusterError>
     if dir.exists() && fs::read_dir(dir)?.next().is_some() {
         let shown = dir.display();
         if !dir.join(MARK).exists() {
-            return Err(ClusterError::Folder(format!("{shown} is not empty and holds no cluster; choose another --dir")));
+            return Err(ClusterError::Folder(format!(
+                "{shown} is not empty and holds no cluster; choose another --dir"
+            )));
         }
         if !options.reset {
-            return Err(ClusterError::Folder(format!("{shown} holds a cluster already; wipe it with --reset, or choose another --dir")));
+            return Err(ClusterError::Folder(format!(
+                "{shown} holds a cluster already; wipe it with --reset, or choose another --dir"
+            )));
         }
         fs::remove_dir_all(dir)?;
     }
     fs::create_dir_all(dir)?;
     let dir = dir.canonicalize()?;
     if dir.as_os_str().len() > 80 {
-        return Err(ClusterError::Folder(format!("the path {} is too long for sockets; choose a shorter --dir", dir.display())));
+        return Err(ClusterError::Folder(format!(
+            "the path {} is too long for sockets; choose a shorter --dir",
+            dir.display()
+        )));
     }
     Ok((dir, None))
 }
@@ -165,8 +172,16 @@ impl Cluster {
     pub async fn start_node(&mut self, at: usize) -> Result<(), ClusterError> {
         let node = &mut self.nodes[at];
         let path = |path: &Path| path.display().to_string();
-        let mut args: Vec<String> = ["--json", "--listen", LOOPBACK, "--bootstrap", &self.tracker_address].map(String::from).into();
-        args.extend(["--name".into(), node.name.clone(), "--data-dir".into(), path(&node.data_dir), "--socket".into(), path(&node.socket)]);
+        let mut args: Vec<String> =
+            ["--json", "--listen", LOOPBACK, "--bootstrap", &self.tracker_address].map(String::from).into();
+        args.extend([
+            "--name".into(),
+            node.name.clone(),
+            "--data-dir".into(),
+            path(&node.data_dir),
+            "--socket".into(),
+            path(&node.socket),
+        ]);
         args.extend(node.args.iter().chain(&self.node_args).cloned());
         node.daemon = Some(Daemon::start(&node.name, &self.programs.node, &args, &node.log).await?);
         Ok(())
@@ -236,7 +251,12 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ClusterError::Timeout`] if it is not in time; the last statuses are part of it.
-    pub async fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut(&[Status]) -> bool) -> Result<Vec<Status>, ClusterError> {
+    pub async fn until(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut holds: impl FnMut(&[Status]) -> bool,
+    ) -> Result<Vec<Status>, ClusterError> {
         let start = Instant::now();
         loop {
             let mut statuses = Vec::new();
@@ -247,8 +267,14 @@ impl Cluster {
                 return Ok(statuses);
             }
             if start.elapsed() > limit {
-                let seen: Vec<_> = statuses.iter().map(|s| format!("{} height {} peers {} pending {}", s.node, s.height, s.peers, s.pending)).collect();
-                return Err(ClusterError::Timeout { seconds: limit.as_secs(), what: format!("{what} ({})", seen.join(", ")) });
+                let seen: Vec<_> = statuses
+                    .iter()
+                    .map(|s| format!("{} height {} peers {} pending {}", s.node, s.height, s.peers, s.pending))
+                    .collect();
+                return Err(ClusterError::Timeout {
+                    seconds: limit.as_secs(),
+                    what: format!("{what} ({})", seen.join(", ")),
+                });
             }
             tokio::time::sleep(POLL).await;
         }
@@ -270,7 +296,8 @@ impl Cluster {
     /// [`ClusterError::Timeout`] if they have not in time.
     pub async fn agreed(&self, limit: Duration) -> Result<Vec<Status>, ClusterError> {
         let same = |statuses: &[Status]| {
-            statuses.windows(2).all(|pair| pair[0].hash == pair[1].hash) && statuses.iter().all(|status| status.pending == 0)
+            statuses.windows(2).all(|pair| pair[0].hash == pair[1].hash)
+                && statuses.iter().all(|status| status.pending == 0)
         };
         self.until("for all nodes to agree", limit, same).await
     }
@@ -307,7 +334,9 @@ async fn plan(programs: &Programs, folder: &Path, validators: usize) -> Result<C
     let mut args: Vec<String> = ["genesis", "--json", "--name", "demo", "--output", &genesis].map(String::from).into();
     for number in 1..=validators {
         let dir = folder.join(format!("n{number}")).display().to_string();
-        let made = Daemon::start("node key", &programs.node, &["key", "--json", "--data-dir", &dir].map(String::from), &log).await?;
+        let made =
+            Daemon::start("node key", &programs.node, &["key", "--json", "--data-dir", &dir].map(String::from), &log)
+                .await?;
         args.extend(["--validator".into(), format!("n{number}={}", text(&made.ready, "key"))]);
     }
     let made = Daemon::start("node genesis", &programs.node, &args, &log).await?;

@@ -22,7 +22,8 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
         () = &mut stop => return Ok(true),
     };
     let choices = ["Soup", "Pasta", "Salad"].map(str::to_owned).to_vec();
-    let election = election::create(&cluster.client(0).await?, cluster.chain, "Demo: what is for lunch?", choices).await?;
+    let election =
+        election::create(&cluster.client(0).await?, cluster.chain, "Demo: what is for lunch?", choices).await?;
     if args.json {
         println!("{}", describe(&cluster, &election));
     } else {
@@ -40,7 +41,8 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
 }
 
 async fn start(args: &UpArgs) -> Result<Cluster> {
-    let options = Options { validators: args.nodes.into(), dir: args.dir.clone(), reset: args.reset, node_args: Vec::new() };
+    let options =
+        Options { validators: args.nodes.into(), dir: args.dir.clone(), reset: args.reset, node_args: Vec::new() };
     let mut cluster = Cluster::start(options).await?;
     for _ in 0..args.followers {
         cluster.add_follower().await?;
@@ -80,7 +82,8 @@ fn describe(cluster: &Cluster, election: &ElectionId) -> Value {
 
 fn banner(cluster: &Cluster, election: &ElectionId, validators: usize) {
     let cli = cluster.programs().vote_cli.display();
-    let pid = |daemon: &Option<vote_cluster::Daemon>| daemon.as_ref().and_then(vote_cluster::Daemon::pid).unwrap_or_default();
+    let pid =
+        |daemon: &Option<vote_cluster::Daemon>| daemon.as_ref().and_then(vote_cluster::Daemon::pid).unwrap_or_default();
     println!("\nA network of {validators} validators is up; {} of them may fail or lie.", faults_tolerated(validators));
     println!("\n  tracker   {}", cluster.tracker_address);
     println!("  chain     {}", cluster.chain);
@@ -95,5 +98,8 @@ fn banner(cluster: &Cluster, election: &ElectionId, validators: usize) {
     println!("  {cli} --socket {} tally", first.socket.display());
     println!("  {cli} --socket {} attack run forged-parent", first.socket.display());
     println!("  kill -9 {}        # a node dies; the others go on", pid(&last.daemon));
-    println!("\nCtrl-C ends the network and leaves nothing behind{}.", if cluster.folder().starts_with(std::env::temp_dir()) { "" } else { " but its folder" });
+    println!(
+        "\nCtrl-C ends the network and leaves nothing behind{}.",
+        if cluster.folder().starts_with(std::env::temp_dir()) { "" } else { " but its folder" }
+    );
 }

@@ -4,8 +4,8 @@ use futures::FutureExt;
 use malachite::{ConsensusMsg, Effect, LivenessMsg, Resumable, Resume, SignedConsensusMsg};
 use malachite_signing::VerifierExt;
 use malachite_types::{Round, SignedMessage, Timeout};
-use vote_chain::bft::{Ctx, proposal_content, vote_content};
 use vote_chain::Purpose;
+use vote_chain::bft::{Ctx, proposal_content, vote_content};
 
 use crate::engine::{Host, SignedProposal, timer_key};
 use crate::message::Message;
@@ -101,7 +101,13 @@ impl Host {
             }
             Effect::VerifyExtendedCommitCertificate(certificate, set, thresholds, policy, r) => {
                 let checker = &self.checker;
-                r.resume_with(at_once(checker.verify_extended_commit_certificate(&Ctx, &certificate, &set, thresholds, policy)))
+                r.resume_with(at_once(checker.verify_extended_commit_certificate(
+                    &Ctx,
+                    &certificate,
+                    &set,
+                    thresholds,
+                    policy,
+                )))
             }
             Effect::VerifyPolkaCertificate(certificate, set, thresholds, r) => {
                 r.resume_with(at_once(self.checker.verify_polka_certificate(&Ctx, &certificate, &set, thresholds)))

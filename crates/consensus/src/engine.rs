@@ -17,7 +17,7 @@ use malachite_types::{Round, SignedMessage, Timeout, ValuePayload};
 use vote_chain::bft::{Ctx, Proposal};
 use vote_chain::{
     BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp, TransactionId,
-    VerifiedBlock, Verified,
+    Verified, VerifiedBlock,
 };
 
 use crate::config::Config;
@@ -136,7 +136,8 @@ impl Engine {
         for block in bodies {
             host.bodies.insert(block.hash(), (block.clone(), host.state.validate(&block)));
         }
-        let entries: Option<Vec<_>> = log.iter().map(|bytes| LogEntry::from_bytes(bytes).map(LogEntry::into_input)).collect();
+        let entries: Option<Vec<_>> =
+            log.iter().map(|bytes| LogEntry::from_bytes(bytes).map(LogEntry::into_input)).collect();
         let Some(entries) = entries else {
             return host.act(Action::Halt("the log of the open height is damaged".into()));
         };
@@ -178,7 +179,12 @@ impl Engine {
     }
 
     /// Takes in verified transactions. Accepted promises nothing: only a decided block does.
-    pub fn submit(&mut self, now: Timestamp, transactions: Vec<Arc<Verified>>, origin: Origin) -> Vec<Result<(), PoolRefusal>> {
+    pub fn submit(
+        &mut self,
+        now: Timestamp,
+        transactions: Vec<Arc<Verified>>,
+        origin: Origin,
+    ) -> Vec<Result<(), PoolRefusal>> {
         self.host.now = now;
         let verdicts = transactions.into_iter().map(|transaction| self.host.take_in(transaction, origin)).collect();
         self.settle();
@@ -188,7 +194,8 @@ impl Engine {
     /// What is to be done now. Writes wait here until something is to be said that rests on them.
     pub fn turn(&mut self) -> Turn {
         let host = &mut self.host;
-        let speaks = host.turn.actions.iter().any(|action| !matches!(action, Action::SetTimer { .. } | Action::Blame(..)));
+        let speaks =
+            host.turn.actions.iter().any(|action| !matches!(action, Action::SetTimer { .. } | Action::Blame(..)));
         if speaks {
             std::mem::take(&mut host.turn)
         } else {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vote_chain::{Changes, ElectionId, InvalidTransaction, Payload, PublicKey, State, Timestamp, TransactionId, Verified};
+use vote_chain::{
+    Changes, ElectionId, InvalidTransaction, Payload, PublicKey, State, Timestamp, TransactionId, Verified,
+};
 
 /// Transactions that wait at one time.
 pub const PENDING_MAX: usize = 65_536;
@@ -75,7 +77,13 @@ impl Mempool {
     }
 
     /// Takes a transaction in; true if it is new. One that waits already is accepted again.
-    pub(crate) fn insert(&mut self, state: &State, now: Timestamp, transaction: Arc<Verified>, origin: Origin) -> Result<bool, PoolRefusal> {
+    pub(crate) fn insert(
+        &mut self,
+        state: &State,
+        now: Timestamp,
+        transaction: Arc<Verified>,
+        origin: Origin,
+    ) -> Result<bool, PoolRefusal> {
         if let Some(at) = self.by_id.get(&transaction.id()) {
             if origin == Origin::App {
                 self.entries.get_mut(at).expect("by_id names entries").origin = origin;
@@ -136,6 +144,11 @@ impl Mempool {
     /// Transactions of apps that were last passed on before `before`; at most `max`, marked as passed on `now`.
     pub(crate) fn to_relay(&mut self, before: Timestamp, now: Timestamp, max: usize) -> Vec<Arc<Verified>> {
         let due = self.entries.values_mut().filter(|entry| entry.origin == Origin::App && entry.relayed_at <= before);
-        due.take(max).map(|entry| { entry.relayed_at = now; entry.transaction.clone() }).collect()
+        due.take(max)
+            .map(|entry| {
+                entry.relayed_at = now;
+                entry.transaction.clone()
+            })
+            .collect()
     }
 }

@@ -8,7 +8,7 @@ use malachite_signing::{Error, VerificationResult, Verifier};
 use malachite_types::{ValidatorProof, VoteExtensionScope};
 use sha2::{Digest, Sha256};
 use vote_chain::bft::{Ctx, Proposal, Vote, proposal_content, vote_content};
-use vote_chain::{ChainId, Purpose, PublicKey, Signature};
+use vote_chain::{ChainId, PublicKey, Purpose, Signature};
 
 /// Signatures remembered at one height; beyond it they are checked again.
 const MEMO_MAX: usize = 10_000;
@@ -44,7 +44,8 @@ impl Checker {
 
     fn holds(&self, key: &PublicKey, purpose: Purpose, content: &[u8], signature: &Signature) -> bool {
         let parts: [&[u8]; 4] = [key.as_bytes(), signature.as_bytes(), &[u8::from(purpose == Purpose::Vote)], content];
-        let seen: [u8; 32] = parts.iter().fold(Sha256::new(), |hasher, part| hasher.chain_update(part)).finalize().into();
+        let seen: [u8; 32] =
+            parts.iter().fold(Sha256::new(), |hasher, part| hasher.chain_update(part)).finalize().into();
         if self.lock().contains(&seen) {
             return true;
         }
@@ -60,11 +61,21 @@ impl Checker {
 /// Async in name only; none of these waits.
 #[async_trait]
 impl Verifier<Ctx> for Checker {
-    async fn verify_signed_vote(&self, vote: &Vote, signature: &Signature, key: &PublicKey) -> Result<VerificationResult, Error> {
+    async fn verify_signed_vote(
+        &self,
+        vote: &Vote,
+        signature: &Signature,
+        key: &PublicKey,
+    ) -> Result<VerificationResult, Error> {
         Ok(VerificationResult::from_bool(vote.voter == *key && self.vote_holds(vote, signature)))
     }
 
-    async fn verify_signed_proposal(&self, proposal: &Proposal, signature: &Signature, key: &PublicKey) -> Result<VerificationResult, Error> {
+    async fn verify_signed_proposal(
+        &self,
+        proposal: &Proposal,
+        signature: &Signature,
+        key: &PublicKey,
+    ) -> Result<VerificationResult, Error> {
         Ok(VerificationResult::from_bool(proposal.proposer == *key && self.proposal_holds(proposal, signature)))
     }
 

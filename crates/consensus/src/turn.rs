@@ -5,7 +5,10 @@ use std::sync::Arc;
 use malachite_types::Timeout;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use vote_chain::{BlockHash, Changes, CommitCertificate, Height, InvalidTransaction, PublicKey, TransactionId, VerifiedBlock, Verified};
+use vote_chain::{
+    BlockHash, Changes, CommitCertificate, Height, InvalidTransaction, PublicKey, TransactionId, Verified,
+    VerifiedBlock,
+};
 
 use crate::engine::Peer;
 use crate::message::Message;

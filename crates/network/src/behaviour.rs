@@ -8,13 +8,17 @@ use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode, Wh
 use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify, noise, ping, rendezvous, tcp, yamux};
+use libp2p::{
+    StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify, noise, ping, rendezvous, tcp,
+    yamux,
+};
 use sha2::{Digest, Sha256};
 
 use crate::codec::Opaque;
 use crate::config::{StartError, Transport};
 use crate::limits::{
-    BLOCK_BYTES_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, PENDING_CONNECTIONS_MAX, REQUEST_STREAMS_MAX, REQUEST_TIMEOUT,
+    BLOCK_BYTES_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, PENDING_CONNECTIONS_MAX, REQUEST_STREAMS_MAX,
+    REQUEST_TIMEOUT,
 };
 use crate::topic::{Topic, Topics};
 
@@ -46,7 +50,9 @@ pub(crate) fn connection_limits() -> connection_limits::Behaviour {
 }
 
 pub(crate) fn ping() -> ping::Behaviour {
-    ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_secs(5)).with_timeout(Duration::from_secs(10)))
+    ping::Behaviour::new(
+        ping::Config::new().with_interval(Duration::from_secs(5)).with_timeout(Duration::from_secs(10)),
+    )
 }
 
 impl Node {
@@ -69,7 +75,8 @@ impl Node {
 }
 
 fn requests(name: &str) -> Result<request_response::Behaviour<Opaque>, StartError> {
-    let protocol = StreamProtocol::try_from_owned(name.to_owned()).map_err(|error| StartError::Setup(error.to_string()))?;
+    let protocol =
+        StreamProtocol::try_from_owned(name.to_owned()).map_err(|error| StartError::Setup(error.to_string()))?;
     let config = request_response::Config::default()
         .with_request_timeout(REQUEST_TIMEOUT)
         .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
@@ -82,7 +89,10 @@ fn message_id(message: &gossipsub::Message) -> MessageId {
     MessageId::from(digest[..20].to_vec())
 }
 
-fn gossip(chain: &str, topics: &Topics) -> Result<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>, StartError> {
+fn gossip(
+    chain: &str,
+    topics: &Topics,
+) -> Result<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>, StartError> {
     let mut config = gossipsub::ConfigBuilder::default();
     config
         .protocol_id_prefix(format!("/blockchain-voting/{}/gossip", chain.get(..16).unwrap_or(chain)))
@@ -116,13 +126,18 @@ fn gossip(chain: &str, topics: &Topics) -> Result<gossipsub::Behaviour<gossipsub
 }
 
 /// A swarm of that behaviour over that transport.
-pub(crate) fn swarm<B: NetworkBehaviour>(keypair: Keypair, transport: Transport, behaviour: B) -> Result<Swarm<B>, StartError> {
+pub(crate) fn swarm<B: NetworkBehaviour>(
+    keypair: Keypair,
+    transport: Transport,
+    behaviour: B,
+) -> Result<Swarm<B>, StartError> {
     let setup = |error: &dyn std::fmt::Display| StartError::Setup(error.to_string());
     let idle = |config: libp2p::swarm::Config| config.with_idle_connection_timeout(Duration::from_secs(300));
     let builder = SwarmBuilder::with_existing_identity(keypair).with_tokio();
     match transport {
         Transport::Tcp => {
-            let tcp = builder.with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default);
+            let tcp =
+                builder.with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default);
             let dns = tcp.map_err(|error| setup(&error))?.with_dns().map_err(|error| setup(&error))?;
             let swarm = dns.with_behaviour(|_| behaviour).map_err(|error| setup(&error))?;
             Ok(swarm.with_swarm_config(idle).build())
@@ -130,9 +145,13 @@ pub(crate) fn swarm<B: NetworkBehaviour>(keypair: Keypair, transport: Transport,
         Transport::Memory => {
             let memory = builder.with_other_transport(|keypair| {
                 let noise = noise::Config::new(keypair)?;
-                Ok(MemoryTransport::default().upgrade(Version::V1).authenticate(noise).multiplex(yamux::Config::default()))
+                Ok(MemoryTransport::default()
+                    .upgrade(Version::V1)
+                    .authenticate(noise)
+                    .multiplex(yamux::Config::default()))
             });
-            let swarm = memory.map_err(|error| setup(&error))?.with_behaviour(|_| behaviour).map_err(|error| setup(&error))?;
+            let swarm =
+                memory.map_err(|error| setup(&error))?.with_behaviour(|_| behaviour).map_err(|error| setup(&error))?;
             Ok(swarm.with_swarm_config(idle).build())
         }
     }

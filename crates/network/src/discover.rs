@@ -49,12 +49,20 @@ pub async fn discover(
     tokio::time::timeout(timeout, ask(&mut swarm, peer)).await.unwrap_or(Err(DiscoverError::Silent))
 }
 
-async fn ask(swarm: &mut Swarm<Visitor>, tracker: PeerId) -> Result<Vec<(String, Vec<(PeerId, Vec<Multiaddr>)>)>, DiscoverError> {
+async fn ask(
+    swarm: &mut Swarm<Visitor>,
+    tracker: PeerId,
+) -> Result<Vec<(String, Vec<(PeerId, Vec<Multiaddr>)>)>, DiscoverError> {
     loop {
         match swarm.select_next_some().await {
-            SwarmEvent::ConnectionEstablished { .. } => swarm.behaviour_mut().rendezvous.discover(None, None, None, tracker),
+            SwarmEvent::ConnectionEstablished { .. } => {
+                swarm.behaviour_mut().rendezvous.discover(None, None, None, tracker)
+            }
             SwarmEvent::OutgoingConnectionError { error, .. } => return Err(DiscoverError::Dial(error.to_string())),
-            SwarmEvent::Behaviour(VisitorEvent::Rendezvous(rendezvous::client::Event::Discovered { registrations, .. })) => {
+            SwarmEvent::Behaviour(VisitorEvent::Rendezvous(rendezvous::client::Event::Discovered {
+                registrations,
+                ..
+            })) => {
                 let mut chains: BTreeMap<String, Vec<(PeerId, Vec<Multiaddr>)>> = BTreeMap::new();
                 for registration in registrations {
                     let peer = (registration.record.peer_id(), registration.record.addresses().to_vec());

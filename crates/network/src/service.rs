@@ -95,8 +95,12 @@ pub async fn start(config: Config) -> Result<(Handle, Events), StartError> {
     let mut service = Service::new(&config, commands.clone(), queues)?;
     service.listen(&config.listen, config.transport).await?;
     tokio::spawn(service.run(inbox));
-    let events =
-        Events { consensus: consensus_events, transactions: transaction_events, requests: request_events, peers: peer_events };
+    let events = Events {
+        consensus: consensus_events,
+        transactions: transaction_events,
+        requests: request_events,
+        peers: peer_events,
+    };
     Ok((Handle { commands }, events))
 }
 
@@ -117,7 +121,11 @@ impl Service {
             queues,
             peers: BTreeMap::new(),
             per_ip: BTreeMap::new(),
-            trackers: config.trackers.iter().map(|tracker| split(tracker).map(|(peer, at)| (peer, Tracker::new(at)))).collect::<Result<_, _>>()?,
+            trackers: config
+                .trackers
+                .iter()
+                .map(|tracker| split(tracker).map(|(peer, at)| (peer, Tracker::new(at))))
+                .collect::<Result<_, _>>()?,
             fixed: config.peers.iter().map(split).collect::<Result<_, _>>()?,
             backoff: BTreeMap::new(),
             blocked: BTreeMap::new(),

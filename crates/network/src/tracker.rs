@@ -140,7 +140,9 @@ impl Tracker {
                 let _ = self.swarm.disconnect_peer_id(peer);
             }
             SwarmEvent::ConnectionEstablished { peer_id, .. } => self.mark(peer_id, None),
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => self.mark(peer_id, Some(Instant::now())),
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+                self.mark(peer_id, Some(Instant::now()))
+            }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::warn!(from = %send_back_addr, %error, "connection refused");
             }
@@ -168,7 +170,9 @@ impl Tracker {
                     }
                 }
             }
-            Event::PeerUnregistered { peer, namespace } => self.remove(&(peer, namespace.to_string()), Reason::Unregistered),
+            Event::PeerUnregistered { peer, namespace } => {
+                self.remove(&(peer, namespace.to_string()), Reason::Unregistered)
+            }
             Event::PeerNotRegistered { peer, error, .. } => tracing::warn!(%peer, ?error, "registration refused"),
             // A refreshed registration expires in name only; the sweep knows better.
             _ => {}

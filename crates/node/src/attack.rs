@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use vote_api::{Answer, Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
-    Ballot, Block, BlockHash, ChainId, Choice, CommitCertificate, CommitSignature, Contest, ElectionId, ElectionPhase, Hash,
-    Height, Payload, Purpose, SecretKey, State, Transaction, TransactionId, decode, encode, merkle_root, verify,
+    Ballot, Block, BlockHash, ChainId, Choice, CommitCertificate, CommitSignature, Contest, ElectionId, ElectionPhase,
+    Hash, Height, Payload, Purpose, SecretKey, State, Transaction, TransactionId, decode, encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
 
@@ -43,7 +43,11 @@ pub(crate) fn forge(core: &Core, attack: Attack) -> Result<Forged, String> {
 /// The block that an honest proposer would make now.
 fn honest_block(state: &State, proposer: vote_chain::PublicKey, transactions: Vec<Arc<vote_chain::Verified>>) -> Block {
     let time = now().max(state.tip().time.plus_ms(1));
-    let member = if state.validators().contains(&proposer) { proposer } else { state.validators().iter().next().map_or(proposer, |v| v.key) };
+    let member = if state.validators().contains(&proposer) {
+        proposer
+    } else {
+        state.validators().iter().next().map_or(proposer, |v| v.key)
+    };
     state.build(time, member, &transactions).0.to_block()
 }
 

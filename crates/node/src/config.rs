@@ -67,7 +67,8 @@ impl Config {
         let file = args.config.as_deref().map_or_else(|| Ok(File::default()), read)?;
         let data_dir = args.data_dir.or(file.data_dir).map_or_else(datadir::default, Ok)?;
         let or = |a: Vec<String>, b: Vec<String>| if a.is_empty() { b } else { a };
-        let addresses = |list: Vec<String>, what| list.iter().map(|text| dialable(text, what)).collect::<Result<Vec<_>>>();
+        let addresses =
+            |list: Vec<String>, what| list.iter().map(|text| dialable(text, what)).collect::<Result<Vec<_>>>();
         let genesis = args.genesis.or(file.genesis);
         let origin = match (args.found, genesis) {
             (Some(name), _) => Origin::Found(name),
@@ -92,7 +93,10 @@ impl Config {
             peers: addresses(or(args.peer, file.peer), "--peer")?,
             name: args.name.or(file.name),
             listen: address(&listen).with_context(|| format!("--listen {listen}"))?,
-            external: external.iter().map(|text| address(text).with_context(|| format!("--external {text}"))).collect::<Result<_>>()?,
+            external: external
+                .iter()
+                .map(|text| address(text).with_context(|| format!("--external {text}")))
+                .collect::<Result<_>>()?,
             socket,
             allow_attacks: args.allow_attacks || file.allow_attacks,
             engine,
@@ -103,7 +107,8 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<File> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the config file {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the config file {}", path.display()))?;
     toml::from_str(&text).map_err(|error| anyhow!("the config file {} is wrong: {error}", path.display()))
 }
 
@@ -120,7 +125,9 @@ fn address(text: &str) -> Result<Multiaddr> {
 fn dialable(text: &str, option: &str) -> Result<Multiaddr> {
     let address = address(text).with_context(|| format!("{option} {text}"))?;
     if !text.contains("/p2p/") {
-        bail!("{option} {text}: the address must end in /p2p/ and the id, as it was printed, so that nobody else can answer");
+        bail!(
+            "{option} {text}: the address must end in /p2p/ and the id, as it was printed, so that nobody else can answer"
+        );
     }
     Ok(address)
 }

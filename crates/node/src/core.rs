@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::sync::mpsc;
-use vote_chain::{CommitCertificate, Height, SecretKey, VerifiedBlock, Verified};
+use vote_chain::{CommitCertificate, Height, SecretKey, Verified, VerifiedBlock};
 use vote_consensus::{Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
 use vote_storage::Store;
@@ -156,7 +156,9 @@ impl Core {
 
     fn on_inner(&mut self, inner: Inner) {
         match inner {
-            Inner::Transactions(gossip, transactions, fault) => self.on_checked_transactions(&gossip, transactions, fault),
+            Inner::Transactions(gossip, transactions, fault) => {
+                self.on_checked_transactions(&gossip, transactions, fault)
+            }
             Inner::Proposal(gossip, proposal) => self.on_checked_proposal(&gossip, *proposal),
             Inner::Blocks(peer, Ok(blocks)) => self.tell(Event::Blocks(peer, blocks)),
             Inner::Blocks(peer, Err(reason)) => {
@@ -212,7 +214,8 @@ impl Core {
     pub(crate) fn power_connected(&self) -> (u64, u64) {
         let set = self.engine.state().validators();
         let keys: BTreeMap<_, _> = self.peers.keys().chain([self.key.public()]).map(|key| (key, ())).collect();
-        let connected = set.iter().filter(|validator| keys.contains_key(&validator.key)).map(|validator| validator.power);
+        let connected =
+            set.iter().filter(|validator| keys.contains_key(&validator.key)).map(|validator| validator.power);
         (connected.sum(), set.power_total())
     }
 }

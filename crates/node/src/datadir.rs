@@ -11,7 +11,10 @@ use anyhow::{Context, Result, bail};
 pub(crate) fn default() -> Result<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    Ok(base.context("neither --data-dir nor HOME is set: say where the node's data goes")?.join("blockchain-voting").join("node"))
+    Ok(base
+        .context("neither --data-dir nor HOME is set: say where the node's data goes")?
+        .join("blockchain-voting")
+        .join("node"))
 }
 
 /// A data directory that this process holds until it ends.
@@ -35,7 +38,9 @@ impl DataDir {
                 "the data directory {} is in use by another node; stop it, or choose another with --data-dir",
                 path.display()
             ),
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", lock_path.display())),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", lock_path.display()))
+            }
         }
     }
 
@@ -59,7 +64,10 @@ pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>> {
     let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
     if metadata.mode() & 0o077 != 0 {
         let path = path.display();
-        bail!("{path} can be read by others (mode {:o}); run `chmod 600 {path}`, and make a new key if others may have it", metadata.mode() & 0o777);
+        bail!(
+            "{path} can be read by others (mode {:o}); run `chmod 600 {path}`, and make a new key if others may have it",
+            metadata.mode() & 0o777
+        );
     }
     fs::read(path).map(Some).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -42,7 +42,8 @@ pub(crate) async fn find(config: &Config, keys: &Keys, name: &str) -> Result<Sou
 /// Reads a genesis file.
 pub(crate) fn read(path: &Path) -> Result<Genesis> {
     let bytes = fs::read(path).with_context(|| format!("cannot read the genesis {}", path.display()))?;
-    let genesis: Genesis = decode(&bytes).with_context(|| format!("{} is not a genesis made by `node genesis`", path.display()))?;
+    let genesis: Genesis =
+        decode(&bytes).with_context(|| format!("{} is not a genesis made by `node genesis`", path.display()))?;
     genesis.check().with_context(|| format!("the genesis {}", path.display()))?;
     Ok(genesis)
 }
@@ -53,7 +54,8 @@ async fn ask_trackers(keypair: &Keypair, trackers: &[Multiaddr], wanted: Option<
         let mut chains = Vec::new();
         for tracker in trackers {
             match vote_network::discover(keypair.clone(), tracker, DISCOVER_TIMEOUT).await {
-                Ok(found) => chains.extend(found.into_iter().filter_map(|(chain, _)| chain.parse::<Hash>().ok()).map(ChainId::new)),
+                Ok(found) => chains
+                    .extend(found.into_iter().filter_map(|(chain, _)| chain.parse::<Hash>().ok()).map(ChainId::new)),
                 Err(error) => tracing::warn!(%tracker, %error, "tracker out of reach; trying again"),
             }
         }
@@ -84,7 +86,9 @@ pub(crate) async fn fetch(chain: &ChainId, network: &Handle, events: &mut Events
         let PeerEvent::Connected(peer) = event else { continue };
         let answer = network.request(peer, encode(&PeerRequest::Genesis)).await;
         match answer.map(|bytes| decode(&bytes)) {
-            Ok(Ok(PeerResponse::Genesis(genesis))) if genesis.chain() == *chain && genesis.check().is_ok() => return Ok(*genesis),
+            Ok(Ok(PeerResponse::Genesis(genesis))) if genesis.chain() == *chain && genesis.check().is_ok() => {
+                return Ok(*genesis);
+            }
             Ok(_) => tracing::warn!(%peer, "peer has another genesis, or none"),
             Err(error) => tracing::warn!(%peer, %error, "peer gives no genesis"),
         }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use vote_chain::{Block, ChainId, CommitCertificate, Genesis, Height, Purpose, PublicKey, SecretKey, Signature, check_label, encode};
+use vote_chain::{
+    Block, ChainId, CommitCertificate, Genesis, Height, PublicKey, Purpose, SecretKey, Signature, check_label, encode,
+};
 use vote_network::PeerId;
 
 /// A question to one peer.
@@ -31,7 +33,10 @@ pub(crate) enum PeerResponse {
     Blocks(Vec<(ByteBuf, CommitCertificate)>),
     Genesis(Box<Genesis>),
     /// Whether it would, and why not.
-    Verdict { accepted: bool, reason: String },
+    Verdict {
+        accepted: bool,
+        reason: String,
+    },
 }
 
 /// A node's word for which validator it speaks, signed with the validator's key for its network identity alone.
@@ -54,6 +59,7 @@ impl Hello {
 
     /// Whether the peer has proven what it says.
     pub(crate) fn holds(&self, chain: &ChainId, peer: &PeerId) -> bool {
-        check_label(&self.name).is_ok() && self.key.verifies(Purpose::Node, chain, &statement(peer, &self.name), &self.signature)
+        check_label(&self.name).is_ok()
+            && self.key.verifies(Purpose::Node, chain, &statement(peer, &self.name), &self.signature)
     }
 }

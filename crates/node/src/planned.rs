@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use vote_chain::{Genesis, Limits, Organisers, PublicKey, Timestamp, Validator, ValidatorSet, encode, faults_tolerated};
+use vote_chain::{
+    Genesis, Limits, Organisers, PublicKey, Timestamp, Validator, ValidatorSet, encode, faults_tolerated,
+};
 
 use crate::cli::{GenesisArgs, KeyArgs};
 use crate::datadir;
@@ -40,13 +42,19 @@ pub(crate) fn genesis(args: &GenesisArgs) -> Result<()> {
     if args.output.exists() {
         bail!("{} exists already; remove it, or choose another --output", args.output.display());
     }
-    std::fs::write(&args.output, encode(&genesis)).with_context(|| format!("cannot write {}", args.output.display()))?;
+    std::fs::write(&args.output, encode(&genesis))
+        .with_context(|| format!("cannot write {}", args.output.display()))?;
     let (chain, n) = (genesis.chain(), genesis.validators.count());
     let (file, faults) = (args.output.display(), faults_tolerated(n));
     if args.json {
-        println!("{}", serde_json::json!({ "chain": chain, "validators": n, "faults_tolerated": faults, "file": args.output }));
+        println!(
+            "{}",
+            serde_json::json!({ "chain": chain, "validators": n, "faults_tolerated": faults, "file": args.output })
+        );
     } else {
-        println!("chain       {chain}\nvalidators  {n}, of which {faults} may fail or lie\nfile        {file}: start each node with --genesis {file}");
+        println!(
+            "chain       {chain}\nvalidators  {n}, of which {faults} may fail or lie\nfile        {file}: start each node with --genesis {file}"
+        );
     }
     Ok(())
 }
@@ -58,14 +66,22 @@ fn validator(text: &str) -> Result<Validator> {
         let (key, power) = rest.split_once(':').map_or((rest, Some(1)), |(key, power)| (key, power.parse().ok()));
         Some(Validator { name: name.to_owned(), key: key.parse().ok()?, power: power? })
     };
-    parse().with_context(|| format!("--validator {text}: write NAME=KEY or NAME=KEY:POWER, with KEY as `node key` prints it"))
+    parse().with_context(|| {
+        format!("--validator {text}: write NAME=KEY or NAME=KEY:POWER, with KEY as `node key` prints it")
+    })
 }
 
 /// A genesis in which this node is the only validator.
 pub(crate) fn found(name: &str, node: &str, keys: &Keys) -> Result<Genesis> {
     let validator = Validator { key: keys.validator.public(), name: node.to_owned(), power: 1 };
     let validators = ValidatorSet::new(vec![validator])?;
-    let genesis = Genesis { name: name.to_owned(), time: now(), validators, organisers: Organisers::Anyone, limits: Limits::default() };
+    let genesis = Genesis {
+        name: name.to_owned(),
+        time: now(),
+        validators,
+        organisers: Organisers::Anyone,
+        limits: Limits::default(),
+    };
     genesis.check().context("--found")?;
     Ok(genesis)
 }

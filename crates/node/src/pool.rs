@@ -47,6 +47,9 @@ impl Pool {
 }
 
 /// Verifies each.
-pub(crate) fn verify_all(chain: &ChainId, transactions: &[impl AsRef<[u8]>]) -> Vec<Result<Arc<Verified>, TransactionFault>> {
+pub(crate) fn verify_all(
+    chain: &ChainId,
+    transactions: &[impl AsRef<[u8]>],
+) -> Vec<Result<Arc<Verified>, TransactionFault>> {
     transactions.iter().map(|bytes| verify(chain, bytes.as_ref()).map(Arc::new)).collect()
 }

@@ -97,7 +97,10 @@ fn check_chain(config: &Config, genesis: &Genesis, dir: &Path) -> Result<()> {
     };
     match wanted {
         Some(wanted) if wanted != chain => {
-            bail!("wrong chain: {dir} holds chain {chain} ({}), but {wanted} was asked for; use another --data-dir", genesis.name)
+            bail!(
+                "wrong chain: {dir} holds chain {chain} ({}), but {wanted} was asked for; use another --data-dir",
+                genesis.name
+            )
         }
         _ => Ok(()),
     }
@@ -128,7 +131,8 @@ async fn connect(config: &Config, dir: &DataDir, keys: &Keys, chain: &str) -> Re
         },
         None => attempt(config.listen.clone()).await,
     };
-    let (network, events) = started.context("the node cannot listen; stop what uses the port, or choose another with --listen")?;
+    let (network, events) =
+        started.context("the node cannot listen; stop what uses the port, or choose another with --listen")?;
     let listen: Vec<_> = network.listen_addresses().await.iter().map(ToString::to_string).collect();
     write_private(&dir.file("listen"), listen.join("\n").as_bytes())?;
     Ok((network, events, listen))
@@ -142,7 +146,13 @@ fn remembered_listen(wanted: &Multiaddr, dir: &DataDir) -> Option<Multiaddr> {
     format!("{prefix}/tcp/{port}").parse().ok()
 }
 
-async fn serve(config: &Config, keys: &Keys, name: String, started: Started, shutdown: impl Future<Output = ()>) -> Result<()> {
+async fn serve(
+    config: &Config,
+    keys: &Keys,
+    name: String,
+    started: Started,
+    shutdown: impl Future<Output = ()>,
+) -> Result<()> {
     let Started { store, network, events, listen } = started;
     let engine = recover(config, keys, &store)?;
     let pool = Pool::new(store.genesis().chain());
@@ -180,7 +190,9 @@ fn recover(config: &Config, keys: &Keys, store: &Store) -> Result<Engine> {
         VerifiedBlock::verify(&chain, &block, |_| None).ok().map(Arc::new)
     };
     let bodies = bodies.iter().map(body).collect::<Option<Vec<_>>>();
-    let bodies = bodies.context("an undecided block on the disk is damaged; restore the data directory from another node by joining anew")?;
+    let bodies = bodies.context(
+        "an undecided block on the disk is damaged; restore the data directory from another node by joining anew",
+    )?;
     Ok(Engine::recover(config.engine, keys.validator.clone(), Recovered { state, log, bodies }, now()))
 }
 

@@ -86,7 +86,8 @@ impl Socket {
             make_private(parent)?;
         }
         remove_stale(path).await?;
-        let listener = UnixListener::bind(path).with_context(|| format!("cannot bind the socket {}", path.display()))?;
+        let listener =
+            UnixListener::bind(path).with_context(|| format!("cannot bind the socket {}", path.display()))?;
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         let owner = fs::metadata(path)?.uid();
         Ok(Self { listener, path: path.to_owned(), owner })

@@ -92,7 +92,12 @@ impl<'a> Batch<'a> {
         }
         self.transaction.open_table(table::LOG)?.retain_in(..(height + 1, 0), |_, _| false)?;
         self.transaction.open_table(table::BODIES)?.retain_in(..(height + 1, [0; 32]), |_, _| false)?;
-        let tip = vote_chain::Tip { height: header.height, hash: block.hash(), time: header.time, state_root: header.state_root };
+        let tip = vote_chain::Tip {
+            height: header.height,
+            hash: block.hash(),
+            time: header.time,
+            state_root: header.state_root,
+        };
         self.transaction.open_table(table::META)?.insert("tip", encode(&tip).as_slice())?;
         Ok(())
     }
@@ -118,13 +123,22 @@ impl<'a> Batch<'a> {
 
     /// The header hands over to the set of the next height; if that is another than the one that signed, it is a step of
     /// every later receipt.
-    fn put_set_change(&self, block: &VerifiedBlock, certificate: &CommitCertificate, changes: &Changes) -> Result<(), StorageError> {
+    fn put_set_change(
+        &self,
+        block: &VerifiedBlock,
+        certificate: &CommitCertificate,
+        changes: &Changes,
+    ) -> Result<(), StorageError> {
         let header = block.header();
         let before = self.last_set()?;
         if before == header.next_validators {
             return Ok(());
         }
-        let change = SetChange { header: header.clone(), certificate: certificate.clone(), validators: changes.registry.next.clone() };
+        let change = SetChange {
+            header: header.clone(),
+            certificate: certificate.clone(),
+            validators: changes.registry.next.clone(),
+        };
         self.transaction.open_table(table::SET_CHANGES)?.insert(header.height.get(), encode(&change).as_slice())?;
         Ok(())
     }

@@ -9,8 +9,8 @@ use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable};
 use serde::{Serialize, de::DeserializeOwned};
 use vote_chain::{
-    CastRecord, CommitCertificate, ElectionId, Genesis, Hash, Height, PublicKey, Registry, SetChange, State,
-    Tip, TransactionId, decode,
+    CastRecord, CommitCertificate, ElectionId, Genesis, Hash, Height, PublicKey, Registry, SetChange, State, Tip,
+    TransactionId, decode,
 };
 
 use crate::batch::Batch;
@@ -54,7 +54,8 @@ impl Store {
         }
         discard(&unfinished)?;
         let file = OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(&unfinished)?;
-        let store = Self { database: builder().create_with_backend(FileBackend::new(file)?)?, path, genesis: genesis.clone() };
+        let store =
+            Self { database: builder().create_with_backend(FileBackend::new(file)?)?, path, genesis: genesis.clone() };
         store.begin()?.create(genesis)?;
         fs::rename(&unfinished, &store.path)?;
         File::open(dir)?.sync_all()?;
@@ -74,7 +75,10 @@ impl Store {
         let database = match builder().open(&path) {
             Ok(database) => database,
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StorageError::InUse(path)),
-            Err(DatabaseError::Storage(redb::StorageError::Io(error))) if error.kind() != std::io::ErrorKind::InvalidData && error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            Err(DatabaseError::Storage(redb::StorageError::Io(error)))
+                if error.kind() != std::io::ErrorKind::InvalidData
+                    && error.kind() != std::io::ErrorKind::UnexpectedEof =>
+            {
                 return Err(StorageError::Io(error));
             }
             Err(error) => return Err(StorageError::Damaged { path, what: error.to_string() }),

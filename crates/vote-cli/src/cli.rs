@@ -9,8 +9,12 @@ use clap_complete::Shell;
 ///
 /// Without a command, on a terminal: a menu.
 #[derive(Debug, Parser)]
-#[command(name = "vote-cli", version, after_help = "Exit codes: 0 done, 1 failure, 2 usage, 3 not found or wrong state, 4 not eligible or credential refused, \
-5 node or quorum out of reach, 6 a verification ran and FAILED, 130 interrupted.")]
+#[command(
+    name = "vote-cli",
+    version,
+    after_help = "Exit codes: 0 done, 1 failure, 2 usage, 3 not found or wrong state, 4 not eligible or credential refused, \
+5 node or quorum out of reach, 6 a verification ran and FAILED, 130 interrupted."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

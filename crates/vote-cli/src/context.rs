@@ -35,16 +35,23 @@ fn directory(variable: &str, below_home: &str) -> Option<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<File, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::Usage(format!("cannot read the config file {}: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| Failure::Usage(format!("the config file {} is wrong: {error}", path.display())))
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("cannot read the config file {}: {error}", path.display())))?;
+    toml::from_str(&text)
+        .map_err(|error| Failure::Usage(format!("the config file {} is wrong: {error}", path.display())))
 }
 
 impl Context {
     pub(crate) fn load(global: Global) -> Result<Self, Failure> {
-        let default = directory("XDG_CONFIG_HOME", ".config").map(|dir| dir.join("vote-cli.toml")).filter(|path| path.exists());
+        let default =
+            directory("XDG_CONFIG_HOME", ".config").map(|dir| dir.join("vote-cli.toml")).filter(|path| path.exists());
         let file = global.config.or(default).as_deref().map_or_else(|| Ok(File::default()), read)?;
-        let data_dir = global.data_dir.or(file.data_dir).or_else(|| directory("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("vote-cli")));
-        let missing = || Failure::Usage("neither --data-dir nor HOME is set: say where credentials and receipts go".into());
+        let data_dir = global
+            .data_dir
+            .or(file.data_dir)
+            .or_else(|| directory("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("vote-cli")));
+        let missing =
+            || Failure::Usage("neither --data-dir nor HOME is set: say where credentials and receipts go".into());
         Ok(Self {
             socket: global.socket.or(file.socket).or_else(|| vote_api::default_socket(|name| std::env::var_os(name))),
             data_dir: data_dir.ok_or_else(missing)?,
@@ -55,7 +62,10 @@ impl Context {
 
     /// Connects to the node.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
-        let socket = self.socket.as_deref().ok_or_else(|| Failure::Usage("say where the node's socket is, with --socket".into()))?;
+        let socket = self
+            .socket
+            .as_deref()
+            .ok_or_else(|| Failure::Usage("say where the node's socket is, with --socket".into()))?;
         Ok(Client::connect(socket).await?)
     }
 

@@ -13,10 +13,14 @@ use crate::failure::Failure;
 /// Reads a credential.
 pub(crate) fn load(path: &Path) -> Result<SecretKey, Failure> {
     let shown = path.display();
-    let metadata = fs::metadata(path).map_err(|error| Failure::NotFound(format!("no credential at {shown}: {error}; make one with `vote-cli credential new`")))?;
+    let metadata = fs::metadata(path).map_err(|error| {
+        Failure::NotFound(format!("no credential at {shown}: {error}; make one with `vote-cli credential new`"))
+    })?;
     if metadata.mode() & 0o077 != 0 {
         let mode = metadata.mode() & 0o777;
-        return Err(Failure::NotEligible(format!("the credential {shown} can be read by others (mode {mode:o}); run `chmod 600 {shown}`")));
+        return Err(Failure::NotEligible(format!(
+            "the credential {shown} can be read by others (mode {mode:o}); run `chmod 600 {shown}`"
+        )));
     }
     let text = Zeroizing::new(fs::read_to_string(path).map_err(Failure::other)?);
     let mut seed = Zeroizing::new([0; 32]);

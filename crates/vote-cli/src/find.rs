@@ -21,7 +21,9 @@ pub(crate) async fn members(client: &Client) -> Result<Vec<Member>, Failure> {
 }
 
 fn describe(elections: &[&ElectionView]) -> String {
-    let line = |view: &&ElectionView| format!("\n  {:.16}  {} ({})", view.record.id, clean(&view.record.election.title), view.phase);
+    let line = |view: &&ElectionView| {
+        format!("\n  {:.16}  {} ({})", view.record.id, clean(&view.record.election.title), view.phase)
+    };
     elections.iter().map(line).collect()
 }
 
@@ -29,7 +31,9 @@ fn describe(elections: &[&ElectionView]) -> String {
 pub(crate) async fn election(client: &Client, said: Option<&str>) -> Result<ElectionView, Failure> {
     let all = elections(client).await?;
     let matching: Vec<_> = match said {
-        Some(prefix) => all.iter().filter(|view| view.record.id.to_string().starts_with(&prefix.to_lowercase())).collect(),
+        Some(prefix) => {
+            all.iter().filter(|view| view.record.id.to_string().starts_with(&prefix.to_lowercase())).collect()
+        }
         None => {
             let open: Vec<_> = all.iter().filter(|view| view.phase == ElectionPhase::Open).collect();
             if open.is_empty() { all.iter().collect() } else { open }
@@ -37,20 +41,29 @@ pub(crate) async fn election(client: &Client, said: Option<&str>) -> Result<Elec
     };
     match (matching.as_slice(), said) {
         ([one], _) => Ok((*one).clone()),
-        ([], Some(prefix)) => Err(Failure::NotFound(format!("no election's id begins with {prefix:?}; `vote-cli election list` shows them"))),
+        ([], Some(prefix)) => Err(Failure::NotFound(format!(
+            "no election's id begins with {prefix:?}; `vote-cli election list` shows them"
+        ))),
         ([], None) => Err(Failure::NotFound("there is no election; create one with `vote-cli election create`".into())),
         (several, _) => Err(Failure::Usage(format!("several elections fit; say which:{}", describe(several)))),
     }
 }
 
 /// The one of `candidates` that one of its names begins with, or is.
-pub(crate) fn named<'a, T>(candidates: &'a [T], said: &str, names: impl Fn(&T) -> Vec<String>) -> Result<&'a T, Failure> {
-    let exact: Vec<_> = candidates.iter().filter(|candidate| names(candidate).iter().any(|name| name == said)).collect();
+pub(crate) fn named<'a, T>(
+    candidates: &'a [T],
+    said: &str,
+    names: impl Fn(&T) -> Vec<String>,
+) -> Result<&'a T, Failure> {
+    let exact: Vec<_> =
+        candidates.iter().filter(|candidate| names(candidate).iter().any(|name| name == said)).collect();
     let begins = |candidate: &&T| names(candidate).iter().any(|name| name.starts_with(said));
     let found = if exact.is_empty() { candidates.iter().filter(begins).collect() } else { exact };
     match found.as_slice() {
         [one] => Ok(one),
-        [] => Err(Failure::NotFound(format!("there is no node {said:?}; `vote-cli members` shows those that are connected"))),
+        [] => Err(Failure::NotFound(format!(
+            "there is no node {said:?}; `vote-cli members` shows those that are connected"
+        ))),
         _ => Err(Failure::Usage(format!("several nodes are called {said:?}; use the id or the key"))),
     }
 }

@@ -94,7 +94,12 @@ async fn pick(context: Option<&Context>, client: &Client, input: &mut Input) -> 
         [one] => Ok(Some(one.clone())),
         several => {
             for (at, view) in several.iter().enumerate() {
-                output::line(format_args!("  {}  {} ({})", at + 1, output::clean(&view.record.election.title), view.phase));
+                output::line(format_args!(
+                    "  {}  {} ({})",
+                    at + 1,
+                    output::clean(&view.record.election.title),
+                    view.phase
+                ));
             }
             let Some(answer) = input.ask("Which election? ").await else { return Ok(None) };
             let picked = answer.parse::<usize>().ok().and_then(|at| several.get(at.checked_sub(1)?)).cloned();
@@ -110,7 +115,10 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
     }
     let prompt = match &view.record.election.contest {
         Contest::Listed(choices) => {
-            choices.iter().enumerate().for_each(|(at, choice)| output::line(format_args!("  {}  {}", at + 1, output::clean(choice))));
+            choices
+                .iter()
+                .enumerate()
+                .for_each(|(at, choice)| output::line(format_args!("  {}  {}", at + 1, output::clean(choice))));
             "Your choice (number): "
         }
         Contest::WriteIn => "Your choice: ",
@@ -125,7 +133,11 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
     };
     let key = credential::load_or_make(&context.credential_file(Some(name)))?;
     let (receipt, path) = commands::cast_in(context, client, &view, &key, name.to_owned(), &words).await?;
-    output::line(format_args!("Your ballot is final, in block {}. The receipt is {}", receipt.header.height, path.display()));
+    output::line(format_args!(
+        "Your ballot is final, in block {}. The receipt is {}",
+        receipt.header.height,
+        path.display()
+    ));
     Ok(())
 }
 
@@ -142,6 +154,7 @@ async fn attack(context: &Context, client: &Client, input: &mut Input) -> Result
     }
     let Some(answer) = input.ask("Which attack (number; Enter for the first)? ").await else { return Ok(()) };
     let at = if answer.is_empty() { Some(0) } else { answer.parse::<usize>().ok().and_then(|at| at.checked_sub(1)) };
-    let attack = at.and_then(|at| Attack::ALL.get(at)).ok_or_else(|| Failure::Usage("there is no such number".into()))?;
+    let attack =
+        at.and_then(|at| Attack::ALL.get(at)).ok_or_else(|| Failure::Usage("there is no such number".into()))?;
     commands::stage(context, client, *attack).await
 }

@@ -16,8 +16,14 @@ const FILE_BYTES_MAX: u64 = 8 << 20;
 pub(crate) async fn fetch(client: &Client, id: TransactionId) -> Result<Receipt, Failure> {
     match client.call(Request::Receipt(id)).await? {
         Answer::Receipt(receipt) => {
-            receipt.check(None).map_err(|fault| Failure::Verification(format!("the node's receipt does not hold: {fault}")))?;
-            if receipt.transaction == id { Ok(*receipt) } else { Err(Failure::Verification("the node's receipt is for another ballot".into())) }
+            receipt
+                .check(None)
+                .map_err(|fault| Failure::Verification(format!("the node's receipt does not hold: {fault}")))?;
+            if receipt.transaction == id {
+                Ok(*receipt)
+            } else {
+                Err(Failure::Verification("the node's receipt is for another ballot".into()))
+            }
         }
         _ => Err(vote_api::CallError::Unexpected.into()),
     }
@@ -35,7 +41,8 @@ pub(crate) fn store(context: &Context, receipt: &Receipt) -> Result<PathBuf, Fai
 /// Reads a receipt file, unchecked.
 pub(crate) fn read(path: &Path) -> Result<Receipt, Failure> {
     let shown = path.display();
-    let size = std::fs::metadata(path).map_err(|error| Failure::NotFound(format!("no receipt at {shown}: {error}")))?.len();
+    let size =
+        std::fs::metadata(path).map_err(|error| Failure::NotFound(format!("no receipt at {shown}: {error}")))?.len();
     if size > FILE_BYTES_MAX {
         return Err(Failure::Verification(format!("{shown} is no receipt: {size} bytes")));
     }

@@ -16,7 +16,12 @@ pub(crate) async fn chain(client: &Client) -> Result<ChainId, Failure> {
 }
 
 /// Signs and submits, waits until it is final, and gives the checked receipt.
-pub(crate) async fn run(context: &Context, client: &Client, key: &SecretKey, payload: Payload) -> Result<Receipt, Failure> {
+pub(crate) async fn run(
+    context: &Context,
+    client: &Client,
+    key: &SecretKey,
+    payload: Payload,
+) -> Result<Receipt, Failure> {
     let bytes = Transaction::sign(chain(client).await?, key, payload).to_bytes();
     let id = TransactionId::of(&bytes);
     let (results, mut outcomes) = client.submit(vec![bytes]).await?;

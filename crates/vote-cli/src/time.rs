@@ -64,7 +64,11 @@ fn parse_rfc3339(text: &str) -> Option<Timestamp> {
             if zone.starts_with('-') { -minutes } else { minutes }
         }
     };
-    let valid = (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    let valid = (1..=12).contains(&month)
+        && (1..=month_days(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
     let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + (minute - offset) * 60 + second;
     u64::try_from(seconds).ok().filter(|_| valid).map(|seconds| Timestamp::from_ms(seconds * 1000))
 }
@@ -128,14 +132,30 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "+", "+5", "+5y", "now", "2026-13-01T00:00:00Z", "2023-02-29T00:00:00Z", "2026-11-23T12:00:00", "2026-11-23T25:00:00Z"] {
+        for text in [
+            "",
+            "+",
+            "+5",
+            "+5y",
+            "now",
+            "2026-13-01T00:00:00Z",
+            "2023-02-29T00:00:00Z",
+            "2026-11-23T12:00:00",
+            "2026-11-23T25:00:00Z",
+        ] {
             assert!(parse_when(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn shown_times_are_those_that_were_read() {
-        for text in ["1970-01-01 00:00:00", "2000-02-29 23:59:59", "2026-12-31 23:59:59", "2027-01-01 00:00:00", "2400-03-01 00:00:01"] {
+        for text in [
+            "1970-01-01 00:00:00",
+            "2000-02-29 23:59:59",
+            "2026-12-31 23:59:59",
+            "2027-01-01 00:00:00",
+            "2400-03-01 00:00:01",
+        ] {
             assert_eq!(show(Timestamp::from_ms(ms(&format!("{text}Z")))), format!("{text} UTC"));
         }
     }

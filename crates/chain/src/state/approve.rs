@@ -10,7 +10,12 @@ use crate::validator::ValidatorChange;
 const CHANGES_PENDING_MAX: usize = 300;
 
 impl Execution<'_> {
-    pub(super) fn approve(&mut self, signer: PublicKey, change: &ValidatorChange, set: ValidatorSetHash) -> Result<(), InvalidTransaction> {
+    pub(super) fn approve(
+        &mut self,
+        signer: PublicKey,
+        change: &ValidatorChange,
+        set: ValidatorSetHash,
+    ) -> Result<(), InvalidTransaction> {
         let registry = &mut self.changes.registry;
         if set != registry.after.hash() {
             return Err(InvalidTransaction::StaleApproval);

@@ -9,7 +9,12 @@ use crate::hash::TransactionId;
 use crate::key::PublicKey;
 
 impl Execution<'_> {
-    pub(super) fn cast(&mut self, id: TransactionId, credential: PublicKey, ballot: &Ballot) -> Result<(), InvalidTransaction> {
+    pub(super) fn cast(
+        &mut self,
+        id: TransactionId,
+        credential: PublicKey,
+        ballot: &Ballot,
+    ) -> Result<(), InvalidTransaction> {
         let election = ballot.election;
         let record = self.election(&election)?;
         let phase = record.phase(self.time);

@@ -12,7 +12,12 @@ use crate::key::PublicKey;
 use crate::merkle::Frontier;
 
 impl Execution<'_> {
-    pub(super) fn create(&mut self, id: TransactionId, organiser: PublicKey, election: &Election) -> Result<(), InvalidTransaction> {
+    pub(super) fn create(
+        &mut self,
+        id: TransactionId,
+        organiser: PublicKey,
+        election: &Election,
+    ) -> Result<(), InvalidTransaction> {
         let id = ElectionId::new(*id.hash());
         if let Organisers::Keys(keys) = &self.state.genesis.organisers
             && !keys.contains(&organiser)

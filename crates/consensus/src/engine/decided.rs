@@ -14,7 +14,8 @@ use crate::turn::{Action, Decided, Equivocation, Write};
 impl Host {
     pub(crate) fn decided(&mut self, certificate: MalachiteCertificate<Ctx>, evidence: &MisbehaviorEvidence<Ctx>) {
         let Some((block, Ok(changes))) = self.bodies.remove(&certificate.value_id) else {
-            return self.act(Action::Halt(format!("block {} is decided, but not held as valid here", certificate.value_id)));
+            return self
+                .act(Action::Halt(format!("block {} is decided, but not held as valid here", certificate.value_id)));
         };
         let certificate = own_certificate(certificate);
         let evidence = self.equivocations(evidence);
@@ -66,7 +67,8 @@ impl Host {
 }
 
 fn own_certificate(certificate: MalachiteCertificate<Ctx>) -> CommitCertificate {
-    let signature = |s: malachite_types::CommitSignature<Ctx>| CommitSignature { validator: s.address, signature: s.signature };
+    let signature =
+        |s: malachite_types::CommitSignature<Ctx>| CommitSignature { validator: s.address, signature: s.signature };
     let mut signatures: Vec<_> = certificate.commit_signatures.into_iter().map(signature).collect();
     signatures.sort_by_key(|signature| signature.validator);
     signatures.dedup_by_key(|signature| signature.validator);

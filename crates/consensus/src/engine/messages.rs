@@ -2,9 +2,9 @@
 
 use malachite::Input;
 use malachite_types::SignedVote;
+use std::sync::Arc;
 use vote_chain::bft::{Ctx, Vote};
 use vote_chain::{BlockHash, Height, PublicKey, ValidatorSet, VerifiedBlock};
-use std::sync::Arc;
 
 use super::{Host, SignedProposal};
 use crate::message::Message;

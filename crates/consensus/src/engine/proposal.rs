@@ -59,7 +59,12 @@ impl Host {
         Ok(())
     }
 
-    pub(super) fn take_proposal(&mut self, proposal: SignedProposal, hash: BlockHash, block: Result<Arc<VerifiedBlock>, String>) {
+    pub(super) fn take_proposal(
+        &mut self,
+        proposal: SignedProposal,
+        hash: BlockHash,
+        block: Result<Arc<VerifiedBlock>, String>,
+    ) {
         let Proposal { height, round, proposer, .. } = proposal.message;
         let validity = match block {
             Ok(block) => self.judge_body(block),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use malachite::{Input, PeerId};
 use malachite_types::{
-    CommitCertificate as MalachiteCertificate, CommitSignature, ExtendedCommitCertificate, Round, Validity, ValueOrigin,
-    ValueResponse, VoteExtensions,
+    CommitCertificate as MalachiteCertificate, CommitSignature, ExtendedCommitCertificate, Round, Validity,
+    ValueOrigin, ValueResponse, VoteExtensions,
 };
 use vote_chain::bft::Ctx;
 use vote_chain::{CommitCertificate, Height, PublicKey, Timestamp, VerifiedBlock};
@@ -54,9 +54,11 @@ impl Host {
         if self.sync.asked.take_if(|(asked, _)| *asked == peer).is_none() {
             return;
         }
-        let expected = self.sync.queue.back().map_or_else(|| self.height(), |(_, block, _)| block.header().height.next());
+        let expected =
+            self.sync.queue.back().map_or_else(|| self.height(), |(_, block, _)| block.header().height.next());
         let wanted = blocks.into_iter().skip_while(|(block, _)| block.header().height < expected);
-        let in_order = (expected.get()..).zip(wanted).take_while(|(height, (block, _))| block.header().height.get() == *height);
+        let in_order =
+            (expected.get()..).zip(wanted).take_while(|(height, (block, _))| block.header().height.get() == *height);
         let before = self.sync.queue.len();
         self.sync.queue.extend(in_order.map(|(_, (block, certificate))| (peer, block, certificate)));
         if self.sync.queue.len() == before {
@@ -70,7 +72,8 @@ impl Host {
         if self.sync.asked.is_some_and(|(_, at)| now.ms_since(at) < ANSWER_MS_MAX) || !self.sync.queue.is_empty() {
             return;
         }
-        let ahead: Vec<_> = self.sync.tips.iter().filter(|(_, height)| **height > tip).map(|(peer, height)| (*peer, *height)).collect();
+        let ahead: Vec<_> =
+            self.sync.tips.iter().filter(|(_, height)| **height > tip).map(|(peer, height)| (*peer, *height)).collect();
         let Some(best) = ahead.iter().map(|(_, height)| *height).max() else {
             self.sync.behind_since = None;
             return;
@@ -102,7 +105,8 @@ impl Host {
         if !self.deciding {
             self.start_height(height);
         }
-        let response = ValueResponse::new(peer_id(peer), block.hash().as_bytes().to_vec().into(), extended(&certificate));
+        let response =
+            ValueResponse::new(peer_id(peer), block.hash().as_bytes().to_vec().into(), extended(&certificate));
         self.sync.current = Some((peer, block));
         self.inbox.push_back(Input::SyncValueResponse(response));
         true

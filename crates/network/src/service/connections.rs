@@ -47,7 +47,11 @@ impl Service {
     pub(super) fn on_closed(&mut self, peer: PeerId, endpoint: &ConnectedPoint, left: u32, cause: Option<String>) {
         if let Some(ip) = remote_ip(endpoint) {
             let count = self.per_ip.get(&ip).copied().unwrap_or(0);
-            if count <= 1 { self.per_ip.remove(&ip) } else { self.per_ip.insert(ip, count - 1) };
+            if count <= 1 {
+                self.per_ip.remove(&ip)
+            } else {
+                self.per_ip.insert(ip, count - 1)
+            };
         }
         if let Some(cause) = &cause {
             tracing::debug!(%peer, cause, "connection closed");
@@ -73,7 +77,9 @@ impl Service {
         if !ours {
             return;
         }
-        let signed = info.signed_peer_record.and_then(|signed| PeerRecord::from_signed_envelope(signed.clone()).ok().map(|record| (signed, record)));
+        let signed = info
+            .signed_peer_record
+            .and_then(|signed| PeerRecord::from_signed_envelope(signed.clone()).ok().map(|record| (signed, record)));
         if let Some((signed, record)) = signed.filter(|(_, record)| record.peer_id() == id) {
             peer.record = Some(signed);
             self.book.learn(id, record.addresses().iter().cloned());

@@ -123,7 +123,8 @@ impl Service {
         let spread = self.salt[0];
         let wanted = PEERS_WANTED.saturating_sub(self.node_count());
         let away = |peer: &PeerId| *peer != local && !self.peers.contains_key(peer) && !self.blocked.contains_key(peer);
-        let fixed = self.fixed.iter().filter(|(peer, _)| away(peer)).map(|(peer, address)| (*peer, vec![address.clone()]));
+        let fixed =
+            self.fixed.iter().filter(|(peer, _)| away(peer)).map(|(peer, address)| (*peer, vec![address.clone()]));
         let known = self.book.iter().filter(|(peer, _)| away(peer) && !self.fixed.contains_key(peer));
         let known = known.map(|(peer, addresses)| (*peer, addresses.clone()));
         let candidates: Vec<_> = fixed.chain(known).collect();

@@ -13,7 +13,12 @@ use crate::limits::RECORDS_MAX;
 type Traffic = Event<Vec<u8>, Vec<u8>>;
 
 impl Service {
-    pub(super) fn request(&mut self, peer: PeerId, data: Vec<u8>, answer: oneshot::Sender<Result<Vec<u8>, RequestError>>) {
+    pub(super) fn request(
+        &mut self,
+        peer: PeerId,
+        data: Vec<u8>,
+        answer: oneshot::Sender<Result<Vec<u8>, RequestError>>,
+    ) {
         if !self.peers.contains_key(&peer) {
             drop(answer.send(Err(RequestError::NoAnswer("it is not connected".into()))));
             return;
@@ -60,7 +65,9 @@ impl Service {
                 let answer = if self.limiter.check_key(&peer).is_ok() { self.records(&peer) } else { Vec::new() };
                 drop(self.swarm.behaviour_mut().exchange.send_response(channel, answer));
             }
-            Event::Message { peer, message: Message::Response { response, .. }, .. } => self.learn_records(&peer, &response),
+            Event::Message { peer, message: Message::Response { response, .. }, .. } => {
+                self.learn_records(&peer, &response)
+            }
             Event::InboundFailure { peer, error, .. } => log_inbound(&peer, &error),
             _ => {}
         }
@@ -85,7 +92,9 @@ impl Service {
             let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return };
             let Some((record, rest)) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length))) else { return };
             bytes = rest;
-            let signed = SignedEnvelope::from_protobuf_encoding(record).ok().and_then(|signed| PeerRecord::from_signed_envelope(signed).ok());
+            let signed = SignedEnvelope::from_protobuf_encoding(record)
+                .ok()
+                .and_then(|signed| PeerRecord::from_signed_envelope(signed).ok());
             match signed {
                 Some(record) => self.learn(record.peer_id(), record.addresses().to_vec()),
                 None => return tracing::warn!(peer = %from, "a peer record that does not verify"),

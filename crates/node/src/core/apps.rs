@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use vote_api::{Answer, Attack, BlockAt, ElectionView, EvidenceView, Refusal, RefusalCode, Request, Status};
 use vote_chain::{
-    Block, Changes, CommitCertificate, ElectionId, ElectionPhase, Height, InvalidTransaction, MerkleTree, Payload, PublicKey,
-    Receipt, Transaction, TransactionFault, TransactionId, Verified, decode,
+    Block, Changes, CommitCertificate, ElectionId, ElectionPhase, Height, InvalidTransaction, MerkleTree, Payload,
+    PublicKey, Receipt, Transaction, TransactionFault, TransactionId, Verified, decode,
 };
 use vote_consensus::{Decided, Equivocation, Origin, PoolRefusal};
 
@@ -77,10 +77,15 @@ fn refusal(code: RefusalCode, reason: impl std::fmt::Display) -> Refusal {
 fn refusal_of(fault: &InvalidTransaction) -> Refusal {
     use InvalidTransaction as I;
     let code = match fault {
-        I::UnknownElection(_) | I::ElectionExists(_) | I::NotOpen { .. } | I::AlreadyClosed(_) | I::StaleApproval | I::AlreadyApproved(_) => {
-            RefusalCode::WrongState
+        I::UnknownElection(_)
+        | I::ElectionExists(_)
+        | I::NotOpen { .. }
+        | I::AlreadyClosed(_)
+        | I::StaleApproval
+        | I::AlreadyApproved(_) => RefusalCode::WrongState,
+        I::NotOrganiser(_) | I::NotTheOrganiser(_) | I::AlreadyVoted { .. } | I::NotValidator(_) => {
+            RefusalCode::NotEligible
         }
-        I::NotOrganiser(_) | I::NotTheOrganiser(_) | I::AlreadyVoted { .. } | I::NotValidator(_) => RefusalCode::NotEligible,
         I::TooManyElections(_) | I::TooManyChanges(_) | I::UnknownChoice(_) | I::Change(_) => RefusalCode::Invalid,
     };
     refusal(code, fault)
@@ -169,7 +174,11 @@ impl Core {
         let Some(proof) = block.tree().proof(index) else { return };
         for key in self.apps.take(&id) {
             let header = Box::new(block.header.clone());
-            self.apps.answer(key, 1, Answer::Final { header, certificate: certificate.clone(), proofs: vec![(id, proof.clone())] });
+            self.apps.answer(
+                key,
+                1,
+                Answer::Final { header, certificate: certificate.clone(), proofs: vec![(id, proof.clone())] },
+            );
         }
     }
 
@@ -224,7 +233,8 @@ impl Core {
             watcher.phase = phase;
             let view = views.entry(watcher.election).or_insert_with(|| self.view(&watcher.election));
             let closed = phase == Some(ElectionPhase::Closed);
-            view.as_ref().is_some_and(|view| watcher.call.send(Answer::Election(Box::new(view.clone())), closed) && !closed)
+            view.as_ref()
+                .is_some_and(|view| watcher.call.send(Answer::Election(Box::new(view.clone())), closed) && !closed)
         });
         self.apps.watchers = watchers;
     }
@@ -248,7 +258,9 @@ impl Core {
                 let ids: Vec<_> = self.engine.state().elections().map(|record| record.id).collect();
                 Ok(Answer::Elections(ids.iter().filter_map(|id| self.view(id)).collect()))
             }
-            Request::Election(id) => self.view(&id).map(|view| Answer::Election(Box::new(view))).ok_or_else(|| unknown_election(&id)),
+            Request::Election(id) => {
+                self.view(&id).map(|view| Answer::Election(Box::new(view))).ok_or_else(|| unknown_election(&id))
+            }
             Request::Block(at) => self.block(at),
             Request::Ballot(election, credential) => self.ballot(&election, &credential),
             Request::Receipt(id) => self.receipt(id),
@@ -271,13 +283,18 @@ impl Core {
             BlockAt::Height(height) => height,
         };
         let found = self.load(height).map(|(block, certificate)| Answer::Block { block: Box::new(block), certificate });
-        found.ok_or_else(|| refusal(RefusalCode::WrongState, format!("there is no block at height {height}; the last is at {tip}")))
+        found.ok_or_else(|| {
+            refusal(RefusalCode::WrongState, format!("there is no block at height {height}; the last is at {tip}"))
+        })
     }
 
     fn receipt(&self, id: TransactionId) -> Result<Answer, Refusal> {
         let not_final = || {
             let waits = self.engine.pending_transaction(&id).is_some();
-            refusal(RefusalCode::WrongState, if waits { "it is waiting to become final" } else { "this node knows of no such transaction" })
+            refusal(
+                RefusalCode::WrongState,
+                if waits { "it is waiting to become final" } else { "this node knows of no such transaction" },
+            )
         };
         let (height, index) = self.find(&id).ok_or_else(not_final)?;
         let (block, certificate) = self.load(height).ok_or_else(not_final)?;
@@ -333,7 +350,8 @@ impl Core {
 
     fn attack(&mut self, call: AppCall, attack: Attack) {
         if !self.allow_attacks {
-            let reason = "this node stages no attacks; start it with --allow-attacks, on a network made for trying things";
+            let reason =
+                "this node stages no attacks; start it with --allow-attacks, on a network made for trying things";
             call.send(Answer::Failed(refusal(RefusalCode::WrongState, reason)), true);
             return;
         }
@@ -346,11 +364,16 @@ impl Core {
     /// Status and members need the network's word, which takes a moment.
     fn ask_about_peers(&self, call: AppCall, members: bool) {
         let network = self.network.clone();
-        let answer = if members { Answer::Members(self.members(BTreeMap::new())) } else { Answer::Status(Box::new(self.status())) };
+        let answer = if members {
+            Answer::Members(self.members(BTreeMap::new()))
+        } else {
+            Answer::Status(Box::new(self.status()))
+        };
         tokio::spawn(async move {
             let mut answer = answer;
             if let Answer::Members(members) = &mut answer {
-                let addresses: BTreeMap<_, _> = network.peers().await.into_iter().map(|info| (info.peer.to_string(), info.addresses)).collect();
+                let addresses: BTreeMap<_, _> =
+                    network.peers().await.into_iter().map(|info| (info.peer.to_string(), info.addresses)).collect();
                 for member in members.iter_mut().filter(|member| !member.this) {
                     let known = addresses.get(&member.peer).map(|list| list.iter().map(ToString::to_string).collect());
                     member.addresses = known.unwrap_or_default();
@@ -391,4 +414,3 @@ impl Core {
 fn unknown_election(id: &ElectionId) -> Refusal {
     refusal(RefusalCode::WrongState, format!("there is no election {id:.16}"))
 }
-

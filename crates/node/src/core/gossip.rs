@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use vote_chain::{Block, BlockHash, ChainId, CommitCertificate, TransactionId, VerifiedBlock, Verified, decode};
+use vote_chain::{Block, BlockHash, ChainId, CommitCertificate, TransactionId, Verified, VerifiedBlock, decode};
 use vote_consensus::{Event, Message, Origin, SignedProposal};
 use vote_network::{Gossip, Topic, Verdict};
 
@@ -132,7 +132,10 @@ impl Core {
 }
 
 /// Reads and verifies the answer to a request for blocks.
-pub(super) fn check_blocks(chain: &ChainId, bytes: &[u8]) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String> {
+pub(super) fn check_blocks(
+    chain: &ChainId,
+    bytes: &[u8],
+) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String> {
     let answer: PeerResponse = decode(bytes).map_err(|error| error.to_string())?;
     let blocks = answer.blocks().ok_or("another answer than blocks")?;
     let check = |(bytes, certificate): (ByteBuf, CommitCertificate)| {
@@ -140,7 +143,8 @@ pub(super) fn check_blocks(chain: &ChainId, bytes: &[u8]) -> Result<Vec<(Arc<Ver
         if !block.is_whole() {
             return Err("a block whose transactions are not those of its header".to_owned());
         }
-        let block = VerifiedBlock::verify(chain, &block, |_| None).map_err(|(at, fault)| format!("transaction {at}: {fault}"))?;
+        let block = VerifiedBlock::verify(chain, &block, |_| None)
+            .map_err(|(at, fault)| format!("transaction {at}: {fault}"))?;
         Ok((Arc::new(block), certificate))
     };
     blocks.into_iter().map(check).collect()

@@ -106,7 +106,8 @@ impl Core {
     /// Compares heights with every peer: what a node has missed can only be seen so.
     pub(super) fn ask_status(&mut self) {
         self.timers.set(STATUS_MS, Wake::Status);
-        let nameless: Vec<_> = self.peers.by_id.iter().filter(|(_, known)| known.hello.is_none()).map(|(id, _)| *id).collect();
+        let nameless: Vec<_> =
+            self.peers.by_id.iter().filter(|(_, known)| known.hello.is_none()).map(|(id, _)| *id).collect();
         nameless.into_iter().for_each(|peer| self.ask_hello(peer));
         self.peers.ids().for_each(|peer| self.ask_height(peer));
     }

@@ -15,7 +15,8 @@ impl Core {
         let Turn { writes, actions } = self.engine.turn();
         if !writes.is_empty() {
             let written = tokio::task::block_in_place(|| self.persist(&writes));
-            written.context("the ledger cannot be written; the node stops before it says anything that it might forget")?;
+            written
+                .context("the ledger cannot be written; the node stops before it says anything that it might forget")?;
         }
         for action in actions {
             self.carry_out(action)?;

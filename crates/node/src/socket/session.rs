@@ -29,14 +29,20 @@ pub(super) async fn run(session: u64, stream: UnixStream, commands: mpsc::Sender
     let _ = commands.send(Command::Left(session)).await;
 }
 
-async fn read_calls(mut read: OwnedReadHalf, commands: &mpsc::Sender<Command>, pool: &Pool, call: impl Fn(u32) -> AppCall) {
+async fn read_calls(
+    mut read: OwnedReadHalf,
+    commands: &mpsc::Sender<Command>,
+    pool: &Pool,
+    call: impl Fn(u32) -> AppCall,
+) {
     loop {
         let Call { id, request } = match read_frame(&mut read).await {
             Ok(Some(call)) => call,
             Ok(None) => return,
             Err(error) => {
                 tracing::warn!(%error, "app refused");
-                let refusal = Refusal { code: RefusalCode::Invalid, reason: format!("{error}; the connection is closed") };
+                let refusal =
+                    Refusal { code: RefusalCode::Invalid, reason: format!("{error}; the connection is closed") };
                 call(0).send(Answer::Failed(refusal), true);
                 // The writer ends the session once it has written this.
                 return std::future::pending().await;

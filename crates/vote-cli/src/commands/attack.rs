@@ -15,7 +15,8 @@ pub(super) async fn run(context: &Context, command: AttackCommand) -> Result<(),
             Ok(())
         }
         AttackCommand::Run { name } => {
-            let attacks: Vec<_> = Attack::ALL.into_iter().filter(|attack| name == "all" || attack.name() == name).collect();
+            let attacks: Vec<_> =
+                Attack::ALL.into_iter().filter(|attack| name == "all" || attack.name() == name).collect();
             if attacks.is_empty() {
                 return Err(Failure::Usage(format!("there is no attack {name:?}; `vote-cli attack list` shows them")));
             }
@@ -34,7 +35,8 @@ pub(super) async fn run(context: &Context, command: AttackCommand) -> Result<(),
 
 fn list(context: &Context) {
     if context.json {
-        let attacks = Attack::ALL.iter().map(|attack| json!({ "name": attack.name(), "description": attack.description() }));
+        let attacks =
+            Attack::ALL.iter().map(|attack| json!({ "name": attack.name(), "description": attack.description() }));
         output::json(&json!({ "attacks": attacks.collect::<Vec<_>>() }));
     } else {
         output::table(&Attack::ALL.map(|attack| vec![attack.name().to_owned(), attack.description().to_owned()]));
@@ -48,7 +50,11 @@ pub(crate) async fn stage(context: &Context, client: &Client, attack: Attack) ->
     };
     let accepted = report.verdicts.iter().filter(|row| row.verdict == Verdict::Accepted).count();
     let answered = report.verdicts.iter().filter(|row| row.verdict != Verdict::Silent).count();
-    if context.json { output::json(&to_json(&report)) } else { print(&report) }
+    if context.json {
+        output::json(&to_json(&report))
+    } else {
+        print(&report)
+    }
     match (accepted, answered) {
         (0, 0) => Err(Failure::Unreachable(format!("{}: no peer answered, so nothing is shown", attack.name()))),
         (0, _) => Ok(()),
@@ -65,15 +71,27 @@ const fn word(verdict: Verdict) -> &'static str {
 }
 
 fn to_json(report: &AttackReport) -> Value {
-    let rows = report.verdicts.iter().map(|row| json!({ "name": row.name, "peer": row.peer, "verdict": word(row.verdict), "reason": row.reason }));
+    let rows = report
+        .verdicts
+        .iter()
+        .map(|row| json!({ "name": row.name, "peer": row.peer, "verdict": word(row.verdict), "reason": row.reason }));
     json!({ "attack": report.attack.name(), "height": report.height, "verdicts": rows.collect::<Vec<_>>() })
 }
 
 fn print(report: &AttackReport) {
-    output::line(format_args!("{}: {}, at height {}", report.attack.name(), report.attack.description(), report.height));
+    output::line(format_args!(
+        "{}: {}, at height {}",
+        report.attack.name(),
+        report.attack.description(),
+        report.height
+    ));
     let mut rows = vec![["  PEER", "VERDICT", "REASON"].map(String::from).to_vec()];
     for row in &report.verdicts {
-        rows.push(vec![format!("  {}", output::clean(&row.name)), word(row.verdict).to_owned(), output::clean(&row.reason)]);
+        rows.push(vec![
+            format!("  {}", output::clean(&row.name)),
+            word(row.verdict).to_owned(),
+            output::clean(&row.reason),
+        ]);
     }
     output::table(&rows);
 }

@@ -28,7 +28,11 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
             "height": receipt.header.height, "chain": receipt.genesis.chain(), "receipt": path, "final": true,
         }));
     } else {
-        output::line(format_args!("Your ballot is final, in block {} of {}.", receipt.header.height, output::clean(&view.record.election.title)));
+        output::line(format_args!(
+            "Your ballot is final, in block {} of {}.",
+            receipt.header.height,
+            output::clean(&view.record.election.title)
+        ));
         output::line(format_args!("  ballot   {}", receipt.transaction));
         output::line(format_args!("  receipt  {}", path.display()));
         output::line(format_args!("Check it at any time, without a node: vote-cli receipt check {}", path.display()));
@@ -55,7 +59,9 @@ pub(crate) async fn cast_in(
     })?;
     let ballot = Ballot { election: view.record.id, name, choice };
     let receipt = match submit::run(context, client, key, Payload::CastBallot(ballot)).await {
-        Err(Failure::NotEligible(reason)) => return Err(Failure::NotEligible(already(client, view, key, reason).await)),
+        Err(Failure::NotEligible(reason)) => {
+            return Err(Failure::NotEligible(already(client, view, key, reason).await));
+        }
         other => other?,
     };
     let path = receipts::store(context, &receipt)?;

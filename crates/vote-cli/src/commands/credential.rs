@@ -25,6 +25,9 @@ fn show(context: &Context, file: &Path, key: &PublicKey) {
     if context.json {
         output::json(&json!({ "file": file, "key": key }));
     } else {
-        output::line(format_args!("credential  {key}\nfile        {} (private: whoever has it can vote with it)", file.display()));
+        output::line(format_args!(
+            "credential  {key}\nfile        {} (private: whoever has it can vote with it)",
+            file.display()
+        ));
     }
 }

@@ -28,7 +28,11 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
             if context.json {
                 output::json(&json!({ "election": view.record.id, "closed": true, "height": receipt.header.height }));
             } else {
-                output::line(format_args!("{} is closed, in block {}.", clean(&view.record.election.title), receipt.header.height));
+                output::line(format_args!(
+                    "{} is closed, in block {}.",
+                    clean(&view.record.election.title),
+                    receipt.header.height
+                ));
             }
             Ok(())
         }
@@ -92,7 +96,12 @@ async fn list(context: &Context) -> Result<(), Failure> {
     let mut rows = vec![["ID", "PHASE", "BALLOTS", "TITLE"].map(String::from).to_vec()];
     for view in &elections {
         let id = format!("{:.16}", view.record.id);
-        rows.push(vec![id, view.phase.to_string(), view.tally.ballots().to_string(), clean(&view.record.election.title)]);
+        rows.push(vec![
+            id,
+            view.phase.to_string(),
+            view.tally.ballots().to_string(),
+            clean(&view.record.election.title),
+        ]);
     }
     output::table(&rows);
     Ok(())
@@ -110,7 +119,9 @@ fn show(context: &Context, view: &ElectionView) {
         return output::json(&value);
     }
     let contest = match &election.contest {
-        Contest::Listed(choices) => format!("one of {}", choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", ")),
+        Contest::Listed(choices) => {
+            format!("one of {}", choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", "))
+        }
         Contest::WriteIn => "what the voter writes in".to_owned(),
     };
     output::line(clean(&election.title));

@@ -13,7 +13,11 @@ pub(super) async fn status(context: &Context) -> Result<(), Failure> {
     let Answer::Status(status) = context.client().await?.call(Request::Status).await? else {
         return Err(vote_api::CallError::Unexpected.into());
     };
-    if context.json { output::json(&status_json(&status)) } else { print_status(&status) }
+    if context.json {
+        output::json(&status_json(&status))
+    } else {
+        print_status(&status)
+    }
     Ok(())
 }
 
@@ -44,9 +48,23 @@ fn print_status(status: &Status) {
         ("last block", format!("{}, {age} s ago", status.height)),
         ("state root", status.state_root.to_string()),
         ("validators", format!("{n}, of which {} may fail or lie", faults_tolerated(n))),
-        ("connected", format!("{} peers, {connected} of {total} power{}", status.peers, if has_quorum(status) { "" } else { ": TOO LITTLE to decide blocks" })),
+        (
+            "connected",
+            format!(
+                "{} peers, {connected} of {total} power{}",
+                status.peers,
+                if has_quorum(status) { "" } else { ": TOO LITTLE to decide blocks" }
+            ),
+        ),
         ("tracker", if status.tracker { "registered" } else { "out of reach, or none" }.to_owned()),
-        ("waiting", format!("{} transactions{}", status.pending, if status.round > 0 { format!(", round {} of the open height", status.round) } else { String::new() })),
+        (
+            "waiting",
+            format!(
+                "{} transactions{}",
+                status.pending,
+                if status.round > 0 { format!(", round {} of the open height", status.round) } else { String::new() }
+            ),
+        ),
         ("listens on", status.listen.join(" ")),
     ];
     output::table(&rows.map(|(name, value)| vec![name.to_owned(), value]));
@@ -55,9 +73,7 @@ fn print_status(status: &Status) {
 pub(super) async fn members(context: &Context) -> Result<(), Failure> {
     let members = find::members(&context.client().await?).await?;
     if context.json {
-        let one = |m: &Member| {
-            json!({ "name": m.name, "peer": m.peer, "key": m.key, "power": m.power, "height": m.height, "addresses": m.addresses, "this": m.this })
-        };
+        let one = |m: &Member| json!({ "name": m.name, "peer": m.peer, "key": m.key, "power": m.power, "height": m.height, "addresses": m.addresses, "this": m.this });
         output::json(&json!({ "members": members.iter().map(one).collect::<Vec<_>>() }));
         return Ok(());
     }
@@ -83,7 +99,11 @@ pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), 
         return Err(vote_api::CallError::Unexpected.into());
     };
     let transactions: Vec<_> = block.transactions.iter().filter_map(|bytes| parse(bytes).ok()).collect();
-    if context.json { output::json(&block_json(&block, &certificate, &transactions)) } else { print_block(&block, &certificate, &transactions) }
+    if context.json {
+        output::json(&block_json(&block, &certificate, &transactions))
+    } else {
+        print_block(&block, &certificate, &transactions)
+    }
     Ok(())
 }
 
@@ -91,12 +111,22 @@ pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), 
 fn describe(transaction: &Transaction) -> (&'static str, String) {
     match &transaction.content.payload {
         Payload::CreateElection(election) => ("create election", clean(&election.title)),
-        Payload::CastBallot(ballot) => ("ballot", format!("in {:.16} by {}", ballot.election, if ballot.name.is_empty() { "(no name)".into() } else { clean(&ballot.name) })),
+        Payload::CastBallot(ballot) => (
+            "ballot",
+            format!(
+                "in {:.16} by {}",
+                ballot.election,
+                if ballot.name.is_empty() { "(no name)".into() } else { clean(&ballot.name) }
+            ),
+        ),
         Payload::CloseElection(election) => ("close election", format!("{election:.16}")),
-        Payload::ApproveChange { change, .. } => ("approve", match change {
-            vote_chain::ValidatorChange::Admit(validator) => format!("admit {}", clean(&validator.name)),
-            vote_chain::ValidatorChange::Remove(key) => format!("remove {key:.16}"),
-        }),
+        Payload::ApproveChange { change, .. } => (
+            "approve",
+            match change {
+                vote_chain::ValidatorChange::Admit(validator) => format!("admit {}", clean(&validator.name)),
+                vote_chain::ValidatorChange::Remove(key) => format!("remove {key:.16}"),
+            },
+        ),
     }
 }
 
@@ -117,7 +147,11 @@ fn print_block(block: &Block, certificate: &CommitCertificate, transactions: &[T
     output::line(format_args!("block {} at {}", header.height, time::show(header.time)));
     output::line(format_args!("  hash        {}\n  parent      {}", header.hash(), header.parent));
     output::line(format_args!("  state root  {}\n  proposer    {}", header.state_root, header.proposer));
-    output::line(format_args!("  final by    {} signatures in round {}", certificate.signatures.len(), certificate.round));
+    output::line(format_args!(
+        "  final by    {} signatures in round {}",
+        certificate.signatures.len(),
+        certificate.round
+    ));
     for (id, transaction) in block.ids().into_iter().zip(transactions) {
         let (kind, what) = describe(transaction);
         output::line(format_args!("  {id:.16}  {kind} {what}"));
@@ -134,7 +168,9 @@ pub(super) async fn evidence(context: &Context) -> Result<(), Failure> {
     } else if rows.is_empty() {
         output::line("This node has seen no validator sign two different things.");
     } else {
-        rows.iter().for_each(|row| output::line(format_args!("height {}: {} signed {}", row.height, row.validator, clean(&row.what))));
+        rows.iter().for_each(|row| {
+            output::line(format_args!("height {}: {} signed {}", row.height, row.validator, clean(&row.what)))
+        });
     }
     Ok(())
 }

@@ -13,7 +13,10 @@ use crate::{output, receipts, time};
 pub(super) async fn run(context: &Context, command: ReceiptCommand) -> Result<(), Failure> {
     match command {
         ReceiptCommand::Check { file, chain } => {
-            let trusted = chain.map(|id| id.parse::<ChainId>()).transpose().map_err(|error| Failure::Usage(format!("--chain: {error}")))?;
+            let trusted = chain
+                .map(|id| id.parse::<ChainId>())
+                .transpose()
+                .map_err(|error| Failure::Usage(format!("--chain: {error}")))?;
             let receipt = receipts::read(&file)?;
             check(&receipt, trusted.as_ref())?;
             show(context, &receipt, trusted.is_some());
@@ -49,10 +52,17 @@ fn show(context: &Context, receipt: &Receipt, pinned: bool) {
     let Receipt { genesis, header, .. } = receipt;
     output::line("The receipt is valid.");
     output::line(format_args!("  ballot  {}", receipt.transaction));
-    output::line(format_args!("  block   {} at {}, place {}", header.height, time::show(header.time), receipt.proof.index));
+    output::line(format_args!(
+        "  block   {} at {}, place {}",
+        header.height,
+        time::show(header.time),
+        receipt.proof.index
+    ));
     output::line(format_args!("  chain   {} ({})", genesis.chain(), output::clean(&genesis.name)));
     output::line(format_args!("  signed  by {} validators of that height", receipt.certificate.signatures.len()));
-    output::line("It shows that this ballot is on the ledger of that chain, if no more than a third of its validators' power is dishonest. It does not show what the ballot says.");
+    output::line(
+        "It shows that this ballot is on the ledger of that chain, if no more than a third of its validators' power is dishonest. It does not show what the ballot says.",
+    );
     if !pinned {
         output::line("Compare the chain's id with the one that you trust, or have it done with --chain ID.");
     }

@@ -33,9 +33,16 @@ pub(super) async fn run(context: &Context, command: ValidatorCommand) -> Result<
         }
         ValidatorCommand::Admit { node, power } => {
             let members = find::members(&client).await?;
-            let names = |m: &vote_api::Member| vec![m.name.clone(), m.peer.clone(), m.key.map(|key| key.to_string()).unwrap_or_default()];
+            let names = |m: &vote_api::Member| {
+                vec![m.name.clone(), m.peer.clone(), m.key.map(|key| key.to_string()).unwrap_or_default()]
+            };
             let member = find::named(&members, &node, names)?;
-            let key = member.key.ok_or_else(|| Failure::NotFound(format!("{} has not proven its validator key yet; try again in a moment", clean(&member.name))))?;
+            let key = member.key.ok_or_else(|| {
+                Failure::NotFound(format!(
+                    "{} has not proven its validator key yet; try again in a moment",
+                    clean(&member.name)
+                ))
+            })?;
             approve(context, &client, ValidatorChange::Admit(Validator { key, name: member.name.clone(), power })).await
         }
         ValidatorCommand::Remove { node } => {
@@ -50,7 +57,11 @@ pub(super) async fn run(context: &Context, command: ValidatorCommand) -> Result<
 async fn approve(context: &Context, client: &Client, change: ValidatorChange) -> Result<(), Failure> {
     let before = ask(client).await?;
     let mut answers = client.stream(Request::Approve(change.clone())).await?;
-    let not_final = || Failure::Unreachable("the approval is not final yet: too few validators may be connected (`vote-cli status`)".into());
+    let not_final = || {
+        Failure::Unreachable(
+            "the approval is not final yet: too few validators may be connected (`vote-cli status`)".into(),
+        )
+    };
     let height = loop {
         let answer = tokio::time::timeout(context.timeout, answers.next()).await.map_err(|_| not_final())??;
         match answer {
@@ -93,7 +104,9 @@ async fn approve(context: &Context, client: &Client, change: ValidatorChange) ->
 
 fn describe(change: &ValidatorChange) -> String {
     match change {
-        ValidatorChange::Admit(validator) => format!("admit {} ({:.16}, power {})", clean(&validator.name), validator.key, validator.power),
+        ValidatorChange::Admit(validator) => {
+            format!("admit {} ({:.16}, power {})", clean(&validator.name), validator.key, validator.power)
+        }
         ValidatorChange::Remove(key) => format!("remove {key:.16}"),
     }
 }
@@ -113,7 +126,11 @@ fn show(context: &Context, validators: &Validators) {
     output::table(&rows);
     output::line(format_args!("{n} validators, of which {} may fail or lie.", faults_tolerated(n)));
     if let Some(after) = after {
-        output::line(format_args!("Soon {}: {}.", after.count(), after.iter().map(|v| clean(&v.name)).collect::<Vec<_>>().join(", ")));
+        output::line(format_args!(
+            "Soon {}: {}.",
+            after.count(),
+            after.iter().map(|v| clean(&v.name)).collect::<Vec<_>>().join(", ")
+        ));
     }
     for (change, keys) in pending {
         output::line(format_args!("waiting: {}, approved by {} of {}", describe(change), keys.len(), set.count()));
