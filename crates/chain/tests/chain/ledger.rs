@@ -1,0 +1,138 @@
+//! A chain with all its validators' keys at hand.
+
+use std::sync::Arc;
+
+use vote_chain::bft::{Vote, vote_content};
+use vote_chain::{
+    Ballot, Block, Changes, Choice, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height,
+    InvalidBlock, InvalidTransaction, Limits, Organisers, Payload, Purpose, Receipt, Rule, SecretKey, SetChange, State,
+    Timestamp, Transaction, Validator, ValidatorSet, Verified, VerifiedBlock, verify,
+};
+
+use malachite_types::{NilOrVal, Round, VoteType};
+
+pub(crate) const START: u64 = 1_700_000_000_000;
+
+pub(crate) fn key(at: u8) -> SecretKey {
+    SecretKey::from_seed(&[at; 32])
+}
+
+pub(crate) fn validator(at: u8) -> Validator {
+    Validator { key: key(at).public(), name: format!("v{at}"), power: 1 }
+}
+
+pub(crate) fn genesis(validators: u8) -> Genesis {
+    Genesis {
+        name: "test".into(),
+        time: Timestamp::from_ms(START),
+        validators: ValidatorSet::new((1..=validators).map(validator).collect()).unwrap(),
+        organisers: Organisers::Anyone,
+        limits: Limits::default(),
+    }
+}
+
+pub(crate) fn election() -> Election {
+    Election {
+        title: "Lunch".into(),
+        description: "What shall we eat?".into(),
+        contest: Contest::Listed(vec!["Soup".into(), "Pasta".into(), "Salad".into()]),
+        rule: Rule::Plurality,
+        opens_at: None,
+        closes_at: None,
+        salt: 7,
+    }
+}
+
+/// A chain, decided by whoever calls.
+pub(crate) struct Ledger {
+    pub(crate) state: State,
+    pub(crate) blocks: Vec<(Block, CommitCertificate)>,
+    pub(crate) changes: Vec<SetChange>,
+}
+
+impl Ledger {
+    pub(crate) fn new(genesis: Genesis) -> Self {
+        Self { state: State::new(genesis), blocks: Vec::new(), changes: Vec::new() }
+    }
+
+    pub(crate) fn sign(&self, key: &SecretKey, payload: Payload) -> Arc<Verified> {
+        let bytes = Transaction::sign(self.state.chain(), key, payload).to_bytes();
+        Arc::new(verify(&self.state.chain(), &bytes).unwrap())
+    }
+
+    pub(crate) fn ballot(&self, voter: u8, election: ElectionId, choice: Choice) -> Arc<Verified> {
+        self.sign(&key(voter), Payload::CastBallot(Ballot { election, name: format!("voter {voter}"), choice }))
+    }
+
+    pub(crate) fn next_time(&self) -> Timestamp {
+        self.state.tip().time.plus_ms(1000)
+    }
+
+    pub(crate) fn try_one(&self, transaction: &Arc<Verified>) -> Result<(), InvalidTransaction> {
+        self.state.execute(self.next_time()).apply(transaction)
+    }
+
+    pub(crate) fn build(&self, transactions: &[Arc<Verified>]) -> (VerifiedBlock, Changes) {
+        let proposer = self.state.validators().iter().next().unwrap().key;
+        let (block, changes, refused) = self.state.build(self.next_time(), proposer, transactions);
+        assert!(refused.is_empty(), "{refused:?}");
+        (block, changes)
+    }
+
+    /// The next block as it travels, before anybody has judged it.
+    pub(crate) fn propose(&self, transactions: &[Arc<Verified>]) -> Block {
+        self.build(transactions).0.to_block()
+    }
+
+    /// Signs and commits a block of these transactions.
+    pub(crate) fn decide(&mut self, transactions: &[Arc<Verified>]) {
+        let (block, changes) = self.build(transactions);
+        assert_eq!(self.state.validate(&block).unwrap(), changes, "builder and judge differ");
+        let (header, signers) = (block.header().clone(), self.state.validators().clone());
+        let certificate = certify(&self.state, &block, &(1..=9).map(key).collect::<Vec<_>>());
+        if header.next_validators != signers.hash() {
+            let validators = changes.registry.next.clone();
+            self.changes.push(SetChange { header: header.clone(), certificate: certificate.clone(), validators });
+        }
+        self.state.commit(&header, &changes);
+        self.blocks.push((block.to_block(), certificate));
+    }
+
+    pub(crate) fn create(&mut self, election: Election) -> ElectionId {
+        let transaction = self.sign(&key(200), Payload::CreateElection(election));
+        self.decide(std::slice::from_ref(&transaction));
+        ElectionId::new(*transaction.id().hash())
+    }
+
+    pub(crate) fn judge(&self, block: &Block) -> Result<Changes, InvalidBlock> {
+        let verified = VerifiedBlock::verify(&self.state.chain(), block, |_| None).unwrap();
+        self.state.validate(&verified)
+    }
+
+    /// The receipt of a transaction of the block at `height`.
+    pub(crate) fn receipt(&self, height: u64, index: u32) -> Receipt {
+        let (block, certificate) = &self.blocks[usize::try_from(height).unwrap() - 1];
+        Receipt {
+            genesis: self.state.genesis().as_ref().clone(),
+            set_changes: self.changes.iter().filter(|c| c.header.height < Height::new(height)).cloned().collect(),
+            transaction: block.ids()[usize::try_from(index).unwrap()],
+            proof: block.tree().proof(index).unwrap(),
+            header: block.header.clone(),
+            certificate: certificate.clone(),
+        }
+    }
+}
+
+/// Precommits of those of `keys` that are validators.
+pub(crate) fn certify(state: &State, block: &VerifiedBlock, keys: &[SecretKey]) -> CommitCertificate {
+    let (height, hash) = (block.header().height, block.hash());
+    let precommit = |key: &SecretKey| {
+        let (round, kind, value) = (Round::new(0), VoteType::Precommit, NilOrVal::Val(hash));
+        let content = vote_content(&Vote { height, round, kind, value, voter: key.public() });
+        CommitSignature { validator: key.public(), signature: key.sign(Purpose::Vote, &state.chain(), &content) }
+    };
+    let mut signatures: Vec<_> =
+        keys.iter().filter(|key| state.validators().contains(&key.public())).map(precommit).collect();
+    signatures.sort_by_key(|signature| signature.validator);
+    CommitCertificate { height, round: 0, block: hash, signatures }
+}

@@ -1,0 +1,218 @@
+//! What the ledger refuses, and that a refusal changes nothing.
+
+use serde_bytes::ByteBuf;
+use vote_chain::{
+    BlockHash, Choice, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height, InvalidBlock,
+    InvalidTransaction, Limits, Organisers, Payload, StateRoot, Timestamp, Transaction, TransactionFault,
+    ValidatorSetHash, VerifiedBlock, merkle_root, verify,
+};
+
+use crate::ledger::{Ledger, START, election, genesis, key};
+
+fn with_election() -> (Ledger, ElectionId) {
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(election());
+    (ledger, id)
+}
+
+#[test]
+fn second_ballot_of_a_credential_is_refused_and_the_first_counts() {
+    let (mut ledger, id) = with_election();
+    ledger.decide(&[ledger.ballot(50, id, Choice::Listed(1))]);
+    let again = ledger.ballot(50, id, Choice::Listed(0));
+    let refused = Err(InvalidTransaction::AlreadyVoted { election: id, credential: key(50).public() });
+    assert_eq!(ledger.try_one(&again), refused);
+    let tally = ledger.state.tally(&id).unwrap();
+    assert_eq!((tally.ballots(), tally.leaders()), (1, vec!["Pasta"]));
+}
+
+#[test]
+fn two_ballots_of_a_credential_in_one_block_make_the_block_invalid() {
+    let (ledger, id) = with_election();
+    let two = [ledger.ballot(50, id, Choice::Listed(0)), ledger.ballot(50, id, Choice::Listed(1))];
+    let mut block = ledger.propose(&two[..1]);
+    block.transactions = two.iter().map(|t| ByteBuf::from(t.bytes().to_vec())).collect();
+    let ids = block.ids();
+    block.header.transactions_count = 2;
+    block.header.transactions_root = merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()));
+    assert!(block.is_whole());
+    let refused = ledger.judge(&block).unwrap_err();
+    let fault = InvalidTransaction::AlreadyVoted { election: id, credential: key(50).public() };
+    assert_eq!(refused, InvalidBlock::Transaction { index: 1, fault });
+}
+
+#[test]
+fn the_same_transaction_twice_changes_nothing() {
+    let (mut ledger, id) = with_election();
+    let ballot = ledger.ballot(50, id, Choice::Listed(1));
+    ledger.decide(std::slice::from_ref(&ballot));
+    let before = ledger.state.tip().state_root;
+    assert!(ledger.try_one(&ballot).is_err());
+    let create = ledger.sign(&key(200), Payload::CreateElection(election()));
+    assert_eq!(ledger.try_one(&create), Err(InvalidTransaction::ElectionExists(id)));
+    ledger.decide(&[]);
+    assert_eq!(ledger.state.tip().state_root, before);
+}
+
+#[test]
+fn ballots_are_taken_from_opening_to_closing_by_block_time() {
+    let mut ledger = Ledger::new(genesis(4));
+    let at = |ms| Some(Timestamp::from_ms(START + ms));
+    let id = ledger.create(Election { opens_at: at(3000), closes_at: at(5000), ..election() });
+    let not_open = |phase| Err(InvalidTransaction::NotOpen { election: id, phase });
+    assert_eq!(ledger.state.next_boundary(), at(3000));
+    assert_eq!(ledger.try_one(&ledger.ballot(50, id, Choice::Listed(0))), not_open(ElectionPhase::Announced));
+    ledger.decide(&[]);
+    ledger.decide(&[ledger.ballot(51, id, Choice::Listed(0))]);
+    assert_eq!((ledger.state.phase(&id), ledger.state.next_boundary()), (Some(ElectionPhase::Open), at(5000)));
+    ledger.decide(&[ledger.ballot(52, id, Choice::Listed(0))]);
+    assert_eq!(ledger.try_one(&ledger.ballot(53, id, Choice::Listed(0))), not_open(ElectionPhase::Closed));
+    assert_eq!(ledger.state.tally(&id).unwrap().ballots(), 2);
+    ledger.decide(&[]);
+    assert_eq!((ledger.state.phase(&id), ledger.state.next_boundary()), (Some(ElectionPhase::Closed), None));
+}
+
+#[test]
+fn election_is_closed_by_its_organiser_alone_and_once() {
+    let (mut ledger, id) = with_election();
+    let stranger = ledger.sign(&key(201), Payload::CloseElection(id));
+    assert_eq!(ledger.try_one(&stranger), Err(InvalidTransaction::NotTheOrganiser(key(201).public())));
+    let close = ledger.sign(&key(200), Payload::CloseElection(id));
+    ledger.decide(std::slice::from_ref(&close));
+    assert_eq!(ledger.state.phase(&id), Some(ElectionPhase::Closed));
+    assert_eq!(ledger.try_one(&close), Err(InvalidTransaction::AlreadyClosed(id)));
+    assert!(ledger.try_one(&ledger.ballot(50, id, Choice::Listed(0))).is_err());
+}
+
+#[test]
+fn choices_that_are_not_offered_are_refused() {
+    let (mut ledger, id) = with_election();
+    for choice in [Choice::Listed(3), Choice::WriteIn("Soup".into())] {
+        assert_eq!(ledger.try_one(&ledger.ballot(50, id, choice)), Err(InvalidTransaction::UnknownChoice(id)));
+    }
+    let open = ledger.create(Election { contest: Contest::WriteIn, ..election() });
+    assert_eq!(
+        ledger.try_one(&ledger.ballot(50, open, Choice::Listed(0))),
+        Err(InvalidTransaction::UnknownChoice(open))
+    );
+    let nowhere = ElectionId::default();
+    assert_eq!(
+        ledger.try_one(&ledger.ballot(50, nowhere, Choice::Listed(0))),
+        Err(InvalidTransaction::UnknownElection(nowhere))
+    );
+}
+
+#[test]
+fn write_ins_count_together_by_their_words_and_a_tie_names_all_leaders() {
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { contest: Contest::WriteIn, ..election() });
+    let words = ["Rust", "Python", "Rust", "C", "Python"];
+    let ballots: Vec<_> =
+        (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Choice::WriteIn(word.into()))).collect();
+    ledger.decide(&ballots);
+    let tally = ledger.state.tally(&id).unwrap();
+    assert_eq!(tally.leaders(), ["Python", "Rust"]);
+    let counts: Vec<_> = tally.lines.iter().map(|line| (line.choice.as_str(), line.ballots)).collect();
+    assert_eq!(counts, [("Python", 2), ("Rust", 2), ("C", 1)]);
+}
+
+#[test]
+fn only_organisers_of_the_genesis_create_elections_and_no_more_than_allowed() {
+    let organisers = Organisers::Keys([key(200).public()].into());
+    let limits = Limits { elections_max: 2, ..Limits::default() };
+    let mut ledger = Ledger::new(Genesis { organisers, limits, ..genesis(4) });
+    let create = |ledger: &Ledger, by: u8, salt| {
+        ledger.sign(&key(by), Payload::CreateElection(Election { salt, ..election() }))
+    };
+    assert_eq!(
+        ledger.try_one(&create(&ledger, 201, 1)),
+        Err(InvalidTransaction::NotOrganiser(key(201).public()))
+    );
+    let both = [create(&ledger, 200, 1), create(&ledger, 200, 2)];
+    ledger.decide(&both);
+    assert_eq!(ledger.try_one(&create(&ledger, 200, 3)), Err(InvalidTransaction::TooManyElections(2)));
+}
+
+#[test]
+fn forged_headers_are_refused_by_name() {
+    let (ledger, id) = with_election();
+    let honest = ledger.propose(&[ledger.ballot(50, id, Choice::Listed(0))]);
+    assert!(ledger.judge(&honest).is_ok());
+    let other = Hash::from_bytes([9; 32]);
+    let judge = |change: &dyn Fn(&mut vote_chain::Header)| {
+        let mut block = honest.clone();
+        change(&mut block.header);
+        ledger.judge(&block).unwrap_err()
+    };
+    assert_eq!(judge(&|header| header.version = 2), InvalidBlock::Version(2));
+    assert!(matches!(judge(&|header| header.chain = vote_chain::ChainId::new(other)), InvalidBlock::WrongChain(_)));
+    assert!(matches!(judge(&|header| header.height = Height::new(3)), InvalidBlock::Height { .. }));
+    assert!(matches!(judge(&|header| header.parent = BlockHash::new(other)), InvalidBlock::Parent { .. }));
+    assert!(matches!(judge(&|header| header.time = ledger.state.tip().time), InvalidBlock::Time { .. }));
+    assert!(matches!(judge(&|header| header.proposer = key(99).public()), InvalidBlock::Proposer(_)));
+    assert!(matches!(judge(&|header| header.state_root = StateRoot::new(other)), InvalidBlock::StateRoot { .. }));
+    let next = ValidatorSetHash::new(other);
+    assert!(matches!(judge(&|header| header.next_validators = next), InvalidBlock::NextValidators));
+}
+
+#[test]
+fn block_without_the_transactions_of_its_header_is_not_whole() {
+    let (ledger, id) = with_election();
+    let ballots: Vec<_> = (50..53).map(|voter| ledger.ballot(voter, id, Choice::Listed(0))).collect();
+    let honest = ledger.propose(&ballots);
+    let mut dropped = honest.clone();
+    dropped.transactions.pop();
+    let mut swapped = honest.clone();
+    swapped.transactions.swap(0, 1);
+    assert!(honest.is_whole() && !dropped.is_whole() && !swapped.is_whole());
+}
+
+#[test]
+fn blocks_over_the_limits_are_neither_built_nor_accepted() {
+    let limits = Limits { block_transactions_max: 3, ..Limits::default() };
+    let mut ledger = Ledger::new(Genesis { limits, ..genesis(4) });
+    let id = ledger.create(election());
+    let ballots: Vec<_> = (50..55).map(|voter| ledger.ballot(voter, id, Choice::Listed(0))).collect();
+    let (block, ..) = ledger.build(&ballots);
+    assert_eq!(block.transactions().len(), 3);
+    let mut large = block.to_block();
+    large.transactions = ballots.iter().map(|t| ByteBuf::from(t.bytes().to_vec())).collect();
+    large.header.transactions_count = 5;
+    large.header.transactions_root = merkle_root(large.ids().iter().map(|id| id.as_bytes().as_slice()));
+    assert!(matches!(ledger.judge(&large), Err(InvalidBlock::Size { transactions: 5, .. })));
+}
+
+#[test]
+fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_characters_is_refused_at_sight() {
+    let (ledger, id) = with_election();
+    let chain = ledger.state.chain();
+    let ballot = ledger.ballot(50, id, Choice::Listed(0));
+    let other = Genesis { name: "another".into(), ..genesis(4) }.chain();
+    assert!(matches!(verify(&other, ballot.bytes()), Err(TransactionFault::WrongChain(_))));
+    for at in [10, 60, ballot.bytes().len() - 1] {
+        let mut bytes = ballot.bytes().to_vec();
+        bytes[at] ^= 1;
+        assert!(verify(&chain, &bytes).is_err(), "byte {at}");
+    }
+    let payload = Payload::CastBallot(vote_chain::Ballot {
+        election: id,
+        name: "a\u{1b}[2J".into(),
+        choice: Choice::Listed(0),
+    });
+    let bytes = Transaction::sign(chain, &key(50), payload).to_bytes();
+    assert!(matches!(verify(&chain, &bytes), Err(TransactionFault::Ballot(_))));
+    assert!(matches!(verify(&chain, &vec![0; 70_000]), Err(TransactionFault::TooLarge(70_000))));
+    let election = Election { contest: Contest::Listed(vec!["A".into(), "A".into()]), ..election() };
+    let bytes = Transaction::sign(chain, &key(50), Payload::CreateElection(election)).to_bytes();
+    assert!(matches!(verify(&chain, &bytes), Err(TransactionFault::Election(_))));
+}
+
+#[test]
+fn block_with_a_forged_ballot_names_its_place() {
+    let (ledger, id) = with_election();
+    let ballots: Vec<_> = (50..53).map(|voter| ledger.ballot(voter, id, Choice::Listed(0))).collect();
+    let mut block = ledger.propose(&ballots);
+    *block.transactions[1].last_mut().unwrap() ^= 1;
+    let (at, fault) = VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap_err();
+    assert!(at == 1 && matches!(fault, TransactionFault::Signature), "{at}: {fault}");
+}

@@ -1,0 +1,119 @@
+//! Validators come and go, and receipts stay true across it.
+
+use vote_chain::{
+    CertificateFault, ChainId, Choice, Hash, InvalidReceipt, InvalidTransaction, Payload, ValidatorChange, decode, encode,
+};
+
+use crate::ledger::{Ledger, certify, election, genesis, key, validator};
+
+fn approve(ledger: &Ledger, by: u8, change: ValidatorChange) -> std::sync::Arc<vote_chain::Verified> {
+    let set = ledger.state.registry().after.hash();
+    ledger.sign(&key(by), Payload::ApproveChange { change, set })
+}
+
+#[test]
+fn change_takes_effect_two_heights_after_more_than_two_thirds_have_approved() {
+    let mut ledger = Ledger::new(genesis(4));
+    let admit = ValidatorChange::Admit(validator(5));
+    for by in 1..=2 {
+        ledger.decide(&[approve(&ledger, by, admit.clone())]);
+    }
+    assert_eq!(ledger.state.registry().approvals[&admit].len(), 2);
+    ledger.decide(&[approve(&ledger, 3, admit)]);
+    assert_eq!(ledger.state.validators().count(), 4, "the next height is still the old set's");
+    assert_eq!(ledger.state.registry().after.count(), 5);
+    assert!(ledger.state.registry().approvals.is_empty());
+    ledger.decide(&[]);
+    assert_eq!(ledger.state.validators().count(), 5);
+    ledger.decide(&[approve(&ledger, 5, ValidatorChange::Remove(key(1).public()))]);
+}
+
+#[test]
+fn approvals_of_strangers_twice_or_for_a_set_that_is_gone_are_refused() {
+    let mut ledger = Ledger::new(genesis(4));
+    let admit = ValidatorChange::Admit(validator(5));
+    let stranger = approve(&ledger, 9, admit.clone());
+    assert_eq!(ledger.try_one(&stranger), Err(InvalidTransaction::NotValidator(key(9).public())));
+    let known = approve(&ledger, 1, ValidatorChange::Admit(validator(2)));
+    assert!(matches!(ledger.try_one(&known), Err(InvalidTransaction::Change(_))));
+    let (first, late) = (approve(&ledger, 1, admit.clone()), approve(&ledger, 4, admit.clone()));
+    ledger.decide(std::slice::from_ref(&first));
+    assert_eq!(ledger.try_one(&first), Err(InvalidTransaction::AlreadyApproved(key(1).public())));
+    ledger.decide(&[approve(&ledger, 2, admit.clone()), approve(&ledger, 3, admit)]);
+    assert_eq!(ledger.try_one(&late), Err(InvalidTransaction::StaleApproval));
+}
+
+/// A chain that goes from one validator to two, with a ballot before and after.
+fn grown() -> Ledger {
+    let mut ledger = Ledger::new(genesis(1));
+    let id = ledger.create(election());
+    ledger.decide(&[ledger.ballot(50, id, Choice::Listed(0))]);
+    ledger.decide(&[approve(&ledger, 1, ValidatorChange::Admit(validator(2)))]);
+    ledger.decide(&[]);
+    ledger.decide(&[ledger.ballot(51, id, Choice::Listed(0)), ledger.ballot(52, id, Choice::Listed(1))]);
+    ledger
+}
+
+#[test]
+fn receipts_hold_before_and_after_a_change_of_the_set() {
+    let ledger = grown();
+    assert_eq!(ledger.state.validators().count(), 2);
+    for (height, index) in [(2, 0), (5, 0), (5, 1)] {
+        let receipt = ledger.receipt(height, index);
+        assert_eq!(receipt.check(Some(&ledger.state.chain())), Ok(()), "height {height}");
+        assert_eq!(receipt.check(None), Ok(()));
+        assert_eq!(decode::<vote_chain::Receipt>(&encode(&receipt)).unwrap(), receipt);
+    }
+}
+
+#[test]
+fn receipt_with_any_byte_changed_is_refused() {
+    let ledger = grown();
+    let bytes = encode(&ledger.receipt(5, 1));
+    for at in 0..bytes.len() {
+        let mut forged = bytes.clone();
+        forged[at] ^= 1 << (at % 8);
+        let believed = decode::<vote_chain::Receipt>(&forged).is_ok_and(|receipt| receipt.check(None).is_ok());
+        assert!(!believed, "byte {at} of {} is not protected", bytes.len());
+    }
+}
+
+#[test]
+fn receipt_lies_are_named() {
+    let ledger = grown();
+    let honest = ledger.receipt(5, 0);
+    let other = ChainId::new(Hash::from_bytes([1; 32]));
+    assert_eq!(honest.check(Some(&other)), Err(InvalidReceipt::WrongChain(ledger.state.chain())));
+    let without_change = vote_chain::Receipt { set_changes: Vec::new(), ..honest.clone() };
+    assert!(matches!(without_change.check(None), Err(InvalidReceipt::Certificate { height: 5, .. })));
+    let another = ledger.receipt(5, 1);
+    let swapped = vote_chain::Receipt { transaction: another.transaction, ..honest.clone() };
+    assert_eq!(swapped.check(None), Err(InvalidReceipt::Inclusion));
+    let mut twice = honest.clone();
+    twice.set_changes.push(honest.set_changes[0].clone());
+    assert!(matches!(twice.check(None), Err(InvalidReceipt::SetChange(_))));
+}
+
+#[test]
+fn certificate_counts_each_validator_once_strangers_not_and_needs_more_than_two_thirds() {
+    let ledger = Ledger::new(genesis(4));
+    let (block, _) = ledger.build(&[]);
+    let (state, hash, height) = (&ledger.state, block.hash(), block.header().height);
+    let keys: Vec<_> = (1..=4).map(key).collect();
+    let check = |certificate: &vote_chain::CommitCertificate| {
+        certificate.verify(&state.chain(), height, &hash, state.validators())
+    };
+    assert_eq!(check(&certify(state, &block, &keys[..3])), Ok(()));
+    let power = CertificateFault::Power { power: 2, total: 4 };
+    assert_eq!(check(&certify(state, &block, &keys[..2])), Err(power));
+    let mut padded = certify(state, &block, &keys[..2]);
+    padded.signatures.push(padded.signatures[1].clone());
+    assert_eq!(check(&padded), Err(CertificateFault::Order));
+    let mut foreign = certify(state, &block, &keys[..3]);
+    foreign.signatures[2].validator = key(9).public();
+    foreign.signatures.sort_by_key(|signature| signature.validator);
+    assert_eq!(check(&foreign), Err(CertificateFault::Stranger(key(9).public())));
+    let mut moved = certify(state, &block, &keys[..3]);
+    moved.round = 1;
+    assert!(matches!(check(&moved), Err(CertificateFault::Signature(_))));
+}

@@ -1,0 +1,108 @@
+//! Bytes, hashes and signatures as docs/protocol.md has them. They change with the protocol's version only:
+//! `UPDATE_VECTORS=1 cargo test -p vote-chain vectors` writes them anew.
+
+use std::path::Path;
+
+use malachite_types::{NilOrVal, Round, VoteType};
+use serde_json::{Value, json};
+use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
+use vote_chain::{
+    Ballot, BlockHash, Choice, Contest, Election, ElectionId, Hash, Height, InclusionProof, MerkleTree, Payload, Purpose,
+    Transaction, TransactionId, ValidatorChange, decode, encode, merkle_root,
+};
+
+use crate::ledger::{Ledger, election, genesis, key, validator};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
+    let write_in = Election { contest: Contest::WriteIn, description: String::new(), ..election() };
+    let set = ledger.state.registry().after.hash();
+    let ballot = |choice| Payload::CastBallot(Ballot { election: id, name: "Ada".into(), choice });
+    let all = [
+        ("create_election", Payload::CreateElection(election())),
+        ("create_write_in_election", Payload::CreateElection(write_in)),
+        ("cast_ballot", ballot(Choice::Listed(1))),
+        ("cast_write_in", ballot(Choice::WriteIn("Gr\u{fc}nkohl".into()))),
+        ("close_election", Payload::CloseElection(id)),
+        ("approve_admit", Payload::ApproveChange { change: ValidatorChange::Admit(validator(5)), set }),
+        ("approve_remove", Payload::ApproveChange { change: ValidatorChange::Remove(key(4).public()), set }),
+    ];
+    let one = |(name, payload): (&str, Payload)| {
+        let signed = Transaction::sign(ledger.state.chain(), &key(50), payload);
+        let bytes = signed.to_bytes();
+        assert_eq!(decode::<Transaction>(&bytes).unwrap(), signed);
+        json!({ "name": name, "content": hex(&encode(&signed.content)), "bytes": hex(&bytes), "id": TransactionId::of(&bytes) })
+    };
+    all.into_iter().map(one).collect()
+}
+
+fn merkle() -> Value {
+    let one = |n: u32| {
+        let leaves: Vec<_> = (0..n).map(u32::to_be_bytes).collect();
+        let root = merkle_root(leaves.iter().map(<[u8; 4]>::as_slice));
+        let last: Option<InclusionProof> =
+            n.checked_sub(1).and_then(|last| MerkleTree::new(leaves.iter().map(<[u8; 4]>::as_slice)).proof(last));
+        json!({ "leaves": n, "root": root, "path_of_last": last.map(|proof| proof.path) })
+    };
+    [0, 1, 2, 3, 4, 5, 7, 8, 9].map(one).to_vec().into()
+}
+
+fn signatures(ledger: &Ledger) -> Value {
+    let (chain, key, value) = (ledger.state.chain(), key(1), BlockHash::new(Hash::from_bytes([7; 32])));
+    let (height, round, voter) = (Height::new(3), Round::new(1), key.public());
+    let vote = |kind, value| vote_content(&Vote { height, round, kind, value, voter });
+    let proposal = Proposal { height, round, value, pol_round: Round::Nil, proposer: voter };
+    let all = [
+        ("prevote", Purpose::Vote, vote(VoteType::Prevote, NilOrVal::Val(value))),
+        ("prevote_nil", Purpose::Vote, vote(VoteType::Prevote, NilOrVal::Nil)),
+        ("precommit", Purpose::Vote, vote(VoteType::Precommit, NilOrVal::Val(value))),
+        ("proposal", Purpose::Proposal, proposal_content(&proposal)),
+    ];
+    let one = |(name, purpose, content): (&str, Purpose, Vec<u8>)| {
+        let signature = key.sign(purpose, &chain, &content);
+        assert!(voter.verifies(purpose, &chain, &content, &signature));
+        json!({ "name": name, "content": hex(&content), "signature": signature })
+    };
+    all.map(one).to_vec().into()
+}
+
+fn vectors() -> Value {
+    let mut ledger = Ledger::new(genesis(4));
+    let empty_root = ledger.state.tip().state_root;
+    let id = ledger.create(election());
+    ledger.decide(&[ledger.ballot(50, id, Choice::Listed(1)), ledger.ballot(51, id, Choice::Listed(0))]);
+    let (block, certificate) = &ledger.blocks[1];
+    let receipt = ledger.receipt(2, 1);
+    assert_eq!(receipt.check(None), Ok(()));
+    json!({
+        "about": "Secret keys are 32 equal bytes: 01 to 04 for the validators v1 to v4, 32 (50) for the transactions.",
+        "keys": [1u8, 2, 3, 4, 50].map(|at| json!({ "seed_byte": at, "public": key(at).public() })),
+        "genesis": { "bytes": hex(&encode(ledger.state.genesis().as_ref())), "chain": ledger.state.chain() },
+        "validators": { "bytes": hex(&encode(ledger.state.validators())), "hash": ledger.state.validators().hash() },
+        "transactions": transactions(&ledger, id),
+        "signatures": signatures(&ledger),
+        "merkle": merkle(),
+        "state_roots": { "genesis": empty_root, "after_two_blocks": ledger.state.tip().state_root },
+        "header": { "bytes": hex(&encode(&block.header)), "hash": block.header.hash() },
+        "block": hex(&encode(block)),
+        "certificate": hex(&encode(certificate)),
+        "receipt": hex(&encode(&receipt)),
+    })
+}
+
+#[test]
+fn bytes_hashes_and_signatures_are_those_of_the_protocol() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/vectors.json");
+    let found = vectors();
+    if std::env::var_os("UPDATE_VECTORS").is_some() {
+        std::fs::write(&path, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
+    }
+    let expected: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&found[name], value, "{name} is not encoded as before: this is another version of the protocol");
+    }
+    assert_eq!(found, expected);
+}
