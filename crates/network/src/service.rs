@@ -60,7 +60,8 @@ struct Service {
     swarm: Swarm<Node>,
     chain: String,
     topics: Topics,
-    commands: mpsc::Sender<Command>,
+    /// For answers. Weak: the swarm ends when nobody else holds it.
+    commands: mpsc::WeakSender<Command>,
     queues: Queues,
     peers: BTreeMap<PeerId, Peer>,
     per_ip: BTreeMap<std::net::IpAddr, usize>,
@@ -92,7 +93,7 @@ pub async fn start(config: Config) -> Result<(Handle, Events), StartError> {
     let (requests, request_events) = mpsc::channel(REQUEST_EVENTS_MAX);
     let (peers, peer_events) = mpsc::channel(PEER_EVENTS_MAX);
     let queues = Queues { consensus, transactions, requests, peers };
-    let mut service = Service::new(&config, commands.clone(), queues)?;
+    let mut service = Service::new(&config, commands.downgrade(), queues)?;
     service.listen(&config.listen, config.transport).await?;
     tokio::spawn(service.run(inbox));
     let events = Events {
@@ -105,7 +106,7 @@ pub async fn start(config: Config) -> Result<(Handle, Events), StartError> {
 }
 
 impl Service {
-    fn new(config: &Config, commands: mpsc::Sender<Command>, queues: Queues) -> Result<Self, StartError> {
+    fn new(config: &Config, commands: mpsc::WeakSender<Command>, queues: Queues) -> Result<Self, StartError> {
         let topics = Topics::new(&config.chain);
         let behaviour = Node::new(&config.keypair, &config.chain, &topics)?;
         let mut swarm = swarm(config.keypair.clone(), config.transport, behaviour)?;

@@ -7,6 +7,8 @@ mod batch;
 mod error;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use batch::Batch;
 pub use error::StorageError;

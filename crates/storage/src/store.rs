@@ -26,8 +26,8 @@ const CACHE_BYTES: usize = 8 << 20;
 #[derive(Debug)]
 pub struct Store {
     pub(crate) database: Database,
-    path: PathBuf,
-    genesis: Genesis,
+    pub(crate) path: PathBuf,
+    pub(crate) genesis: Genesis,
 }
 
 /// What a node goes on from.
@@ -223,7 +223,7 @@ fn election(id: [u8; 32]) -> ElectionId {
     ElectionId::new(Hash::from_bytes(id))
 }
 
-fn builder() -> redb::Builder {
+pub(crate) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder

@@ -57,5 +57,10 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
         fs::remove_file(&temporary)?;
         linked
     };
-    write().map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
+    write().map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::Other(format!("{} exists already and is kept; choose another file", path.display()))
+        }
+        _ => Failure::Other(format!("cannot write {}: {error}", path.display())),
+    })
 }

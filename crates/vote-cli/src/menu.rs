@@ -78,14 +78,22 @@ async fn client_is_gone(client: &Client) -> bool {
     }
 }
 
-/// The election that is meant: the only one, or one that is picked; if there is none, one is made.
-async fn pick(context: Option<&Context>, client: &Client, input: &mut Input) -> Result<Option<ElectionView>, Failure> {
+/// The election to cast in: the only open one, or one that is picked; if there is none at all, one is made.
+async fn pick_open(context: &Context, client: &Client, input: &mut Input) -> Result<Option<ElectionView>, Failure> {
     let mut elections = find::elections(client).await?;
-    if let (true, Some(context)) = (elections.is_empty(), context) {
+    if elections.is_empty() {
         output::line("There is no election yet; one is created, in which everybody writes in a choice.");
         commands::create_write_in(context, client, "Vote").await?;
         elections = find::elections(client).await?;
     }
+    elections.retain(|view| view.phase == ElectionPhase::Open);
+    if elections.is_empty() {
+        return Err(Failure::NotFound("no election is open".into()));
+    }
+    pick(elections, input).await
+}
+
+async fn pick(elections: Vec<ElectionView>, input: &mut Input) -> Result<Option<ElectionView>, Failure> {
     match elections.as_slice() {
         [] => {
             output::line("There is no election yet.");
@@ -109,10 +117,7 @@ async fn pick(context: Option<&Context>, client: &Client, input: &mut Input) -> 
 }
 
 async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
-    let Some(view) = pick(Some(context), client, input).await? else { return Ok(()) };
-    if view.phase != ElectionPhase::Open {
-        return Err(Failure::NotFound(format!("the election is {}", view.phase)));
-    }
+    let Some(view) = pick_open(context, client, input).await? else { return Ok(()) };
     let prompt = match &view.record.election.contest {
         Contest::Listed(choices) => {
             choices
@@ -142,7 +147,7 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
 }
 
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
-    if let Some(view) = pick(None, client, input).await? {
+    if let Some(view) = pick(find::elections(client).await?, input).await? {
         commands::tally_lines(&view).iter().for_each(output::line);
     }
     Ok(())

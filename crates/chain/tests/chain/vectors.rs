@@ -77,9 +77,10 @@ fn vectors() -> Value {
     let (block, certificate) = &ledger.blocks[1];
     let receipt = ledger.receipt(2, 1);
     assert_eq!(receipt.check(None), Ok(()));
+    let keys = [1u8, 2, 3, 4, 50].map(|at| json!({ "seed_byte": at, "public": key(at).public() }));
     json!({
         "about": "Secret keys are 32 equal bytes: 01 to 04 for the validators v1 to v4, 32 (50) for the transactions.",
-        "keys": [1u8, 2, 3, 4, 50].map(|at| json!({ "seed_byte": at, "public": key(at).public() })),
+        "keys": keys.to_vec(),
         "genesis": { "bytes": hex(&encode(ledger.state.genesis().as_ref())), "chain": ledger.state.chain() },
         "validators": { "bytes": hex(&encode(ledger.state.validators())), "hash": ledger.state.validators().hash() },
         "transactions": transactions(&ledger, id),

@@ -34,7 +34,8 @@ impl Service {
                     tracing::debug!(%peer, "too many requests; one was dropped");
                     return;
                 }
-                let reply = Reply { channel, commands: self.commands.clone() };
+                let Some(commands) = self.commands.upgrade() else { return };
+                let reply = Reply { channel, commands };
                 Self::queue(&mut self.dropped, &self.queues.requests, Request { from: peer, data: request, reply });
             }
             Event::Message { message: Message::Response { request_id, response }, .. } => {

@@ -29,9 +29,9 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
         }));
     } else {
         output::line(format_args!(
-            "Your ballot is final, in block {} of {}.",
-            receipt.header.height,
-            output::clean(&view.record.election.title)
+            "Your ballot in {:?} is final, in block {}.",
+            output::clean(&view.record.election.title),
+            receipt.header.height
         ));
         output::line(format_args!("  ballot   {}", receipt.transaction));
         output::line(format_args!("  receipt  {}", path.display()));

@@ -1,0 +1,139 @@
+//! Trackers, and finding others without them.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use vote_network::tracker::{Reason, Tracker, TrackerEvent};
+use vote_network::{Multiaddr, PeerEvent, Transport, discover};
+
+use crate::host::{Host, PATIENCE, config, id, keypair};
+
+/// A tracker that runs until the value is dropped.
+struct Running {
+    address: Multiaddr,
+    events: mpsc::Receiver<TrackerEvent>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn tracker(listen: &str) -> Running {
+    let listen: Multiaddr = listen.parse().unwrap();
+    let mut tracker = loop {
+        match Tracker::start(keypair(100), &listen, Transport::Tcp).await {
+            Ok(tracker) => break tracker,
+            // The one before has been told to end, and is about to.
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let address = format!("{}/p2p/{}", tracker.listen_addresses()[0], id(100)).parse().unwrap();
+    let (queue, events) = mpsc::channel(100);
+    let task = tokio::spawn(async move { while queue.send(tracker.next().await).await.is_ok() {} });
+    Running { address, events, task }
+}
+
+impl Running {
+    async fn next(&mut self) -> TrackerEvent {
+        timeout(PATIENCE, self.events.recv()).await.expect("news in time").unwrap()
+    }
+
+    fn bare(&self) -> String {
+        self.address.to_string().split("/p2p/").next().unwrap().to_owned()
+    }
+}
+
+async fn joined(seed: u8, tracker: &Running) -> Host {
+    let mut config = config(seed, "chain");
+    config.trackers = vec![tracker.address.clone()];
+    Host::start(config).await
+}
+
+#[tokio::test]
+async fn tracker_lists_who_joins_and_notices_who_leaves() {
+    let mut tracker = tracker("/ip4/127.0.0.1/tcp/0").await;
+    let a = joined(1, &tracker).await;
+    let TrackerEvent::Joined(entry) = tracker.next().await else { panic!("nobody joined") };
+    assert_eq!((entry.peer, entry.chain.as_str()), (a.peer, "chain"));
+    assert_eq!(entry.addresses, a.handle.listen_addresses().await);
+    let found = discover(keypair(9), &tracker.address, PATIENCE).await.unwrap();
+    assert_eq!(found, [("chain".to_owned(), vec![(a.peer, entry.addresses)])]);
+    a.handle.leave().await;
+    let TrackerEvent::Left(entry, Reason::Unregistered) = tracker.next().await else { panic!("it did not say goodbye") };
+    assert_eq!(entry.peer, a.peer);
+    assert!(discover(keypair(9), &tracker.address, PATIENCE).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nodes_find_each_other_through_the_tracker_and_register_again_after_it_was_gone() {
+    let mut first = tracker("/ip4/127.0.0.1/tcp/0").await;
+    let mut a = joined(1, &first).await;
+    let mut b = joined(2, &first).await;
+    a.connected(b.peer).await;
+    b.connected(a.peer).await;
+    drop((first.next().await, first.next().await));
+    let (bare, old) = (first.bare(), id(100));
+    drop(first);
+    a.expect(&PeerEvent::TrackerLost { tracker: old }).await;
+    assert_eq!(a.handle.peers().await.len(), 1, "its death harms nobody who is connected");
+    let mut second = tracker(&bare).await;
+    let back = [second.next().await, second.next().await];
+    assert!(back.iter().all(|event| matches!(event, TrackerEvent::Joined(_))), "{back:?}");
+    a.expect(&PeerEvent::Registered { tracker: old }).await;
+}
+
+#[tokio::test]
+async fn node_that_vanishes_is_taken_off_the_list() {
+    let mut tracker = tracker("/ip4/127.0.0.1/tcp/0").await;
+    let a = joined(1, &tracker).await;
+    assert!(matches!(tracker.next().await, TrackerEvent::Joined(_)));
+    drop(a);
+    assert!(matches!(tracker.next().await, TrackerEvent::Left(_, Reason::Disconnected)));
+}
+
+#[tokio::test]
+async fn node_that_knows_a_peer_finds_it_with_no_tracker() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut a = Host::join(1, "chain", &[]).await;
+    let mut first = config(2, "chain");
+    first.peer_book = Some(dir.path().join("peers"));
+    let again = first.clone();
+    first.peers = vec![a.address().await];
+    let mut b = Host::start(first).await;
+    b.connected(a.peer).await;
+    b.handle.leave().await;
+    a.connected(b.peer).await;
+    a.expect(&PeerEvent::Disconnected(b.peer)).await;
+    let mut b = Host::start(again).await;
+    b.connected(a.peer).await;
+}
+
+#[tokio::test]
+async fn peers_tell_each_other_of_peers() {
+    let mut a = Host::join(1, "chain", &[]).await;
+    let mut b = Host::join(2, "chain", &[&a]).await;
+    a.connected(b.peer).await;
+    b.connected(a.peer).await;
+    let mut c = Host::join(3, "chain", &[&b]).await;
+    c.connected(b.peer).await;
+    c.connected(a.peer).await;
+    a.connected(c.peer).await;
+}
+
+#[tokio::test]
+async fn tracker_that_is_not_there_is_named() {
+    let tracker = tracker("/ip4/127.0.0.1/tcp/0").await;
+    let address = tracker.address.clone();
+    drop(tracker);
+    let error = loop {
+        match discover(keypair(9), &address, Duration::from_secs(5)).await {
+            Err(error) => break error,
+            Ok(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert!(error.to_string().contains("cannot be reached") || error.to_string().contains("does not answer"), "{error}");
+}

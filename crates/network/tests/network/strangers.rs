@@ -1,0 +1,57 @@
+//! Those who are not nodes of this chain, and bytes that are no protocol.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use vote_network::{StartError, Topic, start};
+
+use crate::host::{Host, PATIENCE, config};
+
+fn socket(address: &str) -> String {
+    let parts: Vec<_> = address.split('/').collect();
+    format!("{}:{}", parts[2], parts[4])
+}
+
+#[tokio::test]
+async fn node_of_another_chain_is_not_kept_and_hears_nothing() {
+    let mut a = Host::join(1, "chain", &[]).await;
+    let stranger = Host::join(2, "another", &[&a]).await;
+    let mut friend = Host::join(3, "chain", &[&a]).await;
+    a.connected(friend.peer).await;
+    friend.connected(a.peer).await;
+    a.reach(&mut friend, Topic::Consensus, "hello").await;
+    let known: Vec<_> = a.handle.peers().await.into_iter().map(|info| info.peer).collect();
+    assert_eq!(known, [friend.peer]);
+    assert!(stranger.handle.peers().await.is_empty());
+}
+
+#[tokio::test]
+async fn garbage_on_the_port_is_hung_up_on_and_others_are_served() {
+    let mut a = Host::join(1, "chain", &[]).await;
+    let address = socket(&a.address().await.to_string());
+    let long = vec![0xa5; 1 << 20];
+    for bytes in [b"GET / HTTP/1.1\r\n\r\n".as_slice(), &[0xff; 64], &long, b"\x13/multistream/1.0.0\n\xff\xff\xff\xff"] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let _ = stream.write_all(bytes).await;
+        let mut rest = Vec::new();
+        let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "the connection stays open after {:?}", &bytes[..8]);
+        assert!(rest.len() < 1000);
+    }
+    // One that says nothing holds nobody up.
+    let _silent = TcpStream::connect(&address).await.unwrap();
+    let mut b = Host::join(2, "chain", &[&a]).await;
+    b.connected(a.peer).await;
+    a.connected(b.peer).await;
+}
+
+#[tokio::test]
+async fn port_that_is_taken_and_address_without_a_name_are_refused() {
+    let a = Host::join(1, "chain", &[]).await;
+    let mut same = config(2, "chain");
+    same.listen = a.handle.listen_addresses().await;
+    assert!(matches!(start(same).await, Err(StartError::Listen { .. })));
+    let mut nameless = config(2, "chain");
+    nameless.peers = a.handle.listen_addresses().await;
+    assert!(matches!(start(nameless).await, Err(StartError::NoPeerId(_))));
+}

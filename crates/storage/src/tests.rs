@@ -1,0 +1,297 @@
+//! What a node finds after a crash, on a disk that fails, and in a file that is damaged.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use redb::StorageBackend;
+use vote_chain::bft::{Vote, vote_content};
+use vote_chain::{
+    Ballot, Choice, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height, Limits,
+    Organisers, Payload, Purpose, Rule, SecretKey, State, Timestamp, Transaction, Validator, ValidatorSet, VerifiedBlock,
+    encode, verify,
+};
+
+use crate::store::builder;
+use crate::{StorageError, Store};
+
+fn key(at: u8) -> SecretKey {
+    SecretKey::from_seed(&[at; 32])
+}
+
+fn genesis() -> Genesis {
+    let validator = Validator { key: key(1).public(), name: "v1".into(), power: 1 };
+    Genesis {
+        name: "test".into(),
+        time: Timestamp::from_ms(1000),
+        validators: ValidatorSet::new(vec![validator]).unwrap(),
+        organisers: Organisers::Anyone,
+        limits: Limits::default(),
+    }
+}
+
+/// A node's steps: for each block, what it logs before, and then the block itself.
+struct Chain {
+    state: State,
+    election: ElectionId,
+}
+
+impl Chain {
+    fn new() -> Self {
+        Self { state: State::new(genesis()), election: ElectionId::default() }
+    }
+
+    fn next(&mut self) -> (VerifiedBlock, CommitCertificate, vote_chain::Changes) {
+        let height = self.state.tip().height.next();
+        let payload = if height.get() == 1 {
+            let choices = vec!["Soup".into(), "Pasta".into()];
+            Payload::CreateElection(Election {
+                title: "Lunch".into(),
+                description: String::new(),
+                contest: Contest::Listed(choices),
+                rule: Rule::Plurality,
+                opens_at: None,
+                closes_at: None,
+                salt: 0,
+            })
+        } else {
+            Payload::CastBallot(Ballot { election: self.election, name: String::new(), choice: Choice::Listed(1) })
+        };
+        let signer = key(u8::try_from(height.get()).unwrap() + 100);
+        let bytes = Transaction::sign(self.state.chain(), &signer, payload).to_bytes();
+        let transaction = Arc::new(verify(&self.state.chain(), &bytes).unwrap());
+        if height.get() == 1 {
+            self.election = ElectionId::new(*transaction.id().hash());
+        }
+        let time = self.state.tip().time.plus_ms(1);
+        let (block, changes, _) = self.state.build(time, key(1).public(), [&transaction]);
+        let (round, kind) = (malachite_types::Round::new(0), malachite_types::VoteType::Precommit);
+        let (hash, voter) = (block.hash(), key(1).public());
+        let content = vote_content(&Vote { height, round, kind, value: malachite_types::NilOrVal::Val(hash), voter });
+        let signature = key(1).sign(Purpose::Vote, &self.state.chain(), &content);
+        let signatures = vec![CommitSignature { validator: voter, signature }];
+        self.state.commit(block.header(), &changes);
+        (block, CommitCertificate { height, round: 0, block: hash, signatures }, changes)
+    }
+
+    /// Two log entries and a body in one batch, then the decision in another.
+    fn step(&mut self, store: &Store) -> Result<(), StorageError> {
+        let (block, certificate, changes) = self.next();
+        let (height, hash) = (block.header().height, block.hash());
+        let mut batch = store.begin()?;
+        batch.append_log(height, b"one")?;
+        batch.append_log(height, b"two")?;
+        batch.put_body(height, &hash, &encode(&block.to_block()))?;
+        batch.finish()?;
+        let mut batch = store.begin()?;
+        batch.append_log(height, b"three")?;
+        batch.commit_block(&block, &certificate, &changes, &[b"proof".to_vec()])?;
+        batch.finish()
+    }
+}
+
+#[test]
+fn what_is_finished_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(Store::open(dir.path()).unwrap().is_none());
+    let mut chain = Chain::new();
+    let store = Store::create(dir.path(), &genesis()).unwrap();
+    for _ in 0..5 {
+        chain.step(&store).unwrap();
+    }
+    let mut batch = store.begin().unwrap();
+    batch.append_log(Height::new(6), b"open").unwrap();
+    batch.finish().unwrap();
+    drop(store);
+    let store = Store::open(dir.path()).unwrap().unwrap();
+    let loaded = store.load().unwrap();
+    assert_eq!(loaded.state.tip(), chain.state.tip());
+    assert_eq!(loaded.state.tally(&chain.election), chain.state.tally(&chain.election));
+    assert_eq!(loaded.state.tally(&chain.election).unwrap().ballots(), 4);
+    assert_eq!((loaded.log, loaded.bodies.len()), (vec![b"open".to_vec()], 0), "logs of decided heights are gone");
+    let (bytes, certificate) = store.block(Height::new(3)).unwrap().unwrap();
+    let block: vote_chain::Block = vote_chain::decode(&bytes).unwrap();
+    let set = &genesis().validators;
+    assert_eq!(certificate.verify(&genesis().chain(), Height::new(3), &block.header.hash(), set), Ok(()));
+    assert_eq!(store.transaction(&block.ids()[0]).unwrap(), Some((Height::new(3), 0)));
+    assert_eq!(store.evidence().unwrap().len(), 5);
+}
+
+#[test]
+fn ledger_is_never_replaced_and_never_opened_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::create(dir.path(), &genesis()).unwrap();
+    assert!(matches!(Store::create(dir.path(), &genesis()), Err(StorageError::Exists(_))));
+    assert!(matches!(Store::open(dir.path()), Err(StorageError::InUse(_))));
+    drop(store);
+    assert!(Store::open(dir.path()).unwrap().is_some());
+}
+
+#[test]
+fn file_left_by_a_crash_while_creating_is_discarded() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("ledger.unfinished"), b"half a database").unwrap();
+    assert!(Store::open(dir.path()).unwrap().is_none());
+    Store::create(dir.path(), &genesis()).unwrap();
+    assert!(Store::open(dir.path()).unwrap().is_some());
+}
+
+fn damage(dir: &Path, change: impl Fn(&mut Vec<u8>)) -> Result<Option<State>, StorageError> {
+    let path = dir.join("ledger.redb");
+    let whole = std::fs::read(&path).unwrap();
+    let mut bytes = whole.clone();
+    change(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    let opened = Store::open(dir).and_then(|store| store.map(|store| Ok(store.load()?.state)).transpose());
+    std::fs::write(&path, whole).unwrap();
+    opened
+}
+
+#[test]
+fn damaged_file_is_refused_with_what_to_do_and_never_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut chain = Chain::new();
+    let store = Store::create(dir.path(), &genesis()).unwrap();
+    for _ in 0..3 {
+        chain.step(&store).unwrap();
+    }
+    drop(store);
+    for garbage in [Vec::new(), b"no database".to_vec(), vec![0; 1 << 16]] {
+        let error = damage(dir.path(), |bytes| bytes.clone_from(&garbage)).unwrap_err();
+        assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("move the ledger away"), "{error}");
+    }
+    let length = std::fs::metadata(dir.path().join("ledger.redb")).unwrap().len();
+    let cut = damage(dir.path(), |bytes| bytes.truncate(usize::try_from(length / 2).unwrap()));
+    assert!(cut.is_err());
+    // A count that is changed where it stands: the rows can be read, but not every row is under the state root; those
+    // that are must fit it.
+    let record = encode(&chain.state.tally(&chain.election).unwrap().ballots());
+    assert!(!record.is_empty());
+    let tip = encode(chain.state.tip());
+    let forged = damage(dir.path(), |bytes| {
+        let at = bytes.windows(tip.len()).position(|window| window == tip).expect("the tip is a row");
+        bytes[at + tip.len() - 1] ^= 1;
+    });
+    assert!(matches!(forged, Err(StorageError::Damaged { .. })), "{forged:?}");
+}
+
+#[test]
+fn ledger_of_another_format_is_refused_by_its_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::create(dir.path(), &genesis()).unwrap();
+    let write = store.database.begin_write().unwrap();
+    write.open_table(crate::table::META).unwrap().insert("format", 9u64.to_le_bytes().as_slice()).unwrap();
+    write.commit().unwrap();
+    drop(store);
+    assert!(matches!(Store::open(dir.path()), Err(StorageError::Format { found: 9, wanted: 1, .. })));
+}
+
+/// A disk that loses power at its n-th sync: what was not synced before may be on it or not, page by page.
+#[derive(Clone, Debug)]
+struct Disk(Arc<Mutex<Image>>);
+
+#[derive(Debug, Default)]
+struct Image {
+    current: Vec<u8>,
+    synced: Vec<u8>,
+    /// Syncs that still succeed.
+    left: usize,
+    syncs: usize,
+}
+
+impl Disk {
+    fn new(synced: Vec<u8>, left: usize) -> Self {
+        Self(Arc::new(Mutex::new(Image { current: synced.clone(), synced, left, syncs: 0 })))
+    }
+
+    /// The disk after the power cut: of each page written since the last sync, the old or the new content.
+    fn after_power_cut(&self, seed: u64) -> Vec<u8> {
+        let image = self.0.lock().unwrap();
+        let mut bytes = image.synced.clone();
+        bytes.resize(image.current.len().max(image.synced.len()), 0);
+        let pages = image.current.chunks(4096).zip(bytes.chunks_mut(4096));
+        for (at, (new, old)) in pages.enumerate() {
+            let coin = (seed ^ at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63;
+            if coin == 1 {
+                old[..new.len()].copy_from_slice(new);
+            }
+        }
+        bytes
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().current.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let at = usize::try_from(offset).unwrap();
+        out.copy_from_slice(&self.0.lock().unwrap().current[at..at + out.len()]);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.lock().unwrap().current.resize(usize::try_from(len).unwrap(), 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut image = self.0.lock().unwrap();
+        image.syncs += 1;
+        image.left = image.left.checked_sub(1).ok_or_else(|| io::Error::other("power cut"))?;
+        image.synced = image.current.clone();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let at = usize::try_from(offset).unwrap();
+        let mut image = self.0.lock().unwrap();
+        if image.left == 0 && image.syncs > 0 {
+            return Ok(()); // written to a cache that is about to be lost
+        }
+        image.current[at..at + data.len()].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+fn store_on(disk: &Disk) -> Result<Store, StorageError> {
+    let database = builder().create_with_backend(disk.clone())?;
+    Ok(Store { database, path: "test".into(), genesis: genesis() })
+}
+
+#[test]
+fn power_cut_at_any_sync_loses_nothing_that_was_finished_and_tears_nothing() {
+    let base = Disk::new(Vec::new(), usize::MAX);
+    store_on(&base).unwrap().begin().unwrap().create(&genesis()).unwrap();
+    let base = base.0.lock().unwrap().current.clone();
+    let mut cuts = 0;
+    for left in 1..60 {
+        let disk = Disk::new(base.clone(), left);
+        let mut chain = Chain::new();
+        let mut finished = 0;
+        let Ok(store) = store_on(&disk) else { continue };
+        let failed = loop {
+            match chain.step(&store) {
+                Ok(()) if finished == 6 => break false,
+                Ok(()) => finished += 1,
+                Err(_) => break true,
+            }
+        };
+        if !failed {
+            break;
+        }
+        cuts += 1;
+        std::mem::forget(store); // a machine without power closes no file
+        for seed in 0..4 {
+            let after = Disk::new(disk.after_power_cut(seed), usize::MAX);
+            let loaded = store_on(&after).unwrap().load().unwrap();
+            let height = loaded.state.tip().height.get();
+            assert!(height == finished || height == finished + 1, "cut {left}: {height}, {finished} were finished");
+            let entries = loaded.log.len();
+            assert!(entries == 0 || (entries, loaded.bodies.len()) == (2, 1), "cut {left}: {entries} entries");
+        }
+    }
+    assert!(cuts > 20, "{cuts} cuts show little");
+}
