@@ -7,7 +7,7 @@ use vote_chain::{
     Ballot, BlockHash, Choice, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey,
     Rule, SecretKey, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
 };
-use vote_consensus::{Config, Engine, Event, Message, Origin, Peer, Timer};
+use vote_consensus::{Config, Decided, Engine, Event, Message, Origin, Peer, Timer};
 
 use super::node::{Disk, Outcome, outcomes, receive, recover, submit};
 use super::random::Random;
@@ -116,6 +116,10 @@ impl World {
         let engine = recover(&self.genesis, &self.disks[at], &self.keys[at], self.config, self.time());
         self.engines[at] = Some(engine);
         self.incarnation[at] += 1;
+        // Whoever submits again what was decided in the crash hears from this disk that it is final.
+        for decided in self.disks[at].decided.clone() {
+            self.agree(&decided);
+        }
         self.after(200, Due::Heartbeat(at));
         self.settle(at);
     }
@@ -294,15 +298,18 @@ impl World {
                 self.send(at, to, |to| Due::Ask(to, at, from));
             }
             Outcome::Wake(after, timer) => self.after(after, Due::Timer(at, self.incarnation[at], timer)),
-            Outcome::Decided(decided) => {
-                let header = decided.block.header();
-                self.finals.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
-                let agreed = *self.blocks.entry(header.height).or_insert_with(|| decided.block.hash());
-                if agreed != decided.block.hash() {
-                    self.fault = Some(format!("two blocks are final at height {}", header.height));
-                }
-            }
+            Outcome::Decided(decided) => self.agree(&decided),
             Outcome::Halt(reason) => self.fault = Some(format!("node {at} has halted: {reason}")),
+        }
+    }
+
+    /// No two blocks may ever be final at one height.
+    fn agree(&mut self, decided: &Decided) {
+        let header = decided.block.header();
+        self.finals.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
+        let agreed = *self.blocks.entry(header.height).or_insert_with(|| decided.block.hash());
+        if agreed != decided.block.hash() {
+            self.fault = Some(format!("two blocks are final at height {}", header.height));
         }
     }
 

@@ -7,9 +7,9 @@ use futures::StreamExt;
 use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, rendezvous};
+use libp2p::{Multiaddr, PeerId, Swarm, ping, rendezvous};
 
-use crate::behaviour::swarm;
+use crate::behaviour::{self, swarm};
 use crate::config::{StartError, Transport, split};
 
 /// A tracker that does not say what it knows.
@@ -24,10 +24,15 @@ pub enum DiscoverError {
     /// A connection, but no answer.
     #[error("the tracker does not answer")]
     Silent,
+    /// It does not say.
+    #[error("the tracker refuses to say who is there: {0}")]
+    Refused(String),
 }
 
 #[derive(NetworkBehaviour)]
 struct Visitor {
+    /// A tracker hangs up on those who do not answer its pings.
+    ping: ping::Behaviour,
     rendezvous: rendezvous::client::Behaviour,
 }
 
@@ -42,7 +47,8 @@ pub async fn discover(
 ) -> Result<Vec<(String, Vec<(PeerId, Vec<Multiaddr>)>)>, DiscoverError> {
     let (peer, address) = split(tracker)?;
     let transport = if address.to_string().starts_with("/memory/") { Transport::Memory } else { Transport::Tcp };
-    let visitor = Visitor { rendezvous: rendezvous::client::Behaviour::new(keypair.clone()) };
+    let rendezvous = rendezvous::client::Behaviour::new(keypair.clone());
+    let visitor = Visitor { ping: behaviour::ping(), rendezvous };
     let mut swarm = swarm(keypair, transport, visitor)?;
     let options = DialOpts::peer_id(peer).addresses(vec![address]).build();
     swarm.dial(options).map_err(|error| DiscoverError::Dial(error.to_string()))?;
@@ -70,9 +76,9 @@ async fn ask(
                 }
                 return Ok(chains.into_iter().collect());
             }
-            SwarmEvent::Behaviour(VisitorEvent::Rendezvous(rendezvous::client::Event::DiscoverFailed { .. })) => {
-                return Err(DiscoverError::Silent);
-            }
+            SwarmEvent::Behaviour(VisitorEvent::Rendezvous(rendezvous::client::Event::DiscoverFailed {
+                error, ..
+            })) => return Err(DiscoverError::Refused(format!("{error:?}"))),
             _ => {}
         }
     }
