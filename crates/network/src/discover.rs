@@ -77,7 +77,8 @@ async fn ask(
                 return Ok(chains.into_iter().collect());
             }
             SwarmEvent::Behaviour(VisitorEvent::Rendezvous(rendezvous::client::Event::DiscoverFailed {
-                error, ..
+                error,
+                ..
             })) => return Err(DiscoverError::Refused(format!("{error:?}"))),
             _ => {}
         }

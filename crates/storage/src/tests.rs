@@ -8,8 +8,8 @@ use redb::StorageBackend;
 use vote_chain::bft::{Vote, vote_content};
 use vote_chain::{
     Ballot, Choice, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height, Limits,
-    Organisers, Payload, Purpose, Rule, SecretKey, State, Timestamp, Transaction, Validator, ValidatorSet, VerifiedBlock,
-    encode, verify,
+    Organisers, Payload, Purpose, Rule, SecretKey, State, Timestamp, Transaction, Validator, ValidatorSet,
+    VerifiedBlock, encode, verify,
 };
 
 use crate::store::builder;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use vote_chain::{
-    Ballot, Block, Choice, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Payload, PublicKey, Receipt,
-    Rule, State, Timestamp, Transaction, Validator, ValidatorChange, ValidatorSetHash, Verified, decode, encode, verify,
+    Ballot, Block, Choice, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Payload, PublicKey,
+    Receipt, Rule, State, Timestamp, Transaction, Validator, ValidatorChange, ValidatorSetHash, Verified, decode,
+    encode, verify,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key};
@@ -28,10 +29,11 @@ fn payload() -> impl Strategy<Value = Payload> {
         },
     );
     let public = any::<[u8; 32]>().prop_map(PublicKey::from_bytes);
-    let validator = (public.clone(), ".{0,20}", any::<u64>()).prop_map(|(key, name, power)| Validator { key, name, power });
+    let validator =
+        (public.clone(), ".{0,20}", any::<u64>()).prop_map(|(key, name, power)| Validator { key, name, power });
     let change = prop_oneof![validator.prop_map(ValidatorChange::Admit), public.prop_map(ValidatorChange::Remove)];
-    let approve = (change, hash())
-        .prop_map(|(change, set)| Payload::ApproveChange { change, set: ValidatorSetHash::new(set) });
+    let approve =
+        (change, hash()).prop_map(|(change, set)| Payload::ApproveChange { change, set: ValidatorSetHash::new(set) });
     prop_oneof![ballot, create, hash().prop_map(|id| Payload::CloseElection(ElectionId::new(id))), approve]
 }
 

@@ -121,13 +121,9 @@ fn only_organisers_of_the_genesis_create_elections_and_no_more_than_allowed() {
     let organisers = Organisers::Keys([key(200).public()].into());
     let limits = Limits { elections_max: 2, ..Limits::default() };
     let mut ledger = Ledger::new(Genesis { organisers, limits, ..genesis(4) });
-    let create = |ledger: &Ledger, by: u8, salt| {
-        ledger.sign(&key(by), Payload::CreateElection(Election { salt, ..election() }))
-    };
-    assert_eq!(
-        ledger.try_one(&create(&ledger, 201, 1)),
-        Err(InvalidTransaction::NotOrganiser(key(201).public()))
-    );
+    let create =
+        |ledger: &Ledger, by: u8, salt| ledger.sign(&key(by), Payload::CreateElection(Election { salt, ..election() }));
+    assert_eq!(ledger.try_one(&create(&ledger, 201, 1)), Err(InvalidTransaction::NotOrganiser(key(201).public())));
     let both = [create(&ledger, 200, 1), create(&ledger, 200, 2)];
     ledger.decide(&both);
     assert_eq!(ledger.try_one(&create(&ledger, 200, 3)), Err(InvalidTransaction::TooManyElections(2)));
@@ -194,11 +190,8 @@ fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_character
         bytes[at] ^= 1;
         assert!(verify(&chain, &bytes).is_err(), "byte {at}");
     }
-    let payload = Payload::CastBallot(vote_chain::Ballot {
-        election: id,
-        name: "a\u{1b}[2J".into(),
-        choice: Choice::Listed(0),
-    });
+    let payload =
+        Payload::CastBallot(vote_chain::Ballot { election: id, name: "a\u{1b}[2J".into(), choice: Choice::Listed(0) });
     let bytes = Transaction::sign(chain, &key(50), payload).to_bytes();
     assert!(matches!(verify(&chain, &bytes), Err(TransactionFault::Ballot(_))));
     assert!(matches!(verify(&chain, &vec![0; 70_000]), Err(TransactionFault::TooLarge(70_000))));

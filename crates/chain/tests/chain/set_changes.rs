@@ -1,7 +1,8 @@
 //! Validators come and go, and receipts stay true across it.
 
 use vote_chain::{
-    CertificateFault, ChainId, Choice, Hash, InvalidReceipt, InvalidTransaction, Payload, ValidatorChange, decode, encode,
+    CertificateFault, ChainId, Choice, Hash, InvalidReceipt, InvalidTransaction, Payload, ValidatorChange, decode,
+    encode,
 };
 
 use crate::ledger::{Ledger, certify, election, genesis, key, validator};

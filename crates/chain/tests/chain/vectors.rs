@@ -7,8 +7,8 @@ use malachite_types::{NilOrVal, Round, VoteType};
 use serde_json::{Value, json};
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{
-    Ballot, BlockHash, Choice, Contest, Election, ElectionId, Hash, Height, InclusionProof, MerkleTree, Payload, Purpose,
-    Transaction, TransactionId, ValidatorChange, decode, encode, merkle_root,
+    Ballot, BlockHash, Choice, Contest, Election, ElectionId, Hash, Height, InclusionProof, MerkleTree, Payload,
+    Purpose, Transaction, TransactionId, ValidatorChange, decode, encode, merkle_root,
 };
 
 use crate::ledger::{Ledger, election, genesis, key, validator};

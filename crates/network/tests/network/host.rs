@@ -62,9 +62,7 @@ impl Host {
     }
 
     pub(crate) async fn expect(&mut self, event: &PeerEvent) {
-        let found = async {
-            while self.events.peers.recv().await.expect("the network runs") != *event {}
-        };
+        let found = async { while self.events.peers.recv().await.expect("the network runs") != *event {} };
         timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{} saw no {event:?}", self.peer));
     }
 
@@ -74,7 +72,8 @@ impl Host {
 
     /// The next message, accepted.
     pub(crate) async fn next(&mut self, topic: Topic) -> Gossip {
-        let gossip = timeout(PATIENCE, queue(&mut self.events, topic).recv()).await.expect("a message in time").unwrap();
+        let gossip =
+            timeout(PATIENCE, queue(&mut self.events, topic).recv()).await.expect("a message in time").unwrap();
         self.handle.report(&gossip, Verdict::Accept);
         gossip
     }

@@ -63,7 +63,9 @@ async fn tracker_lists_who_joins_and_notices_who_leaves() {
     let found = discover(keypair(9), &tracker.address, PATIENCE).await.unwrap();
     assert_eq!(found, [("chain".to_owned(), vec![(a.peer, entry.addresses)])]);
     a.handle.leave().await;
-    let TrackerEvent::Left(entry, Reason::Unregistered) = tracker.next().await else { panic!("it did not say goodbye") };
+    let TrackerEvent::Left(entry, Reason::Unregistered) = tracker.next().await else {
+        panic!("it did not say goodbye")
+    };
     assert_eq!(entry.peer, a.peer);
     assert!(discover(keypair(9), &tracker.address, PATIENCE).await.unwrap().is_empty());
 }
@@ -135,5 +137,8 @@ async fn tracker_that_is_not_there_is_named() {
             Ok(_) => tokio::task::yield_now().await,
         }
     };
-    assert!(error.to_string().contains("cannot be reached") || error.to_string().contains("does not answer"), "{error}");
+    assert!(
+        error.to_string().contains("cannot be reached") || error.to_string().contains("does not answer"),
+        "{error}"
+    );
 }

@@ -30,7 +30,8 @@ async fn garbage_on_the_port_is_hung_up_on_and_others_are_served() {
     let mut a = Host::join(1, "chain", &[]).await;
     let address = socket(&a.address().await.to_string());
     let long = vec![0xa5; 1 << 20];
-    for bytes in [b"GET / HTTP/1.1\r\n\r\n".as_slice(), &[0xff; 64], &long, b"\x13/multistream/1.0.0\n\xff\xff\xff\xff"] {
+    for bytes in [b"GET / HTTP/1.1\r\n\r\n".as_slice(), &[0xff; 64], &long, b"\x13/multistream/1.0.0\n\xff\xff\xff\xff"]
+    {
         let mut stream = TcpStream::connect(&address).await.unwrap();
         let _ = stream.write_all(bytes).await;
         let mut rest = Vec::new();

@@ -1,0 +1,34 @@
+//! Follows an election: prints the count whenever a block changes it, until the election closes or the node leaves.
+//!
+//! ```text
+//! cargo run --release --bin cluster                        # in one terminal; it prints sockets
+//! cargo run -p vote-examples --example watch -- SOCKET     # in another; then cast ballots in a third
+//! ```
+
+use anyhow::{Context, Result, bail};
+use vote_api::{Answer, CallError, Client, Request};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let socket = std::env::args().nth(1).context("usage: watch SOCKET")?;
+    let node = Client::connect(socket.as_ref()).await?;
+    let Answer::Elections(elections) = node.call(Request::Elections).await? else { bail!("no elections") };
+    let election = elections.first().context("there is no election yet")?;
+    println!("{}", election.record.election.title);
+
+    // One request, many answers: the count now, and again after each block that changes it.
+    let mut counts = node.stream(Request::WatchElection(election.record.id)).await?;
+    loop {
+        match counts.next().await {
+            Ok(Some(Answer::Election(view))) => {
+                let counts: Vec<_> =
+                    view.tally.lines.iter().map(|line| format!("{} {}", line.choice, line.ballots)).collect();
+                println!("block {:>5}  {:>9}  {}", view.height, view.phase, counts.join(", "));
+            }
+            Ok(Some(_)) => bail!("an answer to another question"),
+            Ok(None) => return Ok(()),
+            Err(CallError::Gone) => bail!("the node has left"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Bytes that no honest app, node or tracker sends: refused, logged, and without effect.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use vote_network::{Config, Keypair, PeerEvent, Topic, Transport};
+
+use crate::harness::{PATIENCE, all_count, ballots, cast_all, cluster, election, logged};
+
+/// What the node says before it hangs up.
+async fn answer(mut stream: UnixStream, bytes: &[u8], hang_up: bool) -> String {
+    stream.write_all(bytes).await.unwrap();
+    if hang_up {
+        stream.shutdown().await.unwrap();
+    }
+    let mut rest = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("the node hangs up").unwrap();
+    String::from_utf8_lossy(&rest).into_owned()
+}
+
+#[tokio::test]
+async fn garbage_oversized_and_truncated_frames_on_the_socket_are_refused_with_a_reason() {
+    let mut cluster = cluster(1).await;
+    let election = election(&cluster).await;
+    let connect = || UnixStream::connect(&cluster.nodes[0].socket);
+    let frame = |body: &[u8]| [u32::try_from(body.len()).unwrap().to_be_bytes().as_slice(), body].concat();
+    let oversized = answer(connect().await.unwrap(), &[0x7f, 0xff, 0xff, 0xff], false).await;
+    assert!(oversized.contains("2147483647 bytes; 1048576 are allowed"), "{oversized}");
+    let garbage = answer(connect().await.unwrap(), &frame(b"\xff\xfe garbage"), false).await;
+    assert!(garbage.contains("not a message"), "{garbage}");
+    let http = answer(connect().await.unwrap(), b"GET / HTTP/1.1\r\n\r\n", false).await;
+    assert!(http.contains("are allowed"), "{http}");
+    let truncated = answer(connect().await.unwrap(), &[0, 0, 1, 0, 1, 2, 3], true).await;
+    assert!(truncated.contains("ended within a frame"), "{truncated}");
+    logged(&cluster.nodes[0].log, "app refused").await;
+    // A transaction that is none is refused alone; the good ones beside it are not.
+    let client = cluster.client(0).await.unwrap();
+    let mut mixed = ballots(&cluster, election, 0..2);
+    mixed.insert(1, b"no transaction".to_vec());
+    let (results, mut outcomes) = client.submit(mixed).await.unwrap();
+    assert!(results[0].is_ok() && results[2].is_ok());
+    assert!(results[1].as_ref().unwrap_err().reason.contains("not a transaction"));
+    while timeout(PATIENCE, outcomes.next()).await.unwrap().unwrap().is_some() {}
+    all_count(&cluster, election, 2).await;
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn garbage_on_the_ports_of_node_and_tracker_is_logged_and_harms_nobody() {
+    let mut cluster = cluster(4).await;
+    let election = election(&cluster).await;
+    let listen = cluster.nodes[0].daemon.as_ref().unwrap().ready["listen"][0].as_str().unwrap().to_owned();
+    for address in [&listen, &cluster.tracker_address] {
+        let parts: Vec<_> = address.split('/').collect();
+        for bytes in [b"GET / HTTP/1.1\r\n\r\n".as_slice(), &[0xff; 4096], b"\x13/multistream/1.0.0\n\xff\xff\xff"] {
+            let mut stream = TcpStream::connect(format!("{}:{}", parts[2], parts[4])).await.unwrap();
+            let _ = stream.write_all(bytes).await;
+            let mut rest = Vec::new();
+            let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+            assert!(ended.is_ok(), "the connection stays open");
+        }
+    }
+    logged(&cluster.nodes[0].log, "connection refused").await;
+    logged(&cluster.tracker.as_ref().unwrap().log, "connection refused").await;
+    cast_all(&cluster, 0, ballots(&cluster, election, 0..20)).await;
+    cluster.add_follower().await.unwrap();
+    all_count(&cluster, election, 20).await;
+    cluster.stop().await.unwrap();
+}
+
+/// A peer that speaks the protocols of the chain, and says nonsense in all of them.
+#[tokio::test]
+async fn peer_that_talks_nonsense_is_refused_by_name_and_the_others_go_on() {
+    let mut cluster = cluster(4).await;
+    let election = election(&cluster).await;
+    let target = &cluster.nodes[1];
+    let address = target.daemon.as_ref().unwrap().ready["listen"][0].as_str().unwrap().parse().unwrap();
+    let config = Config {
+        keypair: Keypair::generate_ed25519(),
+        chain: cluster.chain.to_string(),
+        listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        external: Vec::new(),
+        trackers: Vec::new(),
+        peers: vec![address],
+        peer_book: None,
+        transport: Transport::Tcp,
+    };
+    let name = config.keypair.public().to_peer_id().to_string();
+    let (babbler, mut events) = vote_network::start(config).await.unwrap();
+    let PeerEvent::Connected(peer) = timeout(PATIENCE, events.peers.recv()).await.unwrap().unwrap() else {
+        panic!("not connected")
+    };
+    for topic in [Topic::Consensus, Topic::Blocks, Topic::Transactions] {
+        babbler.publish(topic, b"nonsense".to_vec()).unwrap();
+    }
+    let asked = babbler.request(peer, b"nonsense".to_vec()).await;
+    assert!(asked.is_err(), "{asked:?}");
+    logged(&target.log, "request refused").await;
+    for topic in ["topic=Consensus", "topic=Blocks", "topic=Transactions"] {
+        logged(&target.log, topic).await;
+    }
+    let log = std::fs::read_to_string(&target.log).unwrap();
+    let refusals: Vec<_> = log.lines().filter(|line| line.contains("message refused")).collect();
+    assert!(refusals.len() >= 3 && refusals.iter().all(|line| line.contains(&name)), "{refusals:?}");
+    cast_all(&cluster, 1, ballots(&cluster, election, 0..20)).await;
+    all_count(&cluster, election, 20).await;
+    cluster.stop().await.unwrap();
+}

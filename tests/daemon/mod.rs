@@ -1,0 +1,8 @@
+//! Networks of real processes on loopback. Each test ends in a count that is right on every node.
+
+mod attacks;
+mod bad_input;
+mod failures;
+mod joining;
+mod starting;
+mod voting;

@@ -1,0 +1,144 @@
+//! Nodes that cannot start say why, and what to do.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use vote_cluster::{Daemon, Programs};
+
+use crate::harness::{Ran, logged, run};
+
+struct Place {
+    programs: Programs,
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { programs: Programs::find().unwrap(), dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    fn args(&self, name: &str, more: &[&str]) -> Vec<String> {
+        let (data, socket) = (self.path(name), self.path(&format!("{name}.sock")));
+        let common = ["--json", "--listen", "127.0.0.1:0", "--data-dir", &data, "--socket", &socket];
+        common.iter().chain(more).map(ToString::to_string).collect()
+    }
+
+    async fn start(&self, name: &str, more: &[&str]) -> Daemon {
+        let log = self.dir.path().join(format!("{name}.log"));
+        Daemon::start(name, &self.programs.node, &self.args(name, more), &log).await.unwrap()
+    }
+
+    /// Runs a node that must fail.
+    async fn fail(&self, name: &str, more: &[&str]) -> String {
+        let args = self.args(name, more);
+        let Ran { code, out, err } =
+            run(&self.programs.node, &args.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+        let last = err.lines().last().unwrap().to_owned();
+        assert!(last.starts_with("error: "), "{err}");
+        last
+    }
+}
+
+#[tokio::test]
+async fn data_directory_in_use_and_port_taken_are_named() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    let error = place.fail("a", &[]).await;
+    assert!(error.contains("is in use by another node") && error.contains("--data-dir"), "{error}");
+    let listen = node.ready["listen"][0].as_str().unwrap().split("/p2p/").next().unwrap().to_owned();
+    let args = ["--found", "Other", "--listen", &listen];
+    let error =
+        run(&place.programs.node, &[&["--data-dir", &place.path("b")], args.as_slice()].concat(), &[]).await.err;
+    assert!(error.contains("cannot listen") && error.contains("--listen"), "{error}");
+    let socket = place.path("a.sock");
+    let args = ["--data-dir", &place.path("c"), "--found", "Other", "--listen", "127.0.0.1:0", "--socket", &socket];
+    let error = run(&place.programs.node, &args, &[]).await.err;
+    assert!(error.contains("another node answers on"), "{error}");
+    assert!(node.terminate().await.unwrap().success());
+    let mut again = place.start("a", &[]).await;
+    assert_eq!(again.ready["listen"], node.ready["listen"], "the port is kept");
+    assert!(again.terminate().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn wrong_chain_and_founding_twice_are_named() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    assert!(node.terminate().await.unwrap().success());
+    let error = place.fail("a", &["--chain", &"0".repeat(64)]).await;
+    assert!(error.contains("wrong chain"), "{error}");
+    let error = place.fail("a", &["--found", "Again"]).await;
+    assert!(error.contains("already holds chain"), "{error}");
+    let error = place.fail("empty", &[]).await;
+    assert!(error.contains("--bootstrap") && error.contains("--found"), "{error}");
+    let error = place.fail("empty", &["--bootstrap", "127.0.0.1:4700"]).await;
+    assert!(error.contains("must end in /p2p/"), "{error}");
+}
+
+#[tokio::test]
+async fn keys_that_others_can_read_are_refused() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    assert!(node.terminate().await.unwrap().success());
+    let key = place.dir.path().join("a/validator.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let error = place.fail("a", &[]).await;
+    assert!(error.contains("can be read by others") && error.contains("chmod 600"), "{error}");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&key, "not a key").unwrap();
+    let error = place.fail("a", &[]).await;
+    assert!(error.contains("is not a key file"), "{error}");
+}
+
+#[tokio::test]
+async fn damaged_database_is_named_with_what_to_do() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    node.kill().await.unwrap();
+    std::fs::write(place.dir.path().join("a/ledger.redb"), b"scribble").unwrap();
+    let error = place.fail("a", &[]).await;
+    assert!(error.contains("is damaged") && error.contains("move the ledger away"), "{error}");
+}
+
+#[tokio::test]
+async fn config_file_is_read_and_its_mistakes_are_named() {
+    let place = Place::new();
+    let file = place.dir.path().join("node.toml");
+    std::fs::write(&file, "name = \"from-file\"\nheartbeat_seconds = 5\n").unwrap();
+    let mut node = place.start("a", &["--found", "Co-op", "--config", file.to_str().unwrap()]).await;
+    assert_eq!(node.ready["name"], "from-file");
+    assert!(node.terminate().await.unwrap().success());
+    std::fs::write(&file, "nmae = \"typo\"\n").unwrap();
+    let error = run(&place.programs.node, &["--config", file.to_str().unwrap()], &[]).await.err;
+    assert!(error.contains("nmae"), "{error}");
+}
+
+#[tokio::test]
+async fn several_chains_at_one_tracker_have_to_be_told_apart() {
+    let place = Place::new();
+    let tracker_dir = place.path("tracker");
+    let args = ["--json", "--listen", "127.0.0.1:0", "--data-dir", &tracker_dir].map(String::from);
+    let log = place.dir.path().join("tracker.log");
+    let mut tracker = Daemon::start("tracker", &place.programs.bootstrap, &args, &log).await.unwrap();
+    let address = tracker.ready["address"].as_str().unwrap().to_owned();
+    let mut one = place.start("one", &["--found", "One", "--bootstrap", &address]).await;
+    let mut two = place.start("two", &["--found", "Two", "--bootstrap", &address]).await;
+    for node in [&one, &two] {
+        logged(&log, node.ready["peer"].as_str().unwrap()).await;
+    }
+    let args = place.args("three", &["--bootstrap", &address]);
+    let error = run(&place.programs.node, &args.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await.err;
+    let chains = [&one, &two].map(|node| node.ready["chain"].as_str().unwrap().to_owned());
+    assert!(error.contains("--chain") && chains.iter().all(|chain| error.contains(chain)), "{error}");
+    let mut three = place.start("three", &["--bootstrap", &address, "--chain", &chains[1]]).await;
+    assert_eq!(three.ready["chain_name"], "Two");
+    for daemon in [&mut three, &mut two, &mut one, &mut tracker] {
+        assert!(daemon.terminate().await.unwrap().success());
+    }
+    assert!(!Path::new(&place.path("three.sock")).exists());
+}

@@ -1,0 +1,113 @@
+//! What a voter and an organiser see.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use vote_api::Request;
+
+use crate::harness::{PATIENCE, cli, cluster, election, voter_dir};
+
+#[tokio::test]
+async fn ballot_is_cast_counted_on_every_node_and_its_receipt_checks_offline() {
+    let mut cluster = cluster(4).await;
+    election(&cluster).await;
+    let cast = cli(&cluster, 2, &["cast", "Pasta", "--name", "Ada", "--json"]).await;
+    assert_eq!(cast.code, Some(0), "{cast:?}");
+    let cast = cast.json();
+    let receipt = cast["receipt"].as_str().unwrap().to_owned();
+    assert!(receipt.starts_with(voter_dir(&cluster).to_str().unwrap()));
+    cluster.agreed(PATIENCE).await.unwrap();
+    for at in 0..4 {
+        let tally = cli(&cluster, at, &["tally", "--json"]).await.json();
+        assert_eq!((&tally["ballots"], &tally["leaders"][0]), (&1.into(), &"Pasta".into()), "node {at}");
+    }
+    let again = cli(&cluster, 1, &["cast", "Soup", "--name", "Ada"]).await;
+    assert_eq!(again.code, Some(4), "{again:?}");
+    assert!(again.err.contains("already voted") && again.err.contains(cast["ballot"].as_str().unwrap()), "{again:?}");
+    let chain = cluster.chain.to_string();
+    cluster.stop().await.unwrap();
+    let checked = cli(&cluster, 0, &["receipt", "check", &receipt, "--chain", &chain]).await;
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let other = "0".repeat(64);
+    assert_eq!(cli(&cluster, 0, &["receipt", "check", &receipt, "--chain", &other]).await.code, Some(6));
+    let mut bytes = std::fs::read(&receipt).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&receipt, bytes).unwrap();
+    let forged = cli(&cluster, 0, &["receipt", "check", &receipt]).await;
+    assert_eq!(forged.code, Some(6), "{forged:?}");
+    assert!(forged.err.contains("FAILED"), "{forged:?}");
+    let gone = cli(&cluster, 0, &["status"]).await;
+    assert_eq!(gone.code, Some(5), "{gone:?}");
+}
+
+#[tokio::test]
+async fn wrong_choices_and_states_have_their_exit_codes() {
+    let mut cluster = cluster(1).await;
+    assert_eq!(cli(&cluster, 0, &["cast", "Soup"]).await.code, Some(3), "no election yet");
+    let id = election(&cluster).await.to_string();
+    let pizza = cli(&cluster, 0, &["cast", "Pizza"]).await;
+    assert_eq!(pizza.code, Some(2));
+    assert!(pizza.err.contains("Soup, Pasta"), "{pizza:?}");
+    assert_eq!(cli(&cluster, 0, &["tally", "ffff"]).await.code, Some(3));
+    assert_eq!(cli(&cluster, 0, &["block", "9999"]).await.code, Some(3));
+    assert_eq!(cli(&cluster, 0, &["frobnicate"]).await.code, Some(2));
+    assert_eq!(cli(&cluster, 0, &[]).await.code, Some(2), "no menu off a terminal");
+    let closed = cli(&cluster, 0, &["election", "close", &id[..8]]).await;
+    assert_eq!(closed.code, Some(0), "{closed:?}");
+    let late = cli(&cluster, 0, &["cast", &id[..8], "Soup"]).await;
+    assert_eq!(late.code, Some(3));
+    assert!(late.err.contains("closed"), "{late:?}");
+    cluster.kill_node(0).await.unwrap();
+    assert_eq!(cli(&cluster, 0, &["tally"]).await.code, Some(5));
+}
+
+#[tokio::test]
+async fn election_opens_and_closes_by_itself_at_its_times() {
+    let mut cluster = cluster(4).await;
+    let args = ["election", "create", "--title", "Soon", "--write-in", "--opens", "+2s", "--closes", "+6s", "--json"];
+    let created = cli(&cluster, 0, &args).await.json();
+    let id = created["election"].as_str().unwrap().to_owned();
+    let early = cli(&cluster, 1, &["cast", &id, "Rust"]).await;
+    assert_eq!(early.code, Some(3), "{early:?}");
+    let phase = |word: &'static str| {
+        let (cluster, id) = (&cluster, id.clone());
+        async move {
+            let reached = async {
+                while cli(cluster, 3, &["election", "show", &id, "--json"]).await.json()["phase"] != word {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("the election is never {word}"));
+        }
+    };
+    phase("open").await;
+    let cast = cli(&cluster, 1, &["cast", &id, "Rust"]).await;
+    assert_eq!(cast.code, Some(0), "{cast:?}");
+    phase("closed").await;
+    let tally = cli(&cluster, 2, &["tally", &id]).await;
+    assert!(tally.out.contains("Rust has won, with 1 of 1 ballots."), "{tally:?}");
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn several_apps_are_served_at_once_and_told_when_the_node_leaves() {
+    let mut cluster = cluster(1).await;
+    let election = election(&cluster).await;
+    let first = cluster.client(0).await.unwrap();
+    let mut watching = first.stream(Request::WatchElection(election)).await.unwrap();
+    watching.next().await.unwrap().unwrap();
+    let cast = cli(&cluster, 0, &["cast", "Soup"]).await;
+    assert_eq!(cast.code, Some(0), "{cast:?}");
+    let news = timeout(PATIENCE, watching.next()).await.unwrap().unwrap();
+    assert!(matches!(news, Some(vote_api::Answer::Election(view)) if view.tally.ballots() == 1));
+    let second = cluster.client(0).await.unwrap();
+    let mut leaving = cluster.nodes[0].daemon.take().unwrap();
+    let status = leaving.terminate().await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    for client in [first, second] {
+        timeout(PATIENCE, client.gone()).await.expect("the app is told");
+    }
+    assert!(matches!(watching.next().await, Err(vote_api::CallError::Gone)));
+    assert!(!cluster.nodes[0].socket.exists());
+}
