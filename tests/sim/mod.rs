@@ -1,9 +1,11 @@
 //! A network in one thread, with fake time from one seed. `SIM_SEED=4711` runs one seed, `SIM_SEEDS=300` so many.
 
+mod crime;
 mod node;
 mod random;
 mod world;
 
+use crime::Crime;
 use vote_chain::{ElectionPhase, Height, Payload, ValidatorChange};
 use vote_consensus::{Config, Safety};
 use world::{Faults, START, World, key, validator};
@@ -24,7 +26,11 @@ fn tip(world: &World) -> u64 {
 
 /// An election, then ballots at random nodes while things go wrong; then peace, in which every ballot becomes final.
 fn vote(seed: u64, nodes: usize, validators: usize, faults: Faults, ballots: u32) -> World {
-    let mut world = World::new(seed, nodes, validators, faults, Config::default());
+    vote_in(World::new(seed, nodes, validators, faults, Config::default()), seed, ballots)
+}
+
+fn vote_in(mut world: World, seed: u64, ballots: u32) -> World {
+    let nodes = world.disks.len();
     let (election, bytes) = world.election(None, None);
     let created =
         |world: &World| world.engines.iter().flatten().all(|engine| engine.state().election(&election).is_some());
@@ -140,11 +146,55 @@ fn partition_decides_nothing_apart_and_heals() {
     }
 }
 
+/// Four validators, one of which lies, and a follower.
+fn vote_beside(seed: u64, crime: Crime, faults: Faults) -> World {
+    let mut world = World::new(seed, 5, 4, faults, Config::default());
+    world.criminal = Some((3, crime));
+    vote_in(world, seed, 12)
+}
+
+#[test]
+fn equivocator_is_found_out_with_evidence_and_stops_nothing() {
+    let liar = key(3).public();
+    for seed in seeds(4) {
+        let world = vote_beside(seed, Crime::Equivocator, LOSSY);
+        assert_eq!(world.accused.iter().collect::<Vec<_>>(), [&liar], "seed {seed}");
+    }
+}
+
+#[test]
+fn withholder_and_flooder_stop_nothing() {
+    for seed in seeds(4) {
+        let withheld = vote_beside(seed, Crime::Withholder, LOSSY);
+        assert!(withheld.accused.is_empty(), "seed {seed}: {:?} accused of silence", withheld.accused);
+        // A flood of votes contradicts what the flooder says when the network reaches those rounds.
+        let flooded = vote_beside(seed, Crime::Flooder, LOSSY);
+        assert!(flooded.accused.iter().all(|key| *key == validator(3).key), "seed {seed}: {:?}", flooded.accused);
+    }
+}
+
+#[test]
+fn forger_of_certificates_is_blamed_and_believed_by_nobody() {
+    let mut blamed = 0;
+    for seed in seeds(4) {
+        let mut world = vote_beside(seed, Crime::Forger, LOSSY);
+        world.stop(4);
+        world.disks[4] = node::Disk::default();
+        world.start(4);
+        let caught_up = world.run(60, |world| world.disks[4].tip() == world.disks[1].tip());
+        assert_eq!(world.fault, None, "seed {seed}");
+        assert!(caught_up, "seed {seed}");
+        blamed += world.blamed;
+    }
+    assert!(blamed > 0, "nobody has asked the forger");
+}
+
 #[test]
 fn idle_network_makes_heartbeat_blocks_only() {
     let mut world = World::new(1, 4, 4, CALM, Config::default());
     world.run(305, |_| false);
     assert!((9..=11).contains(&tip(&world)), "{} blocks in 305 s", tip(&world));
+    assert!(world.published <= 12 * tip(&world), "{} messages for {} blocks", world.published, tip(&world));
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub(super) enum Outcome {
     Ask(Peer, Height),
     Wake(u64, Timer),
     Decided(Arc<Decided>),
+    Blame,
     Halt(String),
 }
 
@@ -105,7 +106,8 @@ pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Vec<Outcome>) {
         Action::SetTimer { after_ms, timer } => Some(Outcome::Wake(after_ms, timer)),
         Action::Decided(decided) => Some(Outcome::Decided(decided)),
         Action::Halt(reason) => Some(Outcome::Halt(reason)),
-        Action::Refused(..) | Action::Blame(..) => None,
+        Action::Blame(..) => Some(Outcome::Blame),
+        Action::Refused(..) => None,
     };
     (turn.writes, turn.actions.into_iter().filter_map(outcome).collect())
 }

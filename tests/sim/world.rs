@@ -9,6 +9,7 @@ use vote_chain::{
 };
 use vote_consensus::{Config, Decided, Engine, Event, Message, Origin, Peer, Timer};
 
+use super::crime::Crime;
 use super::node::{Disk, Outcome, outcomes, receive, recover, submit};
 use super::random::Random;
 
@@ -49,6 +50,14 @@ pub(super) struct World {
     pub(super) disks: Vec<Disk>,
     incarnation: Vec<u32>,
     doomed: Option<(usize, bool)>,
+    /// The one that lies, and how.
+    pub(super) criminal: Option<(usize, Crime)>,
+    /// Validators that a final block's evidence accuses.
+    pub(super) accused: BTreeSet<PublicKey>,
+    /// Peers that a node has blamed.
+    pub(super) blamed: u64,
+    /// Consensus messages that were published.
+    pub(super) published: u64,
     /// Nodes that are cut off from those of another group.
     pub(super) group: Vec<u8>,
     blocks: BTreeMap<Height, BlockHash>,
@@ -88,6 +97,10 @@ impl World {
             disks: (0..nodes).map(|_| Disk::default()).collect(),
             incarnation: vec![0; nodes],
             doomed: None,
+            criminal: None,
+            accused: BTreeSet::new(),
+            blamed: 0,
+            published: 0,
             group: vec![0; nodes],
             blocks: BTreeMap::new(),
             signed: BTreeMap::new(),
@@ -210,7 +223,10 @@ impl World {
                 return;
             }
             Due::Blocks(at, from, height) => {
-                let blocks = self.disks[from].blocks(height);
+                let mut blocks = self.disks[from].blocks(height);
+                if let Some((_, crime)) = self.criminal.filter(|(criminal, _)| *criminal == from) {
+                    blocks.iter_mut().for_each(|(_, certificate)| crime.forge(certificate, self.random.below(3)));
+                }
                 self.tell(at, Event::Blocks(Peer(from as u64), blocks));
                 at
             }
@@ -281,9 +297,16 @@ impl World {
     fn act(&mut self, at: usize, action: Outcome) {
         match action {
             Outcome::Publish(bytes) => {
-                self.check_signed_once(at, &bytes);
-                for to in (0..self.engines.len()).filter(|to| *to != at) {
-                    let bytes = bytes.clone();
+                self.published += 1;
+                let peers: Vec<_> = (0..self.engines.len()).filter(|to| *to != at).collect();
+                let letters = match self.criminal.filter(|(criminal, _)| *criminal == at) {
+                    Some((_, crime)) => crime.instead(&self.keys[at], &self.genesis.chain(), &bytes, &peers),
+                    None => {
+                        self.check_signed_once(at, &bytes);
+                        peers.into_iter().map(|to| (to, bytes.clone())).collect()
+                    }
+                };
+                for (to, bytes) in letters {
                     self.send(at, to, move |to| Due::Gossip(to, bytes.clone()));
                 }
             }
@@ -299,6 +322,7 @@ impl World {
             }
             Outcome::Wake(after, timer) => self.after(after, Due::Timer(at, self.incarnation[at], timer)),
             Outcome::Decided(decided) => self.agree(&decided),
+            Outcome::Blame => self.blamed += 1,
             Outcome::Halt(reason) => self.fault = Some(format!("node {at} has halted: {reason}")),
         }
     }
@@ -307,6 +331,7 @@ impl World {
     fn agree(&mut self, decided: &Decided) {
         let header = decided.block.header();
         self.finals.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
+        self.accused.extend(decided.evidence.iter().map(|equivocation| equivocation.validator));
         let agreed = *self.blocks.entry(header.height).or_insert_with(|| decided.block.hash());
         if agreed != decided.block.hash() {
             self.fault = Some(format!("two blocks are final at height {}", header.height));

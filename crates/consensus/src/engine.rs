@@ -325,7 +325,9 @@ impl Host {
 
     fn on_step_timer(&mut self, timeout: Timeout, generation: u64) {
         let key = timer_key(&timeout);
-        if self.timers.get(&key) == Some(&generation) {
+        let live = self.timers.get(&key) == Some(&generation);
+        // Between heights Malachite rests: whoever has missed the votes of a decided height gets its block by catching up.
+        if live && self.deciding {
             self.timers.remove(&key);
             self.inbox.push_back(Input::TimeoutElapsed(timeout));
         }

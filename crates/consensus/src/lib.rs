@@ -21,5 +21,5 @@ pub use turn::{Action, Decided, Equivocation, Timer, Turn, Write};
 
 /// Malachite's words, for those who take votes apart.
 pub mod bft {
-    pub use malachite_types::{NilOrVal, Round, VoteType};
+    pub use malachite_types::{NilOrVal, Round, SignedMessage, VoteType};
 }

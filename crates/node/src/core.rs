@@ -115,6 +115,10 @@ impl Core {
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
         tokio::pin!(shutdown);
+        // A node that has just joined has met peers before this loop began.
+        for info in self.network.peers().await {
+            self.on_connected(info.peer);
+        }
         self.timers.set(0, Wake::Status);
         self.perform()?;
         loop {

@@ -1,0 +1,73 @@
+//! Validators that lie. Each has an honest engine inside, and does something else with what it says.
+
+use vote_chain::bft::{Vote, vote_content};
+use vote_chain::{ChainId, CommitCertificate, Purpose, SecretKey};
+use vote_consensus::Message;
+use vote_consensus::bft::{NilOrVal, Round, SignedMessage, VoteType};
+
+/// What it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crime {
+    /// Votes for a block and for none, in one round.
+    Equivocator,
+    /// Shows its proposals to one peer only.
+    Withholder,
+    /// Answers those who catch up with certificates that are not what they say.
+    Forger,
+    /// Votes in many rounds that nobody has reached.
+    Flooder,
+}
+
+/// Votes of a flooder for each honest one.
+const FLOOD: u32 = 30;
+
+fn signed(key: &SecretKey, chain: &ChainId, vote: Vote) -> Vec<u8> {
+    let signature = key.sign(Purpose::Vote, chain, &vote_content(&vote));
+    Message::Vote(SignedMessage::new(vote, signature)).to_bytes()
+}
+
+impl Crime {
+    /// What goes out in place of one honest message: to which peer, and what.
+    pub(super) fn instead(
+        self,
+        key: &SecretKey,
+        chain: &ChainId,
+        bytes: &[u8],
+        peers: &[usize],
+    ) -> Vec<(usize, Vec<u8>)> {
+        let all = |bytes: Vec<u8>| peers.iter().map(move |to| (*to, bytes.clone())).collect::<Vec<_>>();
+        let message = Message::from_bytes(bytes).ok().flatten();
+        match (self, message) {
+            (Self::Equivocator, Some(Message::Vote(vote))) if matches!(vote.message.value, NilOrVal::Val(_)) => {
+                let other = signed(key, chain, Vote { value: NilOrVal::Nil, ..vote.message });
+                [all(bytes.to_vec()), all(other)].concat()
+            }
+            (Self::Withholder, Some(Message::Proposal(..))) => vec![(peers[0], bytes.to_vec())],
+            (Self::Flooder, Some(Message::Vote(vote))) => {
+                let flood = (1..=FLOOD).flat_map(|round| {
+                    let (height, round) = (vote.message.height.next(), Round::new(round));
+                    [VoteType::Prevote, VoteType::Precommit].map(|kind| Vote {
+                        height,
+                        round,
+                        kind,
+                        ..vote.message.clone()
+                    })
+                });
+                let flood = flood.flat_map(|vote| all(signed(key, chain, vote)));
+                all(bytes.to_vec()).into_iter().chain(flood).collect()
+            }
+            _ => all(bytes.to_vec()),
+        }
+    }
+
+    /// What becomes of a certificate on its way out.
+    pub(super) fn forge(self, certificate: &mut CommitCertificate, coin: u64) {
+        if self == Self::Forger {
+            match coin % 3 {
+                0 => certificate.signatures.truncate(2),
+                1 => certificate.signatures[0].signature = certificate.signatures[1].signature,
+                _ => certificate.round += 1,
+            }
+        }
+    }
+}
