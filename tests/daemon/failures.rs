@@ -48,7 +48,8 @@ async fn node_killed_under_load_comes_back_on_its_port_catches_up_and_loses_noth
     cast_all(&cluster, 0, ballots(&cluster, election, 1500..2000)).await;
     all_count(&cluster, election, 2000).await;
     let client = cluster.client(3).await.unwrap();
-    for id in finals.lock().unwrap().clone() {
+    let finals = finals.lock().unwrap().clone();
+    for id in finals {
         let Answer::Receipt(receipt) = client.call(Request::Receipt(id)).await.unwrap() else { panic!("no receipt") };
         assert_eq!(receipt.check(Some(&cluster.chain)), Ok(()));
     }

@@ -64,7 +64,7 @@ async fn validators_are_admitted_by_approvals_until_one_may_fail_and_removed_aga
             // The last approvals may not be needed any more.
             assert!(approved.code == Some(0) || approved.code == Some(3), "{approved:?}");
         }
-        let grown = |statuses: &[vote_api::Status]| statuses.iter().all(|s| s.validators == size as u32);
+        let grown = |statuses: &[vote_api::Status]| statuses.iter().all(|s| s.validators as usize == size);
         cast_all(&cluster, 0, ballots(&cluster, election, size * 10..size * 10 + 10)).await;
         cluster.until("the set to grow", PATIENCE, grown).await.unwrap();
     }

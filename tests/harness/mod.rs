@@ -71,7 +71,7 @@ pub(crate) type Finals = Arc<Mutex<Vec<TransactionId>>>;
 pub(crate) async fn cast(client: &Client, ballots: Vec<Vec<u8>>, finals: &Finals) -> Result<(), vote_api::CallError> {
     for part in ballots.chunks(100) {
         let (results, mut outcomes) = client.submit(part.to_vec()).await?;
-        results.into_iter().for_each(|result| drop(result.unwrap()));
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
         while let Some(outcomes) = outcomes.next().await? {
             for outcome in outcomes {
                 match outcome {

@@ -199,7 +199,9 @@ impl World {
         let node = match due {
             Due::Gossip(at, bytes) => {
                 self.note(at, &bytes);
-                self.engines[at].as_mut().map(|engine| receive(engine, now, &bytes));
+                if let Some(engine) = &mut self.engines[at] {
+                    receive(engine, now, &bytes);
+                }
                 at
             }
             Due::Transaction(at, bytes, origin) => {

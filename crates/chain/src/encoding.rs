@@ -1,6 +1,8 @@
 //! The one canonical encoding: CBOR with fields and variants by number (docs/protocol.md, "Encoding").
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_cbor::Serializer;
+use serde_cbor::ser::IoWrite;
 
 /// Outside bytes that are not the canonical encoding of what they should be.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +15,14 @@ pub enum DecodeError {
     NotCanonical,
 }
 
-/// The canonical bytes of `value`.
+/// The canonical bytes of `value`: structs are maps by field number, an enum is its variant's number, or an array of that
+/// and the content. (The library's other form of enums has names in it, even when packed.)
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_cbor::ser::to_vec_packed(value).expect("domain types have no maps with strange keys and memory does not fail")
+    let mut bytes = Vec::new();
+    let mut writer = IoWrite::new(&mut bytes);
+    let written = value.serialize(&mut Serializer::new(&mut writer).packed_format().legacy_enums());
+    written.expect("domain types have no maps with strange keys and memory does not fail");
+    bytes
 }
 
 /// Decodes bytes from outside and accepts only the canonical ones.

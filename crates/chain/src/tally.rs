@@ -20,7 +20,7 @@ pub struct Tally {
 
 impl Tally {
     pub(crate) fn new(mut lines: Vec<TallyLine>) -> Self {
-        lines.sort_by(|a, b| b.ballots.cmp(&a.ballots));
+        lines.sort_by_key(|line| std::cmp::Reverse(line.ballots));
         Self { lines }
     }
 

@@ -23,11 +23,11 @@ impl Programs {
     /// [`ClusterError`] if they are missing or do not build.
     pub fn find() -> Result<Self, ClusterError> {
         let exe = std::env::current_exe()?;
-        let mut dir = exe.parent().unwrap_or(Path::new(".")).to_owned();
+        let mut dir = exe.parent().unwrap_or_else(|| Path::new(".")).to_owned();
         if dir.ends_with("deps") || dir.ends_with("examples") {
             dir.pop();
         }
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or_else(|| Path::new("."));
         if workspace.join("Cargo.lock").exists() {
             build(workspace, &dir)?;
         }

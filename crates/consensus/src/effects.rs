@@ -135,7 +135,7 @@ impl Host {
     fn publish_proposal(&mut self, proposal: SignedProposal) {
         debug_assert!(proposal.message.round != Round::Nil);
         if let Some((block, _)) = self.bodies.get(&proposal.message.value) {
-            let block = block.to_block();
+            let block = Box::new(block.to_block());
             self.publish(Message::Proposal(proposal, block));
         }
     }

@@ -337,7 +337,7 @@ impl Host {
         self.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
         self.consider_sync();
         let before = Timestamp::from_ms(self.now.ms().saturating_sub(RELAY_AGAIN_MS));
-        for transaction in self.mempool.to_relay(before, self.now, RELAY_MAX) {
+        for transaction in self.mempool.due_for_relay(before, self.now, RELAY_MAX) {
             self.act(Action::Relay(transaction));
         }
     }

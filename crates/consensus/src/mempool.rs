@@ -142,7 +142,7 @@ impl Mempool {
     }
 
     /// Transactions of apps that were last passed on before `before`; at most `max`, marked as passed on `now`.
-    pub(crate) fn to_relay(&mut self, before: Timestamp, now: Timestamp, max: usize) -> Vec<Arc<Verified>> {
+    pub(crate) fn due_for_relay(&mut self, before: Timestamp, now: Timestamp, max: usize) -> Vec<Arc<Verified>> {
         let due = self.entries.values_mut().filter(|entry| entry.origin == Origin::App && entry.relayed_at <= before);
         due.take(max)
             .map(|entry| {

@@ -20,7 +20,7 @@ pub enum Message {
     /// Proof that a round is over.
     Round(RoundCertificate<Ctx>),
     /// A proposal with the block that it names.
-    Proposal(SignedProposal, Block),
+    Proposal(SignedProposal, Box<Block>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -28,7 +28,7 @@ enum Envelope {
     Vote(ByteBuf),
     Polka(ByteBuf),
     Round(ByteBuf),
-    Proposal(ByteBuf, Block),
+    Proposal(ByteBuf, Box<Block>),
 }
 
 fn pack(value: &impl BorshSerialize) -> ByteBuf {

@@ -85,7 +85,7 @@ fn double_vote(state: &State) -> Result<Vec<Vec<u8>>, String> {
 }
 
 fn bad_signature(state: &State) -> Result<Vec<u8>, String> {
-    let election = open_election(state).map_or(ElectionId::default(), |(election, _)| election);
+    let election = open_election(state).map(|(election, _)| election).unwrap_or_default();
     let mut bytes = ballot(state, &fresh_key()?, election, Choice::Listed(0));
     // The last byte is the signature's.
     if let Some(last) = bytes.last_mut() {

@@ -20,8 +20,9 @@ pub(crate) const TRANSACTIONS: TableDefinition<'_, [u8; 32], (u64, u32)> = Table
 /// Elections by id.
 pub(crate) const ELECTIONS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("elections");
 /// Ballots: (election, credential) to (transaction, height, place).
-pub(crate) const BALLOTS: TableDefinition<'_, ([u8; 32], [u8; 32]), ([u8; 32], u64, u32)> =
-    TableDefinition::new("ballots");
+pub(crate) const BALLOTS: TableDefinition<'_, BallotKey, BallotRow> = TableDefinition::new("ballots");
+type BallotKey = ([u8; 32], [u8; 32]);
+type BallotRow = ([u8; 32], u64, u32);
 /// Counts: (election, choice as CBOR) to a number.
 pub(crate) const COUNTS: TableDefinition<'_, ([u8; 32], &[u8]), u64> = TableDefinition::new("counts");
 /// Changes of the validator set: height to header, certificate and new set.

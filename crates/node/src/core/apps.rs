@@ -348,7 +348,7 @@ impl Core {
         self.submit(call, vec![checked]);
     }
 
-    fn attack(&mut self, call: AppCall, attack: Attack) {
+    fn attack(&self, call: AppCall, attack: Attack) {
         if !self.allow_attacks {
             let reason =
                 "this node stages no attacks; start it with --allow-attacks, on a network made for trying things";

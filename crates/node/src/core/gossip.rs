@@ -43,7 +43,7 @@ impl Core {
 
     fn on_consensus(&mut self, gossip: Gossip) {
         match Message::from_bytes(&gossip.data) {
-            Ok(Some(Message::Proposal(proposal, block))) => self.on_proposal(gossip, proposal, block),
+            Ok(Some(Message::Proposal(proposal, block))) => self.on_proposal(gossip, proposal, *block),
             Ok(Some(message)) => match self.engine.handle(now(), Event::Message(message)) {
                 Ok(()) => self.network.report(&gossip, Verdict::Accept),
                 Err(fault) => self.reject(&gossip, &fault.to_string()),
@@ -94,7 +94,7 @@ impl Core {
         }
     }
 
-    fn on_transactions(&mut self, gossip: Gossip) {
+    fn on_transactions(&self, gossip: Gossip) {
         let batch: TransactionBatch = match decode(&gossip.data) {
             Ok(batch) => batch,
             Err(error) => return self.reject(&gossip, &error.to_string()),

@@ -74,7 +74,7 @@ impl Core {
     }
 
     /// Says what this node would make of a block, by the same rules by which it votes.
-    pub(super) fn on_judge(&mut self, judgement: Judgement) {
+    pub(super) fn on_judge(&self, judgement: Judgement) {
         let Judgement { block, certificate, from, reply } = judgement;
         let verdict = block.and_then(|block| {
             if let Some(certificate) = certificate {
