@@ -103,6 +103,12 @@ async fn peer_that_talks_nonsense_is_refused_by_name_and_the_others_go_on() {
     let log = std::fs::read_to_string(&target.log).unwrap();
     let refusals: Vec<_> = log.lines().filter(|line| line.contains("message refused")).collect();
     assert!(refusals.len() >= 3 && refusals.iter().all(|line| line.contains(&name)), "{refusals:?}");
+    // One that does not stop is shut out.
+    for number in 0..20 {
+        babbler.publish(Topic::Transactions, format!("nonsense {number}").into_bytes()).unwrap();
+    }
+    logged(&target.log, "shut out").await;
+    while timeout(PATIENCE, events.peers.recv()).await.unwrap().unwrap() != PeerEvent::Disconnected(peer) {}
     cast_all(&cluster, 1, ballots(&cluster, election, 0..20)).await;
     all_count(&cluster, election, 20).await;
     cluster.stop().await.unwrap();

@@ -141,6 +141,6 @@ impl Host {
     }
 }
 
-fn at_once<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("a signature check never waits")
 }

@@ -8,6 +8,7 @@ mod height;
 mod messages;
 mod proposal;
 mod sync;
+mod window;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -97,8 +98,9 @@ pub(crate) struct Host {
     pub(crate) to_propose: Option<(Height, Round)>,
     /// What this node built in each round of the open height; it never builds twice.
     pub(crate) built: BTreeMap<Round, BlockHash>,
-    /// Bodies of the open height with our verdict.
-    pub(crate) bodies: BTreeMap<BlockHash, (Arc<VerifiedBlock>, Result<Changes, InvalidBlock>)>,
+    /// Valid bodies of the open height, and what they would change.
+    pub(crate) bodies: BTreeMap<BlockHash, (Arc<VerifiedBlock>, Changes)>,
+    pub(crate) window: window::Window,
     /// Verified inputs for heights that have not started.
     pub(crate) early: BTreeMap<Height, Vec<messages::Early>>,
     pub(crate) sync: sync::Sync,
@@ -134,7 +136,11 @@ impl Engine {
         }
         let host = &mut self.host;
         for block in bodies {
-            host.bodies.insert(block.hash(), (block.clone(), host.state.validate(&block)));
+            let Ok(changes) = host.state.validate(&block) else {
+                return host
+                    .act(Action::Halt("an undecided block on the disk breaks the rules of its own ledger".into()));
+            };
+            host.bodies.insert(block.hash(), (block, changes));
         }
         let entries: Option<Vec<_>> =
             log.iter().map(|bytes| LogEntry::from_bytes(bytes).map(LogEntry::into_input)).collect();
@@ -284,6 +290,7 @@ impl Host {
             to_propose: None,
             built: BTreeMap::new(),
             bodies: BTreeMap::new(),
+            window: window::Window::default(),
             early: BTreeMap::new(),
             sync: sync::Sync::default(),
             round: Round::new(0),
@@ -365,7 +372,7 @@ pub(crate) fn check_clock(config: &Config, now: Timestamp, block: &VerifiedBlock
     if ahead > config.clock_ahead_ms_max { Err(InvalidBlock::Future(ahead)) } else { Ok(()) }
 }
 
-fn threshold(config: &Config) -> malachite_types::ThresholdParams {
+pub(crate) fn threshold(config: &Config) -> malachite_types::ThresholdParams {
     use malachite_types::{ThresholdParam, ThresholdParams};
     if config.safety.two_thirds {
         ThresholdParams::default()

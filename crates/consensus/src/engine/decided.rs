@@ -13,7 +13,7 @@ use crate::turn::{Action, Decided, Equivocation, Write};
 
 impl Host {
     pub(crate) fn decided(&mut self, certificate: MalachiteCertificate<Ctx>, evidence: &MisbehaviorEvidence<Ctx>) {
-        let Some((block, Ok(changes))) = self.bodies.remove(&certificate.value_id) else {
+        let Some((block, changes)) = self.bodies.remove(&certificate.value_id) else {
             return self
                 .act(Action::Halt(format!("block {} is decided, but not held as valid here", certificate.value_id)));
         };
@@ -38,6 +38,7 @@ impl Host {
         self.deciding = false;
         self.bodies.clear();
         self.built.clear();
+        self.window.clear();
         self.timers.clear();
         self.checker.forget();
     }

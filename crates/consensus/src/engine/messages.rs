@@ -1,16 +1,22 @@
 //! Votes and certificates from the network: checked for who and when before Malachite sees them.
 
-use malachite::Input;
-use malachite_types::SignedVote;
+use std::mem::discriminant;
 use std::sync::Arc;
+
+use malachite::Input;
+use malachite_signing::VerifierExt;
+use malachite_types::{PolkaCertificate, RoundCertificate, SignedVote};
 use vote_chain::bft::{Ctx, Vote};
 use vote_chain::{BlockHash, Height, PublicKey, ValidatorSet, VerifiedBlock};
 
-use super::{Host, SignedProposal};
+use super::{Host, SignedProposal, threshold};
+use crate::effects::at_once;
 use crate::message::Message;
 
-/// Messages of one validator that are kept for a height that has not started: two votes and a proposal for a few rounds.
-const EARLY_PER_VALIDATOR_MAX: usize = 12;
+/// Votes of one validator that are kept for a height that has not started: two for each of a few rounds.
+const EARLY_VOTES_MAX: usize = 12;
+/// Proposals of one validator that are kept for it, each with its block.
+const EARLY_PROPOSALS_MAX: usize = 2;
 
 /// A message that no honest peer passes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +30,9 @@ pub enum MessageFault {
     /// A proposal for another block than the one that came with it.
     #[error("the proposal of {0:.16} names another block than the one that it carries")]
     OtherBlock(PublicKey),
+    /// A certificate that proves nothing.
+    #[error("a certificate for height {0} does not hold")]
+    Certificate(Height),
 }
 
 /// What came for a height that has not started.
@@ -50,10 +59,12 @@ impl Host {
         match message {
             Message::Vote(vote) => self.on_vote(vote),
             Message::Polka(certificate) if self.is_current(certificate.height) => {
+                self.check_polka(&certificate)?;
                 self.inbox.push_back(Input::PolkaCertificate(certificate));
                 Ok(())
             }
             Message::Round(certificate) if self.is_current(certificate.height) => {
+                self.check_round(&certificate)?;
                 self.inbox.push_back(Input::RoundCertificate(certificate));
                 Ok(())
             }
@@ -85,16 +96,38 @@ impl Host {
             return Err(MessageFault::Signature(voter));
         }
         if self.is_current(height) {
-            self.inbox.push_back(Input::Vote(vote));
+            self.feed_vote(vote);
         } else if !self.early.get(&height).is_some_and(|early| early.iter().any(|e| e.is_vote(&vote))) {
             self.keep_early(height, Early::Vote(vote));
         }
         Ok(())
     }
 
+    fn feed_vote(&mut self, vote: SignedVote<Ctx>) {
+        if self.window.admit_vote(&vote.message, self.round) {
+            self.inbox.push_back(Input::Vote(vote));
+        }
+    }
+
+    fn check_polka(&self, certificate: &PolkaCertificate<Ctx>) -> Result<(), MessageFault> {
+        let (set, thresholds) = (self.state.validators(), threshold(&self.config));
+        let few = certificate.polka_signatures.len() <= set.count();
+        let holds = || at_once(self.checker.verify_polka_certificate(&Ctx, certificate, set, thresholds)).is_ok();
+        if few && holds() { Ok(()) } else { Err(MessageFault::Certificate(certificate.height)) }
+    }
+
+    fn check_round(&self, certificate: &RoundCertificate<Ctx>) -> Result<(), MessageFault> {
+        let (set, thresholds) = (self.state.validators(), threshold(&self.config));
+        let few = certificate.round_signatures.len() <= 2 * set.count();
+        let holds = || at_once(self.checker.verify_round_certificate(&Ctx, certificate, set, thresholds)).is_ok();
+        if few && holds() { Ok(()) } else { Err(MessageFault::Certificate(certificate.height)) }
+    }
+
     pub(super) fn keep_early(&mut self, height: Height, message: Early) {
         let early = self.early.entry(height).or_default();
-        if early.iter().filter(|e| e.signer() == message.signer()).count() < EARLY_PER_VALIDATOR_MAX {
+        let same = |e: &&Early| e.signer() == message.signer() && discriminant(*e) == discriminant(&message);
+        let max = if matches!(message, Early::Vote(_)) { EARLY_VOTES_MAX } else { EARLY_PROPOSALS_MAX };
+        if early.iter().filter(same).count() < max {
             early.push(message);
         }
     }
@@ -102,7 +135,7 @@ impl Host {
     pub(super) fn feed_early(&mut self, height: Height) {
         for early in self.early.remove(&height).unwrap_or_default() {
             match early {
-                Early::Vote(vote) => self.inbox.push_back(Input::Vote(vote)),
+                Early::Vote(vote) => self.feed_vote(vote),
                 Early::Proposal(proposal, hash, block) => self.take_proposal(proposal, hash, block),
             }
         }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use malachite::{Input, LocallyProposedValue, ProposedValue};
 use malachite_types::{Context, Round, Validity, ValueOrigin};
 use vote_chain::bft::{Ctx, Proposal};
-use vote_chain::{BlockHash, Height, PublicKey, VerifiedBlock};
+use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, VerifiedBlock};
 
 use super::messages::{Early, MessageFault};
 use super::{Host, SignedProposal, check_clock};
 use crate::turn::{Action, Write};
 
-/// Bodies of others kept for one height; each was signed for by the proposer of its round.
-const BODIES_MAX: usize = 32;
+/// Valid bodies kept for one height. Each was signed for by the proposer of its round, so this many rounds have failed.
+const BODIES_MAX: usize = 128;
 
 impl super::Engine {
     /// Whether a proposal is worth the work of verifying its block: it is for a height at hand, from the proposer of its
@@ -21,7 +21,9 @@ impl super::Engine {
     /// # Errors
     /// [`MessageFault`] if an honest peer would not have sent it.
     pub fn wants_proposal(&self, proposal: &SignedProposal) -> Result<bool, MessageFault> {
-        self.host.check_proposal(proposal)
+        let host = &self.host;
+        let open = host.deciding && proposal.message.height == host.height();
+        Ok(host.check_proposal(proposal)? && (!open || host.window.wants_proposal(&proposal.message, host.round)))
     }
 }
 
@@ -65,6 +67,9 @@ impl Host {
         hash: BlockHash,
         block: Result<Arc<VerifiedBlock>, String>,
     ) {
+        if !self.window.admit_proposal(&proposal.message, self.round) {
+            return;
+        }
         let Proposal { height, round, proposer, .. } = proposal.message;
         let validity = match block {
             Ok(block) => self.judge_body(block),
@@ -78,26 +83,25 @@ impl Host {
 
     /// Our verdict on a block of the open height; none if there is no room to keep it.
     fn judge_body(&mut self, block: Arc<VerifiedBlock>) -> Option<Validity> {
-        let hash = block.hash();
-        if !self.bodies.contains_key(&hash) {
+        let in_time = check_clock(&self.config, self.now, &block).is_ok();
+        if !self.bodies.contains_key(&block.hash()) {
             if self.bodies.len() >= BODIES_MAX {
                 return None;
             }
-            self.keep_body(block);
+            if self.keep_body(block).is_err() {
+                return Some(Validity::Invalid);
+            }
         }
-        let (block, verdict) = self.bodies.get(&hash)?;
-        let valid = verdict.is_ok() && check_clock(&self.config, self.now, block).is_ok();
-        Some(Validity::from_bool(valid))
+        Some(Validity::from_bool(in_time))
     }
 
-    /// Validates a block of the open height and keeps it, in memory and on the disk.
-    pub(super) fn keep_body(&mut self, block: Arc<VerifiedBlock>) {
+    /// Validates a block of the open height and keeps it, in memory and on the disk, if it is valid.
+    pub(super) fn keep_body(&mut self, block: Arc<VerifiedBlock>) -> Result<(), InvalidBlock> {
         let (height, hash) = (self.height(), block.hash());
-        let verdict = self.state.validate(&block);
-        if verdict.is_ok() {
-            self.write(Write::Body { height, hash, block: block.clone() });
-        }
-        self.bodies.insert(hash, (block, verdict));
+        let changes = self.state.validate(&block)?;
+        self.write(Write::Body { height, hash, block: block.clone() });
+        self.bodies.insert(hash, (block, changes));
+        Ok(())
     }
 
     pub(super) fn value_known(
@@ -130,7 +134,7 @@ impl Host {
         let (block, height) = (Arc::new(block), self.height());
         let hash = block.hash();
         self.write(Write::Body { height, hash, block: block.clone() });
-        self.bodies.insert(hash, (block, Ok(changes)));
+        self.bodies.insert(hash, (block, changes));
         self.built.insert(round, hash);
         hash
     }

@@ -116,8 +116,7 @@ impl Host {
     pub(crate) fn sync_certified(&mut self, round: Round, proposer: PublicKey) {
         let Some((_, block)) = self.sync.current.take() else { return };
         let (height, hash) = (block.header().height, block.hash());
-        self.keep_body(block);
-        if let Err(fault) = &self.bodies[&hash].1 {
+        if let Err(fault) = self.keep_body(block) {
             let reason = format!("block {hash} at height {height} is certified, but breaks a rule: {fault}");
             return self.act(Action::Halt(reason));
         }

@@ -36,9 +36,11 @@ impl Core {
         }
     }
 
-    fn reject(&self, gossip: &Gossip, reason: &str) {
+    /// Honest nodes check before they pass on, so that whoever has sent this is at fault.
+    fn reject(&mut self, gossip: &Gossip, reason: &str) {
         tracing::warn!(peer = %gossip.source, topic = ?gossip.topic, reason, "message refused");
         self.network.report(gossip, Verdict::Reject);
+        self.strike(gossip.source);
     }
 
     fn on_consensus(&mut self, gossip: Gossip) {
@@ -94,7 +96,7 @@ impl Core {
         }
     }
 
-    fn on_transactions(&self, gossip: Gossip) {
+    fn on_transactions(&mut self, gossip: Gossip) {
         let batch: TransactionBatch = match decode(&gossip.data) {
             Ok(batch) => batch,
             Err(error) => return self.reject(&gossip, &error.to_string()),

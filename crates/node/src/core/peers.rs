@@ -1,7 +1,10 @@
 //! The peers that this node is connected to: who they are and how far.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use vote_api::Member;
 use vote_chain::{Height, PublicKey, decode, encode};
 use vote_consensus::{Event, Peer};
@@ -14,10 +17,22 @@ use crate::peer::{Hello, PeerRequest, PeerResponse};
 /// Between questions for the peers' heights, in milliseconds.
 const STATUS_MS: u64 = 1000;
 
+/// A peer that has sent so many things that no honest one sends is shut out.
+const STRIKES_MAX: u32 = 20;
+/// For so long.
+const SHUT_OUT: Duration = Duration::from_secs(300);
+/// Answers with blocks for one peer: so many a second, in bursts of as many.
+const BLOCKS_PER_SECOND: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+/// Blocks judged for one peer.
+const JUDGEMENTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+
 struct Known {
     number: Peer,
     hello: Option<Hello>,
     height: Option<Height>,
+    strikes: u32,
+    blocks: DefaultDirectRateLimiter,
+    judgements: DefaultDirectRateLimiter,
 }
 
 /// The table of peers.
@@ -50,6 +65,16 @@ impl Peers {
         hello.map_or_else(|| "(unknown)".to_owned(), |hello| hello.name.clone())
     }
 
+    /// Whether to answer this peer with blocks now.
+    pub(super) fn may_ask_blocks(&self, id: &PeerId) -> bool {
+        self.by_id.get(id).is_some_and(|known| known.blocks.check().is_ok())
+    }
+
+    /// Whether to judge a block for this peer now.
+    pub(super) fn may_ask_judgement(&self, id: &PeerId) -> bool {
+        self.by_id.get(id).is_some_and(|known| known.judgements.check().is_ok())
+    }
+
     /// The validator keys that connected peers have proven.
     pub(super) fn keys(&self) -> impl Iterator<Item = PublicKey> {
         self.by_id.values().filter_map(|known| known.hello.as_ref()).map(|hello| hello.key)
@@ -63,7 +88,10 @@ impl Core {
         }
         self.peers.sequence += 1;
         let number = Peer(self.peers.sequence);
-        self.peers.by_id.insert(peer, Known { number, hello: None, height: None });
+        let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
+        let (blocks, judgements) = (limit(BLOCKS_PER_SECOND), limit(JUDGEMENTS_PER_SECOND));
+        let known = Known { number, hello: None, height: None, strikes: 0, blocks, judgements };
+        self.peers.by_id.insert(peer, known);
         tracing::info!(%peer, "peer connected");
         self.ask_hello(peer);
         self.ask_height(peer);
@@ -73,6 +101,16 @@ impl Core {
         if let Some(known) = self.peers.by_id.remove(&peer) {
             tracing::info!(%peer, "peer disconnected");
             self.tell(Event::PeerLeft(known.number));
+        }
+    }
+
+    /// Counts something that no honest node sends.
+    pub(super) fn strike(&mut self, peer: PeerId) {
+        let Some(known) = self.peers.by_id.get_mut(&peer) else { return };
+        known.strikes += 1;
+        if known.strikes == STRIKES_MAX {
+            tracing::warn!(%peer, minutes = SHUT_OUT.as_secs() / 60, "peer sends what no honest node sends; shut out");
+            self.network.block(peer, SHUT_OUT);
         }
     }
 

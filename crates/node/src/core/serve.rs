@@ -16,6 +16,9 @@ const BLOCKS_BYTES_MAX: usize = 1 << 20;
 /// And in number, so that headers and certificates fit too.
 const BLOCKS_MAX: usize = 256;
 
+/// Transactions of a block that is judged for a peer: staged attacks have one or two.
+const JUDGED_TRANSACTIONS_MAX: usize = 100;
+
 /// A block to judge, with its signatures checked.
 pub(crate) struct Judgement {
     block: Result<Arc<VerifiedBlock>, String>,
@@ -29,7 +32,10 @@ impl Core {
         let Request { from, data, reply } = request;
         let question = match decode::<PeerRequest>(&data) {
             Ok(question) => question,
-            Err(error) => return tracing::warn!(peer = %from, %error, "request refused"),
+            Err(error) => {
+                tracing::warn!(peer = %from, %error, "request refused");
+                return self.strike(from);
+            }
         };
         let answer = match question {
             PeerRequest::Hello(hello) => {
@@ -42,9 +48,10 @@ impl Core {
                 PeerResponse::Status(self.engine.state().tip().height)
             }
             PeerRequest::Genesis => PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone())),
-            PeerRequest::Blocks(height) => return self.send_blocks(height, reply),
+            PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => return self.send_blocks(height, reply),
             PeerRequest::Judge(block) => return self.check(from, block, None, reply),
             PeerRequest::JudgeDecided(block, certificate) => return self.check(from, block, Some(certificate), reply),
+            PeerRequest::Blocks(_) => return tracing::debug!(peer = %from, "asks for blocks too often; not answered"),
         };
         reply.send(encode(&answer));
     }
@@ -58,6 +65,9 @@ impl Core {
     }
 
     fn check(&self, from: PeerId, block: Block, certificate: Option<CommitCertificate>, reply: Reply) {
+        if block.transactions.len() > JUDGED_TRANSACTIONS_MAX || !self.peers.may_ask_judgement(&from) {
+            return tracing::debug!(peer = %from, "asks for too much to be judged; not answered");
+        }
         let Some(permit) = self.pool.try_permit() else { return };
         let pool = self.pool.clone();
         self.spawn(async move {
