@@ -24,7 +24,7 @@ const SHUT_OUT: Duration = Duration::from_secs(300);
 /// Answers with blocks for one peer: so many a second, in bursts of as many.
 const BLOCKS_PER_SECOND: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Blocks judged for one peer.
-const JUDGEMENTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+const JUDGEMENTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
 
 struct Known {
     number: Peer,
