@@ -146,6 +146,17 @@ fn partition_decides_nothing_apart_and_heals() {
     }
 }
 
+#[test]
+fn change_of_the_set_comes_into_force_though_nothing_else_happens() {
+    let mut world = World::new(1, 2, 1, CALM, Config::default());
+    let set = world.genesis.validators.hash();
+    let change = ValidatorChange::Admit(validator(1));
+    let (_, bytes) = world.sign(&key(0), Payload::ApproveChange { change, set });
+    world.submit(0, bytes);
+    let grown = |world: &World| world.engines.iter().flatten().all(|engine| engine.state().validators().count() == 2);
+    assert!(world.run(10, grown), "{} blocks", tip(&world));
+}
+
 /// Four validators, one of which lies, and a follower.
 fn vote_beside(seed: u64, crime: Crime, faults: Faults) -> World {
     let mut world = World::new(seed, 5, 4, faults, Config::default());

@@ -84,7 +84,8 @@ fn banner(cluster: &Cluster, election: &ElectionId, validators: usize) {
     let cli = cluster.programs().vote_cli.display();
     let pid =
         |daemon: &Option<vote_cluster::Daemon>| daemon.as_ref().and_then(vote_cluster::Daemon::pid).unwrap_or_default();
-    println!("\nA network of {validators} validators is up; {} of them may fail or lie.", faults_tolerated(validators));
+    let faults = faults_tolerated(validators);
+    println!("\nA network is up. Validators: {validators}, of which {faults} may fail or lie.");
     println!("\n  tracker   {}", cluster.tracker_address);
     println!("  chain     {}", cluster.chain);
     println!("  election  {election}");

@@ -83,6 +83,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let (timeouts, safety) = (Timeouts::default(), Safety::default());
-        Self { timeouts, block_interval_ms: 50, heartbeat_ms: 30_000, clock_ahead_ms_max: 2000, safety }
+        Self { timeouts, block_interval_ms: 25, heartbeat_ms: 30_000, clock_ahead_ms_max: 2000, safety }
     }
 }

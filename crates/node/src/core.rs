@@ -115,10 +115,6 @@ impl Core {
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
         tokio::pin!(shutdown);
-        // A node that has just joined has met peers before this loop began.
-        for info in self.network.peers().await {
-            self.on_connected(info.peer);
-        }
         self.timers.set(0, Wake::Status);
         self.perform()?;
         loop {
@@ -183,7 +179,7 @@ impl Core {
         }
     }
 
-    fn on_peer_event(&mut self, event: PeerEvent) {
+    pub(crate) fn on_peer_event(&mut self, event: PeerEvent) {
         match event {
             PeerEvent::Connected(peer) => self.on_connected(peer),
             PeerEvent::Disconnected(peer) => self.on_disconnected(peer),

@@ -79,15 +79,18 @@ async fn ask_trackers(keypair: &Keypair, trackers: &[Multiaddr], wanted: Option<
     }
 }
 
-/// Asks peers for the genesis until one gives it; it is true if its hash is the chain's id.
-pub(crate) async fn fetch(chain: &ChainId, network: &Handle, events: &mut Events) -> Result<Genesis> {
+/// Asks peers for the genesis until one gives it; it is true if its hash is the chain's id. Gives the news of the network
+/// along, for whoever goes on from here.
+pub(crate) async fn fetch(chain: &ChainId, network: &Handle, events: &mut Events) -> Result<(Genesis, Vec<PeerEvent>)> {
+    let mut news = Vec::new();
     loop {
         let Some(event) = events.peers.recv().await else { bail!("the network has stopped") };
+        news.push(event.clone());
         let PeerEvent::Connected(peer) = event else { continue };
         let answer = network.request(peer, encode(&PeerRequest::Genesis)).await;
         match answer.map(|bytes| decode(&bytes)) {
             Ok(Ok(PeerResponse::Genesis(genesis))) if genesis.chain() == *chain && genesis.check().is_ok() => {
-                return Ok(*genesis);
+                return Ok((*genesis, news));
             }
             Ok(_) => tracing::warn!(%peer, "peer has another genesis, or none"),
             Err(error) => tracing::warn!(%peer, %error, "peer gives no genesis"),

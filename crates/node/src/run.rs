@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use vote_chain::{Block, Genesis, VerifiedBlock, check_label, decode};
 use vote_consensus::{Engine, Recovered};
-use vote_network::{Events, Handle, Multiaddr, Transport};
+use vote_network::{Events, Handle, Multiaddr, PeerEvent, Transport};
 use vote_storage::{Loaded, Store};
 
 use crate::config::{Config, Origin};
@@ -55,6 +55,8 @@ struct Started {
     network: Handle,
     events: Events,
     listen: Vec<String>,
+    /// What has happened in the network before the loop begins.
+    news: Vec<PeerEvent>,
 }
 
 fn name(config: &Config, keys: &Keys) -> Result<String> {
@@ -68,7 +70,7 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
     if let Some(store) = Store::open(dir.path())? {
         check_chain(config, store.genesis(), dir.path())?;
         let (network, events, listen) = connect(config, dir, keys, &store.genesis().chain().to_string()).await?;
-        return Ok(Started { store: Arc::new(store), network, events, listen });
+        return Ok(Started { store: Arc::new(store), network, events, listen, news: Vec::new() });
     }
     let source = join::find(config, keys, name).await?;
     let chain = match &source {
@@ -76,12 +78,12 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         Source::Peers(chain) => *chain,
     };
     let (network, mut events, listen) = connect(config, dir, keys, &chain.to_string()).await?;
-    let genesis = match source {
-        Source::Known(genesis) => genesis,
+    let (genesis, news) = match source {
+        Source::Known(genesis) => (genesis, Vec::new()),
         Source::Peers(chain) => join::fetch(&chain, &network, &mut events).await?,
     };
     let store = Store::create(dir.path(), &genesis)?;
-    Ok(Started { store: Arc::new(store), network, events, listen })
+    Ok(Started { store: Arc::new(store), network, events, listen, news })
 }
 
 /// A data directory is one chain's for good.
@@ -153,13 +155,13 @@ async fn serve(
     started: Started,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Started { store, network, events, listen } = started;
+    let Started { store, network, events, listen, news } = started;
     let engine = recover(config, keys, &store)?;
     let pool = Pool::new(store.genesis().chain());
     let socket = Socket::bind(&config.socket).await?;
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     say_ready(config, keys, &name, &store, &listen);
-    let core = Core::new(Parts {
+    let mut core = Core::new(Parts {
         name,
         key: keys.validator.clone(),
         engine,
@@ -170,6 +172,7 @@ async fn serve(
         pool: pool.clone(),
         allow_attacks: config.allow_attacks,
     });
+    news.into_iter().for_each(|event| core.on_peer_event(event));
     let done = tokio::select! {
         done = core.run(events, inbox, shutdown) => done,
         done = socket.serve(commands, pool) => done,

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use serde_json::Value;
+use vote_chain::faults_tolerated;
 
 /// Text from others, safe for a terminal.
 pub(crate) fn clean(text: &str) -> String {
@@ -17,6 +18,15 @@ pub(crate) fn line(text: impl std::fmt::Display) {
 /// Prints one object.
 pub(crate) fn json(value: &Value) {
     line(value);
+}
+
+/// So many validators, and how many of them may fail.
+pub(crate) fn validators(n: usize) -> String {
+    match (n, faults_tolerated(n)) {
+        (1, _) => "1 validator, which must not fail".to_owned(),
+        (n, 0) => format!("{n} validators, none of which may fail"),
+        (n, faults) => format!("{n} validators, of which {faults} may fail or lie"),
+    }
 }
 
 /// Prints rows in columns.

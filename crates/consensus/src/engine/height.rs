@@ -17,8 +17,8 @@ impl Host {
         start
     }
 
-    /// The time at which there is a reason to start: a message from a validator that has started, transactions, a
-    /// boundary of an election, or the heartbeat. A follower waits for validators.
+    /// The time at which there is a reason to start: a message from a validator that has started, transactions, a change
+    /// of the set that is to come into force, a boundary of an election, or the heartbeat. A follower waits for validators.
     fn start_due(&self) -> Option<Timestamp> {
         if self.early.contains_key(&self.height()) {
             return Some(self.now);
@@ -28,8 +28,9 @@ impl Host {
         }
         let pace = self.started_at.plus_ms(self.config.block_interval_ms);
         let heartbeat = self.state.tip().time.plus_ms(self.config.heartbeat_ms);
-        let transactions = (!self.mempool.is_empty()).then_some(pace);
-        [Some(heartbeat), transactions, self.boundary].into_iter().flatten().min()
+        let registry = self.state.registry();
+        let wanted = (!self.mempool.is_empty() || registry.next != registry.after).then_some(pace);
+        [Some(heartbeat), wanted, self.boundary].into_iter().flatten().min()
     }
 
     /// Asks to be woken when a reason will be there.

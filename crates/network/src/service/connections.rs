@@ -127,8 +127,14 @@ impl Service {
     }
 
     pub(super) fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
-        let options = DialOpts::peer_id(peer).condition(PeerCondition::DisconnectedAndNotDialing).addresses(addresses);
-        if let Err(error) = self.swarm.dial(options.build()) {
+        // A new port for each: two nodes that dial each other at once, each from the port that it listens on, would end up
+        // with one connection of which both think that they have opened it, and neither could greet the other.
+        let options = DialOpts::peer_id(peer)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(addresses)
+            .allocate_new_port()
+            .build();
+        if let Err(error) = self.swarm.dial(options) {
             tracing::trace!(%peer, %error, "not dialled");
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vote_api::{Answer, BlockAt, Member, Request, Status};
-use vote_chain::{Block, CommitCertificate, Height, Payload, Transaction, faults_tolerated, parse};
+use vote_chain::{Block, CommitCertificate, Height, Payload, Transaction, parse};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -47,7 +47,7 @@ fn print_status(status: &Status) {
         ("chain", format!("{} ({})", status.genesis.chain(), clean(&status.genesis.name))),
         ("last block", format!("{}, {age} s ago", status.height)),
         ("state root", status.state_root.to_string()),
-        ("validators", format!("{n}, of which {} may fail or lie", faults_tolerated(n))),
+        ("validators", output::validators(n)),
         (
             "connected",
             format!(

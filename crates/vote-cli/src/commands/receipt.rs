@@ -59,7 +59,10 @@ fn show(context: &Context, receipt: &Receipt, pinned: bool) {
         receipt.proof.index
     ));
     output::line(format_args!("  chain   {} ({})", genesis.chain(), output::clean(&genesis.name)));
-    output::line(format_args!("  signed  by {} validators of that height", receipt.certificate.signatures.len()));
+    output::line(format_args!(
+        "  signed  by {} of the validators of that height",
+        receipt.certificate.signatures.len()
+    ));
     output::line(
         "It shows that this ballot is on the ledger of that chain, if no more than a third of its validators' power is dishonest. It does not show what the ballot says.",
     );

@@ -93,10 +93,9 @@ async fn approve(context: &Context, client: &Client, change: ValidatorChange) ->
             set.count()
         )),
         None => output::line(format_args!(
-            "Approved, in block {height}, and in force from block {}: {} validators, of which {} may fail or lie.",
+            "Approved, in block {height}, and in force from block {}: {}.",
             height.get() + 2,
-            set.count(),
-            faults_tolerated(set.count())
+            output::validators(set.count())
         )),
     }
     Ok(())
@@ -124,7 +123,7 @@ fn show(context: &Context, validators: &Validators) {
     let mut rows = vec![["NAME", "POWER", "KEY"].map(String::from).to_vec()];
     rows.extend(set.iter().map(|v| vec![clean(&v.name), v.power.to_string(), v.key.to_string()]));
     output::table(&rows);
-    output::line(format_args!("{n} validators, of which {} may fail or lie.", faults_tolerated(n)));
+    output::line(format_args!("{}.", output::validators(n)));
     if let Some(after) = after {
         output::line(format_args!(
             "Soon {}: {}.",
