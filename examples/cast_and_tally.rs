@@ -19,7 +19,7 @@ async fn main() -> Result<()> {
 
     // Which chain is this, and what is there to vote on?
     let Answer::Genesis(genesis) = node.call(Request::Genesis).await? else { bail!("no genesis") };
-    let Answer::Elections(elections) = node.call(Request::Elections).await? else { bail!("no elections") };
+    let elections = node.elections().await?;
     let open = elections.into_iter().find(|view| view.phase == ElectionPhase::Open);
     let election = open.context("no election is open")?;
     println!("voting in {:?} on chain {:?}", election.record.election.title, genesis.name);

@@ -12,7 +12,7 @@ use vote_api::{Answer, CallError, Client, Request};
 async fn main() -> Result<()> {
     let socket = std::env::args().nth(1).context("usage: watch SOCKET")?;
     let node = Client::connect(socket.as_ref()).await?;
-    let Answer::Elections(elections) = node.call(Request::Elections).await? else { bail!("no elections") };
+    let elections = node.elections().await?;
     let election = elections.first().context("there is no election yet")?;
     println!("{}", election.record.election.title);
 

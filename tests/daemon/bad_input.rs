@@ -26,7 +26,7 @@ async fn garbage_oversized_and_truncated_frames_on_the_socket_are_refused_with_a
     let connect = || UnixStream::connect(&cluster.nodes[0].socket);
     let frame = |body: &[u8]| [u32::try_from(body.len()).unwrap().to_be_bytes().as_slice(), body].concat();
     let oversized = answer(connect().await.unwrap(), &[0x7f, 0xff, 0xff, 0xff], false).await;
-    assert!(oversized.contains("2147483647 bytes; 1048576 are allowed"), "{oversized}");
+    assert!(oversized.contains("2147483647 bytes; 1310720 are allowed"), "{oversized}");
     let garbage = answer(connect().await.unwrap(), &frame(b"\xff\xfe garbage"), false).await;
     assert!(garbage.contains("not a message"), "{garbage}");
     let http = answer(connect().await.unwrap(), b"GET / HTTP/1.1\r\n\r\n", false).await;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use vote_api::{Answer, Outcome, Request};
+use vote_api::{Answer, CallError, Outcome, Request};
+use vote_chain::ElectionId;
 use vote_cluster::Cluster;
 
 use crate::harness::{Finals, PATIENCE, all_count, ballots, cast, cast_all, cluster, election};
@@ -24,18 +26,24 @@ async fn some_final(finals: &Finals, count: usize) {
     timeout(PATIENCE, enough).await.expect("ballots become final");
 }
 
-#[tokio::test]
-async fn node_killed_under_load_comes_back_on_its_port_catches_up_and_loses_nothing() {
-    let mut cluster = cluster(4).await;
-    let election = election(&cluster).await;
+/// Casts 500 ballots through each of four nodes, all at once; returns while most are still under way.
+async fn load(cluster: &Cluster, election: ElectionId) -> (Finals, Vec<JoinHandle<Result<(), CallError>>>) {
     let finals = Finals::default();
     let mut loads = Vec::new();
     for at in 0..4 {
         let (client, finals) = (cluster.client(at).await.unwrap(), finals.clone());
-        let share = ballots(&cluster, election, at * 500..(at + 1) * 500);
+        let share = ballots(cluster, election, at * 500..(at + 1) * 500);
         loads.push(tokio::spawn(async move { cast(&client, share, &finals).await }));
     }
     some_final(&finals, 200).await;
+    (finals, loads)
+}
+
+#[tokio::test]
+async fn node_killed_under_load_comes_back_on_its_port_catches_up_and_loses_nothing() {
+    let mut cluster = cluster(4).await;
+    let election = election(&cluster).await;
+    let (finals, loads) = load(&cluster, election).await;
     let listen = cluster.nodes[3].daemon.as_ref().unwrap().ready["listen"].clone();
     cluster.kill_node(3).await.unwrap();
     cluster.start_node(3).await.unwrap();
@@ -60,14 +68,7 @@ async fn node_killed_under_load_comes_back_on_its_port_catches_up_and_loses_noth
 async fn whole_network_killed_at_once_resumes_with_every_final_ballot() {
     let mut cluster = cluster(4).await;
     let election = election(&cluster).await;
-    let finals = Finals::default();
-    let mut loads = Vec::new();
-    for at in 0..4 {
-        let (client, finals) = (cluster.client(at).await.unwrap(), finals.clone());
-        let share = ballots(&cluster, election, at * 500..(at + 1) * 500);
-        loads.push(tokio::spawn(async move { cast(&client, share, &finals).await }));
-    }
-    some_final(&finals, 200).await;
+    let (finals, loads) = load(&cluster, election).await;
     for at in 0..4 {
         cluster.kill_node(at).await.unwrap();
     }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bad_input;
+mod cluster;
 mod examples;
 mod failures;
 mod joining;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use vote_api::Request;
 
@@ -110,4 +111,35 @@ async fn several_apps_are_served_at_once_and_told_when_the_node_leaves() {
     }
     assert!(matches!(watching.next().await, Err(vote_api::CallError::Gone)));
     assert!(!cluster.nodes[0].socket.exists());
+}
+
+#[tokio::test]
+async fn menu_asks_for_a_name_and_casts_counts_attacks_and_quits() {
+    let mut cluster = cluster(4).await;
+    let mut menu = tokio::process::Command::new(&cluster.programs().vote_cli)
+        .arg("menu")
+        .env("VOTE_SOCKET", &cluster.nodes[0].socket)
+        .env("VOTE_DATA_DIR", voter_dir(&cluster))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // With no election there is one to write in, as in the first application.
+    let keys = "Ada\nt\nc\nRust\nc\nPython\nt\ns\n1\nx\nq\n";
+    menu.stdin.take().unwrap().write_all(keys.as_bytes()).await.unwrap();
+    let done = timeout(PATIENCE, menu.wait_with_output()).await.unwrap().unwrap();
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.status.code(), Some(0), "{out}");
+    for words in [
+        "There is no election yet.",
+        "Your ballot is final",
+        "Not done: credential",
+        "Rust leads, with 1 of 1 ballots.",
+        "parent hash",
+        "Type C, T, S or Q.",
+    ] {
+        assert!(out.contains(words), "{words:?} is missing in {out}");
+    }
+    cluster.stop().await.unwrap();
 }

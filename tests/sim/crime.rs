@@ -1,7 +1,7 @@
 //! Validators that lie. Each has an honest engine inside, and does something else with what it says.
 
 use vote_chain::bft::{Vote, vote_content};
-use vote_chain::{ChainId, CommitCertificate, Purpose, SecretKey};
+use vote_chain::{ChainId, CommitCertificate, Height, Purpose, SecretKey};
 use vote_consensus::Message;
 use vote_consensus::bft::{NilOrVal, Round, SignedMessage, VoteType};
 
@@ -16,6 +16,8 @@ pub(super) enum Crime {
     Forger,
     /// Votes in many rounds that nobody has reached.
     Flooder,
+    /// Votes in heights that nobody has a reason to start.
+    Rouser,
 }
 
 /// Votes of a flooder for each honest one.
@@ -24,6 +26,12 @@ const FLOOD: u32 = 30;
 fn signed(key: &SecretKey, chain: &ChainId, vote: Vote) -> Vec<u8> {
     let signature = key.sign(Purpose::Vote, chain, &vote_content(&vote));
     Message::Vote(SignedMessage::new(vote, signature)).to_bytes()
+}
+
+/// A rouser's vote.
+pub(super) fn rouse(key: &SecretKey, chain: &ChainId, height: Height) -> Vec<u8> {
+    let (round, kind, value) = (Round::new(0), VoteType::Prevote, NilOrVal::Nil);
+    signed(key, chain, Vote { height, round, kind, value, voter: key.public() })
 }
 
 impl Crime {

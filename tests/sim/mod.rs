@@ -201,6 +201,15 @@ fn forger_of_certificates_is_blamed_and_believed_by_nobody() {
 }
 
 #[test]
+fn rouser_alone_has_no_blocks_made() {
+    let mut world = World::new(1, 4, 4, CALM, Config::default());
+    world.criminal = Some((3, Crime::Rouser));
+    world.run(305, |_| false);
+    assert_eq!(world.fault, None);
+    assert!((9..=11).contains(&tip(&world)), "{} blocks in 305 s", tip(&world));
+}
+
+#[test]
 fn idle_network_makes_heartbeat_blocks_only() {
     let mut world = World::new(1, 4, 4, CALM, Config::default());
     world.run(305, |_| false);

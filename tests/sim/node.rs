@@ -107,7 +107,7 @@ pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Vec<Outcome>) {
         Action::Decided(decided) => Some(Outcome::Decided(decided)),
         Action::Halt(reason) => Some(Outcome::Halt(reason)),
         Action::Blame(..) => Some(Outcome::Blame),
-        Action::Refused(..) => None,
+        Action::Refused(..) | Action::Distrust(..) => None,
     };
     (turn.writes, turn.actions.into_iter().filter_map(outcome).collect())
 }

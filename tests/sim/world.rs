@@ -9,7 +9,7 @@ use vote_chain::{
 };
 use vote_consensus::{Config, Decided, Engine, Event, Message, Origin, Peer, Timer};
 
-use super::crime::Crime;
+use super::crime::{Crime, rouse};
 use super::node::{Disk, Outcome, outcomes, receive, recover, submit};
 use super::random::Random;
 
@@ -258,6 +258,10 @@ impl World {
         let tip = self.disks[at].tip();
         for to in (0..self.engines.len()).filter(|to| *to != at) {
             self.send(at, to, |to| Due::Status(to, at, tip));
+            if self.criminal == Some((at, Crime::Rouser)) {
+                let vote = rouse(&self.keys[at], &self.genesis.chain(), tip.next());
+                self.send(at, to, |to| Due::Gossip(to, vote.clone()));
+            }
         }
         self.after(1000, Due::Heartbeat(at));
     }

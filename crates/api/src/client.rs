@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use vote_chain::{CommitCertificate, Header, InclusionProof, TransactionId};
 
 use crate::frame::{read_frame, write_frame};
-use crate::message::{Answer, Call, Refusal, Reply, Request};
+use crate::message::{Answer, Call, ElectionView, Refusal, Reply, Request};
 
 /// Calls that wait to be written.
 const CALLS_MAX: usize = 256;
@@ -142,6 +142,20 @@ impl Client {
         self.stream(request).await?.next().await?.ok_or(CallError::Gone)
     }
 
+    /// Every election, by id.
+    ///
+    /// # Errors
+    /// [`CallError`] if the node is gone.
+    pub async fn elections(&self) -> Result<Vec<ElectionView>, CallError> {
+        let mut answers = self.stream(Request::Elections).await?;
+        let mut all = Vec::new();
+        while let Some(answer) = answers.next().await? {
+            let Answer::Elections(some) = answer else { return Err(CallError::Unexpected) };
+            all.extend(some);
+        }
+        Ok(all)
+    }
+
     /// Submits signed transactions. Gives what the node said of each at once, and a stream of what becomes of those that
     /// it has accepted.
     ///
@@ -200,8 +214,10 @@ async fn write_calls(mut write: OwnedWriteHalf, mut calls: mpsc::Receiver<Call>)
 
 async fn read_replies(read: OwnedReadHalf, calls: Calls, gone: watch::Sender<bool>) {
     let mut read = BufReader::with_capacity(64 * 1024, read);
+    let mut farewell = Answer::Leaving;
     while let Ok(Some(Reply { id, last, answer })) = read_frame(&mut read).await {
         if id == 0 {
+            farewell = answer;
             break;
         }
         let sender = lock(&calls).get(&id).cloned();
@@ -216,6 +232,6 @@ async fn read_replies(read: OwnedReadHalf, calls: Calls, gone: watch::Sender<boo
     }
     let _ = gone.send(true);
     for sender in std::mem::take(&mut *lock(&calls)).into_values() {
-        let _ = sender.try_send(Answer::Leaving);
+        let _ = sender.try_send(farewell.clone());
     }
 }

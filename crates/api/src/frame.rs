@@ -4,8 +4,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use vote_chain::{DecodeError, decode, encode};
 
-/// No frame is longer, in bytes, its length not counted.
-pub const FRAME_BYTES_MAX: usize = 1 << 20;
+/// No frame is longer, in bytes, its length not counted: room for the largest block.
+pub const FRAME_BYTES_MAX: usize = 1_310_720;
 
 /// A frame that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ mod tests {
 
     #[tokio::test]
     async fn bad_frames_are_refused_by_name() {
-        assert!(matches!(read(&[0x00, 0x10, 0x00, 0x01]).await, Err(FrameError::TooLarge(0x10_0001))));
+        assert!(matches!(read(&[0x00, 0x14, 0x00, 0x01]).await, Err(FrameError::TooLarge(1_310_721))));
         assert!(matches!(read(&[0xff; 4]).await, Err(FrameError::TooLarge(_))));
         assert!(matches!(read(&[0, 0, 0, 9, 1]).await, Err(FrameError::Truncated)));
         assert!(matches!(read(&[0, 0]).await, Err(FrameError::Truncated)));

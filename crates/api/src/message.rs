@@ -41,7 +41,7 @@ pub enum Request {
     Genesis,
     /// [`Answer::Validators`].
     Validators,
-    /// [`Answer::Elections`].
+    /// [`Answer::Elections`], as many as it takes.
     Elections,
     /// [`Answer::Election`], or not found.
     Election(ElectionId),
@@ -66,6 +66,8 @@ pub enum Request {
 
 /// Transactions in one [`Request::Submit`].
 pub const SUBMIT_MAX: usize = 2000;
+/// Choices in a count; what write-ins there are beyond is counted together.
+pub const TALLY_LINES_MAX: usize = 1000;
 
 /// Names a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +96,7 @@ pub enum Answer {
         /// Changes that wait.
         pending: Vec<(ValidatorChange, Vec<PublicKey>)>,
     },
-    /// Every election.
+    /// Elections, by id; more may follow in another answer.
     Elections(Vec<ElectionView>),
     /// One election.
     Election(Box<ElectionView>),
@@ -124,7 +126,7 @@ pub enum Answer {
     Receipt(Box<Receipt>),
     /// What each peer made of an attack.
     Attack(AttackReport),
-    /// Proofs that a validator signed two different things.
+    /// Proofs that a validator signed two different things; the latest, if there are very many.
     Evidence(Vec<EvidenceView>),
     /// The request failed.
     Failed(Refusal),
@@ -223,7 +225,7 @@ pub struct ElectionView {
     pub record: ElectionRecord,
     /// Its phase at the last decided block.
     pub phase: ElectionPhase,
-    /// Its count at the last decided block.
+    /// Its count at the last decided block, at most [`TALLY_LINES_MAX`] lines of it.
     pub tally: Tally,
     /// That block.
     pub height: Height,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use vote_api::{Answer, Request};
 use vote_chain::{Choice, ElectionId, Tally};
-use vote_cluster::blt::{self, Profile};
+use vote_cluster::blt::{self, Group, Profile};
 use vote_cluster::{Caster, Cluster, Options, credential};
 
 use crate::{LoadArgs, election};
@@ -77,13 +77,11 @@ async fn cast(cluster: &Cluster, profile: &Profile) -> Result<Outcome> {
     Ok(Outcome { cast: count, finals, refused, seconds, tallies })
 }
 
-fn not_castable(profile: &Profile) -> Vec<(usize, usize)> {
-    profile
-        .ballots
-        .iter()
-        .filter(|group| group.first_choice().is_none())
-        .map(|group| (group.line, group.count))
-        .collect()
+/// Ballots that cannot be cast under this rule: their line, how many, and why.
+fn not_castable(profile: &Profile) -> Vec<(usize, usize, &'static str)> {
+    let why = |group: &Group| if group.ranks.is_empty() { "ranks nobody" } else { "ranks several first" };
+    let none = profile.ballots.iter().filter(|group| group.first_choice().is_none());
+    none.map(|group| (group.line, group.count, why(group))).collect()
 }
 
 fn print_json(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool) {
@@ -93,7 +91,7 @@ fn print_json(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool
         tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.ballots)).collect();
     let lines = not_castable(profile)
         .into_iter()
-        .map(|(line, count)| json!({ "line": line, "ballots": count, "reason": "ranks several first" }));
+        .map(|(line, count, why)| json!({ "line": line, "ballots": count, "reason": why }));
     let report = json!({
         "file": args.file,
         "ballots": all,
@@ -123,10 +121,8 @@ fn round(value: f64) -> f64 {
 
 fn print_text(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool) {
     println!("{} ({}), counted by {}", profile.title, args.file.display(), args.rule);
-    for (line, count) in not_castable(profile) {
-        println!(
-            "  line {line}: {count} ballot(s) rank several candidates first; they cannot be cast under this rule and are not counted"
-        );
+    for (line, count, why) in not_castable(profile) {
+        println!("  line {line}, {count} ballot(s): {why}; cannot be cast under this rule, and not counted");
     }
     println!(
         "  {} ballots cast, {} final, {} refused, in {:.2} s: {:.0} a second",

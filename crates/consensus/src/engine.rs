@@ -200,8 +200,11 @@ impl Engine {
     /// What is to be done now. Writes wait here until something is to be said that rests on them.
     pub fn turn(&mut self) -> Turn {
         let host = &mut self.host;
-        let speaks =
-            host.turn.actions.iter().any(|action| !matches!(action, Action::SetTimer { .. } | Action::Blame(..)));
+        let speaks = host
+            .turn
+            .actions
+            .iter()
+            .any(|action| !matches!(action, Action::SetTimer { .. } | Action::Blame(..) | Action::Distrust(..)));
         if speaks {
             std::mem::take(&mut host.turn)
         } else {

@@ -6,8 +6,8 @@ use malachite_types::Timeout;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    BlockHash, Changes, CommitCertificate, Height, InvalidTransaction, PublicKey, TransactionId, Verified,
-    VerifiedBlock,
+    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, InvalidTransaction, PublicKey, TransactionId,
+    Verified, VerifiedBlock,
 };
 
 use crate::engine::Peer;
@@ -97,6 +97,8 @@ pub enum Action {
     Refused(TransactionId, InvalidTransaction),
     /// A block is final.
     Decided(Arc<Decided>),
+    /// This node does not vote for a block that a validator has proposed.
+    Distrust(PublicKey, InvalidBlock),
     /// A peer has sent what no honest one sends.
     Blame(Peer, String),
     /// Going on could do harm: end the process, and say why.

@@ -46,7 +46,7 @@ pub(crate) struct RunArgs {
     /// Where keys, ledger and socket live
     #[arg(long, value_name = "DIR", env = "VOTE_NODE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Address to listen on; port 0 is chosen once and then kept
+    /// Address to listen on; port 0 is chosen once and then kept [default: /ip4/0.0.0.0/tcp/4701]
     #[arg(long, value_name = "ADDR", env = "VOTE_NODE_LISTEN")]
     pub(crate) listen: Option<String>,
     /// Address under which others reach this node, if it is another

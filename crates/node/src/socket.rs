@@ -97,12 +97,16 @@ impl Socket {
     pub(crate) async fn serve(&self, commands: mpsc::Sender<Command>, pool: Pool) -> Result<()> {
         let room = Arc::new(Semaphore::new(SESSIONS_MAX));
         for session in 1.. {
-            let permit = room.clone().acquire_owned().await.context("never closed")?;
             let (stream, _) = self.listener.accept().await.context("the socket takes no more apps")?;
             if let Err(reason) = self.check(&stream) {
                 tracing::warn!(reason, "app refused");
                 continue;
             }
+            let Ok(permit) = room.clone().try_acquire_owned() else {
+                tracing::warn!("app refused: {SESSIONS_MAX} are connected");
+                tokio::spawn(session::refuse(stream));
+                continue;
+            };
             let (commands, pool) = (commands.clone(), pool.clone());
             tokio::spawn(async move {
                 session::run(session, stream, commands, pool).await;

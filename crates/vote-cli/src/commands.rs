@@ -16,6 +16,7 @@ use clap::CommandFactory;
 use crate::cli::{Cli, Command};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output;
 
 pub(crate) use attack::stage;
 pub(crate) use cast::cast_in;
@@ -43,7 +44,12 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
 /// The manual page on standard output, or one file for each command in a folder.
 pub(crate) fn man(dir: Option<&Path>) -> Result<(), Failure> {
     let done = match dir {
-        None => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()),
+        None => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+            output::line(String::from_utf8_lossy(&page).trim_end());
+            rendered
+        }
         Some(dir) => std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir)),
     };
     done.map_err(Failure::other)

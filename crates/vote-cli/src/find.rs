@@ -6,13 +6,6 @@ use vote_chain::ElectionPhase;
 use crate::failure::Failure;
 use crate::output::clean;
 
-pub(crate) async fn elections(client: &Client) -> Result<Vec<ElectionView>, Failure> {
-    match client.call(Request::Elections).await? {
-        Answer::Elections(elections) => Ok(elections),
-        _ => Err(vote_api::CallError::Unexpected.into()),
-    }
-}
-
 pub(crate) async fn members(client: &Client) -> Result<Vec<Member>, Failure> {
     match client.call(Request::Members).await? {
         Answer::Members(members) => Ok(members),
@@ -29,7 +22,7 @@ fn describe(elections: &[&ElectionView]) -> String {
 
 /// The election whose id begins like this; with nothing said, the only open one, or the only one.
 pub(crate) async fn election(client: &Client, said: Option<&str>) -> Result<ElectionView, Failure> {
-    let all = elections(client).await?;
+    let all = client.elections().await?;
     let matching: Vec<_> = match said {
         Some(prefix) => {
             all.iter().filter(|view| view.record.id.to_string().starts_with(&prefix.to_lowercase())).collect()

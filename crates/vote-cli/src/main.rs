@@ -36,7 +36,10 @@ fn main() -> ExitCode {
 fn run(global: cli::Global, command: Command) -> Result<(), Failure> {
     match command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "vote-cli", &mut std::io::stdout());
+            // Not straight to standard output: the generator panics if its reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "vote-cli", &mut script);
+            output::line(String::from_utf8_lossy(&script).trim_end());
             return Ok(());
         }
         Command::Man { dir } => return commands::man(dir.as_deref()),

@@ -8,7 +8,7 @@ use vote_chain::{Contest, ElectionPhase};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{commands, credential, find, output};
+use crate::{commands, credential, output};
 
 /// Lines of standard input, read on a thread of its own: a terminal cannot be waited for otherwise.
 struct Input(mpsc::Receiver<String>);
@@ -80,11 +80,11 @@ async fn client_is_gone(client: &Client) -> bool {
 
 /// The election to cast in: the only open one, or one that is picked; if there is none at all, one is made.
 async fn pick_open(context: &Context, client: &Client, input: &mut Input) -> Result<Option<ElectionView>, Failure> {
-    let mut elections = find::elections(client).await?;
+    let mut elections = client.elections().await?;
     if elections.is_empty() {
         output::line("There is no election yet; one is created, in which everybody writes in a choice.");
         commands::create_write_in(context, client, "Vote").await?;
-        elections = find::elections(client).await?;
+        elections = client.elections().await?;
     }
     elections.retain(|view| view.phase == ElectionPhase::Open);
     if elections.is_empty() {
@@ -147,7 +147,7 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
 }
 
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
-    if let Some(view) = pick(find::elections(client).await?, input).await? {
+    if let Some(view) = pick(client.elections().await?, input).await? {
         commands::tally_lines(&view).iter().for_each(output::line);
     }
     Ok(())

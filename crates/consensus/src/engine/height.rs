@@ -1,10 +1,13 @@
 //! When a height starts. Between heights the engine rests: no empty rounds, no traffic.
 
+use std::collections::BTreeSet;
+
 use malachite::Input;
 use malachite_types::{Round, VoteExtensionPolicy};
 use vote_chain::{Height, Timestamp};
 
 use super::Host;
+use super::messages::Early;
 use crate::turn::{Action, Timer};
 
 impl Host {
@@ -17,10 +20,10 @@ impl Host {
         start
     }
 
-    /// The time at which there is a reason to start: a message from a validator that has started, transactions, a change
-    /// of the set that is to come into force, a boundary of an election, or the heartbeat. A follower waits for validators.
+    /// The time at which there is a reason to start: others have, transactions, a change of the set that is to come into
+    /// force, a boundary of an election, or the heartbeat. A follower waits for validators.
     fn start_due(&self) -> Option<Timestamp> {
-        if self.early.contains_key(&self.height()) {
+        if self.others_have_started() {
             return Some(self.now);
         }
         if !self.state.validators().contains(&self.address) {
@@ -31,6 +34,16 @@ impl Host {
         let registry = self.state.registry();
         let wanted = (!self.mempool.is_empty() || registry.next != registry.after).then_some(pace);
         [Some(heartbeat), wanted, self.boundary].into_iter().flatten().min()
+    }
+
+    /// Whether somebody has proposed, or more than a third of the power votes: among them is one that is honest. A single
+    /// validator that lies could otherwise have the others make blocks of nothing without end.
+    fn others_have_started(&self) -> bool {
+        let Some(early) = self.early.get(&self.height()) else { return false };
+        let set = self.state.validators();
+        let voters: BTreeSet<_> = early.iter().map(Early::signer).collect();
+        let power: u64 = voters.into_iter().filter_map(|key| set.get(key)).map(|validator| validator.power).sum();
+        early.iter().any(Early::is_proposal) || u128::from(power) * 3 > u128::from(set.power_total())
     }
 
     /// Asks to be woken when a reason will be there.

@@ -42,7 +42,11 @@ pub(crate) enum Early {
 }
 
 impl Early {
-    fn signer(&self) -> &PublicKey {
+    pub(super) const fn is_proposal(&self) -> bool {
+        matches!(self, Self::Proposal(..))
+    }
+
+    pub(super) fn signer(&self) -> &PublicKey {
         match self {
             Self::Vote(vote) => &vote.message.voter,
             Self::Proposal(proposal, ..) => &proposal.message.proposer,

@@ -83,16 +83,15 @@ impl Host {
 
     /// Our verdict on a block of the open height; none if there is no room to keep it.
     fn judge_body(&mut self, block: Arc<VerifiedBlock>) -> Option<Validity> {
-        let in_time = check_clock(&self.config, self.now, &block).is_ok();
-        if !self.bodies.contains_key(&block.hash()) {
-            if self.bodies.len() >= BODIES_MAX {
-                return None;
-            }
-            if self.keep_body(block).is_err() {
-                return Some(Validity::Invalid);
-            }
+        let (proposer, in_time) = (block.header().proposer, check_clock(&self.config, self.now, &block));
+        let known = self.bodies.contains_key(&block.hash());
+        if !known && self.bodies.len() >= BODIES_MAX {
+            return None;
         }
-        Some(Validity::from_bool(in_time))
+        let verdict = if known { Ok(()) } else { self.keep_body(block) }.and(in_time);
+        let valid = verdict.is_ok();
+        verdict.err().into_iter().for_each(|fault| self.act(Action::Distrust(proposer, fault)));
+        Some(Validity::from_bool(valid))
     }
 
     /// Validates a block of the open height and keeps it, in memory and on the disk, if it is valid.

@@ -6,15 +6,7 @@ use tokio::io::copy;
 use tokio::net::{TcpListener, TcpStream};
 use vote_network::{PublishError, Topic, Verdict};
 
-use crate::host::{Host, config, id};
-
-async fn two() -> (Host, Host) {
-    let mut a = Host::join(1, "chain", &[]).await;
-    let mut b = Host::join(2, "chain", &[&a]).await;
-    a.connected(b.peer).await;
-    b.connected(a.peer).await;
-    (a, b)
-}
+use crate::host::{Host, config, id, two};
 
 #[tokio::test]
 async fn vote_that_is_sent_again_is_delivered_again_and_a_block_only_once() {

@@ -93,3 +93,12 @@ impl Host {
 fn queue(events: &mut Events, topic: Topic) -> &mut mpsc::Receiver<Gossip> {
     if topic == Topic::Transactions { &mut events.transactions } else { &mut events.consensus }
 }
+
+/// Two nodes that know each other.
+pub(crate) async fn two() -> (Host, Host) {
+    let mut a = Host::join(1, "chain", &[]).await;
+    let mut b = Host::join(2, "chain", &[&a]).await;
+    a.connected(b.peer).await;
+    b.connected(a.peer).await;
+    (a, b)
+}

@@ -2,15 +2,7 @@
 
 use vote_network::RequestError;
 
-use crate::host::Host;
-
-async fn two() -> (Host, Host) {
-    let mut a = Host::join(1, "chain", &[]).await;
-    let mut b = Host::join(2, "chain", &[&a]).await;
-    a.connected(b.peer).await;
-    b.connected(a.peer).await;
-    (a, b)
-}
+use crate::host::two;
 
 #[tokio::test]
 async fn question_is_answered_and_one_that_is_dropped_fails() {

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vote_api::{Answer, Attack, BlockAt, ElectionView, EvidenceView, Refusal, RefusalCode, Request, Status};
+use vote_api::{
+    Answer, Attack, BlockAt, ElectionView, EvidenceView, Refusal, RefusalCode, Request, Status, TALLY_LINES_MAX,
+};
 use vote_chain::{
     Block, Changes, CommitCertificate, ElectionId, ElectionPhase, Height, InvalidTransaction, MerkleTree, Payload,
-    PublicKey, Receipt, Transaction, TransactionFault, TransactionId, Verified, decode,
+    PublicKey, Receipt, Transaction, TransactionFault, TransactionId, Verified, decode, encode,
 };
 use vote_consensus::{Decided, Equivocation, Origin, PoolRefusal};
 
@@ -18,6 +20,12 @@ use crate::socket::{AppCall, Command};
 const PROOFS_MAX: usize = 1000;
 /// Elections that apps watch at one time.
 const WATCHERS_MAX: usize = 4096;
+/// Calls that wait for their transactions at one time.
+const WAITING_MAX: usize = 16_384;
+/// Elections in one answer, in bytes.
+const ELECTIONS_BYTES_MAX: usize = 512 * 1024;
+/// Proofs of misbehaviour in an answer.
+const EVIDENCE_MAX: usize = 1000;
 
 struct Waiting {
     call: AppCall,
@@ -121,6 +129,11 @@ impl Core {
     }
 
     fn submit(&mut self, call: AppCall, checked: Vec<Result<Arc<Verified>, TransactionFault>>) {
+        if self.apps.waiting.len() >= WAITING_MAX {
+            let reason = format!("{WAITING_MAX} calls wait for their transactions already; try again later");
+            call.send(Answer::Failed(refusal(RefusalCode::Busy, reason)), true);
+            return;
+        }
         let good: Vec<_> = checked.iter().filter_map(|result| result.as_ref().ok()).cloned().collect();
         let mut verdicts = self.engine.submit(now(), good, Origin::App).into_iter();
         let (mut results, mut accepted, mut already) = (Vec::new(), Vec::new(), Vec::new());
@@ -242,7 +255,12 @@ impl Core {
     fn view(&self, id: &ElectionId) -> Option<ElectionView> {
         let state = self.engine.state();
         let record = state.election(id)?.clone();
-        Some(ElectionView { record, phase: state.phase(id)?, tally: state.tally(id)?, height: state.tip().height })
+        Some(ElectionView {
+            record,
+            phase: state.phase(id)?,
+            tally: state.tally(id)?.top(TALLY_LINES_MAX),
+            height: state.tip().height,
+        })
     }
 
     fn ask(&mut self, call: AppCall, request: Request) {
@@ -254,10 +272,7 @@ impl Core {
             Request::Attack(attack) => return self.attack(call, attack),
             Request::Genesis => Ok(Answer::Genesis(Box::new(self.engine.state().genesis().as_ref().clone()))),
             Request::Validators => Ok(self.validators()),
-            Request::Elections => {
-                let ids: Vec<_> = self.engine.state().elections().map(|record| record.id).collect();
-                Ok(Answer::Elections(ids.iter().filter_map(|id| self.view(id)).collect()))
-            }
+            Request::Elections => return self.send_elections(&call),
             Request::Election(id) => {
                 self.view(&id).map(|view| Answer::Election(Box::new(view))).ok_or_else(|| unknown_election(&id))
             }
@@ -268,6 +283,19 @@ impl Core {
             Request::Submit(_) => Err(refusal(RefusalCode::Invalid, "transactions are verified before they come here")),
         };
         call.send(answer.unwrap_or_else(Answer::Failed), true);
+    }
+
+    fn send_elections(&self, call: &AppCall) {
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        for view in self.engine.state().elections().filter_map(|record| self.view(&record.id)) {
+            let size = encode(&view).len();
+            if bytes + size > ELECTIONS_BYTES_MAX && !call.send(Answer::Elections(std::mem::take(&mut some)), false) {
+                return;
+            }
+            bytes = if some.is_empty() { size } else { bytes + size };
+            some.push(view);
+        }
+        call.send(Answer::Elections(some), true);
     }
 
     fn ballot(&self, election: &ElectionId, credential: &PublicKey) -> Result<Answer, Refusal> {
@@ -311,7 +339,8 @@ impl Core {
             let Equivocation { validator, what, .. } = decode(&bytes).ok()?;
             Some(EvidenceView { height, validator, what })
         };
-        Ok(Answer::Evidence(rows.into_iter().filter_map(view).collect()))
+        let latest = rows.len().saturating_sub(EVIDENCE_MAX);
+        Ok(Answer::Evidence(rows.into_iter().skip(latest).filter_map(view).collect()))
     }
 
     fn validators(&self) -> Answer {

@@ -48,6 +48,7 @@ impl Core {
             Action::Relay(transaction) => self.relay.add(&transaction),
             Action::Refused(id, fault) => self.refused(id, &fault),
             Action::Decided(decided) => self.decided(&decided),
+            Action::Distrust(proposer, fault) => tracing::warn!(%proposer, %fault, "proposed block refused"),
             Action::Blame(peer, reason) => self.blame(peer, &reason),
             Action::Halt(reason) => bail!("{reason}"),
         }

@@ -1,6 +1,7 @@
 //! One app: reads its calls, writes its answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::BufWriter;
 use tokio::net::UnixStream;
@@ -8,8 +9,11 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc};
 use vote_api::{Answer, Call, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, read_frame, write_frame};
 
-use super::{ANSWERS_MAX, AppCall, Command};
+use super::{ANSWERS_MAX, AppCall, Command, SESSIONS_MAX};
 use crate::pool::{Pool, verify_all};
+
+/// For an app that is refused to read why.
+const REFUSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(session: u64, stream: UnixStream, commands: mpsc::Sender<Command>, pool: Pool) {
     let (read, write) = stream.into_split();
@@ -27,6 +31,14 @@ pub(super) async fn run(session: u64, stream: UnixStream, commands: mpsc::Sender
     }
     // When the loop has ended there is nobody to tell.
     let _ = commands.send(Command::Left(session)).await;
+}
+
+/// Tells an app that there is no room for it.
+pub(super) async fn refuse(mut stream: UnixStream) {
+    let reason = format!("{SESSIONS_MAX} apps are connected to this node already; try again later");
+    let answer = Answer::Failed(Refusal { code: RefusalCode::Busy, reason });
+    // An app that does not read it sees that it is hung up on.
+    let _ = tokio::time::timeout(REFUSE_TIMEOUT, write_frame(&mut stream, &Reply { id: 0, last: true, answer })).await;
 }
 
 async fn read_calls(

@@ -88,7 +88,7 @@ pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &
 }
 
 async fn list(context: &Context) -> Result<(), Failure> {
-    let elections = find::elections(&context.client().await?).await?;
+    let elections = context.client().await?.elections().await?;
     if context.json {
         output::json(&json!({ "elections": elections.iter().map(tally::to_json).collect::<Vec<_>>() }));
         return Ok(());

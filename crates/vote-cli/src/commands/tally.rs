@@ -39,6 +39,8 @@ pub(super) fn to_json(view: &ElectionView) -> Value {
         "height": view.height,
         "ballots": view.tally.ballots(),
         "counts": counts.collect::<Vec<_>>(),
+        "other_choices": view.tally.other_choices,
+        "other_ballots": view.tally.other_ballots,
         "leaders": leaders,
         "tie": leaders.len() > 1,
     })
@@ -50,6 +52,9 @@ pub(crate) fn lines(view: &ElectionView) -> Vec<String> {
     let mut lines = vec![format!("{} ({phase}, block {})", clean(&view.record.election.title), view.height)];
     let width = tally.lines.iter().map(|line| clean(&line.choice).chars().count()).max().unwrap_or(0);
     lines.extend(tally.lines.iter().map(|line| format!("  {:<width$}  {:>8}", clean(&line.choice), line.ballots)));
+    if tally.other_choices > 0 {
+        lines.push(format!("  and {} more choices, with {} ballots", tally.other_choices, tally.other_ballots));
+    }
     let leaders: Vec<_> = tally.leaders().into_iter().map(clean).collect();
     let (verb, over) = if phase == ElectionPhase::Closed { ("has won", "It is") } else { ("leads", "It is, so far,") };
     lines.push(match leaders.as_slice() {
