@@ -3,9 +3,11 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use vote_chain::{Choice, Contest, Election, ElectionId, Payload, Rule, Transaction, TransactionId};
+use vote_cluster::{Caster, credential};
 use vote_network::{Config, Keypair, PeerEvent, Topic, Transport};
 
-use crate::harness::{PATIENCE, all_count, ballots, cast_all, cluster, election, logged};
+use crate::harness::{PATIENCE, all_count, ballots, cast_all, cli, cluster, election, logged};
 
 /// What the node says before it hangs up.
 async fn answer(mut stream: UnixStream, bytes: &[u8], hang_up: bool) -> String {
@@ -111,5 +113,72 @@ async fn peer_that_talks_nonsense_is_refused_by_name_and_the_others_go_on() {
     while timeout(PATIENCE, events.peers.recv()).await.unwrap().unwrap() != PeerEvent::Disconnected(peer) {}
     cast_all(&cluster, 1, ballots(&cluster, election, 0..20)).await;
     all_count(&cluster, election, 20).await;
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn apps_beyond_the_limit_are_told_so_and_one_that_does_not_read_is_cut_off() {
+    let mut cluster = cluster(1).await;
+    let socket = cluster.nodes[0].socket.clone();
+    let mut idle = Vec::new();
+    for _ in 0..255 {
+        idle.push(UnixStream::connect(&socket).await.unwrap());
+    }
+    // The last place is taken by an app that asks and asks and reads nothing.
+    let mut deaf = UnixStream::connect(&socket).await.unwrap();
+    let call = vote_chain::encode(&vote_api::Call { id: 1, request: vote_api::Request::Genesis });
+    let frame = [u32::try_from(call.len()).unwrap().to_be_bytes().as_slice(), &call].concat();
+    let refused = cli(&cluster, 0, &["status"]).await;
+    assert_eq!(refused.code, Some(5), "{refused:?}");
+    assert!(refused.err.contains("256 apps are connected"), "{refused:?}");
+    let cut = async { while deaf.write_all(&frame).await.is_ok() {} };
+    timeout(PATIENCE, cut).await.expect("the node hangs up on an app that does not read");
+    logged(&cluster.nodes[0].log, "app does not read its answers; cut off").await;
+    let status = cli(&cluster, 0, &["status"]).await;
+    assert_eq!(status.code, Some(0), "{status:?}");
+    drop(idle);
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn elections_and_write_ins_without_number_are_listed_and_counted() {
+    let mut cluster = cluster(1).await;
+    let client = cluster.client(0).await.unwrap();
+    // 40 elections of 500 choices of 100 bytes each are more than a frame holds.
+    let choices: Vec<_> = (0..500).map(|at| format!("{at:0>100}")).collect();
+    let election = |salt, contest: &Contest| Election {
+        title: format!("Election {salt}"),
+        description: String::new(),
+        contest: contest.clone(),
+        rule: Rule::Plurality,
+        opens_at: None,
+        closes_at: None,
+        salt,
+    };
+    let sign = |seed, payload| Transaction::sign(cluster.chain, &credential(seed, 0), payload).to_bytes();
+    let listed = Contest::Listed(choices);
+    let mut ids = Vec::new();
+    for salt in 0..40 {
+        let bytes = sign(1, Payload::CreateElection(election(salt, &listed)));
+        ids.push(ElectionId::new(*TransactionId::of(&bytes).hash()));
+        let (results, mut outcomes) = client.submit(vec![bytes]).await.unwrap();
+        assert!(results[0].is_ok(), "{results:?}");
+        while timeout(PATIENCE, outcomes.next()).await.unwrap().unwrap().is_some() {}
+    }
+    ids.sort();
+    let all = client.elections().await.unwrap();
+    assert_eq!(all.iter().map(|view| view.record.id).collect::<Vec<_>>(), ids);
+    // 1500 voters write in 1500 different words, and two of them the same.
+    let open = sign(1, Payload::CreateElection(election(99, &Contest::WriteIn)));
+    let id = ElectionId::new(*TransactionId::of(&open).hash());
+    let ballot = |number: usize| {
+        let word = if number < 2 { "same".to_owned() } else { format!("word {number}") };
+        Caster::ballot(cluster.chain, id, &credential(3, number), Choice::WriteIn(word))
+    };
+    cast_all(&cluster, 0, vec![open]).await;
+    cast_all(&cluster, 0, (0..1500).map(ballot).collect()).await;
+    let tally = cli(&cluster, 0, &["tally", &id.to_string()]).await;
+    assert!(tally.out.contains("and 499 more choices, with 499 ballots"), "{tally:?}");
+    assert!(tally.out.contains("same leads, with 2 of 1500 ballots."), "{tally:?}");
     cluster.stop().await.unwrap();
 }

@@ -147,6 +147,27 @@ fn partition_decides_nothing_apart_and_heals() {
 }
 
 #[test]
+fn mempool_is_bounded_and_says_so() {
+    let mut world = World::new(1, 4, 4, CALM, Config::default());
+    (1..4).for_each(|at| world.stop(at));
+    let choices: Vec<_> = (0..500).map(|at| format!("{at:0>100}")).collect();
+    let mut bytes_taken = 0;
+    let refusal = (0..).find_map(|salt| {
+        let election = world.election_of(vote_chain::Contest::Listed(choices.clone()), salt);
+        let (_, bytes) = world.sign(&key(200), Payload::CreateElection(election));
+        let transaction = vote_chain::verify(&world.genesis.chain(), &bytes).map(std::sync::Arc::new).unwrap();
+        let now = vote_chain::Timestamp::from_ms(world.now);
+        let engine = world.engines[0].as_mut().unwrap();
+        let verdict = engine.submit(now, vec![transaction], vote_consensus::Origin::App).remove(0);
+        bytes_taken += bytes.len();
+        engine.turn();
+        verdict.err()
+    });
+    assert_eq!(refusal, Some(vote_consensus::PoolRefusal::Full));
+    assert!((vote_consensus::PENDING_BYTES_MAX..vote_consensus::PENDING_BYTES_MAX + 65_536).contains(&bytes_taken));
+}
+
+#[test]
 fn change_of_the_set_comes_into_force_though_nothing_else_happens() {
     let mut world = World::new(1, 2, 1, CALM, Config::default());
     let set = world.genesis.validators.hash();

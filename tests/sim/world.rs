@@ -153,16 +153,16 @@ impl World {
         (TransactionId::of(&bytes), bytes)
     }
 
+    pub(super) fn election_of(&self, contest: Contest, salt: u64) -> Election {
+        let (title, description, rule) = ("Lunch".into(), String::new(), Rule::Plurality);
+        Election { title, description, contest, rule, opens_at: None, closes_at: None, salt }
+    }
+
     pub(super) fn election(&self, opens_at: Option<u64>, closes_at: Option<u64>) -> (ElectionId, Vec<u8>) {
-        let election = Election {
-            title: "Lunch".into(),
-            description: String::new(),
-            contest: Contest::Listed(vec!["Soup".into(), "Pasta".into()]),
-            rule: Rule::Plurality,
-            opens_at: opens_at.map(Timestamp::from_ms),
-            closes_at: closes_at.map(Timestamp::from_ms),
-            salt: 0,
-        };
+        let time = |ms: Option<u64>| ms.map(Timestamp::from_ms);
+        let choices = Contest::Listed(vec!["Soup".into(), "Pasta".into()]);
+        let (opens_at, closes_at) = (time(opens_at), time(closes_at));
+        let election = Election { opens_at, closes_at, ..self.election_of(choices, 0) };
         let (id, bytes) = self.sign(&key(200), Payload::CreateElection(election));
         (ElectionId::new(*id.hash()), bytes)
     }
