@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use vote_network::tracker::Entry;
 
 use crate::cli::ListArgs;
 use crate::datadir;
-use crate::serve::entry_json;
 
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -89,4 +88,11 @@ pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// One node on the list.
+pub(crate) fn entry_json(entry: &Entry) -> Value {
+    let addresses: Vec<_> = entry.addresses.iter().map(ToString::to_string).collect();
+    let age = entry.since.elapsed().as_secs();
+    json!({ "peer": entry.peer.to_string(), "chain": entry.chain, "addresses": addresses, "age_seconds": age })
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
-use vote_network::tracker::{Entry, Reason, Tracker, TrackerEvent};
+use vote_network::tracker::{Reason, Tracker, TrackerEvent};
 use vote_network::{Multiaddr, Transport};
 
 use crate::cli::ServeArgs;
@@ -86,12 +86,6 @@ fn say_ready(as_json: bool, listen: &[Multiaddr], peer: &str) {
     }
 }
 
-pub(crate) fn entry_json(entry: &Entry) -> Value {
-    let addresses: Vec<_> = entry.addresses.iter().map(ToString::to_string).collect();
-    let age = entry.since.elapsed().as_secs();
-    json!({ "peer": entry.peer.to_string(), "chain": entry.chain, "addresses": addresses, "age_seconds": age })
-}
-
 fn say(as_json: bool, event: &TrackerEvent) {
     let (word, entry, why) = match event {
         TrackerEvent::Joined(entry) => ("joined", entry, None),
@@ -100,7 +94,7 @@ fn say(as_json: bool, event: &TrackerEvent) {
         TrackerEvent::Left(entry, Reason::Expired) => ("left", entry, Some("it has not renewed its registration")),
     };
     if as_json {
-        let mut line = entry_json(entry);
+        let mut line = list::entry_json(entry);
         line["event"] = word.into();
         line["reason"] = why.into();
         println!("{line}");

@@ -1,14 +1,14 @@
 //! Malachite's effects, carried out or turned into outputs. An effect never fails: a check that cannot be done says no.
 
-use futures::FutureExt;
 use malachite::{ConsensusMsg, Effect, LivenessMsg, Resumable, Resume, SignedConsensusMsg};
 use malachite_signing::VerifierExt;
 use malachite_types::{Round, SignedMessage, Timeout};
 use vote_chain::Purpose;
 use vote_chain::bft::{Ctx, proposal_content, vote_content};
 
-use crate::engine::{Host, SignedProposal, timer_key};
-use crate::message::Message;
+use crate::engine::{Host, timer_key};
+use crate::message::{Message, SignedProposal};
+use crate::signatures::at_once;
 use crate::turn::{Action, Timer, Write};
 use crate::wal::LogEntry;
 
@@ -139,8 +139,4 @@ impl Host {
             self.publish(Message::Proposal(proposal, block));
         }
     }
-}
-
-pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("a signature check never waits")
 }

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use malachite::{Error, Input, Params, State as Malachite};
-use malachite_types::{Round, SignedMessage, Timeout, ValuePayload};
-use vote_chain::bft::{Ctx, Proposal};
+use malachite_types::{Round, Timeout, ValuePayload};
+use vote_chain::bft::Ctx;
 use vote_chain::{
     BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp, TransactionId,
     Verified, VerifiedBlock,
@@ -23,19 +23,12 @@ use vote_chain::{
 
 use crate::config::Config;
 use crate::mempool::{Mempool, Origin, PoolRefusal};
-use crate::message::Message;
+use crate::message::{Message, SignedProposal};
 use crate::signatures::Checker;
-use crate::turn::{Action, Timer, Turn, Write};
+use crate::turn::{Action, Peer, Timer, Turn, Write};
 use crate::wal::LogEntry;
 
 pub use messages::MessageFault;
-
-/// A proposal with its proposer's signature.
-pub type SignedProposal = SignedMessage<Ctx, Proposal>;
-
-/// A peer, by a number that the host gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Peer(pub u64);
 
 /// Between looks at who is ahead and what should be repeated, in milliseconds.
 pub(crate) const TICK_MS: u64 = 500;

@@ -14,10 +14,10 @@ mod turn;
 mod wal;
 
 pub use config::{Config, Safety, Timeouts};
-pub use engine::{Engine, Event, MessageFault, Peer, Recovered, SignedProposal};
+pub use engine::{Engine, Event, MessageFault, Recovered};
 pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal};
-pub use message::Message;
-pub use turn::{Action, Decided, Equivocation, Timer, Turn, Write};
+pub use message::{Message, SignedProposal};
+pub use turn::{Action, Decided, Equivocation, Peer, Timer, Turn, Write};
 
 /// Malachite's words, for those who take votes apart.
 pub mod bft {

@@ -2,13 +2,14 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use malachite::LivenessMsg;
-use malachite_types::{PolkaCertificate, RoundCertificate, SignedVote};
+use malachite_types::{PolkaCertificate, RoundCertificate, SignedMessage, SignedVote};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use vote_chain::bft::Ctx;
+use vote_chain::bft::{Ctx, Proposal};
 use vote_chain::{Block, DecodeError, decode, encode};
 
-use crate::engine::SignedProposal;
+/// A proposal with its proposer's signature.
+pub type SignedProposal = SignedMessage<Ctx, Proposal>;
 
 /// A consensus message.
 #[derive(Clone, Debug)]

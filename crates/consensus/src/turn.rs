@@ -10,8 +10,11 @@ use vote_chain::{
     Verified, VerifiedBlock,
 };
 
-use crate::engine::Peer;
 use crate::message::Message;
+
+/// A peer, by a number that the host gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Peer(pub u64);
 
 /// What one or more events led to. Make all `writes` durable in one step, and only then carry out the `actions`, in
 /// order. If the writes fail, the process must end without any of the actions.

@@ -5,7 +5,7 @@ use malachite::{Input, ProposedValue};
 use malachite_types::{PolkaCertificate, Round, SignedVote, Timeout, TimeoutKind, ValueOrigin};
 use vote_chain::bft::Ctx;
 
-use crate::engine::SignedProposal;
+use crate::message::SignedProposal;
 
 #[derive(BorshSerialize, BorshDeserialize)]
 pub(crate) enum LogEntry {

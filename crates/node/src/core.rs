@@ -6,10 +6,12 @@
 mod apps;
 mod gossip;
 mod peers;
+mod questions;
 mod relay;
 mod serve;
 mod timers;
 mod turn;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,9 +9,9 @@ use malachite_types::{PolkaCertificate, RoundCertificate, SignedVote};
 use vote_chain::bft::{Ctx, Vote};
 use vote_chain::{BlockHash, Height, PublicKey, ValidatorSet, VerifiedBlock};
 
-use super::{Host, SignedProposal, threshold};
-use crate::effects::at_once;
-use crate::message::Message;
+use super::{Host, threshold};
+use crate::message::{Message, SignedProposal};
+use crate::signatures::at_once;
 
 /// Votes of one validator that are kept for a height that has not started: two for each of a few rounds.
 const EARLY_VOTES_MAX: usize = 12;

@@ -8,7 +8,8 @@ use vote_chain::bft::{Ctx, Proposal};
 use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, VerifiedBlock};
 
 use super::messages::{Early, MessageFault};
-use super::{Host, SignedProposal, check_clock};
+use super::{Host, check_clock};
+use crate::message::SignedProposal;
 use crate::turn::{Action, Write};
 
 /// Valid bodies kept for one height. Each was signed for by the proposer of its round, so this many rounds have failed.

@@ -12,8 +12,8 @@ use malachite_types::{
 use vote_chain::bft::Ctx;
 use vote_chain::{CommitCertificate, Height, PublicKey, Timestamp, VerifiedBlock};
 
-use super::{Host, Peer};
-use crate::turn::Action;
+use super::Host;
+use crate::turn::{Action, Peer};
 
 /// A peer that has not answered for so long is taken for silent, in milliseconds.
 const ANSWER_MS_MAX: u64 = 15_000;

@@ -47,7 +47,7 @@ fn print_status(status: &Status) {
         ("chain", format!("{} ({})", status.genesis.chain(), clean(&status.genesis.name))),
         ("last block", format!("{}, {age} s ago", status.height)),
         ("state root", status.state_root.to_string()),
-        ("validators", output::validators(n)),
+        ("network", output::validators(n)),
         (
             "connected",
             format!(
