@@ -26,7 +26,7 @@ lint:
 
 # The pure crates have no runtime, no network, no database in their trees
 pure:
-    sh -c '! cargo tree -p vote-chain -e normal | grep -E "tokio|libp2p|redb"'
+    sh -c '! cargo tree -p vote-chain -p vote-counting -e normal | grep -E "tokio|libp2p|redb"'
 
 # Documentation
 doc:

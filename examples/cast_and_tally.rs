@@ -47,7 +47,7 @@ async fn main() -> Result<()> {
 
     let Answer::Election(election) = node.call(Request::Election(election.record.id)).await? else { bail!("no tally") };
     for line in &election.tally.lines {
-        println!("{:>6}  {}", line.ballots, line.choice);
+        println!("{:>6}  {}", line.votes, line.choice);
     }
     Ok(())
 }

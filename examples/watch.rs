@@ -22,7 +22,7 @@ async fn main() -> Result<()> {
         match counts.next().await {
             Ok(Some(Answer::Election(view))) => {
                 let counts: Vec<_> =
-                    view.tally.lines.iter().map(|line| format!("{} {}", line.choice, line.ballots)).collect();
+                    view.tally.lines.iter().map(|line| format!("{} {}", line.choice, line.votes)).collect();
                 println!("block {:>5}  {:>9}  {}", view.height, view.phase, counts.join(", "));
             }
             Ok(Some(_)) => bail!("an answer to another question"),

@@ -151,6 +151,7 @@ async fn elections_and_write_ins_without_number_are_listed_and_counted() {
         description: String::new(),
         contest: contest.clone(),
         rule: Rule::Plurality,
+        seats: 1,
         opens_at: None,
         closes_at: None,
         salt,

@@ -58,6 +58,9 @@ async fn ballots_of_a_file_are_cast_and_counted_alike_by_all_and_what_cannot_be_
     assert_eq!(report["not_castable"].as_array().unwrap().len(), 2);
     assert!(report["not_castable"][1]["reason"].as_str().unwrap().contains("nobody"), "{report}");
     assert_eq!(report["agree"], true);
+    let ranked = run(&program(), &["load", file.to_str().unwrap(), "--rule", "irv", "-n", "1", "--json"], &[]).await;
+    assert_eq!((ranked.code, &ranked.json()["cast"]), (Some(0), &9.into()), "{ranked:?}");
+    assert_eq!(ranked.json()["rounds"][0], serde_json::json!({ "Ada": 4, "Grace": 3, "Joan": 0 }));
     let roots = report["state_roots"].as_array().unwrap();
     assert!(roots.len() == 4 && roots.iter().all(|root| root == &roots[0]));
 }

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use vote_api::Request;
 
-use crate::harness::{PATIENCE, cli, cluster, election, voter_dir};
+use crate::harness::{PATIENCE, cli, cluster, election, run, voter_dir};
 
 #[tokio::test]
 async fn ballot_is_cast_counted_on_every_node_and_its_receipt_checks_offline() {
@@ -101,7 +101,7 @@ async fn several_apps_are_served_at_once_and_told_when_the_node_leaves() {
     let cast = cli(&cluster, 0, &["cast", "Soup"]).await;
     assert_eq!(cast.code, Some(0), "{cast:?}");
     let news = timeout(PATIENCE, watching.next()).await.unwrap().unwrap();
-    assert!(matches!(news, Some(vote_api::Answer::Election(view)) if view.tally.ballots() == 1));
+    assert!(matches!(news, Some(vote_api::Answer::Election(view)) if view.tally.ballots == 1));
     let second = cluster.client(0).await.unwrap();
     let mut leaving = cluster.nodes[0].daemon.take().unwrap();
     let status = leaving.terminate().await.unwrap();
@@ -142,4 +142,43 @@ async fn menu_asks_for_a_name_and_casts_counts_attacks_and_quits() {
         assert!(out.contains(words), "{words:?} is missing in {out}");
     }
     cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn ranked_election_is_cast_in_words_and_counted_in_rounds() {
+    let mut cluster = cluster(1).await;
+    let choices = ["--choice", "Ada", "--choice", "Grace", "--choice", "Joan"];
+    let args = [["election", "create", "--title", "Chair", "--rule", "irv", "--json"].as_slice(), &choices].concat();
+    assert_eq!(cli(&cluster, 0, &args).await.code, Some(0));
+    for (voter, ballot) in [("a", "Ada"), ("b", "Ada > Joan"), ("c", "2 > 1"), ("d", "Joan > Grace"), ("e", "Joan")] {
+        let cast = cli(&cluster, 0, &["cast", ballot, "--name", voter]).await;
+        assert_eq!(cast.code, Some(0), "{cast:?}");
+    }
+    let wrong = cli(&cluster, 0, &["cast", "Ada > Ada", "--name", "f"]).await;
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("a ranking, best first"), "{wrong:?}");
+    let tally = cli(&cluster, 0, &["tally"]).await;
+    for words in ["5 ballots, counted by irv", "round 1: Grace is excluded", "Elected, if it closed now: Ada."] {
+        assert!(tally.out.contains(words), "{words:?} is missing in {tally:?}");
+    }
+    let json = cli(&cluster, 0, &["tally", "--json"]).await.json();
+    assert_eq!(json["rounds"][1]["votes"]["Ada"], 3);
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn file_is_counted_with_no_node() {
+    let programs = vote_cluster::Programs::find().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("small.blt");
+    std::fs::write(&file, "3 1\n-3\n4 1 0\n3 3 2 0\n2 2 0\n0\n\"Ada\"\n\"Grace\"\n\"Joan\"\n").unwrap();
+    let path = file.to_str().unwrap();
+    let env = [("HOME", dir.path())];
+    let counted = run(&programs.vote_cli, &["count", path, "--rule", "irv", "--json"], &env).await;
+    assert_eq!(counted.json()["winners"], serde_json::json!(["Grace"]), "Joan has withdrawn: {counted:?}");
+    let wrong = run(&programs.vote_cli, &["count", path, "--rule", "plurality"], &env).await;
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    std::fs::write(&file, "nonsense").unwrap();
+    let broken = run(&programs.vote_cli, &["count", path], &env).await;
+    assert!(broken.code == Some(2) && broken.err.contains("line 1"), "{broken:?}");
 }

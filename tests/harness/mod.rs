@@ -99,9 +99,9 @@ pub(crate) async fn all_count(cluster: &Cluster, election: ElectionId, ballots: 
     for at in cluster.running() {
         let answer = cluster.client(at).await.unwrap().call(Request::Election(election)).await.unwrap();
         let Answer::Election(view) = answer else { panic!("no election at {}", cluster.nodes[at].name) };
-        assert_eq!(view.tally.ballots(), expected, "{}", cluster.nodes[at].name);
+        assert_eq!(view.tally.ballots, expected, "{}", cluster.nodes[at].name);
         let pasta = view.tally.lines.iter().find(|line| line.choice == "Pasta").unwrap();
-        assert_eq!(pasta.ballots, expected.div_ceil(3), "{}", cluster.nodes[at].name);
+        assert_eq!(pasta.votes, expected.div_ceil(3), "{}", cluster.nodes[at].name);
     }
     assert!(statuses.windows(2).all(|pair| pair[0].state_root == pair[1].state_root));
     statuses

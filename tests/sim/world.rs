@@ -155,7 +155,7 @@ impl World {
 
     pub(super) fn election_of(&self, contest: Contest, salt: u64) -> Election {
         let (title, description, rule) = ("Lunch".into(), String::new(), Rule::Plurality);
-        Election { title, description, contest, rule, opens_at: None, closes_at: None, salt }
+        Election { title, description, contest, rule, seats: 1, opens_at: None, closes_at: None, salt }
     }
 
     pub(super) fn election(&self, opens_at: Option<u64>, closes_at: Option<u64>) -> (ElectionId, Vec<u8>) {
@@ -415,7 +415,7 @@ impl World {
                 .iter()
                 .flat_map(|d| d.block.transactions())
                 .filter(|t| matches!(&t.content().payload, Payload::CastBallot(b) if b.election == *election));
-            assert_eq!(state.tally(election).map(|tally| tally.ballots()), Some(cast.count() as u64), "node {at}");
+            assert_eq!(state.tally(election).map(|tally| tally.ballots), Some(cast.count() as u64), "node {at}");
         }
     }
 }

@@ -11,11 +11,54 @@ use crate::time::Timestamp;
 const CHOICES_MAX: usize = 500;
 const DESCRIPTION_BYTES_MAX: usize = 4000;
 
-/// How choices are counted.
+/// The highest number that a ballot can give under [`Rule::Score`].
+pub const SCORE_MAX: u8 = 10;
+
+/// How ballots are counted; each rule says what a ballot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rule {
     /// One choice a ballot; the most chosen wins; several with the most are a tie.
     Plurality,
+    /// Any number of choices a ballot; the most chosen win the seats.
+    Approval,
+    /// Numbers from 0 to [`SCORE_MAX`]; the highest sums win the seats.
+    Score,
+    /// Rankings; points for each choice ranked below; the most points win the seats.
+    Borda,
+    /// Rankings; instant runoff.
+    Irv,
+    /// Rankings; single transferable vote by the Scottish rules.
+    Stv,
+    /// Rankings; Schulze's method.
+    Schulze,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Plurality, Self::Approval, Self::Score, Self::Borda, Self::Irv, Self::Stv, Self::Schulze];
+
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plurality => "plurality",
+            Self::Approval => "approval",
+            Self::Score => "score",
+            Self::Borda => "borda",
+            Self::Irv => "irv",
+            Self::Stv => "stv",
+            Self::Schulze => "schulze",
+        }
+    }
+
+    /// Whether ballots are rankings.
+    pub const fn is_ranked(self) -> bool {
+        matches!(self, Self::Borda | Self::Irv | Self::Stv | Self::Schulze)
+    }
+
+    const fn fills_one_seat(self) -> bool {
+        matches!(self, Self::Plurality | Self::Irv)
+    }
 }
 
 /// What may be chosen.
@@ -38,6 +81,8 @@ pub struct Election {
     pub contest: Contest,
     /// How it is counted.
     pub rule: Rule,
+    /// How many choices win.
+    pub seats: u16,
     /// Ballots are taken from the first block at or after this time; at once if none.
     pub opens_at: Option<Timestamp>,
     /// Ballots are taken in blocks before this time; until it is closed by hand if none.
@@ -94,6 +139,19 @@ pub enum InvalidElection {
     /// It would never be open.
     #[error("it closes before it opens")]
     Times,
+    /// Write-ins are counted by plurality only.
+    #[error("choices that voters write in are counted by plurality, not by {}", .0.name())]
+    WriteIns(Rule),
+    /// Nobody would win, or all, or more than the rule can fill.
+    #[error("{seats} seats cannot be filled by {} from {choices} choices", .rule.name())]
+    Seats {
+        /// The seats.
+        seats: u16,
+        /// The choices.
+        choices: usize,
+        /// The rule.
+        rule: Rule,
+    },
 }
 
 impl Election {
@@ -107,22 +165,47 @@ impl Election {
         if let Contest::Listed(choices) = &self.contest {
             check_choices(choices)?;
         }
+        self.check_rule()?;
         if self.closes_at.is_some_and(|closes| self.opens_at.is_some_and(|opens| closes <= opens)) {
             return Err(InvalidElection::Times);
         }
         Ok(())
     }
 
-    /// The words of a choice; none if the contest does not offer it.
-    pub fn label<'a>(&'a self, choice: &'a Choice) -> Option<&'a str> {
-        match (&self.contest, choice) {
-            (Contest::Listed(choices), Choice::Listed(at)) => choices.get(usize::from(*at)).map(String::as_str),
-            (Contest::WriteIn, Choice::WriteIn(text)) => Some(text),
-            _ => None,
+    fn check_rule(&self) -> Result<(), InvalidElection> {
+        let (rule, seats) = (self.rule, self.seats);
+        let choices = match &self.contest {
+            Contest::WriteIn if rule != Rule::Plurality => return Err(InvalidElection::WriteIns(rule)),
+            Contest::WriteIn => usize::MAX,
+            Contest::Listed(choices) => choices.len(),
+        };
+        let most = if rule.fills_one_seat() { 1 } else { choices };
+        let fits = seats > 0 && usize::from(seats) <= most;
+        if fits { Ok(()) } else { Err(InvalidElection::Seats { seats, choices, rule }) }
+    }
+
+    /// Whether a ballot may say this: of the kind that the rule asks for, each choice on the list and at most once, in order.
+    pub fn admits(&self, choice: &Choice) -> bool {
+        let Contest::Listed(choices) = &self.contest else { return matches!(choice, Choice::WriteIn(_)) };
+        let in_order = |places: &[u16]| {
+            places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|last| usize::from(*last) < choices.len())
+        };
+        match (self.rule, choice) {
+            (Rule::Plurality, Choice::Listed(place)) => usize::from(*place) < choices.len(),
+            (Rule::Approval, Choice::Approved(places)) => in_order(places),
+            (Rule::Score, Choice::Scored(scores)) => {
+                scores.len() == choices.len() && scores.iter().all(|score| *score <= SCORE_MAX)
+            }
+            (rule, Choice::Ranked(ranks)) if rule.is_ranked() => {
+                let all: BTreeSet<_> = ranks.iter().flatten().collect();
+                let each_once = all.len() == ranks.iter().map(Vec::len).sum::<usize>();
+                each_once && ranks.iter().all(|rank| !rank.is_empty() && in_order(rank))
+            }
+            _ => false,
         }
     }
 
-    /// The choice of these words; none if the contest does not offer it.
+    /// The one choice of these words; none if the contest does not offer it.
     pub fn choice(&self, words: &str) -> Option<Choice> {
         match &self.contest {
             Contest::WriteIn => check_label(words).is_ok().then(|| Choice::WriteIn(words.to_owned())),

@@ -23,11 +23,11 @@ pub use record::{CastRecord, ElectionRecord, Registry};
 
 use crate::ballot::Choice;
 use crate::block::{Header, PROTOCOL_VERSION, VerifiedBlock};
-use crate::election::{Contest, ElectionPhase};
+use crate::election::ElectionPhase;
 use crate::genesis::Genesis;
 use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot};
 use crate::key::PublicKey;
-use crate::tally::{Tally, TallyLine};
+use crate::tally::Tally;
 use crate::time::{Height, Timestamp};
 use crate::validator::ValidatorSet;
 
@@ -137,28 +137,14 @@ impl State {
     /// The count of an election; none if there is no such election.
     pub fn tally(&self, id: &ElectionId) -> Option<Tally> {
         let record = self.elections.get(id)?;
-        let count = |choice: &Choice| self.counts.get(&(*id, choice.clone())).copied().unwrap_or(0);
-        let lines = match &record.election.contest {
-            Contest::Listed(choices) => {
-                let line = |(at, words): (u16, &String)| TallyLine {
-                    choice: words.clone(),
-                    ballots: count(&Choice::Listed(at)),
-                };
-                (0..).zip(choices).map(line).collect()
-            }
-            Contest::WriteIn => self.write_ins(id),
-        };
-        Some(Tally::new(lines))
+        Some(Tally::count(id, &record.election, &self.counts(id)))
     }
 
-    fn write_ins(&self, id: &ElectionId) -> Vec<TallyLine> {
-        let from = (*id, Choice::WriteIn(String::new()));
+    /// What choice was made how often, in the order of the choices.
+    fn counts(&self, id: &ElectionId) -> Vec<(&Choice, u64)> {
+        let from = (*id, Choice::Listed(0));
         let of_election = self.counts.range(from..).take_while(|((election, _), _)| election == id);
-        let line = |((_, choice), ballots): (&(ElectionId, Choice), &u64)| match choice {
-            Choice::WriteIn(words) => Some(TallyLine { choice: words.clone(), ballots: *ballots }),
-            Choice::Listed(_) => None,
-        };
-        of_election.filter_map(line).collect()
+        of_election.map(|((_, choice), count)| (choice, *count)).collect()
     }
 
     /// The phase that an election is in at the last decided block.

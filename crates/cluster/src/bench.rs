@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 use vote_api::{Client, Outcome};
-use vote_chain::{Choice, ElectionId};
+use vote_chain::{Choice, ElectionId, Rule};
 use vote_cluster::{Caster, Cluster, Options, credential};
 
 use crate::{BenchArgs, election, measure};
@@ -34,7 +34,8 @@ pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
 
 async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Value> {
     let choices = vec!["Yes".to_owned(), "No".to_owned()];
-    let election = election::create(&cluster.client(0).await?, cluster.chain, "Benchmark", choices).await?;
+    let election =
+        election::create(&cluster.client(0).await?, cluster.chain, "Benchmark", choices, (Rule::Plurality, 1)).await?;
     let mut clients = Vec::new();
     for at in cluster.running() {
         clients.push(cluster.client(at).await?);

@@ -6,12 +6,19 @@ use vote_chain::{ChainId, Contest, Election, ElectionId, Payload, Rule, Transact
 use vote_cluster::credential;
 
 /// Creates an election that is open at once, and waits until it is final.
-pub(crate) async fn create(client: &Client, chain: ChainId, title: &str, choices: Vec<String>) -> Result<ElectionId> {
+pub(crate) async fn create(
+    client: &Client,
+    chain: ChainId,
+    title: &str,
+    choices: Vec<String>,
+    (rule, seats): (Rule, u16),
+) -> Result<ElectionId> {
     let election = Election {
         title: title.to_owned(),
         description: String::new(),
         contest: Contest::Listed(choices),
-        rule: Rule::Plurality,
+        rule,
+        seats,
         opens_at: None,
         closes_at: None,
         salt: 0,

@@ -2,7 +2,6 @@
 //!
 //! Everything is under one folder, ports are the system's choice, and every process is ended by the handle that started it.
 
-pub mod blt;
 mod cast;
 mod daemon;
 mod network;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use vote_api::{Answer, Request};
-use vote_chain::{Choice, ElectionId, Tally};
-use vote_cluster::blt::{self, Group, Profile};
+use vote_chain::{Choice, ElectionId, Round, Rule, Tally, Votes};
 use vote_cluster::{Caster, Cluster, Options, credential};
+use vote_counting::blt::{self, File, Line};
 
 use crate::{LoadArgs, election};
 
@@ -22,44 +22,63 @@ struct Outcome {
 
 pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
     let text = std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let profile = blt::parse(&text).with_context(|| format!("{} is no BLT file", args.file.display()))?;
+    let file =
+        blt::parse(&text).with_context(|| format!("{} is no BLT file", args.file.display()))?.without_withdrawn();
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
     let outcome = tokio::select! {
-        outcome = cast(&cluster, &profile) => outcome,
+        outcome = cast(&cluster, &args, &file) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     cluster.stop().await?;
     let outcome = outcome?;
     let agree = outcome.tallies.windows(2).all(|pair| (&pair[0].1, &pair[0].2) == (&pair[1].1, &pair[1].2));
     if args.json {
-        print_json(&args, &profile, &outcome, agree);
+        print_json(&args, &file, &outcome, agree);
     } else {
-        print_text(&args, &profile, &outcome, agree);
+        print_text(&args, &file, &outcome, agree);
     }
     Ok(agree && outcome.finals == outcome.cast)
 }
 
-/// One transaction for each ballot with a single first choice, each by a credential of its own.
-fn sign(profile: &Profile, cluster: &Cluster, election: ElectionId) -> Vec<Vec<u8>> {
-    let choices =
-        profile.ballots.iter().flat_map(|group| std::iter::repeat_n(group.first_choice(), group.count)).flatten();
-    let ballot = |(number, place): (usize, usize)| {
-        let choice = Choice::Listed(u16::try_from(place).unwrap_or(u16::MAX));
-        Caster::ballot(cluster.chain, election, &credential(1, number), choice)
-    };
-    choices.enumerate().map(ballot).collect()
+/// What a line's ballots say under a rule; or why they cannot be cast.
+fn choice(rule: Rule, line: &Line) -> Result<Choice, &'static str> {
+    let place = |place: &usize| u16::try_from(*place).unwrap_or(u16::MAX);
+    let ranks: Vec<_> = line.group.ranks.iter().map(|rank| rank.iter().map(place).collect::<Vec<_>>()).collect();
+    match (rule, ranks.as_slice()) {
+        (_, []) => Err("ranks nobody"),
+        (Rule::Plurality, [first, ..]) if first.len() == 1 => Ok(Choice::Listed(first[0])),
+        (Rule::Plurality, _) => Err("ranks several first"),
+        (Rule::Approval, _) => {
+            let mut all = ranks.concat();
+            all.sort_unstable();
+            Ok(Choice::Approved(all))
+        }
+        _ => Ok(Choice::Ranked(ranks)),
+    }
 }
 
-async fn cast(cluster: &Cluster, profile: &Profile) -> Result<Outcome> {
-    let title = if profile.title.is_empty() { "Ballots from a file" } else { &profile.title };
-    let election =
-        election::create(&cluster.client(0).await?, cluster.chain, title, profile.candidates.clone()).await?;
+/// One transaction for each ballot that can be cast, each by a credential of its own.
+fn sign(rule: Rule, file: &File, cluster: &Cluster, election: ElectionId) -> Vec<Vec<u8>> {
+    let one = |line: &Line| choice(rule, line).ok().map(|choice| (choice, line.group.count));
+    let choices = file.ballots.iter().filter_map(one);
+    let each = choices.flat_map(|(choice, count)| std::iter::repeat_n(choice, usize::try_from(count).unwrap_or(0)));
+    let ballot = |(number, choice)| Caster::ballot(cluster.chain, election, &credential(1, number), choice);
+    each.enumerate().map(ballot).collect()
+}
+
+async fn cast(cluster: &Cluster, args: &LoadArgs, file: &File) -> Result<Outcome> {
+    let title = if file.title.is_empty() { "Ballots from a file" } else { &file.title };
+    let one_seat = matches!(args.rule, Rule::Plurality | Rule::Irv);
+    let of_file = if one_seat { 1 } else { u16::try_from(file.seats)? };
+    let how = (args.rule, args.seats.unwrap_or(of_file));
+    let first = cluster.client(0).await?;
+    let election = election::create(&first, cluster.chain, title, file.candidates.clone(), how).await?;
     let mut clients = Vec::new();
     for at in cluster.running() {
         clients.push(cluster.client(at).await?);
     }
     cluster.agreed(Duration::from_secs(30)).await?;
-    let ballots = sign(profile, cluster, election);
+    let ballots = sign(args.rule, file, cluster, election);
     let count = ballots.len();
     let caster = Caster::new(clients.clone());
     let start = Instant::now();
@@ -78,18 +97,28 @@ async fn cast(cluster: &Cluster, profile: &Profile) -> Result<Outcome> {
 }
 
 /// Ballots that cannot be cast under this rule: their line, how many, and why.
-fn not_castable(profile: &Profile) -> Vec<(usize, usize, &'static str)> {
-    let why = |group: &Group| if group.ranks.is_empty() { "ranks nobody" } else { "ranks several first" };
-    let none = profile.ballots.iter().filter(|group| group.first_choice().is_none());
-    none.map(|group| (group.line, group.count, why(group))).collect()
+fn not_castable(args: &LoadArgs, file: &File) -> Vec<(usize, u64, &'static str)> {
+    let why = |line: &Line| choice(args.rule, line).err().map(|why| (line.line, line.group.count, why));
+    file.ballots.iter().filter_map(why).collect()
 }
 
-fn print_json(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool) {
-    let all: usize = profile.ballots.iter().map(|group| group.count).sum();
+/// The votes of a round, by name.
+fn by_name(file: &File, round: &Round) -> BTreeMap<String, Value> {
+    let number = |votes: &Votes| {
+        let text = votes.to_string();
+        text.parse::<u64>().map_or_else(|_| Value::from(text.parse::<f64>().unwrap_or_default()), Value::from)
+    };
+    file.candidates.iter().cloned().zip(round.votes.iter().map(number)).collect()
+}
+
+fn print_json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
+    let all: u64 = file.ballots.iter().map(|line| line.group.count).sum();
     let tally = outcome.tallies.first().map(|(_, tally, _)| tally);
     let counts: BTreeMap<_, _> =
-        tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.ballots)).collect();
-    let lines = not_castable(profile)
+        tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.votes)).collect();
+    let counted = |outcome: &vote_chain::Outcome| outcome.rounds.iter().map(|round| by_name(file, round)).collect();
+    let rounds: Vec<_> = outcome_of(tally).map_or_else(Vec::new, counted);
+    let lines = not_castable(args, file)
         .into_iter()
         .map(|(line, count, why)| json!({ "line": line, "ballots": count, "reason": why }));
     let report = json!({
@@ -101,14 +130,21 @@ fn print_json(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool
         "not_castable": lines.collect::<Vec<_>>(),
         "seconds": round(outcome.seconds),
         "ballots_per_second": round(per_second(outcome)),
-        "rule": args.rule,
-        "winners": tally.map(Tally::leaders).unwrap_or_default(),
+        "rule": args.rule.name(),
+        "winners": tally.map(|tally| &tally.leaders),
         "counts": counts,
-        "rounds": [counts],
+        "rounds": rounds,
+        "pairwise": outcome_of(tally).and_then(|outcome| outcome.pairwise.as_ref()),
+        "quota": outcome_of(tally).and_then(|outcome| outcome.quota).map(|quota| quota.to_string()),
+        "ties": outcome_of(tally).map_or(0, |outcome| outcome.ties.len()),
         "state_roots": outcome.tallies.iter().map(|(_, _, root)| root).collect::<Vec<_>>(),
         "agree": agree,
     });
     println!("{report}");
+}
+
+fn outcome_of(tally: Option<&Tally>) -> Option<&vote_chain::Outcome> {
+    tally?.outcome.as_ref()
 }
 
 fn per_second(outcome: &Outcome) -> f64 {
@@ -119,9 +155,9 @@ fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-fn print_text(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool) {
-    println!("{} ({}), counted by {}", profile.title, args.file.display(), args.rule);
-    for (line, count, why) in not_castable(profile) {
+fn print_text(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
+    println!("{} ({}), counted by {}", file.title, args.file.display(), args.rule.name());
+    for (line, count, why) in not_castable(args, file) {
         println!("  line {line}, {count} ballot(s): {why}; cannot be cast under this rule, and not counted");
     }
     println!(
@@ -134,11 +170,16 @@ fn print_text(args: &LoadArgs, profile: &Profile, outcome: &Outcome, agree: bool
     );
     if let Some((_, tally, _)) = outcome.tallies.first() {
         let width = tally.lines.iter().map(|line| line.choice.chars().count()).max().unwrap_or(0);
-        tally.lines.iter().for_each(|line| println!("  {:<width$}  {:>7}", line.choice, line.ballots));
-        println!("  winner: {}", tally.leaders().join(", "));
+        tally.lines.iter().for_each(|line| println!("  {:<width$}  {:>7}", line.choice, line.votes));
+        for (at, round) in outcome_of(Some(tally)).iter().flat_map(|outcome| &outcome.rounds).enumerate() {
+            let votes = file.candidates.iter().zip(&round.votes).filter(|(_, votes)| votes.0 > 0);
+            let votes: Vec<_> = votes.map(|(name, votes)| format!("{name} {votes}")).collect();
+            println!("  round {}: {}; for nobody {}", at + 1, votes.join(", "), round.exhausted);
+        }
+        println!("  elected: {}", tally.leaders.join(", "));
     }
     for (node, tally, root) in &outcome.tallies {
-        println!("  {node} counts {} ballots, state root {root:.16}", tally.ballots());
+        println!("  {node} counts {} ballots, state root {root:.16}", tally.ballots);
     }
     println!("  {}", if agree { "all nodes agree" } else { "THE NODES DO NOT AGREE" });
 }

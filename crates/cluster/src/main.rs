@@ -9,7 +9,9 @@ mod up;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use vote_chain::Rule;
 
 /// Runs a tracker and several nodes as processes on this machine
 #[derive(Debug, Parser)]
@@ -58,8 +60,11 @@ struct LoadArgs {
     #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     nodes: u8,
     /// How the ballots are counted
-    #[arg(long, default_value = "plurality", value_parser = ["plurality"])]
-    rule: String,
+    #[arg(long, default_value = "plurality", value_parser = rule())]
+    rule: Rule,
+    /// Seats to fill; as in the file if left out, and one by rules that fill one
+    #[arg(long)]
+    seats: Option<u16>,
     /// Print one object of JSON instead of text
     #[arg(long)]
     json: bool,
@@ -79,6 +84,13 @@ struct BenchArgs {
     /// Print one object of JSON instead of text
     #[arg(long)]
     json: bool,
+}
+
+/// Reads the name of a rule. Files of ranked ballots have no scores.
+fn rule() -> impl TypedValueParser<Value = Rule> {
+    let rules = Rule::ALL.into_iter().filter(|rule| *rule != Rule::Score).map(Rule::name);
+    PossibleValuesParser::new(rules)
+        .map(|name| Rule::ALL.into_iter().find(|rule| rule.name() == name).expect("only these names are let through"))
 }
 
 #[tokio::main]

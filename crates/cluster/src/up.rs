@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
-use vote_chain::{ElectionId, faults_tolerated};
+use vote_chain::{ElectionId, Rule, faults_tolerated};
 use vote_cluster::{Cluster, Options};
 
 use crate::{UpArgs, election};
@@ -22,8 +22,14 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
         () = &mut stop => return Ok(true),
     };
     let choices = ["Soup", "Pasta", "Salad"].map(str::to_owned).to_vec();
-    let election =
-        election::create(&cluster.client(0).await?, cluster.chain, "Demo: what is for lunch?", choices).await?;
+    let election = election::create(
+        &cluster.client(0).await?,
+        cluster.chain,
+        "Demo: what is for lunch?",
+        choices,
+        (Rule::Plurality, 1),
+    )
+    .await?;
     if args.json {
         println!("{}", describe(&cluster, &election));
     } else {

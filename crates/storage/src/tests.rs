@@ -50,6 +50,7 @@ impl Chain {
                 description: String::new(),
                 contest: Contest::Listed(choices),
                 rule: Rule::Plurality,
+                seats: 1,
                 opens_at: None,
                 closes_at: None,
                 salt: 0,
@@ -107,7 +108,7 @@ fn what_is_finished_is_there_after_a_restart() {
     let loaded = store.load().unwrap();
     assert_eq!(loaded.state.tip(), chain.state.tip());
     assert_eq!(loaded.state.tally(&chain.election), chain.state.tally(&chain.election));
-    assert_eq!(loaded.state.tally(&chain.election).unwrap().ballots(), 4);
+    assert_eq!(loaded.state.tally(&chain.election).unwrap().ballots, 4);
     assert_eq!((loaded.log, loaded.bodies.len()), (vec![b"open".to_vec()], 0), "logs of decided heights are gone");
     let (bytes, certificate) = store.block(Height::new(3)).unwrap().unwrap();
     let block: vote_chain::Block = vote_chain::decode(&bytes).unwrap();

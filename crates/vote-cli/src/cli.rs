@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use vote_chain::Rule;
 
 /// Cast ballots, count them, check receipts, and try to cheat.
 ///
@@ -53,6 +55,8 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
     },
+    /// Count a file of ranked ballots (BLT), without a node
+    Count(CountArgs),
     /// Stage attacks that the other nodes must refuse
     #[command(subcommand)]
     Attack(AttackCommand),
@@ -106,6 +110,21 @@ pub(crate) struct CastArgs {
     pub(crate) credential: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CountArgs {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// How ballots are counted
+    #[arg(long, default_value = "irv", value_parser = rule())]
+    pub(crate) rule: Rule,
+    /// Seats to fill; as in the file if left out
+    #[arg(long)]
+    pub(crate) seats: Option<u16>,
+    /// Breaks ties that the rule leaves open: 64 hexadecimal digits; zeroes if left out
+    #[arg(long, value_name = "HEX")]
+    pub(crate) seed: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AttackCommand {
     /// List what can be staged
@@ -149,6 +168,12 @@ pub(crate) struct CreateArgs {
     /// A choice; give two or more, in the order of the ballot
     #[arg(long, conflicts_with = "write_in", required_unless_present = "write_in")]
     pub(crate) choice: Vec<String>,
+    /// How ballots are counted
+    #[arg(long, default_value = "plurality", value_parser = rule())]
+    pub(crate) rule: Rule,
+    /// How many choices win
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seats: u16,
     /// Voters write in what they choose
     #[arg(long)]
     pub(crate) write_in: bool,
@@ -211,4 +236,10 @@ pub(crate) enum ValidatorCommand {
         /// Its name or key, as `validator list` shows them, or the beginning
         node: String,
     },
+}
+
+/// Reads the name of a rule.
+fn rule() -> impl TypedValueParser<Value = Rule> {
+    PossibleValuesParser::new(Rule::ALL.map(Rule::name))
+        .map(|name| Rule::ALL.into_iter().find(|rule| rule.name() == name).expect("only these names are let through"))
 }

@@ -2,6 +2,7 @@
 
 mod attack;
 mod cast;
+mod count;
 mod credential;
 mod election;
 mod node;
@@ -21,13 +22,13 @@ use crate::output;
 pub(crate) use attack::stage;
 pub(crate) use cast::cast_in;
 pub(crate) use election::create_write_in;
-pub(crate) use tally::lines as tally_lines;
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Cast(args) => cast::run(context, args).await,
         Command::Tally { election, watch } => tally::run(context, election.as_deref(), watch).await,
         Command::Attack(command) => attack::run(context, command).await,
+        Command::Count(args) => count::run(context, &args),
         Command::Status => node::status(context).await,
         Command::Members => node::members(context).await,
         Command::Block { height } => node::block(context, height).await,

@@ -1,5 +1,6 @@
 //! `vote-cli`: cast, tally, check receipts, stage attacks; an app of a node like any other.
 
+mod ballot;
 mod cli;
 mod commands;
 mod context;
@@ -9,6 +10,7 @@ mod find;
 mod menu;
 mod output;
 mod receipts;
+mod result;
 mod submit;
 mod time;
 

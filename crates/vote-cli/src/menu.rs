@@ -8,7 +8,7 @@ use vote_chain::{Contest, ElectionPhase};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{commands, credential, output};
+use crate::{ballot, commands, credential, output, result};
 
 /// Lines of standard input, read on a thread of its own: a terminal cannot be waited for otherwise.
 struct Input(mpsc::Receiver<String>);
@@ -118,24 +118,17 @@ async fn pick(elections: Vec<ElectionView>, input: &mut Input) -> Result<Option<
 
 async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
     let Some(view) = pick_open(context, client, input).await? else { return Ok(()) };
-    let prompt = match &view.record.election.contest {
+    let election = &view.record.election;
+    let prompt = match &election.contest {
         Contest::Listed(choices) => {
-            choices
-                .iter()
-                .enumerate()
-                .for_each(|(at, choice)| output::line(format_args!("  {}  {}", at + 1, output::clean(choice))));
-            "Your choice (number): "
+            let line =
+                |(at, choice): (usize, &String)| output::line(format_args!("  {}  {}", at + 1, output::clean(choice)));
+            choices.iter().enumerate().for_each(line);
+            format!("Your ballot ({}; numbers will do): ", ballot::syntax(election.rule))
         }
-        Contest::WriteIn => "Your choice: ",
+        Contest::WriteIn => "Your choice: ".to_owned(),
     };
-    let Some(answer) = input.ask(prompt).await else { return Ok(()) };
-    let words = match &view.record.election.contest {
-        Contest::Listed(choices) => {
-            let picked = answer.parse::<usize>().ok().and_then(|at| choices.get(at.checked_sub(1)?));
-            picked.cloned().unwrap_or(answer)
-        }
-        Contest::WriteIn => answer,
-    };
+    let Some(words) = input.ask(&prompt).await else { return Ok(()) };
     let key = credential::load_or_make(&context.credential_file(Some(name)))?;
     let (receipt, path) = commands::cast_in(context, client, &view, &key, name.to_owned(), &words).await?;
     output::line(format_args!(
@@ -148,7 +141,7 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
 
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
     if let Some(view) = pick(client.elections().await?, input).await? {
-        commands::tally_lines(&view).iter().for_each(output::line);
+        result::lines(&view).iter().for_each(output::line);
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ impl Execution<'_> {
         if phase != ElectionPhase::Open {
             return Err(InvalidTransaction::NotOpen { election, phase });
         }
-        if record.election.label(&ballot.choice).is_none() {
+        if !record.election.admits(&ballot.choice) {
             return Err(InvalidTransaction::UnknownChoice(election));
         }
         let key = (election, credential);

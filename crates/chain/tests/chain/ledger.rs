@@ -37,6 +37,7 @@ pub(crate) fn election() -> Election {
         description: "What shall we eat?".into(),
         contest: Contest::Listed(vec!["Soup".into(), "Pasta".into(), "Salad".into()]),
         rule: Rule::Plurality,
+        seats: 1,
         opens_at: None,
         closes_at: None,
         salt: 7,

@@ -17,15 +17,22 @@ fn hash() -> impl Strategy<Value = Hash> {
 }
 
 fn payload() -> impl Strategy<Value = Payload> {
-    let choice = prop_oneof![any::<u16>().prop_map(Choice::Listed), ".{0,40}".prop_map(Choice::WriteIn)];
+    let places = || prop::collection::vec(any::<u16>(), 0..5);
+    let choice = prop_oneof![
+        any::<u16>().prop_map(Choice::Listed),
+        ".{0,40}".prop_map(Choice::WriteIn),
+        places().prop_map(Choice::Approved),
+        prop::collection::vec(any::<u8>(), 0..5).prop_map(Choice::Scored),
+        prop::collection::vec(places(), 0..5).prop_map(Choice::Ranked),
+    ];
     let ballot = (hash(), ".{0,40}", choice)
         .prop_map(|(id, name, choice)| Payload::CastBallot(Ballot { election: ElectionId::new(id), name, choice }));
     let contest = prop_oneof![Just(Contest::WriteIn), prop::collection::vec(".{0,20}", 0..6).prop_map(Contest::Listed)];
     let time = prop::option::of(any::<u64>().prop_map(Timestamp::from_ms));
     let create = (".{0,40}", ".{0,80}", contest, time.clone(), time, any::<u64>()).prop_map(
         |(title, description, contest, opens_at, closes_at, salt)| {
-            let rule = Rule::Plurality;
-            Payload::CreateElection(Election { title, description, contest, rule, opens_at, closes_at, salt })
+            let (rule, seats) = (Rule::Stv, 3);
+            Payload::CreateElection(Election { title, description, contest, rule, seats, opens_at, closes_at, salt })
         },
     );
     let public = any::<[u8; 32]>().prop_map(PublicKey::from_bytes);
@@ -94,7 +101,7 @@ proptest! {
         let counted: Vec<_> = ledger.state.tally(&id).unwrap().lines;
         for (at, words) in ["Soup", "Pasta", "Salad"].iter().enumerate() {
             let expected = first.values().filter(|choice| usize::from(**choice) == at).count() as u64;
-            prop_assert_eq!(counted.iter().find(|line| line.choice == *words).unwrap().ballots, expected);
+            prop_assert_eq!(counted.iter().find(|line| line.choice == *words).unwrap().votes, expected);
         }
         // And the state is what its last root says.
         let empty = State::new(genesis(4));

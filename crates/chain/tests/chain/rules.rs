@@ -3,7 +3,7 @@
 use serde_bytes::ByteBuf;
 use vote_chain::{
     BlockHash, Choice, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height, InvalidBlock,
-    InvalidTransaction, Limits, Organisers, Payload, StateRoot, Timestamp, Transaction, TransactionFault,
+    InvalidTransaction, Limits, Organisers, Payload, Rule, StateRoot, Timestamp, Transaction, TransactionFault,
     ValidatorSetHash, VerifiedBlock, merkle_root, verify,
 };
 
@@ -23,7 +23,7 @@ fn second_ballot_of_a_credential_is_refused_and_the_first_counts() {
     let refused = Err(InvalidTransaction::AlreadyVoted { election: id, credential: key(50).public() });
     assert_eq!(ledger.try_one(&again), refused);
     let tally = ledger.state.tally(&id).unwrap();
-    assert_eq!((tally.ballots(), tally.leaders()), (1, vec!["Pasta"]));
+    assert_eq!((tally.ballots, tally.leaders), (1, vec!["Pasta".to_owned()]));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn ballots_are_taken_from_opening_to_closing_by_block_time() {
     assert_eq!((ledger.state.phase(&id), ledger.state.next_boundary()), (Some(ElectionPhase::Open), at(5000)));
     ledger.decide(&[ledger.ballot(52, id, Choice::Listed(0))]);
     assert_eq!(ledger.try_one(&ledger.ballot(53, id, Choice::Listed(0))), not_open(ElectionPhase::Closed));
-    assert_eq!(ledger.state.tally(&id).unwrap().ballots(), 2);
+    assert_eq!(ledger.state.tally(&id).unwrap().ballots, 2);
     ledger.decide(&[]);
     assert_eq!((ledger.state.phase(&id), ledger.state.next_boundary()), (Some(ElectionPhase::Closed), None));
 }
@@ -111,8 +111,8 @@ fn write_ins_count_together_by_their_words_and_a_tie_names_all_leaders() {
         (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Choice::WriteIn(word.into()))).collect();
     ledger.decide(&ballots);
     let tally = ledger.state.tally(&id).unwrap();
-    assert_eq!(tally.leaders(), ["Python", "Rust"]);
-    let counts: Vec<_> = tally.lines.iter().map(|line| (line.choice.as_str(), line.ballots)).collect();
+    assert_eq!(tally.leaders, ["Python", "Rust"]);
+    let counts: Vec<_> = tally.lines.iter().map(|line| (line.choice.as_str(), line.votes)).collect();
     assert_eq!(counts, [("Python", 2), ("Rust", 2), ("C", 1)]);
 }
 
@@ -208,4 +208,93 @@ fn block_with_a_forged_ballot_names_its_place() {
     *block.transactions[1].last_mut().unwrap() ^= 1;
     let (at, fault) = VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap_err();
     assert!(at == 1 && matches!(fault, TransactionFault::Signature), "{at}: {fault}");
+}
+
+fn with_rule(rule: Rule, seats: u16) -> (Ledger, ElectionId) {
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { rule, seats, ..election() });
+    (ledger, id)
+}
+
+#[test]
+fn each_rule_takes_its_own_ballots_and_no_others() {
+    let ballots = [
+        (Rule::Plurality, Choice::Listed(1)),
+        (Rule::Approval, Choice::Approved(vec![0, 2])),
+        (Rule::Score, Choice::Scored(vec![10, 0, 3])),
+        (Rule::Irv, Choice::Ranked(vec![vec![2], vec![0, 1]])),
+    ];
+    for (rule, _) in &ballots {
+        let (ledger, id) = with_rule(*rule, 1);
+        for (other, choice) in &ballots {
+            let verdict = ledger.try_one(&ledger.ballot(50, id, choice.clone()));
+            assert_eq!(verdict.is_ok(), rule == other, "{choice:?} by {}", rule.name());
+        }
+    }
+    let bad = [
+        (Rule::Approval, Choice::Approved(vec![2, 0])),
+        (Rule::Approval, Choice::Approved(vec![0, 0])),
+        (Rule::Approval, Choice::Approved(vec![3])),
+        (Rule::Score, Choice::Scored(vec![11, 0, 0])),
+        (Rule::Score, Choice::Scored(vec![1, 1])),
+        (Rule::Stv, Choice::Ranked(vec![vec![0], vec![0]])),
+        (Rule::Stv, Choice::Ranked(vec![vec![1, 0]])),
+        (Rule::Stv, Choice::Ranked(vec![vec![]])),
+        (Rule::Stv, Choice::Ranked(vec![vec![3]])),
+    ];
+    for (rule, choice) in bad {
+        let (ledger, id) = with_rule(rule, 1);
+        let verdict = ledger.try_one(&ledger.ballot(50, id, choice.clone()));
+        assert_eq!(verdict, Err(InvalidTransaction::UnknownChoice(id)), "{choice:?}");
+    }
+}
+
+#[test]
+fn ranked_election_is_counted_by_its_rule_and_seats() {
+    let vote = |ledger: &Ledger, id, ballots: &[(u8, &[u16])]| -> Vec<_> {
+        let mut voters = 50u8..;
+        let each = ballots.iter().flat_map(|(count, order)| std::iter::repeat_n(order, usize::from(*count)));
+        let ranks = |order: &[u16]| Choice::Ranked(order.iter().map(|place| vec![*place]).collect());
+        each.map(|order| ledger.ballot(voters.next().unwrap(), id, ranks(order))).collect()
+    };
+    // Soup has the most first preferences, Pasta beats each of the others, Salad wins the runoff against Soup.
+    let ballots: [(u8, &[u16]); 3] = [(4, &[0, 1, 2]), (2, &[1, 2, 0]), (3, &[2, 1, 0])];
+    for (rule, seats, winners) in [
+        (Rule::Irv, 1, vec!["Salad"]),
+        (Rule::Schulze, 1, vec!["Pasta"]),
+        (Rule::Borda, 1, vec!["Pasta"]),
+        (Rule::Stv, 2, vec!["Soup", "Salad"]),
+    ] {
+        let (mut ledger, id) = with_rule(rule, seats);
+        assert!(ledger.state.tally(&id).unwrap().leaders.is_empty(), "nobody leads before the first ballot");
+        let ballots = vote(&ledger, id, &ballots);
+        ledger.decide(&ballots);
+        let tally = ledger.state.tally(&id).unwrap();
+        assert_eq!(
+            (tally.ballots, &tally.leaders),
+            (9, &winners.iter().map(ToString::to_string).collect()),
+            "{rule:?}"
+        );
+        assert_eq!(tally.lines[0].votes, 4);
+    }
+}
+
+#[test]
+fn elections_that_no_rule_can_count_are_refused() {
+    let refused = |election: Election| {
+        let chain = genesis(4).chain();
+        let bytes = Transaction::sign(chain, &key(50), Payload::CreateElection(election)).to_bytes();
+        matches!(verify(&chain, &bytes), Err(TransactionFault::Election(_)))
+    };
+    for (rule, seats, fits) in [
+        (Rule::Plurality, 2, false),
+        (Rule::Irv, 2, false),
+        (Rule::Stv, 0, false),
+        (Rule::Stv, 4, false),
+        (Rule::Stv, 3, true),
+        (Rule::Approval, 2, true),
+    ] {
+        assert_eq!(refused(Election { rule, seats, ..election() }), !fits, "{rule:?} {seats}");
+    }
+    assert!(refused(Election { contest: Contest::WriteIn, rule: Rule::Irv, ..election() }));
 }

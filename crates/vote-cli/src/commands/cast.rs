@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use vote_api::{Answer, Client, ElectionView, Request};
-use vote_chain::{Ballot, Contest, Payload, Receipt, SecretKey};
+use vote_chain::{Ballot, Payload, Receipt, SecretKey};
 
 use crate::cli::CastArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{credential, find, output, receipts, submit};
+use crate::{ballot, credential, find, output, receipts, submit};
 
 pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure> {
     let (election, choice) = match args.words.as_slice() {
@@ -49,14 +49,7 @@ pub(crate) async fn cast_in(
     name: String,
     words: &str,
 ) -> Result<(Receipt, PathBuf), Failure> {
-    let election = &view.record.election;
-    let choice = election.choice(words).ok_or_else(|| match &election.contest {
-        Contest::Listed(choices) => {
-            let list: Vec<_> = choices.iter().map(|choice| output::clean(choice)).collect();
-            Failure::Usage(format!("{words:?} is not offered; the choices are: {}", list.join(", ")))
-        }
-        Contest::WriteIn => Failure::Usage("write one line of 1 to 100 bytes, without spaces at its ends".into()),
-    })?;
+    let choice = ballot::parse(&view.record.election, words)?;
     let ballot = Ballot { election: view.record.id, name, choice };
     let receipt = match submit::run(context, client, key, Payload::CastBallot(ballot)).await {
         Err(Failure::NotEligible(reason)) => {

@@ -4,12 +4,11 @@ use serde_json::json;
 use vote_api::{Client, ElectionView};
 use vote_chain::{Contest, Election, ElectionId, Payload, Rule};
 
-use super::tally;
 use crate::cli::{CreateArgs, ElectionCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{credential, find, output, submit, time};
+use crate::{ballot, credential, find, output, result, submit, time};
 
 pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(), Failure> {
     match command {
@@ -51,7 +50,8 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
         title: args.title,
         description: args.description,
         contest: if args.write_in { Contest::WriteIn } else { Contest::Listed(args.choice) },
-        rule: Rule::Plurality,
+        rule: args.rule,
+        seats: args.seats,
         opens_at: args.opens.map(|when| when.from(now)),
         closes_at: args.closes.map(|when| when.from(now)),
         salt: salt()?,
@@ -80,6 +80,7 @@ pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &
         description: String::new(),
         contest: Contest::WriteIn,
         rule: Rule::Plurality,
+        seats: 1,
         opens_at: None,
         closes_at: None,
         salt: salt()?,
@@ -90,18 +91,13 @@ pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &
 async fn list(context: &Context) -> Result<(), Failure> {
     let elections = context.client().await?.elections().await?;
     if context.json {
-        output::json(&json!({ "elections": elections.iter().map(tally::to_json).collect::<Vec<_>>() }));
+        output::json(&json!({ "elections": elections.iter().map(result::to_json).collect::<Vec<_>>() }));
         return Ok(());
     }
     let mut rows = vec![["ID", "PHASE", "BALLOTS", "TITLE"].map(String::from).to_vec()];
     for view in &elections {
         let id = format!("{:.16}", view.record.id);
-        rows.push(vec![
-            id,
-            view.phase.to_string(),
-            view.tally.ballots().to_string(),
-            clean(&view.record.election.title),
-        ]);
+        rows.push(vec![id, view.phase.to_string(), view.tally.ballots.to_string(), clean(&view.record.election.title)]);
     }
     output::table(&rows);
     Ok(())
@@ -110,7 +106,7 @@ async fn list(context: &Context) -> Result<(), Failure> {
 fn show(context: &Context, view: &ElectionView) {
     let (record, election) = (&view.record, &view.record.election);
     if context.json {
-        let mut value = tally::to_json(view);
+        let mut value = result::to_json(view);
         value["description"] = election.description.clone().into();
         value["organiser"] = record.organiser.to_string().into();
         value["opens_at"] = election.opens_at.map(vote_chain::Timestamp::ms).into();
@@ -119,9 +115,7 @@ fn show(context: &Context, view: &ElectionView) {
         return output::json(&value);
     }
     let contest = match &election.contest {
-        Contest::Listed(choices) => {
-            format!("one of {}", choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", "))
-        }
+        Contest::Listed(choices) => choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", "),
         Contest::WriteIn => "what the voter writes in".to_owned(),
     };
     output::line(clean(&election.title));
@@ -133,7 +127,13 @@ fn show(context: &Context, view: &ElectionView) {
     output::line(format_args!("  id         {}", record.id));
     output::line(format_args!("  phase      {}", view.phase));
     output::line(format_args!("  opens      {opens}\n  closes     {closes}"));
-    output::line(format_args!("  choice     {contest}"));
+    output::line(format_args!("  choices    {contest}"));
+    output::line(format_args!(
+        "  rule       {}, seats: {}; a ballot is {}",
+        election.rule.name(),
+        election.seats,
+        ballot::syntax(election.rule)
+    ));
     output::line("  who votes  anybody with a key, one ballot for each key; every ballot is public");
     output::line(format_args!("  organiser  {}", record.organiser));
     output::line(format_args!("  board      {} ballots, root {}", record.board.size(), record.board.root()));

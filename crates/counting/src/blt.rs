@@ -2,9 +2,11 @@
 
 use std::num::NonZeroUsize;
 
-/// An election's ballots.
+use crate::profile::{Group, Profile};
+
+/// A file of ballots.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
+pub struct File {
     /// Its title; may be empty.
     pub title: String,
     /// The candidates' names.
@@ -14,27 +16,55 @@ pub struct Profile {
     /// Candidates that have withdrawn, by place.
     pub withdrawn: Vec<usize>,
     /// The ballots, equal ones together.
-    pub ballots: Vec<Group>,
+    pub ballots: Vec<Line>,
 }
 
-/// Equal ballots.
+/// Equal ballots, as a line has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
-    /// How many.
-    pub count: usize,
-    /// The ranks, best first; several candidates (by place) in one rank are equal.
-    pub ranks: Vec<Vec<usize>>,
+pub struct Line {
+    /// How many, and the ranks; equal candidates are in the order of their places.
+    pub group: Group,
     /// The line of the file, from 1.
     pub line: usize,
 }
 
-impl Group {
+impl Line {
     /// The one candidate in the first rank; none if there are several, or none at all.
     pub fn first_choice(&self) -> Option<usize> {
-        match self.ranks.first()?.as_slice() {
+        match self.group.ranks.first()?.as_slice() {
             [one] => Some(*one),
             _ => None,
         }
+    }
+}
+
+impl File {
+    /// The ballots.
+    pub fn profile(&self) -> Profile {
+        let groups = self.ballots.iter().map(|line| line.group.clone()).collect();
+        Profile::new(self.candidates.len(), groups).expect("each line is checked as it is read, and their sum too")
+    }
+
+    /// The same without those who have withdrawn: they are on no list, and the ranks on the ballots close up.
+    #[must_use]
+    pub fn without_withdrawn(self) -> Self {
+        let Self { title, candidates, seats, withdrawn, ballots } = self;
+        let stands = |place: &usize| !withdrawn.contains(place);
+        let places: Vec<usize> = (0..candidates.len())
+            .scan(0, |next, place| {
+                let at = *next;
+                *next += usize::from(stands(&place));
+                Some(at)
+            })
+            .collect();
+        let line = |line: Line| {
+            let rank = |rank: &Vec<usize>| rank.iter().filter(|c| stands(c)).map(|c| places[*c]).collect::<Vec<_>>();
+            let ranks = line.group.ranks.iter().map(rank).filter(|rank| !rank.is_empty()).collect();
+            Line { group: Group { count: line.group.count, ranks }, line: line.line }
+        };
+        let ballots = ballots.into_iter().map(line).collect();
+        let candidates = (0..).zip(candidates).filter(|(place, _)| stands(place)).map(|(_, name)| name).collect();
+        Self { title, candidates, seats, withdrawn: Vec::new(), ballots }
     }
 }
 
@@ -60,7 +90,7 @@ fn number(line: usize, word: &str) -> Result<usize, BltError> {
 ///
 /// # Errors
 /// [`BltError`] names the first line that does not fit.
-pub fn parse(text: &str) -> Result<Profile, BltError> {
+pub fn parse(text: &str) -> Result<File, BltError> {
     let lines = text
         .trim_start_matches('\u{feff}')
         .lines()
@@ -98,7 +128,10 @@ pub fn parse(text: &str) -> Result<Profile, BltError> {
         names.push(quoted(at, line)?);
     }
     let title = lines.next().map(|(at, line)| quoted(at, line)).transpose()?.unwrap_or_default();
-    Ok(Profile { title, candidates: names, seats, withdrawn, ballots })
+    let file = File { title, candidates: names, seats, withdrawn, ballots };
+    let groups = file.ballots.iter().map(|line| line.group.clone()).collect();
+    Profile::new(candidates, groups).map_err(|error| fault(1, error.to_string()))?;
+    Ok(file)
 }
 
 fn without_comment(line: &str) -> &str {
@@ -110,12 +143,12 @@ fn candidate(line: usize, word: &str, candidates: usize) -> Result<usize, BltErr
     place.map(|place| place.get() - 1).ok_or_else(|| fault(line, format!("there is no candidate {word}")))
 }
 
-fn group(at: usize, line: &str, candidates: usize) -> Result<Group, BltError> {
+fn group(at: usize, line: &str, candidates: usize) -> Result<Line, BltError> {
     let mut words: Vec<_> = line.split_whitespace().collect();
     if words.pop() != Some("0") || words.is_empty() {
         return Err(fault(at, "a ballot is a count, candidates by rank, and a 0"));
     }
-    let count = number(at, words.remove(0))?;
+    let count = number(at, words.remove(0))? as u64;
     let (mut ranks, mut seen) = (Vec::new(), vec![false; candidates]);
     for word in words {
         let mut rank = Vec::new();
@@ -126,9 +159,10 @@ fn group(at: usize, line: &str, candidates: usize) -> Result<Group, BltError> {
             }
             rank.push(place);
         }
+        rank.sort_unstable();
         ranks.push(rank);
     }
-    Ok(Group { count, ranks, line: at })
+    Ok(Line { group: Group { count, ranks }, line: at })
 }
 
 fn quoted(line: usize, text: &str) -> Result<String, BltError> {
@@ -149,8 +183,8 @@ mod tests {
         let mut none = 0;
         for group in &profile.ballots {
             match group.first_choice() {
-                Some(place) => counts[place] += group.count,
-                None => none += group.count,
+                Some(place) => counts[place] += group.group.count,
+                None => none += group.group.count,
             }
         }
         let counts: Vec<_> = profile.candidates.iter().map(String::as_str).zip(counts).collect();
@@ -186,9 +220,12 @@ mod tests {
         let profile =
             parse("3 1 # mayor\n-2\n4 1=3 2 0 # equal\n1 0\n0\n\"A\"\n\"B\"\n\"C # not a comment\"\n").unwrap();
         assert_eq!(profile.withdrawn, [1]);
-        assert_eq!(profile.ballots[0].ranks, [vec![0, 2], vec![1]]);
+        assert_eq!(profile.ballots[0].group.ranks, [vec![0, 2], vec![1]]);
         assert_eq!(profile.ballots[0].first_choice(), None);
-        assert_eq!(profile.ballots[1].ranks, Vec::<Vec<usize>>::new());
+        assert_eq!(profile.ballots[1].group.ranks, Vec::<Vec<usize>>::new());
         assert_eq!(profile.candidates[2], "C # not a comment");
+        let standing = profile.without_withdrawn();
+        assert_eq!(standing.candidates, ["A", "C # not a comment"]);
+        assert_eq!(standing.ballots[0].group.ranks, [vec![0, 1]]);
     }
 }

@@ -1,0 +1,23 @@
+//! Counting ballots: rules of voting as pure functions from a profile to an outcome, with all that happened in between.
+//!
+//! Whole numbers only (votes of transferable rules in hundred-thousandths), no clock, no chance: ties that a rule leaves open
+//! are broken by a seed that was published before. The crate does not know who voted, nor whether they were allowed to.
+
+pub mod blt;
+mod borda;
+mod irv;
+mod outcome;
+mod profile;
+mod schulze;
+mod stv;
+mod sums;
+mod ties;
+
+pub use borda::borda;
+pub use irv::irv;
+pub use outcome::{Action, Outcome, Round, TieBreak, Votes};
+pub use profile::{Group, InvalidProfile, Profile};
+pub use schulze::schulze;
+pub use stv::scottish_stv;
+pub use sums::{approval, score};
+pub use ties::Seed;

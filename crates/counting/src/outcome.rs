@@ -1,0 +1,87 @@
+//! What a count comes to, and how.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An amount of votes or points, in hundred-thousandths: transferable votes are divided no finer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Votes(pub u64);
+
+impl Votes {
+    /// One vote.
+    pub const ONE: u64 = 100_000;
+
+    /// Whole votes.
+    pub const fn whole(votes: u64) -> Self {
+        Self(votes * Self::ONE)
+    }
+}
+
+impl fmt::Display for Votes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.0 / Self::ONE, self.0 % Self::ONE);
+        let text = if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:05}") };
+        f.pad_integral(true, "", text.trim_end_matches(|c| rest != 0 && c == '0'))
+    }
+}
+
+/// What is done at the end of a round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// These have enough votes, or are as many as there are seats left; most votes first.
+    Elect(Vec<usize>),
+    /// This one's surplus goes to the next on its ballots.
+    Transfer(usize),
+    /// This one has the fewest; its ballots go to the next on them.
+    Exclude(usize),
+}
+
+/// One look at the votes, and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Votes of each candidate, by place; of those excluded, none.
+    pub votes: Vec<Votes>,
+    /// Votes that count for nobody any more: the ballots name no other, or several equally.
+    pub exhausted: Votes,
+    /// What is done.
+    pub actions: Vec<Action>,
+}
+
+/// A tie that the rule leaves open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TieBreak {
+    /// Who is tied.
+    pub candidates: Vec<usize>,
+    /// Whom the seed has picked: to be elected, or to be excluded.
+    pub picked: usize,
+}
+
+/// The result of a count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Who is elected, in that order; by place.
+    pub winners: Vec<usize>,
+    /// Every round, in order; rules that add up have one.
+    pub rounds: Vec<Round>,
+    /// Votes that elect, where the rule has such a number.
+    pub quota: Option<Votes>,
+    /// How many prefer the one to the other, where the rule asks.
+    pub pairwise: Option<Vec<Vec<u64>>>,
+    /// Ties that were broken by the seed.
+    pub ties: Vec<TieBreak>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn votes_are_shown_without_needless_digits() {
+        assert_eq!(Votes::whole(12).to_string(), "12");
+        assert_eq!(Votes(1_250_000).to_string(), "12.5");
+        assert_eq!(Votes(1).to_string(), "0.00001");
+        assert_eq!(format!("{:>6}", Votes::whole(7)), "     7");
+    }
+}

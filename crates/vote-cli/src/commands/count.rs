@@ -1,0 +1,66 @@
+//! `count`: ballots of a file, counted here and now; no node, no network.
+
+use serde_json::json;
+use vote_chain::{Outcome, Rule};
+use vote_counting::{Seed, approval, blt, borda, irv, schulze, scottish_stv};
+
+use crate::cli::CountArgs;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::clean;
+use crate::{output, result};
+
+/// A file of ballots is no larger, in bytes.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
+pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
+    let shown = args.file.display();
+    let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
+    if std::fs::metadata(&args.file).map_err(not_there)?.len() > FILE_BYTES_MAX {
+        return Err(Failure::Usage(format!("{shown} is too large")));
+    }
+    let text = std::fs::read_to_string(&args.file).map_err(not_there)?;
+    let file = blt::parse(&text).map_err(|error| Failure::Usage(format!("{shown} is no BLT file: {error}")))?;
+    let file = file.without_withdrawn();
+    let seats = usize::from(args.seats.unwrap_or_else(|| u16::try_from(file.seats).unwrap_or(u16::MAX)));
+    let seed = seed(args.seed.as_deref())?;
+    let (ballots, names) = (file.profile(), file.candidates.iter().map(|name| clean(name)).collect::<Vec<_>>());
+    let outcome = match args.rule {
+        Rule::Irv => irv(&ballots, seed),
+        Rule::Stv => scottish_stv(&ballots, seats, seed),
+        Rule::Schulze => schulze(&ballots, seats, seed),
+        Rule::Borda => borda(&ballots, seats, seed),
+        Rule::Approval => {
+            let sets: Vec<_> = ballots.groups().iter().map(|group| (group.count, group.ranks.concat())).collect();
+            approval(names.len(), sets.iter().map(|(count, set)| (*count, set.as_slice())), seats, seed)
+        }
+        Rule::Plurality | Rule::Score => {
+            return Err(Failure::Usage(format!("a file of ranked ballots is not counted by {}", args.rule.name())));
+        }
+    };
+    let total: u64 = ballots.groups().iter().map(|group| group.count).sum();
+    show(context, args.rule, total, &names, &outcome);
+    Ok(())
+}
+
+fn seed(hex_digits: Option<&str>) -> Result<Seed, Failure> {
+    let mut seed = [0; 32];
+    if let Some(digits) = hex_digits {
+        let wrong = |_| Failure::Usage("--seed: 64 hexadecimal digits".into());
+        hex::decode_to_slice(digits, &mut seed).map_err(wrong)?;
+    }
+    Ok(Seed(seed))
+}
+
+fn show(context: &Context, rule: Rule, ballots: u64, names: &[String], outcome: &Outcome) {
+    let winners: Vec<_> = outcome.winners.iter().map(|place| names[*place].as_str()).collect();
+    if context.json {
+        let mut value = json!({ "rule": rule.name(), "ballots": ballots, "winners": winners });
+        result::add_outcome(&mut value, outcome, names);
+        return output::json(&value);
+    }
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    output::line(format_args!("{ballots} ballots, counted by {}", rule.name()));
+    result::how(outcome, names, width).iter().for_each(output::line);
+    output::line(format_args!("Elected: {}.", winners.join(", ")));
+}
