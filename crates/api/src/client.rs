@@ -9,7 +9,7 @@ use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
-use vote_chain::{CommitCertificate, Header, InclusionProof, TransactionId};
+use vote_chain::{Archive, CommitCertificate, ElectionId, Header, InclusionProof, TransactionId};
 
 use crate::frame::{read_frame, write_frame};
 use crate::message::{Answer, Call, ElectionView, Refusal, Reply, Request};
@@ -154,6 +154,20 @@ impl Client {
             all.extend(some);
         }
         Ok(all)
+    }
+
+    /// The archive of an election, unchecked.
+    ///
+    /// # Errors
+    /// [`CallError`] if the node refuses or is gone.
+    pub async fn archive(&self, election: ElectionId) -> Result<Archive, CallError> {
+        let mut answers = self.stream(Request::Archive(election)).await?;
+        let Some(Answer::ArchiveHead(mut archive)) = answers.next().await? else { return Err(CallError::Unexpected) };
+        while let Some(answer) = answers.next().await? {
+            let Answer::ArchiveBlock(block) = answer else { return Err(CallError::Unexpected) };
+            archive.blocks.push(*block);
+        }
+        Ok(*archive)
     }
 
     /// Submits signed transactions. Gives what the node said of each at once, and a stream of what becomes of those that

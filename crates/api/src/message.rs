@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Block, CastRecord, CommitCertificate, ElectionId, ElectionPhase, ElectionRecord, Genesis, Header, Height,
-    InclusionProof, PublicKey, Receipt, StateRoot, Tally, Timestamp, TransactionId, ValidatorChange, ValidatorSet,
+    Archive, ArchivedBlock, Block, CastRecord, CommitCertificate, ElectionId, ElectionPhase, ElectionRecord, Genesis,
+    Header, Height, InclusionProof, PublicKey, Receipt, StateRoot, Tally, Timestamp, TransactionId, ValidatorChange,
+    ValidatorSet,
 };
 
 /// A request and the number that its answers will carry.
@@ -62,6 +63,8 @@ pub enum Request {
     Attack(Attack),
     /// [`Answer::Evidence`].
     Evidence,
+    /// An election's archive: [`Answer::ArchiveHead`], then [`Answer::ArchiveBlock`] for each of its blocks.
+    Archive(ElectionId),
 }
 
 /// Transactions in one [`Request::Submit`].
@@ -132,6 +135,10 @@ pub enum Answer {
     Failed(Refusal),
     /// Notice: the node is leaving; submit what is not final to another.
     Leaving,
+    /// An archive without its blocks, which follow.
+    ArchiveHead(Box<Archive>),
+    /// A block of an archive.
+    ArchiveBlock(Box<ArchivedBlock>),
 }
 
 /// Why something is refused, as a code for programs and a sentence for people.

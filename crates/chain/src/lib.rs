@@ -4,6 +4,7 @@
 //! bytes -> [`Transaction`] (parsed) -> [`Verified`] (signature and form hold) -> applied by [`Execution`] (fits the state).
 //! This crate does not know how validators agree (`consensus`), nor how anything travels or is stored.
 
+mod archive;
 mod ballot;
 pub mod bft;
 mod block;
@@ -23,6 +24,7 @@ mod transaction;
 mod validator;
 mod verify;
 
+pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
 pub use ballot::{Ballot, Choice};
 pub use block::{Block, Header, PROTOCOL_VERSION, VerifiedBlock};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};

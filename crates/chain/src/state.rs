@@ -12,7 +12,7 @@ mod invalid;
 mod record;
 mod root;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use execution::{Changes, Execution};
 pub use invalid::{InvalidBlock, InvalidTransaction};
 pub use record::{CastRecord, ElectionRecord, Registry};
+pub(crate) use root::election_leaf;
 
 use crate::ballot::Choice;
 use crate::block::{Header, PROTOCOL_VERSION, VerifiedBlock};
@@ -27,6 +28,7 @@ use crate::election::ElectionPhase;
 use crate::genesis::Genesis;
 use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot};
 use crate::key::PublicKey;
+use crate::merkle::InclusionProof;
 use crate::tally::Tally;
 use crate::time::{Height, Timestamp};
 use crate::validator::ValidatorSet;
@@ -132,6 +134,19 @@ impl State {
     /// The ballot that a credential has cast.
     pub fn ballot(&self, election: &ElectionId, credential: &PublicKey) -> Option<&CastRecord> {
         self.ballots.get(&(*election, *credential))
+    }
+
+    /// The proof that an election, as it is, is in the state root of the last block.
+    pub fn election_proof(&self, id: &ElectionId) -> Option<InclusionProof> {
+        let place = self.elections.keys().position(|key| key == id)?;
+        root::proof(&self.registry, self.elections.values(), u32::try_from(place).ok()?)
+    }
+
+    /// The heights of the blocks that hold ballots of an election.
+    pub fn ballot_heights(&self, id: &ElectionId) -> BTreeSet<Height> {
+        let from = (*id, PublicKey::from_bytes([0; 32]));
+        let of_election = self.ballots.range(from..).take_while(|((election, _), _)| election == id);
+        of_election.map(|(_, record)| record.height).collect()
     }
 
     /// The count of an election; none if there is no such election.

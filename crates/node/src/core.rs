@@ -4,6 +4,7 @@
 //! blocks, asking peers) runs in tasks of its own, whose results come back as [`Inner`] events.
 
 mod apps;
+mod archive;
 mod gossip;
 mod peers;
 mod questions;

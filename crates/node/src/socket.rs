@@ -6,6 +6,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::net::{UnixListener, UnixStream};
@@ -50,6 +51,13 @@ impl AppCall {
     /// Queues an answer; false if the app is gone, or is cut off for not reading.
     pub(crate) fn send(&self, answer: Answer, last: bool) -> bool {
         self.queue(Reply { id: self.id, last, answer })
+    }
+
+    /// Queues an answer, and waits for room if the app is slow; the error says that it is too slow, or gone.
+    pub(crate) async fn send_patiently(&self, answer: Answer, last: bool, patience: Duration) -> Result<(), String> {
+        let reply = Reply { id: self.id, last, answer };
+        let queued = tokio::time::timeout(patience, self.answers.send(reply)).await;
+        queued.map_err(|_| "the app does not read".to_owned())?.map_err(|_| "the app is gone".to_owned())
     }
 
     /// Tells the app that the node is leaving.

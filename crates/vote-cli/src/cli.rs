@@ -75,6 +75,17 @@ pub(crate) enum Command {
     /// Credentials: the keys that voters sign with
     #[command(subcommand)]
     Credential(CredentialCommand),
+    /// Write an election with all that it takes to check it again into one file
+    Export {
+        /// Id of the election, or the beginning of it; may be left out if there is only one
+        election: Option<String>,
+        /// File to write
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Check a file; needs no node and no network
+    #[command(subcommand)]
+    Verify(VerifyCommand),
     /// Receipts of ballots
     #[command(subcommand)]
     Receipt(ReceiptCommand),
@@ -211,6 +222,18 @@ pub(crate) enum ReceiptCommand {
     },
     /// Check a receipt; needs no node and no network
     Check {
+        /// File
+        file: PathBuf,
+        /// The chain that it must be from
+        #[arg(long, value_name = "ID")]
+        chain: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VerifyCommand {
+    /// Check every signature, every rule and the count of an archive
+    Archive {
         /// File
         file: PathBuf,
         /// The chain that it must be from

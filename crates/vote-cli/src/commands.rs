@@ -1,5 +1,6 @@
 //! The commands, one file for each kind.
 
+mod archive;
 mod attack;
 mod cast;
 mod count;
@@ -14,7 +15,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, VerifyCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
@@ -28,6 +29,8 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Cast(args) => cast::run(context, args).await,
         Command::Tally { election, watch } => tally::run(context, election.as_deref(), watch).await,
         Command::Attack(command) => attack::run(context, command).await,
+        Command::Export { election, output } => archive::export(context, election.as_deref(), &output).await,
+        Command::Verify(VerifyCommand::Archive { file, chain }) => archive::verify(context, &file, chain.as_deref()),
         Command::Count(args) => count::run(context, &args),
         Command::Status => node::status(context).await,
         Command::Members => node::members(context).await,

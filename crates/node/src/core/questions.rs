@@ -41,6 +41,7 @@ impl Core {
             Request::Attack(attack) => return self.attack(call, attack),
             Request::Genesis => Ok(Answer::Genesis(Box::new(self.engine.state().genesis().as_ref().clone()))),
             Request::Validators => Ok(self.validators()),
+            Request::Archive(id) => return self.send_archive(call, id),
             Request::Elections => return self.send_elections(&call),
             Request::Election(id) => {
                 self.view(&id).map(|view| Answer::Election(Box::new(view))).ok_or_else(|| unknown_election(&id))

@@ -1,0 +1,264 @@
+//! Archives: one election with all that it takes to check it again, with no node and no network.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::block::{Header, transactions_root};
+use crate::certificate::{CertificateFault, CommitCertificate};
+use crate::election::{Election, ElectionPhase};
+use crate::genesis::{Genesis, Organisers};
+use crate::hash::{ChainId, ElectionId, TransactionId};
+use crate::key::PublicKey;
+use crate::merkle::InclusionProof;
+use crate::receipt::{InvalidReceipt, SetChange, verify_set_changes};
+use crate::state::{ElectionRecord, election_leaf};
+use crate::tally::Tally;
+use crate::time::{Height, Timestamp};
+use crate::transaction::Payload;
+use crate::validator::ValidatorSet;
+use crate::verify::{TransactionFault, Verified, verify};
+
+/// One place of a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ArchivedTransaction {
+    /// A transaction of the election.
+    Own(ByteBuf),
+    /// Another, by its id alone.
+    Other(TransactionId),
+}
+
+/// A final block that has transactions of the election.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedBlock {
+    /// Its header.
+    pub header: Header,
+    /// What makes it final.
+    pub certificate: CommitCertificate,
+    /// All its places, in order.
+    pub transactions: Vec<ArchivedTransaction>,
+}
+
+/// An election from its creation to the block in which it was exported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archive {
+    /// Where the chain begins.
+    pub genesis: Genesis,
+    /// Every change of the validator set below the last block, in order.
+    pub set_changes: Vec<SetChange>,
+    /// The election.
+    pub election: ElectionId,
+    /// The last block of the chain at the time of the export.
+    pub last: Header,
+    /// What makes it final.
+    pub last_certificate: CommitCertificate,
+    /// The place of the election in the state after that block: with it, no ballot can have been left out.
+    pub state_proof: InclusionProof,
+    /// The blocks with the election's transactions, in order.
+    pub blocks: Vec<ArchivedBlock>,
+}
+
+/// What an archive shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// The chain.
+    pub chain: ChainId,
+    /// The election, as it is after the last block.
+    pub record: ElectionRecord,
+    /// Its phase then.
+    pub phase: ElectionPhase,
+    /// Its count.
+    pub tally: Tally,
+    /// Signatures that were checked, those of validators included.
+    pub signatures: u64,
+}
+
+/// Why an archive shows nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidArchive {
+    /// Made on another chain.
+    #[error("it is from chain {0:.16}, not from the one asked for")]
+    WrongChain(ChainId),
+    /// The validator sets do not follow from one another.
+    #[error("{0}")]
+    SetChanges(#[from] InvalidReceipt),
+    /// A block out of order, of another chain, or above the last.
+    #[error("block {0} is out of place")]
+    Misplaced(Height),
+    /// Not final.
+    #[error("block {height} is not final: {fault}")]
+    Certificate {
+        /// Its height.
+        height: Height,
+        /// Why.
+        #[source]
+        fault: CertificateFault,
+    },
+    /// Its transactions are not those of its header.
+    #[error("block {0} does not have the transactions that are given for it")]
+    Transactions(Height),
+    /// A transaction that no ledger takes.
+    #[error("transaction {index} of block {height} is not valid: {fault}")]
+    Transaction {
+        /// The block's height.
+        height: Height,
+        /// Its place.
+        index: usize,
+        /// Why.
+        #[source]
+        fault: TransactionFault,
+    },
+    /// A transaction that breaks a rule of the election.
+    #[error("transaction {index} of block {height} breaks a rule: {rule}")]
+    Rule {
+        /// The block's height.
+        height: Height,
+        /// Its place.
+        index: usize,
+        /// The rule.
+        rule: &'static str,
+    },
+    /// No transaction creates the election.
+    #[error("the election is not created in it")]
+    NoElection,
+    /// Ballots are missing, or more than there were.
+    #[error("its ballots are not all those of the ledger: the state of block {0} says otherwise")]
+    Incomplete(Height),
+}
+
+struct Auditor<'a> {
+    archive: &'a Archive,
+    chain: ChainId,
+    record: Option<ElectionRecord>,
+    voted: BTreeSet<PublicKey>,
+    choices: std::collections::BTreeMap<crate::ballot::Choice, u64>,
+    signatures: u64,
+}
+
+impl Archive {
+    /// Checks everything again: every signature, every rule, that no ballot is missing, and the count. With `trusted`, the chain must be
+    /// that one. `progress` hears how many blocks are done.
+    ///
+    /// # Errors
+    /// [`InvalidArchive`] names the first thing that does not hold.
+    pub fn verify(&self, trusted: Option<&ChainId>, mut progress: impl FnMut(usize)) -> Result<Audit, InvalidArchive> {
+        let chain = self.genesis.chain();
+        if trusted.is_some_and(|trusted| *trusted != chain) {
+            return Err(InvalidArchive::WrongChain(chain));
+        }
+        verify_set_changes(&self.genesis, &self.set_changes)?;
+        let signatures = self.set_changes.iter().map(|change| change.certificate.signatures.len() as u64).sum();
+        let (voted, choices) = (BTreeSet::new(), std::collections::BTreeMap::new());
+        let mut auditor = Auditor { archive: self, chain, record: None, voted, choices, signatures };
+        auditor.check_final(&self.last, &self.last_certificate)?;
+        let mut below = Height::GENESIS;
+        for (done, block) in self.blocks.iter().enumerate() {
+            let height = block.header.height;
+            if height <= below || height > self.last.height {
+                return Err(InvalidArchive::Misplaced(height));
+            }
+            below = height;
+            auditor.check_block(block)?;
+            progress(done + 1);
+        }
+        auditor.finish()
+    }
+
+    /// The set that decides a height.
+    fn set_at(&self, height: Height) -> &ValidatorSet {
+        let change = self.set_changes.iter().rev().find(|change| change.header.height < height);
+        change.map_or(&self.genesis.validators, |change| &change.validators)
+    }
+}
+
+impl Auditor<'_> {
+    fn check_final(&mut self, header: &Header, certificate: &CommitCertificate) -> Result<(), InvalidArchive> {
+        let height = header.height;
+        if header.chain != self.chain {
+            return Err(InvalidArchive::Misplaced(height));
+        }
+        let verdict = certificate.verify(&self.chain, height, &header.hash(), self.archive.set_at(height));
+        self.signatures += certificate.signatures.len() as u64;
+        verdict.map_err(|fault| InvalidArchive::Certificate { height, fault })
+    }
+
+    fn check_block(&mut self, block: &ArchivedBlock) -> Result<(), InvalidArchive> {
+        let header = &block.header;
+        self.check_final(header, &block.certificate)?;
+        let id = |transaction: &ArchivedTransaction| match transaction {
+            ArchivedTransaction::Own(bytes) => TransactionId::of(bytes),
+            ArchivedTransaction::Other(id) => *id,
+        };
+        let ids: Vec<_> = block.transactions.iter().map(id).collect();
+        if u32::try_from(ids.len()) != Ok(header.transactions_count)
+            || transactions_root(&ids) != header.transactions_root
+        {
+            return Err(InvalidArchive::Transactions(header.height));
+        }
+        for (index, transaction) in block.transactions.iter().enumerate() {
+            let ArchivedTransaction::Own(bytes) = transaction else { continue };
+            let height = header.height;
+            let verified =
+                verify(&self.chain, bytes).map_err(|fault| InvalidArchive::Transaction { height, index, fault })?;
+            self.signatures += 1;
+            self.apply(&verified, header.time).map_err(|rule| InvalidArchive::Rule { height, index, rule })?;
+        }
+        Ok(())
+    }
+
+    /// Applies a transaction by the rules of docs/protocol.md.
+    fn apply(&mut self, transaction: &Verified, time: Timestamp) -> Result<(), &'static str> {
+        let (id, signer) = (transaction.id(), transaction.content().signer);
+        match (&transaction.content().payload, &mut self.record) {
+            (Payload::CreateElection(election), record @ None)
+                if ElectionId::new(*id.hash()) == self.archive.election =>
+            {
+                if matches!(&self.archive.genesis.organisers, Organisers::Keys(keys) if !keys.contains(&signer)) {
+                    return Err("the signer may not create elections");
+                }
+                *record = Some(new_record(self.archive.election, election, signer, time));
+                Ok(())
+            }
+            (Payload::CastBallot(ballot), Some(record)) if ballot.election == record.id => {
+                if record.phase(time) != ElectionPhase::Open {
+                    return Err("the election is not open");
+                }
+                if !record.election.admits(&ballot.choice) {
+                    return Err("the ballot says what the election does not offer");
+                }
+                if !self.voted.insert(signer) {
+                    return Err("the credential has voted before");
+                }
+                record.board.push(id.as_bytes());
+                *self.choices.entry(ballot.choice.clone()).or_default() += 1;
+                Ok(())
+            }
+            (Payload::CloseElection(closed), Some(record)) if *closed == record.id => {
+                if record.organiser != signer || record.phase(time) == ElectionPhase::Closed {
+                    return Err("it closes what it may not close");
+                }
+                record.closed_by_hand_at = Some(time);
+                Ok(())
+            }
+            _ => Err("it is no transaction of this election"),
+        }
+    }
+
+    fn finish(self) -> Result<Audit, InvalidArchive> {
+        let Self { archive, chain, record, choices, signatures, .. } = self;
+        let record = record.ok_or(InvalidArchive::NoElection)?;
+        let root = archive.state_proof.root(&election_leaf(&record));
+        if root != Some(*archive.last.state_root.hash()) {
+            return Err(InvalidArchive::Incomplete(archive.last.height));
+        }
+        let counts = choices.iter().map(|(choice, count)| (choice, *count)).collect();
+        let tally = Tally::count(&record.id, &record.election, &counts);
+        Ok(Audit { chain, phase: record.phase(archive.last.time), record, tally, signatures })
+    }
+}
+
+fn new_record(id: ElectionId, election: &Election, organiser: PublicKey, time: Timestamp) -> ElectionRecord {
+    let (election, board) = (std::sync::Arc::new(election.clone()), crate::merkle::Frontier::default());
+    ElectionRecord { id, election, organiser, created_at: time, closed_by_hand_at: None, board }
+}
