@@ -182,3 +182,27 @@ async fn file_is_counted_with_no_node() {
     let broken = run(&programs.vote_cli, &["count", path], &env).await;
     assert!(broken.code == Some(2) && broken.err.contains("line 1"), "{broken:?}");
 }
+
+#[tokio::test]
+async fn exported_election_is_verified_without_a_node_and_a_changed_file_is_refused() {
+    let mut cluster = cluster(4).await;
+    let id = election(&cluster).await;
+    crate::harness::cast_all(&cluster, 1, crate::harness::ballots(&cluster, id, 0..300)).await;
+    let file = cluster.folder().join("lunch.archive").display().to_string();
+    let exported = cli(&cluster, 2, &["export", "-o", &file, "--json"]).await;
+    assert_eq!((exported.code, &exported.json()["ballots"]), (Some(0), &300.into()), "{exported:?}");
+    let again = cli(&cluster, 2, &["export", "-o", &file]).await;
+    assert_eq!(again.code, Some(1), "an archive is not replaced: {again:?}");
+    let chain = cluster.chain.to_string();
+    cluster.stop().await.unwrap();
+    let verified = cli(&cluster, 0, &["verify", "archive", &file, "--chain", &chain, "--json"]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert_eq!(verified.json()["counts"][0], serde_json::json!({ "choice": "Soup", "votes": 200 }));
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let forged = cli(&cluster, 0, &["verify", "archive", &file]).await;
+    assert_eq!(forged.code, Some(6), "{forged:?}");
+    assert!(forged.err.contains("FAILED"), "{forged:?}");
+}

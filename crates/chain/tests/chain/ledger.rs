@@ -99,6 +99,21 @@ impl Ledger {
         self.blocks.push((block.to_block(), certificate));
     }
 
+    /// Has all validators sign a block of transactions that break the rules.
+    pub(crate) fn force(&mut self, transactions: &[Arc<Verified>]) {
+        let (block, changes) = self.build(&[]);
+        let mut header = block.header().clone();
+        let ids: Vec<_> = transactions.iter().map(|transaction| transaction.id()).collect();
+        header.transactions_root = vote_chain::merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()));
+        header.transactions_count = u32::try_from(ids.len()).unwrap();
+        let bytes = transactions.iter().map(|transaction| serde_bytes::ByteBuf::from(transaction.bytes().to_vec()));
+        let forced = Block { header: header.clone(), transactions: bytes.collect() };
+        let verified = VerifiedBlock::verify(&self.state.chain(), &forced, |_| None).unwrap();
+        let certificate = certify(&self.state, &verified, &(1..=9).map(key).collect::<Vec<_>>());
+        self.state.commit(&header, &changes);
+        self.blocks.push((forced, certificate));
+    }
+
     pub(crate) fn create(&mut self, election: Election) -> ElectionId {
         let transaction = self.sign(&key(200), Payload::CreateElection(election));
         self.decide(std::slice::from_ref(&transaction));
