@@ -156,11 +156,9 @@ def proof_root(proof, leaf):
 
 
 P = 2**255 - 19
-# y of the points of small order; x follows but for its sign.
-SMALL = {0, 1, P - 1,
-         2707385501144840649318225287225658788936804267575313519463743609750303021371,
-         55188659117513257062467267217118295137698188065244968500265048394206261417}
-SMALL |= {P - y for y in SMALL}
+# y of the points of small order: 1 (order 1), -1 (2), 0 (4), and those of order 8.
+EIGHTH = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+SMALL = {1, P - 1, 0, EIGHTH, P - EIGHTH}
 
 
 def small_or_odd(point):

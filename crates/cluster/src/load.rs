@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use vote_api::{Answer, Request};
-use vote_chain::{Choice, ElectionId, Round, Rule, Tally, Votes};
+use vote_chain::{Choice, ElectionId, Round, Rule, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
 use vote_counting::blt::{self, File, Line};
 
@@ -90,6 +90,10 @@ async fn cast(cluster: &Cluster, args: &LoadArgs, file: &File) -> Result<Outcome
         if let Answer::Election(view) = client.call(Request::Election(election)).await? {
             tallies.push((status.node, view.tally, status.state_root.to_string()));
         }
+    }
+    if let Some(file) = &args.export {
+        std::fs::write(file, encode(&clients[0].archive(election).await?))
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     let load = |counter: &std::sync::atomic::AtomicUsize| counter.load(std::sync::atomic::Ordering::Relaxed);
     let (finals, refused) = (load(&caster.progress.finals), load(&caster.progress.refused));

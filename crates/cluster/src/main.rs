@@ -62,6 +62,9 @@ struct LoadArgs {
     /// How the ballots are counted
     #[arg(long, default_value = "plurality", value_parser = rule())]
     rule: Rule,
+    /// Write the election's archive to this file
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
     /// Seats to fill; as in the file if left out, and one by rules that fill one
     #[arg(long)]
     seats: Option<u16>,

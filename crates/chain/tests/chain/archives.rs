@@ -9,7 +9,7 @@ use vote_chain::{
 use crate::ledger::{Ledger, START, election, genesis, key, validator};
 
 /// A ranked election beside another, with a change of the set in between, closed by its organiser.
-fn ledger() -> (Ledger, ElectionId) {
+pub(crate) fn ledger() -> (Ledger, ElectionId) {
     let mut ledger = Ledger::new(genesis(1));
     let other = ledger.create(Election { salt: 99, ..election() });
     let id = ledger.create(Election { rule: Rule::Irv, ..election() });
@@ -29,7 +29,7 @@ fn ledger() -> (Ledger, ElectionId) {
     (ledger, id)
 }
 
-fn archive(ledger: &Ledger, id: ElectionId) -> Archive {
+pub(crate) fn archive(ledger: &Ledger, id: ElectionId) -> Archive {
     let own = |bytes: &ByteBuf| match vote_chain::parse(bytes).unwrap().content.payload {
         Payload::CreateElection(_) => vote_chain::TransactionId::of(bytes).hash() == id.hash(),
         Payload::CastBallot(ballot) => ballot.election == id,

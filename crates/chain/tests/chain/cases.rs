@@ -1,0 +1,192 @@
+//! Archives and receipts, good and bad, on which two verifiers must agree: this crate, and `verifier/verify.py`, which is written from
+//! docs/protocol.md. `VERIFIER_CASES=DIR` writes them with this crate's verdicts; `verifier/check_cases.py DIR` compares.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use vote_chain::{Archive, Choice, Contest, Election, Payload, Receipt, Rule, Timestamp, decode, encode};
+
+use crate::archives::{archive, ledger};
+use crate::ledger::{Ledger, START, election, genesis, key};
+
+/// Numbers without a pattern, the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// A ballot by a rule, over three choices.
+fn ballot(rule: Rule, dice: &mut Dice) -> Choice {
+    match rule {
+        Rule::Plurality => Choice::Listed(u16::try_from(dice.below(3)).unwrap()),
+        Rule::Approval => Choice::Approved((0..3).filter(|_| dice.below(2) == 0).collect()),
+        Rule::Score => Choice::Scored((0..3).map(|_| u8::try_from(dice.below(11)).unwrap()).collect()),
+        _ => {
+            let mut places: Vec<u16> = vec![0, 1, 2];
+            places.swap(0, usize::try_from(dice.below(3)).unwrap());
+            places.swap(1, 1 + usize::try_from(dice.below(2)).unwrap());
+            places.truncate(usize::try_from(dice.below(4)).unwrap());
+            let mut ranks: Vec<Vec<u16>> = Vec::new();
+            for place in places {
+                match ranks.last_mut() {
+                    Some(last) if dice.below(4) == 0 => last.push(place),
+                    _ => ranks.push(vec![place]),
+                }
+            }
+            ranks.iter_mut().for_each(|rank| rank.sort_unstable());
+            Choice::Ranked(ranks)
+        }
+    }
+}
+
+/// An election by a rule with so many random ballots; ties are likely if they are few.
+fn elected(rule: Rule, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { rule, seats, ..election() });
+    let all: Vec<_> = (0..ballots).map(|voter| ledger.ballot(50 + voter, id, ballot(rule, dice))).collect();
+    all.chunks(7).for_each(|part| ledger.decide(part));
+    archive(&ledger, id)
+}
+
+fn good() -> Vec<(String, Vec<u8>)> {
+    let (grown, id) = ledger();
+    let mut cases = vec![("grown".into(), encode(&archive(&grown, id)))];
+    cases.extend([3, 6].map(|height| (format!("receipt-{height}"), encode(&grown.receipt(height, 0)))));
+    let mut dice = Dice(4711);
+    for rule in Rule::ALL {
+        let seats = if matches!(rule, Rule::Plurality | Rule::Irv) { 1 } else { 2 };
+        for ballots in [0, 2, 3, 4, 6, 40] {
+            let name = format!("{}-{seats}-{ballots}", rule.name());
+            cases.push((name, encode(&elected(rule, seats, ballots, &mut dice))));
+        }
+    }
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { contest: Contest::WriteIn, ..election() });
+    let words = ["Rust", "C", "Gr\u{fc}nkohl", "Rust", "C"];
+    let ballots: Vec<_> =
+        (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Choice::WriteIn(word.into()))).collect();
+    ledger.decide(&ballots);
+    cases.push(("write-in".into(), encode(&archive(&ledger, id))));
+    cases
+}
+
+fn forced() -> Vec<(String, Vec<u8>)> {
+    let at = |ms| Some(Timestamp::from_ms(START + ms));
+    let bad_choices = [
+        (Rule::Plurality, Choice::Listed(3)),
+        (Rule::Plurality, Choice::WriteIn("Soup".into())),
+        (Rule::Approval, Choice::Approved(vec![2, 1])),
+        (Rule::Approval, Choice::Listed(0)),
+        (Rule::Score, Choice::Scored(vec![11, 0, 0])),
+        (Rule::Score, Choice::Scored(vec![1, 2])),
+        (Rule::Irv, Choice::Ranked(vec![vec![0], vec![0]])),
+        (Rule::Stv, Choice::Ranked(vec![vec![]])),
+        (Rule::Schulze, Choice::Ranked(vec![vec![1, 0]])),
+    ];
+    let mut cases = Vec::new();
+    for (number, (rule, choice)) in bad_choices.into_iter().enumerate() {
+        let mut ledger = Ledger::new(genesis(4));
+        let id = ledger.create(Election { rule, ..election() });
+        ledger.force(&[ledger.ballot(50, id, choice)]);
+        cases.push((format!("choice-{number}"), encode(&archive(&ledger, id))));
+    }
+    let times = [
+        ("early", Election { opens_at: at(60_000), ..election() }),
+        ("late", Election { closes_at: at(1500), ..election() }),
+    ];
+    for (name, election) in times {
+        let mut ledger = Ledger::new(genesis(4));
+        let id = ledger.create(election);
+        ledger.force(&[ledger.ballot(50, id, Choice::Listed(0))]);
+        cases.push((name.into(), encode(&archive(&ledger, id))));
+    }
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(election());
+    ledger.force(&[ledger.ballot(50, id, Choice::Listed(0)), ledger.ballot(50, id, Choice::Listed(0))]);
+    cases.push(("twice".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(election());
+    ledger.force(&[ledger.sign(&key(201), Payload::CloseElection(id))]);
+    cases.push(("closed-by-a-stranger".into(), encode(&archive(&ledger, id))));
+    cases
+}
+
+fn bad() -> Vec<(String, Vec<u8>)> {
+    let (grown, id) = ledger();
+    let whole = archive(&grown, id);
+    let (bytes, receipt) = (encode(&whole), encode(&grown.receipt(6, 1)));
+    let mut cases = forced();
+    for (name, bytes) in [("archive", &bytes), ("receipt", &receipt)] {
+        let mut dice = Dice(42);
+        for number in 0..40 {
+            let mut flipped = bytes.clone();
+            let at = usize::try_from(dice.below(bytes.len() as u64)).unwrap();
+            flipped[at] ^= 1 << dice.below(8);
+            cases.push((format!("{name}-flipped-{number}"), flipped));
+        }
+        cases.push((format!("{name}-cut"), bytes[..bytes.len() - 1].to_vec()));
+        cases.push((format!("{name}-longer"), [bytes.as_slice(), &[0]].concat()));
+    }
+    cases.push(("nothing".into(), Vec::new()));
+    let mut lie = |name: &str, change: &dyn Fn(&mut Archive)| {
+        let mut archive = whole.clone();
+        change(&mut archive);
+        cases.push((name.into(), encode(&archive)));
+    };
+    lie("block-left-out", &|archive| drop(archive.blocks.remove(1)));
+    lie("blocks-swapped", &|archive| archive.blocks.swap(1, 2));
+    lie("block-twice", &|archive| archive.blocks.insert(1, archive.blocks[1].clone()));
+    lie("unsigned", &|archive| drop(archive.blocks[2].certificate.signatures.pop()));
+    lie("signed-twice", &|archive| {
+        let first = archive.blocks[2].certificate.signatures[0].clone();
+        archive.blocks[2].certificate.signatures.push(first);
+    });
+    lie("set-unchanged", &|archive| archive.set_changes.clear());
+    lie("set-changed-twice", &|archive| archive.set_changes.push(archive.set_changes[0].clone()));
+    lie("last-is-first", &|archive| archive.last = archive.blocks[0].header.clone());
+    lie("another-election", &|archive| archive.election = vote_chain::ElectionId::default());
+    lie("path-longer", &|archive| archive.state_proof.path.push(vote_chain::Hash::default()));
+    lie("place-lost", &|archive| drop(archive.blocks[1].transactions.pop()));
+    cases
+}
+
+/// What this crate says of a file.
+fn verdict(bytes: &[u8]) -> Value {
+    if let Ok(receipt) = decode::<Receipt>(bytes) {
+        return receipt.check(None).map_or(Value::Null, |()| json!({ "kind": "receipt" }));
+    }
+    let Ok(archive) = decode::<Archive>(bytes) else { return Value::Null };
+    let Ok(audit) = archive.verify(None, |_| {}) else { return Value::Null };
+    let counts: BTreeMap<_, _> = audit.tally.lines.iter().map(|line| (line.choice.clone(), line.votes)).collect();
+    json!({
+        "kind": "archive", "ballots": audit.tally.ballots, "counts": counts, "leaders": audit.tally.leaders,
+        "phase": audit.phase.to_string(), "signatures": audit.signatures,
+    })
+}
+
+#[test]
+fn good_cases_are_valid_and_bad_cases_are_not() {
+    let (good, bad) = (good(), bad());
+    assert!(good.len() >= 40 && bad.len() >= 60);
+    let mut verdicts = BTreeMap::new();
+    for (name, bytes) in &good {
+        let found = verdict(bytes);
+        assert!(!found.is_null(), "{name} is good");
+        verdicts.insert(format!("good-{name}"), found);
+    }
+    for (name, bytes) in &bad {
+        assert_eq!(verdict(bytes), Value::Null, "{name} is bad");
+        verdicts.insert(format!("bad-{name}"), Value::Null);
+    }
+    if let Some(dir) = std::env::var_os("VERIFIER_CASES").map(PathBuf::from) {
+        std::fs::create_dir_all(&dir).unwrap();
+        let named = good.iter().map(|case| ("good", case)).chain(bad.iter().map(|case| ("bad", case)));
+        named.for_each(|(kind, (name, bytes))| std::fs::write(dir.join(format!("{kind}-{name}")), bytes).unwrap());
+        std::fs::write(dir.join("verdicts.json"), serde_json::to_string_pretty(&verdicts).unwrap()).unwrap();
+    }
+}
