@@ -206,3 +206,27 @@ async fn exported_election_is_verified_without_a_node_and_a_changed_file_is_refu
     assert_eq!(forged.code, Some(6), "{forged:?}");
     assert!(forged.err.contains("FAILED"), "{forged:?}");
 }
+
+#[tokio::test]
+async fn election_file_is_written_checked_and_put_on_the_ledger() {
+    let mut cluster = cluster(1).await;
+    let file = cluster.folder().join("board.toml");
+    let path = file.display().to_string();
+    let written = cli(&cluster, 0, &["election", "new", &path]).await;
+    assert_eq!(written.code, Some(0), "{written:?}");
+    assert_eq!(cli(&cluster, 0, &["election", "new", &path]).await.code, Some(1), "a file is not replaced");
+    let checked = cli(&cluster, 0, &["election", "create", &path, "--check"]).await;
+    assert!(checked.code == Some(0) && checked.out.contains("counted    by stv; 2 choices win"), "{checked:?}");
+    assert_eq!(cli(&cluster, 0, &["election", "list", "--json"]).await.json()["elections"], serde_json::json!([]));
+    let created = cli(&cluster, 0, &["election", "create", &path, "--json"]).await;
+    assert_eq!(created.code, Some(0), "{created:?}");
+    let shown = cli(&cluster, 0, &["election", "show"]).await;
+    assert!(shown.out.contains("Ada, Grace, Joan") && shown.out.contains("announced"), "{shown:?}");
+    std::fs::write(&file, "title = \"Board\"\nrule = \"lottery\"\nseats = 0\n").unwrap();
+    let wrong = cli(&cluster, 0, &["election", "create", &path, "--check"]).await;
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    for words in ["rule: must be one of", "0 choices; 2 to 500", "0 seats"] {
+        assert!(wrong.err.contains(words), "{words:?} is missing in {wrong:?}");
+    }
+    cluster.stop().await.unwrap();
+}

@@ -158,18 +158,25 @@ impl Election {
     /// Checks what can be said without knowing the ledger.
     ///
     /// # Errors
-    /// [`InvalidElection`] names the first fault.
+    /// [`InvalidElection`] names the first of [`Election::faults`].
     pub fn check(&self) -> Result<(), InvalidElection> {
-        check_label(&self.title).map_err(InvalidElection::Title)?;
-        check_description(&self.description, DESCRIPTION_BYTES_MAX).map_err(InvalidElection::Description)?;
+        self.faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// All that is wrong with it, as far as can be said without knowing the ledger.
+    pub fn faults(&self) -> Vec<InvalidElection> {
+        let mut faults = Vec::new();
+        faults.extend(check_label(&self.title).map_err(InvalidElection::Title).err());
+        let description = check_description(&self.description, DESCRIPTION_BYTES_MAX);
+        faults.extend(description.map_err(InvalidElection::Description).err());
         if let Contest::Listed(choices) = &self.contest {
-            check_choices(choices)?;
+            faults.extend(choice_faults(choices));
         }
-        self.check_rule()?;
+        faults.extend(self.check_rule().err());
         if self.closes_at.is_some_and(|closes| self.opens_at.is_some_and(|opens| closes <= opens)) {
-            return Err(InvalidElection::Times);
+            faults.push(InvalidElection::Times);
         }
-        Ok(())
+        faults
     }
 
     fn check_rule(&self) -> Result<(), InvalidElection> {
@@ -217,16 +224,17 @@ impl Election {
     }
 }
 
-fn check_choices(choices: &[String]) -> Result<(), InvalidElection> {
+fn choice_faults(choices: &[String]) -> Vec<InvalidElection> {
+    let mut faults = Vec::new();
     if !(2..=CHOICES_MAX).contains(&choices.len()) {
-        return Err(InvalidElection::Count(choices.len()));
+        faults.push(InvalidElection::Count(choices.len()));
     }
     let mut seen = BTreeSet::new();
     for (at, choice) in choices.iter().enumerate() {
-        check_label(choice).map_err(|fault| InvalidElection::Choice { number: at + 1, fault })?;
+        faults.extend(check_label(choice).map_err(|fault| InvalidElection::Choice { number: at + 1, fault }).err());
         if !seen.insert(choice) {
-            return Err(InvalidElection::Duplicate(choice.clone()));
+            faults.push(InvalidElection::Duplicate(choice.clone()));
         }
     }
-    Ok(())
+    faults
 }

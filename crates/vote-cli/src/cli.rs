@@ -149,8 +149,13 @@ pub(crate) enum AttackCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ElectionCommand {
-    /// Put an election on the ledger
+    /// Put an election on the ledger, from a file or from options
     Create(CreateArgs),
+    /// Write an election file with comments, to be filled in
+    New {
+        /// File to write; printed if left out
+        file: Option<PathBuf>,
+    },
     /// List all elections
     List,
     /// Show one election
@@ -170,14 +175,20 @@ pub(crate) enum ElectionCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
-    /// Its title
+    /// Election file (`election new` writes one)
+    #[arg(conflicts_with_all = ["title", "description", "choice", "rule", "seats", "write_in", "opens", "closes"])]
+    pub(crate) file: Option<PathBuf>,
+    /// Only say what is wrong with the election, and what its rules are; needs no node
     #[arg(long)]
-    pub(crate) title: String,
+    pub(crate) check: bool,
+    /// Its title
+    #[arg(long, required_unless_present = "file")]
+    pub(crate) title: Option<String>,
     /// More about it
     #[arg(long, default_value = "")]
     pub(crate) description: String,
     /// A choice; give two or more, in the order of the ballot
-    #[arg(long, conflicts_with = "write_in", required_unless_present = "write_in")]
+    #[arg(long, conflicts_with = "write_in", required_unless_present_any = ["write_in", "file"])]
     pub(crate) choice: Vec<String>,
     /// How ballots are counted
     #[arg(long, default_value = "plurality", value_parser = rule())]

@@ -6,6 +6,7 @@ mod commands;
 mod context;
 mod credential;
 mod failure;
+mod file;
 mod find;
 mod menu;
 mod output;

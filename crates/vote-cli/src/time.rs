@@ -26,7 +26,7 @@ impl When {
     }
 }
 
-/// Reads `2026-11-23T12:00:00Z`, with any offset in place of `Z`, or `+90s`, `+10m`, `+2h`, `+3d`.
+/// Reads `2026-11-23T12:00:00Z`, with any offset or ` AoE` in place of `Z`, or `+90s`, `+10m`, `+2h`, `+3d`.
 pub(crate) fn parse_when(text: &str) -> Result<When, String> {
     let wrong = || format!("{text:?} is neither a time such as 2026-11-23T12:00:00Z nor one from now such as +10m");
     if let Some(rest) = text.strip_prefix('+') {
@@ -41,7 +41,9 @@ pub(crate) fn parse_when(text: &str) -> Result<When, String> {
         let count: u64 = rest[..rest.len() - 1].parse().map_err(|_| wrong())?;
         return count.checked_mul(factor).map(When::In).ok_or_else(wrong);
     }
-    parse_rfc3339(text).map(When::At).ok_or_else(wrong)
+    // Anywhere on Earth: the day is over when it is over in the last zone.
+    let zoned = text.strip_suffix("AoE").map(|text| format!("{}-12:00", text.trim_end()));
+    parse_rfc3339(zoned.as_deref().unwrap_or(text)).map(When::At).ok_or_else(wrong)
 }
 
 fn digits(text: &str) -> Option<i64> {
@@ -128,6 +130,7 @@ mod tests {
         assert_eq!(ms("2026-11-23 00:00-12:00"), ms("2026-11-23T12:00:00Z"));
         assert_eq!(ms("2024-02-29T00:00:00Z"), 1_709_164_800_000);
         assert_eq!(ms("+2h"), 7_200_000);
+        assert_eq!(ms("2026-11-22 23:59 AoE"), ms("2026-11-23T11:59:00Z"));
     }
 
     #[test]

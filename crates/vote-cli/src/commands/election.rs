@@ -1,18 +1,22 @@
 //! `election`.
 
+use std::io::Write;
+use std::path::Path;
+
 use serde_json::json;
 use vote_api::{Client, ElectionView};
-use vote_chain::{Contest, Election, ElectionId, Payload, Rule};
+use vote_chain::{Contest, Election, ElectionId, Payload, Rule, Timestamp};
 
 use crate::cli::{CreateArgs, ElectionCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{ballot, credential, find, output, result, submit, time};
+use crate::{credential, file, find, output, result, submit, time};
 
 pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(), Failure> {
     match command {
         ElectionCommand::Create(args) => create(context, args).await,
+        ElectionCommand::New { file } => new(file.as_deref()),
         ElectionCommand::List => list(context).await,
         ElectionCommand::Show { election } => {
             let view = find::election(&context.client().await?, election.as_deref()).await?;
@@ -44,12 +48,16 @@ fn salt() -> Result<u64, Failure> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
-    let now = time::now();
+/// The election that the arguments or their file describe.
+fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
+    if let Some(path) = &args.file {
+        return file::read(path, now, salt()?);
+    }
+    let contest = if args.write_in { Contest::WriteIn } else { Contest::Listed(args.choice.clone()) };
     let election = Election {
-        title: args.title,
-        description: args.description,
-        contest: if args.write_in { Contest::WriteIn } else { Contest::Listed(args.choice) },
+        title: args.title.clone().unwrap_or_default(),
+        description: args.description.clone(),
+        contest,
         rule: args.rule,
         seats: args.seats,
         opens_at: args.opens.map(|when| when.from(now)),
@@ -60,6 +68,20 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
     if election.closes_at.is_some_and(|closes| closes <= now) {
         return Err(Failure::Usage("--closes is in the past".into()));
     }
+    Ok(election)
+}
+
+async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
+    let election = described(&args, time::now())?;
+    if args.check {
+        if context.json {
+            output::json(&json!({ "valid": true, "title": election.title }));
+        } else {
+            output::line(format_args!("{}: nothing is wrong with it. The rules of this vote:", clean(&election.title)));
+            file::rules(&election, None).iter().for_each(output::line);
+        }
+        return Ok(());
+    }
     let client = context.client().await?;
     let key = credential::load_or_make(&args.credential.unwrap_or_else(|| context.credential_file(Some("organiser"))))?;
     let receipt = submit::run(context, &client, &key, Payload::CreateElection(election)).await?;
@@ -69,6 +91,20 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
     } else {
         output::line(format_args!("The election is on the ledger, in block {}.\n  id  {id}", receipt.header.height));
     }
+    Ok(())
+}
+
+/// Writes the example of an election file.
+fn new(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else {
+        output::line(file::EXAMPLE.trim_end());
+        return Ok(());
+    };
+    let shown = path.display();
+    let made = std::fs::OpenOptions::new().create_new(true).write(true).open(path);
+    let written = made.and_then(|mut file| file.write_all(file::EXAMPLE.as_bytes()));
+    written.map_err(|error| Failure::Other(format!("cannot write {shown}: {error}")))?;
+    output::line(format_args!("{shown} is written. Fill it in, then: vote-cli election create {shown} --check"));
     Ok(())
 }
 
@@ -109,32 +145,18 @@ fn show(context: &Context, view: &ElectionView) {
         let mut value = result::to_json(view);
         value["description"] = election.description.clone().into();
         value["organiser"] = record.organiser.to_string().into();
-        value["opens_at"] = election.opens_at.map(vote_chain::Timestamp::ms).into();
-        value["closes_at"] = election.closes_at.map(vote_chain::Timestamp::ms).into();
+        value["opens_at"] = election.opens_at.map(Timestamp::ms).into();
+        value["closes_at"] = election.closes_at.map(Timestamp::ms).into();
         value["board"] = json!({ "size": record.board.size(), "root": record.board.root() });
         return output::json(&value);
     }
-    let contest = match &election.contest {
-        Contest::Listed(choices) => choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", "),
-        Contest::WriteIn => "what the voter writes in".to_owned(),
-    };
     output::line(clean(&election.title));
     if !election.description.is_empty() {
         election.description.lines().for_each(|line| output::line(format_args!("  {}", clean(line))));
     }
-    let opens = election.opens_at.map_or_else(|| time::show(record.created_at), time::show);
-    let closes = election.closes_at.map_or_else(|| "when its organiser closes it".to_owned(), time::show);
     output::line(format_args!("  id         {}", record.id));
     output::line(format_args!("  phase      {}", view.phase));
-    output::line(format_args!("  opens      {opens}\n  closes     {closes}"));
-    output::line(format_args!("  choices    {contest}"));
-    output::line(format_args!(
-        "  rule       {}, seats: {}; a ballot is {}",
-        election.rule.name(),
-        election.seats,
-        ballot::syntax(election.rule)
-    ));
-    output::line("  who votes  anybody with a key, one ballot for each key; every ballot is public");
+    file::rules(election, Some(record.created_at)).iter().for_each(output::line);
     output::line(format_args!("  organiser  {}", record.organiser));
     output::line(format_args!("  board      {} ballots, root {}", record.board.size(), record.board.root()));
 }
