@@ -163,6 +163,15 @@ async fn ranked_election_is_cast_in_words_and_counted_in_rounds() {
     }
     let json = cli(&cluster, 0, &["tally", "--json"]).await.json();
     assert_eq!(json["rounds"][1]["votes"]["Ada"], 3);
+    // The ballots alone, for other programs, come to the same.
+    for name in ["chair.blt", "chair.toi"] {
+        let file = cluster.folder().join(name).display().to_string();
+        let exported = cli(&cluster, 0, &["export", "-o", &file]).await;
+        assert_eq!(exported.code, Some(0), "{exported:?}");
+        let counted = cli(&cluster, 0, &["count", &file, "--rule", "irv", "--json"]).await.json();
+        assert_eq!((&counted["winners"][0], &counted["ballots"]), (&json["leaders"][0], &5.into()));
+        assert_eq!(counted["rounds"], json["rounds"]);
+    }
     cluster.stop().await.unwrap();
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vote_api::{Answer, Request};
 use vote_chain::{Choice, ElectionId, Round, Rule, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
-use vote_counting::blt::{self, File, Line};
+use vote_counting::formats::{File, Format, Line};
 
 use crate::{LoadArgs, election};
 
@@ -21,9 +21,11 @@ struct Outcome {
 }
 
 pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
+    let format = Format::of(&args.file.to_string_lossy())
+        .context("the file's name must end in .blt, .soc, .soi, .toc or .toi")?;
     let text = std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
     let file =
-        blt::parse(&text).with_context(|| format!("{} is no BLT file", args.file.display()))?.without_withdrawn();
+        format.parse(&text).with_context(|| format!("{} cannot be read", args.file.display()))?.without_withdrawn();
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
     let outcome = tokio::select! {
         outcome = cast(&cluster, &args, &file) => outcome,

@@ -54,7 +54,7 @@ struct UpArgs {
 
 #[derive(Debug, Args)]
 struct LoadArgs {
-    /// Ballots in the BLT format
+    /// Ballots, as BLT or as PrefLib orders (.blt, .soc, .soi, .toc, .toi)
     file: PathBuf,
     /// How many validators
     #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]

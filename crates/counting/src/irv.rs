@@ -82,8 +82,9 @@ mod tests {
 
     const SEED: Seed = Seed([0; 32]);
 
-    fn burlington() -> (crate::blt::File, Profile) {
-        let file = crate::blt::parse(include_str!("../../../testdata/burlington-2009-mayor.blt")).unwrap();
+    fn burlington() -> (crate::formats::File, Profile) {
+        let text = include_str!("../../../testdata/burlington-2009-mayor.blt");
+        let file = crate::formats::Format::Blt.parse(text).unwrap();
         let profile = file.profile();
         (file, profile)
     }

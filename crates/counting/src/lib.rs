@@ -3,8 +3,8 @@
 //! Whole numbers only (votes of transferable rules in hundred-thousandths), no clock, no chance: ties that a rule leaves open
 //! are broken by a seed that was published before. The crate does not know who voted, nor whether they were allowed to.
 
-pub mod blt;
 mod borda;
+pub mod formats;
 mod irv;
 mod outcome;
 mod profile;

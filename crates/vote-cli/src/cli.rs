@@ -55,7 +55,7 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// Count a file of ranked ballots (BLT), without a node
+    /// Count a file of ranked ballots, without a node
     Count(CountArgs),
     /// Stage attacks that the other nodes must refuse
     #[command(subcommand)]
@@ -75,7 +75,7 @@ pub(crate) enum Command {
     /// Credentials: the keys that voters sign with
     #[command(subcommand)]
     Credential(CredentialCommand),
-    /// Write an election with all that it takes to check it again into one file
+    /// Write an election with all that it takes to check it again into one file; or, as .blt or .toi, its ranked ballots alone
     Export {
         /// Id of the election, or the beginning of it; may be left out if there is only one
         election: Option<String>,
@@ -123,7 +123,7 @@ pub(crate) struct CastArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CountArgs {
-    /// The file
+    /// The file: BLT or PrefLib orders (.blt, .soc, .soi, .toc, .toi)
     pub(crate) file: PathBuf,
     /// How ballots are counted
     #[arg(long, default_value = "irv", value_parser = rule())]

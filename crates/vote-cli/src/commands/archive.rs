@@ -1,12 +1,17 @@
 //! `export` and `verify archive`.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
 use vote_api::ElectionView;
-use vote_chain::{Archive, Audit, ChainId, decode, encode};
+use vote_chain::{
+    Archive, ArchivedTransaction, Audit, Ballot, ChainId, Choice, Contest, Payload, decode, encode, parse,
+};
+use vote_counting::Group;
+use vote_counting::formats::{self, Format};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -26,7 +31,10 @@ pub(super) async fn export(context: &Context, election: Option<&str>, file: &Pat
     let archive = client.archive(view.record.id).await?;
     let audit = archive.verify(None, |_| {});
     let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
-    let bytes = encode(&archive);
+    let bytes = match Format::of(&file.to_string_lossy()) {
+        Some(format) => format.write(&ballots(&archive, &audit)?).into_bytes(),
+        None => encode(&archive),
+    };
     let temporary = file.with_extension("new");
     let written = std::fs::write(&temporary, &bytes).and_then(|()| std::fs::rename(&temporary, file));
     written.map_err(|error| Failure::Other(format!("cannot write {shown}: {error}")))?;
@@ -48,6 +56,35 @@ pub(super) async fn export(context: &Context, election: Option<&str>, file: &Pat
         ));
     }
     Ok(())
+}
+
+/// The ballots of a ranked election, equal ones together.
+fn ballots(archive: &Archive, audit: &Audit) -> Result<formats::File, Failure> {
+    let election = &audit.record.election;
+    let Contest::Listed(candidates) = &election.contest else {
+        return Err(Failure::Usage("write-ins have no place in this format".into()));
+    };
+    if !election.rule.is_ranked() {
+        return Err(Failure::Usage(format!("ballots by {} are no rankings", election.rule.name())));
+    }
+    let mut counts = BTreeMap::<Vec<Vec<usize>>, u64>::new();
+    for entry in archive.blocks.iter().flat_map(|block| &block.transactions) {
+        let ArchivedTransaction::Own(bytes) = entry else { continue };
+        if let Payload::CastBallot(Ballot { choice: Choice::Ranked(ranks), .. }) =
+            parse(bytes).map_err(Failure::other)?.content.payload
+        {
+            let places = |rank: &Vec<u16>| rank.iter().map(|place| usize::from(*place)).collect();
+            *counts.entry(ranks.iter().map(places).collect()).or_default() += 1;
+        }
+    }
+    let line = |(ranks, count)| formats::Line { group: Group { count, ranks }, line: 0 };
+    Ok(formats::File {
+        title: election.title.clone(),
+        candidates: candidates.clone(),
+        seats: usize::from(election.seats),
+        withdrawn: Vec::new(),
+        ballots: counts.into_iter().map(line).collect(),
+    })
 }
 
 /// Checks an archive.

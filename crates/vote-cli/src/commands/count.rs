@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use vote_chain::{Outcome, Rule};
-use vote_counting::{Seed, approval, blt, borda, irv, schulze, scottish_stv};
+use vote_counting::formats::Format;
+use vote_counting::{Seed, approval, borda, irv, schulze, scottish_stv};
 
 use crate::cli::CountArgs;
 use crate::context::Context;
@@ -15,12 +16,14 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 
 pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     let shown = args.file.display();
+    let unknown = || Failure::Usage(format!("{shown}: the name must end in .blt, .soc, .soi, .toc or .toi"));
+    let format = Format::of(&args.file.to_string_lossy()).ok_or_else(unknown)?;
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
     if std::fs::metadata(&args.file).map_err(not_there)?.len() > FILE_BYTES_MAX {
         return Err(Failure::Usage(format!("{shown} is too large")));
     }
     let text = std::fs::read_to_string(&args.file).map_err(not_there)?;
-    let file = blt::parse(&text).map_err(|error| Failure::Usage(format!("{shown} is no BLT file: {error}")))?;
+    let file = format.parse(&text).map_err(|error| Failure::Usage(format!("{shown} cannot be read: {error}")))?;
     let file = file.without_withdrawn();
     let seats = usize::from(args.seats.unwrap_or_else(|| u16::try_from(file.seats).unwrap_or(u16::MAX)));
     let seed = seed(args.seed.as_deref())?;

@@ -1,96 +1,16 @@
-//! Ranked ballots in the BLT format, as election offices publish them.
+//! BLT, as election offices and OpaVote write it: counts, ranks by number, names.
 
+use std::fmt::Write;
 use std::num::NonZeroUsize;
 
-use crate::profile::{Group, Profile};
-
-/// A file of ballots.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Its title; may be empty.
-    pub title: String,
-    /// The candidates' names.
-    pub candidates: Vec<String>,
-    /// Seats to fill.
-    pub seats: usize,
-    /// Candidates that have withdrawn, by place.
-    pub withdrawn: Vec<usize>,
-    /// The ballots, equal ones together.
-    pub ballots: Vec<Line>,
-}
-
-/// Equal ballots, as a line has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// How many, and the ranks; equal candidates are in the order of their places.
-    pub group: Group,
-    /// The line of the file, from 1.
-    pub line: usize,
-}
-
-impl Line {
-    /// The one candidate in the first rank; none if there are several, or none at all.
-    pub fn first_choice(&self) -> Option<usize> {
-        match self.group.ranks.first()?.as_slice() {
-            [one] => Some(*one),
-            _ => None,
-        }
-    }
-}
-
-impl File {
-    /// The ballots.
-    pub fn profile(&self) -> Profile {
-        let groups = self.ballots.iter().map(|line| line.group.clone()).collect();
-        Profile::new(self.candidates.len(), groups).expect("each line is checked as it is read, and their sum too")
-    }
-
-    /// The same without those who have withdrawn: they are on no list, and the ranks on the ballots close up.
-    #[must_use]
-    pub fn without_withdrawn(self) -> Self {
-        let Self { title, candidates, seats, withdrawn, ballots } = self;
-        let stands = |place: &usize| !withdrawn.contains(place);
-        let places: Vec<usize> = (0..candidates.len())
-            .scan(0, |next, place| {
-                let at = *next;
-                *next += usize::from(stands(&place));
-                Some(at)
-            })
-            .collect();
-        let line = |line: Line| {
-            let rank = |rank: &Vec<usize>| rank.iter().filter(|c| stands(c)).map(|c| places[*c]).collect::<Vec<_>>();
-            let ranks = line.group.ranks.iter().map(rank).filter(|rank| !rank.is_empty()).collect();
-            Line { group: Group { count: line.group.count, ranks }, line: line.line }
-        };
-        let ballots = ballots.into_iter().map(line).collect();
-        let candidates = (0..).zip(candidates).filter(|(place, _)| stands(place)).map(|(_, name)| name).collect();
-        Self { title, candidates, seats, withdrawn: Vec::new(), ballots }
-    }
-}
-
-/// A file that is not BLT.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct BltError {
-    /// Where, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub reason: String,
-}
-
-fn fault(line: usize, reason: impl Into<String>) -> BltError {
-    BltError { line, reason: reason.into() }
-}
-
-fn number(line: usize, word: &str) -> Result<usize, BltError> {
-    word.parse().map_err(|_| fault(line, format!("{word:?} is not a number")))
-}
+use super::{File, FormatError, Line, fault, number};
+use crate::profile::Group;
 
 /// Reads a BLT file.
 ///
 /// # Errors
-/// [`BltError`] names the first line that does not fit.
-pub fn parse(text: &str) -> Result<File, BltError> {
+/// [`FormatError`] names the first line that does not fit.
+pub(super) fn parse(text: &str) -> Result<File, FormatError> {
     let lines = text
         .trim_start_matches('\u{feff}')
         .lines()
@@ -128,29 +48,27 @@ pub fn parse(text: &str) -> Result<File, BltError> {
         names.push(quoted(at, line)?);
     }
     let title = lines.next().map(|(at, line)| quoted(at, line)).transpose()?.unwrap_or_default();
-    let file = File { title, candidates: names, seats, withdrawn, ballots };
-    let groups = file.ballots.iter().map(|line| line.group.clone()).collect();
-    Profile::new(candidates, groups).map_err(|error| fault(1, error.to_string()))?;
-    Ok(file)
+    Ok(File { title, candidates: names, seats, withdrawn, ballots })
 }
 
 fn without_comment(line: &str) -> &str {
     if line.trim_start().starts_with('"') { line } else { line.split('#').next().unwrap_or_default() }
 }
 
-fn candidate(line: usize, word: &str, candidates: usize) -> Result<usize, BltError> {
+fn candidate(line: usize, word: &str, candidates: usize) -> Result<usize, FormatError> {
     let place = NonZeroUsize::new(number(line, word)?).filter(|place| place.get() <= candidates);
     place.map(|place| place.get() - 1).ok_or_else(|| fault(line, format!("there is no candidate {word}")))
 }
 
-fn group(at: usize, line: &str, candidates: usize) -> Result<Line, BltError> {
+fn group(at: usize, line: &str, candidates: usize) -> Result<Line, FormatError> {
     let mut words: Vec<_> = line.split_whitespace().collect();
     if words.pop() != Some("0") || words.is_empty() {
         return Err(fault(at, "a ballot is a count, candidates by rank, and a 0"));
     }
     let count = number(at, words.remove(0))? as u64;
     let (mut ranks, mut seen) = (Vec::new(), vec![false; candidates]);
-    for word in words {
+    // A dash is a rank that the voter has left empty; those below it move up.
+    for word in words.into_iter().filter(|word| *word != "-") {
         let mut rank = Vec::new();
         for word in word.split('=') {
             let place = candidate(at, word, candidates)?;
@@ -165,16 +83,30 @@ fn group(at: usize, line: &str, candidates: usize) -> Result<Line, BltError> {
     Ok(Line { group: Group { count, ranks }, line: at })
 }
 
-fn quoted(line: usize, text: &str) -> Result<String, BltError> {
+fn quoted(line: usize, text: &str) -> Result<String, FormatError> {
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     inner.map(str::to_owned).ok_or_else(|| fault(line, "expected a name in quotes"))
+}
+
+/// Writes a BLT file. Quotes in names become apostrophes: the format has no other way.
+pub(super) fn write(file: &File) -> String {
+    let mut text = format!("{} {}\n", file.candidates.len(), file.seats);
+    let quote = |name: &String| format!("\"{}\"\n", name.replace('"', "'"));
+    text.extend(file.withdrawn.iter().map(|place| format!("-{}\n", place + 1)));
+    for Line { group, .. } in &file.ballots {
+        let rank = |rank: &Vec<usize>| rank.iter().map(|c| (c + 1).to_string()).collect::<Vec<_>>().join("=");
+        let ranks: String = group.ranks.iter().map(|ranks| rank(ranks) + " ").collect();
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{} {ranks}0", group.count);
+    }
+    text + "0\n" + &file.candidates.iter().map(quote).collect::<String>() + &quote(&file.title)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BURLINGTON: &str = include_str!("../../../testdata/burlington-2009-mayor.blt");
+    const BURLINGTON: &str = include_str!("../../../../testdata/burlington-2009-mayor.blt");
 
     #[test]
     fn burlington_has_its_published_first_choices() {
@@ -218,7 +150,7 @@ mod tests {
     #[test]
     fn equal_ranks_withdrawn_candidates_and_comments_are_read() {
         let profile =
-            parse("3 1 # mayor\n-2\n4 1=3 2 0 # equal\n1 0\n0\n\"A\"\n\"B\"\n\"C # not a comment\"\n").unwrap();
+            parse("3 1 # mayor\n-2\n4 1=3 - 2 0 # equal\n1 0\n0\n\"A\"\n\"B\"\n\"C # not a comment\"\n").unwrap();
         assert_eq!(profile.withdrawn, [1]);
         assert_eq!(profile.ballots[0].group.ranks, [vec![0, 2], vec![1]]);
         assert_eq!(profile.ballots[0].first_choice(), None);
