@@ -253,7 +253,7 @@ impl Auditor<'_> {
             return Err(InvalidArchive::Incomplete(archive.last.height));
         }
         let counts = choices.iter().map(|(choice, count)| (choice, *count)).collect();
-        let tally = Tally::count(&record.id, &record.election, &counts);
+        let tally = Tally::count(&record.id, &record.election, &counts, u64::MAX);
         Ok(Audit { chain, phase: record.phase(archive.last.time), record, tally, signatures })
     }
 }

@@ -151,8 +151,13 @@ impl State {
 
     /// The count of an election; none if there is no such election.
     pub fn tally(&self, id: &ElectionId) -> Option<Tally> {
+        self.tally_within(id, u64::MAX)
+    }
+
+    /// The count of an election, without its outcome if that takes more than about `work_max` steps.
+    pub fn tally_within(&self, id: &ElectionId, work_max: u64) -> Option<Tally> {
         let record = self.elections.get(id)?;
-        Some(Tally::count(id, &record.election, &self.counts(id)))
+        Some(Tally::count(id, &record.election, &self.counts(id), work_max))
     }
 
     /// What choice was made how often, in the order of the choices.

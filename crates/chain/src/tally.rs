@@ -31,20 +31,26 @@ pub struct Tally {
     pub leaders: Vec<String>,
     /// How the leaders were found, where it takes more than adding up; candidates by their places on the ballot.
     pub outcome: Option<Outcome>,
+    /// False if it would have taken too long to find the leaders: there are too many different ballots.
+    pub complete: bool,
 }
 
 /// What choice was made how often.
 pub(crate) type Counts<'a> = Vec<(&'a Choice, u64)>;
 
 impl Tally {
-    /// Counts an election. Ties that a rule leaves open are broken by the election's id, which nobody can choose once there are ballots.
-    pub(crate) fn count(id: &ElectionId, election: &Election, counts: &Counts<'_>) -> Self {
+    /// Counts an election, unless that takes more than about `work_max` steps. Ties that a rule leaves open are broken by the election's id, which nobody can choose once there are ballots.
+    pub(crate) fn count(id: &ElectionId, election: &Election, counts: &Counts<'_>, work_max: u64) -> Self {
         let ballots = counts.iter().map(|(_, count)| count).sum();
         let Contest::Listed(choices) = &election.contest else { return Self::plurality(ballots, write_ins(counts)) };
-        let outcome = outcome(election, choices.len(), Seed(*id.as_bytes()), counts);
+        let affordable = work(election, choices.len(), counts.len()) <= work_max;
+        let outcome = if affordable { outcome(election, choices.len(), Seed(*id.as_bytes()), counts) } else { None };
         let votes = votes(choices.len(), counts);
         let lines =
             choices.iter().zip(votes).map(|(choice, votes)| TallyLine { choice: choice.clone(), votes }).collect();
+        if !affordable {
+            return Self { leaders: Vec::new(), complete: false, ..Self::plurality(ballots, lines) };
+        }
         let Some(outcome) = outcome else { return Self::plurality(ballots, lines) };
         let leaders = if ballots == 0 { &[] } else { outcome.winners.as_slice() };
         let leaders = leaders.iter().map(|place| choices[*place].clone()).collect();
@@ -56,7 +62,7 @@ impl Tally {
         let most = lines.first().map_or(0, |line| line.votes);
         let leaders = lines.iter().take_while(|line| line.votes == most && most > 0);
         let leaders = leaders.map(|line| line.choice.clone()).collect();
-        Self { ballots, lines, other_choices: 0, other_votes: 0, leaders, outcome: None }
+        Self { ballots, lines, other_choices: 0, other_votes: 0, leaders, outcome: None, complete: true }
     }
 
     /// The first `max` lines and leaders; what lines are cut off are counted together.
@@ -97,6 +103,12 @@ fn votes(choices: usize, counts: &Counts<'_>) -> Vec<u64> {
         }
     }
     votes
+}
+
+/// About how many steps a count takes: of ranked rules, in each round each different ballot is looked through.
+fn work(election: &Election, choices: usize, different: usize) -> u64 {
+    let (choices, different) = (choices as u64, different as u64);
+    if election.rule.is_ranked() { choices.saturating_mul(choices).saturating_mul(choices + different) } else { 0 }
 }
 
 fn outcome(election: &Election, choices: usize, seed: Seed, counts: &Counts<'_>) -> Option<Outcome> {

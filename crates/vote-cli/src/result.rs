@@ -60,6 +60,7 @@ pub(crate) fn to_json(view: &ElectionView) -> Value {
         "other_choices": tally.other_choices,
         "other_votes": tally.other_votes,
         "leaders": tally.leaders,
+        "complete": tally.complete,
         "tie": tally.leaders.len() > usize::from(election.seats),
     });
     if let Some(outcome) = &tally.outcome {
@@ -119,6 +120,11 @@ fn sentence(view: &ElectionView) -> String {
     let closed = view.phase == ElectionPhase::Closed;
     let leaders: Vec<_> = tally.leaders.iter().map(|leader| clean(leader)).collect();
     match (leaders.as_slice(), &tally.outcome) {
+        _ if !tally.complete => {
+            "There are too many different ballots to be counted as they come in; for the result: vote-cli export, then \
+                                 vote-cli verify archive."
+                .to_owned()
+        }
         ([], _) => "No ballots yet.".to_owned(),
         ([one], None) => {
             let verb = if closed { "has won" } else { "leads" };

@@ -276,6 +276,10 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
             "{rule:?}"
         );
         assert_eq!(tally.lines[0].votes, 4);
+        // A node that cannot spare the time says so, and names nobody.
+        let short = ledger.state.tally_within(&id, 10).unwrap();
+        assert_eq!((short.ballots, short.leaders.len(), short.outcome.is_some(), short.complete), (9, 0, false, false));
+        assert!(tally.complete);
     }
 }
 

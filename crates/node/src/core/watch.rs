@@ -13,6 +13,9 @@ use crate::socket::AppCall;
 /// Elections that apps watch at one time.
 const WATCHERS_MAX: usize = 4096;
 
+/// Steps of a count that the loop can spare, some tens of milliseconds. What takes more is counted from an archive.
+const COUNTING_MAX: u64 = 20_000_000;
+
 /// An app that follows an election.
 pub(super) struct Watcher {
     pub(super) call: AppCall,
@@ -60,7 +63,7 @@ impl Core {
         Some(ElectionView {
             record,
             phase: state.phase(id)?,
-            tally: state.tally(id)?.top(TALLY_LINES_MAX),
+            tally: state.tally_within(id, COUNTING_MAX)?.top(TALLY_LINES_MAX),
             height: state.tip().height,
         })
     }
