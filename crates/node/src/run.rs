@@ -194,7 +194,7 @@ fn recover(config: &Config, keys: &Keys, store: &Store) -> Result<Engine> {
     };
     let bodies = bodies.iter().map(body).collect::<Option<Vec<_>>>();
     let bodies = bodies.context(
-        "an undecided block on the disk is damaged; restore the data directory from another node by joining anew",
+        "an undecided block on the disk is damaged; move the ledger away and join anew, as a validator with a new validator.key",
     )?;
     Ok(Engine::recover(config.engine, keys.validator.clone(), Recovered { state, log, bodies }, now()))
 }

@@ -13,8 +13,9 @@ pub enum StorageError {
     Exists(PathBuf),
     /// Its content is not what was written.
     #[error(
-        "the ledger {path} is damaged ({what}); keep the keys, move the ledger away, and start the node with a tracker or peer \
-         that has the chain: it will fetch and verify it anew"
+        "the ledger {path} is damaged ({what}); move the ledger away, and start the node with a tracker or peer that has the \
+         chain: it will fetch and verify it anew. A validator no longer knows what it has signed: move validator.key away \
+         too, and have the new key admitted in place of the old one"
     )]
     Damaged {
         /// The file.
