@@ -106,6 +106,25 @@ async fn damaged_database_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn validator_that_has_lost_its_ledger_does_not_sign_with_its_old_key() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    node.kill().await.unwrap();
+    let dir = place.dir.path().join("a");
+    std::fs::rename(dir.join("ledger.redb"), place.dir.path().join("lost")).unwrap();
+    let error = place.fail("a", &["--found", "Again"]).await;
+    assert!(error.contains("could sign twice") && error.contains("move validator.key away"), "{error}");
+    std::fs::rename(place.dir.path().join("lost"), dir.join("ledger.redb")).unwrap();
+    let mut restored = place.start("a", &[]).await;
+    restored.kill().await.unwrap();
+    std::fs::remove_file(dir.join("ledger.redb")).unwrap();
+    std::fs::remove_file(dir.join("validator.key")).unwrap();
+    let mut fresh = place.start("a", &["--found", "Again"]).await;
+    assert_ne!(fresh.ready["key"], node.ready["key"]);
+    assert!(fresh.terminate().await.unwrap().success());
+}
+
+#[tokio::test]
 async fn config_file_is_read_and_its_mistakes_are_named() {
     let place = Place::new();
     let file = place.dir.path().join("node.toml");

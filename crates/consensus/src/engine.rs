@@ -225,6 +225,12 @@ impl Engine {
         if self.host.deciding { self.host.round.as_u32().unwrap_or(0) } else { 0 }
     }
 
+    /// Whether this node is a validator at the next height or the one after.
+    pub fn is_validator(&self) -> bool {
+        let (registry, key) = (self.host.state.registry(), &self.host.address);
+        registry.next.contains(key) || registry.after.contains(key)
+    }
+
     /// This node's validator key.
     pub const fn address(&self) -> PublicKey {
         self.host.address

@@ -15,6 +15,7 @@ mod turn;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -62,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) listen: Vec<String>,
     pub(crate) pool: Pool,
     pub(crate) allow_attacks: bool,
+    data_dir: PathBuf,
+    validating: bool,
     pub(crate) peers: peers::Peers,
     pub(crate) apps: apps::Apps,
     relay: relay::Relay,
@@ -83,12 +86,14 @@ pub(crate) struct Parts {
     pub(crate) listen: Vec<String>,
     pub(crate) pool: Pool,
     pub(crate) allow_attacks: bool,
+    pub(crate) data_dir: PathBuf,
 }
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { name, key, engine, store, network, local, listen, pool, allow_attacks } = parts;
+        let Parts { name, key, engine, store, network, local, listen, pool, allow_attacks, data_dir } = parts;
         let (inner, inner_events) = mpsc::channel(INNER_MAX);
+        let engine_validates = engine.is_validator();
         Self {
             name,
             key,
@@ -99,6 +104,8 @@ impl Core {
             listen,
             pool,
             allow_attacks,
+            validating: engine_validates,
+            data_dir,
             peers: peers::Peers::default(),
             apps: apps::Apps::default(),
             relay: relay::Relay::default(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use vote_chain::SecretKey;
+use vote_chain::{PublicKey, SecretKey};
 use vote_network::Keypair;
 use zeroize::Zeroizing;
 
@@ -26,6 +26,18 @@ impl Keys {
         Ok(Self { node, validator: SecretKey::from_seed(&validator) })
     }
 }
+
+/// Notes that this validator key may have signed, so that it is never used with a ledger that does not know what.
+pub(crate) fn mark_validating(dir: &Path, key: &PublicKey) -> Result<()> {
+    if has_validated(dir, key) { Ok(()) } else { write_private(&dir.join(MARK), key.to_string().as_bytes()) }
+}
+
+/// Whether this validator key may have signed with a ledger of this directory.
+pub(crate) fn has_validated(dir: &Path, key: &PublicKey) -> bool {
+    std::fs::read_to_string(dir.join(MARK)).is_ok_and(|text| text.trim() == key.to_string())
+}
+
+const MARK: &str = "validating";
 
 fn seed(path: &Path) -> Result<Zeroizing<[u8; 32]>> {
     let mut seed = Zeroizing::new([0; 32]);

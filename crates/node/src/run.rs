@@ -20,7 +20,7 @@ use crate::config::{Config, Origin};
 use crate::core::{Core, Parts};
 use crate::datadir::{DataDir, write_private};
 use crate::join::{self, Source};
-use crate::keys::Keys;
+use crate::keys::{Keys, has_validated, mark_validating};
 use crate::planned::now;
 use crate::pool::Pool;
 use crate::socket::Socket;
@@ -71,6 +71,13 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         check_chain(config, store.genesis(), dir.path())?;
         let (network, events, listen) = connect(config, dir, keys, &store.genesis().chain().to_string()).await?;
         return Ok(Started { store: Arc::new(store), network, events, listen, news: Vec::new() });
+    }
+    if has_validated(dir.path(), &keys.validator.public()) {
+        bail!(
+            "the ledger of {} is gone, and with it what this validator has signed; with its key it could sign twice. Restore the \
+             ledger, or move validator.key away and have the new key admitted in place of the old one",
+            dir.path().display()
+        );
     }
     let source = join::find(config, keys, name).await?;
     let chain = match &source {
@@ -157,6 +164,9 @@ async fn serve(
 ) -> Result<()> {
     let Started { store, network, events, listen, news } = started;
     let engine = recover(config, keys, &store)?;
+    if engine.is_validator() {
+        mark_validating(&config.data_dir, &keys.validator.public())?;
+    }
     let pool = Pool::new(store.genesis().chain());
     let socket = Socket::bind(&config.socket).await?;
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
@@ -171,6 +181,7 @@ async fn serve(
         listen,
         pool: pool.clone(),
         allow_attacks: config.allow_attacks,
+        data_dir: config.data_dir.clone(),
     });
     news.into_iter().for_each(|event| core.on_peer_event(event));
     let done = tokio::select! {

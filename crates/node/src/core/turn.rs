@@ -13,6 +13,10 @@ impl Core {
     /// Makes what has happened durable, and only then acts on it. An error ends the node with nothing more said.
     pub(super) fn perform(&mut self) -> Result<()> {
         let Turn { writes, actions } = self.engine.turn();
+        if !self.validating && self.engine.is_validator() {
+            crate::keys::mark_validating(&self.data_dir, &self.key.public())?;
+            self.validating = true;
+        }
         if !writes.is_empty() {
             let written = tokio::task::block_in_place(|| self.persist(&writes));
             written
