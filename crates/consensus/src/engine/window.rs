@@ -42,13 +42,13 @@ impl Window {
             return true;
         }
         let ahead = vote.round > current && known.is_none() && self.ahead(&vote.voter, current) >= AHEAD_MAX;
-        self.admit(key, vote.value, ahead)
+        !ahead && self.admit(key, vote.value)
     }
 
     /// Whether to take in a proposal, in round `current`; again if it was before.
     pub(crate) fn admit_proposal(&mut self, proposal: &Proposal, current: Round) -> bool {
-        let ahead = !self.wants_proposal(proposal, current);
-        self.admit((proposal.proposer, proposal.round, PROPOSAL), NilOrVal::Val(proposal.value), ahead)
+        self.wants_proposal(proposal, current)
+            && self.admit((proposal.proposer, proposal.round, PROPOSAL), NilOrVal::Val(proposal.value))
     }
 
     /// Whether a proposal would be taken in.
@@ -60,10 +60,7 @@ impl Window {
         near && known.is_none_or(|values| values.contains(&value) || values.len() < DIFFERENT_MAX)
     }
 
-    fn admit(&mut self, key: Key, value: NilOrVal<BlockHash>, ahead: bool) -> bool {
-        if ahead {
-            return false;
-        }
+    fn admit(&mut self, key: Key, value: NilOrVal<BlockHash>) -> bool {
         let values = self.seen.entry(key).or_default();
         if values.contains(&value) {
             return true;

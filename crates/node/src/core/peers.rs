@@ -168,8 +168,8 @@ impl Core {
         self.tell(Event::Status(number, height));
     }
 
-    /// This node and its peers, as apps see them.
-    pub(super) fn members(&self, mut addresses: BTreeMap<PeerId, Vec<String>>) -> Vec<Member> {
+    /// This node and its peers, as apps see them; the peers' addresses are the network's to add.
+    pub(super) fn members(&self) -> Vec<Member> {
         let set = self.engine.state().validators();
         let power = |key: &PublicKey| set.get(key).map(|validator| validator.power);
         let key = self.key.public();
@@ -188,7 +188,7 @@ impl Core {
             key: known.hello.as_ref().map(|hello| hello.key),
             power: known.hello.as_ref().and_then(|hello| power(&hello.key)),
             height: known.height,
-            addresses: addresses.remove(id).unwrap_or_default(),
+            addresses: Vec::new(),
             this: false,
         });
         [this].into_iter().chain(peers).collect()

@@ -148,11 +148,7 @@ impl Core {
     /// Status and members need the network's word, which takes a moment.
     fn ask_about_peers(&self, call: AppCall, members: bool) {
         let network = self.network.clone();
-        let answer = if members {
-            Answer::Members(self.members(BTreeMap::new()))
-        } else {
-            Answer::Status(Box::new(self.status()))
-        };
+        let answer = if members { Answer::Members(self.members()) } else { Answer::Status(Box::new(self.status())) };
         tokio::spawn(async move {
             let mut answer = answer;
             if let Answer::Members(members) = &mut answer {
