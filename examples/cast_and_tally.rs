@@ -28,8 +28,10 @@ async fn main() -> Result<()> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     let credential = SecretKey::from_seed(&seed);
-    let choice = election.record.election.choice(&choice).context("that choice is not offered")?;
-    let ballot = Ballot { election: election.record.id, name: "example".into(), choice };
+    // An election may have several contests; this app knows what to say to one.
+    let [contest] = election.record.election.contests.as_slice() else { bail!("the election has several contests") };
+    let selection = contest.choice(&choice).context("that choice is not offered")?;
+    let ballot = Ballot { name: "example".into(), ..Ballot::plain(election.record.id, selection) };
     let signed = Transaction::sign(genesis.chain(), &credential, Payload::CastBallot(ballot));
 
     // The node says at once whether it takes the ballot, and later that it is final.
@@ -46,7 +48,7 @@ async fn main() -> Result<()> {
     println!("the receipt is valid: {} validators have signed", receipt.certificate.signatures.len());
 
     let Answer::Election(election) = node.call(Request::Election(election.record.id)).await? else { bail!("no tally") };
-    for line in &election.tally.lines {
+    for line in election.tally.contests.iter().flat_map(|contest| &contest.lines) {
         println!("{:>6}  {}", line.votes, line.choice);
     }
     Ok(())

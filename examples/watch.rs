@@ -21,8 +21,8 @@ async fn main() -> Result<()> {
     loop {
         match counts.next().await {
             Ok(Some(Answer::Election(view))) => {
-                let counts: Vec<_> =
-                    view.tally.lines.iter().map(|line| format!("{} {}", line.choice, line.votes)).collect();
+                let lines = view.tally.contests.iter().flat_map(|contest| &contest.lines);
+                let counts: Vec<_> = lines.map(|line| format!("{} {}", line.choice, line.votes)).collect();
                 println!("block {:>5}  {:>9}  {}", view.height, view.phase, counts.join(", "));
             }
             Ok(Some(_)) => bail!("an answer to another question"),

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
-use vote_chain::{Choice, Contest, Election, ElectionId, Payload, Rule, Transaction, TransactionId};
+use vote_chain::{Contest, Election, ElectionId, Payload, Rule, Selection, Transaction, TransactionId};
 use vote_cluster::{Caster, credential};
 use vote_network::{Config, Keypair, PeerEvent, Topic, Transport};
 
@@ -146,18 +146,9 @@ async fn elections_and_write_ins_without_number_are_listed_and_counted() {
     let client = cluster.client(0).await.unwrap();
     // 40 elections of 500 choices of 100 bytes each are more than a frame holds.
     let choices: Vec<_> = (0..500).map(|at| format!("{at:0>100}")).collect();
-    let election = |salt, contest: &Contest| Election {
-        title: format!("Election {salt}"),
-        description: String::new(),
-        contest: contest.clone(),
-        rule: Rule::Plurality,
-        seats: 1,
-        opens_at: None,
-        closes_at: None,
-        salt,
-    };
+    let election = |salt, contest: &Contest| Election::simple(format!("Election {salt}"), vec![contest.clone()], salt);
     let sign = |seed, payload| Transaction::sign(cluster.chain, &credential(seed, 0), payload).to_bytes();
-    let listed = Contest::Listed(choices);
+    let listed = Contest::listed(choices, Rule::Plurality, 1);
     let mut ids = Vec::new();
     for salt in 0..40 {
         let bytes = sign(1, Payload::CreateElection(election(salt, &listed)));
@@ -170,16 +161,16 @@ async fn elections_and_write_ins_without_number_are_listed_and_counted() {
     let all = client.elections().await.unwrap();
     assert_eq!(all.iter().map(|view| view.record.id).collect::<Vec<_>>(), ids);
     // 1500 voters write in 1500 different words, and two of them the same.
-    let open = sign(1, Payload::CreateElection(election(99, &Contest::WriteIn)));
+    let open = sign(1, Payload::CreateElection(election(99, &Contest::write_in())));
     let id = ElectionId::new(*TransactionId::of(&open).hash());
     let ballot = |number: usize| {
         let word = if number < 2 { "same".to_owned() } else { format!("word {number}") };
-        Caster::ballot(cluster.chain, id, &credential(3, number), Choice::WriteIn(word))
+        Caster::ballot(cluster.chain, id, &credential(3, number), Selection::WriteIn(word))
     };
     cast_all(&cluster, 0, vec![open]).await;
     cast_all(&cluster, 0, (0..1500).map(ballot).collect()).await;
     let tally = cli(&cluster, 0, &["tally", &id.to_string()]).await;
     assert!(tally.out.contains("and 499 more choices, with 499 votes"));
-    assert!(tally.out.contains("same leads, with 2 of 1500 ballots."));
+    assert!(tally.out.contains("same leads, with 2 of 1500 votes."));
     cluster.stop().await.unwrap();
 }

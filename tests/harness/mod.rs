@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::Command;
 use vote_api::{Answer, Client, Outcome, Request, Status};
-use vote_chain::{Choice, ElectionId, TransactionId};
+use vote_chain::{ElectionId, Selection, TransactionId};
 use vote_cluster::{Caster, Cluster, Options, credential};
 
 /// Far more than anything here takes, on a machine that is busy with other tests.
@@ -60,7 +60,7 @@ pub(crate) async fn election(cluster: &Cluster) -> ElectionId {
 
 /// Signed ballots of voters with these numbers; every third is for pasta.
 pub(crate) fn ballots(cluster: &Cluster, election: ElectionId, numbers: std::ops::Range<usize>) -> Vec<Vec<u8>> {
-    let choice = |number: usize| Choice::Listed(u16::from(number.is_multiple_of(3)));
+    let choice = |number: usize| Selection::Listed(u16::from(number.is_multiple_of(3)));
     numbers.map(|number| Caster::ballot(cluster.chain, election, &credential(7, number), choice(number))).collect()
 }
 
@@ -99,8 +99,8 @@ pub(crate) async fn all_count(cluster: &Cluster, election: ElectionId, ballots: 
     for at in cluster.running() {
         let answer = cluster.client(at).await.unwrap().call(Request::Election(election)).await.unwrap();
         let Answer::Election(view) = answer else { panic!("no election at {}", cluster.nodes[at].name) };
-        assert_eq!(view.tally.ballots, expected, "{}", cluster.nodes[at].name);
-        let pasta = view.tally.lines.iter().find(|line| line.choice == "Pasta").unwrap();
+        assert_eq!(view.tally.turnout.ballots, expected, "{}", cluster.nodes[at].name);
+        let pasta = view.tally.contests[0].lines.iter().find(|line| line.choice == "Pasta").unwrap();
         assert_eq!(pasta.votes, expected.div_ceil(3), "{}", cluster.nodes[at].name);
     }
     assert!(statuses.windows(2).all(|pair| pair[0].state_root == pair[1].state_root));

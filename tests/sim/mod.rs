@@ -153,7 +153,8 @@ fn mempool_is_bounded_and_says_so() {
     let choices: Vec<_> = (0..500).map(|at| format!("{at:0>100}")).collect();
     let mut bytes_taken = 0;
     let refusal = (0..).find_map(|salt| {
-        let election = world.election_of(vote_chain::Contest::Listed(choices.clone()), salt);
+        let election =
+            world.election_of(vote_chain::Contest::listed(choices.clone(), vote_chain::Rule::Plurality, 1), salt);
         let (_, bytes) = world.sign(&key(200), Payload::CreateElection(election));
         let transaction = vote_chain::verify(&world.genesis.chain(), &bytes).map(std::sync::Arc::new).unwrap();
         let now = vote_chain::Timestamp::from_ms(world.now);
@@ -170,9 +171,8 @@ fn mempool_is_bounded_and_says_so() {
 #[test]
 fn change_of_the_set_comes_into_force_though_nothing_else_happens() {
     let mut world = World::new(1, 2, 1, CALM, Config::default());
-    let set = world.genesis.validators.hash();
     let change = ValidatorChange::Admit(validator(1));
-    let (_, bytes) = world.sign(&key(0), Payload::ApproveChange { change, set });
+    let (_, bytes) = world.sign(&key(0), Payload::ApproveChange { change, changes_before: 0 });
     world.submit(0, bytes);
     let grown = |world: &World| world.engines.iter().flatten().all(|engine| engine.state().validators().count() == 2);
     assert!(world.run(10, grown), "{} blocks", tip(&world));
@@ -245,7 +245,7 @@ fn election_opens_and_closes_by_block_time_though_nothing_else_happens() {
     let (election, bytes) = world.election(Some(opens), Some(closes));
     world.submit(0, bytes);
     let phase = |world: &World| world.engines[1].as_ref().unwrap().state().phase(&election);
-    assert!(world.run(5, |world| phase(world) == Some(ElectionPhase::Announced)));
+    assert!(world.run(5, |world| phase(world) == Some(ElectionPhase::Draft)));
     let (early, bytes) = world.ballot(election, 1);
     world.submit(2, bytes);
     assert!(world.run(20, |world| phase(world) == Some(ElectionPhase::Open)));
@@ -264,9 +264,9 @@ fn election_opens_and_closes_by_block_time_though_nothing_else_happens() {
 /// Has each of `approvers` approve, and waits until the set of the next height is as large as it should be.
 fn change(world: &mut World, approvers: std::ops::Range<usize>, change: &ValidatorChange, size: usize) {
     for _ in 0..20 {
-        let set = world.engines[0].as_ref().unwrap().state().registry().after.hash();
+        let changes_before = world.engines[0].as_ref().unwrap().state().registry().changes;
         for at in approvers.clone() {
-            let payload = Payload::ApproveChange { change: change.clone(), set };
+            let payload = Payload::ApproveChange { change: change.clone(), changes_before };
             let (_, bytes) = world.sign(&key(at), payload);
             world.submit(at, bytes);
         }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vote_chain::bft::{proposal_content, vote_content};
 use vote_chain::{
-    Ballot, BlockHash, Choice, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey,
-    Rule, SecretKey, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
+    Ballot, BlockHash, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey, Rule,
+    SecretKey, Selection, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
 };
 use vote_consensus::{Config, Decided, Engine, Event, Message, Origin, Peer, Timer};
 
@@ -154,13 +154,12 @@ impl World {
     }
 
     pub(super) fn election_of(&self, contest: Contest, salt: u64) -> Election {
-        let (title, description, rule) = ("Lunch".into(), String::new(), Rule::Plurality);
-        Election { title, description, contest, rule, seats: 1, opens_at: None, closes_at: None, salt }
+        Election::simple("Lunch".into(), vec![contest], salt)
     }
 
     pub(super) fn election(&self, opens_at: Option<u64>, closes_at: Option<u64>) -> (ElectionId, Vec<u8>) {
         let time = |ms: Option<u64>| ms.map(Timestamp::from_ms);
-        let choices = Contest::Listed(vec!["Soup".into(), "Pasta".into()]);
+        let choices = Contest::listed(vec!["Soup".into(), "Pasta".into()], Rule::Plurality, 1);
         let (opens_at, closes_at) = (time(opens_at), time(closes_at));
         let election = Election { opens_at, closes_at, ..self.election_of(choices, 0) };
         let (id, bytes) = self.sign(&key(200), Payload::CreateElection(election));
@@ -170,8 +169,7 @@ impl World {
     pub(super) fn ballot(&self, election: ElectionId, voter: u32) -> (TransactionId, Vec<u8>) {
         let mut seed = [9; 32];
         seed[..4].copy_from_slice(&voter.to_be_bytes());
-        let ballot =
-            Ballot { election, name: String::new(), choice: Choice::Listed(u16::from(voter.is_multiple_of(3))) };
+        let ballot = Ballot::plain(election, Selection::Listed(u16::from(voter.is_multiple_of(3))));
         self.sign(&SecretKey::from_seed(&seed), Payload::CastBallot(ballot))
     }
 
@@ -415,7 +413,11 @@ impl World {
                 .iter()
                 .flat_map(|d| d.block.transactions())
                 .filter(|t| matches!(&t.content().payload, Payload::CastBallot(b) if b.election == *election));
-            assert_eq!(state.tally(election).map(|tally| tally.ballots), Some(cast.count() as u64), "node {at}");
+            assert_eq!(
+                state.tally(election).map(|tally| tally.turnout.ballots),
+                Some(cast.count() as u64),
+                "node {at}"
+            );
         }
     }
 }

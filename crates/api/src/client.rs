@@ -9,7 +9,7 @@ use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
-use vote_chain::{Archive, CommitCertificate, ElectionId, Header, InclusionProof, TransactionId};
+use vote_chain::{Archive, CommitCertificate, ElectionId, Header, InclusionProof, LogEntry, TransactionId};
 
 use crate::frame::{read_frame, write_frame};
 use crate::message::{Answer, Call, ElectionView, Refusal, Reply, Request};
@@ -151,6 +151,20 @@ impl Client {
         let mut all = Vec::new();
         while let Some(answer) = answers.next().await? {
             let Answer::Elections(some) = answer else { return Err(CallError::Unexpected) };
+            all.extend(some);
+        }
+        Ok(all)
+    }
+
+    /// What was done to an election, in order.
+    ///
+    /// # Errors
+    /// [`CallError`] if the node refuses or is gone.
+    pub async fn log(&self, election: ElectionId) -> Result<Vec<LogEntry>, CallError> {
+        let mut answers = self.stream(Request::Log(election)).await?;
+        let mut all = Vec::new();
+        while let Some(answer) = answers.next().await? {
+            let Answer::Log(some) = answer else { return Err(CallError::Unexpected) };
             all.extend(some);
         }
         Ok(all)

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
     Archive, ArchivedBlock, Block, CastRecord, CommitCertificate, ElectionId, ElectionPhase, ElectionRecord, Genesis,
-    Header, Height, InclusionProof, PublicKey, Receipt, StateRoot, Tally, Timestamp, TransactionId, ValidatorChange,
-    ValidatorSet,
+    Header, Height, InclusionProof, LogEntry, PublicKey, Receipt, StateRoot, Tally, Timestamp, TransactionId,
+    ValidatorChange, ValidatorSet,
 };
 
 /// A request and the number that its answers will carry.
@@ -50,8 +50,8 @@ pub enum Request {
     WatchElection(ElectionId),
     /// [`Answer::Block`], or not found.
     Block(BlockAt),
-    /// The ballot of a credential: [`Answer::Ballot`].
-    Ballot(ElectionId, PublicKey),
+    /// What a credential may do in an election, and has done: [`Answer::Voter`].
+    Voter(ElectionId, PublicKey),
     /// Signed transactions, at most [`SUBMIT_MAX`]: [`Answer::Submitted`] at once, then [`Answer::Final`] and
     /// [`Answer::Refused`] until each accepted one has had its answer. Submitting again is harmless.
     Submit(Vec<ByteBuf>),
@@ -65,8 +65,14 @@ pub enum Request {
     Evidence,
     /// An election's archive: [`Answer::ArchiveHead`], then [`Answer::ArchiveBlock`] for each of its blocks.
     Archive(ElectionId),
+    /// What was done to an election: [`Answer::Log`], as many as it takes.
+    Log(ElectionId),
+    /// What has become of a ballot, by the first [`TRACE_BYTES_MIN`] to 32 bytes of its id: [`Answer::Trace`], or not found.
+    Trace(ByteBuf),
 }
 
+/// So much of an id says which ballot is meant, in bytes.
+pub const TRACE_BYTES_MIN: usize = 16;
 /// Transactions in one [`Request::Submit`].
 pub const SUBMIT_MAX: usize = 2000;
 /// Choices in a count; what write-ins there are beyond is counted together.
@@ -110,8 +116,13 @@ pub enum Answer {
         /// What makes it final.
         certificate: CommitCertificate,
     },
-    /// The ballot of a credential, if it has cast one.
-    Ballot(Option<CastRecord>),
+    /// A credential in an election.
+    Voter {
+        /// How many votes it has; none if it is not on the roll.
+        weight: Option<u32>,
+        /// Its ballot that counts, if it has cast one.
+        ballot: Option<CastRecord>,
+    },
     /// What became of each transaction, in order. *Accepted* promises nothing yet.
     Submitted(Vec<Result<TransactionId, Refusal>>),
     /// These are in a final block, on this node's disk. Header and certificate are said once for all.
@@ -139,6 +150,29 @@ pub enum Answer {
     ArchiveHead(Box<Archive>),
     /// A block of an archive.
     ArchiveBlock(Box<ArchivedBlock>),
+    /// Acts, in order; more may follow in another answer.
+    Log(Vec<LogEntry>),
+    /// What has become of a ballot.
+    Trace(Box<Trace>),
+}
+
+/// A final ballot, and whether it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Its transaction.
+    pub transaction: TransactionId,
+    /// The block that it is in.
+    pub height: Height,
+    /// The election.
+    pub election: ElectionId,
+    /// The phase that the election is in.
+    pub phase: ElectionPhase,
+    /// How many ballots of the same credential it replaced.
+    pub counter: u32,
+    /// The ballot of that credential that counts: this one, or one that has replaced it.
+    pub counts: TransactionId,
+    /// The last decided block.
+    pub tip: Height,
 }
 
 /// Why something is refused, as a code for programs and a sentence for people.
@@ -253,17 +287,38 @@ pub enum Attack {
     ForgedCertificate,
     /// A block with a ballot that is final already.
     ReplayedBallot,
+    /// A block with a ballot of a credential that is not on the roll.
+    Stranger,
+    /// A block with a ballot in an election that has not opened.
+    EarlyBallot,
+    /// A block with a ballot in an election that is over.
+    LateBallot,
+    /// A block with a ballot that answers a contest that the election does not have.
+    WrongContest,
+    /// A block with a ballot that names more than the contest offers.
+    TooManyChoices,
+    /// A block with a ballot that was signed for another chain.
+    ForeignBallot,
+    /// A block in which somebody gives themselves a thousand votes.
+    ForgedWeight,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::ForgedParent,
         Self::DoubleVote,
         Self::BadSignature,
         Self::WrongChain,
         Self::ForgedCertificate,
         Self::ReplayedBallot,
+        Self::Stranger,
+        Self::EarlyBallot,
+        Self::LateBallot,
+        Self::WrongContest,
+        Self::TooManyChoices,
+        Self::ForeignBallot,
+        Self::ForgedWeight,
     ];
 
     /// As on the command line.
@@ -275,6 +330,13 @@ impl Attack {
             Self::WrongChain => "wrong-chain",
             Self::ForgedCertificate => "forged-certificate",
             Self::ReplayedBallot => "replayed-ballot",
+            Self::Stranger => "stranger",
+            Self::EarlyBallot => "early-ballot",
+            Self::LateBallot => "late-ballot",
+            Self::WrongContest => "wrong-contest",
+            Self::TooManyChoices => "too-many-choices",
+            Self::ForeignBallot => "foreign-ballot",
+            Self::ForgedWeight => "forged-weight",
         }
     }
 
@@ -287,6 +349,13 @@ impl Attack {
             Self::WrongChain => "offers a block made for another chain",
             Self::ForgedCertificate => "offers a block as final, with a certificate that only this node signed",
             Self::ReplayedBallot => "offers a block with a ballot that is final already",
+            Self::Stranger => "offers a block with a ballot of a credential that is not on the roll",
+            Self::EarlyBallot => "offers a block with a ballot in an election that has not opened",
+            Self::LateBallot => "offers a block with a ballot in an election that is over",
+            Self::WrongContest => "offers a block with a ballot that answers a contest that the election does not have",
+            Self::TooManyChoices => "offers a block with a ballot that names more than the contest offers",
+            Self::ForeignBallot => "offers a block with a ballot that was signed for another chain",
+            Self::ForgedWeight => "offers a block in which a stranger gives itself a thousand votes",
         }
     }
 }

@@ -1,21 +1,21 @@
 //! Archives: one election with all that it takes to check it again, with no node and no network.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::block::{Header, transactions_root};
 use crate::certificate::{CertificateFault, CommitCertificate};
-use crate::election::{Election, ElectionPhase};
-use crate::genesis::{Genesis, Organisers};
+use crate::election::ElectionPhase;
+use crate::genesis::Genesis;
 use crate::hash::{ChainId, ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
 use crate::receipt::{InvalidReceipt, SetChange, verify_set_changes};
-use crate::state::{ElectionRecord, election_leaf};
+use crate::state::{ElectionRecord, InvalidTransaction, LogEntry, State, election_leaf, sealed};
 use crate::tally::Tally;
-use crate::time::{Height, Timestamp};
+use crate::time::Height;
 use crate::transaction::Payload;
 use crate::validator::ValidatorSet;
 use crate::verify::{TransactionFault, Verified, verify};
@@ -70,6 +70,10 @@ pub struct Audit {
     pub phase: ElectionPhase,
     /// Its count.
     pub tally: Tally,
+    /// What its organiser did to it, in order.
+    pub log: Vec<LogEntry>,
+    /// Who is on its roll, and with how many votes; empty if any key may vote.
+    pub weights: BTreeMap<PublicKey, u32>,
     /// Signatures that were checked, those of validators included.
     pub signatures: u64,
 }
@@ -98,6 +102,9 @@ pub enum InvalidArchive {
     /// Its transactions are not those of its header.
     #[error("block {0} does not have the transactions that are given for it")]
     Transactions(Height),
+    /// A block that says nothing.
+    #[error("block {0} has no transaction of the election")]
+    Empty(Height),
     /// A transaction that no ledger takes.
     #[error("transaction {index} of block {height} is not valid: {fault}")]
     Transaction {
@@ -109,6 +116,14 @@ pub enum InvalidArchive {
         #[source]
         fault: TransactionFault,
     },
+    /// A transaction of something else.
+    #[error("transaction {index} of block {height} is no transaction of this election")]
+    Foreign {
+        /// The block's height.
+        height: Height,
+        /// Its place.
+        index: usize,
+    },
     /// A transaction that breaks a rule of the election.
     #[error("transaction {index} of block {height} breaks a rule: {rule}")]
     Rule {
@@ -117,7 +132,8 @@ pub enum InvalidArchive {
         /// Its place.
         index: usize,
         /// The rule.
-        rule: &'static str,
+        #[source]
+        rule: InvalidTransaction,
     },
     /// No transaction creates the election.
     #[error("the election is not created in it")]
@@ -130,9 +146,8 @@ pub enum InvalidArchive {
 struct Auditor<'a> {
     archive: &'a Archive,
     chain: ChainId,
-    record: Option<ElectionRecord>,
-    voted: BTreeSet<PublicKey>,
-    choices: std::collections::BTreeMap<crate::ballot::Choice, u64>,
+    /// A ledger that has nothing but this election.
+    state: State,
     signatures: u64,
 }
 
@@ -149,8 +164,7 @@ impl Archive {
         }
         verify_set_changes(&self.genesis, &self.set_changes)?;
         let signatures = self.set_changes.iter().map(|change| change.certificate.signatures.len() as u64).sum();
-        let (voted, choices) = (BTreeSet::new(), std::collections::BTreeMap::new());
-        let mut auditor = Auditor { archive: self, chain, record: None, voted, choices, signatures };
+        let mut auditor = Auditor { archive: self, chain, state: State::new(self.genesis.clone()), signatures };
         auditor.check_final(&self.last, &self.last_certificate)?;
         let mut below = Height::GENESIS;
         for (done, block) in self.blocks.iter().enumerate() {
@@ -196,69 +210,58 @@ impl Auditor<'_> {
         {
             return Err(InvalidArchive::Transactions(header.height));
         }
+        let mut own = Vec::new();
         for (index, transaction) in block.transactions.iter().enumerate() {
             let ArchivedTransaction::Own(bytes) = transaction else { continue };
             let height = header.height;
             let verified =
                 verify(&self.chain, bytes).map_err(|fault| InvalidArchive::Transaction { height, index, fault })?;
             self.signatures += 1;
-            self.apply(&verified, header.time).map_err(|rule| InvalidArchive::Rule { height, index, rule })?;
+            if !self.is_own(&verified) {
+                return Err(InvalidArchive::Foreign { height, index });
+            }
+            own.push((index, verified));
         }
-        Ok(())
+        if own.is_empty() {
+            return Err(InvalidArchive::Empty(header.height));
+        }
+        self.state.replay(header, &own)
     }
 
-    /// Applies a transaction by the rules of docs/protocol.md.
-    fn apply(&mut self, transaction: &Verified, time: Timestamp) -> Result<(), &'static str> {
-        let (id, signer) = (transaction.id(), transaction.content().signer);
-        match (&transaction.content().payload, &mut self.record) {
-            (Payload::CreateElection(election), record @ None)
-                if ElectionId::new(*id.hash()) == self.archive.election =>
-            {
-                if matches!(&self.archive.genesis.organisers, Organisers::Keys(keys) if !keys.contains(&signer)) {
-                    return Err("the signer may not create elections");
-                }
-                *record = Some(new_record(self.archive.election, election, signer, time));
-                Ok(())
-            }
-            (Payload::CastBallot(ballot), Some(record)) if ballot.election == record.id => {
-                if record.phase(time) != ElectionPhase::Open {
-                    return Err("the election is not open");
-                }
-                if !record.election.admits(&ballot.choice) {
-                    return Err("the ballot says what the election does not offer");
-                }
-                if !self.voted.insert(signer) {
-                    return Err("the credential has voted before");
-                }
-                record.board.push(id.as_bytes());
-                *self.choices.entry(ballot.choice.clone()).or_default() += 1;
-                Ok(())
-            }
-            (Payload::CloseElection(closed), Some(record)) if *closed == record.id => {
-                if record.organiser != signer || record.phase(time) == ElectionPhase::Closed {
-                    return Err("it closes what it may not close");
-                }
-                record.closed_by_hand_at = Some(time);
-                Ok(())
-            }
-            _ => Err("it is no transaction of this election"),
+    fn is_own(&self, transaction: &Verified) -> bool {
+        let election = self.archive.election;
+        match &transaction.content().payload {
+            Payload::CreateElection(_) => transaction.id().hash() == election.hash(),
+            payload => payload.election() == Some(election),
         }
     }
 
     fn finish(self) -> Result<Audit, InvalidArchive> {
-        let Self { archive, chain, record, choices, signatures, .. } = self;
-        let record = record.ok_or(InvalidArchive::NoElection)?;
-        let root = archive.state_proof.root(&election_leaf(&record));
-        if root != Some(*archive.last.state_root.hash()) {
+        let Self { archive, chain, state, signatures } = self;
+        let id = archive.election;
+        let (record, tally) = state.election(&id).zip(state.tally(&id)).ok_or(InvalidArchive::NoElection)?;
+        let root = archive.state_proof.root(&election_leaf(record));
+        let sealed = root.map(|root| sealed(archive.state_proof.size.into(), &root));
+        if sealed != Some(archive.last.state_root) {
             return Err(InvalidArchive::Incomplete(archive.last.height));
         }
-        let counts = choices.iter().map(|(choice, count)| (choice, *count)).collect();
-        let tally = Tally::count(&record.id, &record.election, &counts, u64::MAX);
-        Ok(Audit { chain, phase: record.phase(archive.last.time), record, tally, signatures })
+        let (record, log) = (record.clone(), state.log(&id).cloned().collect());
+        let (phase, weights) = (record.phase(archive.last.time), state.into_roll(&id));
+        Ok(Audit { chain, record, phase, tally, log, weights, signatures })
     }
 }
 
-fn new_record(id: ElectionId, election: &Election, organiser: PublicKey, time: Timestamp) -> ElectionRecord {
-    let (election, board) = (std::sync::Arc::new(election.clone()), crate::merkle::Frontier::default());
-    ElectionRecord { id, election, organiser, created_at: time, closed_by_hand_at: None, board }
+impl State {
+    /// Applies some transactions of a final block, whatever the others are.
+    fn replay(&mut self, header: &Header, own: &[(usize, Verified)]) -> Result<(), InvalidArchive> {
+        let height = header.height;
+        let mut execution = self.execute_at(height, header.time);
+        for (index, transaction) in own {
+            let index = *index;
+            execution.apply(transaction).map_err(|rule| InvalidArchive::Rule { height, index, rule })?;
+        }
+        let changes = execution.finish();
+        self.commit(header, &changes);
+        Ok(())
+    }
 }

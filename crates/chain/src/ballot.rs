@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::hash::ElectionId;
 use crate::text::{InvalidText, check_label};
 
-/// What a ballot says; which of these is for the election's rule to say. Choices are named by their places in the list, from 0.
+/// What a ballot says to one contest; which of these is for the contest's rule to say. Choices are named by their places in the list, from 0.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Choice {
+pub enum Selection {
     /// One of the list.
     Listed(u16),
     /// The voter's own words, where the contest allows it.
@@ -18,6 +18,21 @@ pub enum Choice {
     Scored(Vec<u8>),
     /// Ranks, best first; several in one rank are equal, in the order of the list; those not named come last.
     Ranked(Vec<Vec<u16>>),
+    /// Nothing, on purpose: it counts for turnout and quorum.
+    Abstain,
+}
+
+impl Selection {
+    /// How many choices it names; by scores, those above 0.
+    pub fn named(&self) -> usize {
+        match self {
+            Self::Listed(_) | Self::WriteIn(_) => 1,
+            Self::Approved(places) => places.len(),
+            Self::Scored(scores) => scores.iter().filter(|score| **score > 0).count(),
+            Self::Ranked(ranks) => ranks.iter().map(Vec::len).sum(),
+            Self::Abstain => 0,
+        }
+    }
 }
 
 /// A ballot. It is open: everybody can read who chose what, as far as the name tells.
@@ -25,20 +40,27 @@ pub enum Choice {
 pub struct Ballot {
     /// The election that it is for.
     pub election: ElectionId,
+    /// How many ballots of this credential it replaces.
+    pub counter: u32,
     /// How the voter wants to be called; may be empty. Proves nothing.
     pub name: String,
-    /// The choice.
-    pub choice: Choice,
+    /// What it says to each contest, in their order.
+    pub selections: Vec<Selection>,
 }
 
 impl Ballot {
+    /// The first ballot of a credential, in an election of one contest, without a name.
+    pub fn plain(election: ElectionId, selection: Selection) -> Self {
+        Self { election, counter: 0, name: String::new(), selections: vec![selection] }
+    }
+
     pub(crate) fn check(&self) -> Result<(), InvalidText> {
         if !self.name.is_empty() {
             check_label(&self.name)?;
         }
-        match &self.choice {
-            Choice::WriteIn(text) => check_label(text),
-            Choice::Listed(_) | Choice::Approved(_) | Choice::Scored(_) | Choice::Ranked(_) => Ok(()),
-        }
+        self.selections.iter().try_for_each(|selection| match selection {
+            Selection::WriteIn(text) => check_label(text),
+            _ => Ok(()),
+        })
     }
 }

@@ -1,92 +1,62 @@
-//! An election as its organiser wrote it: immutable once it is on the ledger.
-
-use std::collections::BTreeSet;
+//! An election as its organiser wrote it: immutable once it is on the ledger, but for its times.
 
 use serde::{Deserialize, Serialize};
+use vote_counting::Seed;
 
-use crate::ballot::Choice;
+use crate::contest::{CHOICES_MAX, Contest, Rule};
+use crate::encoding::encode;
+use crate::hash::{ElectionId, Hash};
+use crate::share::Share;
 use crate::text::{InvalidText, check_description, check_label};
 use crate::time::Timestamp;
 
-const CHOICES_MAX: usize = 500;
 const DESCRIPTION_BYTES_MAX: usize = 4000;
+const CONTESTS_MAX: usize = 20;
+const REVOTES_MAX: u16 = 1000;
 
-/// The highest number that a ballot can give under [`Rule::Score`].
-pub const SCORE_MAX: u8 = 10;
-
-/// How ballots are counted; each rule says what a ballot is.
+/// Who may vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Rule {
-    /// One choice a ballot; the most chosen wins; several with the most are a tie.
-    Plurality,
-    /// Any number of choices a ballot; the most chosen win the seats.
-    Approval,
-    /// Numbers from 0 to [`SCORE_MAX`]; the highest sums win the seats.
-    Score,
-    /// Rankings; points for each choice ranked below; the most points win the seats.
-    Borda,
-    /// Rankings; instant runoff.
-    Irv,
-    /// Rankings; single transferable vote by the Scottish rules.
-    Stv,
-    /// Rankings; Schulze's method.
-    Schulze,
+pub enum Voters {
+    /// Any key; each has one vote.
+    Anyone,
+    /// Those on the roll; each has one vote.
+    Roll,
+    /// Those on the roll, with as many votes as it gives them.
+    WeightedRoll,
 }
 
-impl Rule {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Plurality, Self::Approval, Self::Score, Self::Borda, Self::Irv, Self::Stv, Self::Schulze];
-
-    /// As on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plurality => "plurality",
-            Self::Approval => "approval",
-            Self::Score => "score",
-            Self::Borda => "borda",
-            Self::Irv => "irv",
-            Self::Stv => "stv",
-            Self::Schulze => "schulze",
-        }
-    }
-
-    /// Whether ballots are rankings.
-    pub const fn is_ranked(self) -> bool {
-        matches!(self, Self::Borda | Self::Irv | Self::Stv | Self::Schulze)
-    }
-
-    const fn fills_one_seat(self) -> bool {
-        matches!(self, Self::Plurality | Self::Irv)
-    }
+/// When apps show how the count stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Results {
+    /// As ballots come in.
+    Live,
+    /// Once the election has closed. A courtesy of apps: whoever has the ledger can count.
+    AtClosing,
 }
 
-/// What may be chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Contest {
-    /// One of a list, in the order of the ballot.
-    Listed(Vec<String>),
-    /// Whatever the voter writes; equal texts count together.
-    WriteIn,
-}
-
-/// An election: one contest, open to any key, one ballot each.
+/// An election: contests that are put to the vote together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Election {
     /// Its name.
     pub title: String,
     /// More about it; may be empty.
     pub description: String,
-    /// What may be chosen.
-    pub contest: Contest,
-    /// How it is counted.
-    pub rule: Rule,
-    /// How many choices win.
-    pub seats: u16,
-    /// Ballots are taken from the first block at or after this time; at once if none.
+    /// What is decided, in the order of the ballot.
+    pub contests: Vec<Contest>,
+    /// Who may vote.
+    pub voters: Voters,
+    /// Ballots are taken from the first block at or after this time. If none: with a roll, once its organiser opens it; else at once.
     pub opens_at: Option<Timestamp>,
     /// Ballots are taken in blocks before this time; until it is closed by hand if none.
     pub closes_at: Option<Timestamp>,
+    /// The share of the roll that must vote, lest nothing is decided.
+    pub quorum: Option<Share>,
+    /// How often a voter can replace a ballot; the last one counts.
+    pub revotes: u16,
+    /// When apps show how the count stands.
+    pub results: Results,
+    /// Breaks ties that a rule leaves open; the election's id does if it is empty.
+    pub tie_break: String,
     /// Any number, so that the same text can be put to the vote twice.
     pub salt: u64,
 }
@@ -94,20 +64,30 @@ pub struct Election {
 /// Whether an election takes ballots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ElectionPhase {
-    /// It has not opened yet.
-    Announced,
+    /// It has not opened yet: its roll is being made.
+    Draft,
     /// It takes ballots.
     Open,
-    /// It is over.
+    /// It is over, and its count is the result.
     Closed,
+    /// Its organiser has called it off.
+    Cancelled,
+}
+
+impl ElectionPhase {
+    /// Whether nothing more can happen to it.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Closed | Self::Cancelled)
+    }
 }
 
 impl std::fmt::Display for ElectionPhase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Announced => "announced",
+            Self::Draft => "draft",
             Self::Open => "open",
             Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
         })
     }
 }
@@ -121,6 +101,26 @@ pub enum InvalidElection {
     /// The description cannot stand.
     #[error("the description {0}")]
     Description(#[source] InvalidText),
+    /// The text that breaks ties cannot stand.
+    #[error("the tie break {0}")]
+    TieBreak(#[source] InvalidText),
+    /// Nothing, or too much, to decide.
+    #[error("{0} contests; 1 to {CONTESTS_MAX} can be put to the vote together")]
+    Contests(usize),
+    /// Nobody could tell them apart.
+    #[error("contest {0} has no title, or that of another; with several contests each needs its own")]
+    Untitled(usize),
+    /// A contest that cannot be.
+    #[error("contest {number}: {fault}")]
+    Contest {
+        /// Its number, from 1.
+        number: usize,
+        /// What is wrong with it.
+        fault: Box<InvalidElection>,
+    },
+    /// A contest's title cannot stand.
+    #[error("its title {0}")]
+    ContestTitle(#[source] InvalidText),
     /// A choice cannot stand.
     #[error("choice {number} {fault}")]
     Choice {
@@ -142,6 +142,9 @@ pub enum InvalidElection {
     /// Write-ins are counted by plurality only.
     #[error("choices that voters write in are counted by plurality, not by {}", .0.name())]
     WriteIns(Rule),
+    /// For and against are two.
+    #[error("{0} choices; yes-no has two: first what is put to the vote, then against it")]
+    YesNo(usize),
     /// Nobody would win, or all, or more than the rule can fill.
     #[error("{seats} seats cannot be filled by {} from {choices} choices", .rule.name())]
     Seats {
@@ -152,9 +155,65 @@ pub enum InvalidElection {
         /// The rule.
         rule: Rule,
     },
+    /// No ballot could fit, or they say what the rule says already.
+    #[error("a ballot by {} cannot name {min} to {max} of its choices", .rule.name())]
+    Bounds {
+        /// The least.
+        min: u16,
+        /// The most.
+        max: u16,
+        /// The rule.
+        rule: Rule,
+    },
+    /// Some rules decide by other means.
+    #[error("no majority can be asked for by {}", .0.name())]
+    Majority(Rule),
+    /// Without one nothing would decide.
+    #[error("yes-no needs a majority")]
+    NoMajority,
+    /// Not a part of something.
+    #[error("a share is a part of a whole, in thousandths at the finest")]
+    Share,
+    /// A share of a roll that does not exist.
+    #[error("a quorum, or a majority of the roll, needs a roll")]
+    NoRoll,
+    /// Beyond reason.
+    #[error("{0} replacements of a ballot; {REVOTES_MAX} can be allowed")]
+    Revotes(u16),
 }
 
 impl Election {
+    /// An election of one contest, open to any key at once, with nothing out of the ordinary.
+    pub const fn simple(title: String, contests: Vec<Contest>, salt: u64) -> Self {
+        Self {
+            title,
+            description: String::new(),
+            contests,
+            voters: Voters::Anyone,
+            opens_at: None,
+            closes_at: None,
+            quorum: None,
+            revotes: 0,
+            results: Results::Live,
+            tie_break: String::new(),
+            salt,
+        }
+    }
+
+    /// Whether only those on a roll may vote.
+    pub fn has_roll(&self) -> bool {
+        self.voters != Voters::Anyone
+    }
+
+    /// What breaks ties in the contest at that place.
+    pub(crate) fn seed(&self, id: &ElectionId, contest: u16) -> Seed {
+        let content = match self.tie_break.as_str() {
+            "" => encode(&(id, contest)),
+            text => encode(&(text, contest)),
+        };
+        Seed(*Hash::of("tie break", &content).as_bytes())
+    }
+
     /// Checks what can be said without knowing the ledger.
     ///
     /// # Errors
@@ -169,72 +228,42 @@ impl Election {
         faults.extend(check_label(&self.title).map_err(InvalidElection::Title).err());
         let description = check_description(&self.description, DESCRIPTION_BYTES_MAX);
         faults.extend(description.map_err(InvalidElection::Description).err());
-        if let Contest::Listed(choices) = &self.contest {
-            faults.extend(choice_faults(choices));
+        if !self.tie_break.is_empty() {
+            faults.extend(check_label(&self.tie_break).map_err(InvalidElection::TieBreak).err());
         }
-        faults.extend(self.check_rule().err());
+        faults.extend(self.contest_faults());
         if self.closes_at.is_some_and(|closes| self.opens_at.is_some_and(|opens| closes <= opens)) {
             faults.push(InvalidElection::Times);
+        }
+        match self.quorum {
+            Some(share) if !share.is_sane() => faults.push(InvalidElection::Share),
+            Some(_) if !self.has_roll() => faults.push(InvalidElection::NoRoll),
+            _ => {}
+        }
+        if self.revotes > REVOTES_MAX {
+            faults.push(InvalidElection::Revotes(self.revotes));
         }
         faults
     }
 
-    fn check_rule(&self) -> Result<(), InvalidElection> {
-        let (rule, seats) = (self.rule, self.seats);
-        let choices = match &self.contest {
-            Contest::WriteIn if rule != Rule::Plurality => return Err(InvalidElection::WriteIns(rule)),
-            Contest::WriteIn => usize::MAX,
-            Contest::Listed(choices) => choices.len(),
-        };
-        let most = if rule.fills_one_seat() { 1 } else { choices };
-        let fits = seats > 0 && usize::from(seats) <= most;
-        if fits { Ok(()) } else { Err(InvalidElection::Seats { seats, choices, rule }) }
-    }
-
-    /// Whether a ballot may say this: of the kind that the rule asks for, each choice on the list and at most once, in order.
-    pub fn admits(&self, choice: &Choice) -> bool {
-        let Contest::Listed(choices) = &self.contest else { return matches!(choice, Choice::WriteIn(_)) };
-        let in_order = |places: &[u16]| {
-            places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|last| usize::from(*last) < choices.len())
-        };
-        match (self.rule, choice) {
-            (Rule::Plurality, Choice::Listed(place)) => usize::from(*place) < choices.len(),
-            (Rule::Approval, Choice::Approved(places)) => in_order(places),
-            (Rule::Score, Choice::Scored(scores)) => {
-                scores.len() == choices.len() && scores.iter().all(|score| *score <= SCORE_MAX)
-            }
-            (rule, Choice::Ranked(ranks)) if rule.is_ranked() => {
-                let all: BTreeSet<_> = ranks.iter().flatten().collect();
-                let each_once = all.len() == ranks.iter().map(Vec::len).sum::<usize>();
-                each_once && ranks.iter().all(|rank| !rank.is_empty() && in_order(rank))
-            }
-            _ => false,
+    fn contest_faults(&self) -> Vec<InvalidElection> {
+        let count = self.contests.len();
+        if !(1..=CONTESTS_MAX).contains(&count) {
+            return vec![InvalidElection::Contests(count)];
         }
-    }
-
-    /// The one choice of these words; none if the contest does not offer it.
-    pub fn choice(&self, words: &str) -> Option<Choice> {
-        match &self.contest {
-            Contest::WriteIn => check_label(words).is_ok().then(|| Choice::WriteIn(words.to_owned())),
-            Contest::Listed(choices) => {
-                let at = choices.iter().position(|choice| choice == words)?;
-                u16::try_from(at).ok().map(Choice::Listed)
+        let mut faults = Vec::new();
+        for (at, contest) in self.contests.iter().enumerate() {
+            let number = at + 1;
+            let others = self.contests[..at].iter();
+            if count > 1 && (contest.title.is_empty() || others.clone().any(|other| other.title == contest.title)) {
+                faults.push(InvalidElection::Untitled(number));
             }
+            let named = |fault| match count {
+                1 => fault,
+                _ => InvalidElection::Contest { number, fault: Box::new(fault) },
+            };
+            faults.extend(contest.faults(self.has_roll()).into_iter().map(named));
         }
+        faults
     }
-}
-
-fn choice_faults(choices: &[String]) -> Vec<InvalidElection> {
-    let mut faults = Vec::new();
-    if !(2..=CHOICES_MAX).contains(&choices.len()) {
-        faults.push(InvalidElection::Count(choices.len()));
-    }
-    let mut seen = BTreeSet::new();
-    for (at, choice) in choices.iter().enumerate() {
-        faults.extend(check_label(choice).map_err(|fault| InvalidElection::Choice { number: at + 1, fault }).err());
-        if !seen.insert(choice) {
-            faults.push(InvalidElection::Duplicate(choice.clone()));
-        }
-    }
-    faults
 }

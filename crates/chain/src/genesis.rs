@@ -29,11 +29,13 @@ pub struct Limits {
     pub block_transactions_max: u32,
     /// Elections on the chain.
     pub elections_max: u32,
+    /// Voters on one roll.
+    pub voters_max: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { block_bytes_max: 1 << 20, block_transactions_max: 8192, elections_max: 10_000 }
+        Self { block_bytes_max: 1 << 20, block_transactions_max: 8192, elections_max: 10_000, voters_max: 2_000_000 }
     }
 }
 
@@ -75,10 +77,11 @@ impl Genesis {
     /// [`InvalidGenesis`] names the first fault.
     pub fn check(&self) -> Result<(), InvalidGenesis> {
         check_label(&self.name).map_err(InvalidGenesis::Name)?;
-        let Limits { block_bytes_max, block_transactions_max, elections_max } = self.limits;
+        let Limits { block_bytes_max, block_transactions_max, elections_max, voters_max } = self.limits;
         let sane = (1 << 14..=1 << 20).contains(&block_bytes_max)
             && (1..=1 << 14).contains(&block_transactions_max)
-            && (1..=100_000).contains(&elections_max);
+            && (1..=100_000).contains(&elections_max)
+            && (1..=10_000_000).contains(&voters_max);
         if sane { Ok(()) } else { Err(InvalidGenesis::Limits) }
     }
 }

@@ -4,11 +4,13 @@
 //! bytes -> [`Transaction`] (parsed) -> [`Verified`] (signature and form hold) -> applied by [`Execution`] (fits the state).
 //! This crate does not know how validators agree (`consensus`), nor how anything travels or is stored.
 
+mod act;
 mod archive;
 mod ballot;
 pub mod bft;
 mod block;
 mod certificate;
+mod contest;
 mod election;
 mod encoding;
 mod genesis;
@@ -16,6 +18,7 @@ mod hash;
 mod key;
 mod merkle;
 mod receipt;
+mod share;
 mod state;
 mod tally;
 mod text;
@@ -24,21 +27,25 @@ mod transaction;
 mod validator;
 mod verify;
 
+pub use act::{ACT_VOTERS_MAX, Act, InvalidAct, Organise, ROLL_WEIGHT_MAX, Voter, WEIGHT_MAX};
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
-pub use ballot::{Ballot, Choice};
+pub use ballot::{Ballot, Selection};
 pub use block::{Block, Header, PROTOCOL_VERSION, VerifiedBlock};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
-pub use election::{Contest, Election, ElectionPhase, InvalidElection, Rule, SCORE_MAX};
+pub use contest::{Choices, Contest, InvalidSelection, Rule, SCORE_MAX};
+pub use election::{Election, ElectionPhase, InvalidElection, Results, Voters};
 pub use encoding::{DecodeError, decode, encode};
 pub use genesis::{Genesis, InvalidGenesis, Limits, Organisers};
 pub use hash::{BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId, ValidatorSetHash};
 pub use key::{InvalidKey, PublicKey, Purpose, SecretKey, Signature};
 pub use merkle::{Frontier, InclusionProof, MerkleTree, merkle_root};
 pub use receipt::{InvalidReceipt, Receipt, SetChange, verify_set_changes};
+pub use share::{Base, Majority, Share};
 pub use state::{
-    CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidTransaction, Registry, State, Tip,
+    CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidRows, InvalidTransaction, LogEntry, Logged,
+    Registry, RollPart, RollRecord, Rows, State, Tip, Turnout,
 };
-pub use tally::{Tally, TallyLine};
+pub use tally::{Check, ContestTally, Tally, TallyLine};
 pub use text::{InvalidText, LABEL_BYTES_MAX, check_label};
 pub use time::{Height, Timestamp};
 pub use transaction::{Payload, Transaction, UnsignedTransaction};

@@ -10,6 +10,7 @@ mod elections;
 mod execution;
 mod invalid;
 mod record;
+mod roll;
 mod root;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,14 +20,15 @@ use serde::{Deserialize, Serialize};
 
 pub use execution::{Changes, Execution};
 pub use invalid::{InvalidBlock, InvalidTransaction};
-pub use record::{CastRecord, ElectionRecord, Registry};
-pub(crate) use root::election_leaf;
+pub use record::{CastRecord, ElectionRecord, LogEntry, Logged, Registry, RollPart, RollRecord, Turnout};
+pub(crate) use root::{election_leaf, sealed};
 
-use crate::ballot::Choice;
+use crate::act::Voter;
+use crate::ballot::Selection;
 use crate::block::{Header, PROTOCOL_VERSION, VerifiedBlock};
 use crate::election::ElectionPhase;
 use crate::genesis::Genesis;
-use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot};
+use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
 use crate::tally::Tally;
@@ -54,8 +56,42 @@ pub struct State {
     tip: Tip,
     registry: Registry,
     elections: BTreeMap<ElectionId, ElectionRecord>,
+    log: BTreeMap<(ElectionId, u64), LogEntry>,
+    /// The ids of all acts: each can be done once.
+    acts: BTreeSet<TransactionId>,
+    rolls: BTreeMap<ElectionId, BTreeMap<PublicKey, u32>>,
     ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
-    counts: BTreeMap<(ElectionId, Choice), u64>,
+    counts: BTreeMap<(ElectionId, u16, Selection), u64>,
+}
+
+/// What a state is restored from: the rows of storage.
+#[derive(Debug)]
+pub struct Rows {
+    /// Where the chain began.
+    pub genesis: Genesis,
+    /// The last decided block.
+    pub tip: Tip,
+    /// Who validates.
+    pub registry: Registry,
+    /// Every election.
+    pub elections: BTreeMap<ElectionId, ElectionRecord>,
+    /// Their logs.
+    pub log: BTreeMap<(ElectionId, u64), LogEntry>,
+    /// Every ballot that counts.
+    pub ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
+    /// Votes by what ballots say.
+    pub counts: BTreeMap<(ElectionId, u16, Selection), u64>,
+}
+
+/// Rows that are not those of one state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRows {
+    /// The root says otherwise.
+    #[error("the state root is {0:.16}, not that of the last block")]
+    Root(StateRoot),
+    /// A roll that is not its election's.
+    #[error("the roll of election {0:.16} is not whole")]
+    Roll(ElectionId),
 }
 
 impl State {
@@ -69,31 +105,74 @@ impl State {
             time: genesis.time,
             state_root: StateRoot::default(),
         };
-        let genesis = Arc::new(genesis);
-        let (elections, ballots, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut state = Self { chain, genesis, tip, registry, elections, ballots, counts };
+        let mut state = Self {
+            chain,
+            genesis: Arc::new(genesis),
+            tip,
+            registry,
+            elections: BTreeMap::new(),
+            log: BTreeMap::new(),
+            acts: BTreeSet::new(),
+            rolls: BTreeMap::new(),
+            ballots: BTreeMap::new(),
+            counts: BTreeMap::new(),
+        };
         state.tip.state_root = root::of(&state.registry, state.elections.values());
         state
     }
 
-    /// The state from rows written earlier; the caller answers for their being whole. The root is checked.
+    /// The state from rows written earlier, and what acts have done to rolls, by election and place in its log, in order. The root is
+    /// checked, and with it the elections and the rolls that they open with; for the other rows the caller answers.
     ///
     /// # Errors
-    /// The root that follows from the rows, if it is not that of the tip.
-    pub fn restore(
-        genesis: Genesis,
-        tip: Tip,
-        registry: Registry,
-        elections: BTreeMap<ElectionId, ElectionRecord>,
-        ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
-        counts: BTreeMap<(ElectionId, Choice), u64>,
-    ) -> Result<Self, StateRoot> {
-        let (chain, genesis) = (genesis.chain(), Arc::new(genesis));
+    /// [`InvalidRows`] if the root does not follow, or `parts` gives its own error.
+    pub fn restore<E: From<InvalidRows>>(
+        rows: Rows,
+        parts: impl IntoIterator<Item = Result<(ElectionId, RollPart), E>>,
+    ) -> Result<Self, E> {
+        let Rows { genesis, tip, registry, elections, log, ballots, counts } = rows;
         let found = root::of(&registry, elections.values());
         if found != tip.state_root {
-            return Err(found);
+            return Err(InvalidRows::Root(found).into());
         }
-        Ok(Self { chain, genesis, tip, registry, elections, ballots, counts })
+        let mut state = Self {
+            chain: genesis.chain(),
+            genesis: Arc::new(genesis),
+            tip,
+            registry,
+            elections,
+            acts: log.values().map(|entry| entry.transaction).collect(),
+            log,
+            rolls: BTreeMap::new(),
+            ballots,
+            counts,
+        };
+        let mut found: BTreeMap<ElectionId, RollRecord> = BTreeMap::new();
+        for part in parts {
+            let (id, part) = part?;
+            let roll = found.entry(id).or_default();
+            if part.base {
+                roll.append(&part.add)
+            } else {
+                roll.count(&part.add)
+            }
+            let lost = state.change_roll(&id, &part);
+            (roll.voters, roll.weight) = (roll.voters.saturating_sub(lost.0), roll.weight.saturating_sub(lost.1));
+        }
+        for record in state.elections.values() {
+            if found.remove(&record.id).unwrap_or_default() != record.roll {
+                return Err(InvalidRows::Roll(record.id).into());
+            }
+        }
+        Ok(state)
+    }
+
+    /// Applies a part to a roll; gives how many voters, and votes, were taken off.
+    fn change_roll(&mut self, id: &ElectionId, part: &RollPart) -> (u64, u64) {
+        let roll = self.rolls.entry(*id).or_default();
+        let removed: Vec<_> = part.remove.iter().filter_map(|key| roll.remove(key)).collect();
+        roll.extend(part.add.iter().map(|Voter(key, weight)| (*key, *weight)));
+        (removed.len() as u64, removed.into_iter().map(u64::from).sum())
     }
 
     /// The chain's id.
@@ -136,17 +215,24 @@ impl State {
         self.ballots.get(&(*election, *credential))
     }
 
+    /// How many votes a key has in an election with a roll; none if it is not on it.
+    pub fn weight(&self, election: &ElectionId, key: &PublicKey) -> Option<u32> {
+        self.rolls.get(election)?.get(key).copied()
+    }
+
+    pub(crate) fn into_roll(mut self, id: &ElectionId) -> BTreeMap<PublicKey, u32> {
+        self.rolls.remove(id).unwrap_or_default()
+    }
+
+    /// What was done to an election, in order.
+    pub fn log(&self, id: &ElectionId) -> impl Iterator<Item = &LogEntry> {
+        self.log.range((*id, 0)..=(*id, u64::MAX)).map(|(_, entry)| entry)
+    }
+
     /// The proof that an election, as it is, is in the state root of the last block.
     pub fn election_proof(&self, id: &ElectionId) -> Option<InclusionProof> {
         let place = self.elections.keys().position(|key| key == id)?;
         root::proof(&self.registry, self.elections.values(), u32::try_from(place).ok()?)
-    }
-
-    /// The heights of the blocks that hold ballots of an election.
-    pub fn ballot_heights(&self, id: &ElectionId) -> BTreeSet<Height> {
-        let from = (*id, PublicKey::from_bytes([0; 32]));
-        let of_election = self.ballots.range(from..).take_while(|((election, _), _)| election == id);
-        of_election.map(|(_, record)| record.height).collect()
     }
 
     /// The count of an election; none if there is no such election.
@@ -154,17 +240,16 @@ impl State {
         self.tally_within(id, u64::MAX)
     }
 
-    /// The count of an election, without its outcome if that takes more than about `work_max` steps.
+    /// The count of an election, without the outcomes of contests that take more than about `work_max` steps.
     pub fn tally_within(&self, id: &ElectionId, work_max: u64) -> Option<Tally> {
         let record = self.elections.get(id)?;
-        Some(Tally::count(id, &record.election, &self.counts(id), work_max))
-    }
-
-    /// What choice was made how often, in the order of the choices.
-    fn counts(&self, id: &ElectionId) -> Vec<(&Choice, u64)> {
-        let from = (*id, Choice::Listed(0));
-        let of_election = self.counts.range(from..).take_while(|((election, _), _)| election == id);
-        of_election.map(|((_, choice), count)| (choice, *count)).collect()
+        let counts = |contest: u16| {
+            let from = (*id, contest, Selection::Listed(0));
+            let of_contest =
+                self.counts.range(from..).take_while(move |((election, at, _), _)| election == id && *at == contest);
+            of_contest.map(|((_, _, selection), votes)| (selection, *votes)).collect()
+        };
+        Some(Tally::count(record, counts, work_max))
     }
 
     /// The phase that an election is in at the last decided block.
@@ -180,7 +265,11 @@ impl State {
 
     /// Begins a block at `time` on top of this state.
     pub fn execute(&self, time: Timestamp) -> Execution<'_> {
-        Execution::new(self, time)
+        self.execute_at(self.tip.height.next(), time)
+    }
+
+    pub(crate) fn execute_at(&self, height: Height, time: Timestamp) -> Execution<'_> {
+        Execution::new(self, height, time)
     }
 
     /// Judges a block: every rule but that of the clock and of the certificate.
@@ -295,7 +384,18 @@ impl State {
         self.tip = Tip { height: header.height, hash, time: header.time, state_root: changes.state_root };
         self.registry = changes.registry.clone();
         self.elections.extend(changes.elections.iter().map(|(id, record)| (*id, record.clone())));
-        self.ballots.extend(changes.ballots.iter().map(|(key, record)| (*key, *record)));
-        self.counts.extend(changes.counts.iter().map(|(key, count)| (key.clone(), *count)));
+        self.acts.extend(changes.log.values().map(|entry| entry.transaction));
+        self.log.extend(changes.log.iter().map(|(key, entry)| (*key, entry.clone())));
+        for ((id, _), part) in &changes.rolls {
+            self.change_roll(id, part);
+        }
+        self.ballots.extend(changes.ballots.iter().map(|(key, record)| (*key, record.clone())));
+        for (key, votes) in &changes.counts {
+            if *votes == 0 {
+                self.counts.remove(key)
+            } else {
+                self.counts.insert(key.clone(), *votes)
+            };
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::Organise;
 use crate::ballot::Ballot;
 use crate::election::Election;
 use crate::encoding::encode;
-use crate::hash::{ChainId, ElectionId, ValidatorSetHash};
+use crate::hash::{ChainId, ElectionId};
 use crate::key::{PublicKey, Purpose, SecretKey, Signature};
 use crate::validator::ValidatorChange;
 
@@ -16,14 +17,15 @@ pub enum Payload {
     CreateElection(Election),
     /// Casts a ballot.
     CastBallot(Ballot),
-    /// Ends an election now.
-    CloseElection(ElectionId),
+    /// Does something to an election.
+    Organise(Organise),
     /// A validator's approval of a change of the set.
     ApproveChange {
         /// The change.
         change: ValidatorChange,
-        /// The set that is to be changed: an approval is void once the set is another.
-        set: ValidatorSetHash,
+        /// How many changes of the set there have been: an approval is void once there is another, even if the set were the
+        /// same again.
+        changes_before: u64,
     },
 }
 
@@ -45,6 +47,17 @@ pub struct Transaction {
     pub content: UnsignedTransaction,
     /// By [`UnsignedTransaction::signer`].
     pub signature: Signature,
+}
+
+impl Payload {
+    /// The election that it is about; none if it is about no other than the one that it creates.
+    pub const fn election(&self) -> Option<ElectionId> {
+        match self {
+            Self::CastBallot(ballot) => Some(ballot.election),
+            Self::Organise(organise) => Some(organise.election),
+            Self::CreateElection(_) | Self::ApproveChange { .. } => None,
+        }
+    }
 }
 
 impl Transaction {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::act::InvalidAct;
 use crate::election::InvalidElection;
 use crate::encoding::{DecodeError, decode, encode};
 use crate::hash::{ChainId, Hash, TransactionId};
@@ -33,6 +34,9 @@ pub enum TransactionFault {
     /// An election's text cannot stand.
     #[error("the election cannot be created: {0}")]
     Election(#[from] InvalidElection),
+    /// An act that no election would take.
+    #[error("the act cannot be done: {0}")]
+    Act(#[from] InvalidAct),
 }
 
 /// A transaction whose form and signature hold. Only [`verify`] makes one.
@@ -90,7 +94,8 @@ pub fn verify(chain: &ChainId, bytes: &[u8]) -> Result<Verified, TransactionFaul
     match &content.payload {
         Payload::CreateElection(election) => election.check()?,
         Payload::CastBallot(ballot) => ballot.check().map_err(TransactionFault::Ballot)?,
-        Payload::CloseElection(_) | Payload::ApproveChange { .. } => {}
+        Payload::Organise(organise) => organise.act.check()?,
+        Payload::ApproveChange { .. } => {}
     }
     if !content.signer.verifies(Purpose::Transaction, chain, &encode(&content), &signature) {
         return Err(TransactionFault::Signature);

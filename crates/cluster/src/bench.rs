@@ -8,9 +8,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 use vote_api::{Client, Outcome};
-use vote_chain::{Choice, ElectionId, Rule};
+use vote_chain::{Contest, ElectionId, Rule, Selection};
 use vote_cluster::{Caster, Cluster, Options, credential};
 
+use crate::election::Roll;
 use crate::{BenchArgs, election, measure};
 
 const IDLE: Duration = Duration::from_secs(10);
@@ -34,8 +35,10 @@ pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
 
 async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Value> {
     let choices = vec!["Yes".to_owned(), "No".to_owned()];
-    let election =
-        election::create(&cluster.client(0).await?, cluster.chain, "Benchmark", choices, (Rule::Plurality, 1)).await?;
+    let election = {
+        let contest = Contest::listed(choices, Rule::Plurality, 1);
+        election::create(&cluster.client(0).await?, cluster.chain, "Benchmark", contest, Roll::Anyone).await?
+    };
     let mut clients = Vec::new();
     for at in cluster.running() {
         clients.push(cluster.client(at).await?);
@@ -73,8 +76,12 @@ async fn latency(cluster: &Cluster, clients: &[Client], election: ElectionId, ra
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..TRICKLE_SECONDS * usize::try_from(rate)? {
-        let bytes =
-            Caster::ballot(cluster.chain, election, &credential(2, number), Choice::Listed(u16::from(number % 3 == 0)));
+        let bytes = Caster::ballot(
+            cluster.chain,
+            election,
+            &credential(2, number),
+            Selection::Listed(u16::from(number % 3 == 0)),
+        );
         tick.tick().await;
         let client = clients[number % clients.len()].clone();
         tasks.spawn(async move { one(&client, bytes).await });
@@ -100,7 +107,7 @@ async fn one(client: &Client, bytes: Vec<u8>) -> Result<Duration> {
 
 async fn throughput(cluster: &Cluster, clients: Vec<Client>, election: ElectionId, count: usize) -> Result<Value> {
     let (chain, signing) = (cluster.chain, Instant::now());
-    let choice = |number: usize| Choice::Listed(u16::from(number.is_multiple_of(3)));
+    let choice = |number: usize| Selection::Listed(u16::from(number.is_multiple_of(3)));
     let ballots: Vec<_> =
         (0..count).map(|number| Caster::ballot(chain, election, &credential(3, number), choice(number))).collect();
     let signing = signing.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use vote_api::{Client, Outcome, RefusalCode};
-use vote_chain::{Ballot, ChainId, Choice, ElectionId, Payload, SecretKey, Transaction};
+use vote_chain::{Ballot, ChainId, ElectionId, Payload, SecretKey, Selection, Transaction};
 
 use crate::daemon::ClusterError;
 
@@ -51,9 +51,8 @@ impl Caster {
     }
 
     /// A signed ballot of credential `key`.
-    pub fn ballot(chain: ChainId, election: ElectionId, key: &SecretKey, choice: Choice) -> Vec<u8> {
-        let ballot = Ballot { election, name: String::new(), choice };
-        Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes()
+    pub fn ballot(chain: ChainId, election: ElectionId, key: &SecretKey, selection: Selection) -> Vec<u8> {
+        Transaction::sign(chain, key, Payload::CastBallot(Ballot::plain(election, selection))).to_bytes()
     }
 
     /// Casts all of them, and returns when each is final or refused. Nothing is tried for ever.

@@ -1,37 +1,64 @@
 //! Elections for demos and measurements.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use vote_api::{Client, Outcome};
-use vote_chain::{ChainId, Contest, Election, ElectionId, Payload, Rule, Transaction};
+use vote_chain::{
+    ACT_VOTERS_MAX, Act, ChainId, Contest, Election, ElectionId, Organise, Payload, PublicKey, Transaction,
+    TransactionId, Voter, Voters,
+};
 use vote_cluster::credential;
 
-/// Creates an election that is open at once, and waits until it is final.
+/// Who may vote in an election.
+pub(crate) enum Roll {
+    /// Any key.
+    Anyone,
+    /// These, one vote each.
+    Voters(Vec<PublicKey>),
+}
+
+/// Creates an election, with its roll if it has one, and opens it; waits until that is final.
 pub(crate) async fn create(
     client: &Client,
     chain: ChainId,
     title: &str,
-    choices: Vec<String>,
-    (rule, seats): (Rule, u16),
+    contest: Contest,
+    roll: Roll,
 ) -> Result<ElectionId> {
-    let election = Election {
-        title: title.to_owned(),
-        description: String::new(),
-        contest: Contest::Listed(choices),
-        rule,
-        seats,
-        opens_at: None,
-        closes_at: None,
-        salt: 0,
-    };
+    let voters = if matches!(roll, Roll::Anyone) { Voters::Anyone } else { Voters::Roll };
+    let election = Election { voters, ..Election::simple(title.to_owned(), vec![contest], 0) };
+    let created = decide(client, chain, vec![Payload::CreateElection(election)]).await?;
+    let id = ElectionId::new(*created.hash());
+    if let Roll::Voters(mut keys) = roll {
+        keys.sort_unstable();
+        let act = |act| Payload::Organise(Organise { election: id, act });
+        let part = |keys: &[PublicKey]| act(Act::AddVoters(keys.iter().map(|key| Voter(*key, 1)).collect()));
+        for some in keys.chunks(ACT_VOTERS_MAX * ACTS_AT_ONCE) {
+            decide(client, chain, some.chunks(ACT_VOTERS_MAX).map(part).collect()).await?;
+        }
+        decide(client, chain, vec![act(Act::Open)]).await?;
+    }
+    Ok(id)
+}
+
+/// Acts in one call: as many as fit a frame.
+const ACTS_AT_ONCE: usize = 16;
+
+/// Has the organiser's transactions decided; gives the id of the last.
+async fn decide(client: &Client, chain: ChainId, payloads: Vec<Payload>) -> Result<TransactionId> {
     let key = credential(u64::MAX, 0);
-    let bytes = Transaction::sign(chain, &key, Payload::CreateElection(election)).to_bytes();
-    let (results, mut outcomes) = client.submit(vec![bytes]).await?;
-    if let Some(Err(refusal)) = results.first() {
+    let sign = |payload| Transaction::sign(chain, &key, payload).to_bytes();
+    let (results, mut outcomes) = client.submit(payloads.into_iter().map(sign).collect()).await?;
+    if let Some(Err(refusal)) = results.iter().find(|result| result.is_err()) {
         bail!("the election is refused: {}", refusal.reason);
     }
-    match outcomes.next().await?.and_then(|outcomes| outcomes.into_iter().next()) {
-        Some(Outcome::Final(inclusion)) => Ok(ElectionId::new(*inclusion.transaction.hash())),
-        Some(Outcome::Refused(_, refusal)) => bail!("the election is refused: {}", refusal.reason),
-        None => bail!("the node says nothing of the election"),
+    let mut last = None;
+    while let Some(some) = outcomes.next().await? {
+        for outcome in some {
+            match outcome {
+                Outcome::Final(inclusion) => last = Some(inclusion.transaction),
+                Outcome::Refused(_, refusal) => bail!("the election is refused: {}", refusal.reason),
+            }
+        }
     }
+    last.context("the node says nothing of the election")
 }

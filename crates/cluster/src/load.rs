@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use vote_api::{Answer, Request};
-use vote_chain::{Choice, ElectionId, Round, Rule, Tally, Votes, encode};
+use vote_chain::{Contest, ContestTally, ElectionId, Round, Rule, Selection, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
 use vote_counting::formats::{File, Format, Line};
 
+use crate::election::Roll;
 use crate::{LoadArgs, election};
 
 struct Outcome {
@@ -17,6 +18,7 @@ struct Outcome {
     finals: usize,
     refused: usize,
     seconds: f64,
+    roll_seconds: f64,
     tallies: Vec<(String, Tally, String)>,
 }
 
@@ -43,20 +45,27 @@ pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
 }
 
 /// What a line's ballots say under a rule; or why they cannot be cast.
-fn choice(rule: Rule, line: &Line) -> Result<Choice, &'static str> {
+fn choice(rule: Rule, line: &Line) -> Result<Selection, &'static str> {
     let place = |place: &usize| u16::try_from(*place).unwrap_or(u16::MAX);
     let ranks: Vec<_> = line.group.ranks.iter().map(|rank| rank.iter().map(place).collect::<Vec<_>>()).collect();
     match (rule, ranks.as_slice()) {
         (_, []) => Err("ranks nobody"),
-        (Rule::Plurality, [first, ..]) if first.len() == 1 => Ok(Choice::Listed(first[0])),
+        (Rule::Plurality, [first, ..]) if first.len() == 1 => Ok(Selection::Listed(first[0])),
         (Rule::Plurality, _) => Err("ranks several first"),
+        (Rule::YesNo | Rule::Score, _) => Err("is a ranking"),
         (Rule::Approval, _) => {
             let mut all = ranks.concat();
             all.sort_unstable();
-            Ok(Choice::Approved(all))
+            Ok(Selection::Approved(all))
         }
-        _ => Ok(Choice::Ranked(ranks)),
+        _ => Ok(Selection::Ranked(ranks)),
     }
+}
+
+/// How many ballots can be cast.
+fn castable(rule: Rule, file: &File) -> usize {
+    let counts = file.ballots.iter().filter(|line| choice(rule, line).is_ok()).map(|line| line.group.count);
+    usize::try_from(counts.sum::<u64>()).unwrap_or(usize::MAX)
 }
 
 /// One transaction for each ballot that can be cast, each by a credential of its own.
@@ -70,11 +79,17 @@ fn sign(rule: Rule, file: &File, cluster: &Cluster, election: ElectionId) -> Vec
 
 async fn cast(cluster: &Cluster, args: &LoadArgs, file: &File) -> Result<Outcome> {
     let title = if file.title.is_empty() { "Ballots from a file" } else { &file.title };
-    let one_seat = matches!(args.rule, Rule::Plurality | Rule::Irv);
-    let of_file = if one_seat { 1 } else { u16::try_from(file.seats)? };
-    let how = (args.rule, args.seats.unwrap_or(of_file));
+    let of_file = if args.rule.fills_one_seat() { 1 } else { u16::try_from(file.seats)? };
+    let contest = Contest::listed(file.candidates.clone(), args.rule, args.seats.unwrap_or(of_file));
     let first = cluster.client(0).await?;
-    let election = election::create(&first, cluster.chain, title, file.candidates.clone(), how).await?;
+    let voters = castable(args.rule, file);
+    let roll = match args.roll {
+        true => Roll::Voters((0..voters).map(|number| credential(1, number).public()).collect()),
+        false => Roll::Anyone,
+    };
+    let made = Instant::now();
+    let election = election::create(&first, cluster.chain, title, contest, roll).await?;
+    let roll_seconds = made.elapsed().as_secs_f64();
     let mut clients = Vec::new();
     for at in cluster.running() {
         clients.push(cluster.client(at).await?);
@@ -99,7 +114,7 @@ async fn cast(cluster: &Cluster, args: &LoadArgs, file: &File) -> Result<Outcome
     }
     let load = |counter: &std::sync::atomic::AtomicUsize| counter.load(std::sync::atomic::Ordering::Relaxed);
     let (finals, refused) = (load(&caster.progress.finals), load(&caster.progress.refused));
-    Ok(Outcome { cast: count, finals, refused, seconds, tallies })
+    Ok(Outcome { cast: count, finals, refused, seconds, roll_seconds, tallies })
 }
 
 /// Ballots that cannot be cast under this rule: their line, how many, and why.
@@ -119,7 +134,7 @@ fn by_name(file: &File, round: &Round) -> BTreeMap<String, Value> {
 
 fn print_json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
     let all: u64 = file.ballots.iter().map(|line| line.group.count).sum();
-    let tally = outcome.tallies.first().map(|(_, tally, _)| tally);
+    let tally = outcome.tallies.first().and_then(|(_, tally, _)| tally.contests.first());
     let counts: BTreeMap<_, _> =
         tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.votes)).collect();
     let counted = |outcome: &vote_chain::Outcome| outcome.rounds.iter().map(|round| by_name(file, round)).collect();
@@ -134,6 +149,8 @@ fn print_json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
         "final": outcome.finals,
         "refused": outcome.refused,
         "not_castable": lines.collect::<Vec<_>>(),
+        "voters_on_roll": args.roll.then_some(outcome.cast),
+        "roll_seconds": args.roll.then(|| round(outcome.roll_seconds)),
         "seconds": round(outcome.seconds),
         "ballots_per_second": round(per_second(outcome)),
         "rule": args.rule.name(),
@@ -149,7 +166,7 @@ fn print_json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
     println!("{report}");
 }
 
-fn outcome_of(tally: Option<&Tally>) -> Option<&vote_chain::Outcome> {
+fn outcome_of(tally: Option<&ContestTally>) -> Option<&vote_chain::Outcome> {
     tally?.outcome.as_ref()
 }
 
@@ -174,7 +191,10 @@ fn print_text(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
         outcome.seconds,
         per_second(outcome)
     );
-    if let Some((_, tally, _)) = outcome.tallies.first() {
+    if args.roll {
+        println!("  {} voters put on the roll in {:.2} s", outcome.cast, outcome.roll_seconds);
+    }
+    if let Some(tally) = outcome.tallies.first().and_then(|(_, tally, _)| tally.contests.first()) {
         let width = tally.lines.iter().map(|line| line.choice.chars().count()).max().unwrap_or(0);
         tally.lines.iter().for_each(|line| println!("  {:<width$}  {:>7}", line.choice, line.votes));
         for (at, round) in outcome_of(Some(tally)).iter().flat_map(|outcome| &outcome.rounds).enumerate() {
@@ -185,7 +205,7 @@ fn print_text(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
         println!("  elected: {}", tally.leaders.join(", "));
     }
     for (node, tally, root) in &outcome.tallies {
-        println!("  {node} counts {} ballots, state root {root:.16}", tally.ballots);
+        println!("  {node} counts {} ballots, state root {root:.16}", tally.turnout.ballots);
     }
     println!("  {}", if agree { "all nodes agree" } else { "THE NODES DO NOT AGREE" });
 }

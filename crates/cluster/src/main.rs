@@ -62,6 +62,9 @@ struct LoadArgs {
     /// How the ballots are counted
     #[arg(long, default_value = "plurality", value_parser = rule())]
     rule: Rule,
+    /// Put every voter on a roll first
+    #[arg(long)]
+    roll: bool,
     /// Write the election's archive to this file
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
@@ -89,11 +92,10 @@ struct BenchArgs {
     json: bool,
 }
 
-/// Reads the name of a rule. Files of ranked ballots have no scores.
+/// Reads the name of a rule. Files of ranked ballots have no scores, and are neither for nor against.
 fn rule() -> impl TypedValueParser<Value = Rule> {
-    let rules = Rule::ALL.into_iter().filter(|rule| *rule != Rule::Score).map(Rule::name);
-    PossibleValuesParser::new(rules)
-        .map(|name| Rule::ALL.into_iter().find(|rule| rule.name() == name).expect("only these names are let through"))
+    let rules = Rule::ALL.into_iter().filter(|rule| !matches!(rule, Rule::Score | Rule::YesNo)).map(Rule::name);
+    PossibleValuesParser::new(rules).map(|name| Rule::named(&name).expect("only these names are let through"))
 }
 
 #[tokio::main]

@@ -3,9 +3,10 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
-use vote_chain::{ElectionId, Rule, faults_tolerated};
+use vote_chain::{Contest, ElectionId, Rule, faults_tolerated};
 use vote_cluster::{Cluster, Options};
 
+use crate::election::Roll;
 use crate::{UpArgs, election};
 
 pub(crate) async fn run(args: UpArgs) -> Result<bool> {
@@ -26,8 +27,8 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
         &cluster.client(0).await?,
         cluster.chain,
         "Demo: what is for lunch?",
-        choices,
-        (Rule::Plurality, 1),
+        Contest::listed(choices, Rule::Plurality, 1),
+        Roll::Anyone,
     )
     .await?;
     if args.json {

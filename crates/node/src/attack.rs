@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use vote_api::{Answer, Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
-    Ballot, Block, BlockHash, ChainId, Choice, CommitCertificate, CommitSignature, Contest, ElectionId, ElectionPhase,
-    Hash, Height, Payload, Purpose, SecretKey, State, Transaction, TransactionId, decode, encode, merkle_root, verify,
+    Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, ElectionPhase, ElectionRecord,
+    Hash, Height, Organise, Payload, Purpose, Rule, SecretKey, Selection, State, Transaction, TransactionId, Voter,
+    decode, encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
 
@@ -26,6 +27,7 @@ pub(crate) struct Forged {
 
 /// Forges what the attack needs; says why not if the ledger does not hold what it takes.
 pub(crate) fn forge(core: &Core, attack: Attack) -> Result<Forged, String> {
+    use ElectionPhase::Open;
     let state = core.engine.state();
     let mut block = honest_block(state, core.engine.address(), Vec::new());
     let mut certificate = None;
@@ -35,6 +37,26 @@ pub(crate) fn forge(core: &Core, attack: Attack) -> Result<Forged, String> {
         Attack::DoubleVote => fill(&mut block, double_vote(state)?),
         Attack::BadSignature => fill(&mut block, vec![bad_signature(state)?]),
         Attack::ReplayedBallot => fill(&mut block, vec![replayed(core)?]),
+        Attack::Stranger => fill(&mut block, vec![fresh_ballot(state, election(state, Open, true)?, |_| {})?]),
+        Attack::EarlyBallot => {
+            fill(&mut block, vec![fresh_ballot(state, any_election(state, ElectionPhase::Draft)?, |_| {})?])
+        }
+        Attack::LateBallot => {
+            fill(&mut block, vec![fresh_ballot(state, any_election(state, ElectionPhase::Closed)?, |_| {})?])
+        }
+        Attack::WrongContest => {
+            let record = election(state, Open, false)?;
+            fill(&mut block, vec![fresh_ballot(state, record, |all| all.push(Selection::Listed(0)))?]);
+        }
+        Attack::TooManyChoices => {
+            let record = election(state, Open, false)?;
+            fill(&mut block, vec![fresh_ballot(state, record, |all| too_many(all))?]);
+        }
+        Attack::ForeignBallot => {
+            let (other, record) = (ChainId::new(Hash::from_bytes([0xcc; 32])), any_election(state, Open)?);
+            fill(&mut block, vec![ballot(other, &fresh_key()?, record, selections(record, false))]);
+        }
+        Attack::ForgedWeight => fill(&mut block, vec![forged_weight(state)?]),
         Attack::ForgedCertificate => certificate = Some(forged_certificate(state, &block)?),
     }
     Ok(Forged { block, certificate })
@@ -64,34 +86,86 @@ fn fresh_key() -> Result<SecretKey, String> {
     Ok(SecretKey::from_seed(&seed))
 }
 
-fn open_election(state: &State) -> Result<(ElectionId, Contest), String> {
-    let open = state.elections().find(|record| record.phase(state.tip().time) == ElectionPhase::Open);
-    let record = open.ok_or("no election is open to attack; create one first with `vote-cli election create`")?;
-    Ok((record.id, record.election.contest.clone()))
+/// An election in that phase, with a roll or without.
+fn election(state: &State, phase: ElectionPhase, with_roll: bool) -> Result<&ElectionRecord, String> {
+    let fits =
+        |record: &&ElectionRecord| record.phase(state.tip().time) == phase && record.election.has_roll() == with_roll;
+    let kind = if with_roll { "with a roll" } else { "in which any key may vote" };
+    let missing = || format!("no election {kind} is {phase}; create one first with `vote-cli election create`");
+    state.elections().find(fits).ok_or_else(missing)
 }
 
-fn ballot(state: &State, key: &SecretKey, election: ElectionId, choice: Choice) -> Vec<u8> {
-    let ballot = Ballot { election, name: "attacker".into(), choice };
-    Transaction::sign(state.chain(), key, Payload::CastBallot(ballot)).to_bytes()
+/// An election in that phase, of any kind.
+fn any_election(state: &State, phase: ElectionPhase) -> Result<&ElectionRecord, String> {
+    let missing = election(state, phase, false);
+    election(state, phase, true).or(missing)
+}
+
+/// The first or second choice of each contest, whatever the rule.
+fn selections(record: &ElectionRecord, second: bool) -> Vec<Selection> {
+    let place = u16::from(second);
+    let one = |contest: &Contest| match (contest.rule, contest.listed_count()) {
+        (_, None) => Selection::WriteIn(format!("attack {place}")),
+        (Rule::Plurality | Rule::YesNo, _) => Selection::Listed(place),
+        (Rule::Approval, _) => Selection::Approved(vec![place]),
+        (Rule::Score, Some(count)) => {
+            Selection::Scored((0..count).map(|at| u8::from(at == usize::from(place))).collect())
+        }
+        _ => Selection::Ranked(vec![vec![place]]),
+    };
+    record.election.contests.iter().map(one).collect()
+}
+
+fn ballot(chain: ChainId, key: &SecretKey, record: &ElectionRecord, selections: Vec<Selection>) -> Vec<u8> {
+    let ballot = Ballot { election: record.id, counter: 0, name: "attacker".into(), selections };
+    Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes()
+}
+
+/// A ballot of a new credential that breaks the rules of that election.
+fn fresh_ballot(
+    state: &State,
+    record: &ElectionRecord,
+    change: impl Fn(&mut Vec<Selection>),
+) -> Result<Vec<u8>, String> {
+    let mut selections = selections(record, false);
+    change(&mut selections);
+    Ok(ballot(state.chain(), &fresh_key()?, record, selections))
 }
 
 fn double_vote(state: &State) -> Result<Vec<Vec<u8>>, String> {
-    let (key, (election, contest)) = (fresh_key()?, open_election(state)?);
-    let choice = |n: u16| match contest {
-        Contest::Listed(_) => Choice::Listed(n),
-        Contest::WriteIn => Choice::WriteIn(format!("attack {n}")),
-    };
-    Ok(vec![ballot(state, &key, election, choice(0)), ballot(state, &key, election, choice(1))])
+    let (key, record) = (fresh_key()?, election(state, ElectionPhase::Open, false)?);
+    Ok([false, true].map(|second| ballot(state.chain(), &key, record, selections(record, second))).into())
 }
 
 fn bad_signature(state: &State) -> Result<Vec<u8>, String> {
-    let election = open_election(state).map(|(election, _)| election).unwrap_or_default();
-    let mut bytes = ballot(state, &fresh_key()?, election, Choice::Listed(0));
+    let mut bytes = fresh_ballot(state, any_election(state, ElectionPhase::Open)?, |_| {})?;
     // The last byte is the signature's.
     if let Some(last) = bytes.last_mut() {
         *last ^= 1;
     }
     Ok(bytes)
+}
+
+/// Names each choice and the one after the last.
+fn too_many(selections: &mut [Selection]) {
+    if let Some(first) = selections.first_mut() {
+        *first = match first {
+            Selection::Scored(scores) => Selection::Scored([scores.as_slice(), &[1]].concat()),
+            Selection::Ranked(_) => Selection::Ranked((0..=500).map(|place| vec![place]).collect()),
+            _ => Selection::Approved((0..=500).collect()),
+        };
+    }
+}
+
+/// A stranger adds itself to a roll, with a thousand votes.
+fn forged_weight(state: &State) -> Result<Vec<u8>, String> {
+    let open = election(state, ElectionPhase::Open, true);
+    let record = open.or_else(|missing| election(state, ElectionPhase::Draft, true).map_err(|_| missing))?;
+    let key = fresh_key()?;
+    let add = vec![Voter(key.public(), 1000)];
+    let act = Act::ChangeRoll { remove: Vec::new(), add, reason: "more votes for me".into() };
+    let organise = Organise { election: record.id, act };
+    Ok(Transaction::sign(state.chain(), &key, Payload::Organise(organise)).to_bytes())
 }
 
 /// A ballot from the ledger, word for word, the latest first.

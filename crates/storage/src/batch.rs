@@ -37,6 +37,9 @@ impl<'a> Batch<'a> {
         self.transaction.open_table(table::CERTIFICATES)?;
         self.transaction.open_table(table::TRANSACTIONS)?;
         self.transaction.open_table(table::ELECTIONS)?;
+        self.transaction.open_table(table::ELECTION_BLOCKS)?;
+        self.transaction.open_table(table::ACTS)?;
+        self.transaction.open_table(table::ROLLS)?;
         self.transaction.open_table(table::BALLOTS)?;
         self.transaction.open_table(table::COUNTS)?;
         self.transaction.open_table(table::SET_CHANGES)?;
@@ -84,7 +87,7 @@ impl<'a> Batch<'a> {
         for (index, transaction) in (0u32..).zip(block.transactions()) {
             transactions.insert(*transaction.id().as_bytes(), (height, index))?;
         }
-        self.put_changes(changes)?;
+        self.put_changes(height, changes)?;
         self.put_set_change(block, certificate, changes)?;
         let mut rows = self.transaction.open_table(table::EVIDENCE)?;
         for (place, proof) in (0u64..).zip(evidence) {
@@ -102,21 +105,32 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn put_changes(&self, changes: &Changes) -> Result<(), StorageError> {
-        let Changes { elections, ballots, counts, registry, state_root: _ } = changes;
+    fn put_changes(&self, height: u64, changes: &Changes) -> Result<(), StorageError> {
+        let Changes { elections, log, rolls, ballots, counts, registry, state_root: _ } = changes;
         self.transaction.open_table(table::META)?.insert("registry", encode(registry).as_slice())?;
         let mut table = self.transaction.open_table(table::ELECTIONS)?;
+        let mut blocks = self.transaction.open_table(table::ELECTION_BLOCKS)?;
         for (id, record) in elections {
             table.insert(*id.as_bytes(), encode(record).as_slice())?;
+            blocks.insert((*id.as_bytes(), height), ())?;
+        }
+        let mut table = self.transaction.open_table(table::ACTS)?;
+        for ((election, place), entry) in log {
+            table.insert((*election.as_bytes(), *place), encode(entry).as_slice())?;
+        }
+        let mut table = self.transaction.open_table(table::ROLLS)?;
+        for ((election, place), part) in rolls {
+            table.insert((*election.as_bytes(), *place), encode(part).as_slice())?;
         }
         let mut table = self.transaction.open_table(table::BALLOTS)?;
         for ((election, credential), record) in ballots {
-            let row = (*record.transaction.as_bytes(), record.height.get(), record.index);
-            table.insert((*election.as_bytes(), *credential.as_bytes()), row)?;
+            table.insert((*election.as_bytes(), *credential.as_bytes()), encode(record).as_slice())?;
         }
         let mut table = self.transaction.open_table(table::COUNTS)?;
-        for ((election, choice), count) in counts {
-            table.insert((*election.as_bytes(), encode(choice).as_slice()), count)?;
+        for ((election, contest, selection), votes) in counts {
+            let selection = encode(selection);
+            let key = (*election.as_bytes(), *contest, selection.as_slice());
+            if *votes == 0 { drop(table.remove(key)?) } else { drop(table.insert(key, votes)?) }
         }
         Ok(())
     }

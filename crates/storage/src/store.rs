@@ -1,6 +1,6 @@
 //! Opening, creating, reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable};
 use serde::{Serialize, de::DeserializeOwned};
 use vote_chain::{
-    CastRecord, CommitCertificate, ElectionId, Genesis, Hash, Height, PublicKey, Registry, SetChange, State, Tip,
-    TransactionId, decode,
+    CommitCertificate, ElectionId, Genesis, Hash, Height, InvalidRows, PublicKey, Registry, Rows, SetChange, State,
+    Tip, TransactionId, decode,
 };
 
 use crate::batch::Batch;
@@ -148,25 +148,68 @@ impl Store {
         };
         let tip: Tip = self.value(&get("tip")?, "tip")?;
         let registry: Registry = self.value(&get("registry")?, "registry")?;
-        let (mut elections, mut ballots, mut counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut rows = Rows {
+            genesis: self.genesis.clone(),
+            tip,
+            registry,
+            elections: BTreeMap::new(),
+            log: BTreeMap::new(),
+            ballots: BTreeMap::new(),
+            counts: BTreeMap::new(),
+        };
         for row in read.open_table(table::ELECTIONS)?.iter()? {
             let (key, value) = row?;
-            elections.insert(election(key.value()), self.value(value.value(), "election")?);
+            rows.elections.insert(election(key.value()), self.value(value.value(), "election")?);
+        }
+        for row in read.open_table(table::ACTS)?.iter()? {
+            let (key, value) = row?;
+            let (id, place) = key.value();
+            rows.log.insert((election(id), place), self.value(value.value(), "act")?);
         }
         for row in read.open_table(table::BALLOTS)?.iter()? {
             let (key, value) = row?;
-            let ((id, credential), (transaction, height, index)) = (key.value(), value.value());
-            let transaction = TransactionId::new(Hash::from_bytes(transaction));
-            let record = CastRecord { transaction, height: Height::new(height), index };
-            ballots.insert((election(id), PublicKey::from_bytes(credential)), record);
+            let (id, credential) = key.value();
+            let key = (election(id), PublicKey::from_bytes(credential));
+            rows.ballots.insert(key, self.value(value.value(), "ballot")?);
         }
         for row in read.open_table(table::COUNTS)?.iter()? {
             let (key, value) = row?;
-            let (id, choice) = key.value();
-            counts.insert((election(id), self.value(choice, "choice")?), value.value());
+            let (id, contest, selection) = key.value();
+            rows.counts.insert((election(id), contest, self.value(selection, "selection")?), value.value());
         }
-        let restored = State::restore(self.genesis.clone(), tip, registry, elections, ballots, counts);
-        restored.map_err(|found| self.damaged(format!("the state root is {found:.16}, not that of the last block")))
+        let table = read.open_table(table::ROLLS)?;
+        let parts = table.iter()?.map(|row| {
+            let (key, value) = row?;
+            Ok((election(key.value().0), self.value(value.value(), "roll")?))
+        });
+        State::restore(rows, parts).map_err(|fault| match fault {
+            Unrestored::Rows(fault) => self.damaged(fault.to_string()),
+            Unrestored::Storage(fault) => fault,
+        })
+    }
+
+    /// The heights of the blocks that hold something of an election.
+    ///
+    /// # Errors
+    /// [`StorageError`] if they cannot be read.
+    pub fn heights(&self, id: &ElectionId) -> Result<BTreeSet<Height>, StorageError> {
+        let read = self.database.begin_read()?;
+        let (table, id) = (read.open_table(table::ELECTION_BLOCKS)?, *id.as_bytes());
+        table.range((id, 0)..=(id, u64::MAX))?.map(|row| Ok(Height::new(row?.0.value().1))).collect()
+    }
+
+    /// Final transactions whose ids begin like this; two at most, which is enough to know that it says too little.
+    ///
+    /// # Errors
+    /// [`StorageError`] if they cannot be read.
+    pub fn transactions_with(&self, prefix: &[u8]) -> Result<Vec<TransactionId>, StorageError> {
+        let (mut from, mut to) = ([0; 32], [0xff; 32]);
+        let length = prefix.len().min(32);
+        from[..length].copy_from_slice(&prefix[..length]);
+        to[..length].copy_from_slice(&prefix[..length]);
+        let read = self.database.begin_read()?;
+        let rows = read.open_table(table::TRANSACTIONS)?;
+        rows.range(from..=to)?.take(2).map(|row| Ok(TransactionId::new(Hash::from_bytes(row?.0.value())))).collect()
     }
 
     /// A decided block, as canonical bytes, and what makes it final.
@@ -216,6 +259,24 @@ impl Store {
             evidence.push((Height::new(key.value().0), value.value().to_vec()));
         }
         Ok(evidence)
+    }
+}
+
+/// Why there is no state.
+enum Unrestored {
+    Rows(InvalidRows),
+    Storage(StorageError),
+}
+
+impl From<InvalidRows> for Unrestored {
+    fn from(fault: InvalidRows) -> Self {
+        Self::Rows(fault)
+    }
+}
+
+impl<E: Into<StorageError>> From<E> for Unrestored {
+    fn from(fault: E) -> Self {
+        Self::Storage(fault.into())
     }
 }
 

@@ -3,7 +3,7 @@
 use redb::TableDefinition;
 
 /// Version of this layout.
-pub(crate) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
 
 /// `format` (8 bytes, little endian), `genesis`, `tip`, `registry`.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -19,12 +19,16 @@ pub(crate) const CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition
 pub(crate) const TRANSACTIONS: TableDefinition<'_, [u8; 32], (u64, u32)> = TableDefinition::new("transactions");
 /// Elections by id.
 pub(crate) const ELECTIONS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("elections");
-/// Ballots: (election, credential) to (transaction, height, place).
-pub(crate) const BALLOTS: TableDefinition<'_, BallotKey, BallotRow> = TableDefinition::new("ballots");
-type BallotKey = ([u8; 32], [u8; 32]);
-type BallotRow = ([u8; 32], u64, u32);
-/// Counts: (election, choice as CBOR) to a number.
-pub(crate) const COUNTS: TableDefinition<'_, ([u8; 32], &[u8]), u64> = TableDefinition::new("counts");
+/// Blocks that hold something of an election: (election, height).
+pub(crate) const ELECTION_BLOCKS: TableDefinition<'_, ([u8; 32], u64), ()> = TableDefinition::new("election_blocks");
+/// Acts: (election, place in its log) to what was done.
+pub(crate) const ACTS: TableDefinition<'_, ([u8; 32], u64), &[u8]> = TableDefinition::new("acts");
+/// What acts did to rolls: (election, place in its log) to a part of the roll. Whole acts, not voters: rolls are large.
+pub(crate) const ROLLS: TableDefinition<'_, ([u8; 32], u64), &[u8]> = TableDefinition::new("rolls");
+/// Ballots that count: (election, credential) to the record.
+pub(crate) const BALLOTS: TableDefinition<'_, ([u8; 32], [u8; 32]), &[u8]> = TableDefinition::new("ballots");
+/// Votes: (election, contest, selection as CBOR) to a number.
+pub(crate) const COUNTS: TableDefinition<'_, ([u8; 32], u16, &[u8]), u64> = TableDefinition::new("counts");
 /// Changes of the validator set: height to header, certificate and new set.
 pub(crate) const SET_CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("set_changes");
 /// Equivocations: (height, place) to an opaque proof.

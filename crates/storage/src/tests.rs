@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use redb::StorageBackend;
 use vote_chain::bft::{Vote, vote_content};
 use vote_chain::{
-    Ballot, Choice, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height, Limits,
-    Organisers, Payload, Purpose, Rule, SecretKey, State, Timestamp, Transaction, Validator, ValidatorSet,
-    VerifiedBlock, encode, verify,
+    Act, Ballot, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height, Limits, Organise,
+    Organisers, Payload, Purpose, Rule, SecretKey, Selection, State, Timestamp, Transaction, Validator, ValidatorSet,
+    VerifiedBlock, Voter, Voters, encode, verify,
 };
 
 use crate::store::builder;
@@ -43,27 +43,30 @@ impl Chain {
 
     fn next(&mut self) -> (VerifiedBlock, CommitCertificate, vote_chain::Changes) {
         let height = self.state.tip().height.next();
+        let signer = key(u8::try_from(height.get()).unwrap() + 100);
         let payload = if height.get() == 1 {
             let choices = vec!["Soup".into(), "Pasta".into()];
-            Payload::CreateElection(Election {
-                title: "Lunch".into(),
-                description: String::new(),
-                contest: Contest::Listed(choices),
-                rule: Rule::Plurality,
-                seats: 1,
-                opens_at: None,
-                closes_at: None,
-                salt: 0,
-            })
+            let contests = vec![Contest::listed(choices, Rule::Plurality, 1)];
+            Payload::CreateElection(Election { revotes: 1, ..Election::simple("Lunch".into(), contests, 0) })
         } else {
-            Payload::CastBallot(Ballot { election: self.election, name: String::new(), choice: Choice::Listed(1) })
+            Payload::CastBallot(Ballot::plain(self.election, Selection::Listed(1)))
         };
-        let signer = key(u8::try_from(height.get()).unwrap() + 100);
-        let bytes = Transaction::sign(self.state.chain(), &signer, payload).to_bytes();
-        let transaction = Arc::new(verify(&self.state.chain(), &bytes).unwrap());
+        let decided = self.decide(&signer, payload);
         if height.get() == 1 {
-            self.election = ElectionId::new(*transaction.id().hash());
+            self.election = ElectionId::new(*decided.0.transactions()[0].id().hash());
         }
+        decided
+    }
+
+    /// A block of one transaction.
+    fn decide(
+        &mut self,
+        signer: &SecretKey,
+        payload: Payload,
+    ) -> (VerifiedBlock, CommitCertificate, vote_chain::Changes) {
+        let height = self.state.tip().height.next();
+        let bytes = Transaction::sign(self.state.chain(), signer, payload).to_bytes();
+        let transaction = Arc::new(verify(&self.state.chain(), &bytes).unwrap());
         let time = self.state.tip().time.plus_ms(1);
         let (block, changes, _) = self.state.build(time, key(1).public(), [&transaction]);
         let (round, kind) = (malachite_types::Round::new(0), malachite_types::VoteType::Precommit);
@@ -108,7 +111,7 @@ fn what_is_finished_is_there_after_a_restart() {
     let loaded = store.load().unwrap();
     assert_eq!(loaded.state.tip(), chain.state.tip());
     assert_eq!(loaded.state.tally(&chain.election), chain.state.tally(&chain.election));
-    assert_eq!(loaded.state.tally(&chain.election).unwrap().ballots, 4);
+    assert_eq!(loaded.state.tally(&chain.election).unwrap().turnout.ballots, 4);
     assert_eq!((loaded.log, loaded.bodies.len()), (vec![b"open".to_vec()], 0), "logs of decided heights are gone");
     let (bytes, certificate) = store.block(Height::new(3)).unwrap().unwrap();
     let block: vote_chain::Block = vote_chain::decode(&bytes).unwrap();
@@ -116,6 +119,55 @@ fn what_is_finished_is_there_after_a_restart() {
     assert_eq!(certificate.verify(&genesis().chain(), Height::new(3), &block.header.hash(), set), Ok(()));
     assert_eq!(store.transaction(&block.ids()[0]).unwrap(), Some((Height::new(3), 0)));
     assert_eq!(store.evidence().unwrap().len(), 5);
+}
+
+#[test]
+fn roll_log_and_replaced_ballots_are_there_after_a_restart_and_a_roll_that_is_not_whole_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut chain, store) = (Chain::new(), Store::create(dir.path(), &genesis()).unwrap());
+    let contests = vec![Contest::listed(vec!["Soup".into(), "Pasta".into()], Rule::Plurality, 1)];
+    let election =
+        Election { voters: Voters::WeightedRoll, revotes: 1, ..Election::simple("Lunch".into(), contests, 0) };
+    let (organiser, voter) = (key(200), key(50));
+    let mut run = |signer: &SecretKey, payload| {
+        let (block, certificate, changes) = chain.decide(signer, payload);
+        let mut batch = store.begin().unwrap();
+        batch.commit_block(&block, &certificate, &changes, &[]).unwrap();
+        batch.finish().unwrap();
+        block
+    };
+    let created = run(&organiser, Payload::CreateElection(election));
+    let id = ElectionId::new(*created.transactions()[0].id().hash());
+    let act = |act| Payload::Organise(Organise { election: id, act });
+    let add = |at: u8, weight| Act::AddVoters(vec![Voter(key(at).public(), weight)]);
+    run(&organiser, act(add(50, 3)));
+    run(&organiser, act(add(51, 4)));
+    run(&organiser, act(Act::Open));
+    let remove = vec![key(51).public()];
+    run(&organiser, act(Act::ChangeRoll { remove, add: vec![Voter(key(52).public(), 9)], reason: "late".into() }));
+    for (counter, place) in [(0, 0), (1, 1)] {
+        run(&voter, Payload::CastBallot(Ballot { counter, ..Ballot::plain(id, Selection::Listed(place)) }));
+    }
+    drop(store);
+    let store = Store::open(dir.path()).unwrap().unwrap();
+    let loaded = store.load().unwrap().state;
+    assert_eq!((loaded.tally(&id), loaded.tip()), (chain.state.tally(&id), chain.state.tip()));
+    let votes: Vec<_> = loaded.tally(&id).unwrap().contests[0].lines.iter().map(|line| line.votes).collect();
+    assert_eq!(votes, [3, 0], "the replaced ballot does not count");
+    assert!(loaded.log(&id).eq(chain.state.log(&id)) && loaded.log(&id).count() == 4);
+    let weights = [50, 51, 52].map(|at| loaded.weight(&id, &key(at).public()));
+    assert_eq!(weights, [Some(3), None, Some(9)]);
+    assert_eq!(store.heights(&id).unwrap().len(), 7);
+    let ballot = loaded.ballot(&id, &voter.public()).unwrap().transaction;
+    assert_eq!(store.transactions_with(&ballot.as_bytes()[..16]).unwrap(), [ballot]);
+    assert_eq!(store.transactions_with(&[]).unwrap().len(), 2, "too little to say which");
+    // One voter more than the election's record knows.
+    let write = store.database.begin_write().unwrap();
+    let part = vote_chain::RollPart { base: false, remove: vec![], add: vec![Voter(key(99).public(), 1)] };
+    write.open_table(crate::table::ROLLS).unwrap().insert((*id.as_bytes(), 4), encode(&part).as_slice()).unwrap();
+    write.commit().unwrap();
+    let forged = store.load();
+    assert!(matches!(&forged, Err(StorageError::Damaged { what, .. }) if what.contains("roll")), "{forged:?}");
 }
 
 #[test]
@@ -182,7 +234,7 @@ fn ledger_of_another_format_is_refused_by_its_number() {
     write.open_table(crate::table::META).unwrap().insert("format", 9u64.to_le_bytes().as_slice()).unwrap();
     write.commit().unwrap();
     drop(store);
-    assert!(matches!(Store::open(dir.path()), Err(StorageError::Format { found: 9, wanted: 1, .. })));
+    assert!(matches!(Store::open(dir.path()), Err(StorageError::Format { found: 9, wanted: 2, .. })));
 }
 
 /// A disk that loses power at its n-th sync: what was not synced before may be on it or not, page by page.

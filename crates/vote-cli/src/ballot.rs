@@ -1,26 +1,62 @@
 //! Ballots as people type them.
 
-use vote_chain::{Choice, Contest, Election, Rule, SCORE_MAX};
+use vote_chain::{Choices, Contest, InvalidSelection, Rule, SCORE_MAX, Selection};
 
 use crate::failure::Failure;
 use crate::output::clean;
 
-/// How to write a ballot under a rule.
-pub(crate) const fn syntax(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Plurality => "one choice",
+/// What a voter types to abstain.
+const ABSTAIN: &str = "abstain";
+
+/// How to write what a ballot says to a contest.
+pub(crate) fn syntax(contest: &Contest) -> String {
+    let (min, max) = (contest.choices_min, contest.choices_max);
+    let all = contest.listed_count().is_some_and(|count| usize::from(max) == count);
+    let bounds = match (min, max) {
+        _ if contest.rule.is_single() => String::new(),
+        (0, _) if all => String::new(),
+        (0, max) => format!(" (at most {max})"),
+        (min, _) if all => format!(" (at least {min})"),
+        (min, max) if min == max => format!(" (exactly {min})"),
+        (min, max) => format!(" ({min} to {max})"),
+    };
+    let how = match contest.rule {
+        Rule::Plurality | Rule::YesNo => "one choice",
         Rule::Approval => "choices with commas between: \"Ada, Grace\"; \"-\" for none",
         Rule::Score => "numbers from 0 to 10: \"Ada=10, Grace=7\"; who is left out has 0",
-        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze => "a ranking, best first: \"Ada > Grace = Joan\"",
-    }
+        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
+            "a ranking, best first: \"Ada > Grace = Joan\"; \"-\" for none"
+        }
+    };
+    let or = if contest.abstention { "; or \"abstain\"" } else { "" };
+    format!("{how}{bounds}{or}")
 }
 
-/// Reads a ballot. Choices are named by their words or by their numbers on the ballot, from 1.
-pub(crate) fn parse(election: &Election, words: &str) -> Result<Choice, Failure> {
-    let Contest::Listed(choices) = &election.contest else {
+/// Reads what a ballot says to a contest. Choices are named by their words or by their numbers on the ballot, from 1.
+pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure> {
+    let listed = matches!(&contest.choices, Choices::Listed(choices) if choices.iter().any(|choice| choice == ABSTAIN));
+    if contest.abstention && words.trim().eq_ignore_ascii_case(ABSTAIN) && !listed {
+        return Ok(Selection::Abstain);
+    }
+    let Choices::Listed(choices) = &contest.choices else {
         let why = || Failure::Usage("write one line of 1 to 100 bytes, without spaces at its ends".into());
-        return election.choice(words).ok_or_else(why);
+        return contest.choice(words).ok_or_else(why);
     };
+    let refused = |why: InvalidSelection| {
+        let list: Vec<_> = choices.iter().map(|choice| clean(choice)).collect();
+        let how = syntax(contest);
+        let why = match why {
+            InvalidSelection::NotOffered => "is not offered".to_owned(),
+            other => format!("cannot be cast: {other}"),
+        };
+        Failure::Usage(format!("{words:?} {why}; write {how}. The choices are: {}", list.join(", ")))
+    };
+    let selection = read(contest.rule, choices, words).ok_or_else(|| refused(InvalidSelection::NotOffered))?;
+    contest.check_selection(&selection).map_err(refused)?;
+    Ok(selection)
+}
+
+fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
     let place = |word: &str| {
         let named = choices.iter().position(|choice| choice == word.trim());
         let numbered = || word.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
@@ -31,18 +67,14 @@ pub(crate) fn parse(election: &Election, words: &str) -> Result<Choice, Failure>
         places.sort_unstable();
         Some(places)
     };
-    let choice = match election.rule {
-        Rule::Plurality => place(words).map(Choice::Listed),
-        Rule::Approval if words.trim() == "-" => Some(Choice::Approved(Vec::new())),
-        Rule::Approval => sorted(words, ',').map(Choice::Approved),
-        Rule::Score => scores(choices.len(), words, place).map(Choice::Scored),
-        _ => words.split('>').map(|rank| sorted(rank, '=')).collect::<Option<_>>().map(Choice::Ranked),
-    };
-    choice.filter(|choice| election.admits(choice)).ok_or_else(|| {
-        let list: Vec<_> = choices.iter().map(|choice| clean(choice)).collect();
-        let how = syntax(election.rule);
-        Failure::Usage(format!("{words:?} is not offered; write {how}. The choices are: {}", list.join(", ")))
-    })
+    match rule {
+        Rule::Plurality | Rule::YesNo => place(words).map(Selection::Listed),
+        Rule::Approval if words.trim() == "-" => Some(Selection::Approved(Vec::new())),
+        Rule::Approval => sorted(words, ',').map(Selection::Approved),
+        Rule::Score => scores(choices.len(), words, place).map(Selection::Scored),
+        _ if words.trim() == "-" => Some(Selection::Ranked(Vec::new())),
+        _ => words.split('>').map(|rank| sorted(rank, '=')).collect::<Option<_>>().map(Selection::Ranked),
+    }
 }
 
 fn scores(choices: usize, words: &str, place: impl Fn(&str) -> Option<u16>) -> Option<Vec<u8>> {
@@ -64,27 +96,24 @@ fn scores(choices: usize, words: &str, place: impl Fn(&str) -> Option<u16>) -> O
 mod tests {
     use super::*;
 
-    fn read(rule: Rule, words: &str) -> Option<Choice> {
-        let election = Election {
-            title: "t".into(),
-            description: String::new(),
-            contest: Contest::Listed(["Ada", "Grace", "Joan"].map(String::from).into()),
-            rule,
-            seats: 1,
-            opens_at: None,
-            closes_at: None,
-            salt: 0,
-        };
-        parse(&election, words).ok()
+    fn contest(rule: Rule) -> Contest {
+        Contest::listed(["Ada", "Grace", "Joan"].map(String::from).into(), rule, 1)
+    }
+
+    fn says(rule: Rule, words: &str) -> Option<Selection> {
+        parse(&contest(rule), words).ok()
     }
 
     #[test]
     fn ballots_are_read_by_words_and_numbers() {
-        assert_eq!(read(Rule::Plurality, "Grace"), Some(Choice::Listed(1)));
-        assert_eq!(read(Rule::Irv, "Joan > 1 = Grace"), Some(Choice::Ranked(vec![vec![2], vec![0, 1]])));
-        assert_eq!(read(Rule::Approval, "Joan, Ada"), Some(Choice::Approved(vec![0, 2])));
-        assert_eq!(read(Rule::Approval, "-"), Some(Choice::Approved(Vec::new())));
-        assert_eq!(read(Rule::Score, "Joan=10, 1=3"), Some(Choice::Scored(vec![3, 0, 10])));
+        assert_eq!(says(Rule::Plurality, "Grace"), Some(Selection::Listed(1)));
+        assert_eq!(says(Rule::Irv, "Joan > 1 = Grace"), Some(Selection::Ranked(vec![vec![2], vec![0, 1]])));
+        assert_eq!(says(Rule::Irv, "-"), Some(Selection::Ranked(vec![])));
+        assert_eq!(says(Rule::Approval, "Joan, Ada"), Some(Selection::Approved(vec![0, 2])));
+        assert_eq!(says(Rule::Approval, "-"), Some(Selection::Approved(Vec::new())));
+        assert_eq!(says(Rule::Score, "Joan=10, 1=3"), Some(Selection::Scored(vec![3, 0, 10])));
+        let may_abstain = Contest { abstention: true, ..contest(Rule::Stv) };
+        assert_eq!(parse(&may_abstain, "Abstain").ok(), Some(Selection::Abstain));
     }
 
     #[test]
@@ -93,6 +122,7 @@ mod tests {
             (Rule::Plurality, "Eve"),
             (Rule::Plurality, "4"),
             (Rule::Plurality, "0"),
+            (Rule::Plurality, "abstain"),
             (Rule::Irv, "Ada > Ada"),
             (Rule::Irv, "Ada > "),
             (Rule::Approval, "Ada, Ada"),
@@ -100,7 +130,16 @@ mod tests {
             (Rule::Score, "Ada=1, Ada=2"),
             (Rule::Score, "Ada"),
         ] {
-            assert_eq!(read(rule, words), None, "{words:?}");
+            assert_eq!(says(rule, words), None, "{words:?}");
         }
+    }
+
+    #[test]
+    fn bounds_are_said_before_and_after() {
+        let two = Contest { choices_max: 2, choices_min: 1, ..contest(Rule::Approval) };
+        assert!(syntax(&two).contains("(1 to 2)"), "{}", syntax(&two));
+        let why = parse(&two, "Ada, Grace, Joan").unwrap_err().to_string();
+        assert!(why.contains("at most 2"), "{why}");
+        assert!(parse(&two, "-").unwrap_err().to_string().contains("at least 1"));
     }
 }

@@ -69,7 +69,7 @@ pub(crate) enum Command {
         /// Its height; the last one if left out
         height: Option<u64>,
     },
-    /// Elections: create, list, show, close
+    /// Elections: create, open, close, and what else an organiser does
     #[command(subcommand)]
     Election(ElectionCommand),
     /// Credentials: the keys that voters sign with
@@ -110,8 +110,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct CastArgs {
-    /// Election (id or the beginning of it) and choice, or the choice alone if only one election is open
-    #[arg(required = true, num_args = 1..=2, value_names = ["ELECTION", "CHOICE"])]
+    /// Election (id or the beginning of it) and what you say to each of its contests; the election may be left out if only one is open
+    #[arg(required = true, num_args = 1..=21, value_names = ["ELECTION", "CHOICE"])]
     pub(crate) words: Vec<String>,
     /// How you want to be called on the ledger; also picks the credential
     #[arg(long)]
@@ -163,20 +163,54 @@ pub(crate) enum ElectionCommand {
         /// Id, or the beginning of it
         election: Option<String>,
     },
-    /// Close an election now; only who created it can
-    Close {
+    /// Open a draft now: its roll is frozen from then on
+    Open(ActArgs),
+    /// Close an election now
+    Close(ActArgs),
+    /// Call an election off; nothing is decided then
+    Cancel {
+        #[command(flatten)]
+        act: ActArgs,
+        /// Why, for everybody to read
+        #[arg(long)]
+        reason: String,
+    },
+    /// Change when an election opens and closes
+    Times {
+        #[command(flatten)]
+        act: ActArgs,
+        /// When it opens; as it is if left out
+        #[arg(long, value_name = "TIME", value_parser = crate::time::parse_when)]
+        opens: Option<crate::time::When>,
+        /// When it closes; as it is if left out
+        #[arg(long, value_name = "TIME", value_parser = crate::time::parse_when)]
+        closes: Option<crate::time::When>,
+        /// Why, for everybody to read
+        #[arg(long)]
+        reason: String,
+    },
+    /// What its organiser has done to an election
+    Log {
         /// Id, or the beginning of it
         election: Option<String>,
-        /// File of the organiser's credential
-        #[arg(long, value_name = "FILE")]
-        credential: Option<PathBuf>,
     },
+}
+
+/// An act of an election's organiser.
+#[derive(Debug, Args)]
+pub(crate) struct ActArgs {
+    /// Id, or the beginning of it
+    pub(crate) election: Option<String>,
+    /// File of the organiser's credential
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
     /// Election file (`election new` writes one)
-    #[arg(conflicts_with_all = ["title", "description", "choice", "rule", "seats", "write_in", "opens", "closes"])]
+    #[arg(conflicts_with_all = ["title", "description", "choice", "rule", "seats", "write_in", "opens", "closes", "roll",
+        "weighted_roll", "revotes", "abstain", "max", "majority", "quorum"])]
     pub(crate) file: Option<PathBuf>,
     /// Only say what is wrong with the election, and what its rules are; needs no node
     #[arg(long)]
@@ -199,6 +233,27 @@ pub(crate) struct CreateArgs {
     /// Voters write in what they choose
     #[arg(long)]
     pub(crate) write_in: bool,
+    /// Only those on a roll may vote; make it with `roll import`, then `election open`
+    #[arg(long)]
+    pub(crate) roll: bool,
+    /// As --roll, with as many votes as the roll says
+    #[arg(long, conflicts_with = "roll")]
+    pub(crate) weighted_roll: bool,
+    /// How often a voter can replace the ballot
+    #[arg(long, default_value_t = 0, value_name = "TIMES")]
+    pub(crate) revotes: u16,
+    /// Voters can abstain
+    #[arg(long)]
+    pub(crate) abstain: bool,
+    /// A ballot names at most so many choices; all if left out
+    #[arg(long, value_name = "CHOICES")]
+    pub(crate) max: Option<u16>,
+    /// What the winner must have of the votes cast: simple, 2/3, 3/4
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) majority: Option<vote_chain::Share>,
+    /// The share of the roll that must vote, or nothing is decided
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) quorum: Option<vote_chain::Share>,
     /// When it opens: 2026-11-23T12:00:00Z, or +10m; at once if left out
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse_when)]
     pub(crate) opens: Option<crate::time::When>,
@@ -275,5 +330,9 @@ pub(crate) enum ValidatorCommand {
 /// Reads the name of a rule.
 fn rule() -> impl TypedValueParser<Value = Rule> {
     PossibleValuesParser::new(Rule::ALL.map(Rule::name))
-        .map(|name| Rule::ALL.into_iter().find(|rule| rule.name() == name).expect("only these names are let through"))
+        .map(|name| Rule::named(&name).expect("only these names are let through"))
+}
+
+fn share(text: &str) -> Result<vote_chain::Share, String> {
+    crate::share::parse(text).ok_or_else(|| format!("{text:?} is not {}", crate::share::KIND))
 }

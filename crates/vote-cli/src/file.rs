@@ -3,25 +3,50 @@
 use std::path::Path;
 
 use toml::{Table, Value};
-use vote_chain::{Contest, Election, Rule, Timestamp};
+use vote_chain::{Base, Choices, Contest, Election, Majority, Results, Rule, Share, Timestamp, Voters};
 
 use crate::failure::Failure;
-use crate::output::clean;
-use crate::{ballot, time};
+use crate::{share, time};
 
 /// What `election new` writes.
 pub(crate) const EXAMPLE: &str = r#"# An election. Look it over with    vote-cli election create FILE --check
 # and put it on the ledger with     vote-cli election create FILE
-# Once it is there nobody can change it; its organiser can close it early.
+# Once it is there nobody can change it. Its organiser can change its times and its roll, close it, or cancel it; each
+# of these is an act that everybody can see (vote-cli election log).
 
-title = "Board of the co-op"
+title = "General assembly of the co-op"
 
 # More about it; may be left out.
 description = """
-Who shall be on the board for the next two years?
+The board for the next two years, and the new printer.
 """
 
-# The choices, in the order of the ballot: 2 to 500 of them. Or write_in = true, and voters write what they choose.
+# Who may vote: "anyone" (one ballot for each key, and keys are free), "roll" (those on the roll, one vote each), or
+# "weighted roll" (as many votes as the roll says). The roll is made before the election opens: vote-cli roll import.
+voters = "anyone"
+
+# Times with their zone: an offset, Z for UTC, or AoE for anywhere on Earth; or from now: "+10m", "+2h", "+3d".
+# Without opens: open at once, or with a roll once you open it. Without closes: until you close it.
+opens = "+10m"
+closes = "+7d"
+
+# How often a voter can replace the ballot; the last one counts. 0: never.
+revotes = 0
+
+# The share of the roll that must vote, or nothing is decided: "simple" (more than half), "2/3", "more than 1/3".
+# quorum = "1/3"
+
+# When apps show how the count stands: "live", or "at closing". Ballots are open: whoever runs a node can count before.
+results = "live"
+
+# Ties that a rule leaves open are broken by lots drawn from this text; from the election's id if it is left out.
+# tie_break = "Numbers of the lottery of 5 December"
+
+# What is decided, in the order of the ballot. With one contest only, its settings may stand above, without [[contests]].
+[[contests]]
+title = "Board"
+
+# 2 to 500 choices, in the order of the ballot. Or write_in = true, and voters write what they choose.
 choices = ["Ada", "Grace", "Joan"]
 
 # plurality   one choice; the most chosen wins
@@ -30,30 +55,60 @@ choices = ["Ada", "Grace", "Joan"]
 # borda       a ranking; points for each choice ranked below; the most points win the seats
 # irv         a ranking; instant runoff, for one seat
 # stv         a ranking; single transferable vote by the Scottish rules
+# meek        a ranking; single transferable vote by Meek's method
 # schulze     a ranking; who beats all others one by one wins
+# yes-no      for (the first choice) or against (the second); needs a majority
 rule = "stv"
 seats = 2
 
-# Times with their zone: an offset, Z for UTC, or AoE for anywhere on Earth; or from now: "+10m", "+2h", "+3d".
-# Left out: open at once, and until it is closed by hand.
-opens = "+10m"
-closes = "+7d"
+# How many choices a ballot must and may name, by rules that take several.
+# min = 1
+# max = 3
+
+# Whether voters can abstain: they count for the quorum, and for nobody.
+abstain = true
+
+# Whether apps show the choices to each voter in another order.
+shuffle = true
+
+[[contests]]
+title = "A new printer"
+rule = "yes-no"
+choices = ["Yes", "No"]
+abstain = true
+
+# What the winner must have (plurality, approval, yes-no): "simple", "2/3", "3/4"; of the "votes" cast, or of the "roll".
+majority = "simple"
+majority_of = "votes"
 "#;
 
-const KEYS: [&str; 8] = ["title", "description", "choices", "write_in", "rule", "seats", "opens", "closes"];
+const ELECTION_KEYS: [&str; 10] =
+    ["title", "description", "voters", "opens", "closes", "revotes", "quorum", "results", "tie_break", "contests"];
+const CONTEST_KEYS: [&str; 10] =
+    ["choices", "write_in", "rule", "seats", "min", "max", "abstain", "shuffle", "majority", "majority_of"];
 
 /// Collects what is wrong while it reads.
 struct Reader {
     table: Table,
+    /// Whose settings they are, for faults.
+    of: String,
     faults: Vec<String>,
 }
 
 impl Reader {
+    fn new(table: Table, of: String) -> Self {
+        Self { table, of, faults: Vec::new() }
+    }
+
+    fn fault(&mut self, what: String) {
+        self.faults.push(format!("{}{what}", self.of));
+    }
+
     fn take<T>(&mut self, key: &str, kind: &str, read: impl Fn(Value) -> Option<T>) -> Option<T> {
         let value = self.table.remove(key)?;
         let found = read(value);
         if found.is_none() {
-            self.faults.push(format!("{key}: must be {kind}"));
+            self.fault(format!("{key}: must be {kind}"));
         }
         found
     }
@@ -62,28 +117,95 @@ impl Reader {
         self.take(key, "a text in quotes", |value| value.as_str().map(str::to_owned))
     }
 
+    fn number(&mut self, key: &str) -> Option<u16> {
+        let whole = |value: Value| value.as_integer().and_then(|number| u16::try_from(number).ok());
+        self.take(key, "a whole number", whole)
+    }
+
+    fn flag(&mut self, key: &str) -> bool {
+        self.take(key, "true or false", |value| value.as_bool()).unwrap_or(false)
+    }
+
+    fn share(&mut self, key: &str) -> Option<Share> {
+        self.take(key, share::KIND, |value| value.as_str().and_then(share::parse))
+    }
+
+    fn one_of<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let named =
+            |value: Value| words.iter().find(|(word, _)| value.as_str() == Some(word)).map(|(_, meaning)| *meaning);
+        self.take(key, &format!("one of {}", names.join(", ")), named)
+    }
+
     fn time(&mut self, key: &str, now: Timestamp) -> Option<Timestamp> {
         let text = self.text(key)?;
-        let when = time::parse_when(&text).map_err(|fault| self.faults.push(format!("{key}: {fault}")));
+        let when = time::parse_when(&text).map_err(|fault| self.fault(format!("{key}: {fault}")));
         when.ok().map(|when| when.from(now))
+    }
+
+    /// All faults; a setting that was not taken is one.
+    fn finish(mut self, known: &[&str]) -> Vec<String> {
+        let unknown: Vec<_> = self.table.keys().cloned().collect();
+        for key in unknown {
+            self.fault(format!("{key}: there is no such setting; there are {}", known.join(", ")));
+        }
+        self.faults
     }
 }
 
-fn contest(reader: &mut Reader) -> Contest {
+fn choices(reader: &mut Reader) -> Choices {
     let texts = |value: Value| {
         let texts = value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned));
         texts.collect::<Option<Vec<_>>>()
     };
-    let choices = reader.take("choices", "a list of texts", texts);
-    let write_in = reader.take("write_in", "true or false", |value| value.as_bool()).unwrap_or(false);
-    match (choices, write_in) {
+    let listed = reader.take("choices", "a list of texts", texts);
+    match (listed, reader.flag("write_in")) {
         (Some(_), true) => {
-            reader.faults.push("choices and write_in: only one of them is possible".to_owned());
-            Contest::WriteIn
+            reader.fault("choices and write_in: only one of them is possible".to_owned());
+            Choices::WriteIn
         }
-        (None, true) => Contest::WriteIn,
-        (choices, false) => Contest::Listed(choices.unwrap_or_default()),
+        (None, true) => Choices::WriteIn,
+        (listed, false) => Choices::Listed(listed.unwrap_or_default()),
     }
+}
+
+/// Reads the settings of a contest.
+fn contest(reader: &mut Reader, title: String) -> Contest {
+    let choices = choices(reader);
+    let rule = reader.one_of("rule", &Rule::ALL.map(|rule| (rule.name(), rule))).unwrap_or(Rule::Plurality);
+    let seats = reader.number("seats").unwrap_or(1);
+    let (min, max) = (reader.number("min"), reader.number("max"));
+    let (abstention, shuffle) = (reader.flag("abstain"), reader.flag("shuffle"));
+    let share = reader.share("majority");
+    let base = reader.one_of("majority_of", &[("votes", Base::Votes), ("roll", Base::Roll)]);
+    if base.is_some() && share.is_none() {
+        reader.fault("majority_of: says nothing without majority".to_owned());
+    }
+    let majority = share.map(|share| Majority { share, base: base.unwrap_or(Base::Votes) });
+    let contest = match choices {
+        Choices::Listed(choices) => Contest::listed(choices, rule, seats),
+        Choices::WriteIn => Contest { rule, seats, ..Contest::write_in() },
+    };
+    let (choices_min, choices_max) = (min.unwrap_or(contest.choices_min), max.unwrap_or(contest.choices_max));
+    let majority = majority.or(contest.majority);
+    Contest { title, choices_min, choices_max, abstention, shuffle, majority, ..contest }
+}
+
+/// The contests of a file, and what is wrong with them: in tables of their own, or one whose settings stand beside the election's.
+fn contests(reader: &mut Reader) -> (Vec<Contest>, Vec<String>) {
+    let tables =
+        |value: Value| value.as_array()?.iter().map(|item| item.as_table().cloned()).collect::<Option<Vec<_>>>();
+    let Some(tables) = reader.take("contests", "tables ([[contests]])", tables) else {
+        return (vec![contest(reader, String::new())], Vec::new());
+    };
+    let (mut contests, mut faults) = (Vec::new(), Vec::new());
+    for (at, table) in tables.into_iter().enumerate() {
+        let mut reader = Reader::new(table, format!("contest {}: ", at + 1));
+        let title = reader.text("title").unwrap_or_default();
+        contests.push(contest(&mut reader, title));
+        faults.extend(reader.finish(&[["title"].as_slice(), &CONTEST_KEYS].concat()));
+    }
+    (contests, faults)
 }
 
 /// Reads an election file.
@@ -92,20 +214,34 @@ fn contest(reader: &mut Reader) -> Contest {
 /// Every fault, one a line.
 pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, Vec<String>> {
     let table = text.parse::<Table>().map_err(|error| vec![error.to_string().trim_end().to_owned()])?;
-    let mut reader = Reader { table, faults: Vec::new() };
+    let several = table.contains_key("contests");
+    let mut reader = Reader::new(table, String::new());
     let title = reader.text("title").unwrap_or_default();
     let description = reader.text("description").unwrap_or_default().trim().to_owned();
-    let contest = contest(&mut reader);
-    let rules = Rule::ALL.map(Rule::name).join(", ");
-    let named = |value: Value| value.as_str().and_then(|name| Rule::ALL.into_iter().find(|rule| rule.name() == name));
-    let rule = reader.take("rule", &format!("one of {rules}"), named).unwrap_or(Rule::Plurality);
-    let whole = |value: Value| value.as_integer().and_then(|seats| u16::try_from(seats).ok());
-    let seats = reader.take("seats", "a whole number", whole).unwrap_or(1);
+    let who = [("anyone", Voters::Anyone), ("roll", Voters::Roll), ("weighted roll", Voters::WeightedRoll)];
+    let voters = reader.one_of("voters", &who).unwrap_or(Voters::Anyone);
     let (opens_at, closes_at) = (reader.time("opens", now), reader.time("closes", now));
-    let Reader { table, mut faults } = reader;
-    let unknown = table.keys().map(|key| format!("{key}: there is no such setting; there are {}", KEYS.join(", ")));
-    faults.extend(unknown);
-    let election = Election { title, description, contest, rule, seats, opens_at, closes_at, salt };
+    let revotes = reader.number("revotes").unwrap_or(0);
+    let quorum = reader.share("quorum");
+    let shown = [("live", Results::Live), ("at closing", Results::AtClosing)];
+    let results = reader.one_of("results", &shown).unwrap_or(Results::Live);
+    let tie_break = reader.text("tie_break").unwrap_or_default();
+    let (contests, contest_faults) = contests(&mut reader);
+    let known = if several { ELECTION_KEYS.to_vec() } else { [ELECTION_KEYS.as_slice(), &CONTEST_KEYS].concat() };
+    let mut faults = [reader.finish(&known), contest_faults].concat();
+    let election = Election {
+        title,
+        description,
+        contests,
+        voters,
+        opens_at,
+        closes_at,
+        quorum,
+        revotes,
+        results,
+        tie_break,
+        salt,
+    };
     faults.extend(election.faults().iter().map(ToString::to_string));
     if closes_at.is_some_and(|closes| closes <= now) {
         faults.push("closes: it is in the past".to_owned());
@@ -124,28 +260,6 @@ pub(crate) fn read(path: &Path, now: Timestamp, salt: u64) -> Result<Election, F
     })
 }
 
-/// The rules of a vote, from the election alone: what voters and organisers can rely on.
-pub(crate) fn rules(election: &Election, created_at: Option<Timestamp>) -> Vec<String> {
-    let choices = match &election.contest {
-        Contest::Listed(choices) => choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", "),
-        Contest::WriteIn => "what the voter writes in".to_owned(),
-    };
-    let opens = election.opens_at.or(created_at).map_or_else(|| "at once".to_owned(), time::show);
-    let closes = election.closes_at.map_or_else(|| "when its organiser closes it".to_owned(), time::show);
-    let seats =
-        if election.seats == 1 { "one choice wins".to_owned() } else { format!("{} choices win", election.seats) };
-    vec![
-        format!("  choices    {choices}"),
-        format!("  a ballot   is {}", ballot::syntax(election.rule)),
-        format!("  counted    by {}; {seats}", election.rule.name()),
-        format!("  opens      {opens}"),
-        format!("  closes     {closes}"),
-        "  who votes  anybody with a key, one ballot for each key; every ballot is public".to_owned(),
-        "  changes    nobody can change the election, and no voter a ballot; its organiser can close it early"
-            .to_owned(),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,14 +269,40 @@ mod tests {
     #[test]
     fn example_is_an_election() {
         let election = parse(EXAMPLE, NOW, 1).unwrap();
-        assert_eq!((election.rule, election.seats), (Rule::Stv, 2));
         assert_eq!(election.closes_at, Some(NOW.plus_ms(7 * 86_400_000)));
-        assert_eq!(election.description, "Who shall be on the board for the next two years?");
+        assert_eq!(election.description, "The board for the next two years, and the new printer.");
+        let [board, printer] = election.contests.as_slice() else { panic!("two contests") };
+        assert_eq!((board.rule, board.seats, board.choices_min, board.choices_max), (Rule::Stv, 2, 0, 3));
+        assert!(board.abstention && board.shuffle);
+        assert_eq!((printer.rule, printer.majority.unwrap().share), (Rule::YesNo, Share::HALF));
+    }
+
+    #[test]
+    fn settings_that_are_commented_out_in_the_example_can_be_used() {
+        let text = EXAMPLE
+            .replace("# quorum", "quorum")
+            .replace("# tie_break", "tie_break")
+            .replace("# min", "min")
+            .replace("# max", "max")
+            .replace("voters = \"anyone\"", "voters = \"weighted roll\"");
+        let election = parse(&text, NOW, 1).unwrap();
+        assert_eq!((election.contests[0].choices_min, election.contests[0].choices_max), (1, 3));
+        assert_eq!(election.quorum.unwrap().to_string(), "at least 1/3");
+        assert_eq!((election.voters, election.tie_break.is_empty()), (Voters::WeightedRoll, false));
+    }
+
+    #[test]
+    fn one_contest_needs_no_table_of_its_own() {
+        let text =
+            "title = \"Lunch\"\nchoices = [\"Soup\", \"Pasta\"]\nmax = 1\nrule = \"approval\"\nmajority = \"2/3\"\n";
+        let election = parse(text, NOW, 1).unwrap();
+        let [contest] = election.contests.as_slice() else { panic!("one contest") };
+        assert_eq!((contest.choices_max, contest.majority.unwrap().base), (1, Base::Votes));
     }
 
     #[test]
     fn all_faults_are_said_at_once() {
-        let text = "title = \"\"\nchoices = [\"A\", \"A\", \" B\"]\nrule = \"lottery\"\nseats = -1\nopens = \"soon\"\ncloses = \"2020-01-01T00:00:00Z\"\ncolour = 3\n";
+        let text = "title = \"\"\nchoices = [\"A\", \"A\", \" B\"]\nrule = \"lottery\"\nseats = -1\nopens = \"soon\"\ncloses = \"2020-01-01T00:00:00Z\"\ncolour = 3\nquorum = \"some\"\nvoters = \"friends\"\n";
         let faults = parse(text, NOW, 1).unwrap_err();
         for words in [
             "title is empty",
@@ -173,10 +313,18 @@ mod tests {
             "opens:",
             "past",
             "colour:",
+            "quorum: must be a share",
+            "voters: must be one of anyone, roll",
         ] {
             assert!(faults.iter().any(|fault| fault.contains(words)), "{words:?} is missing in {faults:?}");
         }
         assert!(parse("title = ", NOW, 1).unwrap_err()[0].contains("line 1"));
         assert!(parse("title = \"t\"\nchoices = [\"A\", \"B\"]\nwrite_in = true", NOW, 1).is_err());
+        let two = "title = \"t\"\n[[contests]]\ntitle = \"a\"\nchoices = [\"A\", \"B\"]\n[[contests]]\nchoices = [\"A\"]\nhue = 1\n";
+        let faults = parse(two, NOW, 1).unwrap_err();
+        for words in ["contest 2: hue: there is no such setting", "contest 2: 1 choices", "contest 2 has no title"] {
+            assert!(faults.iter().any(|fault| fault.contains(words)), "{words:?} is missing in {faults:?}");
+        }
+        assert!(parse("title = \"t\"\nseats = 1\n[[contests]]\nwrite_in = true", NOW, 1).is_err(), "seats of which?");
     }
 }

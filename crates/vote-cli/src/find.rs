@@ -20,16 +20,29 @@ fn describe(elections: &[&ElectionView]) -> String {
     elections.iter().map(line).collect()
 }
 
+/// The election whose id begins like this; with nothing said, the only one that is not over, or the only one.
+pub(crate) async fn any_election(client: &Client, said: Option<&str>) -> Result<ElectionView, Failure> {
+    pick(&client.elections().await?, said, |phase| !phase.is_over())
+}
+
 /// The election whose id begins like this; with nothing said, the only open one, or the only one.
 pub(crate) async fn election(client: &Client, said: Option<&str>) -> Result<ElectionView, Failure> {
-    let all = client.elections().await?;
+    pick(&client.elections().await?, said, |phase| phase == ElectionPhase::Open)
+}
+
+/// The election whose id begins like this; with nothing said, the only one in a phase that is preferred, or the only one.
+pub(crate) fn pick(
+    all: &[ElectionView],
+    said: Option<&str>,
+    preferred: impl Fn(ElectionPhase) -> bool,
+) -> Result<ElectionView, Failure> {
     let matching: Vec<_> = match said {
         Some(prefix) => {
             all.iter().filter(|view| view.record.id.to_string().starts_with(&prefix.to_lowercase())).collect()
         }
         None => {
-            let open: Vec<_> = all.iter().filter(|view| view.phase == ElectionPhase::Open).collect();
-            if open.is_empty() { all.iter().collect() } else { open }
+            let some: Vec<_> = all.iter().filter(|view| preferred(view.phase)).collect();
+            if some.is_empty() { all.iter().collect() } else { some }
         }
     };
     match (matching.as_slice(), said) {

@@ -8,10 +8,13 @@ mod credential;
 mod failure;
 mod file;
 mod find;
+mod log;
 mod menu;
 mod output;
 mod receipts;
 mod result;
+mod rules;
+mod share;
 mod submit;
 mod time;
 

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use tokio::sync::mpsc;
 use vote_api::{Attack, Client, ElectionView};
-use vote_chain::{Contest, ElectionPhase};
+use vote_chain::{Choices, ElectionPhase};
 
+use crate::commands::Cast;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::{ballot, commands, credential, output, result};
@@ -118,19 +119,26 @@ async fn pick(elections: Vec<ElectionView>, input: &mut Input) -> Result<Option<
 
 async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
     let Some(view) = pick_open(context, client, input).await? else { return Ok(()) };
-    let election = &view.record.election;
-    let prompt = match &election.contest {
-        Contest::Listed(choices) => {
-            let line =
-                |(at, choice): (usize, &String)| output::line(format_args!("  {}  {}", at + 1, output::clean(choice)));
-            choices.iter().enumerate().for_each(line);
-            format!("Your ballot ({}; numbers will do): ", ballot::syntax(election.rule))
+    let mut words = Vec::new();
+    for contest in &view.record.election.contests {
+        if !contest.title.is_empty() {
+            output::line(output::clean(&contest.title));
         }
-        Contest::WriteIn => "Your choice: ".to_owned(),
-    };
-    let Some(words) = input.ask(&prompt).await else { return Ok(()) };
+        let prompt = match &contest.choices {
+            Choices::Listed(choices) => {
+                let line = |(at, choice): (usize, &String)| {
+                    output::line(format_args!("  {}  {}", at + 1, output::clean(choice)));
+                };
+                choices.iter().enumerate().for_each(line);
+                format!("Your ballot ({}; numbers will do): ", ballot::syntax(contest))
+            }
+            Choices::WriteIn => "Your choice: ".to_owned(),
+        };
+        let Some(answer) = input.ask(&prompt).await else { return Ok(()) };
+        words.push(answer);
+    }
     let key = credential::load_or_make(&context.credential_file(Some(name)))?;
-    let (receipt, path) = commands::cast_in(context, client, &view, &key, name.to_owned(), &words).await?;
+    let Cast { receipt, path, .. } = commands::cast_in(context, client, &view, &key, name.to_owned(), &words).await?;
     output::line(format_args!(
         "Your ballot is final, in block {}. The receipt is {}",
         receipt.header.height,

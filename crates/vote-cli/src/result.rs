@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use vote_api::ElectionView;
-use vote_chain::{Action, Contest, ElectionPhase, Outcome, Round, Rule, Votes};
+use vote_chain::{
+    Action, Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule, Tally, Votes,
+};
 
 use crate::output::clean;
 
@@ -11,10 +13,11 @@ const BAR: u64 = 24;
 /// Rounds that are shown side by side.
 const ROUNDS_SHOWN: usize = 8;
 
-fn names(view: &ElectionView) -> Vec<String> {
-    match &view.record.election.contest {
-        Contest::Listed(choices) => choices.iter().map(|choice| clean(choice)).collect(),
-        Contest::WriteIn => Vec::new(),
+/// The choices of a contest, safe for a terminal; none if voters write them in.
+pub(crate) fn names(contest: &Contest) -> Vec<String> {
+    match &contest.choices {
+        Choices::Listed(choices) => choices.iter().map(|choice| clean(choice)).collect(),
+        Choices::WriteIn => Vec::new(),
     }
 }
 
@@ -44,27 +47,48 @@ fn round_json(round: &Round, names: &[String]) -> Value {
     json!({ "votes": votes, "exhausted": number(round.exhausted), "actions": actions })
 }
 
+fn check_json(check: &Check) -> Value {
+    json!({ "share": check.share.to_string(), "votes": check.votes, "of": check.of, "reached": check.reached })
+}
+
 /// All of a result.
 pub(crate) fn to_json(view: &ElectionView) -> Value {
-    let (election, tally) = (&view.record.election, &view.tally);
-    let counts = tally.lines.iter().map(|line| json!({ "choice": line.choice, "votes": line.votes }));
-    let mut value = json!({
-        "election": view.record.id,
-        "title": election.title,
+    let (record, tally) = (&view.record, &view.tally);
+    let contests = record.election.contests.iter().zip(&tally.contests);
+    json!({
+        "election": record.id,
+        "title": record.election.title,
         "phase": view.phase.to_string(),
         "height": view.height,
-        "rule": election.rule.name(),
-        "seats": election.seats,
-        "ballots": tally.ballots,
+        "voters": record.election.has_roll().then_some(record.roll.voters),
+        "votes_of_roll": record.election.has_roll().then_some(record.roll.weight),
+        "ballots": tally.turnout.ballots,
+        "votes": tally.turnout.weight,
+        "quorum": tally.quorum.as_ref().map(check_json),
+        "withheld": tally.contests.is_empty(),
+        "contests": contests.map(|(contest, counted)| contest_json(tally, contest, counted)).collect::<Vec<_>>(),
+    })
+}
+
+fn contest_json(tally: &Tally, contest: &Contest, counted: &ContestTally) -> Value {
+    let counts = counted.lines.iter().map(|line| json!({ "choice": line.choice, "votes": line.votes }));
+    let mut value = json!({
+        "title": contest.title,
+        "rule": contest.rule.name(),
+        "seats": contest.seats,
+        "votes": counted.votes,
+        "abstentions": counted.abstentions,
         "counts": counts.collect::<Vec<_>>(),
-        "other_choices": tally.other_choices,
-        "other_votes": tally.other_votes,
-        "leaders": tally.leaders,
-        "complete": tally.complete,
-        "tie": tally.leaders.len() > usize::from(election.seats),
+        "other_choices": counted.other_choices,
+        "other_votes": counted.other_votes,
+        "leaders": counted.leaders,
+        "majority": counted.majority.as_ref().map(check_json),
+        "decided": tally.is_decided(counted),
+        "complete": counted.complete,
+        "tie": counted.leaders.len() > usize::from(contest.seats),
     });
-    if let Some(outcome) = &tally.outcome {
-        add_outcome(&mut value, outcome, &names(view));
+    if let Some(outcome) = &counted.outcome {
+        add_outcome(&mut value, outcome, &names(contest));
     }
     value
 }
@@ -82,53 +106,142 @@ pub(crate) fn add_outcome(value: &mut Value, outcome: &Outcome, names: &[String]
     value["ties"] = ties.iter().map(tie).collect();
 }
 
-fn heading(rule: Rule) -> Option<&'static str> {
+/// What the numbers beside the choices are, where they are not simply votes.
+pub(crate) const fn heading(rule: Rule) -> Option<&'static str> {
     match rule {
-        Rule::Plurality => None,
+        Rule::Plurality | Rule::YesNo => None,
         Rule::Approval => Some("approvals"),
         Rule::Score => Some("sums of scores"),
-        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze => Some("first preferences"),
+        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => Some("first preferences"),
     }
 }
 
-/// The result as text: each choice, how it came about, and who leads or has won.
+/// The result as text: who has voted, and of each contest each choice, how it came about, and who leads or has won.
 pub(crate) fn lines(view: &ElectionView) -> Vec<String> {
-    let (tally, phase, election) = (&view.tally, view.phase, &view.record.election);
-    let mut lines = vec![format!("{} ({phase}, block {})", clean(&election.title), view.height)];
-    if let Some(what) = heading(election.rule) {
-        lines.push(format!("  {} ballots, counted by {}; {what}:", tally.ballots, election.rule.name()));
+    let (phase, record) = (view.phase, &view.record);
+    let mut lines = vec![format!("{} ({phase}, block {})", clean(&record.election.title), view.height)];
+    lines.push(format!("  {}", turnout(view)));
+    lines.extend(view.tally.quorum.as_ref().map(|check| format!("  {}", quorum_sentence(check))));
+    if view.tally.contests.is_empty() {
+        lines.push("  The rules of this vote show the count once it has closed.".to_owned());
     }
-    let width = tally.lines.iter().map(|line| clean(&line.choice).chars().count()).max().unwrap_or(0);
-    let most = tally.lines.first().map_or(0, |line| line.votes).max(1);
-    for line in &tally.lines {
-        let bar = "\u{2588}".repeat(usize::try_from(line.votes * BAR / most).unwrap_or(0));
-        let row = format!("  {:<width$}  {:>8}  {bar}", clean(&line.choice), line.votes);
-        lines.push(row.trim_end().to_owned());
+    for (contest, counted) in record.election.contests.iter().zip(&view.tally.contests) {
+        if !contest.title.is_empty() {
+            lines.push(clean(&contest.title));
+        }
+        lines.extend(contest_lines(contest, counted));
+        lines.push(sentence(view, contest, counted));
     }
-    if tally.other_choices > 0 {
-        lines.push(format!("  and {} more choices, with {} votes", tally.other_choices, tally.other_votes));
-    }
-    if let Some(outcome) = &tally.outcome {
-        lines.extend(how(outcome, &names(view), width));
-    }
-    lines.push(sentence(view));
     lines
 }
 
-fn sentence(view: &ElectionView) -> String {
-    let (tally, election) = (&view.tally, &view.record.election);
-    let closed = view.phase == ElectionPhase::Closed;
-    let leaders: Vec<_> = tally.leaders.iter().map(|leader| clean(leader)).collect();
-    match (leaders.as_slice(), &tally.outcome) {
-        _ if !tally.complete => {
-            "There are too many different ballots to be counted as they come in; for the result: vote-cli export, then \
-                                 vote-cli verify archive."
-                .to_owned()
+/// Who has voted.
+pub(crate) fn turnout(view: &ElectionView) -> String {
+    let (roll, turnout) = (&view.record.roll, view.tally.turnout);
+    let weighted = roll.weight > roll.voters;
+    match (view.record.election.has_roll(), weighted) {
+        (false, _) => format!("{} ballots.", turnout.ballots),
+        (true, false) => {
+            let share = percent(turnout.ballots, roll.voters);
+            format!("{} of {} voters have voted ({share}).", turnout.ballots, roll.voters)
         }
-        ([], _) => "No ballots yet.".to_owned(),
+        (true, true) => format!(
+            "{} of {} voters have voted, with {} of {} votes ({}).",
+            turnout.ballots,
+            roll.voters,
+            turnout.weight,
+            roll.weight,
+            percent(turnout.weight, roll.weight)
+        ),
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    let tenths = u128::from(part) * 1000 / u128::from(whole.max(1));
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+/// Whether enough have voted.
+pub(crate) fn quorum_sentence(check: &Check) -> String {
+    let verdict = if check.reached { "reached" } else { "NOT reached: nothing is decided" };
+    format!("The quorum, {} of the roll's {} votes, is {verdict} ({} have voted).", check.share, check.of, check.votes)
+}
+
+fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(what) = heading(contest.rule) {
+        lines.push(format!("  {} votes, counted by {}; {what}:", counted.votes, contest.rule.name()));
+    }
+    let width = counted.lines.iter().map(|line| clean(&line.choice).chars().count()).max().unwrap_or(0);
+    let most = counted.lines.first().map_or(0, |line| line.votes).max(1);
+    for line in &counted.lines {
+        let length = u128::from(line.votes) * u128::from(BAR) / u128::from(most);
+        let bar = "\u{2588}".repeat(usize::try_from(length).unwrap_or(0));
+        let row = format!("  {:<width$}  {:>8}  {bar}", clean(&line.choice), line.votes);
+        lines.push(row.trim_end().to_owned());
+    }
+    if counted.other_choices > 0 {
+        lines.push(format!("  and {} more choices, with {} votes", counted.other_choices, counted.other_votes));
+    }
+    if counted.abstentions > 0 {
+        lines.push(format!("  {:<width$}  {:>8}", "abstain", counted.abstentions));
+    }
+    if let Some(outcome) = &counted.outcome {
+        lines.extend(how(outcome, &names(contest), width));
+    }
+    lines
+}
+
+/// Who leads or has won a contest, and whether quorum and majority let them.
+pub(crate) fn sentence(view: &ElectionView, contest: &Contest, counted: &ContestTally) -> String {
+    let closed = view.phase == ElectionPhase::Closed;
+    let leaders: Vec<_> = counted.leaders.iter().map(|leader| clean(leader)).collect();
+    if view.phase == ElectionPhase::Cancelled {
+        return "The election was cancelled; nothing is decided.".to_owned();
+    }
+    if !counted.complete {
+        return "There are too many different ballots to be counted as they come in; for the result: vote-cli export, then \
+                vote-cli verify archive."
+            .to_owned();
+    }
+    if leaders.is_empty() {
+        return if counted.abstentions > 0 { "No votes but abstentions." } else { "No ballots yet." }.to_owned();
+    }
+    if closed && view.tally.quorum.is_some_and(|check| !check.reached) {
+        return "Nothing is decided: the quorum was not reached.".to_owned();
+    }
+    match (contest.rule, counted.majority.as_ref()) {
+        (Rule::YesNo, Some(check)) => motion(contest, check, closed),
+        (_, Some(check)) if !check.reached => {
+            let so_far = if closed { "" } else { ", so far" };
+            format!("Nobody has won{so_far}: {} has no majority ({}).", leaders.join(" and "), needed(contest, check))
+        }
+        _ => led(contest, counted, &leaders, closed),
+    }
+}
+
+fn needed(contest: &Contest, check: &Check) -> String {
+    let roll = contest.majority.is_some_and(|majority| majority.base == Base::Roll);
+    let of = if roll { "of the roll" } else { "cast" };
+    format!("{} votes; it takes {} of {} {of}", check.votes, check.share, check.of)
+}
+
+fn motion(contest: &Contest, check: &Check, closed: bool) -> String {
+    let title = names(contest).into_iter().next().unwrap_or_default();
+    let verdict = match (check.reached, closed) {
+        (true, true) => "has carried",
+        (true, false) => "carries, if it closed now",
+        (false, true) => "has not carried",
+        (false, false) => "does not carry, if it closed now",
+    };
+    format!("{title} {verdict}: {}.", needed(contest, check))
+}
+
+fn led(contest: &Contest, counted: &ContestTally, leaders: &[String], closed: bool) -> String {
+    match (leaders, &counted.outcome) {
         ([one], None) => {
             let verb = if closed { "has won" } else { "leads" };
-            format!("{one} {verb}, with {} of {} ballots.", tally.lines[0].votes, tally.ballots)
+            format!("{one} {verb}, with {} of {} votes.", counted.lines[0].votes, counted.votes)
         }
         (several, None) => {
             let over = if closed { "It is" } else { "It is, so far," };
@@ -136,7 +249,7 @@ fn sentence(view: &ElectionView) -> String {
         }
         (elected, Some(_)) => {
             let seats =
-                if election.seats == 1 { "Elected".to_owned() } else { format!("Elected to {} seats", election.seats) };
+                if contest.seats == 1 { "Elected".to_owned() } else { format!("Elected to {} seats", contest.seats) };
             let seats = if closed { seats } else { format!("{seats}, if it closed now") };
             format!("{seats}: {}.", elected.join(", "))
         }
@@ -191,7 +304,7 @@ fn matrix(outcome: &Outcome, names: &[String], width: usize) -> Vec<String> {
 fn ties(outcome: &Outcome, names: &[String]) -> Vec<String> {
     let line = |tie: &vote_chain::TieBreak| {
         let tied: Vec<_> = tie.candidates.iter().map(|place| names[*place].as_str()).collect();
-        format!("  tied: {}; the election's id picks {}", tied.join(", "), names[tie.picked])
+        format!("  tied: {}; the tie break picks {}", tied.join(", "), names[tie.picked])
     };
     outcome.ties.iter().map(line).collect()
 }

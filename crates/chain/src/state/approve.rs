@@ -2,7 +2,6 @@
 
 use super::execution::Execution;
 use super::invalid::InvalidTransaction;
-use crate::hash::ValidatorSetHash;
 use crate::key::PublicKey;
 use crate::validator::ValidatorChange;
 
@@ -14,10 +13,10 @@ impl Execution<'_> {
         &mut self,
         signer: PublicKey,
         change: &ValidatorChange,
-        set: ValidatorSetHash,
+        changes_before: u64,
     ) -> Result<(), InvalidTransaction> {
         let registry = &mut self.changes.registry;
-        if set != registry.after.hash() {
+        if changes_before != registry.changes {
             return Err(InvalidTransaction::StaleApproval);
         }
         if !registry.after.contains(&signer) {
@@ -33,6 +32,7 @@ impl Execution<'_> {
         }
         if registry.after.is_quorum(approvals.iter()) {
             registry.after = changed;
+            registry.changes += 1;
             registry.approvals.clear();
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! Casting a ballot.
 
+use std::sync::Arc;
+
 use super::execution::Execution;
 use super::invalid::InvalidTransaction;
-use super::record::CastRecord;
-use crate::ballot::Ballot;
+use super::record::{CastRecord, ElectionRecord};
+use crate::ballot::{Ballot, Selection};
 use crate::election::ElectionPhase;
-use crate::hash::TransactionId;
+use crate::hash::{ElectionId, TransactionId};
 use crate::key::PublicKey;
 
 impl Execution<'_> {
@@ -21,23 +23,61 @@ impl Execution<'_> {
         if phase != ElectionPhase::Open {
             return Err(InvalidTransaction::NotOpen { election, phase });
         }
-        if !record.election.admits(&ballot.choice) {
-            return Err(InvalidTransaction::UnknownChoice(election));
-        }
-        let key = (election, credential);
-        if self.changes.ballots.contains_key(&key) || self.state.ballots.contains_key(&key) {
+        let has_roll = record.election.has_roll();
+        let weight = if has_roll { self.weight(&election, &credential) } else { Some(1) };
+        let weight = u64::from(weight.ok_or(InvalidTransaction::NotOnRoll { election, credential })?);
+        check_selections(record, ballot)?;
+        let revotes = record.election.revotes;
+        let before = self.cast_record(&election, &credential);
+        let replaces = before.map_or(0, |before| before.counter + 1);
+        if replaces > u32::from(revotes) {
             return Err(InvalidTransaction::AlreadyVoted { election, credential });
         }
-        let record = CastRecord { transaction: id, height: self.height, index: self.applied };
-        self.changes.ballots.insert(key, record);
-        self.count(ballot);
-        self.election_mut(&election).board.push(id.as_bytes());
+        if ballot.counter != replaces {
+            return Err(InvalidTransaction::Counter { given: ballot.counter, next: replaces });
+        }
+        let replaced = before.and_then(|before| before.selections.clone());
+        for (contest, selection) in (0..).zip(replaced.iter().flat_map(|selections| selections.iter())) {
+            *self.count_mut(&election, contest, selection) -= weight;
+        }
+        for (contest, selection) in (0..).zip(&ballot.selections) {
+            *self.count_mut(&election, contest, selection) += weight;
+        }
+        let selections = (revotes > 0).then(|| Arc::from(ballot.selections.as_slice()));
+        let (height, index, counter) = (self.height, self.applied, ballot.counter);
+        self.changes
+            .ballots
+            .insert((election, credential), CastRecord { transaction: id, height, index, counter, selections });
+        let record = self.election_mut(&election);
+        record.board.push(id.as_bytes());
+        if replaces == 0 {
+            record.turnout.ballots += 1;
+            record.turnout.weight += weight;
+        }
         Ok(())
     }
 
-    fn count(&mut self, ballot: &Ballot) {
-        let key = (ballot.election, ballot.choice.clone());
-        let below = self.state.counts.get(&key).copied().unwrap_or(0);
-        *self.changes.counts.entry(key).or_insert(below) += 1;
+    /// The ballot of a credential that counts so far.
+    pub(super) fn cast_record(&self, election: &ElectionId, credential: &PublicKey) -> Option<&CastRecord> {
+        let key = (*election, *credential);
+        self.changes.ballots.get(&key).or_else(|| self.state.ballots.get(&key))
     }
+
+    fn count_mut(&mut self, election: &ElectionId, contest: u16, selection: &Selection) -> &mut u64 {
+        let key = (*election, contest, selection.clone());
+        let below = self.state.counts.get(&key).copied().unwrap_or(0);
+        self.changes.counts.entry(key).or_insert(below)
+    }
+}
+
+fn check_selections(record: &ElectionRecord, ballot: &Ballot) -> Result<(), InvalidTransaction> {
+    let (given, wanted) = (ballot.selections.len(), record.election.contests.len());
+    if given != wanted {
+        return Err(InvalidTransaction::Contests { given, wanted });
+    }
+    for (at, (contest, selection)) in record.election.contests.iter().zip(&ballot.selections).enumerate() {
+        let fault = contest.check_selection(selection);
+        fault.map_err(|fault| InvalidTransaction::Selection { contest: at + 1, fault })?;
+    }
+    Ok(())
 }

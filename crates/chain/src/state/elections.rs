@@ -1,15 +1,14 @@
-//! Creating and closing elections.
-
-use std::sync::Arc;
+//! Creating elections, and what their organisers do to them.
 
 use super::execution::Execution;
 use super::invalid::InvalidTransaction;
-use super::record::ElectionRecord;
+use super::record::{ElectionRecord, LogEntry, Logged};
+use crate::act::{Act, Organise};
 use crate::election::{Election, ElectionPhase};
 use crate::genesis::Organisers;
 use crate::hash::{ElectionId, TransactionId};
 use crate::key::PublicKey;
-use crate::merkle::Frontier;
+use crate::time::Timestamp;
 
 impl Execution<'_> {
     pub(super) fn create(
@@ -32,22 +31,67 @@ impl Execution<'_> {
         if u32::try_from(self.state.elections.len() + new).is_ok_and(|count| count >= limit) {
             return Err(InvalidTransaction::TooManyElections(limit));
         }
-        let (election, board) = (Arc::new(election.clone()), Frontier::default());
-        let record = ElectionRecord { id, election, organiser, created_at: self.time, closed_by_hand_at: None, board };
-        self.changes.elections.insert(id, record);
+        self.changes.elections.insert(id, ElectionRecord::new(id, election, organiser, self.time));
         Ok(())
     }
 
-    pub(super) fn close(&mut self, id: ElectionId, signer: PublicKey) -> Result<(), InvalidTransaction> {
-        let record = self.election(&id)?;
+    pub(super) fn organise(
+        &mut self,
+        transaction: TransactionId,
+        signer: PublicKey,
+        organise: &Organise,
+    ) -> Result<(), InvalidTransaction> {
+        let Organise { election: id, act } = organise;
+        let record = self.election(id)?;
         if record.organiser != signer {
             return Err(InvalidTransaction::NotTheOrganiser(signer));
         }
-        if record.phase(self.time) == ElectionPhase::Closed {
-            return Err(InvalidTransaction::AlreadyClosed(id));
+        let phase = record.phase(self.time);
+        if phase.is_over() {
+            return Err(InvalidTransaction::Over { election: *id, phase });
+        }
+        let in_block = || self.changes.log.values().any(|entry| entry.transaction == transaction);
+        if self.state.acts.contains(&transaction) || in_block() {
+            return Err(InvalidTransaction::ActDone(transaction));
         }
         let time = self.time;
-        self.election_mut(&id).closed_by_hand_at = Some(time);
+        match act {
+            Act::Open if phase != ElectionPhase::Draft => return Err(InvalidTransaction::OpenAlready(*id)),
+            Act::Open => self.election_mut(id).opens_at = Some(time),
+            Act::Close if phase == ElectionPhase::Draft => return Err(InvalidTransaction::NotYetOpen(*id)),
+            Act::Close => self.election_mut(id).closes_at = Some(time),
+            Act::AddVoters(_) if phase != ElectionPhase::Draft => return Err(InvalidTransaction::RollFrozen(*id)),
+            Act::AddVoters(add) => self.change_roll(id, &[], add, true)?,
+            Act::ChangeRoll { remove, add, .. } => self.change_roll(id, remove, add, false)?,
+            Act::ChangeTimes { opens_at, closes_at, .. } => {
+                check_times(record, phase, time, *opens_at, *closes_at)?;
+                let record = self.election_mut(id);
+                (record.opens_at, record.closes_at) = (*opens_at, *closes_at);
+            }
+            Act::Cancel(_) => self.election_mut(id).cancelled_at = Some(time),
+        }
+        let entry = LogEntry { transaction, height: self.height, time, act: Logged::from(act) };
+        let record = self.election_mut(id);
+        let place = record.log.size();
+        record.log.push(transaction.as_bytes());
+        self.changes.log.insert((*id, place), entry);
         Ok(())
     }
+}
+
+fn check_times(
+    record: &ElectionRecord,
+    phase: ElectionPhase,
+    now: Timestamp,
+    opens_at: Option<Timestamp>,
+    closes_at: Option<Timestamp>,
+) -> Result<(), InvalidTransaction> {
+    let fault = match (phase, opens_at, closes_at) {
+        (ElectionPhase::Open, ..) if opens_at != record.opens_at => "it has opened already",
+        (ElectionPhase::Draft, Some(opens), _) if opens <= now => "it would open in the past",
+        (_, _, Some(closes)) if closes <= now => "it would close in the past",
+        (_, Some(opens), Some(closes)) if closes <= opens => "it would close before it opens",
+        _ => return Ok(()),
+    };
+    Err(InvalidTransaction::Times(fault))
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::InvalidTransaction;
-use super::record::{CastRecord, ElectionRecord, Registry};
+use super::record::{CastRecord, ElectionRecord, LogEntry, Registry, RollPart};
 use super::{State, root};
-use crate::ballot::Choice;
+use crate::ballot::Selection;
 use crate::hash::{ElectionId, StateRoot};
 use crate::key::PublicKey;
 use crate::time::{Height, Timestamp};
@@ -17,12 +17,16 @@ use crate::verify::Verified;
 /// What a block changes: whole new values of the rows that it touches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
-    /// Elections created, closed, or voted in.
+    /// Elections created, voted in, or acted upon.
     pub elections: BTreeMap<ElectionId, ElectionRecord>,
+    /// Acts, by their places in their elections' logs.
+    pub log: BTreeMap<(ElectionId, u64), LogEntry>,
+    /// What acts have done to rolls, by the same places.
+    pub rolls: BTreeMap<(ElectionId, u64), RollPart>,
     /// Ballots cast.
     pub ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
-    /// Counts that have changed.
-    pub counts: BTreeMap<(ElectionId, Choice), u64>,
+    /// Votes that have changed, by election, contest, and what ballots say to it; 0 if there is none any more.
+    pub counts: BTreeMap<(ElectionId, u16, Selection), u64>,
     /// Validators and approvals after the block.
     pub registry: Registry,
     /// The root over the state after the block.
@@ -37,15 +41,23 @@ pub struct Execution<'a> {
     pub(super) height: Height,
     pub(super) applied: u32,
     pub(super) changes: Changes,
+    /// Votes of those whom the block puts on a roll; none for those whom it takes off.
+    pub(super) roll_changes: BTreeMap<(ElectionId, PublicKey), Option<u32>>,
 }
 
 impl<'a> Execution<'a> {
-    pub(super) fn new(state: &'a State, time: Timestamp) -> Self {
-        let Registry { after, approvals, .. } = state.registry.clone();
-        let registry = Registry { next: after.clone(), after, approvals };
-        let (elections, ballots, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let changes = Changes { elections, ballots, counts, registry, state_root: StateRoot::default() };
-        Self { state, time, height: state.tip.height.next(), applied: 0, changes }
+    pub(super) fn new(state: &'a State, height: Height, time: Timestamp) -> Self {
+        let registry = Registry { next: state.registry.after.clone(), ..state.registry.clone() };
+        let changes = Changes {
+            elections: BTreeMap::new(),
+            log: BTreeMap::new(),
+            rolls: BTreeMap::new(),
+            ballots: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            registry,
+            state_root: StateRoot::default(),
+        };
+        Self { state, time, height, applied: 0, changes, roll_changes: BTreeMap::new() }
     }
 
     /// Applies one transaction.
@@ -57,8 +69,8 @@ impl<'a> Execution<'a> {
         match &content.payload {
             Payload::CreateElection(election) => self.create(id, content.signer, election),
             Payload::CastBallot(ballot) => self.cast(id, content.signer, ballot),
-            Payload::CloseElection(election) => self.close(*election, content.signer),
-            Payload::ApproveChange { change, set } => self.approve(content.signer, change, *set),
+            Payload::Organise(organise) => self.organise(id, content.signer, organise),
+            Payload::ApproveChange { change, changes_before } => self.approve(content.signer, change, *changes_before),
         }?;
         self.applied += 1;
         Ok(())

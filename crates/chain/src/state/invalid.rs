@@ -1,7 +1,9 @@
 //! Why a transaction or a block does not fit the state.
 
+use crate::act::WEIGHT_MAX;
+use crate::contest::InvalidSelection;
 use crate::election::ElectionPhase;
-use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot};
+use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::time::{Height, Timestamp};
 use crate::validator::InvalidValidatorSet;
@@ -22,7 +24,7 @@ pub enum InvalidTransaction {
     #[error("{0:.16} may not create elections on this chain")]
     NotOrganiser(PublicKey),
     /// Only who created it may.
-    #[error("only the organiser of an election may close it, and {0:.16} is not")]
+    #[error("only the organiser of an election may do that, and {0:.16} is not")]
     NotTheOrganiser(PublicKey),
     /// Too early or too late.
     #[error("election {election:.16} is {phase}; it takes no ballots")]
@@ -32,9 +34,57 @@ pub enum InvalidTransaction {
         /// The phase that it is in.
         phase: ElectionPhase,
     },
-    /// Closed before.
-    #[error("election {0:.16} is closed already")]
-    AlreadyClosed(ElectionId),
+    /// Somebody sends an organiser's act again.
+    #[error("the act {0:.16} has been done already; to do the same again, give another reason")]
+    ActDone(TransactionId),
+    /// Nothing can be done to it any more.
+    #[error("election {election:.16} is {phase}; nothing can be done to it any more")]
+    Over {
+        /// The election.
+        election: ElectionId,
+        /// Closed or cancelled.
+        phase: ElectionPhase,
+    },
+    /// Opened before.
+    #[error("election {0:.16} is open already")]
+    OpenAlready(ElectionId),
+    /// Nothing to close.
+    #[error("election {0:.16} is not open yet; it can be cancelled, not closed")]
+    NotYetOpen(ElectionId),
+    /// Its roll is frozen.
+    #[error("the roll of election {0:.16} is frozen since it is open; change it by an act with a reason")]
+    RollFrozen(ElectionId),
+    /// Any key may vote.
+    #[error("election {0:.16} has no roll: any key may vote in it")]
+    NoRoll(ElectionId),
+    /// Put on twice.
+    #[error("{0:.16} is on the roll already")]
+    OnRollAlready(PublicKey),
+    /// Taken off too late.
+    #[error("{0:.16} has voted, and stays on the roll")]
+    HasVoted(PublicKey),
+    /// More votes than the election knows.
+    #[error("{credential:.16} would have {weight} votes, but in this election each voter has one")]
+    Weighted {
+        /// Whose.
+        credential: PublicKey,
+        /// How many.
+        weight: u32,
+    },
+    /// No room.
+    #[error("the roll would have more than {0} voters, or too many votes (at most {WEIGHT_MAX} each)")]
+    RollFull(u32),
+    /// Times that cannot be set.
+    #[error("the times cannot be changed so: {0}")]
+    Times(&'static str),
+    /// A voter of another election, or of none.
+    #[error("credential {credential:.16} is not on the roll of election {election:.16}")]
+    NotOnRoll {
+        /// The election.
+        election: ElectionId,
+        /// The credential.
+        credential: PublicKey,
+    },
     /// One ballot per credential.
     #[error("credential {credential:.16} has already voted in election {election:.16}")]
     AlreadyVoted {
@@ -43,14 +93,36 @@ pub enum InvalidTransaction {
         /// The credential.
         credential: PublicKey,
     },
-    /// Not among the choices.
-    #[error("the ballot's choice is not offered by election {0:.16}")]
-    UnknownChoice(ElectionId),
+    /// A replacement out of turn, or a replay of what it replaced.
+    #[error("the ballot has counter {given}; that of the credential's next ballot is {next}")]
+    Counter {
+        /// What it says.
+        given: u32,
+        /// What it should say.
+        next: u32,
+    },
+    /// Another election's ballot.
+    #[error("the ballot answers {given} contests; the election has {wanted}")]
+    Contests {
+        /// Selections on it.
+        given: usize,
+        /// Contests.
+        wanted: usize,
+    },
+    /// Not what the contest asks for.
+    #[error("the ballot does not fit contest {contest}: {fault}")]
+    Selection {
+        /// The contest's number, from 1.
+        contest: usize,
+        /// Why.
+        #[source]
+        fault: InvalidSelection,
+    },
     /// Only validators approve.
     #[error("{0:.16} is not a validator")]
     NotValidator(PublicKey),
     /// The set has changed since it was signed.
-    #[error("the approval is for a set of validators that is no longer in force")]
+    #[error("the approval is from before the last change of the validators")]
     StaleApproval,
     /// Approved before.
     #[error("{0:.16} has already approved this change")]

@@ -1,11 +1,14 @@
-//! What the state keeps of elections, ballots and validators. Also the rows of storage.
+//! What the state keeps of elections, rolls, ballots and validators. Also the rows of storage.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::election::{Election, ElectionPhase};
+use crate::act::{Act, Voter};
+use crate::ballot::Selection;
+use crate::election::{Election, ElectionPhase, Voters};
+use crate::encoding::encode;
 use crate::hash::{ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::Frontier;
@@ -19,23 +22,72 @@ pub struct ElectionRecord {
     pub id: ElectionId,
     /// As its organiser wrote it.
     pub election: Arc<Election>,
-    /// Who created it, and may close it.
+    /// Who created it, and may do things to it.
     pub organiser: PublicKey,
     /// The time of the block that it is in.
     pub created_at: Timestamp,
-    /// The time of the block in which its organiser closed it.
-    pub closed_by_hand_at: Option<Timestamp>,
+    /// When it opens, or has opened; none until its organiser opens it.
+    pub opens_at: Option<Timestamp>,
+    /// When it closes, or has closed; none until its organiser closes it.
+    pub closes_at: Option<Timestamp>,
+    /// When its organiser has called it off.
+    pub cancelled_at: Option<Timestamp>,
+    /// Who may vote, in numbers.
+    pub roll: RollRecord,
+    /// The ids of the organiser's acts, in the order of the ledger.
+    pub log: Frontier,
     /// Its bulletin board: the ids of its ballots, in the order of the ledger.
     pub board: Frontier,
+    /// Who has voted, in numbers.
+    pub turnout: Turnout,
+}
+
+/// A roll in numbers; all zero if any key may vote.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollRecord {
+    /// Voters on it now.
+    pub voters: u64,
+    /// Their votes.
+    pub weight: u64,
+    /// All that were added before the opening, in the order of the ledger: frozen since.
+    pub tree: Frontier,
+}
+
+/// How many have voted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turnout {
+    /// Credentials with a ballot.
+    pub ballots: u64,
+    /// Their votes.
+    pub weight: u64,
 }
 
 impl ElectionRecord {
+    pub(crate) fn new(id: ElectionId, election: &Election, organiser: PublicKey, time: Timestamp) -> Self {
+        let at_once = if election.voters == Voters::Anyone { Some(time) } else { None };
+        Self {
+            id,
+            election: Arc::new(election.clone()),
+            organiser,
+            created_at: time,
+            opens_at: election.opens_at.or(at_once),
+            closes_at: election.closes_at,
+            cancelled_at: None,
+            roll: RollRecord::default(),
+            log: Frontier::default(),
+            board: Frontier::default(),
+            turnout: Turnout::default(),
+        }
+    }
+
     /// The phase in a block of that time.
     pub fn phase(&self, time: Timestamp) -> ElectionPhase {
-        if self.closed_by_hand_at.is_some() || self.election.closes_at.is_some_and(|closes| time >= closes) {
+        if self.cancelled_at.is_some() {
+            ElectionPhase::Cancelled
+        } else if self.closes_at.is_some_and(|closes| time >= closes) {
             ElectionPhase::Closed
-        } else if self.election.opens_at.is_some_and(|opens| time < opens) {
-            ElectionPhase::Announced
+        } else if self.opens_at.is_none_or(|opens| time < opens) {
+            ElectionPhase::Draft
         } else {
             ElectionPhase::Open
         }
@@ -43,13 +95,102 @@ impl ElectionRecord {
 
     /// The times at which its phase changes by itself.
     pub(crate) fn boundaries(&self) -> impl Iterator<Item = Timestamp> {
-        let running = self.closed_by_hand_at.is_none();
-        self.election.opens_at.into_iter().chain(self.election.closes_at).filter(move |_| running)
+        let running = self.cancelled_at.is_none();
+        self.opens_at.into_iter().chain(self.closes_at).filter(move |_| running)
     }
 }
 
-/// The ballot of one credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl RollRecord {
+    /// Adds voters before the opening.
+    pub(crate) fn append(&mut self, voters: &[Voter]) {
+        voters.iter().for_each(|voter| self.tree.push(&encode(voter)));
+        self.count(voters);
+    }
+
+    pub(crate) fn count(&mut self, voters: &[Voter]) {
+        self.voters += voters.len() as u64;
+        self.weight += voters.iter().map(|Voter(_, weight)| u64::from(*weight)).sum::<u64>();
+    }
+}
+
+/// What one act did to a roll.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollPart {
+    /// Whether it was before the opening, by adding: part of the roll's tree.
+    pub base: bool,
+    /// Taken off.
+    pub remove: Vec<PublicKey>,
+    /// Put on.
+    pub add: Vec<Voter>,
+}
+
+/// An act in an election's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// Its transaction.
+    pub transaction: TransactionId,
+    /// The block that it is in.
+    pub height: Height,
+    /// That block's time.
+    pub time: Timestamp,
+    /// What was done.
+    pub act: Logged,
+}
+
+/// An act in a few words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Logged {
+    /// Opened by hand.
+    Opened,
+    /// Closed by hand.
+    Closed,
+    /// Voters were added to the draft's roll.
+    VotersAdded {
+        /// How many.
+        voters: u32,
+        /// Their votes.
+        weight: u64,
+    },
+    /// The roll was changed.
+    RollChanged {
+        /// Who was taken off.
+        removed: Vec<PublicKey>,
+        /// Who was put on.
+        added: Vec<Voter>,
+        /// Why.
+        reason: String,
+    },
+    /// Other times were set.
+    TimesChanged {
+        /// Opening.
+        opens_at: Option<Timestamp>,
+        /// Closing.
+        closes_at: Option<Timestamp>,
+        /// Why.
+        reason: String,
+    },
+    /// Called off.
+    Cancelled(String),
+}
+
+impl From<&Act> for Logged {
+    fn from(act: &Act) -> Self {
+        match act.clone() {
+            Act::Open => Self::Opened,
+            Act::Close => Self::Closed,
+            Act::AddVoters(voters) => Self::VotersAdded {
+                voters: u32::try_from(voters.len()).expect("an act names at most ACT_VOTERS_MAX voters"),
+                weight: voters.iter().map(|Voter(_, weight)| u64::from(*weight)).sum(),
+            },
+            Act::ChangeRoll { remove, add, reason } => Self::RollChanged { removed: remove, added: add, reason },
+            Act::ChangeTimes { opens_at, closes_at, reason } => Self::TimesChanged { opens_at, closes_at, reason },
+            Act::Cancel(reason) => Self::Cancelled(reason),
+        }
+    }
+}
+
+/// The ballot of one credential that counts: its last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CastRecord {
     /// Its transaction.
     pub transaction: TransactionId,
@@ -57,6 +198,10 @@ pub struct CastRecord {
     pub height: Height,
     /// Its place in the block.
     pub index: u32,
+    /// How many ballots it has replaced.
+    pub counter: u32,
+    /// What it says, if it can be replaced.
+    pub selections: Option<Arc<[Selection]>>,
 }
 
 /// Who validates, who will, and what has been approved so far.
@@ -69,10 +214,12 @@ pub struct Registry {
     pub after: ValidatorSet,
     /// Approvals so far, of changes to the set `after`.
     pub approvals: BTreeMap<ValidatorChange, BTreeSet<PublicKey>>,
+    /// How many changes there have been.
+    pub changes: u64,
 }
 
 impl Registry {
     pub(crate) fn new(validators: ValidatorSet) -> Self {
-        Self { next: validators.clone(), after: validators, approvals: BTreeMap::new() }
+        Self { next: validators.clone(), after: validators, approvals: BTreeMap::new(), changes: 0 }
     }
 }

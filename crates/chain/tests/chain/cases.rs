@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use vote_chain::{Archive, Choice, Contest, Election, Payload, Receipt, Rule, Timestamp, decode, encode};
+use vote_chain::{
+    Act, Archive, Contest, ContestTally, Election, Organise, Payload, Receipt, Rule, Selection, Timestamp, decode,
+    encode,
+};
 
 use crate::archives::{archive, ledger};
-use crate::ledger::{Ledger, START, election, genesis, key};
+use crate::elections;
+use crate::ledger::{Ledger, START, counted, election, genesis, key, with_contests};
 
 /// Numbers without a pattern, the same each time.
 struct Dice(u64);
@@ -21,11 +25,11 @@ impl Dice {
 }
 
 /// A ballot by a rule, over three choices.
-fn ballot(rule: Rule, dice: &mut Dice) -> Choice {
+fn ballot(rule: Rule, dice: &mut Dice) -> Selection {
     match rule {
-        Rule::Plurality => Choice::Listed(u16::try_from(dice.below(3)).unwrap()),
-        Rule::Approval => Choice::Approved((0..3).filter(|_| dice.below(2) == 0).collect()),
-        Rule::Score => Choice::Scored((0..3).map(|_| u8::try_from(dice.below(11)).unwrap()).collect()),
+        Rule::Plurality => Selection::Listed(u16::try_from(dice.below(3)).unwrap()),
+        Rule::Approval => Selection::Approved((0..3).filter(|_| dice.below(2) == 0).collect()),
+        Rule::Score => Selection::Scored((0..3).map(|_| u8::try_from(dice.below(11)).unwrap()).collect()),
         _ => {
             let mut places: Vec<u16> = vec![0, 1, 2];
             places.swap(0, usize::try_from(dice.below(3)).unwrap());
@@ -39,7 +43,7 @@ fn ballot(rule: Rule, dice: &mut Dice) -> Choice {
                 }
             }
             ranks.iter_mut().for_each(|rank| rank.sort_unstable());
-            Choice::Ranked(ranks)
+            Selection::Ranked(ranks)
         }
     }
 }
@@ -47,8 +51,14 @@ fn ballot(rule: Rule, dice: &mut Dice) -> Choice {
 /// An election by a rule with so many random ballots; ties are likely if they are few.
 fn elected(rule: Rule, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
     let mut ledger = Ledger::new(genesis(4));
-    let id = ledger.create(Election { rule, seats, ..election() });
-    let all: Vec<_> = (0..ballots).map(|voter| ledger.ballot(50 + voter, id, ballot(rule, dice))).collect();
+    let contest = Contest { abstention: ballots == 6, ..counted(rule, seats).contests.remove(0) };
+    let id = ledger.create(with_contests(vec![contest]));
+    let all: Vec<_> = (0..ballots)
+        .map(|voter| match voter {
+            5 if ballots == 6 => ledger.ballot(50 + voter, id, Selection::Abstain),
+            _ => ledger.ballot(50 + voter, id, ballot(rule, dice)),
+        })
+        .collect();
     all.chunks(7).for_each(|part| ledger.decide(part));
     archive(&ledger, id)
 }
@@ -58,40 +68,43 @@ fn good() -> Vec<(String, Vec<u8>)> {
     let mut cases = vec![("grown".into(), encode(&archive(&grown, id)))];
     cases.extend([3, 6].map(|height| (format!("receipt-{height}"), encode(&grown.receipt(height, 0)))));
     let mut dice = Dice(4711);
-    for rule in Rule::ALL {
-        let seats = if matches!(rule, Rule::Plurality | Rule::Irv) { 1 } else { 2 };
+    for rule in Rule::ALL.into_iter().filter(|rule| *rule != Rule::YesNo) {
+        let seats = if rule.fills_one_seat() { 1 } else { 2 };
         for ballots in [0, 2, 3, 4, 6, 40] {
             let name = format!("{}-{seats}-{ballots}", rule.name());
             cases.push((name, encode(&elected(rule, seats, ballots, &mut dice))));
         }
     }
     let mut ledger = Ledger::new(genesis(4));
-    let id = ledger.create(Election { contest: Contest::WriteIn, ..election() });
+    let id = ledger.create(with_contests(vec![Contest::write_in()]));
     let words = ["Rust", "C", "Gr\u{fc}nkohl", "Rust", "C"];
     let ballots: Vec<_> =
-        (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Choice::WriteIn(word.into()))).collect();
+        (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Selection::WriteIn(word.into()))).collect();
     ledger.decide(&ballots);
     cases.push(("write-in".into(), encode(&archive(&ledger, id))));
+    cases.extend(elections::all());
     cases
 }
 
 fn forced() -> Vec<(String, Vec<u8>)> {
     let at = |ms| Some(Timestamp::from_ms(START + ms));
     let bad_choices = [
-        (Rule::Plurality, Choice::Listed(3)),
-        (Rule::Plurality, Choice::WriteIn("Soup".into())),
-        (Rule::Approval, Choice::Approved(vec![2, 1])),
-        (Rule::Approval, Choice::Listed(0)),
-        (Rule::Score, Choice::Scored(vec![11, 0, 0])),
-        (Rule::Score, Choice::Scored(vec![1, 2])),
-        (Rule::Irv, Choice::Ranked(vec![vec![0], vec![0]])),
-        (Rule::Stv, Choice::Ranked(vec![vec![]])),
-        (Rule::Schulze, Choice::Ranked(vec![vec![1, 0]])),
+        (Rule::Plurality, Selection::Listed(3)),
+        (Rule::Plurality, Selection::WriteIn("Soup".into())),
+        (Rule::Approval, Selection::Approved(vec![2, 1])),
+        (Rule::Approval, Selection::Listed(0)),
+        (Rule::Score, Selection::Scored(vec![11, 0, 0])),
+        (Rule::Score, Selection::Scored(vec![1, 2])),
+        (Rule::Irv, Selection::Ranked(vec![vec![0], vec![0]])),
+        (Rule::Stv, Selection::Ranked(vec![vec![]])),
+        (Rule::Schulze, Selection::Ranked(vec![vec![1, 0]])),
+        (Rule::Meek, Selection::Ranked(vec![vec![3]])),
+        (Rule::Irv, Selection::Abstain),
     ];
     let mut cases = Vec::new();
     for (number, (rule, choice)) in bad_choices.into_iter().enumerate() {
         let mut ledger = Ledger::new(genesis(4));
-        let id = ledger.create(Election { rule, ..election() });
+        let id = ledger.create(counted(rule, 1));
         ledger.force(&[ledger.ballot(50, id, choice)]);
         cases.push((format!("choice-{number}"), encode(&archive(&ledger, id))));
     }
@@ -102,17 +115,18 @@ fn forced() -> Vec<(String, Vec<u8>)> {
     for (name, election) in times {
         let mut ledger = Ledger::new(genesis(4));
         let id = ledger.create(election);
-        ledger.force(&[ledger.ballot(50, id, Choice::Listed(0))]);
+        ledger.force(&[ledger.ballot(50, id, Selection::Listed(0))]);
         cases.push((name.into(), encode(&archive(&ledger, id))));
     }
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(election());
-    ledger.force(&[ledger.ballot(50, id, Choice::Listed(0)), ledger.ballot(50, id, Choice::Listed(0))]);
+    ledger.force(&[ledger.ballot(50, id, Selection::Listed(0)), ledger.ballot(50, id, Selection::Listed(0))]);
     cases.push(("twice".into(), encode(&archive(&ledger, id))));
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(election());
-    ledger.force(&[ledger.sign(&key(201), Payload::CloseElection(id))]);
+    ledger.force(&[ledger.sign(&key(201), Payload::Organise(Organise { election: id, act: Act::Close }))]);
     cases.push(("closed-by-a-stranger".into(), encode(&archive(&ledger, id))));
+    cases.extend(elections::all_forced());
     cases
 }
 
@@ -164,17 +178,25 @@ fn verdict(bytes: &[u8]) -> Value {
     }
     let Ok(archive) = decode::<Archive>(bytes) else { return Value::Null };
     let Ok(audit) = archive.verify(None, |_| {}) else { return Value::Null };
-    let counts: BTreeMap<_, _> = audit.tally.lines.iter().map(|line| (line.choice.clone(), line.votes)).collect();
+    let contest = |(contest, tally): (&Contest, &ContestTally)| {
+        let counts: BTreeMap<_, _> = tally.lines.iter().map(|line| (line.choice.clone(), line.votes)).collect();
+        json!({
+            "title": contest.title, "votes": tally.votes, "abstentions": tally.abstentions, "counts": counts,
+            "leaders": tally.leaders, "majority": tally.majority.map(|check| check.reached),
+        })
+    };
+    let (record, tally) = (&audit.record, &audit.tally);
     json!({
-        "kind": "archive", "ballots": audit.tally.ballots, "counts": counts, "leaders": audit.tally.leaders,
-        "phase": audit.phase.to_string(), "signatures": audit.signatures,
+        "kind": "archive", "ballots": tally.turnout.ballots, "weight": tally.turnout.weight, "voters": record.roll.voters,
+        "quorum": tally.quorum.map(|check| check.reached), "phase": audit.phase.to_string(), "signatures": audit.signatures,
+        "contests": record.election.contests.iter().zip(&tally.contests).map(contest).collect::<Vec<_>>(),
     })
 }
 
 #[test]
 fn good_cases_are_valid_and_bad_cases_are_not() {
     let (good, bad) = (good(), bad());
-    assert!(good.len() >= 40 && bad.len() >= 60);
+    assert!(good.len() >= 60 && bad.len() >= 100);
     let mut verdicts = BTreeMap::new();
     for (name, bytes) in &good {
         let found = verdict(bytes);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use vote_chain::bft::{Vote, vote_content};
 use vote_chain::{
-    Ballot, Block, Changes, Choice, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height,
-    InvalidBlock, InvalidTransaction, Limits, Organisers, Payload, Purpose, Receipt, Rule, SecretKey, SetChange, State,
-    Timestamp, Transaction, Validator, ValidatorSet, Verified, VerifiedBlock, verify,
+    Act, Ballot, Block, Changes, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height,
+    InvalidBlock, InvalidTransaction, Limits, Organise, Organisers, Payload, Purpose, Receipt, Rule, SecretKey,
+    Selection, SetChange, State, Timestamp, Transaction, Validator, ValidatorSet, Verified, VerifiedBlock, verify,
 };
 
 use malachite_types::{NilOrVal, Round, VoteType};
@@ -32,16 +32,16 @@ pub(crate) fn genesis(validators: u8) -> Genesis {
 }
 
 pub(crate) fn election() -> Election {
-    Election {
-        title: "Lunch".into(),
-        description: "What shall we eat?".into(),
-        contest: Contest::Listed(vec!["Soup".into(), "Pasta".into(), "Salad".into()]),
-        rule: Rule::Plurality,
-        seats: 1,
-        opens_at: None,
-        closes_at: None,
-        salt: 7,
-    }
+    counted(Rule::Plurality, 1)
+}
+
+/// An election of one contest over three choices.
+pub(crate) fn counted(rule: Rule, seats: u16) -> Election {
+    with_contests(vec![Contest::listed(["Soup", "Pasta", "Salad"].map(String::from).into(), rule, seats)])
+}
+
+pub(crate) fn with_contests(contests: Vec<Contest>) -> Election {
+    Election { description: "What shall we eat?".into(), ..Election::simple("Lunch".into(), contests, 7) }
 }
 
 /// A chain, decided by whoever calls.
@@ -61,8 +61,17 @@ impl Ledger {
         Arc::new(verify(&self.state.chain(), &bytes).unwrap())
     }
 
-    pub(crate) fn ballot(&self, voter: u8, election: ElectionId, choice: Choice) -> Arc<Verified> {
-        self.sign(&key(voter), Payload::CastBallot(Ballot { election, name: format!("voter {voter}"), choice }))
+    pub(crate) fn ballot(&self, voter: u8, election: ElectionId, selection: Selection) -> Arc<Verified> {
+        self.ballot_of(&key(voter), Ballot { name: format!("voter {voter}"), ..Ballot::plain(election, selection) })
+    }
+
+    pub(crate) fn ballot_of(&self, key: &SecretKey, ballot: Ballot) -> Arc<Verified> {
+        self.sign(key, Payload::CastBallot(ballot))
+    }
+
+    /// An act of the organiser.
+    pub(crate) fn act(&self, election: ElectionId, act: Act) -> Arc<Verified> {
+        self.sign(&key(200), Payload::Organise(Organise { election, act }))
     }
 
     pub(crate) fn next_time(&self) -> Timestamp {

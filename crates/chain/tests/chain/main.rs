@@ -4,6 +4,7 @@
 
 mod archives;
 mod cases;
+mod elections;
 mod ledger;
 mod properties;
 mod rules;

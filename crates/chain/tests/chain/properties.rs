@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use vote_chain::{
-    Ballot, Block, Choice, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Payload, PublicKey,
-    Receipt, Rule, State, Timestamp, Transaction, Validator, ValidatorChange, ValidatorSetHash, Verified, decode,
-    encode, verify,
+    Act, Ballot, Block, Choices, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Organise, Payload,
+    PublicKey, Receipt, Rule, Selection, State, Timestamp, Transaction, Validator, ValidatorChange, Verified, Voter,
+    Voters, decode, encode, verify,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key};
@@ -19,29 +19,57 @@ fn hash() -> impl Strategy<Value = Hash> {
 fn payload() -> impl Strategy<Value = Payload> {
     let places = || prop::collection::vec(any::<u16>(), 0..5);
     let choice = prop_oneof![
-        any::<u16>().prop_map(Choice::Listed),
-        ".{0,40}".prop_map(Choice::WriteIn),
-        places().prop_map(Choice::Approved),
-        prop::collection::vec(any::<u8>(), 0..5).prop_map(Choice::Scored),
-        prop::collection::vec(places(), 0..5).prop_map(Choice::Ranked),
+        any::<u16>().prop_map(Selection::Listed),
+        ".{0,40}".prop_map(Selection::WriteIn),
+        places().prop_map(Selection::Approved),
+        prop::collection::vec(any::<u8>(), 0..5).prop_map(Selection::Scored),
+        prop::collection::vec(places(), 0..5).prop_map(Selection::Ranked),
+        Just(Selection::Abstain),
     ];
-    let ballot = (hash(), ".{0,40}", choice)
-        .prop_map(|(id, name, choice)| Payload::CastBallot(Ballot { election: ElectionId::new(id), name, choice }));
-    let contest = prop_oneof![Just(Contest::WriteIn), prop::collection::vec(".{0,20}", 0..6).prop_map(Contest::Listed)];
+    let selections = prop::collection::vec(choice, 0..3);
+    let ballot = (hash(), any::<u32>(), ".{0,40}", selections).prop_map(|(id, counter, name, selections)| {
+        Payload::CastBallot(Ballot { election: ElectionId::new(id), counter, name, selections })
+    });
+    let choices = prop_oneof![Just(Choices::WriteIn), prop::collection::vec(".{0,20}", 0..6).prop_map(Choices::Listed)];
+    let contest = (".{0,20}", choices, prop::sample::select(Rule::ALL.to_vec()), any::<[u16; 3]>(), any::<[bool; 2]>())
+        .prop_map(|(title, choices, rule, [seats, choices_min, choices_max], [abstention, shuffle])| {
+            let fields =
+                Contest { title, choices, rule, seats, choices_min, choices_max, abstention, shuffle, majority: None };
+            fields.settled()
+        });
+    let contests = prop::collection::vec(contest, 0..3);
+    let voters = prop::sample::select(vec![Voters::Anyone, Voters::Roll, Voters::WeightedRoll]);
     let time = prop::option::of(any::<u64>().prop_map(Timestamp::from_ms));
-    let create = (".{0,40}", ".{0,80}", contest, time.clone(), time, any::<u64>()).prop_map(
-        |(title, description, contest, opens_at, closes_at, salt)| {
-            let (rule, seats) = (Rule::Stv, 3);
-            Payload::CreateElection(Election { title, description, contest, rule, seats, opens_at, closes_at, salt })
+    let create = (".{0,40}", ".{0,80}", contests, voters, time.clone(), time.clone(), any::<(u16, u64)>()).prop_map(
+        |(title, description, contests, voters, opens_at, closes_at, (revotes, salt))| {
+            let simple = Election::simple(title, contests, salt);
+            Payload::CreateElection(Election { description, voters, opens_at, closes_at, revotes, ..simple })
         },
     );
     let public = any::<[u8; 32]>().prop_map(PublicKey::from_bytes);
+    let keys = prop::collection::vec(public.clone(), 0..4);
+    let added =
+        prop::collection::vec((public.clone(), any::<u32>()).prop_map(|(key, weight)| Voter(key, weight)), 0..4);
+    let act = prop_oneof![
+        Just(Act::Open),
+        Just(Act::Close),
+        added.clone().prop_map(Act::AddVoters),
+        (keys, added, ".{0,20}").prop_map(|(remove, add, reason)| Act::ChangeRoll { remove, add, reason }),
+        (time.clone(), time, ".{0,20}").prop_map(|(opens_at, closes_at, reason)| Act::ChangeTimes {
+            opens_at,
+            closes_at,
+            reason
+        }),
+        ".{0,20}".prop_map(Act::Cancel),
+    ];
+    let organise =
+        (hash(), act).prop_map(|(id, act)| Payload::Organise(Organise { election: ElectionId::new(id), act }));
     let validator =
         (public.clone(), ".{0,20}", any::<u64>()).prop_map(|(key, name, power)| Validator { key, name, power });
     let change = prop_oneof![validator.prop_map(ValidatorChange::Admit), public.prop_map(ValidatorChange::Remove)];
     let approve =
-        (change, hash()).prop_map(|(change, set)| Payload::ApproveChange { change, set: ValidatorSetHash::new(set) });
-    prop_oneof![ballot, create, hash().prop_map(|id| Payload::CloseElection(ElectionId::new(id))), approve]
+        (change, any::<u64>()).prop_map(|(change, changes_before)| Payload::ApproveChange { change, changes_before });
+    prop_oneof![ballot, create, organise, approve]
 }
 
 proptest! {
@@ -87,7 +115,7 @@ proptest! {
         prop_assert_eq!(twin.create(election()), id);
         let mut first: BTreeMap<u8, u16> = BTreeMap::new();
         for part in votes.chunks(cut) {
-            let all: Vec<Arc<Verified>> = part.iter().map(|(voter, choice)| ledger.ballot(*voter, id, Choice::Listed(*choice))).collect();
+            let all: Vec<Arc<Verified>> = part.iter().map(|(voter, choice)| ledger.ballot(*voter, id, Selection::Listed(*choice))).collect();
             let good: Vec<_> = part.iter().zip(&all).filter(|((voter, choice), _)| {
                 *choice < 3 && !first.contains_key(voter) && first.insert(*voter, *choice).is_none()
             }).map(|(_, ballot)| ballot.clone()).collect();
@@ -98,7 +126,7 @@ proptest! {
             twin.decide(&good);
         }
         prop_assert_eq!(ledger.state.tip(), twin.state.tip());
-        let counted: Vec<_> = ledger.state.tally(&id).unwrap().lines;
+        let counted: Vec<_> = ledger.state.tally(&id).unwrap().contests.remove(0).lines;
         for (at, words) in ["Soup", "Pasta", "Salad"].iter().enumerate() {
             let expected = first.values().filter(|choice| usize::from(**choice) == at).count() as u64;
             prop_assert_eq!(counted.iter().find(|line| line.choice == *words).unwrap().votes, expected);

@@ -2,12 +2,16 @@
 
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    BlockHash, Choice, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height, InvalidBlock,
-    InvalidTransaction, Limits, Organisers, Payload, Rule, StateRoot, Timestamp, Transaction, TransactionFault,
-    ValidatorSetHash, VerifiedBlock, merkle_root, verify,
+    Act, BlockHash, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height, InvalidBlock,
+    InvalidSelection, InvalidTransaction, Limits, Organise, Organisers, Payload, Rule, Selection, StateRoot, Timestamp,
+    Transaction, TransactionFault, ValidatorSetHash, VerifiedBlock, merkle_root, verify,
 };
 
-use crate::ledger::{Ledger, START, election, genesis, key};
+use crate::ledger::{Ledger, START, counted, election, genesis, key, with_contests};
+
+/// What the refusal of a selection says that its contest, the only one, does not offer.
+const NOT_OFFERED: InvalidTransaction =
+    InvalidTransaction::Selection { contest: 1, fault: InvalidSelection::NotOffered };
 
 fn with_election() -> (Ledger, ElectionId) {
     let mut ledger = Ledger::new(genesis(4));
@@ -18,18 +22,18 @@ fn with_election() -> (Ledger, ElectionId) {
 #[test]
 fn second_ballot_of_a_credential_is_refused_and_the_first_counts() {
     let (mut ledger, id) = with_election();
-    ledger.decide(&[ledger.ballot(50, id, Choice::Listed(1))]);
-    let again = ledger.ballot(50, id, Choice::Listed(0));
+    ledger.decide(&[ledger.ballot(50, id, Selection::Listed(1))]);
+    let again = ledger.ballot(50, id, Selection::Listed(0));
     let refused = Err(InvalidTransaction::AlreadyVoted { election: id, credential: key(50).public() });
     assert_eq!(ledger.try_one(&again), refused);
     let tally = ledger.state.tally(&id).unwrap();
-    assert_eq!((tally.ballots, tally.leaders), (1, vec!["Pasta".to_owned()]));
+    assert_eq!((tally.turnout.ballots, &tally.contests[0].leaders), (1, &vec!["Pasta".to_owned()]));
 }
 
 #[test]
 fn two_ballots_of_a_credential_in_one_block_make_the_block_invalid() {
     let (ledger, id) = with_election();
-    let two = [ledger.ballot(50, id, Choice::Listed(0)), ledger.ballot(50, id, Choice::Listed(1))];
+    let two = [ledger.ballot(50, id, Selection::Listed(0)), ledger.ballot(50, id, Selection::Listed(1))];
     let mut block = ledger.propose(&two[..1]);
     block.transactions = two.iter().map(|t| ByteBuf::from(t.bytes().to_vec())).collect();
     let ids = block.ids();
@@ -44,7 +48,7 @@ fn two_ballots_of_a_credential_in_one_block_make_the_block_invalid() {
 #[test]
 fn the_same_transaction_twice_changes_nothing() {
     let (mut ledger, id) = with_election();
-    let ballot = ledger.ballot(50, id, Choice::Listed(1));
+    let ballot = ledger.ballot(50, id, Selection::Listed(1));
     ledger.decide(std::slice::from_ref(&ballot));
     let before = ledger.state.tip().state_root;
     assert!(ledger.try_one(&ballot).is_err());
@@ -61,13 +65,13 @@ fn ballots_are_taken_from_opening_to_closing_by_block_time() {
     let id = ledger.create(Election { opens_at: at(3000), closes_at: at(5000), ..election() });
     let not_open = |phase| Err(InvalidTransaction::NotOpen { election: id, phase });
     assert_eq!(ledger.state.next_boundary(), at(3000));
-    assert_eq!(ledger.try_one(&ledger.ballot(50, id, Choice::Listed(0))), not_open(ElectionPhase::Announced));
+    assert_eq!(ledger.try_one(&ledger.ballot(50, id, Selection::Listed(0))), not_open(ElectionPhase::Draft));
     ledger.decide(&[]);
-    ledger.decide(&[ledger.ballot(51, id, Choice::Listed(0))]);
+    ledger.decide(&[ledger.ballot(51, id, Selection::Listed(0))]);
     assert_eq!((ledger.state.phase(&id), ledger.state.next_boundary()), (Some(ElectionPhase::Open), at(5000)));
-    ledger.decide(&[ledger.ballot(52, id, Choice::Listed(0))]);
-    assert_eq!(ledger.try_one(&ledger.ballot(53, id, Choice::Listed(0))), not_open(ElectionPhase::Closed));
-    assert_eq!(ledger.state.tally(&id).unwrap().ballots, 2);
+    ledger.decide(&[ledger.ballot(52, id, Selection::Listed(0))]);
+    assert_eq!(ledger.try_one(&ledger.ballot(53, id, Selection::Listed(0))), not_open(ElectionPhase::Closed));
+    assert_eq!(ledger.state.tally(&id).unwrap().turnout.ballots, 2);
     ledger.decide(&[]);
     assert_eq!((ledger.state.phase(&id), ledger.state.next_boundary()), (Some(ElectionPhase::Closed), None));
 }
@@ -75,29 +79,26 @@ fn ballots_are_taken_from_opening_to_closing_by_block_time() {
 #[test]
 fn election_is_closed_by_its_organiser_alone_and_once() {
     let (mut ledger, id) = with_election();
-    let stranger = ledger.sign(&key(201), Payload::CloseElection(id));
+    let stranger = ledger.sign(&key(201), Payload::Organise(Organise { election: id, act: Act::Close }));
     assert_eq!(ledger.try_one(&stranger), Err(InvalidTransaction::NotTheOrganiser(key(201).public())));
-    let close = ledger.sign(&key(200), Payload::CloseElection(id));
+    let close = ledger.act(id, Act::Close);
     ledger.decide(std::slice::from_ref(&close));
     assert_eq!(ledger.state.phase(&id), Some(ElectionPhase::Closed));
-    assert_eq!(ledger.try_one(&close), Err(InvalidTransaction::AlreadyClosed(id)));
-    assert!(ledger.try_one(&ledger.ballot(50, id, Choice::Listed(0))).is_err());
+    assert_eq!(ledger.try_one(&close), Err(InvalidTransaction::Over { election: id, phase: ElectionPhase::Closed }));
+    assert!(ledger.try_one(&ledger.ballot(50, id, Selection::Listed(0))).is_err());
 }
 
 #[test]
 fn choices_that_are_not_offered_are_refused() {
     let (mut ledger, id) = with_election();
-    for choice in [Choice::Listed(3), Choice::WriteIn("Soup".into())] {
-        assert_eq!(ledger.try_one(&ledger.ballot(50, id, choice)), Err(InvalidTransaction::UnknownChoice(id)));
+    for choice in [Selection::Listed(3), Selection::WriteIn("Soup".into())] {
+        assert_eq!(ledger.try_one(&ledger.ballot(50, id, choice)), Err(NOT_OFFERED));
     }
-    let open = ledger.create(Election { contest: Contest::WriteIn, ..election() });
-    assert_eq!(
-        ledger.try_one(&ledger.ballot(50, open, Choice::Listed(0))),
-        Err(InvalidTransaction::UnknownChoice(open))
-    );
+    let open = ledger.create(with_contests(vec![Contest::write_in()]));
+    assert_eq!(ledger.try_one(&ledger.ballot(50, open, Selection::Listed(0))), Err(NOT_OFFERED));
     let nowhere = ElectionId::default();
     assert_eq!(
-        ledger.try_one(&ledger.ballot(50, nowhere, Choice::Listed(0))),
+        ledger.try_one(&ledger.ballot(50, nowhere, Selection::Listed(0))),
         Err(InvalidTransaction::UnknownElection(nowhere))
     );
 }
@@ -105,14 +106,14 @@ fn choices_that_are_not_offered_are_refused() {
 #[test]
 fn write_ins_count_together_by_their_words_and_a_tie_names_all_leaders() {
     let mut ledger = Ledger::new(genesis(4));
-    let id = ledger.create(Election { contest: Contest::WriteIn, ..election() });
+    let id = ledger.create(with_contests(vec![Contest::write_in()]));
     let words = ["Rust", "Python", "Rust", "C", "Python"];
     let ballots: Vec<_> =
-        (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Choice::WriteIn(word.into()))).collect();
+        (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Selection::WriteIn(word.into()))).collect();
     ledger.decide(&ballots);
     let tally = ledger.state.tally(&id).unwrap();
-    assert_eq!(tally.leaders, ["Python", "Rust"]);
-    let counts: Vec<_> = tally.lines.iter().map(|line| (line.choice.as_str(), line.votes)).collect();
+    assert_eq!(tally.contests[0].leaders, ["Python", "Rust"]);
+    let counts: Vec<_> = tally.contests[0].lines.iter().map(|line| (line.choice.as_str(), line.votes)).collect();
     assert_eq!(counts, [("Python", 2), ("Rust", 2), ("C", 1)]);
 }
 
@@ -132,7 +133,7 @@ fn only_organisers_of_the_genesis_create_elections_and_no_more_than_allowed() {
 #[test]
 fn forged_headers_are_refused_by_name() {
     let (ledger, id) = with_election();
-    let honest = ledger.propose(&[ledger.ballot(50, id, Choice::Listed(0))]);
+    let honest = ledger.propose(&[ledger.ballot(50, id, Selection::Listed(0))]);
     assert!(ledger.judge(&honest).is_ok());
     let other = Hash::from_bytes([9; 32]);
     let judge = |change: &dyn Fn(&mut vote_chain::Header)| {
@@ -154,7 +155,7 @@ fn forged_headers_are_refused_by_name() {
 #[test]
 fn block_without_the_transactions_of_its_header_is_not_whole() {
     let (ledger, id) = with_election();
-    let ballots: Vec<_> = (50..53).map(|voter| ledger.ballot(voter, id, Choice::Listed(0))).collect();
+    let ballots: Vec<_> = (50..53).map(|voter| ledger.ballot(voter, id, Selection::Listed(0))).collect();
     let honest = ledger.propose(&ballots);
     let mut dropped = honest.clone();
     dropped.transactions.pop();
@@ -168,7 +169,7 @@ fn blocks_over_the_limits_are_neither_built_nor_accepted() {
     let limits = Limits { block_transactions_max: 3, ..Limits::default() };
     let mut ledger = Ledger::new(Genesis { limits, ..genesis(4) });
     let id = ledger.create(election());
-    let ballots: Vec<_> = (50..55).map(|voter| ledger.ballot(voter, id, Choice::Listed(0))).collect();
+    let ballots: Vec<_> = (50..55).map(|voter| ledger.ballot(voter, id, Selection::Listed(0))).collect();
     let (block, ..) = ledger.build(&ballots);
     assert_eq!(block.transactions().len(), 3);
     let mut large = block.to_block();
@@ -182,7 +183,7 @@ fn blocks_over_the_limits_are_neither_built_nor_accepted() {
 fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_characters_is_refused_at_sight() {
     let (ledger, id) = with_election();
     let chain = ledger.state.chain();
-    let ballot = ledger.ballot(50, id, Choice::Listed(0));
+    let ballot = ledger.ballot(50, id, Selection::Listed(0));
     let other = Genesis { name: "another".into(), ..genesis(4) }.chain();
     assert!(matches!(verify(&other, ballot.bytes()), Err(TransactionFault::WrongChain(_))));
     for at in [10, 60, ballot.bytes().len() - 1] {
@@ -190,12 +191,14 @@ fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_character
         bytes[at] ^= 1;
         assert!(verify(&chain, &bytes).is_err(), "byte {at}");
     }
-    let payload =
-        Payload::CastBallot(vote_chain::Ballot { election: id, name: "a\u{1b}[2J".into(), choice: Choice::Listed(0) });
+    let payload = Payload::CastBallot(vote_chain::Ballot {
+        name: "a\u{1b}[2J".into(),
+        ..vote_chain::Ballot::plain(id, Selection::Listed(0))
+    });
     let bytes = Transaction::sign(chain, &key(50), payload).to_bytes();
     assert!(matches!(verify(&chain, &bytes), Err(TransactionFault::Ballot(_))));
     assert!(matches!(verify(&chain, &vec![0; 70_000]), Err(TransactionFault::TooLarge(70_000))));
-    let election = Election { contest: Contest::Listed(vec!["A".into(), "A".into()]), ..election() };
+    let election = with_contests(vec![Contest::listed(vec!["A".into(), "A".into()], Rule::Plurality, 1)]);
     let bytes = Transaction::sign(chain, &key(50), Payload::CreateElection(election)).to_bytes();
     assert!(matches!(verify(&chain, &bytes), Err(TransactionFault::Election(_))));
 }
@@ -203,7 +206,7 @@ fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_character
 #[test]
 fn block_with_a_forged_ballot_names_its_place() {
     let (ledger, id) = with_election();
-    let ballots: Vec<_> = (50..53).map(|voter| ledger.ballot(voter, id, Choice::Listed(0))).collect();
+    let ballots: Vec<_> = (50..53).map(|voter| ledger.ballot(voter, id, Selection::Listed(0))).collect();
     let mut block = ledger.propose(&ballots);
     *block.transactions[1].last_mut().unwrap() ^= 1;
     let (at, fault) = VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap_err();
@@ -212,17 +215,17 @@ fn block_with_a_forged_ballot_names_its_place() {
 
 fn with_rule(rule: Rule, seats: u16) -> (Ledger, ElectionId) {
     let mut ledger = Ledger::new(genesis(4));
-    let id = ledger.create(Election { rule, seats, ..election() });
+    let id = ledger.create(counted(rule, seats));
     (ledger, id)
 }
 
 #[test]
 fn each_rule_takes_its_own_ballots_and_no_others() {
     let ballots = [
-        (Rule::Plurality, Choice::Listed(1)),
-        (Rule::Approval, Choice::Approved(vec![0, 2])),
-        (Rule::Score, Choice::Scored(vec![10, 0, 3])),
-        (Rule::Irv, Choice::Ranked(vec![vec![2], vec![0, 1]])),
+        (Rule::Plurality, Selection::Listed(1)),
+        (Rule::Approval, Selection::Approved(vec![0, 2])),
+        (Rule::Score, Selection::Scored(vec![10, 0, 3])),
+        (Rule::Irv, Selection::Ranked(vec![vec![2], vec![0, 1]])),
     ];
     for (rule, _) in &ballots {
         let (ledger, id) = with_rule(*rule, 1);
@@ -232,20 +235,20 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         }
     }
     let bad = [
-        (Rule::Approval, Choice::Approved(vec![2, 0])),
-        (Rule::Approval, Choice::Approved(vec![0, 0])),
-        (Rule::Approval, Choice::Approved(vec![3])),
-        (Rule::Score, Choice::Scored(vec![11, 0, 0])),
-        (Rule::Score, Choice::Scored(vec![1, 1])),
-        (Rule::Stv, Choice::Ranked(vec![vec![0], vec![0]])),
-        (Rule::Stv, Choice::Ranked(vec![vec![1, 0]])),
-        (Rule::Stv, Choice::Ranked(vec![vec![]])),
-        (Rule::Stv, Choice::Ranked(vec![vec![3]])),
+        (Rule::Approval, Selection::Approved(vec![2, 0])),
+        (Rule::Approval, Selection::Approved(vec![0, 0])),
+        (Rule::Approval, Selection::Approved(vec![3])),
+        (Rule::Score, Selection::Scored(vec![11, 0, 0])),
+        (Rule::Score, Selection::Scored(vec![1, 1])),
+        (Rule::Stv, Selection::Ranked(vec![vec![0], vec![0]])),
+        (Rule::Stv, Selection::Ranked(vec![vec![1, 0]])),
+        (Rule::Stv, Selection::Ranked(vec![vec![]])),
+        (Rule::Stv, Selection::Ranked(vec![vec![3]])),
     ];
     for (rule, choice) in bad {
         let (ledger, id) = with_rule(rule, 1);
         let verdict = ledger.try_one(&ledger.ballot(50, id, choice.clone()));
-        assert_eq!(verdict, Err(InvalidTransaction::UnknownChoice(id)), "{choice:?}");
+        assert_eq!(verdict, Err(NOT_OFFERED), "{choice:?}");
     }
 }
 
@@ -254,7 +257,7 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
     let vote = |ledger: &Ledger, id, ballots: &[(u8, &[u16])]| -> Vec<_> {
         let mut voters = 50u8..;
         let each = ballots.iter().flat_map(|(count, order)| std::iter::repeat_n(order, usize::from(*count)));
-        let ranks = |order: &[u16]| Choice::Ranked(order.iter().map(|place| vec![*place]).collect());
+        let ranks = |order: &[u16]| Selection::Ranked(order.iter().map(|place| vec![*place]).collect());
         each.map(|order| ledger.ballot(voters.next().unwrap(), id, ranks(order))).collect()
     };
     // Soup has the most first preferences, Pasta beats each of the others, Salad wins the runoff against Soup.
@@ -266,20 +269,23 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
         (Rule::Stv, 2, vec!["Soup", "Salad"]),
     ] {
         let (mut ledger, id) = with_rule(rule, seats);
-        assert!(ledger.state.tally(&id).unwrap().leaders.is_empty(), "nobody leads before the first ballot");
+        assert!(
+            ledger.state.tally(&id).unwrap().contests[0].leaders.is_empty(),
+            "nobody leads before the first ballot"
+        );
         let ballots = vote(&ledger, id, &ballots);
         ledger.decide(&ballots);
         let tally = ledger.state.tally(&id).unwrap();
         assert_eq!(
-            (tally.ballots, &tally.leaders),
+            (tally.turnout.ballots, &tally.contests[0].leaders),
             (9, &winners.iter().map(ToString::to_string).collect()),
             "{rule:?}"
         );
-        assert_eq!(tally.lines[0].votes, 4);
+        assert_eq!(tally.contests[0].lines[0].votes, 4);
         // A node that cannot spare the time says so, and names nobody.
-        let short = ledger.state.tally_within(&id, 10).unwrap();
-        assert_eq!((short.ballots, short.leaders.len(), short.outcome.is_some(), short.complete), (9, 0, false, false));
-        assert!(tally.complete);
+        let short = &ledger.state.tally_within(&id, 10).unwrap().contests[0];
+        assert_eq!((short.votes, short.leaders.len(), short.outcome.is_some(), short.complete), (9, 0, false, false));
+        assert!(tally.contests[0].complete);
     }
 }
 
@@ -298,7 +304,7 @@ fn elections_that_no_rule_can_count_are_refused() {
         (Rule::Stv, 3, true),
         (Rule::Approval, 2, true),
     ] {
-        assert_eq!(refused(Election { rule, seats, ..election() }), !fits, "{rule:?} {seats}");
+        assert_eq!(refused(counted(rule, seats)), !fits, "{rule:?} {seats}");
     }
-    assert!(refused(Election { contest: Contest::WriteIn, rule: Rule::Irv, ..election() }));
+    assert!(refused(with_contests(vec![Contest { rule: Rule::Irv, ..Contest::write_in() }])));
 }

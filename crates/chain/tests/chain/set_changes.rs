@@ -1,15 +1,15 @@
 //! Validators come and go, and receipts stay true across it.
 
 use vote_chain::{
-    CertificateFault, ChainId, Choice, Hash, InvalidReceipt, InvalidTransaction, Payload, ValidatorChange, decode,
+    CertificateFault, ChainId, Hash, InvalidReceipt, InvalidTransaction, Payload, Selection, ValidatorChange, decode,
     encode,
 };
 
 use crate::ledger::{Ledger, certify, election, genesis, key, validator};
 
 fn approve(ledger: &Ledger, by: u8, change: ValidatorChange) -> std::sync::Arc<vote_chain::Verified> {
-    let set = ledger.state.registry().after.hash();
-    ledger.sign(&key(by), Payload::ApproveChange { change, set })
+    let changes_before = ledger.state.registry().changes;
+    ledger.sign(&key(by), Payload::ApproveChange { change, changes_before })
 }
 
 #[test]
@@ -42,16 +42,24 @@ fn approvals_of_strangers_twice_or_for_a_set_that_is_gone_are_refused() {
     assert_eq!(ledger.try_one(&first), Err(InvalidTransaction::AlreadyApproved(key(1).public())));
     ledger.decide(&[approve(&ledger, 2, admit.clone()), approve(&ledger, 3, admit)]);
     assert_eq!(ledger.try_one(&late), Err(InvalidTransaction::StaleApproval));
+    // The same set again: old approvals stay void, or anybody could admit whom the validators have removed.
+    let remove = ValidatorChange::Remove(key(5).public());
+    let all: Vec<_> = (1..=4).map(|by| approve(&ledger, by, remove.clone())).collect();
+    ledger.decide(&all);
+    assert_eq!(ledger.state.registry().after.hash(), genesis(4).validators.hash());
+    for approval in [first, late] {
+        assert_eq!(ledger.try_one(&approval), Err(InvalidTransaction::StaleApproval));
+    }
 }
 
 /// A chain that goes from one validator to two, with a ballot before and after.
 fn grown() -> Ledger {
     let mut ledger = Ledger::new(genesis(1));
     let id = ledger.create(election());
-    ledger.decide(&[ledger.ballot(50, id, Choice::Listed(0))]);
+    ledger.decide(&[ledger.ballot(50, id, Selection::Listed(0))]);
     ledger.decide(&[approve(&ledger, 1, ValidatorChange::Admit(validator(2)))]);
     ledger.decide(&[]);
-    ledger.decide(&[ledger.ballot(51, id, Choice::Listed(0)), ledger.ballot(52, id, Choice::Listed(1))]);
+    ledger.decide(&[ledger.ballot(51, id, Selection::Listed(0)), ledger.ballot(52, id, Selection::Listed(1))]);
     ledger
 }
 
@@ -93,6 +101,11 @@ fn receipt_lies_are_named() {
     let mut twice = honest.clone();
     twice.set_changes.push(honest.set_changes[0].clone());
     assert!(matches!(twice.check(None), Err(InvalidReceipt::SetChange(_))));
+    let mut idle = honest.clone();
+    idle.set_changes[0].validators = ledger.state.genesis().validators.clone();
+    idle.set_changes[0].header = ledger.blocks[0].0.header.clone();
+    idle.set_changes[0].certificate = ledger.blocks[0].1.clone();
+    assert_eq!(idle.check(None), Err(InvalidReceipt::SetChange(1)), "a change changes something");
 }
 
 #[test]

@@ -7,28 +7,70 @@ use malachite_types::{NilOrVal, Round, VoteType};
 use serde_json::{Value, json};
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{
-    Ballot, BlockHash, Choice, Contest, Election, ElectionId, Hash, Height, InclusionProof, MerkleTree, Payload,
-    Purpose, Transaction, TransactionId, ValidatorChange, decode, encode, merkle_root,
+    Act, Ballot, Base, BlockHash, Contest, Election, ElectionId, Hash, Height, InclusionProof, Majority, MerkleTree,
+    Organise, Payload, Purpose, Results, Rule, Selection, Share, Timestamp, Transaction, TransactionId,
+    ValidatorChange, Voter, Voters, decode, encode, merkle_root,
 };
 
-use crate::ledger::{Ledger, election, genesis, key, validator};
+use crate::ledger::{Ledger, START, election, genesis, key, validator, with_contests};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
-    let write_in = Election { contest: Contest::WriteIn, description: String::new(), ..election() };
-    let set = ledger.state.registry().after.hash();
-    let ballot = |choice| Payload::CastBallot(Ballot { election: id, name: "Ada".into(), choice });
+    let write_in = Election { description: String::new(), ..with_contests(vec![Contest::write_in()]) };
+    let majority = Majority { share: Share { numerator: 2, denominator: 3, more: false }, base: Base::Roll };
+    let motion =
+        Contest { majority: Some(majority), ..Contest::listed(vec!["Yes".into(), "No".into()], Rule::YesNo, 1) };
+    let board = Contest::listed(["Ada", "Grace", "Joan"].map(String::from).into(), Rule::Stv, 2);
+    let whole = Election {
+        voters: Voters::WeightedRoll,
+        opens_at: Some(Timestamp::from_ms(START)),
+        closes_at: Some(Timestamp::from_ms(START + 1)),
+        quorum: Some(Share::HALF),
+        revotes: 3,
+        results: Results::AtClosing,
+        tie_break: "the next draw of the lottery".into(),
+        ..with_contests(vec![
+            Contest { title: "Board".into(), choices_max: 2, shuffle: true, ..board },
+            Contest { title: "Motion".into(), abstention: true, ..motion },
+        ])
+    };
+    let ballot = |selection| Payload::CastBallot(Ballot { name: "Ada".into(), ..Ballot::plain(id, selection) });
+    let act = |act| Payload::Organise(Organise { election: id, act });
+    let reason = String::from("as agreed");
+    let replacement = Ballot {
+        counter: 2,
+        selections: vec![Selection::Ranked(vec![vec![1], vec![0, 2]]), Selection::Abstain],
+        ..Ballot::plain(id, Selection::Abstain)
+    };
+    let (one, two) = (key(60).public().min(key(61).public()), key(60).public().max(key(61).public()));
     let all = [
         ("create_election", Payload::CreateElection(election())),
         ("create_write_in_election", Payload::CreateElection(write_in)),
-        ("cast_ballot", ballot(Choice::Listed(1))),
-        ("cast_write_in", ballot(Choice::WriteIn("Gr\u{fc}nkohl".into()))),
-        ("close_election", Payload::CloseElection(id)),
-        ("approve_admit", Payload::ApproveChange { change: ValidatorChange::Admit(validator(5)), set }),
-        ("approve_remove", Payload::ApproveChange { change: ValidatorChange::Remove(key(4).public()), set }),
+        ("cast_ballot", ballot(Selection::Listed(1))),
+        ("cast_write_in", ballot(Selection::WriteIn("Gr\u{fc}nkohl".into()))),
+        ("create_election_of_two_contests", Payload::CreateElection(whole)),
+        ("cast_replacement", Payload::CastBallot(replacement)),
+        ("open", act(Act::Open)),
+        ("close", act(Act::Close)),
+        ("add_voters", act(Act::AddVoters(vec![Voter(one, 1), Voter(two, 1000)]))),
+        ("change_roll", act(Act::ChangeRoll { remove: vec![one], add: vec![Voter(two, 1)], reason: reason.clone() })),
+        (
+            "change_times",
+            act(Act::ChangeTimes {
+                opens_at: None,
+                closes_at: Some(Timestamp::from_ms(START)),
+                reason: reason.clone(),
+            }),
+        ),
+        ("cancel", act(Act::Cancel(reason))),
+        ("approve_admit", Payload::ApproveChange { change: ValidatorChange::Admit(validator(5)), changes_before: 0 }),
+        (
+            "approve_remove",
+            Payload::ApproveChange { change: ValidatorChange::Remove(key(4).public()), changes_before: 1 },
+        ),
     ];
     let one = |(name, payload): (&str, Payload)| {
         let signed = Transaction::sign(ledger.state.chain(), &key(50), payload);
@@ -73,7 +115,7 @@ fn vectors() -> Value {
     let mut ledger = Ledger::new(genesis(4));
     let empty_root = ledger.state.tip().state_root;
     let id = ledger.create(election());
-    ledger.decide(&[ledger.ballot(50, id, Choice::Listed(1)), ledger.ballot(51, id, Choice::Listed(0))]);
+    ledger.decide(&[ledger.ballot(50, id, Selection::Listed(1)), ledger.ballot(51, id, Selection::Listed(0))]);
     let (block, certificate) = &ledger.blocks[1];
     let receipt = ledger.receipt(2, 1);
     assert_eq!(receipt.check(None), Ok(()));

@@ -28,7 +28,7 @@ impl Host {
 
     fn apply(&mut self, decided: &Decided) {
         let (header, changes) = (decided.block.header(), &decided.changes);
-        let recheck = self.opens_or_closes(header, decided) || changes.registry != *self.state.registry();
+        let recheck = self.changes_rules(header, decided) || changes.registry != *self.state.registry();
         self.state.commit(header, changes);
         self.boundary = self.state.next_boundary();
         let refused = self.mempool.settle(&self.state, self.now, decided.block.transactions().iter(), changes, recheck);
@@ -43,9 +43,11 @@ impl Host {
         self.checker.forget();
     }
 
-    fn opens_or_closes(&self, header: &Header, decided: &Decided) -> bool {
-        let by_hand = |record: &vote_chain::ElectionRecord| record.closed_by_hand_at == Some(header.time);
-        self.boundary.is_some_and(|boundary| boundary <= header.time) || decided.changes.elections.values().any(by_hand)
+    /// Whether an election has opened, closed, or been acted upon, so that what waits may no longer fit. A voter more on a roll
+    /// takes nothing from anybody.
+    fn changes_rules(&self, header: &Header, decided: &Decided) -> bool {
+        let takes = |entry: &vote_chain::LogEntry| !matches!(entry.act, vote_chain::Logged::VotersAdded { .. });
+        self.boundary.is_some_and(|boundary| boundary <= header.time) || decided.changes.log.values().any(takes)
     }
 
     fn equivocations(&self, evidence: &MisbehaviorEvidence<Ctx>) -> Vec<Equivocation> {

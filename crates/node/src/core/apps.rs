@@ -72,13 +72,30 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         I::UnknownElection(_)
         | I::ElectionExists(_)
         | I::NotOpen { .. }
-        | I::AlreadyClosed(_)
+        | I::Over { .. }
+        | I::ActDone(_)
+        | I::OpenAlready(_)
+        | I::NotYetOpen(_)
+        | I::RollFrozen(_)
+        | I::NoRoll(_)
+        | I::OnRollAlready(_)
+        | I::HasVoted(_)
+        | I::Counter { .. }
         | I::StaleApproval
         | I::AlreadyApproved(_) => RefusalCode::WrongState,
-        I::NotOrganiser(_) | I::NotTheOrganiser(_) | I::AlreadyVoted { .. } | I::NotValidator(_) => {
-            RefusalCode::NotEligible
-        }
-        I::TooManyElections(_) | I::TooManyChanges(_) | I::UnknownChoice(_) | I::Change(_) => RefusalCode::Invalid,
+        I::NotOrganiser(_)
+        | I::NotTheOrganiser(_)
+        | I::AlreadyVoted { .. }
+        | I::NotOnRoll { .. }
+        | I::NotValidator(_) => RefusalCode::NotEligible,
+        I::TooManyElections(_)
+        | I::TooManyChanges(_)
+        | I::Contests { .. }
+        | I::Selection { .. }
+        | I::Weighted { .. }
+        | I::RollFull(_)
+        | I::Times(_)
+        | I::Change(_) => RefusalCode::Invalid,
     };
     refusal(code, fault)
 }

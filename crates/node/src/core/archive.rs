@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use vote_api::{Answer, Refusal, RefusalCode};
 use vote_chain::{
-    Archive, ArchivedBlock, ArchivedTransaction, Block, CommitCertificate, ElectionId, Height, Payload, Timestamp,
-    TransactionId, decode, parse,
+    Archive, ArchivedBlock, ArchivedTransaction, Block, CommitCertificate, ElectionId, Height, Payload, TransactionId,
+    decode, parse,
 };
 use vote_storage::Store;
 
@@ -38,15 +38,11 @@ impl Core {
 
     fn archive_head(&self, id: &ElectionId) -> Result<(Archive, BTreeSet<Height>), Refusal> {
         let state = self.engine.state();
-        let record = state.election(id).ok_or_else(|| unknown_election(id))?;
+        state.election(id).ok_or_else(|| unknown_election(id))?;
         let broken = || refusal(RefusalCode::Busy, "the ledger cannot be read");
         let tip = state.tip().height;
         let (last, last_certificate) = self.load(tip).map(|(block, proof)| (block.header, proof)).ok_or_else(broken)?;
-        let mut heights = state.ballot_heights(id);
-        heights.insert(self.find(&TransactionId::new(*id.hash())).ok_or_else(broken)?.0);
-        if let Some(closed) = record.closed_by_hand_at {
-            heights.insert(self.height_at(closed).ok_or_else(broken)?);
-        }
+        let heights = self.store.heights(id).map_err(|_| broken())?;
         let archive = Archive {
             genesis: state.genesis().as_ref().clone(),
             set_changes: self.store.set_changes(tip).map_err(|_| broken())?,
@@ -57,16 +53,6 @@ impl Core {
             blocks: Vec::new(),
         };
         Ok((archive, heights))
-    }
-
-    /// The height of the block of that time: times rise with heights.
-    fn height_at(&self, time: Timestamp) -> Option<Height> {
-        let (mut low, mut high) = (1, self.engine.state().tip().height.get());
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.load(Height::new(middle))?.0.header.time < time { low = middle + 1 } else { high = middle }
-        }
-        Some(Height::new(low))
     }
 }
 
@@ -94,9 +80,7 @@ fn archived(bytes: &[u8], certificate: CommitCertificate, id: &ElectionId) -> Op
     let Block { header, transactions } = decode(bytes).ok()?;
     let own = |bytes: &[u8]| match parse(bytes).ok()?.content.payload {
         Payload::CreateElection(_) => Some(TransactionId::of(bytes).hash() == id.hash()),
-        Payload::CastBallot(ballot) => Some(ballot.election == *id),
-        Payload::CloseElection(election) => Some(election == *id),
-        Payload::ApproveChange { .. } => Some(false),
+        payload => Some(payload.election() == Some(*id)),
     };
     let entry = |bytes: serde_bytes::ByteBuf| {
         Some(if own(&bytes)? {

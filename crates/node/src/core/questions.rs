@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vote_api::{Answer, Attack, BlockAt, EvidenceView, Refusal, RefusalCode, Request, Status};
+use serde::Serialize;
+use vote_api::{Answer, Attack, BlockAt, EvidenceView, Refusal, RefusalCode, Request, Status, TRACE_BYTES_MIN, Trace};
 use vote_chain::{
-    Block, CommitCertificate, ElectionId, Height, Payload, PublicKey, Receipt, Transaction, TransactionId,
+    Ballot, Block, CommitCertificate, ElectionId, Height, Payload, PublicKey, Receipt, Transaction, TransactionId,
     ValidatorChange, decode, encode,
 };
 use vote_consensus::Equivocation;
@@ -14,8 +15,8 @@ use super::Core;
 use super::apps::refusal;
 use crate::socket::AppCall;
 
-/// Elections in one answer, in bytes.
-const ELECTIONS_BYTES_MAX: usize = 512 * 1024;
+/// Elections, or acts, in one answer, in bytes.
+const ANSWER_BYTES_MAX: usize = 512 * 1024;
 /// Proofs of misbehaviour in an answer.
 const EVIDENCE_MAX: usize = 1000;
 
@@ -47,7 +48,9 @@ impl Core {
                 self.view(&id).map(|view| Answer::Election(Box::new(view))).ok_or_else(|| unknown_election(&id))
             }
             Request::Block(at) => self.block(at),
-            Request::Ballot(election, credential) => self.ballot(&election, &credential),
+            Request::Voter(election, credential) => self.voter(&election, &credential),
+            Request::Log(id) => return self.send_log(&call, &id),
+            Request::Trace(prefix) => self.trace(&prefix),
             Request::Receipt(id) => self.receipt(id),
             Request::Evidence => self.evidence(),
             Request::Submit(_) => Err(refusal(RefusalCode::Invalid, "transactions are verified before they come here")),
@@ -56,22 +59,43 @@ impl Core {
     }
 
     fn send_elections(&self, call: &AppCall) {
-        let (mut some, mut bytes) = (Vec::new(), 0);
-        for view in self.engine.state().elections().filter_map(|record| self.view(&record.id)) {
-            let size = encode(&view).len();
-            if bytes + size > ELECTIONS_BYTES_MAX && !call.send(Answer::Elections(std::mem::take(&mut some)), false) {
-                return;
-            }
-            bytes = if some.is_empty() { size } else { bytes + size };
-            some.push(view);
-        }
-        call.send(Answer::Elections(some), true);
+        let views = self.engine.state().elections().filter_map(|record| self.view(&record.id));
+        send_parts(call, views, Answer::Elections);
     }
 
-    fn ballot(&self, election: &ElectionId, credential: &PublicKey) -> Result<Answer, Refusal> {
+    fn send_log(&self, call: &AppCall, id: &ElectionId) {
         let state = self.engine.state();
-        state.election(election).ok_or_else(|| unknown_election(election))?;
-        Ok(Answer::Ballot(state.ballot(election, credential).copied()))
+        if state.election(id).is_none() {
+            call.send(Answer::Failed(unknown_election(id)), true);
+            return;
+        }
+        send_parts(call, state.log(id).cloned(), Answer::Log);
+    }
+
+    fn voter(&self, id: &ElectionId, credential: &PublicKey) -> Result<Answer, Refusal> {
+        let state = self.engine.state();
+        let record = state.election(id).ok_or_else(|| unknown_election(id))?;
+        let weight = if record.election.has_roll() { state.weight(id, credential) } else { Some(1) };
+        Ok(Answer::Voter { weight, ballot: state.ballot(id, credential).cloned() })
+    }
+
+    fn trace(&self, prefix: &[u8]) -> Result<Answer, Refusal> {
+        if !(TRACE_BYTES_MIN..=32).contains(&prefix.len()) {
+            return Err(refusal(RefusalCode::Invalid, "a ballot is named by 16 to 32 bytes of its id"));
+        }
+        let unknown = || refusal(RefusalCode::WrongState, "the ledger has no such ballot");
+        let found = self.store.transactions_with(prefix).map_err(|error| refusal(RefusalCode::Busy, error))?;
+        let [transaction] = found[..] else { return Err(unknown()) };
+        let (height, index) = self.find(&transaction).ok_or_else(unknown)?;
+        let (block, _) = self.load(height).ok_or_else(unknown)?;
+        let bytes = usize::try_from(index).ok().and_then(|index| block.transactions.get(index)).ok_or_else(unknown)?;
+        let content = vote_chain::parse(bytes).map_err(|_| unknown())?.content;
+        let Payload::CastBallot(Ballot { election, counter, .. }) = content.payload else { return Err(unknown()) };
+        let state = self.engine.state();
+        let (phase, counts) =
+            state.phase(&election).zip(state.ballot(&election, &content.signer)).ok_or_else(unknown)?;
+        let (counts, tip) = (counts.transaction, state.tip().height);
+        Ok(Answer::Trace(Box::new(Trace { transaction, height, election, phase, counter, counts, tip })))
     }
 
     fn block(&self, at: BlockAt) -> Result<Answer, Refusal> {
@@ -126,7 +150,7 @@ impl Core {
     /// The node's validator key signs: whoever can use the socket is the node's operator.
     fn approve(&mut self, call: AppCall, change: ValidatorChange) {
         let state = self.engine.state();
-        let payload = Payload::ApproveChange { change, set: state.registry().after.hash() };
+        let payload = Payload::ApproveChange { change, changes_before: state.registry().changes };
         let bytes = Transaction::sign(state.chain(), &self.key, payload).to_bytes();
         let checked = vote_chain::verify(&state.chain(), &bytes).map(Arc::new);
         self.submit(call, vec![checked]);
@@ -189,6 +213,20 @@ impl Core {
             wire_bytes: self.bytes,
         }
     }
+}
+
+/// Sends items in as many answers as it takes.
+fn send_parts<T: Serialize>(call: &AppCall, items: impl Iterator<Item = T>, answer: fn(Vec<T>) -> Answer) {
+    let (mut some, mut bytes) = (Vec::new(), 0);
+    for item in items {
+        let size = encode(&item).len();
+        if bytes + size > ANSWER_BYTES_MAX && !call.send(answer(std::mem::take(&mut some)), false) {
+            return;
+        }
+        bytes = if some.is_empty() { size } else { bytes + size };
+        some.push(item);
+    }
+    call.send(answer(some), true);
 }
 
 pub(super) fn unknown_election(id: &ElectionId) -> Refusal {

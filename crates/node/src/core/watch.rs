@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use vote_api::{Answer, ElectionView, RefusalCode, TALLY_LINES_MAX};
-use vote_chain::{Changes, ElectionId, ElectionPhase};
+use vote_chain::{Changes, ElectionId, ElectionPhase, Results};
 
 use super::Core;
 use super::apps::refusal;
@@ -33,7 +33,7 @@ impl Core {
             call.send(Answer::Failed(refusal(RefusalCode::Busy, "too many apps are watching")), true);
             return;
         }
-        let (phase, closed) = (Some(view.phase), view.phase == ElectionPhase::Closed);
+        let (phase, closed) = (Some(view.phase), view.phase.is_over());
         if call.send(Answer::Election(Box::new(view)), closed) && !closed {
             self.apps.watchers.push(Watcher { call, election, phase });
         }
@@ -49,7 +49,7 @@ impl Core {
             }
             watcher.phase = phase;
             let view = views.entry(watcher.election).or_insert_with(|| self.view(&watcher.election));
-            let closed = phase == Some(ElectionPhase::Closed);
+            let closed = phase.is_some_and(ElectionPhase::is_over);
             view.as_ref()
                 .is_some_and(|view| watcher.call.send(Answer::Election(Box::new(view.clone())), closed) && !closed)
         });
@@ -59,12 +59,10 @@ impl Core {
     /// An election as apps see it.
     pub(super) fn view(&self, id: &ElectionId) -> Option<ElectionView> {
         let state = self.engine.state();
-        let record = state.election(id)?.clone();
-        Some(ElectionView {
-            record,
-            phase: state.phase(id)?,
-            tally: state.tally_within(id, COUNTING_MAX)?.top(TALLY_LINES_MAX),
-            height: state.tip().height,
-        })
+        let (record, phase) = (state.election(id)?.clone(), state.phase(id)?);
+        let withheld = record.election.results == Results::AtClosing && !phase.is_over();
+        let tally = state.tally_within(id, if withheld { 0 } else { COUNTING_MAX })?.top(TALLY_LINES_MAX);
+        let tally = if withheld { tally.withheld() } else { tally };
+        Some(ElectionView { record, phase, tally, height: state.tip().height })
     }
 }

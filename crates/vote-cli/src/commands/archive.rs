@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use vote_api::ElectionView;
-use vote_chain::{
-    Archive, ArchivedTransaction, Audit, Ballot, ChainId, Choice, Contest, Payload, decode, encode, parse,
-};
+use vote_chain::{Archive, ArchivedTransaction, Audit, ChainId, Choices, Payload, Selection, decode, encode, parse};
 use vote_counting::Group;
 use vote_counting::formats::{self, Format};
 
@@ -40,14 +38,14 @@ pub(super) async fn export(context: &Context, election: Option<&str>, file: &Pat
     written.map_err(|error| Failure::Other(format!("cannot write {shown}: {error}")))?;
     if context.json {
         output::json(&json!({
-            "file": file, "bytes": bytes.len(), "election": archive.election, "chain": audit.chain, "ballots": audit.tally.ballots,
+            "file": file, "bytes": bytes.len(), "election": archive.election, "chain": audit.chain, "ballots": audit.tally.turnout.ballots,
             "height": archive.last.height,
         }));
     } else {
         let height = archive.last.height;
         output::line(format_args!(
             "{shown}: {} ballots, as of block {height}, {} bytes.",
-            audit.tally.ballots,
+            audit.tally.turnout.ballots,
             bytes.len()
         ));
         output::line(format_args!(
@@ -61,27 +59,37 @@ pub(super) async fn export(context: &Context, election: Option<&str>, file: &Pat
 /// The ballots of a ranked election, equal ones together.
 fn ballots(archive: &Archive, audit: &Audit) -> Result<formats::File, Failure> {
     let election = &audit.record.election;
-    let Contest::Listed(candidates) = &election.contest else {
+    let [contest] = election.contests.as_slice() else {
+        return Err(Failure::Usage("this format takes one contest; the election has several".into()));
+    };
+    let Choices::Listed(candidates) = &contest.choices else {
         return Err(Failure::Usage("write-ins have no place in this format".into()));
     };
-    if !election.rule.is_ranked() {
-        return Err(Failure::Usage(format!("ballots by {} are no rankings", election.rule.name())));
+    if !contest.rule.is_ranked() {
+        return Err(Failure::Usage(format!("ballots by {} are no rankings", contest.rule.name())));
     }
-    let mut counts = BTreeMap::<Vec<Vec<usize>>, u64>::new();
+    // Of each voter the last ballot counts; the number of votes is the roll's.
+    let mut last = BTreeMap::new();
     for entry in archive.blocks.iter().flat_map(|block| &block.transactions) {
         let ArchivedTransaction::Own(bytes) = entry else { continue };
-        if let Payload::CastBallot(Ballot { choice: Choice::Ranked(ranks), .. }) =
-            parse(bytes).map_err(Failure::other)?.content.payload
-        {
+        let content = parse(bytes).map_err(Failure::other)?.content;
+        if let Payload::CastBallot(ballot) = content.payload {
+            last.insert(content.signer, ballot.selections);
+        }
+    }
+    let mut counts = BTreeMap::<Vec<Vec<usize>>, u64>::new();
+    for (voter, selections) in last {
+        if let Some(Selection::Ranked(ranks)) = selections.first() {
             let places = |rank: &Vec<u16>| rank.iter().map(|place| usize::from(*place)).collect();
-            *counts.entry(ranks.iter().map(places).collect()).or_default() += 1;
+            let weight = audit.weights.get(&voter).copied().map_or(1, u64::from);
+            *counts.entry(ranks.iter().map(places).collect()).or_default() += weight;
         }
     }
     let line = |(ranks, count)| formats::Line { group: Group { count, ranks }, line: 0 };
     Ok(formats::File {
         title: election.title.clone(),
         candidates: candidates.clone(),
-        seats: usize::from(election.seats),
+        seats: usize::from(contest.seats),
         withdrawn: Vec::new(),
         ballots: counts.into_iter().map(line).collect(),
     })
@@ -120,8 +128,8 @@ fn read(file: &Path) -> Result<Archive, Failure> {
 }
 
 fn show(context: &Context, archive: &Archive, audit: Audit, pinned: bool, seconds: f64) {
-    let Audit { chain, record, phase, tally, signatures } = audit;
-    let per_second = f64::from(u32::try_from(tally.ballots).unwrap_or(u32::MAX)) / seconds.max(0.001);
+    let Audit { chain, record, phase, tally, signatures, .. } = audit;
+    let per_second = f64::from(u32::try_from(tally.turnout.ballots).unwrap_or(u32::MAX)) / seconds.max(0.001);
     let view = ElectionView { record, phase, tally, height: archive.last.height };
     if context.json {
         let mut value = result::to_json(&view);

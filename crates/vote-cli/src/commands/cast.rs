@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use vote_api::{Answer, Client, ElectionView, Request};
-use vote_chain::{Ballot, Payload, Receipt, SecretKey};
+use vote_chain::{Ballot, CastRecord, ElectionPhase, Payload, Receipt, SecretKey, TransactionId};
 
 use crate::cli::CastArgs;
 use crate::context::Context;
@@ -12,20 +12,15 @@ use crate::failure::Failure;
 use crate::{ballot, credential, find, output, receipts, submit};
 
 pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure> {
-    let (election, choice) = match args.words.as_slice() {
-        [choice] => (None, choice),
-        [election, choice, ..] => (Some(election.as_str()), choice),
-        [] => return Err(Failure::Usage("say what you choose".into())),
-    };
     let client = context.client().await?;
-    let view = find::election(&client, election).await?;
-    let file = args.credential.unwrap_or_else(|| context.credential_file(args.name.as_deref()));
-    let key = credential::load_or_make(&file)?;
-    let (receipt, path) = cast_in(context, &client, &view, &key, args.name.unwrap_or_default(), choice).await?;
+    let (view, choices) = said(&client.elections().await?, &args.words)?;
+    let key = key(context, &args, &view)?;
+    let cast = cast_in(context, &client, &view, &key, args.name.unwrap_or_default(), choices).await?;
+    let Cast { receipt, path, replaced } = cast;
     if context.json {
         output::json(&json!({
-            "ballot": receipt.transaction, "election": view.record.id, "choice": choice, "credential": key.public(),
-            "height": receipt.header.height, "chain": receipt.genesis.chain(), "receipt": path, "final": true,
+            "ballot": receipt.transaction, "election": view.record.id, "choices": choices, "credential": key.public(),
+            "height": receipt.header.height, "chain": receipt.genesis.chain(), "receipt": path, "final": true, "replaced": replaced,
         }));
     } else {
         output::line(format_args!(
@@ -34,10 +29,52 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
             receipt.header.height
         ));
         output::line(format_args!("  ballot   {}", receipt.transaction));
+        if let Some(replaced) = replaced {
+            output::line(format_args!("  replaces {replaced}, which no longer counts"));
+        }
         output::line(format_args!("  receipt  {}", path.display()));
         output::line(format_args!("Check it at any time, without a node: vote-cli receipt check {}", path.display()));
     }
     Ok(())
+}
+
+/// The election that is meant, and what is said to each of its contests: the first word names the election, unless there are just as
+/// many words as the only open one has contests.
+fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, &'a [String]), Failure> {
+    let open = |phase| phase == ElectionPhase::Open;
+    let unsaid = find::pick(all, None, open);
+    if let Ok(view) = &unsaid
+        && view.record.election.contests.len() == words.len()
+    {
+        return Ok((view.clone(), words));
+    }
+    let [first, choices @ ..] = words else { return Err(Failure::Usage("say what you choose".into())) };
+    let view = if choices.is_empty() { unsaid } else { find::pick(all, Some(first), open) }?;
+    let wanted: Vec<_> = view.record.election.contests.iter().map(|contest| output::clean(&contest.title)).collect();
+    if choices.len() != wanted.len() {
+        let wanted = if wanted.len() == 1 {
+            "one choice".to_owned()
+        } else {
+            format!("a choice each for: {}", wanted.join("; "))
+        };
+        return Err(Failure::Usage(format!("this election asks for {wanted}")));
+    }
+    Ok((view, choices))
+}
+
+/// The credential to sign with. For a roll a new one would be of no use.
+fn key(context: &Context, args: &CastArgs, view: &ElectionView) -> Result<SecretKey, Failure> {
+    let file = args.credential.clone().unwrap_or_else(|| context.credential_file(args.name.as_deref()));
+    if view.record.election.has_roll() { credential::load(&file) } else { credential::load_or_make(&file) }
+}
+
+/// A ballot that was cast.
+pub(crate) struct Cast {
+    pub(crate) receipt: Receipt,
+    /// Where the receipt is kept.
+    pub(crate) path: PathBuf,
+    /// The ballot that it replaces.
+    pub(crate) replaced: Option<TransactionId>,
 }
 
 /// Casts a ballot, waits until it is final, and keeps the receipt.
@@ -47,26 +84,46 @@ pub(crate) async fn cast_in(
     view: &ElectionView,
     key: &SecretKey,
     name: String,
-    words: &str,
-) -> Result<(Receipt, PathBuf), Failure> {
-    let choice = ballot::parse(&view.record.election, words)?;
-    let ballot = Ballot { election: view.record.id, name, choice };
+    words: &[String],
+) -> Result<Cast, Failure> {
+    let contests = &view.record.election.contests;
+    let selections =
+        contests.iter().zip(words).map(|(contest, words)| ballot::parse(contest, words)).collect::<Result<_, _>>()?;
+    let (election, before) = (view.record.id, voter(client, view, key).await?.1);
+    let replaced = before.filter(|before| before.counter < u32::from(view.record.election.revotes));
+    let counter = replaced.as_ref().map_or(0, |before| before.counter + 1);
+    let ballot = Ballot { election, counter, name, selections };
     let receipt = match submit::run(context, client, key, Payload::CastBallot(ballot)).await {
         Err(Failure::NotEligible(reason)) => {
-            return Err(Failure::NotEligible(already(client, view, key, reason).await));
+            return Err(Failure::NotEligible(explained(client, view, key, reason).await));
         }
         other => other?,
     };
     let path = receipts::store(context, &receipt)?;
-    Ok((receipt, path))
+    Ok(Cast { receipt, path, replaced: replaced.map(|before| before.transaction) })
 }
 
-/// Adds to a refusal where the credential's ballot is.
-async fn already(client: &Client, view: &ElectionView, key: &SecretKey, reason: String) -> String {
-    match client.call(Request::Ballot(view.record.id, key.public())).await {
-        Ok(Answer::Ballot(Some(record))) => {
+/// How many votes a credential has in an election, and its ballot that counts.
+async fn voter(
+    client: &Client,
+    view: &ElectionView,
+    key: &SecretKey,
+) -> Result<(Option<u32>, Option<CastRecord>), Failure> {
+    match client.call(Request::Voter(view.record.id, key.public())).await? {
+        Answer::Voter { weight, ballot } => Ok((weight, ballot)),
+        _ => Err(vote_api::CallError::Unexpected.into()),
+    }
+}
+
+/// Adds to a refusal where the credential's ballot is, or what to do about the roll.
+async fn explained(client: &Client, view: &ElectionView, key: &SecretKey, reason: String) -> String {
+    match voter(client, view, key).await {
+        Ok((_, Some(record))) => {
             format!("{reason}; its ballot {} is final in block {}", record.transaction, record.height)
         }
+        Ok((None, None)) => format!(
+            "{reason}; use the credential or the code that its organiser has on the roll (`vote-cli roll check KEY` says more)"
+        ),
         _ => reason,
     }
 }

@@ -37,7 +37,8 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
             let sets: Vec<_> = ballots.groups().iter().map(|group| (group.count, group.ranks.concat())).collect();
             approval(names.len(), sets.iter().map(|(count, set)| (*count, set.as_slice())), seats, seed)
         }
-        Rule::Plurality | Rule::Score => {
+        Rule::Meek => return Err(Failure::Usage("meek is not here yet".into())),
+        Rule::Plurality | Rule::Score | Rule::YesNo => {
             return Err(Failure::Usage(format!("a file of ranked ballots is not counted by {}", args.rule.name())));
         }
     };

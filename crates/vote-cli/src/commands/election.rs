@@ -1,17 +1,20 @@
 //! `election`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vote_api::{Client, ElectionView};
-use vote_chain::{Contest, Election, ElectionId, Payload, Rule, Timestamp};
+use vote_chain::{
+    Act, Base, Contest, Election, ElectionId, ElectionPhase, Height, LogEntry, Majority, Organise, Payload, SecretKey,
+    Timestamp, Voters,
+};
 
-use crate::cli::{CreateArgs, ElectionCommand};
+use crate::cli::{ActArgs, CreateArgs, ElectionCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{credential, file, find, output, result, submit, time};
+use crate::{credential, file, find, log, output, result, rules, submit, time};
 
 pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(), Failure> {
     match command {
@@ -19,27 +22,106 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
         ElectionCommand::New { file } => new(file.as_deref()),
         ElectionCommand::List => list(context).await,
         ElectionCommand::Show { election } => {
-            let view = find::election(&context.client().await?, election.as_deref()).await?;
+            let view = find::any_election(&context.client().await?, election.as_deref()).await?;
             show(context, &view);
             Ok(())
         }
-        ElectionCommand::Close { election, credential } => {
-            let client = context.client().await?;
-            let view = find::election(&client, election.as_deref()).await?;
-            let key = credential::load(&credential.unwrap_or_else(|| context.credential_file(Some("organiser"))))?;
-            let receipt = submit::run(context, &client, &key, Payload::CloseElection(view.record.id)).await?;
-            if context.json {
-                output::json(&json!({ "election": view.record.id, "closed": true, "height": receipt.header.height }));
+        ElectionCommand::Open(args) => {
+            let (view, height) = act(context, args, |_| Ok(Act::Open)).await?;
+            let (voters, root) = (view.record.roll.voters, view.record.roll.tree.root());
+            let value = json!({ "opened": true, "voters": voters, "roll": root });
+            let words = if view.record.election.has_roll() {
+                format!("is open; its roll, with {voters} voters, is frozen under root {root:.16}")
             } else {
-                output::line(format_args!(
-                    "{} is closed, in block {}.",
-                    clean(&view.record.election.title),
-                    receipt.header.height
-                ));
-            }
+                "is open".to_owned()
+            };
+            done(context, &view, height, value, &words);
             Ok(())
         }
+        ElectionCommand::Close(args) => {
+            let (view, height) = act(context, args, |_| Ok(Act::Close)).await?;
+            done(context, &view, height, json!({ "closed": true }), "is closed");
+            Ok(())
+        }
+        ElectionCommand::Cancel { act: args, reason } => {
+            let (view, height) = act(context, args, |_| Ok(Act::Cancel(reason))).await?;
+            done(context, &view, height, json!({ "cancelled": true }), "is cancelled");
+            Ok(())
+        }
+        ElectionCommand::Times { act: args, opens, closes, reason } => {
+            if opens.is_none() && closes.is_none() {
+                return Err(Failure::Usage("say when it opens or closes: --opens TIME, --closes TIME".into()));
+            }
+            let now = time::now();
+            let change = |view: &ElectionView| {
+                let opens_at = opens.map(|when| when.from(now)).or(view.record.opens_at);
+                let closes_at = closes.map(|when| when.from(now)).or(view.record.closes_at);
+                Ok(Act::ChangeTimes { opens_at, closes_at, reason })
+            };
+            let (view, height) = act(context, args, change).await?;
+            done(
+                context,
+                &view,
+                height,
+                json!({ "times_changed": true }),
+                "has other times; `vote-cli election show` has them",
+            );
+            Ok(())
+        }
+        ElectionCommand::Log { election } => log(context, election.as_deref()).await,
     }
+}
+
+/// Has the organiser do something to an election, and waits until it is final.
+pub(super) async fn act(
+    context: &Context,
+    args: ActArgs,
+    act: impl FnOnce(&ElectionView) -> Result<Act, Failure>,
+) -> Result<(ElectionView, Height), Failure> {
+    let client = context.client().await?;
+    let view = find::any_election(&client, args.election.as_deref()).await?;
+    let key = organiser(context, args.credential)?;
+    let organise = Organise { election: view.record.id, act: act(&view)? };
+    let receipt = submit::run(context, &client, &key, Payload::Organise(organise)).await?;
+    Ok((view, receipt.header.height))
+}
+
+/// The organiser's credential, which must be there.
+pub(super) fn organiser(context: &Context, file: Option<PathBuf>) -> Result<SecretKey, Failure> {
+    credential::load(&file.unwrap_or_else(|| context.credential_file(Some("organiser"))))
+}
+
+fn done(context: &Context, view: &ElectionView, height: Height, mut value: Value, words: &str) {
+    if context.json {
+        value["election"] = view.record.id.to_string().into();
+        value["height"] = height.get().into();
+        output::json(&value);
+    } else {
+        output::line(format_args!("{} {words} (block {height}).", clean(&view.record.election.title)));
+    }
+}
+
+async fn log(context: &Context, election: Option<&str>) -> Result<(), Failure> {
+    let client = context.client().await?;
+    let view = find::any_election(&client, election).await?;
+    let entries = client.log(view.record.id).await?;
+    let record = &view.record;
+    if context.json {
+        let one = |entry: &LogEntry| {
+            json!({ "height": entry.height, "time": entry.time, "transaction": entry.transaction, "act": log::name(&entry.act),
+                    "what": log::describe(&entry.act) })
+        };
+        output::json(&json!({
+            "election": record.id, "created_at": record.created_at, "organiser": record.organiser, "phase": view.phase.to_string(),
+            "log": entries.iter().map(one).collect::<Vec<_>>(), "root": record.log.root(),
+        }));
+        return Ok(());
+    }
+    output::line(format_args!("{} ({}): what its organiser has done", clean(&record.election.title), view.phase));
+    output::line(format_args!("  {}  created by {:.16}", time::show(record.created_at), record.organiser));
+    log::lines(&entries).iter().for_each(output::line);
+    log::by_the_clock(&view).iter().for_each(output::line);
+    Ok(())
 }
 
 fn salt() -> Result<u64, Failure> {
@@ -53,16 +135,27 @@ fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
     if let Some(path) = &args.file {
         return file::read(path, now, salt()?);
     }
-    let contest = if args.write_in { Contest::WriteIn } else { Contest::Listed(args.choice.clone()) };
+    let contest = if args.write_in {
+        Contest { rule: args.rule, seats: args.seats, ..Contest::write_in() }
+    } else {
+        Contest::listed(args.choice.clone(), args.rule, args.seats)
+    };
+    let majority = args.majority.map(|share| Majority { share, base: Base::Votes }).or(contest.majority);
+    let choices_max = args.max.unwrap_or(contest.choices_max);
+    let contest = Contest { choices_max, majority, abstention: args.abstain, ..contest };
+    let voters = match (args.roll, args.weighted_roll) {
+        (_, true) => Voters::WeightedRoll,
+        (true, _) => Voters::Roll,
+        _ => Voters::Anyone,
+    };
     let election = Election {
-        title: args.title.clone().unwrap_or_default(),
         description: args.description.clone(),
-        contest,
-        rule: args.rule,
-        seats: args.seats,
+        voters,
         opens_at: args.opens.map(|when| when.from(now)),
         closes_at: args.closes.map(|when| when.from(now)),
-        salt: salt()?,
+        quorum: args.quorum,
+        revotes: args.revotes,
+        ..Election::simple(args.title.clone().unwrap_or_default(), vec![contest], salt()?)
     };
     election.check().map_err(|fault| Failure::Usage(fault.to_string()))?;
     if election.closes_at.is_some_and(|closes| closes <= now) {
@@ -78,18 +171,24 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
             output::json(&json!({ "valid": true, "title": election.title }));
         } else {
             output::line(format_args!("{}: nothing is wrong with it. The rules of this vote:", clean(&election.title)));
-            file::rules(&election, None).iter().for_each(output::line);
+            rules::lines(&election, None).iter().for_each(output::line);
         }
         return Ok(());
     }
     let client = context.client().await?;
     let key = credential::load_or_make(&args.credential.unwrap_or_else(|| context.credential_file(Some("organiser"))))?;
+    let has_roll = election.has_roll();
     let receipt = submit::run(context, &client, &key, Payload::CreateElection(election)).await?;
     let id = ElectionId::new(*receipt.transaction.hash());
     if context.json {
         output::json(&json!({ "election": id, "height": receipt.header.height, "organiser": key.public() }));
     } else {
         output::line(format_args!("The election is on the ledger, in block {}.\n  id  {id}", receipt.header.height));
+        if has_roll {
+            output::line(format_args!(
+                "Now its roll: vote-cli roll import FILE {id:.8}, and when it is complete: vote-cli election open {id:.8}"
+            ));
+        }
     }
     Ok(())
 }
@@ -111,16 +210,7 @@ fn new(path: Option<&Path>) -> Result<(), Failure> {
 /// A write-in election that is open at once.
 pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &str) -> Result<(), Failure> {
     let key = credential::load_or_make(&context.credential_file(Some("organiser")))?;
-    let election = Election {
-        title: title.to_owned(),
-        description: String::new(),
-        contest: Contest::WriteIn,
-        rule: Rule::Plurality,
-        seats: 1,
-        opens_at: None,
-        closes_at: None,
-        salt: salt()?,
-    };
+    let election = Election::simple(title.to_owned(), vec![Contest::write_in()], salt()?);
     submit::run(context, client, &key, Payload::CreateElection(election)).await.map(drop)
 }
 
@@ -133,7 +223,12 @@ async fn list(context: &Context) -> Result<(), Failure> {
     let mut rows = vec![["ID", "PHASE", "BALLOTS", "TITLE"].map(String::from).to_vec()];
     for view in &elections {
         let id = format!("{:.16}", view.record.id);
-        rows.push(vec![id, view.phase.to_string(), view.tally.ballots.to_string(), clean(&view.record.election.title)]);
+        rows.push(vec![
+            id,
+            view.phase.to_string(),
+            view.tally.turnout.ballots.to_string(),
+            clean(&view.record.election.title),
+        ]);
     }
     output::table(&rows);
     Ok(())
@@ -145,8 +240,11 @@ fn show(context: &Context, view: &ElectionView) {
         let mut value = result::to_json(view);
         value["description"] = election.description.clone().into();
         value["organiser"] = record.organiser.to_string().into();
-        value["opens_at"] = election.opens_at.map(Timestamp::ms).into();
-        value["closes_at"] = election.closes_at.map(Timestamp::ms).into();
+        value["opens_at"] = record.opens_at.map(Timestamp::ms).into();
+        value["closes_at"] = record.closes_at.map(Timestamp::ms).into();
+        value["cancelled_at"] = record.cancelled_at.map(Timestamp::ms).into();
+        value["rules"] = rules::lines(election, Some(record)).iter().map(|line| line.trim().to_owned()).collect();
+        value["roll"] = json!({ "voters": record.roll.voters, "votes": record.roll.weight, "size": record.roll.tree.size(), "root": record.roll.tree.root() });
         value["board"] = json!({ "size": record.board.size(), "root": record.board.root() });
         return output::json(&value);
     }
@@ -156,7 +254,18 @@ fn show(context: &Context, view: &ElectionView) {
     }
     output::line(format_args!("  id         {}", record.id));
     output::line(format_args!("  phase      {}", view.phase));
-    file::rules(election, Some(record.created_at)).iter().for_each(output::line);
+    rules::lines(election, Some(record)).iter().for_each(output::line);
     output::line(format_args!("  organiser  {}", record.organiser));
+    if election.has_roll() {
+        let roll = &record.roll;
+        let frozen = if view.phase == ElectionPhase::Draft { "so far" } else { "frozen at the opening" };
+        output::line(format_args!(
+            "  roll       {} voters with {} votes; {} {frozen}, root {}",
+            roll.voters,
+            roll.weight,
+            roll.tree.size(),
+            roll.tree.root()
+        ));
+    }
     output::line(format_args!("  board      {} ballots, root {}", record.board.size(), record.board.root()));
 }

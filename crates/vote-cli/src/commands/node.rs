@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 use vote_api::{Answer, BlockAt, Member, Request, Status};
-use vote_chain::{Block, CommitCertificate, Height, Payload, Transaction, parse};
+use vote_chain::{Block, CommitCertificate, Height, Logged, Payload, Transaction, parse};
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{find, output, time};
+use crate::{find, log, output, time};
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
     let Answer::Status(status) = context.client().await?.call(Request::Status).await? else {
@@ -119,7 +119,10 @@ fn describe(transaction: &Transaction) -> (&'static str, String) {
                 if ballot.name.is_empty() { "(no name)".into() } else { clean(&ballot.name) }
             ),
         ),
-        Payload::CloseElection(election) => ("close election", format!("{election:.16}")),
+        Payload::Organise(organise) => {
+            let act = Logged::from(&organise.act);
+            (log::name(&act), format!("in {:.16}: {}", organise.election, log::describe(&act)))
+        }
         Payload::ApproveChange { change, .. } => (
             "approve",
             match change {

@@ -1,0 +1,313 @@
+//! One question of an election: what may be chosen, how it is counted, and what a ballot can say to it.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ballot::Selection;
+use crate::election::InvalidElection;
+use crate::share::{Base, Majority};
+use crate::text::check_label;
+
+pub(crate) const CHOICES_MAX: usize = 500;
+
+/// The highest number that a ballot can give under [`Rule::Score`].
+pub const SCORE_MAX: u8 = 10;
+
+/// How ballots are counted; each rule says what a ballot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rule {
+    /// One choice a ballot; the most chosen wins; several with the most are a tie.
+    Plurality,
+    /// Any number of choices a ballot; the most chosen win the seats.
+    Approval,
+    /// Numbers from 0 to [`SCORE_MAX`]; the highest sums win the seats.
+    Score,
+    /// Rankings; points for each choice ranked below; the most points win the seats.
+    Borda,
+    /// Rankings; instant runoff.
+    Irv,
+    /// Rankings; single transferable vote by the Scottish rules.
+    Stv,
+    /// Rankings; Schulze's method.
+    Schulze,
+    /// For or against; for wins with a majority.
+    YesNo,
+    /// Rankings; single transferable vote by Meek's method.
+    Meek,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Plurality,
+        Self::Approval,
+        Self::Score,
+        Self::Borda,
+        Self::Irv,
+        Self::Stv,
+        Self::Schulze,
+        Self::YesNo,
+        Self::Meek,
+    ];
+
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plurality => "plurality",
+            Self::Approval => "approval",
+            Self::Score => "score",
+            Self::Borda => "borda",
+            Self::Irv => "irv",
+            Self::Stv => "stv",
+            Self::Schulze => "schulze",
+            Self::YesNo => "yes-no",
+            Self::Meek => "meek",
+        }
+    }
+
+    /// The rule of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+
+    /// Whether ballots are rankings.
+    pub const fn is_ranked(self) -> bool {
+        matches!(self, Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek)
+    }
+
+    /// Whether a ballot names one choice and no more.
+    pub const fn is_single(self) -> bool {
+        matches!(self, Self::Plurality | Self::YesNo)
+    }
+
+    /// Whether there is one seat, always.
+    pub const fn fills_one_seat(self) -> bool {
+        matches!(self, Self::Plurality | Self::YesNo | Self::Irv)
+    }
+
+    /// Whether a majority can be asked for.
+    pub const fn knows_majorities(self) -> bool {
+        matches!(self, Self::Plurality | Self::YesNo | Self::Approval)
+    }
+}
+
+/// What may be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Choices {
+    /// A list, in the order of the ballot.
+    Listed(Vec<String>),
+    /// Whatever the voter writes; equal texts count together.
+    WriteIn,
+}
+
+/// One question of an election.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contest {
+    /// Its name; may be empty if it is the only one.
+    pub title: String,
+    /// What may be chosen.
+    pub choices: Choices,
+    /// How it is counted.
+    pub rule: Rule,
+    /// How many choices win.
+    pub seats: u16,
+    /// A ballot names at least so many choices.
+    pub choices_min: u16,
+    /// And at most so many.
+    pub choices_max: u16,
+    /// Whether a ballot can abstain.
+    pub abstention: bool,
+    /// What a choice must have to win.
+    pub majority: Option<Majority>,
+    /// Whether apps show the choices in an order that is another for each voter.
+    pub shuffle: bool,
+}
+
+/// A selection that does not fit its contest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSelection {
+    /// Of another kind than the rule's, of choices that are not on the list, or of one twice.
+    #[error("it says what the contest does not offer")]
+    NotOffered,
+    /// Names too few.
+    #[error("it names {named} choices; at least {min} must be")]
+    TooFew {
+        /// How many it names.
+        named: usize,
+        /// How many it must.
+        min: u16,
+    },
+    /// Names too many.
+    #[error("it names {named} choices; at most {max} may be")]
+    TooMany {
+        /// How many it names.
+        named: usize,
+        /// How many it may.
+        max: u16,
+    },
+    /// Abstains.
+    #[error("the contest knows no abstention")]
+    Abstains,
+}
+
+impl Contest {
+    /// A contest of listed choices with nothing out of the ordinary: any number of choices by rules that take several.
+    pub fn listed(choices: Vec<String>, rule: Rule, seats: u16) -> Self {
+        let count = u16::try_from(choices.len()).unwrap_or(u16::MAX);
+        Self { rule, seats, choices_max: count, choices_min: 0, choices: Choices::Listed(choices), ..Self::write_in() }
+            .settled()
+    }
+
+    /// A contest in which voters write what they choose.
+    pub const fn write_in() -> Self {
+        Self {
+            title: String::new(),
+            choices: Choices::WriteIn,
+            rule: Rule::Plurality,
+            seats: 1,
+            choices_min: 1,
+            choices_max: 1,
+            abstention: false,
+            majority: None,
+            shuffle: false,
+        }
+    }
+
+    /// The same with what the rule leaves no choice about.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        if self.rule.is_single() {
+            (self.choices_min, self.choices_max) = (1, 1);
+        }
+        if self.rule == Rule::YesNo && self.majority.is_none() {
+            self.majority = Some(Majority { share: crate::share::Share::HALF, base: Base::Votes });
+        }
+        self
+    }
+
+    /// How many choices are listed; none for write-ins.
+    pub const fn listed_count(&self) -> Option<usize> {
+        match &self.choices {
+            Choices::Listed(choices) => Some(choices.len()),
+            Choices::WriteIn => None,
+        }
+    }
+
+    /// The one choice of these words; none if the contest does not offer it.
+    pub fn choice(&self, words: &str) -> Option<Selection> {
+        match &self.choices {
+            Choices::WriteIn => check_label(words).is_ok().then(|| Selection::WriteIn(words.to_owned())),
+            Choices::Listed(choices) => {
+                let at = choices.iter().position(|choice| choice == words)?;
+                u16::try_from(at).ok().map(Selection::Listed)
+            }
+        }
+    }
+
+    /// All that is wrong with it; `has_roll` says whether the election has one.
+    pub(crate) fn faults(&self, has_roll: bool) -> Vec<InvalidElection> {
+        let mut faults = Vec::new();
+        if !self.title.is_empty() {
+            faults.extend(check_label(&self.title).map_err(InvalidElection::ContestTitle).err());
+        }
+        if let Choices::Listed(choices) = &self.choices {
+            faults.extend(choice_faults(choices));
+        }
+        faults.extend(self.rule_fault());
+        faults.extend(self.bounds_fault());
+        faults.extend(self.majority_fault(has_roll));
+        faults
+    }
+
+    fn rule_fault(&self) -> Option<InvalidElection> {
+        let (rule, seats) = (self.rule, self.seats);
+        let choices = match self.listed_count() {
+            None if rule != Rule::Plurality => return Some(InvalidElection::WriteIns(rule)),
+            None => usize::MAX,
+            Some(choices) if rule == Rule::YesNo && choices != 2 => return Some(InvalidElection::YesNo(choices)),
+            Some(choices) => choices,
+        };
+        let most = if rule.fills_one_seat() { 1 } else { choices };
+        let fits = seats > 0 && usize::from(seats) <= most;
+        if fits { None } else { Some(InvalidElection::Seats { seats, choices, rule }) }
+    }
+
+    fn bounds_fault(&self) -> Option<InvalidElection> {
+        let (min, max) = (self.choices_min, self.choices_max);
+        let fits = if self.rule.is_single() {
+            (min, max) == (1, 1)
+        } else {
+            min <= max && max >= 1 && self.listed_count().is_some_and(|count| usize::from(max) <= count)
+        };
+        if fits { None } else { Some(InvalidElection::Bounds { min, max, rule: self.rule }) }
+    }
+
+    fn majority_fault(&self, has_roll: bool) -> Option<InvalidElection> {
+        match self.majority {
+            None if self.rule == Rule::YesNo => Some(InvalidElection::NoMajority),
+            None => None,
+            Some(_) if !self.rule.knows_majorities() => Some(InvalidElection::Majority(self.rule)),
+            Some(majority) if !majority.share.is_sane() => Some(InvalidElection::Share),
+            Some(majority) if majority.base == Base::Roll && !has_roll => Some(InvalidElection::NoRoll),
+            Some(_) => None,
+        }
+    }
+
+    /// Checks what a ballot says to it: of the kind that the rule asks for, each choice on the list and at most once, in order, and
+    /// neither too few nor too many.
+    ///
+    /// # Errors
+    /// [`InvalidSelection`] names the first fault.
+    pub fn check_selection(&self, selection: &Selection) -> Result<(), InvalidSelection> {
+        if matches!(selection, Selection::Abstain) {
+            return if self.abstention { Ok(()) } else { Err(InvalidSelection::Abstains) };
+        }
+        if !self.offers(selection) {
+            return Err(InvalidSelection::NotOffered);
+        }
+        let (named, min, max) = (selection.named(), self.choices_min, self.choices_max);
+        if named < usize::from(min) {
+            Err(InvalidSelection::TooFew { named, min })
+        } else if named > usize::from(max) {
+            Err(InvalidSelection::TooMany { named, max })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn offers(&self, selection: &Selection) -> bool {
+        let Some(count) = self.listed_count() else { return matches!(selection, Selection::WriteIn(_)) };
+        let in_order = |places: &[u16]| {
+            places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|last| usize::from(*last) < count)
+        };
+        match (self.rule, selection) {
+            (Rule::Plurality | Rule::YesNo, Selection::Listed(place)) => usize::from(*place) < count,
+            (Rule::Approval, Selection::Approved(places)) => in_order(places),
+            (Rule::Score, Selection::Scored(scores)) => {
+                scores.len() == count && scores.iter().all(|score| *score <= SCORE_MAX)
+            }
+            (rule, Selection::Ranked(ranks)) if rule.is_ranked() => {
+                let all: BTreeSet<_> = ranks.iter().flatten().collect();
+                let each_once = all.len() == ranks.iter().map(Vec::len).sum::<usize>();
+                each_once && ranks.iter().all(|rank| !rank.is_empty() && in_order(rank))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn choice_faults(choices: &[String]) -> Vec<InvalidElection> {
+    let mut faults = Vec::new();
+    if !(2..=CHOICES_MAX).contains(&choices.len()) {
+        faults.push(InvalidElection::Count(choices.len()));
+    }
+    let mut seen = BTreeSet::new();
+    for (at, choice) in choices.iter().enumerate() {
+        faults.extend(check_label(choice).map_err(|fault| InvalidElection::Choice { number: at + 1, fault }).err());
+        if !seen.insert(choice) {
+            faults.push(InvalidElection::Duplicate(choice.clone()));
+        }
+    }
+    faults
+}

@@ -1,0 +1,102 @@
+//! The rules of a vote, in words, from the election alone: what voters and organisers can rely on. Nothing of it is written by hand.
+
+use vote_chain::{Base, Choices, Contest, Election, ElectionRecord, Results, Rule, Timestamp, Voters};
+
+use crate::output::clean;
+use crate::{ballot, time};
+
+/// The rules of an election; once it is on the ledger, with the times that are in force.
+pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec<String> {
+    let several = election.contests.len() > 1;
+    let mut lines = Vec::new();
+    for contest in &election.contests {
+        if several {
+            lines.push(format!("  {}", clean(&contest.title)));
+        }
+        lines.extend(contest_lines(contest));
+    }
+    lines.push(format!("  who votes  {}", who(election)));
+    lines.push(format!("  replacing  {}", replacing(election.revotes)));
+    let (opens_at, closes_at) =
+        record.map_or((election.opens_at, election.closes_at), |record| (record.opens_at, record.closes_at));
+    lines.push(format!("  opens      {}", opens(election, opens_at)));
+    lines.push(format!(
+        "  closes     {}",
+        closes_at.map_or_else(|| "when its organiser closes it".to_owned(), time::show)
+    ));
+    lines.extend(
+        election.quorum.map(|share| format!("  quorum     {share} of the roll must vote, or nothing is decided")),
+    );
+    lines.push(format!("  shown      {}", shown(election.results)));
+    lines.push(format!("  ties       {}", ties(election)));
+    lines.push(
+        "  changes    nobody can change choices or rules; its organiser can change times and roll, close it, and cancel it, \
+         each as an act that everybody sees"
+            .to_owned(),
+    );
+    lines
+}
+
+fn contest_lines(contest: &Contest) -> Vec<String> {
+    let choices = match &contest.choices {
+        Choices::Listed(choices) => choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", "),
+        Choices::WriteIn => "what the voter writes in".to_owned(),
+    };
+    let order = if contest.shuffle { " (shown to each voter in another order)" } else { "" };
+    let seats =
+        if contest.seats == 1 { "one choice wins".to_owned() } else { format!("{} choices win", contest.seats) };
+    let mut lines = vec![
+        format!("  choices    {choices}{order}"),
+        format!("  a ballot   is {}", ballot::syntax(contest)),
+        format!("  counted    by {}; {seats}", contest.rule.name()),
+    ];
+    lines.extend(contest.majority.map(|majority| {
+        let of = match majority.base {
+            Base::Votes => "the votes cast, abstentions aside",
+            Base::Roll => "all votes of the roll",
+        };
+        let what = if contest.rule == Rule::YesNo { "to carry, the first choice" } else { "to win, a choice" };
+        format!("  majority   {what} needs {} of {of}", majority.share)
+    }));
+    lines
+}
+
+const fn who(election: &Election) -> &'static str {
+    match election.voters {
+        Voters::Anyone => "anybody with a key, one ballot for each key; every ballot is public",
+        Voters::Roll => "those on the roll, one vote each; every ballot is public",
+        Voters::WeightedRoll => "those on the roll, with as many votes as it says; every ballot is public",
+    }
+}
+
+fn replacing(revotes: u16) -> String {
+    match revotes {
+        0 => "a ballot that is cast is final".to_owned(),
+        1 => "a voter can replace the ballot once; the last one counts".to_owned(),
+        times => format!("a voter can replace the ballot up to {times} times; the last one counts"),
+    }
+}
+
+fn opens(election: &Election, opens_at: Option<Timestamp>) -> String {
+    match opens_at {
+        Some(time) => time::show(time),
+        None if election.has_roll() => "when its organiser opens it, once the roll is complete".to_owned(),
+        None => "at once".to_owned(),
+    }
+}
+
+const fn shown(results: Results) -> &'static str {
+    match results {
+        Results::Live => "the count, as ballots come in",
+        Results::AtClosing => {
+            "the count once it has closed; until then how many have voted (a courtesy of apps: ballots are open)"
+        }
+    }
+}
+
+fn ties(election: &Election) -> String {
+    match election.tie_break.as_str() {
+        "" => "that the rule leaves open are broken by lots drawn from the election's id".to_owned(),
+        text => format!("that the rule leaves open are broken by lots drawn from {:?}", clean(text)),
+    }
+}
