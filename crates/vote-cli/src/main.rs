@@ -2,6 +2,7 @@
 
 mod ballot;
 mod cli;
+mod code;
 mod commands;
 mod context;
 mod credential;
