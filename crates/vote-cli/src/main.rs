@@ -11,6 +11,7 @@ mod file;
 mod find;
 mod menu;
 mod output;
+mod qr;
 mod receipts;
 mod result;
 mod submit;
