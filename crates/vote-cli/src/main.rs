@@ -14,6 +14,7 @@ mod output;
 mod qr;
 mod receipts;
 mod result;
+mod roll_file;
 mod submit;
 mod time;
 
