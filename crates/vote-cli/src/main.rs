@@ -1,7 +1,9 @@
 //! `vote-cli`: cast, tally, check receipts, stage attacks; an app of a node like any other.
 
 mod ballot;
+mod cards;
 mod cli;
+mod code;
 mod commands;
 mod context;
 mod credential;
@@ -11,8 +13,10 @@ mod find;
 mod log;
 mod menu;
 mod output;
+mod qr;
 mod receipts;
 mod result;
+mod roll_file;
 mod rules;
 mod share;
 mod submit;
