@@ -2,7 +2,9 @@
 
 import hashlib
 
-PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO = range(8)
+from meek import meek
+
+PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK = range(9)
 FIVE_PLACES = 100_000
 
 
@@ -178,7 +180,7 @@ def elected(rule, votes, groups, n, seats, ties):
         return ties.best(votes, seats)
     if rule == IRV:
         return irv(groups, n, ties)
-    return {BORDA: borda, STV: stv, SCHULZE: schulze}[rule](groups, n, seats, ties)
+    return {BORDA: borda, STV: stv, SCHULZE: schulze, MEEK: meek}[rule](groups, n, seats, ties)
 
 
 def count(contest, groups, roll_weight, seed):
