@@ -1,14 +1,15 @@
-"""The counting rules of docs/protocol.md, section "Counting"."""
+"""The counting rules of docs/protocol.md, section "Counting". Equal ballots come as one group: (content, weight)."""
 
 import hashlib
-from fractions import Fraction
 
-PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE = range(7)
+from meek import meek
+
+PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK = range(9)
 FIVE_PLACES = 100_000
 
 
 class Ties:
-    """Ties that a rule leaves open, broken by the election's id."""
+    """Ties that a rule leaves open, broken by a seed."""
 
     def __init__(self, seed):
         self.seed, self.count = seed, 0
@@ -56,16 +57,16 @@ def behind(history, tied, wanted):
     return tied
 
 
-def irv(ballots, n, ties):
+def irv(groups, n, ties):
     left, history = set(range(n)), []
     while True:
         votes, waiting = [0] * n, 0
-        for ballot in ballots:
+        for ballot, weight in groups:
             standing = standing_of(ballot, left)
             if len(standing) == 1:
-                votes[standing[0]] += 1
+                votes[standing[0]] += weight
             elif standing:
-                waiting += 1
+                waiting += weight
         history.append(votes)
         all_votes = sum(votes) + (waiting if len(left) > 2 else 0)
         ahead = [place for place in left if 2 * votes[place] > all_votes]
@@ -74,20 +75,19 @@ def irv(ballots, n, ties):
         left.remove(ties.pick(behind(history, sorted(left), min)))
 
 
-def stv(ballots, n, seats, ties):
+def stv(groups, n, seats, ties):
     hopeful, votes, history, winners, surpluses = set(range(n)), [0] * n, [], [], []
     piles = [[] for _ in range(n)]
 
     def hand_on(papers):
-        for ballot, value in papers:
+        for ballot, weight, value in papers:
             standing = standing_of(ballot, hopeful)
             if len(standing) == 1:
-                votes[standing[0]] += value
-                piles[standing[0]].append((ballot, value))
+                votes[standing[0]] += weight * value
+                piles[standing[0]].append((ballot, weight, value))
 
-    hand_on([(ballot, FIVE_PLACES) for ballot in ballots])
+    hand_on([(ballot, weight, FIVE_PLACES) for ballot, weight in groups])
     quota = (sum(votes) // FIVE_PLACES // (seats + 1) + 1) * FIVE_PLACES
-    seats = min(seats, n)
     while True:
         history.append(list(votes))
         reached = sorted((place for place in hopeful if votes[place] >= quota), key=lambda place: (-votes[place], place))
@@ -103,7 +103,7 @@ def stv(ballots, n, seats, ties):
             surpluses.remove(giver)
             surplus, total, papers = votes[giver] - quota, votes[giver], piles[giver]
             piles[giver], votes[giver] = [], quota
-            hand_on([(ballot, value * surplus // total) for ballot, value in papers])
+            hand_on([(ballot, weight, value * surplus // total) for ballot, weight, value in papers])
         else:
             last = ties.pick(behind(history, sorted(hopeful), min))
             hopeful.remove(last)
@@ -111,34 +111,35 @@ def stv(ballots, n, seats, ties):
             hand_on(papers)
 
 
-def pairwise(ballots, n):
+def pairwise(groups, n):
+    """How many put each choice before each other."""
     wins = [[0] * n for _ in range(n)]
-    for ballot in ballots:
-        rank = [len(ballot)] * n
-        for at, places in enumerate(ballot):
-            for place in places:
-                rank[place] = at
-        for a in range(n):
-            for b in range(n):
-                wins[a][b] += rank[a] < rank[b]
+    for ballot, weight in groups:
+        below = set(range(n))
+        for rank in ballot:
+            below.difference_update(rank)
+            for a in rank:
+                row = wins[a]
+                for b in below:
+                    row[b] += weight
     return wins
 
 
-def borda(ballots, n, seats, ties):
-    wins, total = pairwise(ballots, n), len(ballots)
-    half = Fraction(1, 2)
-    points = [sum(wins[a][b] + half * (total - wins[a][b] - wins[b][a]) for b in range(n) if b != a) for a in range(n)]
+def borda(groups, n, seats, ties):
+    """In half points: 2 for every choice below, 1 for every equal."""
+    wins, total = pairwise(groups, n), sum(weight for _, weight in groups)
+    points = [sum(total + wins[a][b] - wins[b][a] for b in range(n) if b != a) for a in range(n)]
     return ties.best(points, seats)
 
 
-def schulze(ballots, n, seats, ties):
-    wins = pairwise(ballots, n)
+def schulze(groups, n, seats, ties):
+    wins = pairwise(groups, n)
     path = [[wins[a][b] if wins[a][b] > wins[b][a] else 0 for b in range(n)] for a in range(n)]
     for via in range(n):
         for a in range(n):
-            for b in range(n):
-                if a != b and via not in (a, b):
-                    path[a][b] = max(path[a][b], min(path[a][via], path[via][b]))
+            first = path[a][via]
+            if first and a != via:
+                path[a] = [max(direct, min(first, then)) for direct, then in zip(path[a], path[via])]
     left, winners = list(range(n)), []
     while left and len(winners) < seats:
         leading = [a for a in left if all(path[a][b] >= path[b][a] for b in left)]
@@ -147,45 +148,63 @@ def schulze(ballots, n, seats, ties):
     return winners
 
 
-def plurality(names):
-    counts = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    most = max(counts.values(), default=0)
-    return counts, sorted(name for name, count in counts.items() if count == most)
+def reached(share, votes, of):
+    """Whether so many votes reach the share of a number."""
+    have, wanted = votes * share["denominator"], of * share["numerator"]
+    return have > wanted if share["more"] else have >= wanted
 
 
-def count(election, choices, seed):
-    """Votes and leaders of an election by its rule; `choices` as (kind, content)."""
-    names, rule, seats = election["choices"], election["rule"], election["seats"]
-    contents, ties = [content for _, content in choices], Ties(seed)
-    if names is None:
-        counts, leaders = plurality(contents)
-        return {"counts": counts, "leaders": leaders}
-    n = len(names)
+def sums(rule, groups, n):
+    """What is shown beside each choice: votes, approvals, scores, or ballots that rank it alone first."""
     votes = [0] * n
-    for content in contents:
-        if rule == PLURALITY:
-            votes[content] += 1
+    for content, weight in groups:
+        if rule in (PLURALITY, YES_NO):
+            votes[content] += weight
         elif rule == APPROVAL:
             for place in content:
-                votes[place] += 1
+                votes[place] += weight
         elif rule == SCORE:
-            votes = [sum(pair) for pair in zip(votes, content)]
+            for place, score in enumerate(content):
+                votes[place] += weight * score
         elif content and len(content[0]) == 1:
-            votes[content[0][0]] += 1
+            votes[content[0][0]] += weight
+    return votes
+
+
+def elected(rule, votes, groups, n, seats, ties):
+    """The places of the winners, in order of election; by plurality of all who have the most votes."""
     if rule == PLURALITY:
         most = max(votes)
-        leaders = [place for place in range(n) if votes[place] == most and most > 0]
-    elif rule in (APPROVAL, SCORE):
-        leaders = ties.best(votes, seats)
-    elif rule == BORDA:
-        leaders = borda(contents, n, seats, ties)
-    elif rule == IRV:
-        leaders = irv(contents, n, ties)
-    elif rule == STV:
-        leaders = stv(contents, n, seats, ties)
+        return [place for place in range(n) if votes[place] == most]
+    if rule in (APPROVAL, SCORE):
+        return ties.best(votes, seats)
+    if rule == IRV:
+        return irv(groups, n, ties)
+    return {BORDA: borda, STV: stv, SCHULZE: schulze, MEEK: meek}[rule](groups, n, seats, ties)
+
+
+def count(contest, groups, roll_weight, seed):
+    """Votes and leaders of a contest, and whether all leaders have its majority."""
+    names, rule, majority = contest["choices"], contest["rule"], contest["majority"]
+    all_votes = sum(weight for _, weight in groups)
+    base = roll_weight if majority and majority["base"] == 1 else all_votes
+
+    def has_it(votes):
+        return reached(majority["share"], votes, base)
+
+    if names is None:
+        counts = dict(groups)
+        most = max(counts.values(), default=0)
+        leaders = sorted(name for name in counts if counts[name] == most)
     else:
-        leaders = schulze(contents, n, seats, ties)
-    leaders = leaders if contents else []
-    return {"counts": dict(zip(names, votes)), "leaders": [names[place] for place in leaders]}
+        counts = dict(zip(names, sums(rule, groups, len(names))))
+        votes = list(counts.values())
+        if not groups:
+            leaders = []
+        elif rule == YES_NO:
+            leaders = [names[0] if has_it(votes[0]) else names[1]]
+        else:
+            leaders = [names[place] for place in elected(rule, votes, groups, len(names), contest["seats"], Ties(seed))]
+    deciding = names[:1] if rule == YES_NO and leaders else leaders
+    won = None if majority is None else bool(deciding) and all(has_it(counts[name]) for name in deciding)
+    return {"counts": counts, "leaders": leaders, "majority": won}

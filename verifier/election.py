@@ -1,0 +1,155 @@
+"""What the content of a transaction says: an election's text, a ballot's answers, an act of the organiser."""
+
+from chain import sorted_keys
+from counting import APPROVAL, IRV, PLURALITY, SCORE, YES_NO
+from encoding import (U8, U16, U32, array, description, flag, label, label_or_empty, need, number, optional, raw, struct,
+                      variant)
+
+ANYONE, ROLL, WEIGHTED = range(3)
+PLACE, WRITE_IN, PLACES, SCORES, RANKS, ABSTAINS = range(6)
+OPEN, CLOSE, ADD_VOTERS, CHANGE_ROLL, CHANGE_TIMES, CANCEL = range(6)
+
+
+def read_share(value):
+    share = struct(value, "share")
+    denominator = number(share["denominator"], 1000, 1)
+    number(share["numerator"], denominator, 1), flag(share["more"])
+    return share
+
+
+def read_majority(value):
+    majority = struct(value, "majority")
+    majority["share"] = read_share(majority["share"])
+    majority["base"], _ = variant(majority["base"], [False, False])
+    return majority
+
+
+def read_contest(value, voters):
+    contest = struct(value, "contest")
+    label_or_empty(contest["title"])
+    kind, choices = variant(contest["choices"], [True, False])
+    names = contest["choices"] = [label(choice) for choice in array(choices)] if kind == 0 else None
+    rule = contest["rule"] = variant(contest["rule"], [False] * 9)[0]
+    seats, least, most = number(contest["seats"], U16, 1), number(contest["min"], U16), number(contest["max"], U16)
+    flag(contest["abstention"]), flag(contest["shuffle"])
+    majority = contest["majority"] = optional(contest["majority"], read_majority)
+    if names is None:
+        need(rule == PLURALITY, "a write-in contest is counted by plurality")
+    else:
+        need(2 <= len(names) <= 500 and len(set(names)) == len(names), "choices that cannot be listed")
+    if rule == YES_NO:
+        need(len(names) == 2 and majority is not None, "yes or no needs two choices and a majority")
+    need(seats <= (1 if rule in (PLURALITY, YES_NO, IRV) else len(names)), "seats that cannot be filled")
+    if rule in (PLURALITY, YES_NO):
+        need(least == most == 1, "by this rule a ballot names one choice")
+    else:
+        need(least <= most <= len(names) and most >= 1, "so many choices cannot be named")
+    if majority is not None:
+        need(rule in (PLURALITY, APPROVAL, YES_NO), "this rule knows no majority")
+        need(majority["base"] == 0 or voters != ANYONE, "a majority of a roll that there is not")
+    return contest
+
+
+def read_election(value):
+    election = struct(value, "election")
+    label(election["title"]), description(election["description"])
+    voters = election["voters"] = variant(election["voters"], [False] * 3)[0]
+    contests = array(election["contests"])
+    need(1 <= len(contests) <= 20, "a wrong number of contests")
+    contests = election["contests"] = [read_contest(contest, voters) for contest in contests]
+    need(len(contests) == 1 or all(contest["title"] for contest in contests), "a contest without a title")
+    read_times(election)
+    quorum = election["quorum"] = optional(election["quorum"], read_share)
+    need(quorum is None or voters != ANYONE, "a quorum of a roll that there is not")
+    number(election["revotes"], 1000), variant(election["results"], [False, False])
+    label_or_empty(election["tie_break"]), number(election["salt"])
+    opens, closes = election["opens_at"], election["closes_at"]
+    need(opens is None or closes is None or opens < closes, "it closes before it opens")
+    return election
+
+
+def read_times(content):
+    optional(content["opens_at"], number), optional(content["closes_at"], number)
+
+
+def read_answer(value):
+    """An answer as (kind, content), with tuples for arrays."""
+    kind, content = variant(value, [True] * 5 + [False])
+    if kind == PLACE:
+        number(content, U16)
+    elif kind == WRITE_IN:
+        label(content)
+    elif kind == PLACES:
+        content = read_places(content)
+    elif kind == SCORES:
+        content = tuple([number(score, U8) for score in array(content)])
+    elif kind == RANKS:
+        content = tuple([read_places(rank) for rank in array(content)])
+    return kind, content
+
+
+def read_places(value):
+    return tuple([number(place, U16) for place in array(value)])
+
+
+def fits(contest, answer):
+    """Whether the contest offers what the answer says."""
+    (kind, content), names, rule = answer, contest["choices"], contest["rule"]
+    if kind == ABSTAINS:
+        return contest["abstention"]
+    if names is None:
+        return kind == WRITE_IN
+    count = len(names)
+    if rule in (PLURALITY, YES_NO):
+        return kind == PLACE and content < count
+
+    def in_order(places):
+        return all(a < b for a, b in zip(places, places[1:])) and (not places or places[-1] < count)
+
+    if rule == APPROVAL:
+        named = len(content) if kind == PLACES and in_order(content) else None
+    elif rule == SCORE:
+        whole = kind == SCORES and len(content) == count and max(content) <= 10
+        named = sum(score > 0 for score in content) if whole else None
+    else:
+        ranked = [place for rank in content for place in rank] if kind == RANKS else []
+        whole = kind == RANKS and all(rank and in_order(rank) for rank in content) and len(set(ranked)) == len(ranked)
+        named = len(ranked) if whole else None
+    return named is not None and contest["min"] <= named <= contest["max"]
+
+
+def read_ballot(value):
+    ballot = struct(value, "ballot")
+    raw(ballot["election"], 32), number(ballot["counter"], U32), label_or_empty(ballot["name"])
+    ballot["answers"] = tuple([read_answer(answer) for answer in array(ballot["answers"])])
+    return ballot
+
+
+def read_voters(value):
+    """The voters of a roll as (key, weight)."""
+    voters = []
+    for voter in array(value):
+        need(isinstance(voter, list) and len(voter) == 2, "not a voter")
+        voters.append((raw(voter[0], 32), number(voter[1], 10**6, 1)))
+    need(all(a[0] < b[0] for a, b in zip(voters, voters[1:])), "voters that are not in order")
+    return voters
+
+
+def read_act(value):
+    """An act as (the election's id, kind, content)."""
+    organise = struct(value, "organise")
+    kind, content = variant(organise["act"], [False, False, True, True, True, True])
+    if kind == ADD_VOTERS:
+        content = {"remove": [], "add": read_voters(content)}
+    elif kind == CHANGE_ROLL:
+        content = struct(content, "change_roll")
+        content["remove"], content["add"] = sorted_keys(content["remove"]), read_voters(content["add"])
+        label(content["reason"])
+    elif kind == CHANGE_TIMES:
+        content = struct(content, "change_times")
+        read_times(content), label(content["reason"])
+    elif kind == CANCEL:
+        label(content)
+    if kind in (ADD_VOTERS, CHANGE_ROLL):
+        need(1 <= len(content["remove"]) + len(content["add"]) <= 1700, "it names nobody, or too many")
+    return raw(organise["election"], 32), kind, content

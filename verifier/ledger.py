@@ -1,0 +1,143 @@
+"""One election as its transactions make it: the rules of docs/protocol.md, section 3, and its leaf of the state root."""
+
+import counting
+import election as texts
+from election import ADD_VOTERS, ANYONE, CANCEL, CHANGE_ROLL, CHANGE_TIMES, CLOSE, OPEN, WEIGHTED
+from encoding import decode, encode, need, raw, struct, variant
+from signing import Tree, signed, tagged
+
+MOST_WEIGHT = 10**11
+CREATE, CAST, ORGANISE, APPROVE = range(4)
+
+
+class Record:
+    """An election in the making."""
+
+    def __init__(self, chain, election_id):
+        self.chain, self.id = chain, election_id
+        self.text = self.organiser = self.created_at = self.opens_at = self.closes_at = self.cancelled_at = None
+        self.roll, self.roll_weight, self.roll_tree = {}, 0, Tree()
+        self.log, self.board = Tree(), Tree()
+        self.ballots = {}  # of each signer: how many, and the answers of the last
+
+    def phase(self, time):
+        if self.cancelled_at is not None:
+            return "cancelled"
+        if self.closes_at is not None and self.closes_at <= time:
+            return "closed"
+        return "draft" if self.opens_at is None or time < self.opens_at else "open"
+
+    def has_roll(self):
+        return self.text["voters"] != ANYONE
+
+    def apply(self, data, time):
+        """Verifies and applies a transaction of the block with this time."""
+        need(len(data) <= 65536, "a transaction that is too large")
+        transaction = struct(decode(data), "transaction")
+        content = struct(transaction["content"], "content")
+        signer, signature = raw(content["signer"], 32), raw(transaction["signature"], 64)
+        need(raw(content["chain"], 32) == self.chain.id, "a transaction of another chain")
+        kind, payload = variant(content["payload"], [True] * 4)
+        identity = tagged("transaction", data)
+        need(kind != APPROVE and (kind == CREATE) == (self.text is None), "it is no transaction of this election")
+        read = {CREATE: texts.read_election, CAST: texts.read_ballot, ORGANISE: texts.read_act}[kind]
+        said = read(payload)
+        need(signed("transaction", signer, self.chain.id, encode(transaction["content"]), signature), "the signature does not verify")
+        self.chain.signatures += 1
+        if kind == CREATE:
+            need(identity == self.id, "it is no transaction of this election")
+            self.create(said, signer, time)
+        elif kind == CAST:
+            need(said["election"] == self.id, "it is no transaction of this election")
+            self.cast(said, signer, time)
+            self.board.add(identity)
+        else:
+            of, act, how = said
+            need(of == self.id, "it is no transaction of this election")
+            self.act(act, how, signer, time)
+            self.log.add(identity)
+
+    def create(self, election, signer, time):
+        organisers = self.chain.genesis["organisers"]
+        need(organisers is None or signer in organisers, "the signer may not create elections")
+        self.text, self.organiser, self.created_at = election, signer, time
+        self.opens_at, self.closes_at = election["opens_at"], election["closes_at"]
+        if self.opens_at is None and not self.has_roll():
+            self.opens_at = time
+
+    def cast(self, ballot, signer, time):
+        contests, answers = self.text["contests"], ballot["answers"]
+        need(self.phase(time) == "open", "the election is not open")
+        need(not self.has_roll() or signer in self.roll, "the signer is not on the roll")
+        need(len(answers) == len(contests), "as many answers as contests are needed")
+        need(all(map(texts.fits, contests, answers)), "the ballot says what the election does not offer")
+        before, _ = self.ballots.get(signer, (0, None))
+        need(before <= self.text["revotes"], "the signer may not vote again")
+        need(before == ballot["counter"], "the ballot's counter is not the number of ballots before it")
+        self.ballots[signer] = before + 1, answers
+
+    def act(self, act, how, signer, time):
+        phase = self.phase(time)
+        need(signer == self.organiser, "the signer is not the organiser")
+        need(phase in ("draft", "open"), f"the election is {phase}")
+        if act == OPEN:
+            need(phase == "draft", "it opens what is open")
+            self.opens_at = time
+        elif act == CLOSE:
+            need(phase == "open", "it closes what is not open")
+            self.closes_at = time
+        elif act == ADD_VOTERS:
+            need(phase == "draft", "voters are added once the election is open")
+            self.change_roll([], how["add"])
+            for voter in how["add"]:
+                self.roll_tree.add(encode(voter))
+        elif act == CHANGE_ROLL:
+            self.change_roll(how["remove"], how["add"])
+        elif act == CHANGE_TIMES:
+            opens, closes = how["opens_at"], how["closes_at"]
+            if phase == "open":
+                need(opens == self.opens_at, "another opening time for what is open")
+            else:
+                need(opens is None or opens > time, "an opening time that is past")
+            need(closes is None or closes > time, "a closing time that is past")
+            need(opens is None or closes is None or opens < closes, "it closes before it opens")
+            self.opens_at, self.closes_at = opens, closes
+        elif act == CANCEL:
+            self.cancelled_at = time
+
+    def change_roll(self, removed, added):
+        need(self.has_roll(), "the election has no roll")
+        for key in removed:
+            need(key in self.roll and key not in self.ballots, "it removes one who is not on the roll, or has voted")
+            self.roll_weight -= self.roll.pop(key)
+        for key, weight in added:
+            need(key not in self.roll, "it adds one who is on the roll")
+            self.roll[key] = weight
+            self.roll_weight += weight
+        need(self.text["voters"] == WEIGHTED or all(weight == 1 for _, weight in added), "weights on a roll that has none")
+        within = len(self.roll) <= self.chain.genesis["limits"]["voters"] and self.roll_weight <= MOST_WEIGHT
+        need(within, "the roll is too large")
+
+    def leaf(self):
+        trees = [part for tree in (self.roll_tree, self.log, self.board) for part in (tree.size, tree.root())]
+        return encode([self.id, self.organiser, self.created_at, self.opens_at, self.closes_at, self.cancelled_at,
+                       len(self.roll), self.roll_weight, *trees])
+
+    def result(self):
+        """What the ballots that count say: the last of each signer, with the weight on the roll."""
+        weights = self.roll if self.has_roll() else dict.fromkeys(self.ballots, 1)
+        weight = sum(weights[signer] for signer in self.ballots)
+        tie_break = self.text["tie_break"]
+        seed = tagged("tie break", tie_break.encode()) if tie_break else self.id
+        contests = []
+        for place, contest in enumerate(self.text["contests"]):
+            answers = {}
+            for signer, (_, given) in self.ballots.items():
+                answers[given[place]] = answers.get(given[place], 0) + weights[signer]
+            abstentions = answers.pop((texts.ABSTAINS, None), 0)
+            groups = [(content, count) for (_, content), count in answers.items()]
+            contests.append({"title": contest["title"], "votes": weight - abstentions, "abstentions": abstentions,
+                             **counting.count(contest, groups, self.roll_weight, seed)})
+        quorum = self.text["quorum"]
+        return {"ballots": len(self.ballots), "weight": weight, "voters": len(self.roll),
+                "quorum": None if quorum is None else counting.reached(quorum, weight, self.roll_weight), "contests": contests}

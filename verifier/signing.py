@@ -1,0 +1,78 @@
+"""Hashes, trees and signatures of docs/protocol.md, section 2."""
+
+import hashlib
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def tagged(tag, content):
+    return sha256(bytes([len(tag)]), tag.encode(), content)
+
+
+class Tree:
+    """A Merkle tree of RFC 6962 that grows: of it only the roots of its whole subtrees are kept, the largest first."""
+
+    def __init__(self, leaves=()):
+        self.size, self.whole = 0, []
+        for leaf in leaves:
+            self.add(leaf)
+
+    def add(self, leaf):
+        node, size = hashlib.sha256(b"\0" + leaf).digest(), self.size
+        while size & 1:
+            node = hashlib.sha256(b"\1" + self.whole.pop() + node).digest()
+            size >>= 1
+        self.whole.append(node)
+        self.size += 1
+
+    def root(self):
+        if not self.whole:
+            return sha256()
+        *others, found = self.whole
+        for node in reversed(others):
+            found = sha256(b"\1", node, found)
+        return found
+
+
+def proof_root(proof, leaf):
+    """RFC 9162, 2.1.3.2; None if the path has a wrong length."""
+    at, last, path = proof["index"], proof["size"] - 1, list(proof["path"])
+    if last < 0 or at > last:
+        return None
+    found = sha256(b"\0", leaf)
+    while last > 0:
+        if at % 2 == 1 or at < last:
+            if not path:
+                return None
+            sibling = path.pop(0)
+            found = sha256(b"\1", sibling, found) if at % 2 == 1 else sha256(b"\1", found, sibling)
+        at, last = at // 2, last // 2
+    return None if path else found
+
+
+P = 2**255 - 19
+# y of the points of small order: 1 (order 1), -1 (2), 0 (4), and those of order 8.
+EIGHTH = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+SMALL = {1, P - 1, 0, EIGHTH, P - EIGHTH}
+
+
+def small_or_odd(point):
+    """Whether a point's encoding is not canonical, or the point is of small order."""
+    y = int.from_bytes(point, "little") & (2**255 - 1)
+    return y >= P or y in SMALL
+
+
+def signed(purpose, key, chain, content, signature):
+    tag = f"blockchain-voting/1/{purpose}".encode()
+    if small_or_odd(key) or small_or_odd(signature[:32]):
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, bytes([len(tag)]) + tag + chain + content)
+        return True
+    except (InvalidSignature, ValueError):
+        return False
