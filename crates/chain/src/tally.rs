@@ -123,7 +123,9 @@ impl ContestTally {
         }
         tally.majority = contest.majority.map(|majority| {
             let of = if majority.base == Base::Roll { roll.weight } else { votes };
-            Check::new(majority.share, tally.weakest(contest), of)
+            tally.leave_out(|votes| majority.share.is_reached(votes, of));
+            let check = Check::new(majority.share, tally.weakest(contest), of);
+            Check { reached: check.reached && votes > 0, ..check }
         });
         if let (Rule::YesNo, Some(check), Choices::Listed(choices)) = (contest.rule, tally.majority, &contest.choices)
             && votes > 0
@@ -172,13 +174,25 @@ impl ContestTally {
         }
     }
 
+    /// Of several who are elected, leaves out those without a majority, unless that leaves nobody.
+    fn leave_out(&mut self, enough: impl Fn(u64) -> bool) {
+        let has = |leader: &String| enough(self.votes_of(leader));
+        if self.outcome.is_some() && self.leaders.iter().any(has) {
+            self.leaders = self.leaders.iter().filter(|leader| has(leader)).cloned().collect();
+        }
+    }
+
+    fn votes_of(&self, choice: &str) -> u64 {
+        self.lines.iter().find(|line| line.choice == choice).map_or(0, |line| line.votes)
+    }
+
     /// The votes that must reach the majority: of the leader that has the fewest; by yes-no, of the first choice.
     fn weakest(&self, contest: &Contest) -> u64 {
-        let votes_of =
-            |choice: &String| self.lines.iter().find(|line| line.choice == *choice).map_or(0, |line| line.votes);
         match &contest.choices {
-            Choices::Listed(choices) if contest.rule == Rule::YesNo => choices.first().map_or(0, votes_of),
-            _ => self.leaders.iter().map(votes_of).min().unwrap_or(0),
+            Choices::Listed(choices) if contest.rule == Rule::YesNo => {
+                choices.first().map_or(0, |first| self.votes_of(first))
+            }
+            _ => self.leaders.iter().map(|leader| self.votes_of(leader)).min().unwrap_or(0),
         }
     }
 

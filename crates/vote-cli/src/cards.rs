@@ -2,7 +2,6 @@
 //!
 //! Cards and list hold secrets; the keys do not, and say nothing of who has which. Does not draw codes: randomness comes
 //! with the voters.
-#![allow(dead_code, reason = "wired by the commands that follow")]
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};

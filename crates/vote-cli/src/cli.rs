@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Elections: create, open, close, and what else an organiser does
     #[command(subcommand)]
     Election(ElectionCommand),
+    /// The roll: who may vote
+    #[command(subcommand)]
+    Roll(RollCommand),
     /// Credentials: the keys that voters sign with
     #[command(subcommand)]
     Credential(CredentialCommand),
@@ -116,9 +119,12 @@ pub(crate) struct CastArgs {
     /// How you want to be called on the ledger; also picks the credential
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// File of the credential to sign with; made if it is missing
+    /// File of the credential to sign with; made if it is missing, unless the election has a roll
     #[arg(long, value_name = "FILE")]
     pub(crate) credential: Option<PathBuf>,
+    /// Sign with a voter code, which is asked for (or read from standard input)
+    #[arg(long, conflicts_with = "credential")]
+    pub(crate) code: bool,
 }
 
 #[derive(Debug, Args)]
@@ -266,6 +272,76 @@ pub(crate) struct CreateArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum RollCommand {
+    /// Put voters on the roll of a draft, from a CSV file with a column `key` and, if you like, `weight`
+    Import(ImportArgs),
+    /// Make secret voter codes: cards to print, a list for a mail merge, and the public keys for `roll import`
+    Issue(IssueArgs),
+    /// The roll in numbers, and its root
+    Show {
+        /// Id of the election, or the beginning of it
+        election: Option<String>,
+    },
+    /// Whether a key or code may vote, and if not, why
+    Check {
+        /// The key, the code, or - to read it from standard input
+        who: String,
+        /// Id of the election, or the beginning of it
+        election: Option<String>,
+    },
+    /// Change the roll, also while the election is open; those who have voted stay
+    Change {
+        #[command(flatten)]
+        act: ActArgs,
+        /// A key to put on it; KEY=WEIGHT on a roll with weights
+        #[arg(long, value_name = "KEY", required_unless_present = "remove")]
+        add: Vec<String>,
+        /// A key to take off it
+        #[arg(long, value_name = "KEY")]
+        remove: Vec<String>,
+        /// Why, for everybody to read
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The file
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) act: ActArgs,
+    /// Leave rows out that have a fault, and import the others
+    #[arg(long)]
+    pub(crate) leave_out_faulty: bool,
+    /// Only show what would be done
+    #[arg(long)]
+    pub(crate) preview: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IssueArgs {
+    /// CSV file of the voters: a column `name` or `id`; `contact` and `weight` if you like
+    #[arg(required_unless_present = "count", conflicts_with = "count")]
+    pub(crate) file: Option<PathBuf>,
+    /// So many codes, for voters without names
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) count: Option<u32>,
+    /// Folder to write to; it must not have anything in it
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Title of the election, for the cards
+    #[arg(long)]
+    pub(crate) title: String,
+    /// Leave rows out that have a fault
+    #[arg(long)]
+    pub(crate) leave_out_faulty: bool,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum CredentialCommand {
     /// Make a new credential
     New {
@@ -285,11 +361,18 @@ pub(crate) enum ReceiptCommand {
     Show {
         /// File, or id of the ballot
         what: String,
+        /// Its tracker as a QR code too
+        #[arg(long)]
+        qr: bool,
     },
-    /// Check a receipt; needs no node and no network
+    /// Check a receipt file, which needs no node and no network; or ask the node what has become of a ballot
     Check {
-        /// File
-        file: PathBuf,
+        /// File; or the ballot's tracker, as a code or as words
+        #[arg(required = true)]
+        what: Vec<String>,
+        /// Ask the node too whether the ballot counts
+        #[arg(long)]
+        node: bool,
         /// The chain that it must be from
         #[arg(long, value_name = "ID")]
         chain: Option<String>,

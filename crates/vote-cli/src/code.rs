@@ -3,7 +3,6 @@
 //! A code is 16 bytes and a checksum of 4: 32 characters of Crockford's base32 (no I, L, O, U), shown in 8 groups of 4.
 //! The checksum is the beginning of SHA-256 over a tag of the kind and the 16 bytes, so that no kind is taken for
 //! another. A tracker can also be read out as 12 words of the English list of BIP-39.
-#![allow(dead_code, reason = "wired by the commands that follow")]
 
 use std::fmt;
 use std::sync::LazyLock;

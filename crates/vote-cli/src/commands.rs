@@ -8,6 +8,7 @@ mod credential;
 mod election;
 mod node;
 mod receipt;
+mod roll;
 mod tally;
 mod validator;
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Block { height } => node::block(context, height).await,
         Command::Evidence => node::evidence(context).await,
         Command::Election(command) => election::run(context, command).await,
+        Command::Roll(command) => roll::run(context, command).await,
         Command::Credential(command) => credential::run(context, command),
         Command::Receipt(command) => receipt::run(context, command).await,
         Command::Validator(command) => validator::run(context, command).await,

@@ -1,5 +1,4 @@
 //! QR codes of voter codes and trackers, for terminals and for cards. Knows no other text.
-#![allow(dead_code, reason = "wired by the commands that follow")]
 
 use std::fmt::Write;
 

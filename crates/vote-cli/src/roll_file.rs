@@ -3,7 +3,6 @@
 //! A row is either good or has a fault; none is left out in silence, but for those without any content. Separators are
 //! `,`, `;` or tab, whichever the header has most of; a byte order mark, CRLF, quotes and blank lines are all right.
 //! Does not know where the bytes are from, nor what is on the ledger.
-#![allow(dead_code, reason = "wired by the commands that follow")]
 
 mod fault;
 mod table;

@@ -252,6 +252,25 @@ fn motion_needs_its_majority_and_a_tie_is_not_one() {
 }
 
 #[test]
+fn of_those_approved_only_the_ones_with_a_majority_win_and_without_votes_none_has_it() {
+    let majority = Some(Majority { share: Share::HALF, base: Base::Votes });
+    let mut ledger = Ledger::new(genesis(4));
+    let contest = Contest { majority, ..counted(Rule::Approval, 2).contests.remove(0) };
+    let id = ledger.create(with_contests(vec![contest.clone()]));
+    let half = Share { more: false, ..Share::HALF };
+    let lenient = Contest { majority: Some(Majority { share: half, base: Base::Votes }), ..contest };
+    let empty = ledger.create(with_contests(vec![lenient]));
+    let check = |ledger: &Ledger, id| ledger.state.tally(&id).unwrap().contests[0].majority.unwrap().reached;
+    assert!(!check(&ledger, empty), "no vote is no half of none");
+    let approve = |ledger: &Ledger, voter, places: &[u16]| ledger.ballot(voter, id, Selection::Approved(places.into()));
+    ledger.decide(&[approve(&ledger, 50, &[0, 1]), approve(&ledger, 51, &[1]), approve(&ledger, 52, &[1])]);
+    let leaders = |ledger: &Ledger| ledger.state.tally(&id).unwrap().contests[0].leaders.clone();
+    assert_eq!((leaders(&ledger), check(&ledger, id)), (vec!["Pasta".to_owned()], true));
+    ledger.decide(&(53..60).map(|voter| approve(&ledger, voter, &[])).collect::<Vec<_>>());
+    assert_eq!((leaders(&ledger).len(), check(&ledger, id)), (2, false), "nobody has it now");
+}
+
+#[test]
 fn acts_that_no_election_takes_are_refused_by_their_form() {
     let chain = genesis(4).chain();
     let refused = |act: Act| {

@@ -1,12 +1,15 @@
 //! `cast`.
 
+use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use serde_json::json;
 use vote_api::{Answer, Client, ElectionView, Request};
 use vote_chain::{Ballot, CastRecord, ElectionPhase, Payload, Receipt, SecretKey, TransactionId};
+use zeroize::Zeroizing;
 
 use crate::cli::CastArgs;
+use crate::code::{Tracker, VoterCode};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::{ballot, credential, find, output, receipts, submit};
@@ -21,6 +24,7 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
         output::json(&json!({
             "ballot": receipt.transaction, "election": view.record.id, "choices": choices, "credential": key.public(),
             "height": receipt.header.height, "chain": receipt.genesis.chain(), "receipt": path, "final": true, "replaced": replaced,
+            "tracker": Tracker::of(&receipt.transaction).to_string(),
         }));
     } else {
         output::line(format_args!(
@@ -29,6 +33,7 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
             receipt.header.height
         ));
         output::line(format_args!("  ballot   {}", receipt.transaction));
+        output::line(format_args!("  tracker  {}", Tracker::of(&receipt.transaction)));
         if let Some(replaced) = replaced {
             output::line(format_args!("  replaces {replaced}, which no longer counts"));
         }
@@ -64,6 +69,17 @@ fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, 
 
 /// The credential to sign with. For a roll a new one would be of no use.
 fn key(context: &Context, args: &CastArgs, view: &ElectionView) -> Result<SecretKey, Failure> {
+    if args.code {
+        let code = Zeroizing::new(if std::io::stdin().is_terminal() {
+            rpassword::prompt_password("Your voter code: ").map_err(Failure::other)?
+        } else {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;
+            line
+        });
+        let code = VoterCode::parse(code.trim()).map_err(|fault| Failure::NotEligible(fault.to_string()))?;
+        return Ok(code.secret_key());
+    }
     let file = args.credential.clone().unwrap_or_else(|| context.credential_file(args.name.as_deref()));
     if view.record.election.has_roll() { credential::load(&file) } else { credential::load_or_make(&file) }
 }

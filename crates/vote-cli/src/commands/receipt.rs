@@ -1,68 +1,125 @@
 //! `receipt`.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use vote_api::{Answer, Client, Request, Trace};
 use vote_chain::{ChainId, Receipt, TransactionId};
 
 use crate::cli::ReceiptCommand;
+use crate::code::Tracker;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::qr::Qr;
 use crate::{output, receipts, time};
 
 pub(super) async fn run(context: &Context, command: ReceiptCommand) -> Result<(), Failure> {
     match command {
-        ReceiptCommand::Check { file, chain } => {
-            let trusted = chain
-                .map(|id| id.parse::<ChainId>())
-                .transpose()
-                .map_err(|error| Failure::Usage(format!("--chain: {error}")))?;
-            let receipt = receipts::read(&file)?;
-            check(&receipt, trusted.as_ref())?;
-            show(context, &receipt, trusted.is_some());
-        }
-        ReceiptCommand::Show { what } => {
+        ReceiptCommand::Check { what, node, chain } => check_any(context, &what, node, chain.as_deref()).await,
+        ReceiptCommand::Show { what, qr } => {
             let receipt = match what.parse::<TransactionId>() {
                 Ok(id) if !Path::new(&what).exists() => receipts::fetch(&context.client().await?, id).await?,
                 _ => receipts::read(Path::new(&what))?,
             };
             check(&receipt, None)?;
-            show(context, &receipt, false);
+            show(context, &receipt, false, None);
+            if qr && !context.json {
+                let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+                output::line(Qr::of_tracker(&Tracker::of(&receipt.transaction)).terminal(colours).trim_end());
+            }
+            Ok(())
         }
     }
-    Ok(())
+}
+
+/// Checks a receipt file, and asks the node if that is wanted; or asks the node about a tracker.
+async fn check_any(context: &Context, what: &[String], node: bool, chain: Option<&str>) -> Result<(), Failure> {
+    let trusted =
+        chain.map(str::parse::<ChainId>).transpose().map_err(|error| Failure::Usage(format!("--chain: {error}")))?;
+    let said = what.join(" ");
+    match Tracker::read(&said) {
+        Ok(tracker) if !Path::new(&said).exists() => {
+            if trusted.is_some() {
+                return Err(Failure::Usage("a tracker names no chain; --chain is for receipt files".into()));
+            }
+            let trace = trace(&context.client().await?, tracker.bytes()).await?;
+            if context.json {
+                output::json(&trace_json(&trace));
+            } else {
+                output::line(format_args!("ballot  {}", trace.transaction));
+                output::line(format_args!("  {}", fate(&trace)));
+                output::line("The node says so; only a receipt file shows it without trusting a node.");
+            }
+            Ok(())
+        }
+        Err(fault) if what.len() > 1 => Err(Failure::Usage(format!("{said:?} is no tracker: {fault}"))),
+        _ => {
+            let receipt = receipts::read(Path::new(&said))?;
+            check(&receipt, trusted.as_ref())?;
+            let id = receipt.transaction;
+            let trace = if node { Some(trace(&context.client().await?, id.as_bytes()).await?) } else { None };
+            show(context, &receipt, trusted.is_some(), trace.as_ref());
+            Ok(())
+        }
+    }
 }
 
 fn check(receipt: &Receipt, trusted: Option<&ChainId>) -> Result<(), Failure> {
     receipt.check(trusted).map_err(|fault| Failure::Verification(fault.to_string()))
 }
 
-fn to_json(receipt: &Receipt, pinned: bool) -> Value {
+async fn trace(client: &Client, prefix: &[u8]) -> Result<Trace, Failure> {
+    match client.call(Request::Trace(prefix.to_vec().into())).await? {
+        Answer::Trace(trace) if trace.transaction.as_bytes().starts_with(prefix) => Ok(*trace),
+        _ => Err(vote_api::CallError::Unexpected.into()),
+    }
+}
+
+/// What has become of a ballot.
+fn fate(trace: &Trace) -> String {
+    let counts = match (trace.counts == trace.transaction, trace.phase.is_over()) {
+        (false, _) => format!("superseded: ballot {:.16} of the same voter counts instead", trace.counts),
+        (true, false) => "and counts so far".to_owned(),
+        (true, true) => format!("and counted (the election is {})", trace.phase),
+    };
+    format!("included in block {}, {counts}", trace.height)
+}
+
+fn trace_json(trace: &Trace) -> Value {
+    json!({
+        "ballot": trace.transaction, "height": trace.height, "election": trace.election, "phase": trace.phase.to_string(),
+        "counter": trace.counter, "counts": trace.counts == trace.transaction, "superseded_by": (trace.counts != trace.transaction).then_some(trace.counts),
+    })
+}
+
+fn to_json(receipt: &Receipt, pinned: bool, trace: Option<&Trace>) -> Value {
+    let tracker = Tracker::of(&receipt.transaction);
     json!({
         "valid": true, "ballot": receipt.transaction, "chain": receipt.genesis.chain(), "chain_name": receipt.genesis.name,
         "chain_pinned": pinned, "height": receipt.header.height, "time": receipt.header.time, "block": receipt.header.hash(),
         "place": receipt.proof.index, "signatures": receipt.certificate.signatures.len(), "set_changes": receipt.set_changes.len(),
+        "tracker": tracker.to_string(), "words": tracker.words(), "node": trace.map(trace_json),
     })
 }
 
-fn show(context: &Context, receipt: &Receipt, pinned: bool) {
+fn show(context: &Context, receipt: &Receipt, pinned: bool, trace: Option<&Trace>) {
     if context.json {
-        return output::json(&to_json(receipt, pinned));
+        return output::json(&to_json(receipt, pinned, trace));
     }
-    let Receipt { genesis, header, .. } = receipt;
+    let (Receipt { genesis, header, .. }, tracker) = (receipt, Tracker::of(&receipt.transaction));
     output::line("The receipt is valid.");
-    output::line(format_args!("  ballot  {}", receipt.transaction));
-    output::line(format_args!(
-        "  block   {} at {}, place {}",
-        header.height,
-        time::show(header.time),
-        receipt.proof.index
-    ));
-    output::line(format_args!("  chain   {} ({})", genesis.chain(), output::clean(&genesis.name)));
-    output::line(format_args!(
-        "  signed  by {} of the validators of that height",
-        receipt.certificate.signatures.len()
-    ));
+    output::line(format_args!("  ballot   {}", receipt.transaction));
+    output::line(format_args!("  tracker  {tracker}"));
+    output::line(format_args!("  words    {}", tracker.words()));
+    let place = receipt.proof.index;
+    output::line(format_args!("  block    {} at {}, place {place}", header.height, time::show(header.time)));
+    output::line(format_args!("  chain    {} ({})", genesis.chain(), output::clean(&genesis.name)));
+    let signatures = receipt.certificate.signatures.len();
+    output::line(format_args!("  signed   by {signatures} of the validators of that height"));
+    if let Some(trace) = trace {
+        output::line(format_args!("  node     {}", fate(trace)));
+    }
     output::line(
         "It shows that this ballot is on the ledger of that chain, if no more than a third of its validators' power is dishonest. It does not show what the ballot says.",
     );

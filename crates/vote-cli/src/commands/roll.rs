@@ -1,0 +1,347 @@
+//! `roll`: who may vote.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use serde_json::json;
+use vote_api::{Answer, Client, ElectionView, Request};
+use vote_chain::{
+    ACT_VOTERS_MAX, Act, CastRecord, ElectionPhase, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX,
+};
+use zeroize::Zeroizing;
+
+use super::election::{act, organiser};
+use crate::cards::{self, Written};
+use crate::cli::{ImportArgs, IssueArgs, RollCommand};
+use crate::code::VoterCode;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::clean;
+use crate::roll_file::{self, KeysPreview, Person, Report};
+use crate::{find, output, submit};
+
+/// Acts in one call: as many as fit a frame.
+const ACTS_AT_ONCE: usize = 16;
+/// Voters that are shown before they are put on the roll.
+const SHOWN: usize = 5;
+
+pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), Failure> {
+    match command {
+        RollCommand::Import(args) => import(context, args).await,
+        RollCommand::Issue(args) => issue(context, &args),
+        RollCommand::Show { election } => {
+            show(context, &find::any_election(&context.client().await?, election.as_deref()).await?)
+        }
+        RollCommand::Check { who, election } => check(context, &who, election.as_deref()).await,
+        RollCommand::Change { act: args, add, remove, reason } => {
+            let mut add = add.iter().map(|text| voter(text)).collect::<Result<Vec<_>, _>>()?;
+            let mut remove = remove.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
+            add.sort_unstable();
+            remove.sort_unstable();
+            let (added, removed) = (add.len(), remove.len());
+            let (view, height) = act(context, args, |_| Ok(Act::ChangeRoll { remove, add, reason })).await?;
+            if context.json {
+                output::json(
+                    &json!({ "election": view.record.id, "added": added, "removed": removed, "height": height }),
+                );
+            } else {
+                output::line(format_args!(
+                    "{}: {added} put on the roll, {removed} taken off (block {height}); it stands in `vote-cli election log`.",
+                    clean(&view.record.election.title)
+                ));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn key(text: &str) -> Result<PublicKey, Failure> {
+    let key = text.parse::<PublicKey>().map_err(|error| Failure::Usage(format!("{text:?} is no key: {error}")))?;
+    key.check().map_err(|error| Failure::Usage(format!("{text:?} is no key: {error}")))?;
+    Ok(key)
+}
+
+/// `KEY`, or `KEY=WEIGHT`.
+fn voter(text: &str) -> Result<Voter, Failure> {
+    let Some((text, weight)) = text.split_once('=') else { return Ok(Voter(key(text)?, 1)) };
+    let weight = weight.parse().ok().filter(|weight| (1..=WEIGHT_MAX).contains(weight));
+    let wrong = || Failure::Usage(format!("the weight of {text} must be a whole number from 1 to {WEIGHT_MAX}"));
+    Ok(Voter(key(text)?, weight.ok_or_else(wrong)?))
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = path.display();
+    let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
+    let size = std::fs::metadata(path).map_err(not_there)?.len();
+    if size > roll_file::FILE_BYTES_MAX as u64 {
+        return Err(Failure::Usage(format!("{shown} has {size} bytes; split it")));
+    }
+    std::fs::read(path).map_err(not_there)
+}
+
+/// Says all that is wrong with a file; an error unless bad rows are left out on purpose.
+fn report(path: &Path, report: &Report, leave_out: bool) -> Result<(), Failure> {
+    let shown = path.display();
+    report.notes.iter().for_each(|note| eprintln!("{shown}: {note}"));
+    if report.faults.is_empty() {
+        return Ok(());
+    }
+    report.faults.iter().for_each(|fault| eprintln!("{shown}: {fault}"));
+    let count = report.faults.len();
+    if leave_out {
+        eprintln!("{shown}: {count} faults; their rows are left out, as you said");
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{shown}: {count} faults in {} rows; nothing is done. Mend them, or leave these rows out with --leave-out-faulty",
+        report.rows
+    )))
+}
+
+async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
+    let ImportArgs { file, act, leave_out_faulty, preview, yes } = args;
+    let mut read =
+        roll_file::read_keys(&read(&file)?).map_err(|fault| Failure::Usage(format!("{}: {fault}", file.display())))?;
+    read.check_keys();
+    report(&file, &read.report, leave_out_faulty)?;
+    let client = context.client().await?;
+    let view = find::any_election(&client, act.election.as_deref()).await?;
+    check_draft(&view, &read)?;
+    let votes: u64 = read.rows.iter().map(|row| u64::from(row.weight)).sum();
+    if preview || !context.json {
+        show_rows(context, &file, &read, votes, &view);
+    }
+    if preview {
+        return Ok(());
+    }
+    if !yes {
+        confirm(&format!("Put {} voters on the roll of {:?}?", read.rows.len(), clean(&view.record.election.title)))?;
+    }
+    let key = organiser(context, act.credential)?;
+    put_on(context, &client, &view, &key, &read).await?;
+    let view = find::any_election(&client, Some(&view.record.id.to_string())).await?;
+    let roll = &view.record.roll;
+    if context.json {
+        output::json(&json!({
+            "election": view.record.id, "imported": read.rows.len(), "left_out": read.report.rows - read.rows.len(), "voters": roll.voters,
+            "votes": roll.weight, "root": roll.tree.root(),
+        }));
+    } else {
+        output::line(format_args!("The roll has {} voters with {} votes now.", roll.voters, roll.weight));
+        output::line(format_args!("When it is complete: vote-cli election open {:.8}", view.record.id));
+    }
+    Ok(())
+}
+
+fn check_draft(view: &ElectionView, read: &KeysPreview) -> Result<(), Failure> {
+    let (election, title) = (&view.record.election, clean(&view.record.election.title));
+    if !election.has_roll() {
+        return Err(Failure::NotFound(format!("{title:?} has no roll: anybody with a key may vote in it")));
+    }
+    if view.phase != ElectionPhase::Draft {
+        return Err(Failure::NotFound(format!(
+            "{title:?} is {}, and its roll frozen; single voters can still be put on it: vote-cli roll change --add KEY --reason WHY",
+            view.phase
+        )));
+    }
+    let heavy = read.rows.iter().find(|row| row.weight != 1 && election.voters != Voters::WeightedRoll);
+    heavy.map_or(Ok(()), |row| {
+        Err(Failure::Usage(format!(
+            "line {}: a weight of {}, but in {title:?} each voter has one vote; its roll has no weights",
+            row.line, row.weight
+        )))
+    })
+}
+
+fn show_rows(context: &Context, file: &Path, read: &KeysPreview, votes: u64, view: &ElectionView) {
+    let title = clean(&view.record.election.title);
+    if context.json {
+        return output::json(&json!({
+            "file": file, "election": view.record.id, "voters": read.rows.len(), "votes": votes, "faults": read.report.faults.len(),
+        }));
+    }
+    output::line(format_args!("{}: {} voters with {votes} votes, for {title:?}", file.display(), read.rows.len()));
+    let mut rows = vec![["  LINE", "KEY", "VOTES", "NAME"].map(String::from).to_vec()];
+    for row in read.rows.iter().take(SHOWN) {
+        let Person { id, name, .. } = read.person(row);
+        let name = clean(if name.is_empty() { id } else { name });
+        rows.push(vec![format!("  {}", row.line), format!("{:.16}", row.key), row.weight.to_string(), name]);
+    }
+    output::table(&rows);
+    if read.rows.len() > SHOWN {
+        output::line(format_args!("  and {} more", read.rows.len() - SHOWN));
+    }
+}
+
+/// Asks on the terminal; off one, the answer must have been given.
+fn confirm(question: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage("say --yes to do it, or --preview to look only".into()));
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(Failure::other)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::Other("nothing is done".into())) }
+}
+
+/// Puts voters on a roll, in the order of their keys: that says nothing of the file, and is quickest to store.
+async fn put_on(
+    context: &Context,
+    client: &Client,
+    view: &ElectionView,
+    key: &SecretKey,
+    read: &KeysPreview,
+) -> Result<(), Failure> {
+    let mut voters: Vec<_> = read.rows.iter().map(|row| Voter(row.key, row.weight)).collect();
+    voters.sort_unstable();
+    let act =
+        |part: &[Voter]| Payload::Organise(Organise { election: view.record.id, act: Act::AddVoters(part.to_vec()) });
+    let bar = std::io::stderr().is_terminal();
+    let mut done = 0;
+    for part in voters.chunks(ACT_VOTERS_MAX * ACTS_AT_ONCE) {
+        submit::all(context, client, key, part.chunks(ACT_VOTERS_MAX).map(act).collect()).await?;
+        done += part.len();
+        if bar {
+            let filled = done * 40 / voters.len();
+            let _ = write!(std::io::stderr(), "\r[{:<40}] {done} of {}", "#".repeat(filled), voters.len());
+        }
+    }
+    if bar {
+        eprintln!();
+    }
+    Ok(())
+}
+
+fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
+    let IssueArgs { file, count, output: dir, title, leave_out_faulty } = args;
+    let mut seed = Zeroizing::new([0; 16]);
+    let mut code = || {
+        getrandom::fill(seed.as_mut_slice()).map_err(Failure::other)?;
+        Ok::<_, Failure>(VoterCode::from_random(*seed))
+    };
+    let written = match (file, count) {
+        (Some(file), None) => {
+            let people = roll_file::read_people(&read(file)?)
+                .map_err(|fault| Failure::Usage(format!("{}: {fault}", file.display())))?;
+            report(file, &people.report, *leave_out_faulty)?;
+            let voter = |row: &roll_file::PersonRow| {
+                Ok(cards::Voter { person: people.person(row), weight: row.weight, code: code()? })
+            };
+            let voters = people.rows.iter().map(voter).collect::<Result<Vec<_>, Failure>>()?;
+            cards::write(dir, title, voters)
+        }
+        (None, Some(count)) => {
+            let names: Vec<_> = (1..=*count).map(|number| format!("Voter {number}")).collect();
+            let voter = |name: &'_ String| -> Result<(String, VoterCode), Failure> { Ok((name.clone(), code()?)) };
+            let codes = names.iter().map(voter).collect::<Result<Vec<_>, _>>()?;
+            let voters = codes.iter().map(|(name, code)| {
+                let person = Person { name, ..Person::default() };
+                cards::Voter { person, weight: 1, code: code.clone() }
+            });
+            cards::write(dir, title, voters)
+        }
+        _ => return Err(Failure::Usage("give a file of voters, or --count".into())),
+    };
+    let Written { voters, cards, merge, keys } = written.map_err(Failure::other)?;
+    if context.json {
+        output::json(&json!({ "voters": voters, "cards": cards, "merge": merge, "keys": keys }));
+        return Ok(());
+    }
+    output::line(format_args!("{voters} codes are issued."));
+    output::line(format_args!("  cards  {} (SECRET: print them, hand them out, delete them)", cards.display()));
+    output::line(format_args!("  merge  {} (SECRET: for a mail merge; delete it then)", merge.display()));
+    output::line(format_args!("  keys   {} (public: vote-cli roll import {})", keys.display(), keys.display()));
+    Ok(())
+}
+
+fn show(context: &Context, view: &ElectionView) -> Result<(), Failure> {
+    let (record, roll) = (&view.record, &view.record.roll);
+    if !record.election.has_roll() {
+        return Err(Failure::NotFound("this election has no roll: anybody with a key may vote in it".into()));
+    }
+    if context.json {
+        output::json(&json!({
+            "election": record.id, "phase": view.phase.to_string(), "voters": roll.voters, "votes": roll.weight, "size": roll.tree.size(),
+            "root": roll.tree.root(),
+        }));
+        return Ok(());
+    }
+    let frozen = if view.phase == ElectionPhase::Draft { "so far" } else { "frozen at the opening" };
+    output::line(format_args!("{} ({})", clean(&record.election.title), view.phase));
+    output::line(format_args!("  {} voters with {} votes may vote", roll.voters, roll.weight));
+    output::line(format_args!(
+        "  {} were added before the opening; root {} ({frozen})",
+        roll.tree.size(),
+        roll.tree.root()
+    ));
+    Ok(())
+}
+
+/// The key that is meant: by itself, or by the secret code that it is made from.
+fn whose(who: &str) -> Result<PublicKey, Failure> {
+    let mut line = Zeroizing::new(String::new());
+    let said = match who {
+        "-" => {
+            std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;
+            line.trim()
+        }
+        said => said.trim(),
+    };
+    if said.len() == 64
+        && let Ok(key) = said.parse()
+    {
+        return Ok(key);
+    }
+    let code = VoterCode::parse(said);
+    let code =
+        code.map_err(|fault| Failure::Usage(format!("neither a key (64 hexadecimal digits) nor a code: {fault}")))?;
+    Ok(code.secret_key().public())
+}
+
+/// Whether a key may vote, and if not, why.
+async fn check(context: &Context, who: &str, election: Option<&str>) -> Result<(), Failure> {
+    let key = whose(who)?;
+    let client = context.client().await?;
+    let view = find::any_election(&client, election).await?;
+    let Answer::Voter { weight, ballot } = client.call(Request::Voter(view.record.id, key)).await? else {
+        return Err(vote_api::CallError::Unexpected.into());
+    };
+    let verdict = verdict(&view, weight, ballot.as_ref());
+    if context.json {
+        output::json(&json!({
+            "election": view.record.id, "key": key, "on_roll": weight.is_some() && view.record.election.has_roll(), "votes": weight,
+            "phase": view.phase.to_string(), "ballot": ballot.as_ref().map(|ballot| ballot.transaction),
+            "may_vote": verdict.is_ok(), "reason": verdict.as_ref().map_or_else(ToString::to_string, Clone::clone),
+        }));
+    } else if let Ok(words) = &verdict {
+        output::line(format_args!("{key:.16} may vote in {:?}: {words}.", clean(&view.record.election.title)));
+    }
+    verdict.map(drop)
+}
+
+fn verdict(view: &ElectionView, weight: Option<u32>, ballot: Option<&CastRecord>) -> Result<String, Failure> {
+    let (record, title) = (&view.record, clean(&view.record.election.title));
+    let Some(votes) = weight else {
+        return Err(Failure::NotEligible(format!(
+            "this key is not on the roll of {title:?}, which has {} voters; ask its organiser, {:.16}, whether another key or code of \
+             yours is",
+            record.roll.voters, record.organiser
+        )));
+    };
+    let left = ballot.map(|ballot| u32::from(record.election.revotes).saturating_sub(ballot.counter));
+    match (view.phase, left) {
+        (ElectionPhase::Draft, _) => Err(Failure::NotFound(match record.opens_at {
+            Some(opens) => format!("{title:?} opens {}; the key can vote then", crate::time::show(opens)),
+            None => format!("{title:?} is a draft; the key can vote once its organiser opens it"),
+        })),
+        (ElectionPhase::Closed | ElectionPhase::Cancelled, _) => {
+            Err(Failure::NotFound(format!("{title:?} is {}", view.phase)))
+        }
+        (ElectionPhase::Open, Some(0)) => Err(Failure::NotEligible(format!(
+            "this key has voted in {title:?}, and its ballot can{} be replaced",
+            if record.election.revotes == 0 { "not" } else { " no longer" }
+        ))),
+        (ElectionPhase::Open, Some(left)) => Ok(format!("it has voted, and can replace the ballot {left} times more")),
+        (ElectionPhase::Open, None) => Ok(format!("it has {votes} {}", if votes == 1 { "vote" } else { "votes" })),
+    }
+}
