@@ -142,6 +142,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// What names of files end in.
+    pub const ENDINGS: &str = ".blt, .soc, .soi, .toc, .toi, .cat, .abif or .csv";
+
     /// The format of a file of that name.
     pub fn of(name: &str) -> Option<Self> {
         match name.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
@@ -278,5 +281,11 @@ mod tests {
         let endings = ["x.blt", "a.b.SOI", "x.cat", "x.abif", "x.csv"];
         assert_eq!(endings.map(Format::of), ALL.map(Some));
         assert_eq!(Format::of("blt"), None);
+        assert!(
+            Format::ENDINGS
+                .split([',', ' '])
+                .filter(|word| word.starts_with('.'))
+                .all(|word| Format::of(word).is_some())
+        );
     }
 }

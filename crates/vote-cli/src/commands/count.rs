@@ -16,7 +16,7 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 
 pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     let shown = args.file.display();
-    let unknown = || Failure::Usage(format!("{shown}: the name must end in .blt, .soc, .soi, .toc or .toi"));
+    let unknown = || Failure::Usage(format!("{shown}: the name must end in {}", Format::ENDINGS));
     let format = Format::of(&args.file.to_string_lossy()).ok_or_else(unknown)?;
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
     if std::fs::metadata(&args.file).map_err(not_there)?.len() > FILE_BYTES_MAX {
