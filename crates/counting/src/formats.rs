@@ -28,6 +28,7 @@ mod abif;
 mod blt;
 mod categories;
 mod csv;
+pub mod nist;
 mod preflib;
 
 use crate::profile::{Group, Profile};
