@@ -296,6 +296,23 @@ mod tests {
         assert_eq!(tied, [[1, 2]]);
     }
 
+    /// 199 elected whose votes have nowhere to go: the quota falls by a hundredth at each look, from four thousand million votes towards thirty.
+    #[test]
+    fn round_that_settles_slowly_ends_all_the_same() {
+        let sure = (0..199).map(|place| (1 << 32, place));
+        let groups = sure.chain([(10, 199), (20, 200), (30, 201)]);
+        let groups = groups.map(|(count, place)| Group { count, ranks: vec![vec![place]] }).collect();
+        let outcome = meek(&Profile::new(202, groups).unwrap(), 200, SEED);
+        assert!(outcome.rounds[1].votes[0] > Votes::whole(10_000), "the surplus is far from gone");
+        assert_eq!(
+            excluded(&outcome),
+            [199, 200],
+            "what differs by less than the surplus is decided by the round before"
+        );
+        assert_eq!(outcome.winners.last(), Some(&201));
+        assert!(outcome.ties.is_empty());
+    }
+
     fn any_profile() -> impl Strategy<Value = Profile> {
         (0..7usize).prop_flat_map(|candidates| {
             let order = Just((0..candidates).collect::<Vec<_>>()).prop_shuffle();
