@@ -1,7 +1,7 @@
 //! The count of an election.
 
 use serde::{Deserialize, Serialize};
-use vote_counting::{Group, Outcome, Profile, Seed, approval, borda, irv, schulze, score, scottish_stv};
+use vote_counting::{Group, Outcome, Profile, Seed, approval, borda, irv, meek, schulze, score, scottish_stv};
 
 use crate::ballot::Selection;
 use crate::contest::{Choices, Contest, Rule};
@@ -282,7 +282,7 @@ fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>) -
                 Rule::Borda => borda(&profile, seats, seed),
                 Rule::Irv => irv(&profile, seed),
                 Rule::Stv => scottish_stv(&profile, seats, seed),
-                Rule::Meek => scottish_stv(&profile, seats, seed),
+                Rule::Meek => meek(&profile, seats, seed),
                 _ => schulze(&profile, seats, seed),
             }
         }

@@ -37,6 +37,12 @@ mod tests {
     }
 
     #[test]
+    fn points_of_the_most_ballots_and_candidates_fit() {
+        let outcome = borda(&profile(500, &[(1 << 37, &[0])]), 1, Seed([0; 32]));
+        assert_eq!(outcome.rounds[0].votes[0], Votes::whole(499 << 37));
+    }
+
+    #[test]
     fn those_not_named_share_the_last_ranks() {
         let outcome = borda(&profile(3, &[(1, &[2])]), 1, Seed([0; 32]));
         assert_eq!(outcome.rounds[0].votes, [Votes(50_000), Votes(50_000), Votes::whole(2)]);

@@ -6,6 +6,7 @@
 mod borda;
 pub mod formats;
 mod irv;
+mod meek;
 mod outcome;
 mod profile;
 mod schulze;
@@ -15,6 +16,7 @@ mod ties;
 
 pub use borda::borda;
 pub use irv::irv;
+pub use meek::meek;
 pub use outcome::{Action, Outcome, Round, TieBreak, Votes};
 pub use profile::{Group, InvalidProfile, Profile};
 pub use schulze::schulze;

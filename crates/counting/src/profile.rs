@@ -30,8 +30,8 @@ pub enum InvalidProfile {
     Overflow,
 }
 
-/// Ballots altogether: beyond it, hundred-thousandths of votes would not fit.
-const BALLOTS_MAX: u64 = 1 << 40;
+/// Ballots altogether: beyond it, hundred-thousandths of Borda's points for 500 candidates would not fit.
+const BALLOTS_MAX: u64 = 1 << 37;
 
 impl Profile {
     /// Checks ballots of a contest with so many candidates.

@@ -3,7 +3,7 @@
 use serde_json::json;
 use vote_chain::{Outcome, Rule};
 use vote_counting::formats::Format;
-use vote_counting::{Seed, approval, borda, irv, schulze, scottish_stv};
+use vote_counting::{Seed, approval, borda, irv, meek, schulze, scottish_stv};
 
 use crate::cli::CountArgs;
 use crate::context::Context;
@@ -16,7 +16,7 @@ const FILE_BYTES_MAX: u64 = 256 << 20;
 
 pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     let shown = args.file.display();
-    let unknown = || Failure::Usage(format!("{shown}: the name must end in .blt, .soc, .soi, .toc or .toi"));
+    let unknown = || Failure::Usage(format!("{shown}: the name must end in {}", Format::ENDINGS));
     let format = Format::of(&args.file.to_string_lossy()).ok_or_else(unknown)?;
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
     if std::fs::metadata(&args.file).map_err(not_there)?.len() > FILE_BYTES_MAX {
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
             let sets: Vec<_> = ballots.groups().iter().map(|group| (group.count, group.ranks.concat())).collect();
             approval(names.len(), sets.iter().map(|(count, set)| (*count, set.as_slice())), seats, seed)
         }
-        Rule::Meek => return Err(Failure::Usage("meek is not here yet".into())),
+        Rule::Meek => meek(&ballots, seats, seed),
         Rule::Plurality | Rule::Score | Rule::YesNo => {
             return Err(Failure::Usage(format!("a file of ranked ballots is not counted by {}", args.rule.name())));
         }

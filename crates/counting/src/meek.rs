@@ -1,0 +1,366 @@
+//! Single transferable vote by Meek's method (Hill, Wichmann, Woodall, "Algorithm 123", The Computer Journal 30, 1987), in fixed point as the
+//! Proportional Representation Foundation's reference rule has it.
+
+use crate::outcome::{Action, Outcome, Round, Votes};
+use crate::profile::Profile;
+use crate::ties::{Breaker, Seed};
+
+/// One vote, and a keep value of one: everything is in billionths.
+const ONE: u64 = 1_000_000_000;
+
+/// Less surplus than that altogether, in billionths, is none; nor do votes differ that differ by no more.
+const OMEGA: u128 = 1_000;
+
+/// Looks at the votes in one round; more would not change who has the fewest by anything that matters.
+const LOOKS_MAX: usize = 1_000;
+
+/// Billionths in the smallest amount of [`Votes`].
+const SHOWN: u128 = (ONE / Votes::ONE) as u128;
+
+/// One look at the votes, in billionths.
+struct Look {
+    /// By candidate; below 2^70, as a profile has at most 2^40 ballots.
+    votes: Vec<u128>,
+    quota: u128,
+}
+
+struct Count<'a> {
+    profile: &'a Profile,
+    seats: usize,
+    /// By candidate: the part that it keeps of what reaches it, in billionths; none once excluded.
+    keep: Vec<u64>,
+    /// Neither elected nor excluded.
+    hopeful: Vec<bool>,
+    winners: Vec<usize>,
+    /// The exact votes of each round.
+    history: Vec<Vec<u128>>,
+    quota: u128,
+    rounds: Vec<Round>,
+    breaker: Breaker,
+}
+
+/// Meek's STV. All amounts are whole billionths; there is no other arithmetic than stated here.
+///
+/// Every candidate has a keep value: 1 to begin with, 0 once excluded; those elected lower theirs. **To look at the votes**, each ballot sets out
+/// with a weight of 1 and goes down its ranks. At a rank of which `k` candidates are not excluded, each of them is offered the weight over `k`,
+/// rounded down, and takes the offer times its keep value, rounded up; all that is taken leaves the weight, and the rest, with what rounding left over, goes to the
+/// next rank. The **quota** is the sum of all votes over one more than the seats, rounded down, and a billionth.
+///
+/// The count goes in rounds. If no seat is left, it is over. A round begins with a look; if those neither elected nor excluded (the hopeful) are no more than
+/// the seats left, all of them are elected, most votes first, and the count is over. Otherwise:
+/// 1. Each hopeful with the quota or more is elected, most votes first, equals by place; if any, the round ends. Should rounding let more reach it
+///    than seats are left, those whom step 3 would exclude, one after another, are not elected.
+/// 2. The surplus is the sum, over those elected with more than the quota, of the votes above it. Unless it is below 0.000001, or not below what it was
+///    at the look before in this round, or this was the round's look number 1000: each elected candidate with more than the quota has its keep value
+///    multiplied by the quota and divided by its votes, rounded up once, and the next look follows, with step 1.
+/// 3. Else one hopeful is excluded, and the round ends: the one with the fewest votes, where all with no more than the fewest, the surplus and 0.000001
+///    are tied. Of those tied, the rounds before are asked, the latest first: only those with no more than the fewest of them and 0.000001 in that
+///    round stay tied. If several are left at the end, the seed picks.
+///
+/// Rounds in the outcome have the last look of each, rounded down to hundred-thousandths; what that and the rounding above leave is
+/// with the exhausted, so that the sum is the ballots. The quota is that of the last look, rounded down likewise.
+pub fn meek(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
+    let n = profile.candidates();
+    let mut count = Count {
+        profile,
+        seats: seats.min(n),
+        keep: vec![ONE; n],
+        hopeful: vec![true; n],
+        winners: Vec::new(),
+        history: Vec::new(),
+        quota: 0,
+        rounds: Vec::new(),
+        breaker: Breaker::new(seed),
+    };
+    while count.winners.len() < count.seats {
+        count.round(seats);
+    }
+    let quota = (!count.rounds.is_empty()).then(|| shown(count.quota));
+    Outcome { winners: count.winners, rounds: count.rounds, quota, pairwise: None, ties: count.breaker.ties }
+}
+
+fn shown(billionths: u128) -> Votes {
+    Votes(u64::try_from(billionths / SHOWN).expect("2^40 ballots are below 2^57 hundred-thousandths"))
+}
+
+fn narrow(part: u128) -> u64 {
+    u64::try_from(part).expect("a part of a number is no greater")
+}
+
+impl Count<'_> {
+    fn round(&mut self, divisor: usize) {
+        let mut before = None;
+        for look_number in 1.. {
+            let look = self.look(divisor);
+            let hopeful = self.hopefuls();
+            if self.winners.len() + hopeful.len() <= self.seats {
+                return self.elect(look, hopeful);
+            }
+            let reached: Vec<usize> = hopeful.iter().copied().filter(|c| look.votes[*c] >= look.quota).collect();
+            if !reached.is_empty() {
+                let reached = self.as_many_as_seats(&look, reached);
+                return self.elect(look, reached);
+            }
+            let surplus = self.surplus(&look);
+            if surplus < OMEGA || before.is_some_and(|before| surplus >= before) || look_number == LOOKS_MAX {
+                return self.exclude(look, &hopeful, surplus);
+            }
+            before = Some(surplus);
+            self.lower_keep_values(&look);
+        }
+    }
+
+    fn look(&self, seats: usize) -> Look {
+        let mut votes = vec![0u128; self.keep.len()];
+        for group in self.profile.groups() {
+            let mut weight = ONE;
+            for rank in &group.ranks {
+                let standing = rank.iter().filter(|candidate| self.keep[**candidate] > 0);
+                let Some(offer) = weight.checked_div(standing.clone().count() as u64) else { continue };
+                for candidate in standing {
+                    let taken = narrow((u128::from(offer) * u128::from(self.keep[*candidate])).div_ceil(ONE.into()));
+                    votes[*candidate] += u128::from(group.count) * u128::from(taken);
+                    weight -= taken;
+                }
+                if weight == 0 {
+                    break;
+                }
+            }
+        }
+        let quota = votes.iter().sum::<u128>() / (seats as u128 + 1) + 1;
+        Look { votes, quota }
+    }
+
+    fn hopefuls(&self) -> Vec<usize> {
+        (0..self.hopeful.len()).filter(|candidate| self.hopeful[*candidate]).collect()
+    }
+
+    /// Elected, with more than the quota.
+    fn above_quota<'a>(&'a self, look: &'a Look) -> impl Iterator<Item = usize> + 'a {
+        self.winners.iter().copied().filter(|candidate| look.votes[*candidate] > look.quota)
+    }
+
+    fn surplus(&self, look: &Look) -> u128 {
+        self.above_quota(look).map(|candidate| look.votes[candidate] - look.quota).sum()
+    }
+
+    fn lower_keep_values(&mut self, look: &Look) {
+        let above: Vec<usize> = self.above_quota(look).collect();
+        for candidate in above {
+            // A keep value has 30 bits and the quota 70.
+            let lower = (u128::from(self.keep[candidate]) * look.quota).div_ceil(look.votes[candidate]);
+            self.keep[candidate] = narrow(lower);
+        }
+    }
+
+    /// Ends the round.
+    fn record(&mut self, look: Look, action: Action) {
+        let votes: Vec<Votes> = look.votes.iter().copied().map(shown).collect();
+        let ballots: u64 = self.profile.groups().iter().map(|group| group.count).sum();
+        let exhausted = Votes::whole(ballots).0 - votes.iter().map(|votes| votes.0).sum::<u64>();
+        self.rounds.push(Round { votes, exhausted: Votes(exhausted), actions: vec![action] });
+        self.quota = look.quota;
+        self.history.push(look.votes);
+    }
+
+    fn elect(&mut self, look: Look, mut elected: Vec<usize>) {
+        elected.sort_by_key(|candidate| std::cmp::Reverse(look.votes[*candidate]));
+        elected.iter().for_each(|candidate| self.hopeful[*candidate] = false);
+        self.winners.extend(&elected);
+        self.record(look, Action::Elect(elected));
+    }
+
+    fn as_many_as_seats(&mut self, look: &Look, mut reached: Vec<usize>) -> Vec<usize> {
+        while self.winners.len() + reached.len() > self.seats {
+            let surplus = self.surplus(look);
+            let last = self.fewest(look, &reached, surplus);
+            reached.retain(|candidate| *candidate != last);
+        }
+        reached
+    }
+
+    fn exclude(&mut self, look: Look, hopeful: &[usize], surplus: u128) {
+        let last = self.fewest(&look, hopeful, surplus);
+        self.hopeful[last] = false;
+        self.keep[last] = 0;
+        self.record(look, Action::Exclude(last));
+    }
+
+    /// The one of `among` with the fewest votes; no more than the surplus and what rounding may do is no difference.
+    fn fewest(&mut self, look: &Look, among: &[usize], surplus: u128) -> usize {
+        let least = among.iter().map(|candidate| look.votes[*candidate]).min().unwrap_or_default();
+        let mut lowest: Vec<usize> =
+            among.iter().copied().filter(|c| look.votes[*c] <= least + surplus + OMEGA).collect();
+        for votes in self.history.iter().rev() {
+            let least = lowest.iter().map(|candidate| votes[*candidate]).min().unwrap_or_default();
+            lowest.retain(|candidate| votes[*candidate] <= least + OMEGA);
+        }
+        self.breaker.pick(&lowest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Group, profile};
+    use proptest::prelude::*;
+
+    const SEED: Seed = Seed([0; 32]);
+
+    fn excluded(outcome: &Outcome) -> Vec<usize> {
+        let actions = outcome.rounds.iter().flat_map(|round| &round.actions);
+        actions.filter_map(|action| if let Action::Exclude(last) = action { Some(*last) } else { None }).collect()
+    }
+
+    /// By hand: quota 23/3; 0 is elected with 15 and keeps 7.666666667 / 15; what it does not keep is 4.888888880 for 1 and 2.444444440 for 2.
+    #[test]
+    fn surplus_goes_on_in_billionths() {
+        let ballots: [(u64, &[usize]); 4] = [(10, &[0, 1]), (5, &[0, 2]), (4, &[1]), (4, &[2])];
+        let outcome = meek(&profile(3, &ballots), 2, SEED);
+        assert_eq!(outcome.rounds[0].votes, [15, 4, 4].map(Votes::whole));
+        assert_eq!(outcome.rounds[0].actions, [Action::Elect(vec![0])]);
+        assert_eq!(outcome.rounds[1].votes, [Votes(766_666), Votes(888_888), Votes(644_444)]);
+        assert_eq!(outcome.quota, Some(Votes(766_666)));
+        assert_eq!(outcome.winners, [0, 1]);
+    }
+
+    /// Unlike by the Scottish rules, a ballot reaches those who are elected already, and the quota falls as ballots run out.
+    #[test]
+    fn votes_that_run_out_lower_the_quota() {
+        let ballots: [(u64, &[usize]); 4] = [(6, &[0]), (3, &[1]), (2, &[2]), (1, &[3])];
+        let outcome = meek(&profile(4, &ballots), 2, SEED);
+        assert_eq!(excluded(&outcome), [3]);
+        assert_eq!(outcome.winners, [0, 1]);
+        // A third of twelve would be four; what 0 does not need has nowhere to go.
+        assert_eq!(outcome.rounds[2].votes[1], Votes::whole(3));
+        assert_eq!(outcome.rounds[2].exhausted, Votes::whole(4));
+        assert_eq!(outcome.quota, Some(Votes(266_666)));
+    }
+
+    /// Votes for one who is elected already still reach it: 2 is excluded, its ballots name 0, and 0 passes a larger part on to 1.
+    #[test]
+    fn ballots_of_the_excluded_reach_the_elected() {
+        let ballots: [(u64, &[usize]); 4] = [(8, &[0, 1]), (4, &[1]), (5, &[3]), (2, &[2, 0, 1])];
+        let profile = profile(4, &ballots);
+        let outcome = meek(&profile, 2, SEED);
+        assert_eq!(excluded(&outcome), [2]);
+        assert_eq!(outcome.winners, [0, 1]);
+        assert!(outcome.ties.is_empty());
+    }
+
+    #[test]
+    fn one_seat_is_instant_runoff_and_more_seats_than_candidates_elect_all() {
+        let ballots: [(u64, &[usize]); 4] =
+            [(42, &[0, 1, 2, 3]), (26, &[1, 2, 3, 0]), (15, &[2, 3, 1, 0]), (17, &[3, 2, 1, 0])];
+        let profile = profile(4, &ballots);
+        assert_eq!(meek(&profile, 1, SEED).winners, crate::irv(&profile, SEED).winners);
+        assert_eq!(meek(&profile, 9, SEED).winners, [0, 1, 3, 2]);
+        assert_eq!(meek(&profile, 0, SEED), Outcome::default());
+    }
+
+    #[test]
+    fn burlington_2009_has_its_instant_runoff_winner() {
+        let text = include_str!("../../../testdata/burlington-2009-mayor.blt");
+        let file = crate::formats::Format::Blt.parse(text).unwrap();
+        let outcome = meek(&file.profile(), 1, SEED);
+        assert!(file.candidates[outcome.winners[0]].starts_with("Bob Kiss"));
+    }
+
+    #[test]
+    fn equal_ranks_share_equally() {
+        let equal = Group { count: 4, ranks: vec![vec![0, 1, 2], vec![3]] };
+        let outcome = meek(&Profile::new(4, vec![equal]).unwrap(), 2, SEED);
+        let third = Votes(133_333);
+        assert_eq!(outcome.rounds[0].votes, [third, third, third, Votes(0)]);
+        assert_eq!(outcome.rounds[0].exhausted, Votes(1));
+    }
+
+    #[test]
+    fn ties_look_back_and_then_ask_the_seed() {
+        // Once 3 is excluded, 1 and 2 have four each; 1 had fewer before.
+        let ballots: [(u64, &[usize]); 4] = [(7, &[0]), (3, &[1]), (4, &[2]), (1, &[3, 1])];
+        let outcome = meek(&profile(4, &ballots), 1, SEED);
+        assert_eq!(excluded(&outcome), [3, 1]);
+        assert!(outcome.ties.is_empty());
+        let outcome = meek(&profile(3, &[]), 1, SEED);
+        assert_eq!((outcome.winners.len(), outcome.ties.len()), (1, 2), "nobody has voted, and the seed decides");
+    }
+
+    /// 1 gets three thirds of a vote and 2 two halves, each rounded down: they are tied all the same.
+    #[test]
+    fn what_rounding_takes_breaks_no_tie() {
+        let ballots: [(u64, &[usize]); 4] = [(3, &[0, 1]), (2, &[4, 2]), (2, &[4, 3]), (1, &[3])];
+        let outcome = meek(&profile(5, &ballots), 3, SEED);
+        assert_eq!(outcome.rounds[1].votes[1..3], [Votes(99_999); 2]);
+        let tied: Vec<_> = outcome.ties.iter().map(|tie| tie.candidates.as_slice()).collect();
+        assert_eq!(tied, [[1, 2]]);
+    }
+
+    /// 199 elected whose votes have nowhere to go: the quota falls by a hundredth at each look, from four thousand million votes towards thirty.
+    #[test]
+    fn round_that_settles_slowly_ends_all_the_same() {
+        let sure = (0..199).map(|place| (1 << 29, place));
+        let groups = sure.chain([(10, 199), (20, 200), (30, 201)]);
+        let groups = groups.map(|(count, place)| Group { count, ranks: vec![vec![place]] }).collect();
+        let outcome = meek(&Profile::new(202, groups).unwrap(), 200, SEED);
+        assert!(outcome.rounds[1].votes[0] > Votes::whole(10_000), "the surplus is far from gone");
+        assert_eq!(
+            excluded(&outcome),
+            [199, 200],
+            "what differs by less than the surplus is decided by the round before"
+        );
+        assert_eq!(outcome.winners.last(), Some(&201));
+        assert!(outcome.ties.is_empty());
+    }
+
+    fn any_profile() -> impl Strategy<Value = Profile> {
+        (0..7usize).prop_flat_map(|candidates| {
+            let order = Just((0..candidates).collect::<Vec<_>>()).prop_shuffle();
+            let equal = prop::collection::vec(any::<bool>(), candidates);
+            let count = prop_oneof![0..30u64, Just(1u64 << 32), Just((1u64 << 32) - 3)];
+            let group = (count, order, equal, 0..=candidates).prop_map(|(count, order, equal, length)| {
+                let mut ranks: Vec<Vec<usize>> = Vec::new();
+                for (place, equal) in order.into_iter().zip(equal).take(length) {
+                    match ranks.last_mut() {
+                        Some(last) if equal => last.push(place),
+                        _ => ranks.push(vec![place]),
+                    }
+                }
+                Group { count, ranks }
+            });
+            prop::collection::vec(group, 0..15).prop_map(move |groups| Profile::new(candidates, groups).unwrap())
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn seats_are_filled_and_no_vote_is_lost_or_made(profile in any_profile(), seats in 0..9usize) {
+            let outcome = meek(&profile, seats, SEED);
+            let mut winners = outcome.winners.clone();
+            winners.sort_unstable();
+            winners.dedup();
+            prop_assert_eq!(winners.len(), seats.min(profile.candidates()));
+            let ballots: u64 = profile.groups().iter().map(|group| group.count).sum();
+            for round in &outcome.rounds {
+                let sum: u64 = round.votes.iter().map(|votes| votes.0).sum::<u64>() + round.exhausted.0;
+                prop_assert_eq!(Votes(sum), Votes::whole(ballots));
+                prop_assert_eq!(round.actions.len(), 1);
+            }
+            for last in excluded(&outcome) {
+                prop_assert!(!winners.contains(&last));
+                prop_assert_eq!(outcome.rounds.last().unwrap().votes[last], Votes(0));
+            }
+        }
+
+        #[test]
+        fn order_and_grouping_of_the_ballots_make_no_difference(profile in any_profile(), seats in 1..4usize) {
+            let halves = |group: &Group| [group.count / 2, group.count - group.count / 2]
+                .map(|count| Group { count, ranks: group.ranks.clone() });
+            let groups = profile.groups().iter().rev().flat_map(halves).collect();
+            let other = Profile::new(profile.candidates(), groups).unwrap();
+            prop_assert_eq!(meek(&profile, seats, SEED), meek(&other, seats, SEED));
+        }
+    }
+}
