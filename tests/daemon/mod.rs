@@ -3,6 +3,7 @@
 mod attacks;
 mod bad_input;
 mod cluster;
+mod elections;
 mod examples;
 mod failures;
 mod joining;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use vote_api::{Answer, Client, Outcome, Request, Status};
 use vote_chain::{ElectionId, Selection, TransactionId};
@@ -33,18 +34,31 @@ impl Ran {
 }
 
 pub(crate) async fn run(program: &Path, args: &[&str], env: &[(&str, &Path)]) -> Ran {
+    run_told(program, args, env, "").await
+}
+
+/// Runs a program that is told something on its standard input.
+async fn run_told(program: &Path, args: &[&str], env: &[(&str, &Path)], input: &str) -> Ran {
     let mut command = Command::new(program);
-    command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
-    let done = tokio::time::timeout(PATIENCE, command.output()).await.expect("the command ends").unwrap();
+    command.args(args).envs(env.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn().unwrap();
+    // One that ends without reading is no failure.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
+    let done = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("the command ends").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
 }
 
 /// Runs `vote-cli` at a node, as a voter who keeps everything in the cluster's folder.
 pub(crate) async fn cli(cluster: &Cluster, at: usize, args: &[&str]) -> Ran {
+    cli_told(cluster, at, args, "").await
+}
+
+/// The same, with something to read on its standard input.
+pub(crate) async fn cli_told(cluster: &Cluster, at: usize, args: &[&str], input: &str) -> Ran {
     let data = voter_dir(cluster);
     let env = [("VOTE_SOCKET", cluster.nodes[at].socket.as_path()), ("VOTE_DATA_DIR", data.as_path())];
-    run(&cluster.programs().vote_cli, args, &env).await
+    run_told(&cluster.programs().vote_cli, args, &env, input).await
 }
 
 pub(crate) fn voter_dir(cluster: &Cluster) -> PathBuf {

@@ -116,7 +116,7 @@ pub enum InvalidElection {
         /// Its number, from 1.
         number: usize,
         /// What is wrong with it.
-        fault: Box<InvalidElection>,
+        fault: Box<Self>,
     },
     /// A contest's title cannot stand.
     #[error("its title {0}")]

@@ -4,6 +4,7 @@ mod bench;
 mod election;
 mod load;
 mod measure;
+mod roll;
 mod up;
 
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ enum Command {
     Load(LoadArgs),
     /// Measures throughput, latency and what an idle node costs
     Bench(BenchArgs),
+    /// Measures what a large roll costs, and how long a node takes to come back with it
+    Roll(RollArgs),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +95,19 @@ struct BenchArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct RollArgs {
+    /// How many validators
+    #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    nodes: u8,
+    /// Voters on the roll
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
+    voters: u32,
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Reads the name of a rule. Files of ranked ballots have no scores, and are neither for nor against.
 fn rule() -> impl TypedValueParser<Value = Rule> {
     let rules = Rule::ALL.into_iter().filter(|rule| !matches!(rule, Rule::Score | Rule::YesNo)).map(Rule::name);
@@ -105,6 +121,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Load(args) => load::run(args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Roll(args) => roll::run(args).await,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use vote_api::{Answer, Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
-    Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, ElectionPhase, ElectionRecord,
-    Hash, Height, Organise, Payload, Purpose, Rule, SecretKey, Selection, State, Transaction, TransactionId, Voter,
-    decode, encode, merkle_root, verify,
+    Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, Election, ElectionId,
+    ElectionPhase, ElectionRecord, Hash, Height, Organise, Organisers, Payload, Purpose, Rule, SecretKey, Selection,
+    State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
 
@@ -19,6 +19,9 @@ use crate::socket::AppCall;
 /// Blocks that are looked through for a ballot to replay.
 const REPLAY_BLOCKS_MAX: u64 = 2000;
 
+/// A time far enough ahead, in milliseconds.
+const DAY_MS: u64 = 86_400_000;
+
 /// A block that breaks a rule, and for some attacks a certificate that claims it final.
 pub(crate) struct Forged {
     block: Block,
@@ -27,36 +30,32 @@ pub(crate) struct Forged {
 
 /// Forges what the attack needs; says why not if the ledger does not hold what it takes.
 pub(crate) fn forge(core: &Core, attack: Attack) -> Result<Forged, String> {
-    use ElectionPhase::Open;
+    use ElectionPhase::{Closed, Draft, Open};
     let state = core.engine.state();
     let mut block = honest_block(state, core.engine.address(), Vec::new());
-    let mut certificate = None;
+    let (chain, mut certificate) = (state.chain(), None);
     match attack {
         Attack::ForgedParent => block.header.parent = BlockHash::new(Hash::from_bytes([0xbb; 32])),
         Attack::WrongChain => block.header.chain = ChainId::new(Hash::from_bytes([0xcc; 32])),
         Attack::DoubleVote => fill(&mut block, double_vote(state)?),
-        Attack::BadSignature => fill(&mut block, vec![bad_signature(state)?]),
+        Attack::BadSignature => fill(&mut block, bad_signature(state)?),
         Attack::ReplayedBallot => fill(&mut block, vec![replayed(core)?]),
-        Attack::Stranger => fill(&mut block, vec![fresh_ballot(state, election(state, Open, true)?, |_| {})?]),
-        Attack::EarlyBallot => {
-            fill(&mut block, vec![fresh_ballot(state, any_election(state, ElectionPhase::Draft)?, |_| {})?])
-        }
-        Attack::LateBallot => {
-            fill(&mut block, vec![fresh_ballot(state, any_election(state, ElectionPhase::Closed)?, |_| {})?])
-        }
+        Attack::Stranger => fill(&mut block, Target::find(state, Open, Some(true))?.with_ballot(chain, |_| {})?),
+        Attack::EarlyBallot => fill(&mut block, Target::find(state, Draft, None)?.with_ballot(chain, |_| {})?),
+        Attack::LateBallot => fill(&mut block, Target::find(state, Closed, None)?.with_ballot(chain, |_| {})?),
         Attack::WrongContest => {
-            let record = election(state, Open, false)?;
-            fill(&mut block, vec![fresh_ballot(state, record, |all| all.push(Selection::Listed(0)))?]);
+            let one_more = |all: &mut Vec<Selection>| all.push(Selection::Listed(0));
+            fill(&mut block, Target::find(state, Open, Some(false))?.with_ballot(chain, one_more)?);
         }
         Attack::TooManyChoices => {
-            let record = election(state, Open, false)?;
-            fill(&mut block, vec![fresh_ballot(state, record, |all| too_many(all))?]);
+            let target = Target::find(state, Open, Some(false))?;
+            fill(&mut block, target.with_ballot(chain, |all| too_many(all))?);
         }
         Attack::ForeignBallot => {
-            let (other, record) = (ChainId::new(Hash::from_bytes([0xcc; 32])), any_election(state, Open)?);
-            fill(&mut block, vec![ballot(other, &fresh_key()?, record, selections(record, false))]);
+            let other = ChainId::new(Hash::from_bytes([0xcc; 32]));
+            fill(&mut block, Target::find(state, Open, None)?.with_ballot(other, |_| {})?);
         }
-        Attack::ForgedWeight => fill(&mut block, vec![forged_weight(state)?]),
+        Attack::ForgedWeight => fill(&mut block, forged_weight(state)?),
         Attack::ForgedCertificate => certificate = Some(forged_certificate(state, &block)?),
     }
     Ok(Forged { block, certificate })
@@ -76,7 +75,7 @@ fn honest_block(state: &State, proposer: vote_chain::PublicKey, transactions: Ve
 fn fill(block: &mut Block, transactions: Vec<Vec<u8>>) {
     let ids: Vec<_> = transactions.iter().map(|bytes| TransactionId::of(bytes)).collect();
     block.header.transactions_root = merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()));
-    block.header.transactions_count = u32::try_from(transactions.len()).expect("one or two");
+    block.header.transactions_count = u32::try_from(transactions.len()).expect("a handful");
     block.transactions = transactions.into_iter().map(ByteBuf::from).collect();
 }
 
@@ -86,67 +85,102 @@ fn fresh_key() -> Result<SecretKey, String> {
     Ok(SecretKey::from_seed(&seed))
 }
 
-/// An election in that phase, with a roll or without.
-fn election(state: &State, phase: ElectionPhase, with_roll: bool) -> Result<&ElectionRecord, String> {
-    let fits =
-        |record: &&ElectionRecord| record.phase(state.tip().time) == phase && record.election.has_roll() == with_roll;
-    let kind = if with_roll { "with a roll" } else { "in which any key may vote" };
-    let missing = || format!("no election {kind} is {phase}; create one first with `vote-cli election create`");
-    state.elections().find(fits).ok_or_else(missing)
+/// An election to attack: one of the ledger, or one that the forged block itself makes first.
+struct Target {
+    /// What must come first in the block.
+    before: Vec<Vec<u8>>,
+    id: ElectionId,
+    contests: Vec<Contest>,
 }
 
-/// An election in that phase, of any kind.
-fn any_election(state: &State, phase: ElectionPhase) -> Result<&ElectionRecord, String> {
-    let missing = election(state, phase, false);
-    election(state, phase, true).or(missing)
-}
-
-/// The first or second choice of each contest, whatever the rule.
-fn selections(record: &ElectionRecord, second: bool) -> Vec<Selection> {
-    let place = u16::from(second);
-    let one = |contest: &Contest| match (contest.rule, contest.listed_count()) {
-        (_, None) => Selection::WriteIn(format!("attack {place}")),
-        (Rule::Plurality | Rule::YesNo, _) => Selection::Listed(place),
-        (Rule::Approval, _) => Selection::Approved(vec![place]),
-        (Rule::Score, Some(count)) => {
-            Selection::Scored((0..count).map(|at| u8::from(at == usize::from(place))).collect())
+impl Target {
+    /// An election in that phase; with a roll, without one, or either.
+    fn find(state: &State, phase: ElectionPhase, with_roll: Option<bool>) -> Result<Self, String> {
+        let fits = |record: &&ElectionRecord| {
+            record.phase(state.tip().time) == phase && with_roll.is_none_or(|with| record.election.has_roll() == with)
+        };
+        if let Some(record) = state.elections().find(fits) {
+            return Ok(Self { before: Vec::new(), id: record.id, contests: record.election.contests.clone() });
         }
-        _ => Selection::Ranked(vec![vec![place]]),
-    };
-    record.election.contests.iter().map(one).collect()
+        if state.genesis().organisers != Organisers::Anyone {
+            let kind = match with_roll {
+                Some(true) => " with a roll",
+                Some(false) => " in which any key may vote",
+                None => "",
+            };
+            return Err(format!("no election{kind} is {phase}, and on this chain only its organisers can create one"));
+        }
+        Self::make(state, phase, with_roll == Some(true))
+    }
+
+    /// An honest beginning: somebody creates an election, and brings it into that phase.
+    fn make(state: &State, phase: ElectionPhase, with_roll: bool) -> Result<Self, String> {
+        let (key, contest) = (fresh_key()?, Contest::listed(vec!["A".into(), "B".into()], Rule::Plurality, 1));
+        let mut election = Election::simple("An election to attack".into(), vec![contest], 0);
+        if with_roll {
+            election.voters = Voters::Roll;
+        } else if phase == ElectionPhase::Draft {
+            election.opens_at = Some(now().plus_ms(DAY_MS));
+        }
+        let contests = election.contests.clone();
+        let sign = |payload| Transaction::sign(state.chain(), &key, payload).to_bytes();
+        let mut before = vec![sign(Payload::CreateElection(election))];
+        let id = ElectionId::new(*TransactionId::of(&before[0]).hash());
+        let act = |act| sign(Payload::Organise(Organise { election: id, act }));
+        if with_roll && phase == ElectionPhase::Open {
+            before.extend([act(Act::AddVoters(vec![Voter(key.public(), 1)])), act(Act::Open)]);
+        }
+        if phase == ElectionPhase::Closed {
+            before.push(act(Act::Close));
+        }
+        Ok(Self { before, id, contests })
+    }
+
+    /// The first or second choice of each contest, whatever the rule.
+    fn selections(&self, second: bool) -> Vec<Selection> {
+        let place = u16::from(second);
+        let one = |contest: &Contest| match (contest.rule, contest.listed_count()) {
+            (_, None) => Selection::WriteIn(format!("attack {place}")),
+            (Rule::Plurality | Rule::YesNo, _) => Selection::Listed(place),
+            (Rule::Approval, _) => Selection::Approved(vec![place]),
+            (Rule::Score, Some(count)) => {
+                Selection::Scored((0..count).map(|at| u8::from(at == usize::from(place))).collect())
+            }
+            _ => Selection::Ranked(vec![vec![place]]),
+        };
+        self.contests.iter().map(one).collect()
+    }
+
+    /// The block's transactions, with a ballot of a new credential last.
+    fn with_ballot(self, chain: ChainId, change: impl Fn(&mut Vec<Selection>)) -> Result<Vec<Vec<u8>>, String> {
+        let mut selections = self.selections(false);
+        change(&mut selections);
+        let ballot = ballot(chain, &fresh_key()?, self.id, selections);
+        Ok([self.before, vec![ballot]].concat())
+    }
 }
 
-fn ballot(chain: ChainId, key: &SecretKey, record: &ElectionRecord, selections: Vec<Selection>) -> Vec<u8> {
-    let ballot = Ballot { election: record.id, counter: 0, name: "attacker".into(), selections };
+fn ballot(chain: ChainId, key: &SecretKey, election: ElectionId, selections: Vec<Selection>) -> Vec<u8> {
+    let ballot = Ballot { election, counter: 0, name: "attacker".into(), selections };
     Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes()
 }
 
-/// A ballot of a new credential that breaks the rules of that election.
-fn fresh_ballot(
-    state: &State,
-    record: &ElectionRecord,
-    change: impl Fn(&mut Vec<Selection>),
-) -> Result<Vec<u8>, String> {
-    let mut selections = selections(record, false);
-    change(&mut selections);
-    Ok(ballot(state.chain(), &fresh_key()?, record, selections))
-}
-
 fn double_vote(state: &State) -> Result<Vec<Vec<u8>>, String> {
-    let (key, record) = (fresh_key()?, election(state, ElectionPhase::Open, false)?);
-    Ok([false, true].map(|second| ballot(state.chain(), &key, record, selections(record, second))).into())
+    let (key, target) = (fresh_key()?, Target::find(state, ElectionPhase::Open, Some(false))?);
+    let two = [false, true].map(|second| ballot(state.chain(), &key, target.id, target.selections(second)));
+    Ok([target.before, two.into()].concat())
 }
 
-fn bad_signature(state: &State) -> Result<Vec<u8>, String> {
-    let mut bytes = fresh_ballot(state, any_election(state, ElectionPhase::Open)?, |_| {})?;
+fn bad_signature(state: &State) -> Result<Vec<Vec<u8>>, String> {
+    let mut all = Target::find(state, ElectionPhase::Open, None)?.with_ballot(state.chain(), |_| {})?;
     // The last byte is the signature's.
-    if let Some(last) = bytes.last_mut() {
+    if let Some(last) = all.last_mut().and_then(|bytes| bytes.last_mut()) {
         *last ^= 1;
     }
-    Ok(bytes)
+    Ok(all)
 }
 
-/// Names each choice and the one after the last.
+/// Names each choice and many more.
 fn too_many(selections: &mut [Selection]) {
     if let Some(first) = selections.first_mut() {
         *first = match first {
@@ -158,14 +192,12 @@ fn too_many(selections: &mut [Selection]) {
 }
 
 /// A stranger adds itself to a roll, with a thousand votes.
-fn forged_weight(state: &State) -> Result<Vec<u8>, String> {
-    let open = election(state, ElectionPhase::Open, true);
-    let record = open.or_else(|missing| election(state, ElectionPhase::Draft, true).map_err(|_| missing))?;
-    let key = fresh_key()?;
-    let add = vec![Voter(key.public(), 1000)];
-    let act = Act::ChangeRoll { remove: Vec::new(), add, reason: "more votes for me".into() };
-    let organise = Organise { election: record.id, act };
-    Ok(Transaction::sign(state.chain(), &key, Payload::Organise(organise)).to_bytes())
+fn forged_weight(state: &State) -> Result<Vec<Vec<u8>>, String> {
+    let (target, key) = (Target::find(state, ElectionPhase::Draft, Some(true))?, fresh_key()?);
+    let act = Act::AddVoters(vec![Voter(key.public(), 1000)]);
+    let organise = Organise { election: target.id, act };
+    let forged = Transaction::sign(state.chain(), &key, Payload::Organise(organise)).to_bytes();
+    Ok([target.before, vec![forged]].concat())
 }
 
 /// A ballot from the ledger, word for word, the latest first.

@@ -54,6 +54,12 @@ pub(crate) enum Command {
         /// Print it again after each block that changes it, until the election closes
         #[arg(long)]
         watch: bool,
+        /// Print a table for spreadsheets
+        #[arg(long, conflicts_with_all = ["watch", "json"])]
+        csv: bool,
+        /// Write a page to print
+        #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+        html: Option<PathBuf>,
     },
     /// Count a file of ranked ballots, without a node
     Count(CountArgs),
@@ -78,13 +84,18 @@ pub(crate) enum Command {
     /// Credentials: the keys that voters sign with
     #[command(subcommand)]
     Credential(CredentialCommand),
-    /// Write an election with all that it takes to check it again into one file; or, as .blt or .toi, its ranked ballots alone
+    /// Write an election with all that it takes to check it again into one file; or the ballots of a contest for other programs:
+    /// as .blt, .toi, .cat, .abif or .csv, as cast vote records (.cvr.json, NIST SP 1500-103), or its results alone (.results.json,
+    /// NIST SP 1500-100)
     Export {
         /// Id of the election, or the beginning of it; may be left out if there is only one
         election: Option<String>,
         /// File to write
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+        /// Number of the contest, from 1, if there are several
+        #[arg(long, value_name = "NUMBER")]
+        contest: Option<usize>,
     },
     /// Check a file; needs no node and no network
     #[command(subcommand)]
@@ -129,7 +140,7 @@ pub(crate) struct CastArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CountArgs {
-    /// The file: BLT or PrefLib orders (.blt, .soc, .soi, .toc, .toi)
+    /// The file: BLT, PrefLib, ABIF or CSV (.blt, .soc, .soi, .toc, .toi, .cat, .abif, .csv)
     pub(crate) file: PathBuf,
     /// How ballots are counted
     #[arg(long, default_value = "irv", value_parser = rule())]
@@ -385,6 +396,9 @@ pub(crate) enum VerifyCommand {
     Archive {
         /// File
         file: PathBuf,
+        /// Write the result as a page to print
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
         /// The chain that it must be from
         #[arg(long, value_name = "ID")]
         chain: Option<String>,

@@ -6,6 +6,7 @@ mod cast;
 mod count;
 mod credential;
 mod election;
+mod export;
 mod node;
 mod receipt;
 mod roll;
@@ -28,10 +29,16 @@ pub(crate) use election::create_write_in;
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Cast(args) => cast::run(context, args).await,
-        Command::Tally { election, watch } => tally::run(context, election.as_deref(), watch).await,
+        Command::Tally { election, watch, csv, html } => {
+            tally::run(context, election.as_deref(), watch, csv, html.as_deref()).await
+        }
         Command::Attack(command) => attack::run(context, command).await,
-        Command::Export { election, output } => archive::export(context, election.as_deref(), &output).await,
-        Command::Verify(VerifyCommand::Archive { file, chain }) => archive::verify(context, &file, chain.as_deref()),
+        Command::Export { election, output, contest } => {
+            export::run(context, election.as_deref(), &output, contest).await
+        }
+        Command::Verify(VerifyCommand::Archive { file, html, chain }) => {
+            archive::verify(context, &file, html.as_deref(), chain.as_deref())
+        }
         Command::Count(args) => count::run(context, &args),
         Command::Status => node::status(context).await,
         Command::Members => node::members(context).await,

@@ -15,6 +15,7 @@ mod menu;
 mod output;
 mod qr;
 mod receipts;
+mod report;
 mod result;
 mod roll_file;
 mod rules;

@@ -28,7 +28,8 @@ fn number(votes: Votes) -> Value {
     }
 }
 
-fn action(action: &Action, names: &[String]) -> String {
+/// What was done in a round, in words.
+pub(crate) fn action(action: &Action, names: &[String]) -> String {
     match action {
         Action::Elect(places) => {
             let elected: Vec<_> = places.iter().map(|place| names[*place].as_str()).collect();
@@ -301,7 +302,8 @@ fn matrix(outcome: &Outcome, names: &[String], width: usize) -> Vec<String> {
     lines
 }
 
-fn ties(outcome: &Outcome, names: &[String]) -> Vec<String> {
+/// Which ties were broken, and how.
+pub(crate) fn ties(outcome: &Outcome, names: &[String]) -> Vec<String> {
     let line = |tie: &vote_chain::TieBreak| {
         let tied: Vec<_> = tie.candidates.iter().map(|place| names[*place].as_str()).collect();
         format!("  tied: {}; the tie break picks {}", tied.join(", "), names[tie.picked])

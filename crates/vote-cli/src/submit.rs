@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use vote_api::{Answer, Client, Outcome, Outcomes, Request};
-use vote_chain::{ChainId, Payload, Receipt, SecretKey, Transaction, TransactionId};
+use vote_chain::{Genesis, Payload, Receipt, SecretKey, Transaction, TransactionId};
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::receipts;
 
-/// The chain of the node.
-pub(crate) async fn chain(client: &Client) -> Result<ChainId, Failure> {
+/// Where the node's chain began.
+pub(crate) async fn genesis(client: &Client) -> Result<Genesis, Failure> {
     match client.call(Request::Genesis).await? {
-        Answer::Genesis(genesis) => Ok(genesis.chain()),
+        Answer::Genesis(genesis) => Ok(*genesis),
         _ => Err(vote_api::CallError::Unexpected.into()),
     }
 }
@@ -24,7 +24,7 @@ pub(crate) async fn run(
     key: &SecretKey,
     payload: Payload,
 ) -> Result<Receipt, Failure> {
-    let bytes = Transaction::sign(chain(client).await?, key, payload).to_bytes();
+    let bytes = Transaction::sign(genesis(client).await?.chain(), key, payload).to_bytes();
     let id = TransactionId::of(&bytes);
     let (results, mut outcomes) = client.submit(vec![bytes]).await?;
     if let Some(Err(refusal)) = results.into_iter().next() {
@@ -41,7 +41,7 @@ pub(crate) async fn all(
     key: &SecretKey,
     payloads: Vec<Payload>,
 ) -> Result<(), Failure> {
-    let chain = chain(client).await?;
+    let chain = genesis(client).await?.chain();
     let signed = payloads.into_iter().map(|payload| Transaction::sign(chain, key, payload).to_bytes()).collect();
     let (results, mut outcomes) = client.submit(signed).await?;
     let ids = results.into_iter().collect::<Result<_, _>>()?;

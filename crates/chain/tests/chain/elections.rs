@@ -117,7 +117,7 @@ fn ballots_answer_every_contest_within_its_bounds() {
     let no = Selection::Listed(1);
     assert_eq!(says(&[ranked(&[1, 0]), no.clone()]), Ok(()));
     assert_eq!(says(&[Selection::Abstain, Selection::Abstain]), Ok(()));
-    assert_eq!(says(&[no.clone()]), Err(InvalidTransaction::Contests { given: 1, wanted: 2 }));
+    assert_eq!(says(std::slice::from_ref(&no)), Err(InvalidTransaction::Contests { given: 1, wanted: 2 }));
     assert_eq!(says(&[no.clone(), ranked(&[0])]), refused(1, InvalidSelection::NotOffered));
     assert_eq!(says(&[ranked(&[0]), Selection::Listed(2)]), refused(2, InvalidSelection::NotOffered));
     assert_eq!(says(&[ranked(&[]), no.clone()]), refused(1, InvalidSelection::TooFew { named: 0, min: 1 }));

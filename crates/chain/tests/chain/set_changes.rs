@@ -101,7 +101,7 @@ fn receipt_lies_are_named() {
     let mut twice = honest.clone();
     twice.set_changes.push(honest.set_changes[0].clone());
     assert!(matches!(twice.check(None), Err(InvalidReceipt::SetChange(_))));
-    let mut idle = honest.clone();
+    let mut idle = honest;
     idle.set_changes[0].validators = ledger.state.genesis().validators.clone();
     idle.set_changes[0].header = ledger.blocks[0].0.header.clone();
     idle.set_changes[0].certificate = ledger.blocks[0].1.clone();

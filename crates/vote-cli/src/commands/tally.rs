@@ -1,14 +1,30 @@
 //! `tally`.
 
+use std::path::Path;
+
 use vote_api::{Answer, ElectionView, Request};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{find, output, result};
+use crate::{find, output, report, result, submit};
 
-pub(super) async fn run(context: &Context, election: Option<&str>, watch: bool) -> Result<(), Failure> {
+pub(super) async fn run(
+    context: &Context,
+    election: Option<&str>,
+    watch: bool,
+    csv: bool,
+    html: Option<&Path>,
+) -> Result<(), Failure> {
     let client = context.client().await?;
     let view = find::election(&client, election).await?;
+    if let Some(file) = html {
+        let (entries, genesis) = (client.log(view.record.id).await?, submit::genesis(&client).await?);
+        write(file, &report::html(&view, &entries, &genesis.chain(), &genesis.name))?;
+    }
+    if csv {
+        output::line(report::csv(&view).map_err(Failure::other)?.trim_end());
+        return Ok(());
+    }
     if !watch {
         show(context, &view);
         return Ok(());
@@ -24,4 +40,12 @@ pub(super) async fn run(context: &Context, election: Option<&str>, watch: bool) 
 
 fn show(context: &Context, view: &ElectionView) {
     if context.json { output::json(&result::to_json(view)) } else { result::lines(view).iter().for_each(output::line) }
+}
+
+/// Writes a page; one that is there is kept.
+pub(super) fn write(file: &Path, page: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let made = std::fs::OpenOptions::new().create_new(true).write(true).open(file);
+    let written = made.and_then(|mut made| made.write_all(page.as_bytes()));
+    written.map_err(|error| Failure::Other(format!("cannot write {}: {error}", file.display())))
 }

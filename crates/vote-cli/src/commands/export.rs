@@ -1,0 +1,188 @@
+//! `export`: an election as an archive, or the ballots of a contest for other programs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::json;
+use vote_chain::{
+    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, Payload, PublicKey, Selection, Timestamp,
+    encode, parse,
+};
+use vote_counting::formats::nist::{self, About};
+use vote_counting::formats::{File, Format, Line};
+use vote_counting::{Group, Outcome, Round, Votes};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::clean;
+use crate::{find, output, time};
+
+/// Endings of the names of NIST's documents.
+const RECORDS: &str = ".cvr.json";
+const REPORT: &str = ".results.json";
+
+/// Fetches an archive, checks it, and writes it, or what of it the file's name asks for.
+pub(super) async fn run(
+    context: &Context,
+    election: Option<&str>,
+    file: &Path,
+    contest: Option<usize>,
+) -> Result<(), Failure> {
+    let shown = file.display();
+    if file.exists() {
+        return Err(Failure::Other(format!("{shown} exists already and is kept; choose another file")));
+    }
+    let client = context.client().await?;
+    let view = find::election(&client, election).await?;
+    let archive = client.archive(view.record.id).await?;
+    let audit = archive.verify(None, |_| {});
+    let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
+    let name = file.to_string_lossy().to_lowercase();
+    let bytes = if let Some(format) = Format::of(&name) {
+        format.write(&Exported::new(&archive, &audit, contest)?.file).into_bytes()
+    } else if name.ends_with(RECORDS) {
+        Exported::new(&archive, &audit, contest)?.records(&archive, &audit)?.into_bytes()
+    } else if name.ends_with(REPORT) {
+        Exported::new(&archive, &audit, contest)?.report(&archive, &audit).into_bytes()
+    } else {
+        encode(&archive)
+    };
+    let temporary = file.with_extension("new");
+    let written = std::fs::write(&temporary, &bytes).and_then(|()| std::fs::rename(&temporary, file));
+    written.map_err(|error| Failure::Other(format!("cannot write {shown}: {error}")))?;
+    let (ballots, height) = (audit.tally.turnout.ballots, archive.last.height);
+    if context.json {
+        output::json(&json!({
+            "file": file, "bytes": bytes.len(), "election": archive.election, "chain": audit.chain, "ballots": ballots, "height": height,
+        }));
+        return Ok(());
+    }
+    output::line(format_args!("{shown}: {ballots} ballots, as of block {height}, {} bytes.", bytes.len()));
+    if Format::of(&name).is_none() && !name.ends_with(".json") {
+        output::line(format_args!(
+            "Anybody can check it, without a node: vote-cli verify archive {shown} --chain {}",
+            audit.chain
+        ));
+    }
+    Ok(())
+}
+
+/// The ballots of one contest, as other programs know them.
+struct Exported<'a> {
+    contest: &'a Contest,
+    place: usize,
+    file: File,
+}
+
+impl<'a> Exported<'a> {
+    fn new(archive: &Archive, audit: &'a Audit, number: Option<usize>) -> Result<Self, Failure> {
+        let contests = &audit.record.election.contests;
+        let place = match (number, contests.len()) {
+            (None, 1) => 0,
+            (Some(number), count) if (1..=count).contains(&number) => number - 1,
+            _ => {
+                let list: String = (1..)
+                    .zip(contests)
+                    .map(|(number, contest)| format!("\n  {number}  {}", clean(&contest.title)))
+                    .collect();
+                return Err(Failure::Usage(format!("say which contest, with --contest:{list}")));
+            }
+        };
+        let contest = &contests[place];
+        let file = ballots(archive, audit, contest, place)?;
+        Ok(Self { contest, place, file })
+    }
+
+    fn about<'b>(&self, id: &'b str, generated: &'b str, days: (&'b str, &'b str), issuer: &'b str) -> About<'b> {
+        let application = concat!("vote-cli ", env!("CARGO_PKG_VERSION"));
+        About { id, generated, days, issuer: (issuer, issuer), application, rule: self.contest.rule.name() }
+    }
+
+    fn records(&self, archive: &Archive, audit: &Audit) -> Result<String, Failure> {
+        self.with_about(archive, audit, |about| nist::cast_vote_records(&self.file, about)).map_err(Failure::other)
+    }
+
+    fn report(&self, archive: &Archive, audit: &Audit) -> String {
+        let counted = &audit.tally.contests[self.place];
+        let outcome = counted.outcome.clone().unwrap_or_else(|| added_up(&self.file.candidates, counted));
+        self.with_about(archive, audit, |about| nist::results_report(&self.file, &outcome, about))
+    }
+
+    fn with_about<T>(&self, archive: &Archive, audit: &Audit, write: impl Fn(&About<'_>) -> T) -> T {
+        let iso = |time: Timestamp| time::show(time).replacen(' ', "T", 1).replace(" UTC", "Z");
+        let (record, id) = (&audit.record, format!("{:.16}", archive.election));
+        let (first, last) = (iso(record.opens_at.unwrap_or(record.created_at)), iso(archive.last.time));
+        let days = (&first[..10], &last[..10]);
+        write(&self.about(&id, &last, days, &archive.genesis.name))
+    }
+}
+
+/// The outcome of a rule that only adds up; a tie elects nobody.
+fn added_up(candidates: &[String], counted: &ContestTally) -> Outcome {
+    let votes = |name: &String| counted.lines.iter().find(|line| line.choice == *name).map_or(0, |line| line.votes);
+    let place = |name: &String| candidates.iter().position(|candidate| candidate == name);
+    let winners =
+        if let [winner] = counted.leaders.as_slice() { place(winner).into_iter().collect() } else { Vec::new() };
+    let votes = candidates.iter().map(|name| Votes::whole(votes(name))).collect();
+    Outcome {
+        winners,
+        rounds: vec![Round { votes, exhausted: Votes::default(), actions: Vec::new() }],
+        ..Outcome::default()
+    }
+}
+
+/// The ballots of a contest that count, equal ones together, as ranks; a voter with several votes is as many ballots.
+fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) -> Result<File, Failure> {
+    let mut last: BTreeMap<PublicKey, Selection> = BTreeMap::new();
+    for entry in archive.blocks.iter().flat_map(|block| &block.transactions) {
+        let ArchivedTransaction::Own(bytes) = entry else { continue };
+        let content = parse(bytes).map_err(Failure::other)?.content;
+        if let Payload::CastBallot(mut ballot) = content.payload {
+            last.insert(content.signer, ballot.selections.swap_remove(place));
+        }
+    }
+    let candidates = match &contest.choices {
+        Choices::Listed(choices) => choices.clone(),
+        Choices::WriteIn => {
+            let mut words: Vec<_> = last.values().filter_map(written).map(str::to_owned).collect();
+            words.sort_unstable();
+            words.dedup();
+            words
+        }
+    };
+    let mut counts = BTreeMap::<Vec<Vec<usize>>, u64>::new();
+    for (voter, selection) in last {
+        let Some(ranks) = ranks(&selection, &candidates)? else { continue };
+        *counts.entry(ranks).or_default() += audit.weights.get(&voter).copied().map_or(1, u64::from);
+    }
+    let line = |(ranks, count)| Line { group: Group { count, ranks }, line: 0 };
+    let election = &audit.record.election;
+    let title = if contest.title.is_empty() { &election.title } else { &contest.title };
+    Ok(File {
+        title: title.clone(),
+        candidates,
+        seats: usize::from(contest.seats),
+        withdrawn: Vec::new(),
+        ballots: counts.into_iter().map(line).collect(),
+    })
+}
+
+fn written(selection: &Selection) -> Option<&str> {
+    if let Selection::WriteIn(words) = selection { Some(words) } else { None }
+}
+
+/// A selection as ranks: one choice is the first of them, several that are approved share it. Who abstains is no ballot.
+fn ranks(selection: &Selection, candidates: &[String]) -> Result<Option<Vec<Vec<usize>>>, Failure> {
+    let places = |places: &[u16]| places.iter().map(|place| usize::from(*place)).collect::<Vec<_>>();
+    Ok(match selection {
+        Selection::Abstain => None,
+        Selection::Listed(place) => Some(vec![places(&[*place])]),
+        Selection::WriteIn(words) => {
+            Some(candidates.iter().position(|name| name == words).map(|at| vec![at]).into_iter().collect())
+        }
+        Selection::Approved(approved) if approved.is_empty() => Some(Vec::new()),
+        Selection::Approved(approved) => Some(vec![places(approved)]),
+        Selection::Ranked(ranks) => Some(ranks.iter().map(|rank| places(rank)).collect()),
+        Selection::Scored(_) => return Err(Failure::Usage("scores are no rankings; the archive has them".into())),
+    })
+}

@@ -1,0 +1,265 @@
+//! Elections as organisers run them: rolls, codes, several contests, replacements, and acts that everybody sees.
+
+use std::path::Path;
+
+use vote_cluster::{Cluster, credential};
+
+use crate::harness::{Ran, cli, cli_told, cluster};
+
+/// Runs `vote-cli`, which must succeed, and gives its JSON.
+async fn json(cluster: &Cluster, args: &[&str]) -> serde_json::Value {
+    let ran = cli(cluster, 0, &[args, &["--json"]].concat()).await;
+    assert_eq!(ran.code, Some(0), "{args:?}: {ran:?}");
+    ran.json()
+}
+
+async fn refused(cluster: &Cluster, args: &[&str], code: i32, words: &[&str]) -> Ran {
+    let ran = cli(cluster, 0, args).await;
+    assert_eq!(ran.code, Some(code), "{args:?}: {ran:?}");
+    for words in words {
+        assert!(ran.err.contains(words), "{words:?} is missing in {ran:?}");
+    }
+    ran
+}
+
+fn write(cluster: &Cluster, name: &str, text: &str) -> String {
+    let path = cluster.folder().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+/// A credential file of a voter with that number.
+fn credential_file(cluster: &Cluster, number: usize) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let path = cluster.folder().join(format!("voter-{number}.key"));
+    let seed = credential(9, number).seed().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    std::fs::write(&path, seed).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
+
+fn key(number: usize) -> String {
+    credential(9, number).public().to_string()
+}
+
+#[tokio::test]
+async fn roll_is_imported_frozen_and_changed_in_the_open_and_only_those_on_it_vote() {
+    let mut cluster = cluster(4).await;
+    let create = ["election", "create", "--title", "Board", "--choice", "Ada", "--choice", "Grace", "--weighted-roll"];
+    let id = json(&cluster, &[create.as_slice(), &["--quorum", "1/2"]].concat()).await["election"].clone();
+    let id = id.as_str().unwrap().to_owned();
+    // A file from a spreadsheet, with a byte order mark and semicolons; first with faults, each of which is named.
+    let rows: String = (0..2000).map(|at| format!("{};{};Voter {at}\r\n", key(at), 1 + at % 3)).collect();
+    let bad =
+        write(&cluster, "bad.csv", &format!("\u{feff}key;weight;name\r\nbeef;1;X\r\n{rows}{};1;Twice\r\n", key(7)));
+    let why = ["line 2: the key", "line 2003: the key is the one of line 10", "2 faults in 2002 rows; nothing is done"];
+    refused(&cluster, &["roll", "import", &bad, "--yes"], 2, &why).await;
+    let good = write(&cluster, "good.csv", &format!("\u{feff}key;weight;name\r\n{rows}"));
+    let preview = cli(&cluster, 0, &["roll", "import", &good, "--preview"]).await;
+    assert!(preview.code == Some(0) && preview.out.contains("2000 voters with 3999 votes"), "{preview:?}");
+    refused(&cluster, &["roll", "import", &good], 2, &["--yes"]).await;
+    let imported = json(&cluster, &["roll", "import", &good, "--yes"]).await;
+    assert_eq!(
+        (&imported["voters"], &imported["votes"], &imported["left_out"]),
+        (&2000.into(), &3999.into(), &0.into())
+    );
+    // Once more is harmless: the acts are those that are final already.
+    assert_eq!(json(&cluster, &["roll", "import", &good, "--yes"]).await["voters"], 2000);
+    let voter = credential_file(&cluster, 1998);
+    refused(&cluster, &["cast", "Ada", "--credential", &voter], 3, &["draft"]).await;
+    refused(&cluster, &["roll", "check", &key(1)], 3, &["once its organiser opens it"]).await;
+    refused(&cluster, &["election", "close"], 3, &["cancelled, not closed"]).await;
+    let opened = json(&cluster, &["election", "open"]).await;
+    assert_eq!((&opened["roll"], &opened["voters"]), (&imported["root"], &2000.into()));
+    refused(&cluster, &["roll", "import", &good, "--yes"], 3, &["its roll frozen"]).await;
+    let cast = json(&cluster, &["cast", "Ada", "--credential", &voter]).await;
+    assert_eq!(cast["final"], true);
+    assert_eq!(json(&cluster, &["cast", "Ada", "--credential", &voter]).await["ballot"], cast["ballot"], "once more is harmless");
+    refused(&cluster, &["cast", "Grace", "--credential", &voter], 4, &["already voted"]).await;
+    refused(&cluster, &["roll", "check", &key(1998)], 4, &["has voted"]).await;
+    let stranger = credential_file(&cluster, 5000);
+    refused(&cluster, &["cast", "Ada", "--credential", &stranger], 4, &["not on the roll", "roll check"]).await;
+    refused(&cluster, &["cast", "Ada", "--name", "Nobody"], 3, &["no credential"]).await;
+    // Late changes: one comes, one who has not voted goes, one who has voted stays.
+    let add = format!("{}=500", key(5000));
+    refused(&cluster, &["roll", "change", "--remove", &key(1998), "--reason", "gone"], 3, &["has voted"]).await;
+    let change = ["roll", "change", "--add", &add, "--remove", &key(0), "--reason", "joined late"];
+    assert_eq!(json(&cluster, &change).await["removed"], 1);
+    let checked = json(&cluster, &["roll", "check", &key(5000)]).await;
+    assert_eq!((&checked["may_vote"], &checked["votes"]), (&true.into(), &500.into()));
+    assert_eq!(json(&cluster, &["cast", "Grace", "--credential", &stranger]).await["final"], true);
+    let tally = cli(&cluster, 2, &["tally"]).await;
+    for words in
+        ["2 of 2000 voters have voted, with 501 of 4498 votes", "NOT reached", "Grace leads, with 500 of 501 votes"]
+    {
+        assert!(tally.out.contains(words), "{words:?} is missing in {tally:?}");
+    }
+    assert_eq!(json(&cluster, &["election", "close"]).await["closed"], true);
+    let tally = cli(&cluster, 1, &["tally"]).await;
+    assert!(tally.out.contains("Nothing is decided: the quorum was not reached."), "{tally:?}");
+    let log = cli(&cluster, 3, &["election", "log", &id]).await;
+    for words in ["2000 voters with 3999 votes added to the roll, by 2 acts", "opened", "joined late", "closed"] {
+        assert!(log.out.contains(words), "{words:?} is missing in {log:?}");
+    }
+    // The archive has all of it, and a page is made of it without a node.
+    let (archive, page) = (cluster.folder().join("board.archive"), cluster.folder().join("board.html"));
+    let (archive, page) = (archive.display().to_string(), page.display().to_string());
+    assert_eq!(json(&cluster, &["export", &id, "-o", &archive]).await["ballots"], 2);
+    cluster.stop().await.unwrap();
+    let verified = json(&cluster, &["verify", "archive", &archive, "--html", &page]).await;
+    assert_eq!((&verified["votes"], &verified["voters"]), (&501.into(), &2000.into()));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("the quorum was not reached") && page.contains("joined late"), "{page}");
+}
+
+#[tokio::test]
+async fn voter_with_a_code_votes_changes_her_mind_and_finds_her_ballot_by_its_tracker() {
+    let mut cluster = cluster(1).await;
+    let create = ["election", "create", "--title", "Chair", "--choice", "Ada", "--choice", "Grace", "--roll"];
+    json(&cluster, &[create.as_slice(), &["--revotes", "1"]].concat()).await;
+    let people = write(&cluster, "people.csv", "name,contact\nJoan,joan@example.org\nRada,rada@example.org\n");
+    let dir = cluster.folder().join("codes").display().to_string();
+    let issue = ["roll", "issue", &people, "-o", &dir, "--title", "Chair"];
+    let issued = json(&cluster, &issue).await;
+    assert_eq!(issued["voters"], 2);
+    refused(&cluster, &issue, 1, &["not empty"]).await;
+    let merge = std::fs::read_to_string(issued["merge"].as_str().unwrap()).unwrap();
+    let code = merge.lines().nth(1).unwrap().rsplit(',').next().unwrap().to_owned();
+    assert_eq!(std::fs::read_dir(issued["cards"].as_str().unwrap()).unwrap().count(), 2);
+    let keys = issued["keys"].as_str().unwrap();
+    assert!(!std::fs::read_to_string(keys).unwrap().contains(&code), "the ledger sees public keys only");
+    json(&cluster, &["roll", "import", keys, "--yes"]).await;
+    json(&cluster, &["election", "open"]).await;
+    assert_eq!(json(&cluster, &["roll", "check", &code]).await["may_vote"], true);
+    let cast = |choice: &'static str, code: String| {
+        let cluster = &cluster;
+        async move { cli_told(cluster, 0, &["cast", choice, "--code", "--json"], &code).await }
+    };
+    let mistyped = code.replacen(|c: char| c.is_ascii_digit(), "Z", 1);
+    let wrong = cast("Ada", mistyped).await;
+    assert!(wrong.code == Some(4) && wrong.err.contains("mistyped"), "{wrong:?}");
+    // Small letters and spaces will do.
+    let first = cast("Ada", code.to_lowercase().replace('-', " ")).await.json();
+    let second = cast("Grace", code.clone()).await.json();
+    assert_eq!(second["replaced"], first["ballot"]);
+    let third = cast("Ada", code).await;
+    assert!(third.code == Some(4) && third.err.contains("already voted"), "{third:?}");
+    let leaders = json(&cluster, &["tally"]).await;
+    assert_eq!((&leaders["contests"][0]["leaders"][0], &leaders["ballots"]), (&"Grace".into(), &1.into()));
+    // Where her ballots are, by tracker, by words, and by the receipt with the node's word on it.
+    let tracker = first["tracker"].as_str().unwrap();
+    let superseded = json(&cluster, &["receipt", "check", tracker]).await;
+    assert_eq!((&superseded["counts"], &superseded["superseded_by"]), (&false.into(), &second["ballot"]));
+    let receipt = second["receipt"].as_str().unwrap();
+    let shown = json(&cluster, &["receipt", "check", receipt, "--node"]).await;
+    assert_eq!((&shown["valid"], &shown["node"]["counts"]), (&true.into(), &true.into()));
+    let words: Vec<_> = shown["words"].as_str().unwrap().split(' ').collect();
+    let by_words = json(&cluster, &[["receipt", "check"].as_slice(), &words].concat()).await;
+    assert_eq!(by_words["ballot"], second["ballot"]);
+    let qr = cli(&cluster, 0, &["receipt", "show", receipt, "--qr"]).await;
+    assert!(qr.out.contains('\u{2580}') && qr.out.contains(shown["tracker"].as_str().unwrap()), "{qr:?}");
+    refused(&cluster, &["receipt", "check", "0000-0000"], 3, &["no receipt"]).await;
+    let unknown = [["receipt", "check"].as_slice(), &["abandon"; 11], &["about"]].concat();
+    refused(&cluster, &unknown, 3, &["no such ballot"]).await;
+    cluster.stop().await.unwrap();
+}
+
+const ASSEMBLY: &str = r#"
+title = "Assembly"
+results = "at closing"
+tie_break = "lottery of 5 December"
+[[contests]]
+title = "Board"
+choices = ["Ada", "Grace", "Joan"]
+rule = "approval"
+seats = 2
+min = 1
+max = 2
+abstain = true
+[[contests]]
+title = "Printer"
+choices = ["Yes", "No"]
+rule = "yes-no"
+majority = "2/3"
+abstain = true
+"#;
+
+#[tokio::test]
+async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_closing() {
+    let mut cluster = cluster(1).await;
+    let file = write(&cluster, "assembly.toml", ASSEMBLY);
+    let checked = cli(&cluster, 0, &["election", "create", &file, "--check"]).await;
+    for words in ["(1 to 2)", "at least 2/3 of the votes cast", "once it has closed", "lottery of 5 December"] {
+        assert!(checked.out.contains(words), "{words:?} is missing in {checked:?}");
+    }
+    let id = json(&cluster, &["election", "create", &file]).await["election"].as_str().unwrap().to_owned();
+    refused(&cluster, &["cast", "Ada"], 2, &["a choice each for: Board; Printer"]).await;
+    refused(&cluster, &["cast", "Ada, Grace, Joan", "Yes"], 2, &["at most 2"]).await;
+    for (voter, board, printer) in
+        [("a", "Ada, Grace", "Yes"), ("b", "Grace", "Yes"), ("c", "abstain", "No"), ("d", "Joan, Grace", "abstain")]
+    {
+        assert_eq!(json(&cluster, &["cast", board, printer, "--name", voter]).await["final"], true);
+    }
+    assert_eq!(json(&cluster, &["cast", &id, "Ada", "Yes", "--name", "e"]).await["final"], true);
+    let open = json(&cluster, &["tally"]).await;
+    assert_eq!(
+        (&open["withheld"], &open["ballots"], open["contests"].as_array().unwrap().len()),
+        (&true.into(), &5.into(), 0)
+    );
+    json(&cluster, &["election", "close"]).await;
+    let closed = cli(&cluster, 0, &["tally"]).await;
+    for words in
+        ["Elected to 2 seats: Grace, Ada.", "Yes has carried: 3 votes; it takes at least 2/3 of 4 cast.", "abstain"]
+    {
+        assert!(closed.out.contains(words), "{words:?} is missing in {closed:?}");
+    }
+    let table = cli(&cluster, 0, &["tally", "--csv"]).await;
+    assert!(table.out.contains("Board,Grace,3,yes") && table.out.contains("Printer,(abstain),1,no"), "{table:?}");
+    let exported = |name: &str| cluster.folder().join(name).display().to_string();
+    refused(&cluster, &["export", "-o", &exported("board.cat")], 2, &["1  Board", "2  Printer"]).await;
+    for name in ["board.cat", "board.csv", "board.abif", "board.blt"] {
+        json(&cluster, &["export", "-o", &exported(name), "--contest", "1"]).await;
+        let counted = json(&cluster, &["count", &exported(name), "--rule", "approval", "--seats", "2"]).await;
+        assert_eq!((&counted["winners"][0], &counted["ballots"]), (&"Grace".into(), &4.into()), "{name}");
+    }
+    for name in ["board.cvr.json", "printer.results.json"] {
+        let contest = if name.starts_with("board") { "1" } else { "2" };
+        json(&cluster, &["export", "-o", &exported(name), "--contest", contest]).await;
+        let text = std::fs::read_to_string(Path::new(&exported(name))).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(document["@type"].as_str().unwrap().ends_with("Report"), "{document}");
+    }
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn times_are_changed_and_elections_cancelled_for_a_reason_that_everybody_reads() {
+    let mut cluster = cluster(1).await;
+    let create = |title: &'static str| {
+        ["election", "create", "--title", title, "--write-in", "--opens", "+1h", "--closes", "+2h"].to_vec()
+    };
+    let id = json(&cluster, &create("Trip")).await["election"].as_str().unwrap().to_owned();
+    refused(&cluster, &["election", "times", "--closes", "+30m", "--reason", "short"], 1, &["before it opens"]).await;
+    refused(&cluster, &["election", "times", "--reason", "none"], 2, &["--opens"]).await;
+    json(&cluster, &["election", "times", "--opens", "+2s", "--closes", "+3h", "--reason", "everybody is here"]).await;
+    let opened = async {
+        while json(&cluster, &["election", "show", &id]).await["phase"] != "open" {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(crate::harness::PATIENCE, opened).await.expect("it opens at its new time");
+    assert_eq!(json(&cluster, &["cast", "Rome"]).await["final"], true);
+    let other = cluster.folder().join("other.key").display().to_string();
+    json(&cluster, &["credential", "new", &other]).await;
+    let stranger = ["election", "cancel", "--reason", "no", "--credential", &other];
+    refused(&cluster, &stranger, 4, &["only the organiser"]).await;
+    json(&cluster, &["election", "cancel", "--reason", "the trip is off"]).await;
+    refused(&cluster, &["cast", "Rome", "--name", "b"], 3, &["cancelled"]).await;
+    let tally = cli(&cluster, 0, &["tally"]).await;
+    assert!(tally.out.contains("The election was cancelled; nothing is decided."), "{tally:?}");
+    let log = json(&cluster, &["election", "log"]).await;
+    let acts: Vec<_> = log["log"].as_array().unwrap().iter().map(|entry| entry["act"].as_str().unwrap()).collect();
+    assert_eq!(acts, ["change-times", "cancel"]);
+    assert!(log["log"][1]["what"].as_str().unwrap().contains("the trip is off"));
+    cluster.stop().await.unwrap();
+}
