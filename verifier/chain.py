@@ -71,6 +71,7 @@ class Chain:
             height = header["height"]
             follows = last < height < below and header["next_validators"] == tagged("validators", encode(change["validators"]))
             need(follows, f"the change of validators at height {height} does not follow from the one before")
+            need(validators != self.sets[-1][1], f"the change of validators at height {height} changes nothing")
             self.check_final(header, change["certificate"])
             self.sets.append((height, validators))
             last = height

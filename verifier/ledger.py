@@ -18,6 +18,7 @@ class Record:
         self.text = self.organiser = self.created_at = self.opens_at = self.closes_at = self.cancelled_at = None
         self.roll, self.roll_weight, self.roll_tree = {}, 0, Tree()
         self.log, self.board = Tree(), Tree()
+        self.acts = set()  # the ids in the log
         self.ballots = {}  # of each signer: how many, and the answers of the last
 
     def phase(self, time):
@@ -54,7 +55,9 @@ class Record:
         else:
             of, act, how = said
             need(of == self.id, "it is no transaction of this election")
+            need(identity not in self.acts, "an act that the log has already")
             self.act(act, how, signer, time)
+            self.acts.add(identity)
             self.log.add(identity)
 
     def create(self, election, signer, time):

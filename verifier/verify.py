@@ -34,6 +34,7 @@ def verify_archive(value):
         ids = [tagged("transaction", raw(content, None)) if kind == 0 else raw(content, 32) for kind, content in entries]
         whole = len(ids) == header["transactions_count"] and Tree(ids).root() == header["transactions_root"]
         need(whole, f"block {height} does not have the transactions that are given for it")
+        need(any(kind == 0 for kind, _ in entries), f"block {height} has no transaction of the election")
         for index, (kind, content) in enumerate(entries):
             if kind == 0:
                 try:
