@@ -130,8 +130,6 @@ class Record:
         """What the ballots that count say: the last of each signer, with the weight on the roll."""
         weights = self.roll if self.has_roll() else dict.fromkeys(self.ballots, 1)
         weight = sum(weights[signer] for signer in self.ballots)
-        tie_break = self.text["tie_break"]
-        seed = tagged("tie break", tie_break.encode()) if tie_break else self.id
         contests = []
         for place, contest in enumerate(self.text["contests"]):
             answers = {}
@@ -139,6 +137,7 @@ class Record:
                 answers[given[place]] = answers.get(given[place], 0) + weights[signer]
             abstentions = answers.pop((texts.ABSTAINS, None), 0)
             groups = [(content, count) for (_, content), count in answers.items()]
+            seed = tagged("tie break", encode([self.text["tie_break"] or self.id, place]))
             contests.append({"title": contest["title"], "votes": weight - abstentions, "abstentions": abstentions,
                              **counting.count(contest, groups, self.roll_weight, seed)})
         quorum = self.text["quorum"]

@@ -11,7 +11,7 @@ import json
 import sys
 
 from chain import Chain, read_header, read_proof
-from encoding import Invalid, array, decode, need, raw, struct, variant
+from encoding import Invalid, array, decode, encode, need, raw, struct, variant
 from ledger import Record
 from signing import Tree, proof_root, tagged
 
@@ -43,7 +43,8 @@ def verify_archive(value):
                     raise Invalid(f"transaction {index} of block {height}: {why}") from None
     need(record.text is not None, "the election is not created in it")
     found = proof_root(state_proof, record.leaf())
-    need(found == last["state_root"], f"its ballots and acts are not all those of the ledger: the state of block {last['height']} says otherwise")
+    need(found and tagged("state", encode([state_proof["size"], found])) == last["state_root"],
+         f"its ballots and acts are not all those of the ledger: the state of block {last['height']} says otherwise")
     return chain, {"kind": "archive", "title": record.text["title"], "phase": record.phase(last["time"]), **record.result(),
                    "signatures": chain.signatures}
 
