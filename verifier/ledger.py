@@ -8,6 +8,7 @@ from signing import Tree, signed, tagged
 
 MOST_WEIGHT = 10**11
 CREATE, CAST, ORGANISE, APPROVE = range(4)
+READ = {CREATE: texts.read_election, CAST: texts.read_ballot, ORGANISE: texts.read_act}
 
 
 class Record:
@@ -20,6 +21,7 @@ class Record:
         self.log, self.board = Tree(), Tree()
         self.acts = set()  # the ids in the log
         self.ballots = {}  # of each signer: how many, and the answers of the last
+        self.fitting = set()  # answers that are known to fit
 
     def phase(self, time):
         if self.cancelled_at is not None:
@@ -31,19 +33,18 @@ class Record:
     def has_roll(self):
         return self.text["voters"] != ANYONE
 
-    def apply(self, data, time):
-        """Verifies and applies a transaction of the block with this time."""
+    def apply(self, data, identity, time):
+        """Verifies and applies a transaction, with this id, of the block with this time."""
         need(len(data) <= 65536, "a transaction that is too large")
         transaction = struct(decode(data), "transaction")
         content = struct(transaction["content"], "content")
         signer, signature = raw(content["signer"], 32), raw(transaction["signature"], 64)
         need(raw(content["chain"], 32) == self.chain.id, "a transaction of another chain")
         kind, payload = variant(content["payload"], [True] * 4)
-        identity = tagged("transaction", data)
         need(kind != APPROVE and (kind == CREATE) == (self.text is None), "it is no transaction of this election")
-        read = {CREATE: texts.read_election, CAST: texts.read_ballot, ORGANISE: texts.read_act}[kind]
-        said = read(payload)
-        need(signed("transaction", signer, self.chain.id, encode(transaction["content"]), signature), "the signature does not verify")
+        said = READ[kind](payload)
+        # What is signed is the content's encoding: of the canonical data all but the map's head, two keys, and the signature.
+        need(signed("transaction", signer, self.chain.id, data[2:-67], signature), "the signature does not verify")
         self.chain.signatures += 1
         if kind == CREATE:
             need(identity == self.id, "it is no transaction of this election")
@@ -73,7 +74,9 @@ class Record:
         need(self.phase(time) == "open", "the election is not open")
         need(not self.has_roll() or signer in self.roll, "the signer is not on the roll")
         need(len(answers) == len(contests), "as many answers as contests are needed")
-        need(all(map(texts.fits, contests, answers)), "the ballot says what the election does not offer")
+        if answers not in self.fitting:
+            need(all(map(texts.fits, contests, answers)), "the ballot says what the election does not offer")
+            self.fitting.add(answers)
         before, _ = self.ballots.get(signer, (0, None))
         need(before <= self.text["revotes"], "the signer may not vote again")
         need(before == ballot["counter"], "the ballot's counter is not the number of ballots before it")

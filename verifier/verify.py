@@ -35,10 +35,10 @@ def verify_archive(value):
         whole = len(ids) == header["transactions_count"] and Tree(ids).root() == header["transactions_root"]
         need(whole, f"block {height} does not have the transactions that are given for it")
         need(any(kind == 0 for kind, _ in entries), f"block {height} has no transaction of the election")
-        for index, (kind, content) in enumerate(entries):
+        for index, ((kind, content), identity) in enumerate(zip(entries, ids)):
             if kind == 0:
                 try:
-                    record.apply(content, header["time"])
+                    record.apply(content, identity, header["time"])
                 except Invalid as why:
                     raise Invalid(f"transaction {index} of block {height}: {why}") from None
     need(record.text is not None, "the election is not created in it")
