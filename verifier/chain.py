@@ -1,7 +1,7 @@
 """The chain that a file is from: genesis, validator sets, headers, certificates (docs/protocol.md, section 3)."""
 
 from encoding import U16, U32, array, encode, label, need, number, raw, struct, variant
-from signing import signed, small_or_odd, tagged
+from signing import SMALL_OR_ODD, signed, tagged
 
 LIMITS = {"block_bytes": (16384, 1048576), "block_transactions": (1, 16384), "elections": (1, 100_000), "voters": (1, 10_000_000)}
 
@@ -18,7 +18,7 @@ def read_validators(value):
     for item in array(value):
         validator = struct(item, "validator")
         raw(validator["key"], 32), label(validator["name"]), number(validator["power"], 10**9, 1)
-        need(not small_or_odd(validator["key"]), "not a validator")
+        need(validator["key"] not in SMALL_OR_ODD, "not a validator")
         validators.append(validator)
     need(1 <= len(validators) <= 150, "not a validator set")
     sorted_keys([validator["key"] for validator in validators])
@@ -71,6 +71,7 @@ class Chain:
             height = header["height"]
             follows = last < height < below and header["next_validators"] == tagged("validators", encode(change["validators"]))
             need(follows, f"the change of validators at height {height} does not follow from the one before")
+            need(validators != self.sets[-1][1], f"the change of validators at height {height} changes nothing")
             self.check_final(header, change["certificate"])
             self.sets.append((height, validators))
             last = height

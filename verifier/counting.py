@@ -143,8 +143,10 @@ def schulze(groups, n, seats, ties):
     left, winners = list(range(n)), []
     while left and len(winners) < seats:
         leading = [a for a in left if all(path[a][b] >= path[b][a] for b in left)]
-        winners.append(ties.pick(leading))
-        left.remove(winners[-1])
+        if len(leading) > seats - len(winners):
+            leading = [ties.pick(leading)]
+        winners += leading
+        left = [place for place in left if place not in leading]
     return winners
 
 
@@ -184,7 +186,7 @@ def elected(rule, votes, groups, n, seats, ties):
 
 
 def count(contest, groups, roll_weight, seed):
-    """Votes and leaders of a contest, and whether all leaders have its majority."""
+    """Votes and leaders of a contest, and whether the leaders have its majority; by approval those without it are left out."""
     names, rule, majority = contest["choices"], contest["rule"], contest["majority"]
     all_votes = sum(weight for _, weight in groups)
     base = roll_weight if majority and majority["base"] == 1 else all_votes
@@ -193,9 +195,9 @@ def count(contest, groups, roll_weight, seed):
         return reached(majority["share"], votes, base)
 
     if names is None:
-        counts = dict(groups)
+        counts = dict(sorted(groups))
         most = max(counts.values(), default=0)
-        leaders = sorted(name for name in counts if counts[name] == most)
+        leaders = [name for name in counts if counts[name] == most]
     else:
         counts = dict(zip(names, sums(rule, groups, len(names))))
         votes = list(counts.values())
@@ -205,6 +207,11 @@ def count(contest, groups, roll_weight, seed):
             leaders = [names[0] if has_it(votes[0]) else names[1]]
         else:
             leaders = [names[place] for place in elected(rule, votes, groups, len(names), contest["seats"], Ties(seed))]
-    deciding = names[:1] if rule == YES_NO and leaders else leaders
-    won = None if majority is None else bool(deciding) and all(has_it(counts[name]) for name in deciding)
+    won = None
+    if majority is not None:
+        deciding = names[:1] if rule == YES_NO and leaders else leaders
+        having = [name for name in deciding if has_it(counts[name])]
+        won = bool(having)
+        if rule == APPROVAL and won:
+            leaders = having
     return {"counts": counts, "leaders": leaders, "majority": won}

@@ -57,7 +57,8 @@ def read_election(value):
     contests = array(election["contests"])
     need(1 <= len(contests) <= 20, "a wrong number of contests")
     contests = election["contests"] = [read_contest(contest, voters) for contest in contests]
-    need(len(contests) == 1 or all(contest["title"] for contest in contests), "a contest without a title")
+    titles = {contest["title"] for contest in contests}
+    need(len(contests) == 1 or "" not in titles and len(titles) == len(contests), "contests without a title, or with the same")
     read_times(election)
     quorum = election["quorum"] = optional(election["quorum"], read_share)
     need(quorum is None or voters != ANYONE, "a quorum of a roll that there is not")

@@ -61,7 +61,7 @@ SHAPES = {
 def struct(value, shape):
     """A struct as a dict by field names; all fields, in order."""
     names = SHAPES[shape]
-    if not (isinstance(value, dict) and list(value) == list(range(len(names))) and all(type(key) is int for key in value)):
+    if type(value) is not dict or list(value) != list(range(len(names))) or {*map(type, value)} != {int}:
         raise Invalid(f"not a {shape}")
     return dict(zip(names, value.values()))
 
@@ -87,7 +87,7 @@ def flag(value):
 
 
 def raw(value, length):
-    need(isinstance(value, bytes) and (length is None or len(value) == length), "not a byte string of the right length")
+    need(type(value) is bytes and (length is None or len(value) == length), "not a byte string of the right length")
     return value
 
 

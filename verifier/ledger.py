@@ -8,6 +8,7 @@ from signing import Tree, signed, tagged
 
 MOST_WEIGHT = 10**11
 CREATE, CAST, ORGANISE, APPROVE = range(4)
+READ = {CREATE: texts.read_election, CAST: texts.read_ballot, ORGANISE: texts.read_act}
 
 
 class Record:
@@ -18,7 +19,9 @@ class Record:
         self.text = self.organiser = self.created_at = self.opens_at = self.closes_at = self.cancelled_at = None
         self.roll, self.roll_weight, self.roll_tree = {}, 0, Tree()
         self.log, self.board = Tree(), Tree()
+        self.acts = set()  # the ids in the log
         self.ballots = {}  # of each signer: how many, and the answers of the last
+        self.fitting = set()  # answers that are known to fit
 
     def phase(self, time):
         if self.cancelled_at is not None:
@@ -30,19 +33,18 @@ class Record:
     def has_roll(self):
         return self.text["voters"] != ANYONE
 
-    def apply(self, data, time):
-        """Verifies and applies a transaction of the block with this time."""
+    def apply(self, data, identity, time):
+        """Verifies and applies a transaction, with this id, of the block with this time."""
         need(len(data) <= 65536, "a transaction that is too large")
         transaction = struct(decode(data), "transaction")
         content = struct(transaction["content"], "content")
         signer, signature = raw(content["signer"], 32), raw(transaction["signature"], 64)
         need(raw(content["chain"], 32) == self.chain.id, "a transaction of another chain")
         kind, payload = variant(content["payload"], [True] * 4)
-        identity = tagged("transaction", data)
         need(kind != APPROVE and (kind == CREATE) == (self.text is None), "it is no transaction of this election")
-        read = {CREATE: texts.read_election, CAST: texts.read_ballot, ORGANISE: texts.read_act}[kind]
-        said = read(payload)
-        need(signed("transaction", signer, self.chain.id, encode(transaction["content"]), signature), "the signature does not verify")
+        said = READ[kind](payload)
+        # What is signed is the content's encoding: of the canonical data all but the map's head, two keys, and the signature.
+        need(signed("transaction", signer, self.chain.id, data[2:-67], signature), "the signature does not verify")
         self.chain.signatures += 1
         if kind == CREATE:
             need(identity == self.id, "it is no transaction of this election")
@@ -54,7 +56,9 @@ class Record:
         else:
             of, act, how = said
             need(of == self.id, "it is no transaction of this election")
+            need(identity not in self.acts, "an act that the log has already")
             self.act(act, how, signer, time)
+            self.acts.add(identity)
             self.log.add(identity)
 
     def create(self, election, signer, time):
@@ -70,7 +74,9 @@ class Record:
         need(self.phase(time) == "open", "the election is not open")
         need(not self.has_roll() or signer in self.roll, "the signer is not on the roll")
         need(len(answers) == len(contests), "as many answers as contests are needed")
-        need(all(map(texts.fits, contests, answers)), "the ballot says what the election does not offer")
+        if answers not in self.fitting:
+            need(all(map(texts.fits, contests, answers)), "the ballot says what the election does not offer")
+            self.fitting.add(answers)
         before, _ = self.ballots.get(signer, (0, None))
         need(before <= self.text["revotes"], "the signer may not vote again")
         need(before == ballot["counter"], "the ballot's counter is not the number of ballots before it")
@@ -127,8 +133,6 @@ class Record:
         """What the ballots that count say: the last of each signer, with the weight on the roll."""
         weights = self.roll if self.has_roll() else dict.fromkeys(self.ballots, 1)
         weight = sum(weights[signer] for signer in self.ballots)
-        tie_break = self.text["tie_break"]
-        seed = tagged("tie break", tie_break.encode()) if tie_break else self.id
         contests = []
         for place, contest in enumerate(self.text["contests"]):
             answers = {}
@@ -136,6 +140,7 @@ class Record:
                 answers[given[place]] = answers.get(given[place], 0) + weights[signer]
             abstentions = answers.pop((texts.ABSTAINS, None), 0)
             groups = [(content, count) for (_, content), count in answers.items()]
+            seed = tagged("tie break", encode([self.text["tie_break"] or self.id, place]))
             contests.append({"title": contest["title"], "votes": weight - abstentions, "abstentions": abstentions,
                              **counting.count(contest, groups, self.roll_weight, seed)})
         quorum = self.text["quorum"]

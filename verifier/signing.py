@@ -11,7 +11,7 @@ def sha256(*parts):
 
 
 def tagged(tag, content):
-    return sha256(bytes([len(tag)]), tag.encode(), content)
+    return hashlib.sha256(bytes([len(tag)]) + tag.encode() + content).digest()
 
 
 class Tree:
@@ -58,18 +58,14 @@ def proof_root(proof, leaf):
 P = 2**255 - 19
 # y of the points of small order: 1 (order 1), -1 (2), 0 (4), and those of order 8.
 EIGHTH = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
-SMALL = {1, P - 1, 0, EIGHTH, P - EIGHTH}
-
-
-def small_or_odd(point):
-    """Whether a point's encoding is not canonical, or the point is of small order."""
-    y = int.from_bytes(point, "little") & (2**255 - 1)
-    return y >= P or y in SMALL
+SMALL = [1, P - 1, 0, EIGHTH, P - EIGHTH]
+# All encodings of them, with either sign of x, and all that are not canonical.
+SMALL_OR_ODD = frozenset((y + sign).to_bytes(32, "little") for y in [*SMALL, *range(P, 2**255)] for sign in (0, 2**255))
 
 
 def signed(purpose, key, chain, content, signature):
     tag = f"blockchain-voting/1/{purpose}".encode()
-    if small_or_odd(key) or small_or_odd(signature[:32]):
+    if key in SMALL_OR_ODD or signature[:32] in SMALL_OR_ODD:
         return False
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, bytes([len(tag)]) + tag + chain + content)

@@ -11,7 +11,7 @@ import json
 import sys
 
 from chain import Chain, read_header, read_proof
-from encoding import Invalid, array, decode, need, raw, struct, variant
+from encoding import Invalid, array, decode, encode, need, raw, struct, variant
 from ledger import Record
 from signing import Tree, proof_root, tagged
 
@@ -34,15 +34,17 @@ def verify_archive(value):
         ids = [tagged("transaction", raw(content, None)) if kind == 0 else raw(content, 32) for kind, content in entries]
         whole = len(ids) == header["transactions_count"] and Tree(ids).root() == header["transactions_root"]
         need(whole, f"block {height} does not have the transactions that are given for it")
-        for index, (kind, content) in enumerate(entries):
+        need(any(kind == 0 for kind, _ in entries), f"block {height} has no transaction of the election")
+        for index, ((kind, content), identity) in enumerate(zip(entries, ids)):
             if kind == 0:
                 try:
-                    record.apply(content, header["time"])
+                    record.apply(content, identity, header["time"])
                 except Invalid as why:
                     raise Invalid(f"transaction {index} of block {height}: {why}") from None
     need(record.text is not None, "the election is not created in it")
     found = proof_root(state_proof, record.leaf())
-    need(found == last["state_root"], f"its ballots and acts are not all those of the ledger: the state of block {last['height']} says otherwise")
+    need(found and tagged("state", encode([state_proof["size"], found])) == last["state_root"],
+         f"its ballots and acts are not all those of the ledger: the state of block {last['height']} says otherwise")
     return chain, {"kind": "archive", "title": record.text["title"], "phase": record.phase(last["time"]), **record.result(),
                    "signatures": chain.signatures}
 
