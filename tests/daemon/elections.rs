@@ -74,7 +74,11 @@ async fn roll_is_imported_frozen_and_changed_in_the_open_and_only_those_on_it_vo
     refused(&cluster, &["roll", "import", &good, "--yes"], 3, &["its roll frozen"]).await;
     let cast = json(&cluster, &["cast", "Ada", "--credential", &voter]).await;
     assert_eq!(cast["final"], true);
-    assert_eq!(json(&cluster, &["cast", "Ada", "--credential", &voter]).await["ballot"], cast["ballot"], "once more is harmless");
+    assert_eq!(
+        json(&cluster, &["cast", "Ada", "--credential", &voter]).await["ballot"],
+        cast["ballot"],
+        "once more is harmless"
+    );
     refused(&cluster, &["cast", "Grace", "--credential", &voter], 4, &["already voted"]).await;
     refused(&cluster, &["roll", "check", &key(1998)], 4, &["has voted"]).await;
     let stranger = credential_file(&cluster, 5000);

@@ -20,8 +20,8 @@ fn strongest_paths(wins: &[Vec<u64>]) -> Vec<Vec<u64>> {
     paths
 }
 
-/// Schulze: who beats every other by the strongest path wins. For more seats, the same again among the rest. Candidates
-/// that no other beats are tied, and the seed picks.
+/// Schulze: who beats every other by the strongest path wins. For more seats, the same again among the rest, with the same paths. Candidates
+/// that no other beats are tied; if they are more than the seats left, the seed picks.
 pub fn schulze(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
     let wins = profile.pairwise();
     let paths = strongest_paths(&wins);
@@ -30,10 +30,12 @@ pub fn schulze(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
     let mut winners = Vec::new();
     while winners.len() < seats && !left.is_empty() {
         let unbeaten = |a: &&usize| left.iter().all(|b| paths[**a][*b] >= paths[*b][**a]);
-        let leading: Vec<usize> = left.iter().filter(unbeaten).copied().collect();
-        let winner = breaker.pick(&leading);
-        left.retain(|candidate| *candidate != winner);
-        winners.push(winner);
+        let mut leading: Vec<usize> = left.iter().filter(unbeaten).copied().collect();
+        if leading.len() > seats - winners.len() {
+            leading = vec![breaker.pick(&leading)];
+        }
+        left.retain(|candidate| !leading.contains(candidate));
+        winners.extend(leading);
     }
     Outcome { winners, pairwise: Some(wins), ties: breaker.ties, ..Outcome::default() }
 }
@@ -42,6 +44,15 @@ pub fn schulze(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
 mod tests {
     use super::*;
     use crate::profile::profile;
+
+    #[test]
+    fn unbeaten_that_all_have_a_seat_need_no_lot() {
+        let level: [(u64, &[usize]); 2] = [(1, &[1, 0, 2]), (1, &[0, 1, 2])];
+        let two = schulze(&profile(3, &level), 2, Seed([0; 32]));
+        assert_eq!((two.winners, two.ties.len()), (vec![0, 1], 0));
+        let one = schulze(&profile(3, &level), 1, Seed([0; 32]));
+        assert_eq!((one.winners.len(), one.ties.len()), (1, 1));
+    }
 
     /// Example 1 of the paper: 45 voters, five candidates, won by E (4).
     #[test]

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use vote_chain::{
-    Act, Archive, Contest, ContestTally, Election, Organise, Payload, Receipt, Rule, Selection, Timestamp, decode,
-    encode,
+    Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Organise, Payload,
+    Receipt, Rule, Selection, SetChange, Timestamp, Voter, Voters, decode, encode,
 };
 
 use crate::archives::{archive, ledger};
@@ -24,17 +24,19 @@ impl Dice {
     }
 }
 
-/// A ballot by a rule, over three choices.
-fn ballot(rule: Rule, dice: &mut Dice) -> Selection {
+/// A ballot by a rule, over `n` choices.
+fn ballot_of(rule: Rule, n: u16, dice: &mut Dice) -> Selection {
+    let below = |dice: &mut Dice, bound: u16| u16::try_from(dice.below(u64::from(bound))).unwrap();
     match rule {
-        Rule::Plurality => Selection::Listed(u16::try_from(dice.below(3)).unwrap()),
-        Rule::Approval => Selection::Approved((0..3).filter(|_| dice.below(2) == 0).collect()),
-        Rule::Score => Selection::Scored((0..3).map(|_| u8::try_from(dice.below(11)).unwrap()).collect()),
+        Rule::Plurality | Rule::YesNo => Selection::Listed(below(dice, n)),
+        Rule::Approval => Selection::Approved((0..n).filter(|_| dice.below(2) == 0).collect()),
+        Rule::Score => Selection::Scored((0..n).map(|_| u8::try_from(dice.below(11)).unwrap()).collect()),
         _ => {
-            let mut places: Vec<u16> = vec![0, 1, 2];
-            places.swap(0, usize::try_from(dice.below(3)).unwrap());
-            places.swap(1, 1 + usize::try_from(dice.below(2)).unwrap());
-            places.truncate(usize::try_from(dice.below(4)).unwrap());
+            let mut places: Vec<u16> = (0..n).collect();
+            for at in (1..n).rev() {
+                places.swap(usize::from(at), usize::from(below(dice, at + 1)));
+            }
+            places.truncate(usize::from(below(dice, n + 1)));
             let mut ranks: Vec<Vec<u16>> = Vec::new();
             for place in places {
                 match ranks.last_mut() {
@@ -46,6 +48,36 @@ fn ballot(rule: Rule, dice: &mut Dice) -> Selection {
             Selection::Ranked(ranks)
         }
     }
+}
+
+fn ballot(rule: Rule, dice: &mut Dice) -> Selection {
+    ballot_of(rule, 3, dice)
+}
+
+/// Two contests over `n` choices by one rule, voters with weights, and a text that breaks ties in half of them.
+fn weighted(rule: Rule, n: u16, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
+    let mut ledger = Ledger::new(genesis(4));
+    let names = (0..n).map(|at| format!("choice {at}")).collect();
+    let contest = Contest { abstention: true, ..Contest::listed(names, rule, seats) };
+    let contests = ["First", "Second"].map(|title| Contest { title: title.into(), ..contest.clone() });
+    let tie_break = if ballots % 2 == 0 { String::new() } else { "the next lottery".into() };
+    let id = ledger.create(Election { voters: Voters::WeightedRoll, tie_break, ..with_contests(contests.into()) });
+    let weight = |dice: &mut Dice| if ballots > 10 { 1 + u32::try_from(dice.below(4)).unwrap() } else { 1 };
+    let mut voters: Vec<_> = (0..ballots).map(|voter| Voter(key(50 + voter).public(), weight(dice))).collect();
+    voters.sort();
+    ledger.decide(&[ledger.act(id, Act::AddVoters(voters)), ledger.act(id, Act::Open)]);
+    let all: Vec<_> = (0..ballots)
+        .map(|voter| {
+            let selections = (0..2).map(|_| match dice.below(8) {
+                0 => Selection::Abstain,
+                _ => ballot_of(rule, n, dice),
+            });
+            let ballot = Ballot { selections: selections.collect(), ..Ballot::plain(id, Selection::Abstain) };
+            ledger.ballot_of(&key(50 + voter), ballot)
+        })
+        .collect();
+    all.chunks(7).for_each(|part| ledger.decide(part));
+    archive(&ledger, id)
 }
 
 /// An election by a rule with so many random ballots; ties are likely if they are few.
@@ -73,6 +105,14 @@ fn good() -> Vec<(String, Vec<u8>)> {
         for ballots in [0, 2, 3, 4, 6, 40] {
             let name = format!("{}-{seats}-{ballots}", rule.name());
             cases.push((name, encode(&elected(rule, seats, ballots, &mut dice))));
+        }
+    }
+    for rule in Rule::ALL {
+        for (ballots, mut n, mut seats) in [(4, 5, 3), (5, 6, 2), (7, 8, 3), (40, 7, 4), (41, 5, 2), (120, 8, 3)] {
+            seats = if rule.fills_one_seat() { 1 } else { seats };
+            n = if rule == Rule::YesNo { 2 } else { n };
+            let name = format!("weighted-{}-{n}-{seats}-{ballots}", rule.name());
+            cases.push((name, encode(&weighted(rule, n, seats, ballots, &mut dice))));
         }
     }
     let mut ledger = Ledger::new(genesis(4));
@@ -162,7 +202,15 @@ fn bad() -> Vec<(String, Vec<u8>)> {
         let first = archive.blocks[2].certificate.signatures[0].clone();
         archive.blocks[2].certificate.signatures.push(first);
     });
-    lie("set-unchanged", &|archive| archive.set_changes.clear());
+    lie("set-changes-left-out", &|archive| archive.set_changes.clear());
+    let (first, certificate) = (grown.blocks[0].0.header.clone(), grown.blocks[0].1.clone());
+    let idle = SetChange { header: first, certificate, validators: grown.state.genesis().validators.clone() };
+    lie("set-unchanged", &|archive| archive.set_changes.insert(0, idle.clone()));
+    let (block, certificate) = (&grown.blocks[3].0, grown.blocks[3].1.clone());
+    let others = block.ids().into_iter().map(ArchivedTransaction::Other).collect();
+    let empty = ArchivedBlock { header: block.header.clone(), certificate, transactions: others };
+    lie("block-of-others", &|archive| archive.blocks.insert(2, empty.clone()));
+    lie("leaves-miscounted", &|archive| archive.state_proof.size += 1);
     lie("set-changed-twice", &|archive| archive.set_changes.push(archive.set_changes[0].clone()));
     lie("last-is-first", &|archive| archive.last = archive.blocks[0].header.clone());
     lie("another-election", &|archive| archive.election = vote_chain::ElectionId::default());
@@ -196,7 +244,7 @@ fn verdict(bytes: &[u8]) -> Value {
 #[test]
 fn good_cases_are_valid_and_bad_cases_are_not() {
     let (good, bad) = (good(), bad());
-    assert!(good.len() >= 60 && bad.len() >= 100);
+    assert!(good.len() >= 110 && bad.len() >= 120);
     let mut verdicts = BTreeMap::new();
     for (name, bytes) in &good {
         let found = verdict(bytes);

@@ -448,7 +448,9 @@ pub(crate) fn all_forced() -> Vec<(String, Vec<u8>)> {
             let joins = change(vec![], voters(&[(54, 9)]), "joins");
             vec![joins.clone(), change(vec![public(54)], vec![], "leaves"), joins]
         }),
-        ("opened-twice", &|ledger, id| vec![ledger.act(id, Act::Open)]),
+        ("approval-of-nobody", &|ledger, id| {
+            vec![ballot(ledger, 50, 0, id, &[Selection::Approved(vec![]), Selection::Listed(0)])]
+        }),
         ("closed-in-the-past", &|ledger, id| {
             let opens_at = ledger.state.election(&id).unwrap().opens_at;
             vec![ledger.act(id, Act::ChangeTimes { opens_at, closes_at: at(1), reason: "enough".into() })]
@@ -465,8 +467,25 @@ pub(crate) fn all_forced() -> Vec<(String, Vec<u8>)> {
     let id = ledger.create(Election { voters: Voters::Roll, ..election() });
     ledger.force(&[add(&ledger, id, &[(50, 7)])]);
     cases.push(("forged-weight".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(Election { voters: Voters::Roll, salt: 99, ..election() });
     ledger.force(&[ledger.act(id, Act::Close)]);
     cases.push(("closed-as-a-draft".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { opens_at: at(1500), ..election() });
+    ledger.decide(&[]);
+    ledger.force(&[ledger.act(id, Act::Open)]);
+    cases.push(("opened-when-open".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(election());
+    ledger.decide(&[ledger.act(id, Act::Cancel("a mistake".into()))]);
+    ledger.force(&[ledger.ballot(50, id, Selection::Listed(0))]);
+    cases.push(("ballot-when-cancelled".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(election());
+    ledger.force(&[
+        ledger.act(id, Act::ChangeRoll { remove: vec![], add: voters(&[(50, 1)]), reason: "why not".into() })
+    ]);
+    cases.push(("roll-of-an-open-election".into(), encode(&archive(&ledger, id))));
     cases
 }
