@@ -36,7 +36,7 @@ def main():
     bad = len(verdicts) - good
     disagreements = [line for name, expected in verdicts.items() for line in compare(name, expected, (folder / name).read_bytes())]
     print(*disagreements, sep="\n", end="\n" if disagreements else "")
-    assert good >= 60 and bad >= 100, (good, bad)
+    assert good >= 110 and bad >= 120, (good, bad)
     if disagreements:
         sys.exit(1)
     print(f"both verifiers agree on {good} good and {bad} bad files")
