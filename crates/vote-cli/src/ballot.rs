@@ -1,5 +1,6 @@
 //! Ballots as people type them.
 
+use sha2::{Digest, Sha256};
 use vote_chain::{Choices, Contest, InvalidSelection, Rule, SCORE_MAX, Selection};
 
 use crate::failure::Failure;
@@ -30,6 +31,15 @@ pub(crate) fn syntax(contest: &Contest) -> String {
     };
     let or = if contest.abstention { "; or \"abstain\"" } else { "" };
     format!("{how}{bounds}{or}")
+}
+
+/// In which order to show a listed contest's choices to a voter: that of the ballot, or one that is another for each name.
+pub(crate) fn order(contest: &Contest, voter: &str) -> Vec<usize> {
+    let mut places: Vec<_> = (0..contest.listed_count().unwrap_or(0)).collect();
+    if contest.shuffle {
+        places.sort_by_cached_key(|place| Sha256::digest(format!("{voter}\n{}\n{place}", contest.title)));
+    }
+    places
 }
 
 /// Reads what a ballot says to a contest. Choices are named by their words or by their numbers on the ballot, from 1.
@@ -132,6 +142,15 @@ mod tests {
         ] {
             assert_eq!(says(rule, words), None, "{words:?}");
         }
+    }
+
+    #[test]
+    fn shuffled_choices_are_all_there_the_same_for_a_voter_and_others_for_others() {
+        let shuffled = Contest { shuffle: true, ..contest(Rule::Irv) };
+        assert_eq!(order(&contest(Rule::Irv), "Ada"), [0, 1, 2]);
+        let orders: std::collections::BTreeSet<_> = (0..50).map(|n| order(&shuffled, &format!("voter {n}"))).collect();
+        assert_eq!(orders.len(), 6, "each order comes up");
+        assert_eq!(order(&shuffled, "Ada"), order(&shuffled, "Ada"));
     }
 
     #[test]

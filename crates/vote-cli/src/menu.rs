@@ -126,10 +126,9 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
         }
         let prompt = match &contest.choices {
             Choices::Listed(choices) => {
-                let line = |(at, choice): (usize, &String)| {
-                    output::line(format_args!("  {}  {}", at + 1, output::clean(choice)));
-                };
-                choices.iter().enumerate().for_each(line);
+                for at in ballot::order(contest, name) {
+                    output::line(format_args!("  {}  {}", at + 1, output::clean(&choices[at])));
+                }
                 format!("Your ballot ({}; numbers will do): ", ballot::syntax(contest))
             }
             Choices::WriteIn => "Your choice: ".to_owned(),
