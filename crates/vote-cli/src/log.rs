@@ -58,13 +58,19 @@ pub(crate) fn lines(entries: &[LogEntry]) -> Vec<String> {
 }
 
 /// What has happened at the times that were set, without an act.
-pub(crate) fn by_the_clock(view: &ElectionView) -> Vec<String> {
+pub(crate) fn by_the_clock(view: &ElectionView, entries: &[LogEntry]) -> Vec<String> {
     let record = &view.record;
+    let by_hand = |act: &Logged| entries.iter().any(|entry| entry.act == *act);
     let line = |what: &str, time: Option<Timestamp>| {
         time.map(|time| format!("  {}  {what} by the ledger's time", time::show(time)))
     };
-    let opened = if view.phase == ElectionPhase::Draft { None } else { line("opens", record.opens_at) };
-    let closed = if view.phase == ElectionPhase::Closed { line("closes", record.closes_at) } else { None };
+    let draft = view.phase == ElectionPhase::Draft;
+    let opened = if draft || by_hand(&Logged::Opened) { None } else { line("opens", record.opens_at) };
+    let closed = if view.phase == ElectionPhase::Closed && !by_hand(&Logged::Closed) {
+        line("closes", record.closes_at)
+    } else {
+        None
+    };
     opened.into_iter().chain(closed).collect()
 }
 

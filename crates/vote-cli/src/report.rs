@@ -57,7 +57,7 @@ pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, c
         .iter()
         .for_each(|rule| page += &format!("<li>{}</li>\n", escaped(rule.trim())));
     page += "</ul>\n<h2>What the organiser has done</h2>\n<ul>\n";
-    let done = log::lines(entries).into_iter().chain(log::by_the_clock(view));
+    let done = log::lines(entries).into_iter().chain(log::by_the_clock(view, entries));
     let created = format!("{}  created", crate::time::show(record.created_at));
     std::iter::once(created).chain(done).for_each(|line| page += &format!("<li>{}</li>\n", escaped(line.trim())));
     let (id, chain_name) = (record.id, escaped(chain_name));

@@ -120,7 +120,7 @@ async fn log(context: &Context, election: Option<&str>) -> Result<(), Failure> {
     output::line(format_args!("{} ({}): what its organiser has done", clean(&record.election.title), view.phase));
     output::line(format_args!("  {}  created by {:.16}", time::show(record.created_at), record.organiser));
     log::lines(&entries).iter().for_each(output::line);
-    log::by_the_clock(&view).iter().for_each(output::line);
+    log::by_the_clock(&view, &entries).iter().for_each(output::line);
     Ok(())
 }
 

@@ -341,7 +341,8 @@ fn verdict(view: &ElectionView, weight: Option<u32>, ballot: Option<&CastRecord>
             "this key has voted in {title:?}, and its ballot can{} be replaced",
             if record.election.revotes == 0 { "not" } else { " no longer" }
         ))),
-        (ElectionPhase::Open, Some(left)) => Ok(format!("it has voted, and can replace the ballot {left} times more")),
+        (ElectionPhase::Open, Some(1)) => Ok("it has voted, and can replace the ballot once".to_owned()),
+        (ElectionPhase::Open, Some(left)) => Ok(format!("it has voted, and can replace the ballot up to {left} times")),
         (ElectionPhase::Open, None) => Ok(format!("it has {votes} {}", if votes == 1 { "vote" } else { "votes" })),
     }
 }
