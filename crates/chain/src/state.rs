@@ -263,6 +263,12 @@ impl State {
         boundaries.filter(|time| *time > self.tip.time).min()
     }
 
+    /// Elections that are in another phase at `time` than at the last decided block, if nothing is done to them.
+    pub fn turned(&self, time: Timestamp) -> impl Iterator<Item = ElectionId> {
+        let turns = move |record: &&ElectionRecord| record.phase(time) != record.phase(self.tip.time);
+        self.elections.values().filter(turns).map(|record| record.id)
+    }
+
     /// Begins a block at `time` on top of this state.
     pub fn execute(&self, time: Timestamp) -> Execution<'_> {
         self.execute_at(self.tip.height.next(), time)

@@ -114,27 +114,26 @@ impl Mempool {
         Some(entry.transaction)
     }
 
-    /// Drops what a decided block holds, and what it has made impossible; gives the latter with the reasons.
+    /// Drops what a decided block holds, and what it has made impossible, by its ballots or as `doubtful` says; gives the latter with the
+    /// reasons.
     pub(crate) fn settle<'a>(
         &mut self,
         state: &State,
         now: Timestamp,
         included: impl Iterator<Item = &'a Arc<Verified>>,
         changes: &Changes,
-        recheck: bool,
+        doubtful: impl Fn(&Payload) -> bool,
     ) -> Vec<(Arc<Verified>, InvalidTransaction)> {
         included.for_each(|transaction| drop(self.remove(&transaction.id())));
-        let doubtful: Vec<_> = if recheck {
-            self.iter().cloned().collect()
-        } else {
-            let conflicts = changes.ballots.keys().filter_map(|key| self.by_ballot.get(key));
-            conflicts.map(|at| self.entries[at].transaction.clone()).collect()
-        };
+        let conflicts = changes.ballots.keys().filter_map(|key| self.by_ballot.get(key));
+        let mut rechecked: Vec<_> = conflicts.map(|at| self.entries[at].transaction.clone()).collect();
+        rechecked.extend(self.iter().filter(|transaction| doubtful(&transaction.content().payload)).cloned());
         let time = now.max(state.tip().time.plus_ms(1));
         let mut refused = Vec::new();
-        for transaction in doubtful {
-            if let Err(fault) = state.execute(time).apply(&transaction) {
-                self.remove(&transaction.id());
+        for transaction in rechecked {
+            if let Err(fault) = state.execute(time).apply(&transaction)
+                && self.remove(&transaction.id()).is_some()
+            {
                 refused.push((transaction, fault));
             }
         }

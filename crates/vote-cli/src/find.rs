@@ -22,12 +22,22 @@ fn describe(elections: &[&ElectionView]) -> String {
 
 /// The election whose id begins like this; with nothing said, the only one that is not over, or the only one.
 pub(crate) async fn any_election(client: &Client, said: Option<&str>) -> Result<ElectionView, Failure> {
-    pick(&client.elections().await?, said, |phase| !phase.is_over())
+    let view = pick(&client.elections().await?, said, |phase| !phase.is_over())?;
+    whole(client, view).await
 }
 
 /// The election whose id begins like this; with nothing said, the only open one, or the only one.
 pub(crate) async fn election(client: &Client, said: Option<&str>) -> Result<ElectionView, Failure> {
-    pick(&client.elections().await?, said, |phase| phase == ElectionPhase::Open)
+    let view = pick(&client.elections().await?, said, |phase| phase == ElectionPhase::Open)?;
+    whole(client, view).await
+}
+
+/// An election of the list with all of its count: a list has as much as can be counted for all of them.
+async fn whole(client: &Client, view: ElectionView) -> Result<ElectionView, Failure> {
+    match client.call(Request::Election(view.record.id)).await? {
+        Answer::Election(view) => Ok(*view),
+        _ => Err(vote_api::CallError::Unexpected.into()),
+    }
 }
 
 /// The election whose id begins like this; with nothing said, the only one in a phase that is preferred, or the only one.

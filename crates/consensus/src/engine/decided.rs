@@ -1,12 +1,13 @@
 //! A height is decided.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use malachite::MisbehaviorEvidence;
 use malachite_types::CommitCertificate as MalachiteCertificate;
 use serde_bytes::ByteBuf;
 use vote_chain::bft::Ctx;
-use vote_chain::{CommitCertificate, CommitSignature, Header};
+use vote_chain::{CommitCertificate, CommitSignature, ElectionId, Header, LogEntry, Logged, Payload};
 
 use super::Host;
 use crate::turn::{Action, Decided, Equivocation, Write};
@@ -28,10 +29,15 @@ impl Host {
 
     fn apply(&mut self, decided: &Decided) {
         let (header, changes) = (decided.block.header(), &decided.changes);
-        let recheck = self.changes_rules(header, decided) || changes.registry != *self.state.registry();
+        let (touched, set_changed) = (self.touched(header, decided), changes.registry != *self.state.registry());
         self.state.commit(header, changes);
         self.boundary = self.state.next_boundary();
-        let refused = self.mempool.settle(&self.state, self.now, decided.block.transactions().iter(), changes, recheck);
+        let doubtful = |payload: &Payload| match payload {
+            Payload::ApproveChange { .. } => set_changed,
+            _ => payload.election().is_some_and(|id| touched.contains(&id)),
+        };
+        let included = decided.block.transactions().iter();
+        let refused = self.mempool.settle(&self.state, self.now, included, changes, doubtful);
         for (transaction, fault) in refused {
             self.act(Action::Refused(transaction.id(), fault));
         }
@@ -43,11 +49,14 @@ impl Host {
         self.checker.forget();
     }
 
-    /// Whether an election has opened, closed, or been acted upon, so that what waits may no longer fit. A voter more on a roll
+    /// Elections that have opened, closed, or been acted upon, so that what waits for them may no longer fit. A voter more on a roll
     /// takes nothing from anybody.
-    fn changes_rules(&self, header: &Header, decided: &Decided) -> bool {
-        let takes = |entry: &vote_chain::LogEntry| !matches!(entry.act, vote_chain::Logged::VotersAdded { .. });
-        self.boundary.is_some_and(|boundary| boundary <= header.time) || decided.changes.log.values().any(takes)
+    fn touched(&self, header: &Header, decided: &Decided) -> BTreeSet<ElectionId> {
+        let takes = |entry: &LogEntry| !matches!(entry.act, Logged::VotersAdded { .. });
+        let acted = decided.changes.log.iter().filter(|(_, entry)| takes(entry)).map(|((id, _), _)| *id);
+        let due = self.boundary.is_some_and(|boundary| boundary <= header.time);
+        let by_the_clock = due.then(|| self.state.turned(header.time)).into_iter().flatten();
+        acted.chain(by_the_clock).collect()
     }
 
     fn equivocations(&self, evidence: &MisbehaviorEvidence<Ctx>) -> Vec<Equivocation> {

@@ -59,7 +59,7 @@ impl Core {
     }
 
     fn send_elections(&self, call: &AppCall) {
-        let views = self.engine.state().elections().filter_map(|record| self.view(&record.id));
+        let views = self.engine.state().elections().filter_map(|record| self.view_of_many(&record.id));
         send_parts(call, views, Answer::Elections);
     }
 

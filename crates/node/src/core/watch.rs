@@ -58,10 +58,19 @@ impl Core {
 
     /// An election as apps see it.
     pub(super) fn view(&self, id: &ElectionId) -> Option<ElectionView> {
+        self.view_within(id, COUNTING_MAX)
+    }
+
+    /// The same for one of many, which must share the time.
+    pub(super) fn view_of_many(&self, id: &ElectionId) -> Option<ElectionView> {
+        self.view_within(id, COUNTING_MAX / (self.engine.state().elections().count() as u64).max(1))
+    }
+
+    fn view_within(&self, id: &ElectionId, work_max: u64) -> Option<ElectionView> {
         let state = self.engine.state();
         let (record, phase) = (state.election(id)?.clone(), state.phase(id)?);
         let withheld = record.election.results == Results::AtClosing && !phase.is_over();
-        let tally = state.tally_within(id, if withheld { 0 } else { COUNTING_MAX })?.top(TALLY_LINES_MAX);
+        let tally = state.tally_within(id, if withheld { 0 } else { work_max })?.top(TALLY_LINES_MAX);
         let tally = if withheld { tally.withheld() } else { tally };
         Some(ElectionView { record, phase, tally, height: state.tip().height })
     }
