@@ -60,7 +60,7 @@ fn weighted(rule: Rule, n: u16, seats: u16, ballots: u8, dice: &mut Dice) -> Arc
     let names = (0..n).map(|at| format!("choice {at}")).collect();
     let contest = Contest { abstention: true, ..Contest::listed(names, rule, seats) };
     let contests = ["First", "Second"].map(|title| Contest { title: title.into(), ..contest.clone() });
-    let tie_break = if ballots % 2 == 0 { String::new() } else { "the next lottery".into() };
+    let tie_break = if ballots.is_multiple_of(2) { String::new() } else { "the next lottery".into() };
     let id = ledger.create(Election { voters: Voters::WeightedRoll, tie_break, ..with_contests(contests.into()) });
     let weight = |dice: &mut Dice| if ballots > 10 { 1 + u32::try_from(dice.below(4)).unwrap() } else { 1 };
     let mut voters: Vec<_> = (0..ballots).map(|voter| Voter(key(50 + voter).public(), weight(dice))).collect();
