@@ -5,6 +5,7 @@ mod election;
 mod load;
 mod measure;
 mod roll;
+mod ui;
 mod up;
 
 use std::path::PathBuf;
@@ -53,6 +54,9 @@ struct UpArgs {
     /// When ready, print one line of JSON instead of text
     #[arg(long)]
     json: bool,
+    /// Show the network as a screen, with keys to kill, freeze and bring back nodes
+    #[arg(long, conflicts_with = "json")]
+    ui: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! `cluster up`.
 
+use std::io::IsTerminal;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -7,9 +9,12 @@ use vote_chain::{Contest, ElectionId, Rule, faults_tolerated};
 use vote_cluster::{Cluster, Options};
 
 use crate::election::Roll;
-use crate::{UpArgs, election};
+use crate::{UpArgs, election, ui};
 
 pub(crate) async fn run(args: UpArgs) -> Result<bool> {
+    if args.ui && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        anyhow::bail!("--ui needs a terminal; without it the network comes up just as well");
+    }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stop = async {
         tokio::select! {
@@ -31,6 +36,17 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
         Roll::Anyone,
     )
     .await?;
+    if args.ui {
+        let done = tokio::select! {
+            done = ui::run(&mut cluster, election) => done,
+            () = &mut stop => {
+                ratatui::restore();
+                Ok(())
+            }
+        };
+        cluster.stop().await?;
+        return done.map(|()| true);
+    }
     if args.json {
         println!("{}", describe(&cluster, &election));
     } else {

@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Tally {
         /// Id of the election, or the beginning of it; may be left out if there is only one
         election: Option<String>,
-        /// Print it again after each block that changes it, until the election closes
+        /// Follow it until the election closes: a screen on a terminal, else printed again after each block that changes it
         #[arg(long)]
         watch: bool,
         /// Print a table for spreadsheets

@@ -19,6 +19,7 @@ mod report;
 mod result;
 mod roll_file;
 mod rules;
+mod screen;
 mod share;
 mod submit;
 mod time;

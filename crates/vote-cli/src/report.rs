@@ -161,13 +161,14 @@ pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use vote_chain::{
         Contest, Election, ElectionPhase, ElectionRecord, Height, Rule, Tally, TallyLine, Timestamp, Turnout,
     };
 
-    fn view() -> ElectionView {
+    /// A small election that is over.
+    pub(crate) fn view() -> ElectionView {
         let contest = Contest::listed(vec!["<b>Ada</b>".into(), "Grace, \"G\"".into()], Rule::Plurality, 1);
         let line = |choice: &str, votes| TallyLine { choice: choice.into(), votes };
         let counted = ContestTally {

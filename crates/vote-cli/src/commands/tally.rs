@@ -1,12 +1,13 @@
 //! `tally`.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use vote_api::{Answer, ElectionView, Request};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{find, output, report, result, submit};
+use crate::{find, output, report, result, screen, submit};
 
 pub(super) async fn run(
     context: &Context,
@@ -30,6 +31,9 @@ pub(super) async fn run(
         return Ok(());
     }
     let mut answers = client.stream(Request::WatchElection(view.record.id)).await?;
+    if !context.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return screen::run(view, answers).await;
+    }
     while let Some(answer) = answers.next().await? {
         if let Answer::Election(view) = answer {
             show(context, &view);
