@@ -1,105 +1,136 @@
 """Counts random profiles with vote-cli and with independent implementations, and compares.
 
-Usage: counting.py VOTE_CLI [PROFILES]. Needs pref-voting (PyPI). Where a rule leaves a tie open, our winner must be one of those
-that the other implementation allows.
+Usage: counting.py VOTE_CLI [PROFILES]. Needs abcvoting, pref-voting, pyrankvote, votekit (PyPI). Where a rule leaves a tie open, our winner must be one of
+those that the other implementation allows; where it only tells one, those profiles are compared that have one winner however ties are broken.
+
+| rule | ballots | with |
+|---|---|---|
+| irv | complete | pref-voting: any way of breaking ties |
+| irv | any length | by hand: any way of breaking ties; pyrankvote, votekit: if that is one winner |
+| borda | complete | pref-voting |
+| borda | all ranked, some equally | votekit: the points |
+| schulze | complete; with equal ranks, any length | pref-voting, by winning votes |
+| schulze | complete | votekit, by margins, which is then the same |
+| stv | any length | pref-voting's Scottish rules; votekit, if one surplus at a time waits and no exclusion is close |
+| meek | any length, with equal ranks | pref-voting, if no exclusion is close; only if this vote-cli knows the rule |
+| approval | sets, as categories | abcvoting: any committee with the most approvals |
 """
 
-import json
 import random
-import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-from pref_voting.iterative_methods import instant_runoff_put
-from pref_voting.margin_based_methods import beat_path
-from pref_voting.profiles import Profile
-from pref_voting.profiles_with_ties import ProfileWithTies
-from pref_voting.proportional_methods import stv_scottish
-from pref_voting.scoring_methods import borda
+import oracles
+from common import blt, close_exclusion, has_rule, places, random_groups, report, surpluses_at_once, with_equal_ranks
 
 
-def blt(candidates, seats, groups):
-    lines = [f"{candidates} {seats}"]
-    for count, ranks in groups:
-        words = ["=".join(str(c + 1) for c in rank) for rank in ranks]
-        lines.append(" ".join([str(count), *words, "0"]))
-    lines.append("0")
-    lines += [f'"c{c}"' for c in range(candidates)]
-    return "\n".join(lines + ['"random"', ""])
+class Check:
+    """Counts one profile by one rule and compares it with what others say."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder, self.compared, self.seed = program, folder, Counter(), None
+
+    def count(self, rule, candidates, seats, groups, ending="blt", text=None):
+        self.path = self.folder / f"random.{ending}"
+        self.path.write_text(text or blt(candidates, seats, groups))
+        return report(self.program, self.path, rule, seats)
+
+    def same(self, what, ok, counted, theirs):
+        ours = counted["winners"]
+        assert ok, f"seed {self.seed}, {what}: ours {ours}, theirs {theirs}\n{self.path.read_text()}"
+        self.compared[what] += 1
 
 
-def count(program, path, rule, seats):
-    command = [program, "count", str(path), "--rule", rule, "--seats", str(seats), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    report = json.loads(done.stdout)
-    return [int(name[1:]) for name in report["winners"]], report
+def check_irv(check, chance, candidates):
+    groups = random_groups(chance, candidates, complete=True)
+    counted = check.count("irv", candidates, 1, groups)
+    allowed = oracles.pref_voting_irv(candidates, groups)
+    check.same("irv pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+    groups = random_groups(chance, candidates, complete=False)
+    counted = check.count("irv", candidates, 1, groups)
+    allowed = oracles.irv_by_hand(candidates, groups)
+    check.same("irv by hand", places(counted["winners"])[0] in allowed, counted, allowed)
+    if len(allowed) == 1:
+        for name, oracle in [("pyrankvote", oracles.pyrankvote_irv), ("votekit", oracles.votekit_irv)]:
+            theirs = oracle(candidates, groups)
+            check.same(f"irv {name}", places(counted["winners"]) == theirs, counted, theirs)
 
 
-def random_groups(chance, candidates, complete):
-    groups = []
-    for _ in range(chance.randint(1, 12)):
-        order = list(range(candidates))
-        chance.shuffle(order)
-        if not complete:
-            order = order[: chance.randint(1, candidates)]
-        groups.append((chance.randint(1, 40), [[c] for c in order]))
-    return groups
+def check_borda(check, chance, candidates):
+    groups = random_groups(chance, candidates, complete=True)
+    counted = check.count("borda", candidates, 1, groups)
+    allowed = oracles.pref_voting_borda(candidates, groups)
+    check.same("borda pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+    equal = with_equal_ranks(chance, groups)
+    counted = check.count("borda", candidates, 1, equal)
+    ours = [counted["rounds"][0]["votes"][f"c{c}"] for c in range(candidates)]
+    theirs = oracles.votekit_borda(candidates, equal)
+    check.same("borda votekit", all(abs(a - b) < 1e-6 for a, b in zip(ours, theirs, strict=True)), counted, theirs)
 
 
-def with_equal_ranks(chance, groups):
-    merged = []
-    for number, ranks in groups:
-        new = [ranks[0]]
-        for rank in ranks[1:]:
-            if chance.random() < 0.3:
-                new[-1] = sorted(new[-1] + rank)
-            else:
-                new.append(rank)
-        merged.append((number, new))
-    return merged
+def check_schulze(check, chance, candidates):
+    complete = random_groups(chance, candidates, complete=True)
+    equal = with_equal_ranks(chance, random_groups(chance, candidates, complete=False))
+    for groups in [complete, equal]:
+        counted = check.count("schulze", candidates, 1, groups)
+        allowed = oracles.pref_voting_schulze(candidates, groups)
+        check.same("schulze pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+        if groups is complete and len(allowed) == 1:
+            theirs = oracles.votekit_schulze(candidates, groups)
+            check.same("schulze votekit", places(counted["winners"]) == theirs, counted, theirs)
 
 
-def as_ties(candidates, groups):
-    rankings = [{c: at for at, rank in enumerate(ranks) for c in rank} for _, ranks in groups]
-    profile = ProfileWithTies(rankings, rcounts=[n for n, _ in groups], candidates=list(range(candidates)))
-    profile.use_extended_strict_preference()
-    return profile
+def check_stv(check, chance, candidates):
+    groups = random_groups(chance, candidates, complete=False)
+    seats = chance.randint(2, candidates) if candidates > 2 else 2
+    counted = check.count("stv", candidates, seats, groups)
+    if counted["ties"]:
+        return
+    theirs = oracles.pref_voting_scottish(candidates, groups, seats)
+    check.same("stv pref-voting", set(places(counted["winners"])) == set(theirs), counted, theirs)
+    if seats < candidates and surpluses_at_once(counted) <= 1 and not close_exclusion(counted):
+        theirs = oracles.votekit_stv(candidates, groups, seats)
+        check.same("stv votekit", set(places(counted["winners"])) == set(theirs), counted, theirs)
+
+
+def check_meek(check, chance, candidates):
+    groups = with_equal_ranks(chance, random_groups(chance, candidates, complete=False))
+    seats = chance.randint(1, max(1, candidates - 1))
+    counted = check.count("meek", candidates, seats, groups)
+    if not counted["ties"] and not close_exclusion(counted):
+        theirs = oracles.pref_voting_meek(candidates, groups, seats)
+        check.same("meek pref-voting", set(places(counted["winners"])) == set(theirs), counted, theirs)
+
+
+def check_approval(check, chance, candidates):
+    groups = [(n, [sorted(c for rank in ranks for c in rank)]) for n, ranks in random_groups(chance, candidates, complete=False)]
+    seats = chance.randint(1, candidates)
+    header = [f"# NUMBER ALTERNATIVES: {candidates}", "# NUMBER CATEGORIES: 2", "# CATEGORY NAME 1: Yes", "# CATEGORY NAME 2: No"]
+    header += [f"# ALTERNATIVE NAME {c + 1}: c{c}" for c in range(candidates)]
+    category = lambda chosen: "{" + ",".join(str(c + 1) for c in chosen) + "}"
+    lines = [f"{n}: {category(yes)},{category([c for c in range(candidates) if c not in yes])}" for n, [yes] in groups]
+    counted = check.count("approval", candidates, seats, groups, "cat", "\n".join(header + lines))
+    allowed = oracles.abcvoting_approval(candidates, groups, seats)
+    check.same("approval abcvoting", set(places(counted["winners"])) in allowed, counted, allowed)
 
 
 def main():
     program, profiles = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    compared = {}
+    checks = [check_irv, check_borda, check_schulze, check_stv, check_approval]
+    if has_rule(program, "meek"):
+        checks.append(check_meek)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "random.blt"
-        for seed in range(profiles):
-            chance = random.Random(seed)
+        check = Check(program, Path(folder))
+        for check.seed in range(profiles):
+            chance = random.Random(check.seed)
             candidates = chance.randint(2, 6)
-
-            def check(rule, seats, groups, allowed):
-                path.write_text(blt(candidates, seats, groups))
-                ours, report = count(program, path, rule, seats)
-                theirs = allowed()
-                ok = ours[0] in theirs if seats == 1 else set(ours) == set(theirs)
-                if seats > 1 and report["ties"]:
-                    return
-                assert ok, f"seed {seed}, {rule}, {seats} seats: ours {ours}, theirs {theirs}\n{path.read_text()}"
-                compared[rule] = compared.get(rule, 0) + 1
-
-            groups = random_groups(chance, candidates, complete=True)
-            linear = Profile([[rank[0] for rank in ranks] for _, ranks in groups], rcounts=[n for n, _ in groups])
-            check("irv", 1, groups, lambda: instant_runoff_put(linear))
-            check("borda", 1, groups, lambda: borda(linear))
-            check("schulze", 1, groups, lambda: beat_path(linear))
-            equal = with_equal_ranks(chance, random_groups(chance, candidates, complete=False))
-            tied = as_ties(candidates, equal)
-            # Strengths are winning votes here, margins there unless told.
-            check("schulze", 1, equal, lambda: beat_path(tied, strength_function=tied.support))
-            short = random_groups(chance, candidates, complete=False)
-            seats = chance.randint(2, candidates) if candidates > 2 else 2
-            check("stv", seats, short, lambda: stv_scottish(as_ties(candidates, short), num_seats=seats))
-    print("counted alike:", ", ".join(f"{rule} {number}" for rule, number in sorted(compared.items())))
-    assert all(number > profiles // 3 for number in compared.values()), "too few comparisons show little"
+            for rule in checks:
+                rule(check, chance, candidates)
+    print("counted alike:", ", ".join(f"{what} {number}" for what, number in sorted(check.compared.items())))
+    assert len(check.compared) >= 11, check.compared
+    assert all(number > profiles // 6 for number in check.compared.values()), "too few comparisons show little"
 
 
 main()

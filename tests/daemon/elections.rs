@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use vote_cluster::{Cluster, credential};
+use vote_api::{Answer, Request};
+use vote_chain::{Contest, Election, ElectionId, Payload, Rule, Selection, Transaction, TransactionId};
+use vote_cluster::{Caster, Cluster, credential};
 
-use crate::harness::{Ran, cli, cli_told, cluster};
+use crate::harness::{Ran, cast_all, cli, cli_told, cluster};
 
 /// Runs `vote-cli`, which must succeed, and gives its JSON.
 async fn json(cluster: &Cluster, args: &[&str]) -> serde_json::Value {
@@ -265,5 +267,48 @@ async fn times_are_changed_and_elections_cancelled_for_a_reason_that_everybody_r
     let acts: Vec<_> = log["log"].as_array().unwrap().iter().map(|entry| entry["act"].as_str().unwrap()).collect();
     assert_eq!(acts, ["change-times", "cancel"]);
     assert!(log["log"][1]["what"].as_str().unwrap().contains("the trip is off"));
+    cluster.stop().await.unwrap();
+}
+
+/// More different rankings than a node counts between two blocks.
+#[tokio::test]
+async fn count_that_takes_long_is_made_aside_and_reaches_those_who_ask_and_those_who_watch() {
+    let mut cluster = cluster(1).await;
+    let client = cluster.client(0).await.unwrap();
+    let (choices, ballots) = (60u16, 5600usize);
+    let names = (0..choices).map(|at| format!("choice {at}")).collect();
+    let election = Election::simple("Long list".into(), vec![Contest::listed(names, Rule::Irv, 1)], 0);
+    let created = Transaction::sign(cluster.chain, &credential(1, 0), Payload::CreateElection(election)).to_bytes();
+    let id = ElectionId::new(*TransactionId::of(&created).hash());
+    cast_all(&cluster, 0, vec![created]).await;
+    let ballot = |number: usize| {
+        let places = [number % 60, number / 60 % 60, (number / 3600 + 7) % 60].map(|at| u16::try_from(at).unwrap());
+        let mut ranks: Vec<Vec<u16>> = Vec::new();
+        for place in places {
+            if !ranks.contains(&vec![place]) {
+                ranks.push(vec![place]);
+            }
+        }
+        Caster::ballot(cluster.chain, id, &credential(2, number), Selection::Ranked(ranks))
+    };
+    let mut watching = client.stream(Request::WatchElection(id)).await.unwrap();
+    cast_all(&cluster, 0, (0..ballots).map(ballot).collect()).await;
+    let asked = client.call(Request::Election(id)).await.unwrap();
+    let whole = |answer: &Answer| match answer {
+        Answer::Election(view) => {
+            let contest = &view.tally.contests[0];
+            view.tally.turnout.ballots == ballots as u64 && contest.complete && contest.leaders.len() == 1
+        }
+        _ => false,
+    };
+    assert!(whole(&asked), "{asked:?}");
+    let heard =
+        async { while !whole(&watching.next().await.unwrap().expect("it goes on until the election closes")) {} };
+    tokio::time::timeout(crate::harness::PATIENCE, heard).await.expect("who watches hears of the whole count");
+    let one = client.elections().await.unwrap().remove(0);
+    assert!(
+        !one.tally.contests[0].complete && one.tally.turnout.ballots == ballots as u64,
+        "a list has no time for it"
+    );
     cluster.stop().await.unwrap();
 }

@@ -31,7 +31,7 @@ use crate::genesis::Genesis;
 use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
-use crate::tally::Tally;
+use crate::tally::{Tally, Uncounted};
 use crate::time::{Height, Timestamp};
 use crate::validator::ValidatorSet;
 
@@ -243,13 +243,25 @@ impl State {
     /// The count of an election, without the outcomes of contests that take more than about `work_max` steps.
     pub fn tally_within(&self, id: &ElectionId, work_max: u64) -> Option<Tally> {
         let record = self.elections.get(id)?;
-        let counts = |contest: u16| {
-            let from = (*id, contest, Selection::Listed(0));
-            let of_contest =
-                self.counts.range(from..).take_while(move |((election, at, _), _)| election == id && *at == contest);
-            of_contest.map(|((_, _, selection), votes)| (selection, *votes)).collect()
-        };
+        let counts = |contest| self.counts(id, contest).collect();
         Some(Tally::count(record, counts, work_max))
+    }
+
+    /// What an election's ballots say, to be counted elsewhere; none if there is no such election.
+    pub fn uncounted(&self, id: &ElectionId) -> Option<Uncounted> {
+        let record = self.elections.get(id)?.clone();
+        let contests = u16::try_from(record.election.contests.len()).unwrap_or(u16::MAX);
+        let of_contest = |contest| self.counts(id, contest).map(|(says, votes)| (says.clone(), votes)).collect();
+        Some(Uncounted { record, counts: (0..contests).map(of_contest).collect() })
+    }
+
+    /// What is said to a contest, by how many votes, in the order of what is said.
+    fn counts(&self, id: &ElectionId, contest: u16) -> impl Iterator<Item = (&Selection, u64)> {
+        let from = (*id, contest, Selection::Listed(0));
+        let id = *id;
+        let of_contest =
+            self.counts.range(from..).take_while(move |((election, at, _), _)| (*election, *at) == (id, contest));
+        of_contest.map(|((_, _, selection), votes)| (selection, *votes))
     }
 
     /// The phase that an election is in at the last decided block.

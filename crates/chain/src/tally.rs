@@ -68,6 +68,25 @@ pub struct Tally {
 /// What was said to a contest, by how many votes.
 pub(crate) type Counts<'a> = Vec<(&'a Selection, u64)>;
 
+/// An election with what its ballots say, apart from the ledger: a long count holds nothing up.
+#[derive(Clone, Debug)]
+pub struct Uncounted {
+    /// The election.
+    pub record: ElectionRecord,
+    pub(crate) counts: Vec<Vec<(Selection, u64)>>,
+}
+
+impl Uncounted {
+    /// Counts it, however long that takes.
+    pub fn count(&self) -> Tally {
+        let counts = |contest: u16| {
+            let said = self.counts.get(usize::from(contest)).into_iter().flatten();
+            said.map(|(selection, votes)| (selection, *votes)).collect()
+        };
+        Tally::count(&self.record, counts, u64::MAX)
+    }
+}
+
 impl Check {
     fn new(share: Share, votes: u64, of: u64) -> Self {
         Self { share, of, votes, reached: share.is_reached(votes, of) }

@@ -5,6 +5,7 @@
 
 mod apps;
 mod archive;
+mod counts;
 mod gossip;
 mod peers;
 mod questions;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::sync::mpsc;
+use vote_api::ElectionView;
 use vote_chain::{CommitCertificate, Height, SecretKey, Verified, VerifiedBlock};
 use vote_consensus::{Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
@@ -50,6 +52,8 @@ pub(crate) enum Inner {
     Hello(PeerId, Result<crate::peer::Hello, String>),
     /// A block that a peer wants judged is checked.
     Judge(Box<serve::Judgement>),
+    /// An election is counted.
+    Counted(Box<ElectionView>),
 }
 
 /// All that the loop owns.
@@ -67,6 +71,7 @@ pub(crate) struct Core {
     validating: bool,
     pub(crate) peers: peers::Peers,
     pub(crate) apps: apps::Apps,
+    counts: counts::Counts,
     relay: relay::Relay,
     timers: Timers,
     inner: mpsc::Sender<Inner>,
@@ -108,6 +113,7 @@ impl Core {
             data_dir,
             peers: peers::Peers::default(),
             apps: apps::Apps::default(),
+            counts: counts::Counts::default(),
             relay: relay::Relay::default(),
             timers: Timers::default(),
             inner,
@@ -178,6 +184,7 @@ impl Core {
             Inner::Status(peer, height) => self.on_peer_status(peer, height),
             Inner::Hello(peer, hello) => self.on_hello(peer, hello),
             Inner::Judge(judgement) => self.on_judge(*judgement),
+            Inner::Counted(view) => self.on_counted(&view),
         }
     }
 

@@ -201,8 +201,7 @@ pub(crate) fn sentence(view: &ElectionView, contest: &Contest, counted: &Contest
         return "The election was cancelled; nothing is decided.".to_owned();
     }
     if !counted.complete {
-        return "There are too many different ballots to be counted as they come in; for the result: vote-cli export, then \
-                vote-cli verify archive."
+        return "It takes a while to count so many different ballots; ask for this election alone, or again."
             .to_owned();
     }
     if leaders.is_empty() {

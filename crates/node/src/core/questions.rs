@@ -44,9 +44,7 @@ impl Core {
             Request::Validators => Ok(self.validators()),
             Request::Archive(id) => return self.send_archive(call, id),
             Request::Elections => return self.send_elections(&call),
-            Request::Election(id) => {
-                self.view(&id).map(|view| Answer::Election(Box::new(view))).ok_or_else(|| unknown_election(&id))
-            }
+            Request::Election(id) => return self.send_election(call, id),
             Request::Block(at) => self.block(at),
             Request::Voter(election, credential) => self.voter(&election, &credential),
             Request::Log(id) => return self.send_log(&call, &id),

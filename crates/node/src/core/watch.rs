@@ -1,19 +1,20 @@
 //! Apps that follow an election.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use vote_api::{Answer, ElectionView, RefusalCode, TALLY_LINES_MAX};
 use vote_chain::{Changes, ElectionId, ElectionPhase, Results};
 
 use super::Core;
 use super::apps::refusal;
+use super::counts::is_whole;
 use super::questions::unknown_election;
 use crate::socket::AppCall;
 
 /// Elections that apps watch at one time.
 const WATCHERS_MAX: usize = 4096;
 
-/// Steps of a count that the loop can spare, some tens of milliseconds. What takes more is counted from an archive.
+/// Steps of a count that the loop can spare, some tens of milliseconds. What takes more is counted aside.
 const COUNTING_MAX: u64 = 20_000_000;
 
 /// An app that follows an election.
@@ -33,27 +34,42 @@ impl Core {
             call.send(Answer::Failed(refusal(RefusalCode::Busy, "too many apps are watching")), true);
             return;
         }
-        let (phase, closed) = (Some(view.phase), view.phase.is_over());
-        if call.send(Answer::Election(Box::new(view)), closed) && !closed {
+        let (phase, whole) = (Some(view.phase), is_whole(&view.tally));
+        let last = view.phase.is_over() && whole;
+        if call.send(Answer::Election(Box::new(view)), last) && !last {
             self.apps.watchers.push(Watcher { call, election, phase });
+            if !whole {
+                self.count_aside(election);
+            }
         }
     }
 
+    /// Elections that a block has changed are shown to those who watch them, as soon as they are counted.
     pub(super) fn answer_watchers(&mut self, changes: &Changes) {
-        let mut watchers = std::mem::take(&mut self.apps.watchers);
-        let mut views: BTreeMap<ElectionId, Option<ElectionView>> = BTreeMap::new();
-        watchers.retain_mut(|watcher| {
-            let phase = self.engine.state().phase(&watcher.election);
-            if !changes.elections.contains_key(&watcher.election) && phase == watcher.phase {
-                return true;
+        let state = self.engine.state();
+        let mut changed = BTreeSet::new();
+        for watcher in &mut self.apps.watchers {
+            let phase = state.phase(&watcher.election);
+            if changes.elections.contains_key(&watcher.election) || phase != watcher.phase {
+                watcher.phase = phase;
+                changed.insert(watcher.election);
             }
-            watcher.phase = phase;
-            let view = views.entry(watcher.election).or_insert_with(|| self.view(&watcher.election));
-            let closed = phase.is_some_and(ElectionPhase::is_over);
-            view.as_ref()
-                .is_some_and(|view| watcher.call.send(Answer::Election(Box::new(view.clone())), closed) && !closed)
+        }
+        for id in changed {
+            match self.view(&id) {
+                Some(view) if is_whole(&view.tally) || !self.count_aside(id) => self.tell_watchers(&view),
+                _ => {}
+            }
+        }
+    }
+
+    /// Shows an election to those who watch it; for the last time if it is over.
+    pub(super) fn tell_watchers(&mut self, view: &ElectionView) {
+        let last = view.phase.is_over();
+        self.apps.watchers.retain(|watcher| {
+            watcher.election != view.record.id
+                || (watcher.call.send(Answer::Election(Box::new(view.clone())), last) && !last)
         });
-        self.apps.watchers = watchers;
     }
 
     /// An election as apps see it.

@@ -1,0 +1,125 @@
+"""Other implementations, each asked for the winners that it allows; candidates are numbers, groups are (count, ranks).
+
+Where they follow other rules than we do, the docstring says so, and the caller compares only what the rules have in common.
+"""
+
+import warnings
+
+import pyrankvote
+from abcvoting import abcrules
+from abcvoting.preferences import Profile as Approvals
+from abcvoting.preferences import Voter
+from pref_voting.iterative_methods import instant_runoff_put
+from pref_voting.margin_based_methods import beat_path
+from pref_voting.profiles import Profile
+from pref_voting.profiles_with_ties import ProfileWithTies
+from pref_voting.proportional_methods import stv_meek, stv_scottish
+from pref_voting.scoring_methods import borda
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import votekit
+    from votekit.elections import IRV, STV, Borda, Schulze
+
+
+def linear(groups):
+    """For pref-voting: complete ballots without equal ranks."""
+    return Profile([[rank[0] for rank in ranks] for _, ranks in groups], rcounts=[number for number, _ in groups])
+
+
+def tied(candidates, groups):
+    """For pref-voting: any ballots; candidates that are not ranked come last."""
+    rankings = [{c: at for at, rank in enumerate(ranks) for c in rank} for _, ranks in groups]
+    profile = ProfileWithTies(rankings, rcounts=[n for n, _ in groups], candidates=list(range(candidates)))
+    profile.use_extended_strict_preference()
+    return profile
+
+
+def pref_voting_irv(candidates, groups):
+    """Every winner that some way of breaking ties leads to."""
+    return instant_runoff_put(linear(groups))
+
+
+def pref_voting_borda(candidates, groups):
+    return borda(linear(groups))
+
+
+def pref_voting_schulze(candidates, groups):
+    """Strengths are winning votes here, margins there unless told."""
+    profile = tied(candidates, groups)
+    return beat_path(profile, strength_function=profile.support)
+
+
+def pref_voting_scottish(candidates, groups, seats):
+    return stv_scottish(tied(candidates, groups), num_seats=seats)
+
+
+def pref_voting_meek(candidates, groups, seats):
+    """In floating point, settled to 1e-10; equal ranks share equally, as here. A candidate with just the quota is elected there, and here only when
+    the quota has fallen: that makes a difference between candidates with the same votes only."""
+    return stv_meek(tied(candidates, groups), num_seats=seats)
+
+
+def irv_by_hand(candidates, groups):
+    """Ballots without equal ranks, but of any length: every winner that some way of breaking ties leads to."""
+    known = {}
+
+    def winners(left):
+        if left not in known:
+            votes = dict.fromkeys(left, 0)
+            for count, ranks in groups:
+                first = next((rank[0] for rank in ranks if rank[0] in left), None)
+                if first is not None:
+                    votes[first] += count
+            fewest = min(votes.values())
+            last = [c for c in left if votes[c] == fewest]
+            known[left] = left if len(left) == 1 else frozenset().union(*(winners(left - {c}) for c in last))
+        return known[left]
+
+    return winners(frozenset(range(candidates)))
+
+
+def pyrankvote_irv(candidates, groups):
+    """Its STV has another quota (votes / (seats + 1)) and transfers all surpluses at once, so only one seat is compared."""
+    names = [pyrankvote.Candidate(str(c)) for c in range(candidates)]
+    ballots = [pyrankvote.Ballot([names[rank[0]] for rank in ranks]) for count, ranks in groups for _ in range(count)]
+    return [int(winner.name) for winner in pyrankvote.instant_runoff_voting(names, ballots).get_winners()]
+
+
+def votekit_profile(candidates, groups):
+    ballots = [votekit.RankBallot(ranking=[frozenset(map(str, rank)) for rank in ranks], weight=n) for n, ranks in groups]
+    names = [str(c) for c in range(candidates)]
+    return votekit.RankProfile(ballots=ballots, candidates=names, max_ranking_length=candidates)
+
+
+def elected(election):
+    return [int(name) for tier in election.get_elected() for name in tier]
+
+
+def votekit_irv(candidates, groups):
+    return elected(IRV(votekit_profile(candidates, groups), tiebreak="random", rng_seed=0))
+
+
+def votekit_stv(candidates, groups, seats):
+    """The quota is ours (floor(votes / (seats + 1)) + 1), transfers are by fractions that are not cut; surpluses are transferred all at once, so
+    that only counts with one at a time go the same way."""
+    return elected(STV(votekit_profile(candidates, groups), n_seats=seats, tiebreak="random", rng_seed=0))
+
+
+def votekit_schulze(candidates, groups):
+    """By margins: the same as winning votes if every ballot ranks all, none equally."""
+    return elected(Schulze(votekit_profile(candidates, groups)))
+
+
+def votekit_borda(candidates, groups):
+    """Points of each candidate, if every ballot ranks all; the last has 1 there and 0 here."""
+    election = Borda(votekit_profile(candidates, groups), scoring_tie_convention="average", tiebreak="random", rng_seed=0)
+    ballots = sum(number for number, _ in groups)
+    return [float(election.election_states[0].scores[str(c)]) - ballots for c in range(candidates)]
+
+
+def abcvoting_approval(candidates, groups, seats):
+    """Every committee with the most approvals; all who are ranked are approved."""
+    profile = Approvals(candidates)
+    profile.add_voters(Voter([c for rank in ranks for c in rank], weight=number) for number, ranks in groups)
+    return [set(committee) for committee in abcrules.compute("av", profile, committeesize=seats, resolute=False)]
