@@ -3,6 +3,8 @@
 Where they follow other rules than we do, the docstring says so, and the caller compares only what the rules have in common.
 """
 
+import contextlib
+import io
 import warnings
 
 import pyrankvote
@@ -96,21 +98,35 @@ def elected(election):
     return [int(name) for tier in election.get_elected() for name in tier]
 
 
+def quiet(count):
+    """votekit says on standard output whenever it breaks a tie."""
+
+    def counted(*asked):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return count(*asked)
+
+    return counted
+
+
+@quiet
 def votekit_irv(candidates, groups):
     return elected(IRV(votekit_profile(candidates, groups), tiebreak="random", rng_seed=0))
 
 
+@quiet
 def votekit_stv(candidates, groups, seats):
     """The quota is ours (floor(votes / (seats + 1)) + 1), transfers are by fractions that are not cut; surpluses are transferred all at once, so
     that only counts with one at a time go the same way."""
     return elected(STV(votekit_profile(candidates, groups), n_seats=seats, tiebreak="random", rng_seed=0))
 
 
+@quiet
 def votekit_schulze(candidates, groups):
     """By margins: the same as winning votes if every ballot ranks all, none equally."""
     return elected(Schulze(votekit_profile(candidates, groups)))
 
 
+@quiet
 def votekit_borda(candidates, groups):
     """Points of each candidate, if every ballot ranks all; the last has 1 there and 0 here."""
     election = Borda(votekit_profile(candidates, groups), scoring_tie_convention="average", tiebreak="random", rng_seed=0)

@@ -6,6 +6,7 @@ mod cluster;
 mod elections;
 mod examples;
 mod failures;
+mod gui;
 mod joining;
 mod starting;
 mod voting;

@@ -112,6 +112,11 @@ impl Client {
         Ok(Self { outgoing, calls, ids: Arc::default(), leaving })
     }
 
+    /// Whether the node has said that it is leaving, or has hung up.
+    pub fn is_gone(&self) -> bool {
+        *self.leaving.borrow() || self.outgoing.is_closed()
+    }
+
     /// Waits until the node says that it is leaving, or hangs up.
     pub async fn gone(&self) {
         let mut leaving = self.leaving.clone();

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -108,6 +109,8 @@ pub(crate) enum Command {
     Validator(ValidatorCommand),
     /// Validators that were seen to sign two different things
     Evidence,
+    /// Serve a page to vote on, in the browser of this machine
+    Gui(GuiArgs),
     /// The menu that also comes up without a command
     Menu,
     /// Print a completion script for a shell
@@ -136,6 +139,16 @@ pub(crate) struct CastArgs {
     /// Sign with a voter code, which is asked for (or read from standard input)
     #[arg(long, conflicts_with = "credential")]
     pub(crate) code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GuiArgs {
+    /// Where to listen: an address of this machine itself; any with --public
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Serve everybody at this origin (https://vote.example.org), behind a server that does TLS; without what is the operator's
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) public: Option<String>,
 }
 
 #[derive(Debug, Args)]

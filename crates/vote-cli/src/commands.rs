@@ -7,6 +7,7 @@ mod count;
 mod credential;
 mod election;
 mod export;
+mod gui;
 mod node;
 mod receipt;
 mod roll;
@@ -49,6 +50,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Credential(command) => credential::run(context, command),
         Command::Receipt(command) => receipt::run(context, command).await,
         Command::Validator(command) => validator::run(context, command).await,
+        Command::Gui(args) => gui::run(context, args).await,
         Command::Menu => crate::menu::run(context).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }

@@ -62,11 +62,12 @@ impl Context {
 
     /// Connects to the node.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
-        let socket = self
-            .socket
-            .as_deref()
-            .ok_or_else(|| Failure::Usage("say where the node's socket is, with --socket".into()))?;
-        Ok(Client::connect(socket).await?)
+        Ok(Client::connect(self.socket()?).await?)
+    }
+
+    /// Where the node's socket is.
+    pub(crate) fn socket(&self) -> Result<&Path, Failure> {
+        self.socket.as_deref().ok_or_else(|| Failure::Usage("say where the node's socket is, with --socket".into()))
     }
 
     /// The file of a named credential.

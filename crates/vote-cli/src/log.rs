@@ -1,47 +1,19 @@
 //! What an organiser has done to an election, in words.
 
 use vote_api::ElectionView;
-use vote_chain::{ElectionPhase, LogEntry, Logged, Timestamp, Voter};
+use vote_chain::{ElectionPhase, LogEntry, Logged, Timestamp};
 
 use crate::output::clean;
-use crate::time;
 
-/// A short name for programs.
-pub(crate) const fn name(act: &Logged) -> &'static str {
-    match act {
-        Logged::Opened => "open",
-        Logged::Closed => "close",
-        Logged::VotersAdded { .. } => "add-voters",
-        Logged::RollChanged { .. } => "change-roll",
-        Logged::TimesChanged { .. } => "change-times",
-        Logged::Cancelled(_) => "cancel",
-    }
-}
-
-/// What was done, in a sentence.
+/// What was done, in a sentence that cannot garble a terminal.
 pub(crate) fn describe(act: &Logged) -> String {
-    let time = |time: Option<Timestamp>| time.map_or_else(|| "by hand".to_owned(), time::show);
-    match act {
-        Logged::Opened => "opened".to_owned(),
-        Logged::Closed => "closed".to_owned(),
-        Logged::VotersAdded { voters, weight } => format!("{voters} voters with {weight} votes added to the roll"),
-        Logged::RollChanged { removed, added, reason } => {
-            let removed: Vec<_> = removed.iter().map(|key| format!("-{key:.16}")).collect();
-            let added: Vec<_> = added.iter().map(|Voter(key, votes)| format!("+{key:.16} ({votes})")).collect();
-            format!("roll changed: {}: {}", [removed, added].concat().join(" "), clean(reason))
-        }
-        Logged::TimesChanged { opens_at, closes_at, reason } => {
-            format!("opens {}, closes {}: {}", time(*opens_at), time(*closes_at), clean(reason))
-        }
-        Logged::Cancelled(reason) => format!("cancelled: {}", clean(reason)),
-    }
+    clean(&vote_web::json::act(act))
 }
 
 /// One line for each entry; additions to the roll that follow one another are one.
 pub(crate) fn lines(entries: &[LogEntry]) -> Vec<String> {
     let adds = |entry: &LogEntry| matches!(entry.act, Logged::VotersAdded { .. });
-    let line =
-        |entry: &LogEntry, what: String| format!("  {}  {what} (block {})", time::show(entry.time), entry.height);
+    let line = |entry: &LogEntry, what: String| format!("  {}  {what} (block {})", entry.time, entry.height);
     let one = |run: &[LogEntry]| {
         let last = run.last()?;
         let counts = run.iter().filter_map(|entry| match entry.act {
@@ -61,9 +33,8 @@ pub(crate) fn lines(entries: &[LogEntry]) -> Vec<String> {
 pub(crate) fn by_the_clock(view: &ElectionView, entries: &[LogEntry]) -> Vec<String> {
     let record = &view.record;
     let by_hand = |act: &Logged| entries.iter().any(|entry| entry.act == *act);
-    let line = |what: &str, time: Option<Timestamp>| {
-        time.map(|time| format!("  {}  {what} by the ledger's time", time::show(time)))
-    };
+    let line =
+        |what: &str, time: Option<Timestamp>| time.map(|time| format!("  {}  {what} by the ledger's time", time));
     let draft = view.phase == ElectionPhase::Draft;
     let opened = if draft || by_hand(&Logged::Opened) { None } else { line("opens", record.opens_at) };
     let closed = if view.phase == ElectionPhase::Closed && !by_hand(&Logged::Closed) {

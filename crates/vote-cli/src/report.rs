@@ -58,7 +58,7 @@ pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, c
         .for_each(|rule| page += &format!("<li>{}</li>\n", escaped(rule.trim())));
     page += "</ul>\n<h2>What the organiser has done</h2>\n<ul>\n";
     let done = log::lines(entries).into_iter().chain(log::by_the_clock(view, entries));
-    let created = format!("{}  created", crate::time::show(record.created_at));
+    let created = format!("{}  created", record.created_at);
     std::iter::once(created).chain(done).for_each(|line| page += &format!("<li>{}</li>\n", escaped(line.trim())));
     let (id, chain_name) = (record.id, escaped(chain_name));
     let _ = write!(
@@ -118,7 +118,8 @@ fn how(outcome: &Outcome, names: &[String]) -> String {
         let cells: String = outcome.rounds.iter().map(|round| format!("<td>{}</td>", round.exhausted)).collect();
         let _ = write!(text, "<tr><td>for nobody</td>{cells}</tr>\n</table>\n<ol>\n");
         for round in &outcome.rounds {
-            let done: Vec<_> = round.actions.iter().map(|action: &Action| result::action(action, names)).collect();
+            let done: Vec<_> =
+                round.actions.iter().map(|action: &Action| vote_web::json::action(action, names)).collect();
             let _ = writeln!(text, "<li>{}</li>", escaped(&done.join("; ")));
         }
         text += "</ol>\n";

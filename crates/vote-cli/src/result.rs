@@ -1,10 +1,8 @@
 //! Results, for people and for programs.
 
-use serde_json::{Value, json};
 use vote_api::ElectionView;
-use vote_chain::{
-    Action, Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule, Tally, Votes,
-};
+use vote_chain::{Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule, Votes};
+use vote_web::json;
 
 use crate::output::clean;
 
@@ -19,92 +17,6 @@ pub(crate) fn names(contest: &Contest) -> Vec<String> {
         Choices::Listed(choices) => choices.iter().map(|choice| clean(choice)).collect(),
         Choices::WriteIn => Vec::new(),
     }
-}
-
-fn number(votes: Votes) -> Value {
-    match votes.to_string().parse::<u64>() {
-        Ok(whole) => whole.into(),
-        Err(_) => votes.to_string().into(),
-    }
-}
-
-/// What was done in a round, in words.
-pub(crate) fn action(action: &Action, names: &[String]) -> String {
-    match action {
-        Action::Elect(places) => {
-            let elected: Vec<_> = places.iter().map(|place| names[*place].as_str()).collect();
-            format!("elected: {}", elected.join(", "))
-        }
-        Action::Transfer(place) => format!("the surplus of {} is transferred", names[*place]),
-        Action::Exclude(place) => format!("{} is excluded", names[*place]),
-    }
-}
-
-/// One round, its votes by name.
-fn round_json(round: &Round, names: &[String]) -> Value {
-    let votes: serde_json::Map<_, _> =
-        names.iter().cloned().zip(round.votes.iter().map(|votes| number(*votes))).collect();
-    let actions: Vec<_> = round.actions.iter().map(|done| action(done, names)).collect();
-    json!({ "votes": votes, "exhausted": number(round.exhausted), "actions": actions })
-}
-
-fn check_json(check: &Check) -> Value {
-    json!({ "share": check.share.to_string(), "votes": check.votes, "of": check.of, "reached": check.reached })
-}
-
-/// All of a result.
-pub(crate) fn to_json(view: &ElectionView) -> Value {
-    let (record, tally) = (&view.record, &view.tally);
-    let contests = record.election.contests.iter().zip(&tally.contests);
-    json!({
-        "election": record.id,
-        "title": record.election.title,
-        "phase": view.phase.to_string(),
-        "height": view.height,
-        "voters": record.election.has_roll().then_some(record.roll.voters),
-        "votes_of_roll": record.election.has_roll().then_some(record.roll.weight),
-        "ballots": tally.turnout.ballots,
-        "votes": tally.turnout.weight,
-        "quorum": tally.quorum.as_ref().map(check_json),
-        "withheld": tally.contests.is_empty(),
-        "contests": contests.map(|(contest, counted)| contest_json(tally, contest, counted)).collect::<Vec<_>>(),
-    })
-}
-
-fn contest_json(tally: &Tally, contest: &Contest, counted: &ContestTally) -> Value {
-    let counts = counted.lines.iter().map(|line| json!({ "choice": line.choice, "votes": line.votes }));
-    let mut value = json!({
-        "title": contest.title,
-        "rule": contest.rule.name(),
-        "seats": contest.seats,
-        "votes": counted.votes,
-        "abstentions": counted.abstentions,
-        "counts": counts.collect::<Vec<_>>(),
-        "other_choices": counted.other_choices,
-        "other_votes": counted.other_votes,
-        "leaders": counted.leaders,
-        "majority": counted.majority.as_ref().map(check_json),
-        "decided": tally.is_decided(counted),
-        "complete": counted.complete,
-        "tie": counted.leaders.len() > usize::from(contest.seats),
-    });
-    if let Some(outcome) = &counted.outcome {
-        add_outcome(&mut value, outcome, &names(contest));
-    }
-    value
-}
-
-/// How an outcome came about, by name.
-pub(crate) fn add_outcome(value: &mut Value, outcome: &Outcome, names: &[String]) {
-    let Outcome { rounds, quota, pairwise, ties, .. } = outcome;
-    value["rounds"] = rounds.iter().map(|round| round_json(round, names)).collect();
-    value["quota"] = quota.map(number).into();
-    value["pairwise"] = pairwise.clone().into();
-    let tie = |tie: &vote_chain::TieBreak| {
-        let tied: Vec<_> = tie.candidates.iter().map(|place| &names[*place]).collect();
-        json!({ "tied": tied, "picked_by_seed": names[tie.picked] })
-    };
-    value["ties"] = ties.iter().map(tie).collect();
 }
 
 /// What the numbers beside the choices are, where they are not simply votes.
@@ -281,7 +193,7 @@ fn rounds(outcome: &Outcome, names: &[String], width: usize) -> Vec<String> {
     lines.push(label("for nobody") + &cells(&|round| round.exhausted));
     lines.extend(outcome.quota.map(|quota| format!("  quota {quota}")));
     for (at, round) in all.iter().enumerate() {
-        let done: Vec<_> = round.actions.iter().map(|done| action(done, names)).collect();
+        let done: Vec<_> = round.actions.iter().map(|done| json::action(done, names)).collect();
         lines.push(format!("  round {}: {}", at + 1, done.join("; ")));
     }
     lines

@@ -2,8 +2,8 @@
 
 use vote_chain::{Base, Choices, Contest, Election, ElectionRecord, Results, Rule, Timestamp, Voters};
 
+use crate::ballot;
 use crate::output::clean;
-use crate::{ballot, time};
 
 /// The rules of an election; once it is on the ledger, with the times that are in force.
 pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec<String> {
@@ -22,7 +22,7 @@ pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec
     lines.push(format!("  opens      {}", opens(election, opens_at)));
     lines.push(format!(
         "  closes     {}",
-        closes_at.map_or_else(|| "when its organiser closes it".to_owned(), time::show)
+        closes_at.map_or_else(|| "when its organiser closes it".to_owned(), |time| time.to_string())
     ));
     lines.extend(
         election.quorum.map(|share| format!("  quorum     {share} of the roll must vote, or nothing is decided")),
@@ -79,7 +79,7 @@ fn replacing(revotes: u16) -> String {
 
 fn opens(election: &Election, opens_at: Option<Timestamp>) -> String {
     match opens_at {
-        Some(time) => time::show(time),
+        Some(time) => time.to_string(),
         None if election.has_roll() => "when its organiser opens it, once the roll is complete".to_owned(),
         None => "at once".to_owned(),
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use vote_api::ElectionView;
 use vote_chain::{Archive, Audit, ChainId, decode};
+use vote_web::json;
 
 use super::tally::write;
 use crate::context::Context;
@@ -57,7 +58,7 @@ fn show(context: &Context, archive: &Archive, audit: Audit, pinned: bool, second
     let per_second = f64::from(u32::try_from(tally.turnout.ballots).unwrap_or(u32::MAX)) / seconds.max(0.001);
     let view = ElectionView { record, phase, tally, height: archive.last.height };
     if context.json {
-        let mut value = result::to_json(&view);
+        let mut value = json::result(&view);
         value["valid"] = true.into();
         value["chain"] = chain.to_string().into();
         value["chain_pinned"] = pinned.into();

@@ -1,7 +1,8 @@
 //! `attack`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use vote_api::{Answer, Attack, AttackReport, Client, Request, Verdict};
+use vote_web::json as views;
 
 use crate::cli::AttackCommand;
 use crate::context::Context;
@@ -51,7 +52,7 @@ pub(crate) async fn stage(context: &Context, client: &Client, attack: Attack) ->
     let accepted = report.verdicts.iter().filter(|row| row.verdict == Verdict::Accepted).count();
     let answered = report.verdicts.iter().filter(|row| row.verdict != Verdict::Silent).count();
     if context.json {
-        output::json(&to_json(&report))
+        output::json(&views::attack(&report))
     } else {
         print(&report)
     }
@@ -60,22 +61,6 @@ pub(crate) async fn stage(context: &Context, client: &Client, attack: Attack) ->
         (0, _) => Ok(()),
         (n, _) => Err(Failure::Verification(format!("{}: {n} peer(s) would accept the forged block", attack.name()))),
     }
-}
-
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Accepted => "ACCEPTED",
-        Verdict::Refused => "refused",
-        Verdict::Silent => "no answer",
-    }
-}
-
-fn to_json(report: &AttackReport) -> Value {
-    let rows = report
-        .verdicts
-        .iter()
-        .map(|row| json!({ "name": row.name, "peer": row.peer, "verdict": word(row.verdict), "reason": row.reason }));
-    json!({ "attack": report.attack.name(), "height": report.height, "verdicts": rows.collect::<Vec<_>>() })
 }
 
 fn print(report: &AttackReport) {
@@ -89,7 +74,7 @@ fn print(report: &AttackReport) {
     for row in &report.verdicts {
         rows.push(vec![
             format!("  {}", output::clean(&row.name)),
-            word(row.verdict).to_owned(),
+            views::verdict(row.verdict).to_owned(),
             output::clean(&row.reason),
         ]);
     }

@@ -60,7 +60,7 @@ fn show(context: &Context, rule: Rule, ballots: u64, names: &[String], outcome: 
     let winners: Vec<_> = outcome.winners.iter().map(|place| names[*place].as_str()).collect();
     if context.json {
         let mut value = json!({ "rule": rule.name(), "ballots": ballots, "winners": winners });
-        result::add_outcome(&mut value, outcome, names);
+        vote_web::json::add_outcome(&mut value, outcome, names);
         return output::json(&value);
     }
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use vote_api::{Client, ElectionView};
 use vote_chain::{
-    Act, Base, Contest, Election, ElectionId, ElectionPhase, Height, LogEntry, Majority, Organise, Payload, SecretKey,
-    Timestamp, Voters,
+    Act, Base, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise, Payload, SecretKey, Timestamp,
+    Voters,
 };
+use vote_web::json;
 
 use crate::cli::{ActArgs, CreateArgs, ElectionCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{credential, file, find, log, output, result, rules, submit, time};
+use crate::{credential, file, find, log, output, rules, submit, time};
 
 pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(), Failure> {
     match command {
@@ -107,18 +108,11 @@ async fn log(context: &Context, election: Option<&str>) -> Result<(), Failure> {
     let entries = client.log(view.record.id).await?;
     let record = &view.record;
     if context.json {
-        let one = |entry: &LogEntry| {
-            json!({ "height": entry.height, "time": entry.time, "transaction": entry.transaction, "act": log::name(&entry.act),
-                    "what": log::describe(&entry.act) })
-        };
-        output::json(&json!({
-            "election": record.id, "created_at": record.created_at, "organiser": record.organiser, "phase": view.phase.to_string(),
-            "log": entries.iter().map(one).collect::<Vec<_>>(), "root": record.log.root(),
-        }));
+        output::json(&json::log(&view, &entries));
         return Ok(());
     }
     output::line(format_args!("{} ({}): what its organiser has done", clean(&record.election.title), view.phase));
-    output::line(format_args!("  {}  created by {:.16}", time::show(record.created_at), record.organiser));
+    output::line(format_args!("  {}  created by {:.16}", record.created_at, record.organiser));
     log::lines(&entries).iter().for_each(output::line);
     log::by_the_clock(&view, &entries).iter().for_each(output::line);
     Ok(())
@@ -217,7 +211,7 @@ pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &
 async fn list(context: &Context) -> Result<(), Failure> {
     let elections = context.client().await?.elections().await?;
     if context.json {
-        output::json(&json!({ "elections": elections.iter().map(result::to_json).collect::<Vec<_>>() }));
+        output::json(&json!({ "elections": elections.iter().map(json::result).collect::<Vec<_>>() }));
         return Ok(());
     }
     let mut rows = vec![["ID", "PHASE", "BALLOTS", "TITLE"].map(String::from).to_vec()];
@@ -237,14 +231,14 @@ async fn list(context: &Context) -> Result<(), Failure> {
 fn show(context: &Context, view: &ElectionView) {
     let (record, election) = (&view.record, &view.record.election);
     if context.json {
-        let mut value = result::to_json(view);
+        let mut value = json::result(view);
         value["description"] = election.description.clone().into();
         value["organiser"] = record.organiser.to_string().into();
         value["opens_at"] = record.opens_at.map(Timestamp::ms).into();
         value["closes_at"] = record.closes_at.map(Timestamp::ms).into();
         value["cancelled_at"] = record.cancelled_at.map(Timestamp::ms).into();
         value["rules"] = rules::lines(election, Some(record)).iter().map(|line| line.trim().to_owned()).collect();
-        value["roll"] = json!({ "voters": record.roll.voters, "votes": record.roll.weight, "size": record.roll.tree.size(), "root": record.roll.tree.root() });
+        value["roll"] = json::roll(record);
         value["board"] = json!({ "size": record.board.size(), "root": record.board.root() });
         return output::json(&value);
     }

@@ -15,7 +15,7 @@ use vote_counting::{Group, Outcome, Round, Votes};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{find, output, time};
+use crate::{find, output};
 
 /// Endings of the names of NIST's documents.
 const RECORDS: &str = ".cvr.json";
@@ -109,7 +109,7 @@ impl<'a> Exported<'a> {
     }
 
     fn with_about<T>(&self, archive: &Archive, audit: &Audit, write: impl Fn(&About<'_>) -> T) -> T {
-        let iso = |time: Timestamp| time::show(time).replacen(' ', "T", 1).replace(" UTC", "Z");
+        let iso = |time: Timestamp| time.to_string().replacen(' ', "T", 1).replace(" UTC", "Z");
         let (record, id) = (&audit.record, format!("{:.16}", archive.election));
         let (first, last) = (iso(record.opens_at.unwrap_or(record.created_at)), iso(archive.last.time));
         let days = (&first[..10], &last[..10]);

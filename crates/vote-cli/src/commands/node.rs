@@ -1,40 +1,24 @@
 //! `status`, `members`, `block`, `evidence`.
 
-use serde_json::{Value, json};
-use vote_api::{Answer, BlockAt, Member, Request, Status};
-use vote_chain::{Block, CommitCertificate, Height, Logged, Payload, Transaction, parse};
+use vote_api::{Answer, BlockAt, Request, Status};
+use vote_chain::{Block, CommitCertificate, Height, Transaction, parse};
+use vote_web::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{find, log, output, time};
+use crate::{find, output, time};
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
     let Answer::Status(status) = context.client().await?.call(Request::Status).await? else {
         return Err(vote_api::CallError::Unexpected.into());
     };
     if context.json {
-        output::json(&status_json(&status))
+        output::json(&json::status(&status))
     } else {
         print_status(&status)
     }
     Ok(())
-}
-
-fn has_quorum(status: &Status) -> bool {
-    let (connected, total) = status.power_connected;
-    u128::from(connected) * 3 > u128::from(total) * 2
-}
-
-fn status_json(status: &Status) -> Value {
-    json!({
-        "node": status.node, "version": status.version, "peer": status.peer, "key": status.key,
-        "chain": status.genesis.chain(), "chain_name": status.genesis.name, "height": status.height, "hash": status.hash,
-        "time": status.time, "state_root": status.state_root, "validator": status.validator, "validators": status.validators,
-        "peers": status.peers, "power_connected": status.power_connected.0, "power_total": status.power_connected.1,
-        "quorum": has_quorum(status), "tracker": status.tracker, "round": status.round, "pending": status.pending,
-        "listen": status.listen, "allow_attacks": status.allow_attacks,
-    })
 }
 
 fn print_status(status: &Status) {
@@ -53,7 +37,7 @@ fn print_status(status: &Status) {
             format!(
                 "{} peers, {connected} of {total} power{}",
                 status.peers,
-                if has_quorum(status) { "" } else { ": TOO LITTLE to decide blocks" }
+                if json::has_quorum(status) { "" } else { ": TOO LITTLE to decide blocks" }
             ),
         ),
         ("tracker", if status.tracker { "registered" } else { "out of reach, or none" }.to_owned()),
@@ -73,8 +57,7 @@ fn print_status(status: &Status) {
 pub(super) async fn members(context: &Context) -> Result<(), Failure> {
     let members = find::members(&context.client().await?).await?;
     if context.json {
-        let one = |m: &Member| json!({ "name": m.name, "peer": m.peer, "key": m.key, "power": m.power, "height": m.height, "addresses": m.addresses, "this": m.this });
-        output::json(&json!({ "members": members.iter().map(one).collect::<Vec<_>>() }));
+        output::json(&json::members(&members));
         return Ok(());
     }
     let mut rows = vec![["NAME", "ROLE", "HEIGHT", "KEY", "ID", "ADDRESSES"].map(String::from).to_vec()];
@@ -100,54 +83,16 @@ pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), 
     };
     let transactions: Vec<_> = block.transactions.iter().filter_map(|bytes| parse(bytes).ok()).collect();
     if context.json {
-        output::json(&block_json(&block, &certificate, &transactions))
+        output::json(&json::block(&block, &certificate, &transactions))
     } else {
         print_block(&block, &certificate, &transactions)
     }
     Ok(())
 }
 
-/// What a transaction does, in a few words.
-fn describe(transaction: &Transaction) -> (&'static str, String) {
-    match &transaction.content.payload {
-        Payload::CreateElection(election) => ("create election", clean(&election.title)),
-        Payload::CastBallot(ballot) => (
-            "ballot",
-            format!(
-                "in {:.16} by {}",
-                ballot.election,
-                if ballot.name.is_empty() { "(no name)".into() } else { clean(&ballot.name) }
-            ),
-        ),
-        Payload::Organise(organise) => {
-            let act = Logged::from(&organise.act);
-            (log::name(&act), format!("in {:.16}: {}", organise.election, log::describe(&act)))
-        }
-        Payload::ApproveChange { change, .. } => (
-            "approve",
-            match change {
-                vote_chain::ValidatorChange::Admit(validator) => format!("admit {}", clean(&validator.name)),
-                vote_chain::ValidatorChange::Remove(key) => format!("remove {key:.16}"),
-            },
-        ),
-    }
-}
-
-fn block_json(block: &Block, certificate: &CommitCertificate, transactions: &[Transaction]) -> Value {
-    let one = |(id, transaction): (vote_chain::TransactionId, &Transaction)| {
-        let (kind, what) = describe(transaction);
-        json!({ "id": id, "kind": kind, "what": what, "signer": transaction.content.signer })
-    };
-    json!({
-        "hash": block.header.hash(), "header": block.header, "round": certificate.round,
-        "signed_by": certificate.signatures.iter().map(|signature| signature.validator).collect::<Vec<_>>(),
-        "transactions": block.ids().into_iter().zip(transactions).map(one).collect::<Vec<_>>(),
-    })
-}
-
 fn print_block(block: &Block, certificate: &CommitCertificate, transactions: &[Transaction]) {
     let header = &block.header;
-    output::line(format_args!("block {} at {}", header.height, time::show(header.time)));
+    output::line(format_args!("block {} at {}", header.height, header.time));
     output::line(format_args!("  hash        {}\n  parent      {}", header.hash(), header.parent));
     output::line(format_args!("  state root  {}\n  proposer    {}", header.state_root, header.proposer));
     output::line(format_args!(
@@ -156,8 +101,8 @@ fn print_block(block: &Block, certificate: &CommitCertificate, transactions: &[T
         certificate.round
     ));
     for (id, transaction) in block.ids().into_iter().zip(transactions) {
-        let (kind, what) = describe(transaction);
-        output::line(format_args!("  {id:.16}  {kind} {what}"));
+        let (kind, what) = json::describe(transaction);
+        output::line(format_args!("  {id:.16}  {kind} {}", clean(&what)));
     }
 }
 
@@ -166,8 +111,7 @@ pub(super) async fn evidence(context: &Context) -> Result<(), Failure> {
         return Err(vote_api::CallError::Unexpected.into());
     };
     if context.json {
-        let one = |row: &vote_api::EvidenceView| json!({ "height": row.height, "validator": row.validator, "what": row.what });
-        output::json(&json!({ "evidence": rows.iter().map(one).collect::<Vec<_>>() }));
+        output::json(&json::evidence(&rows));
     } else if rows.is_empty() {
         output::line("This node has seen no validator sign two different things.");
     } else {

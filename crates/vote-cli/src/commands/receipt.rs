@@ -3,16 +3,17 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use vote_api::{Answer, Client, Request, Trace};
 use vote_chain::{ChainId, Receipt, TransactionId};
+use vote_web::json;
 
 use crate::cli::ReceiptCommand;
 use crate::code::Tracker;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::qr::Qr;
-use crate::{output, receipts, time};
+use crate::{output, receipts};
 
 pub(super) async fn run(context: &Context, command: ReceiptCommand) -> Result<(), Failure> {
     match command {
@@ -45,7 +46,7 @@ async fn check_any(context: &Context, what: &[String], node: bool, chain: Option
             }
             let trace = trace(&context.client().await?, tracker.bytes()).await?;
             if context.json {
-                output::json(&trace_json(&trace));
+                output::json(&json::trace(&trace));
             } else {
                 output::line(format_args!("ballot  {}", trace.transaction));
                 output::line(format_args!("  {}", fate(&trace)));
@@ -86,21 +87,11 @@ fn fate(trace: &Trace) -> String {
     format!("included in block {}, {counts}", trace.height)
 }
 
-fn trace_json(trace: &Trace) -> Value {
-    json!({
-        "ballot": trace.transaction, "height": trace.height, "election": trace.election, "phase": trace.phase.to_string(),
-        "counter": trace.counter, "counts": trace.counts == trace.transaction, "superseded_by": (trace.counts != trace.transaction).then_some(trace.counts),
-    })
-}
-
 fn to_json(receipt: &Receipt, pinned: bool, trace: Option<&Trace>) -> Value {
-    let tracker = Tracker::of(&receipt.transaction);
-    json!({
-        "valid": true, "ballot": receipt.transaction, "chain": receipt.genesis.chain(), "chain_name": receipt.genesis.name,
-        "chain_pinned": pinned, "height": receipt.header.height, "time": receipt.header.time, "block": receipt.header.hash(),
-        "place": receipt.proof.index, "signatures": receipt.certificate.signatures.len(), "set_changes": receipt.set_changes.len(),
-        "tracker": tracker.to_string(), "words": tracker.words(), "node": trace.map(trace_json),
-    })
+    let (mut value, tracker) = (json::receipt(receipt, pinned, trace), Tracker::of(&receipt.transaction));
+    value["tracker"] = tracker.to_string().into();
+    value["words"] = tracker.words().into();
+    value
 }
 
 fn show(context: &Context, receipt: &Receipt, pinned: bool, trace: Option<&Trace>) {
@@ -113,7 +104,7 @@ fn show(context: &Context, receipt: &Receipt, pinned: bool, trace: Option<&Trace
     output::line(format_args!("  tracker  {tracker}"));
     output::line(format_args!("  words    {}", tracker.words()));
     let place = receipt.proof.index;
-    output::line(format_args!("  block    {} at {}, place {place}", header.height, time::show(header.time)));
+    output::line(format_args!("  block    {} at {}, place {place}", header.height, header.time));
     output::line(format_args!("  chain    {} ({})", genesis.chain(), output::clean(&genesis.name)));
     let signatures = receipt.certificate.signatures.len();
     output::line(format_args!("  signed   by {signatures} of the validators of that height"));

@@ -331,7 +331,7 @@ fn verdict(view: &ElectionView, weight: Option<u32>, ballot: Option<&CastRecord>
     let left = ballot.map(|ballot| u32::from(record.election.revotes).saturating_sub(ballot.counter));
     match (view.phase, left) {
         (ElectionPhase::Draft, _) => Err(Failure::NotFound(match record.opens_at {
-            Some(opens) => format!("{title:?} opens {}; the key can vote then", crate::time::show(opens)),
+            Some(opens) => format!("{title:?} opens {opens}; the key can vote then"),
             None => format!("{title:?} is a draft; the key can vote once its organiser opens it"),
         })),
         (ElectionPhase::Closed | ElectionPhase::Cancelled, _) => {

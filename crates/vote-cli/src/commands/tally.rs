@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use vote_api::{Answer, ElectionView, Request};
+use vote_web::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -43,7 +44,7 @@ pub(super) async fn run(
 }
 
 fn show(context: &Context, view: &ElectionView) {
-    if context.json { output::json(&result::to_json(view)) } else { result::lines(view).iter().for_each(output::line) }
+    if context.json { output::json(&json::result(view)) } else { result::lines(view).iter().for_each(output::line) }
 }
 
 /// Writes a page; one that is there is kept.

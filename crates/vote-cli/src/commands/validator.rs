@@ -3,6 +3,7 @@
 use serde_json::json;
 use vote_api::{Answer, Client, Request};
 use vote_chain::{PublicKey, Validator, ValidatorChange, ValidatorSet, faults_tolerated};
+use vote_web::json;
 
 use crate::cli::ValidatorCommand;
 use crate::context::Context;
@@ -101,24 +102,11 @@ async fn approve(context: &Context, client: &Client, change: ValidatorChange) ->
     Ok(())
 }
 
-fn describe(change: &ValidatorChange) -> String {
-    match change {
-        ValidatorChange::Admit(validator) => {
-            format!("admit {} ({:.16}, power {})", clean(&validator.name), validator.key, validator.power)
-        }
-        ValidatorChange::Remove(key) => format!("remove {key:.16}"),
-    }
-}
-
 fn show(context: &Context, validators: &Validators) {
     let Validators { set, after, pending } = validators;
     let n = set.count();
     if context.json {
-        let waiting = pending.iter().map(|(change, keys)| json!({ "change": describe(change), "approved_by": keys }));
-        return output::json(&json!({
-            "validators": set.iter().collect::<Vec<_>>(), "after": after.as_ref().map(|set| set.iter().collect::<Vec<_>>()),
-            "pending": waiting.collect::<Vec<_>>(), "faults_tolerated": faults_tolerated(n),
-        }));
+        return output::json(&json::validators(set, after.as_ref(), pending));
     }
     let mut rows = vec![["NAME", "POWER", "KEY"].map(String::from).to_vec()];
     rows.extend(set.iter().map(|v| vec![clean(&v.name), v.power.to_string(), v.key.to_string()]));
@@ -132,6 +120,11 @@ fn show(context: &Context, validators: &Validators) {
         ));
     }
     for (change, keys) in pending {
-        output::line(format_args!("waiting: {}, approved by {} of {}", describe(change), keys.len(), set.count()));
+        output::line(format_args!(
+            "waiting: {}, approved by {} of {}",
+            clean(&json::change(change)),
+            keys.len(),
+            set.count()
+        ));
     }
 }

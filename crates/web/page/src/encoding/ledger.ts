@@ -1,0 +1,131 @@
+// Transactions, as docs/protocol.md has them: encoded and signed here, so that no key ever leaves the page.
+
+import { ed25519 } from "@noble/curves/ed25519.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { Struct, type Value, encode } from "./cbor";
+
+export { bytesToHex, hexToBytes };
+
+export const RULES = ["plurality", "approval", "score", "borda", "irv", "stv", "schulze", "yes-no", "meek"] as const;
+export type Rule = (typeof RULES)[number];
+
+export type Selection =
+  | { listed: number }
+  | { written: string }
+  | { approved: number[] }
+  | { scored: number[] }
+  | { ranked: number[][] }
+  | "abstain";
+
+export interface Ballot {
+  election: string;
+  counter: number;
+  name: string;
+  selections: Selection[];
+}
+
+export interface Share {
+  numerator: number;
+  denominator: number;
+  more: boolean;
+}
+
+export interface Contest {
+  title: string;
+  /** None: voters write in what they choose. */
+  choices: string[] | null;
+  rule: Rule;
+  seats: number;
+  min: number;
+  max: number;
+  abstention: boolean;
+  majority: (Share & { base: "votes" | "roll" }) | null;
+  shuffle: boolean;
+}
+
+export interface Election {
+  title: string;
+  description: string;
+  contests: Contest[];
+  voters: "anyone" | "roll" | "weighted roll";
+  opens_at: number | null;
+  closes_at: number | null;
+  quorum: Share | null;
+  revotes: number;
+  results: "live" | "at closing";
+  tie_break: string;
+  salt: bigint;
+}
+
+export type Voter = [key: string, weight: number];
+
+export type Act =
+  | { open: true }
+  | { close: true }
+  | { add: Voter[] }
+  | { change: { remove: string[]; add: Voter[]; reason: string } }
+  | { times: { opens_at: number | null; closes_at: number | null; reason: string } }
+  | { cancel: string };
+
+function selection(says: Selection): Value {
+  if (says === "abstain") return 5;
+  if ("listed" in says) return [0, says.listed];
+  if ("written" in says) return [1, says.written];
+  if ("approved" in says) return [2, says.approved];
+  if ("scored" in says) return [3, says.scored];
+  return [4, says.ranked];
+}
+
+const share = ({ numerator, denominator, more }: Share) => new Struct([numerator, denominator, more]);
+
+function contest(c: Contest): Value {
+  const majority = c.majority && new Struct([share(c.majority), c.majority.base === "roll" ? 1 : 0]);
+  const choices: Value = c.choices ? [0, c.choices] : 1;
+  return new Struct([c.title, choices, RULES.indexOf(c.rule), c.seats, c.min, c.max, c.abstention, majority, c.shuffle]);
+}
+
+export function createElection(e: Election): Value {
+  const voters = { anyone: 0, roll: 1, "weighted roll": 2 }[e.voters];
+  const fields: Value[] = [e.title, e.description, e.contests.map(contest), voters, e.opens_at, e.closes_at];
+  fields.push(e.quorum && share(e.quorum), e.revotes, e.results === "live" ? 0 : 1, e.tie_break, e.salt);
+  return [0, new Struct(fields)];
+}
+
+export function castBallot(ballot: Ballot): Value {
+  const selections = ballot.selections.map(selection);
+  return [1, new Struct([hexToBytes(ballot.election), ballot.counter, ballot.name, selections])];
+}
+
+const voters = (list: Voter[]): Value => list.map(([key, weight]) => [hexToBytes(key), weight]);
+
+export function organise(election: string, act: Act): Value {
+  let done: Value;
+  if ("open" in act) done = 0;
+  else if ("close" in act) done = 1;
+  else if ("add" in act) done = [2, voters(act.add)];
+  else if ("change" in act) done = [3, new Struct([act.change.remove.map(hexToBytes), voters(act.change.add), act.change.reason])];
+  else if ("times" in act) done = [4, new Struct([act.times.opens_at, act.times.closes_at, act.times.reason])];
+  else done = [5, act.cancel];
+  return [2, new Struct([hexToBytes(election), done])];
+}
+
+/** The bytes that are signed: the length of the tag, the tag, the chain, the content. */
+function preimage(chain: Uint8Array, content: Uint8Array): Uint8Array {
+  const tag = utf8ToBytes("blockchain-voting/1/transaction");
+  return concatBytes(Uint8Array.of(tag.length), tag, chain, content);
+}
+
+export const publicKey = (seed: Uint8Array): string => bytesToHex(ed25519.getPublicKey(seed));
+
+/** A signed transaction's bytes. */
+export function sign(chain: string, seed: Uint8Array, payload: Value): Uint8Array {
+  const content = new Struct([hexToBytes(chain), ed25519.getPublicKey(seed), payload]);
+  const signature = ed25519.sign(preimage(hexToBytes(chain), encode(content)), seed);
+  return encode(new Struct([content, signature]));
+}
+
+export function transactionId(bytes: Uint8Array): string {
+  const tag = utf8ToBytes("transaction");
+  return bytesToHex(sha256(concatBytes(Uint8Array.of(tag.length), tag, bytes)));
+}

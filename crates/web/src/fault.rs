@@ -1,0 +1,62 @@
+//! Why a request is not done, as programs and people read it.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use vote_api::{CallError, Refusal, RefusalCode};
+
+/// A request that is not done.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    status: StatusCode,
+    code: &'static str,
+    reason: String,
+}
+
+impl Fault {
+    pub(crate) fn new(status: StatusCode, code: &'static str, reason: impl Into<String>) -> Self {
+        Self { status, code, reason: reason.into() }
+    }
+
+    pub(crate) fn invalid(reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", reason)
+    }
+
+    pub(crate) fn not_found(reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", reason)
+    }
+
+    /// No node to ask.
+    pub(crate) fn gone() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "gone", "the node does not answer; it may be back in a moment")
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(Refusal { code, reason }: Refusal) -> Self {
+        let (status, code) = match code {
+            RefusalCode::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            RefusalCode::WrongState => (StatusCode::CONFLICT, "wrong_state"),
+            RefusalCode::NotEligible => (StatusCode::FORBIDDEN, "not_eligible"),
+            RefusalCode::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        };
+        Self::new(status, code, reason)
+    }
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Refused(refusal) => refusal.into(),
+            CallError::Gone => Self::gone(),
+            CallError::Unexpected => Self::new(StatusCode::BAD_GATEWAY, "invalid", error.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({ "code": self.code, "reason": self.reason }))).into_response()
+    }
+}

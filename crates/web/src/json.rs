@@ -1,0 +1,322 @@
+//! JSON views of what a node says: the answers of the page's API, and what `vote-cli --json` prints. docs/schemas describes the main ones.
+
+use serde_json::{Map, Value, json};
+use vote_api::{AttackReport, ElectionView, EvidenceView, Member, Status, Trace, Verdict};
+use vote_chain::{
+    Action, Base, Block, Check, Choices, CommitCertificate, Contest, ContestTally, ElectionRecord, LogEntry, Logged,
+    Outcome, Payload, PublicKey, Receipt, Results, Round, Share, Tally, TieBreak, Timestamp, Transaction,
+    TransactionId, ValidatorChange, ValidatorSet, Voter, Voters, Votes, faults_tolerated,
+};
+
+/// How a node is doing.
+pub fn status(status: &Status) -> Value {
+    let (connected, total) = status.power_connected;
+    json!({
+        "node": status.node, "version": status.version, "peer": status.peer, "key": status.key,
+        "chain": status.genesis.chain(), "chain_name": status.genesis.name, "height": status.height, "hash": status.hash,
+        "time": status.time, "state_root": status.state_root, "validator": status.validator, "validators": status.validators,
+        "peers": status.peers, "power_connected": connected, "power_total": total, "quorum": has_quorum(status),
+        "tracker": status.tracker, "round": status.round, "pending": status.pending, "listen": status.listen,
+        "allow_attacks": status.allow_attacks,
+    })
+}
+
+/// Whether enough of the power is connected to decide blocks.
+pub fn has_quorum(status: &Status) -> bool {
+    let (connected, total) = status.power_connected;
+    u128::from(connected) * 3 > u128::from(total) * 2
+}
+
+/// The node and its peers.
+pub fn members(members: &[Member]) -> Value {
+    let one = |m: &Member| json!({ "name": m.name, "peer": m.peer, "key": m.key, "power": m.power, "height": m.height, "addresses": m.addresses, "this": m.this });
+    json!({ "members": members.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// A change of the validators, in words.
+pub fn change(change: &ValidatorChange) -> String {
+    match change {
+        ValidatorChange::Admit(validator) => {
+            format!("admit {} ({:.16}, power {})", validator.name, validator.key, validator.power)
+        }
+        ValidatorChange::Remove(key) => format!("remove {key:.16}"),
+    }
+}
+
+/// Who decides blocks, and what waits for approvals.
+pub fn validators(
+    set: &ValidatorSet,
+    after: Option<&ValidatorSet>,
+    pending: &[(ValidatorChange, Vec<PublicKey>)],
+) -> Value {
+    let waiting = pending.iter().map(|(waits, keys)| json!({ "change": change(waits), "approved_by": keys }));
+    json!({
+        "validators": set.iter().collect::<Vec<_>>(), "after": after.map(|set| set.iter().collect::<Vec<_>>()),
+        "pending": waiting.collect::<Vec<_>>(), "faults_tolerated": faults_tolerated(set.count()),
+    })
+}
+
+/// Validators that signed two different things.
+pub fn evidence(rows: &[EvidenceView]) -> Value {
+    let one = |row: &EvidenceView| json!({ "height": row.height, "validator": row.validator, "what": row.what });
+    json!({ "evidence": rows.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// What a transaction does: its kind, and in a few words.
+pub fn describe(transaction: &Transaction) -> (&'static str, String) {
+    match &transaction.content.payload {
+        Payload::CreateElection(election) => ("create election", election.title.clone()),
+        Payload::CastBallot(ballot) => {
+            let name = if ballot.name.is_empty() { "(no name)" } else { &ballot.name };
+            ("ballot", format!("in {:.16} by {name}", ballot.election))
+        }
+        Payload::Organise(organise) => {
+            let done = Logged::from(&organise.act);
+            (act_name(&done), format!("in {:.16}: {}", organise.election, act(&done)))
+        }
+        Payload::ApproveChange { change, .. } => (
+            "approve",
+            match change {
+                ValidatorChange::Admit(validator) => format!("admit {}", validator.name),
+                ValidatorChange::Remove(key) => format!("remove {key:.16}"),
+            },
+        ),
+    }
+}
+
+/// A block, with what its transactions do.
+pub fn block(block: &Block, certificate: &CommitCertificate, transactions: &[Transaction]) -> Value {
+    let one = |(id, transaction): (TransactionId, &Transaction)| {
+        let (kind, what) = describe(transaction);
+        let election = match transaction.content.payload {
+            Payload::CreateElection(_) => Some(*id.hash()),
+            ref payload => payload.election().map(|election| *election.hash()),
+        };
+        json!({ "id": id, "kind": kind, "what": what, "signer": transaction.content.signer, "election": election })
+    };
+    json!({
+        "hash": block.header.hash(), "header": block.header, "round": certificate.round,
+        "signed_by": certificate.signatures.iter().map(|signature| signature.validator).collect::<Vec<_>>(),
+        "transactions": block.ids().into_iter().zip(transactions).map(one).collect::<Vec<_>>(),
+    })
+}
+
+fn number(votes: Votes) -> Value {
+    match votes.to_string().parse::<u64>() {
+        Ok(whole) => whole.into(),
+        Err(_) => votes.to_string().into(),
+    }
+}
+
+/// What was done in a round, in words.
+pub fn action(action: &Action, names: &[String]) -> String {
+    match action {
+        Action::Elect(places) => {
+            let elected: Vec<_> = places.iter().map(|place| names[*place].as_str()).collect();
+            format!("elected: {}", elected.join(", "))
+        }
+        Action::Transfer(place) => format!("the surplus of {} is transferred", names[*place]),
+        Action::Exclude(place) => format!("{} is excluded", names[*place]),
+    }
+}
+
+fn round(round: &Round, names: &[String]) -> Value {
+    let votes: Map<_, _> = names.iter().cloned().zip(round.votes.iter().map(|votes| number(*votes))).collect();
+    let actions: Vec<_> = round.actions.iter().map(|done| action(done, names)).collect();
+    json!({ "votes": votes, "exhausted": number(round.exhausted), "actions": actions })
+}
+
+/// How an outcome came about, by name, added to an object.
+pub fn add_outcome(value: &mut Value, outcome: &Outcome, names: &[String]) {
+    let Outcome { rounds, quota, pairwise, ties, .. } = outcome;
+    value["rounds"] = rounds.iter().map(|done| round(done, names)).collect();
+    value["quota"] = quota.map(number).into();
+    value["pairwise"] = pairwise.clone().into();
+    let tie = |tie: &TieBreak| {
+        let tied: Vec<_> = tie.candidates.iter().map(|place| &names[*place]).collect();
+        json!({ "tied": tied, "picked_by_seed": names[tie.picked] })
+    };
+    value["ties"] = ties.iter().map(tie).collect();
+}
+
+fn check(check: &Check) -> Value {
+    json!({ "share": check.share.to_string(), "votes": check.votes, "of": check.of, "reached": check.reached })
+}
+
+/// A result with all of its contests.
+pub fn result(view: &ElectionView) -> Value {
+    let (record, tally) = (&view.record, &view.tally);
+    let contests = record.election.contests.iter().zip(&tally.contests);
+    json!({
+        "election": record.id,
+        "title": record.election.title,
+        "phase": view.phase.to_string(),
+        "height": view.height,
+        "voters": record.election.has_roll().then_some(record.roll.voters),
+        "votes_of_roll": record.election.has_roll().then_some(record.roll.weight),
+        "ballots": tally.turnout.ballots,
+        "votes": tally.turnout.weight,
+        "quorum": tally.quorum.as_ref().map(check),
+        "withheld": tally.contests.is_empty(),
+        "contests": contests.map(|(contest, counted)| counted_contest(tally, contest, counted)).collect::<Vec<_>>(),
+    })
+}
+
+fn counted_contest(tally: &Tally, contest: &Contest, counted: &ContestTally) -> Value {
+    let counts = counted.lines.iter().map(|line| json!({ "choice": line.choice, "votes": line.votes }));
+    let mut value = json!({
+        "title": contest.title,
+        "rule": contest.rule.name(),
+        "seats": contest.seats,
+        "votes": counted.votes,
+        "abstentions": counted.abstentions,
+        "counts": counts.collect::<Vec<_>>(),
+        "other_choices": counted.other_choices,
+        "other_votes": counted.other_votes,
+        "leaders": counted.leaders,
+        "majority": counted.majority.as_ref().map(check),
+        "decided": tally.is_decided(counted),
+        "complete": counted.complete,
+        "tie": counted.leaders.len() > usize::from(contest.seats),
+    });
+    if let (Some(outcome), Choices::Listed(names)) = (&counted.outcome, &contest.choices) {
+        add_outcome(&mut value, outcome, names);
+    }
+    value
+}
+
+/// An election in a list.
+pub fn summary(view: &ElectionView) -> Value {
+    let record = &view.record;
+    json!({
+        "election": record.id, "title": record.election.title, "phase": view.phase.to_string(), "created_at": record.created_at,
+        "opens_at": record.opens_at, "closes_at": record.closes_at, "cancelled_at": record.cancelled_at,
+        "ballots": view.tally.turnout.ballots, "voters": record.election.has_roll().then_some(record.roll.voters),
+        "contests": record.election.contests.len(),
+    })
+}
+
+fn share(share: Share) -> Value {
+    json!({ "numerator": share.numerator, "denominator": share.denominator, "more": share.more })
+}
+
+fn contest(contest: &Contest) -> Value {
+    let choices = match &contest.choices {
+        Choices::Listed(choices) => Some(choices),
+        Choices::WriteIn => None,
+    };
+    let majority = contest.majority.map(|majority| {
+        let mut value = share(majority.share);
+        value["base"] = if majority.base == Base::Roll { "roll" } else { "votes" }.into();
+        value
+    });
+    json!({
+        "title": contest.title, "choices": choices, "rule": contest.rule.name(), "seats": contest.seats, "min": contest.choices_min,
+        "max": contest.choices_max, "abstention": contest.abstention, "majority": majority, "shuffle": contest.shuffle,
+    })
+}
+
+/// A roll in numbers.
+pub fn roll(record: &ElectionRecord) -> Value {
+    let roll = &record.roll;
+    json!({ "voters": roll.voters, "votes": roll.weight, "size": roll.tree.size(), "root": roll.tree.root() })
+}
+
+/// All of an election: its rules, its times, its roll, and its result.
+pub fn election(view: &ElectionView, chain: vote_chain::ChainId) -> Value {
+    let (record, election) = (&view.record, &view.record.election);
+    let voters = match election.voters {
+        Voters::Anyone => "anyone",
+        Voters::Roll => "roll",
+        Voters::WeightedRoll => "weighted roll",
+    };
+    json!({
+        "election": record.id, "title": election.title, "description": election.description, "organiser": record.organiser,
+        "phase": view.phase.to_string(), "created_at": record.created_at, "opens_at": record.opens_at, "closes_at": record.closes_at,
+        "cancelled_at": record.cancelled_at, "voters": voters, "revotes": election.revotes,
+        "results": if election.results == Results::Live { "live" } else { "at closing" }, "tie_break": election.tie_break,
+        "quorum": election.quorum.map(share), "contests": election.contests.iter().map(contest).collect::<Vec<_>>(),
+        "roll": roll(record), "board": { "size": record.board.size(), "root": record.board.root() }, "result": result(view),
+        "chain": chain,
+    })
+}
+
+/// A short name of an act.
+pub const fn act_name(act: &Logged) -> &'static str {
+    match act {
+        Logged::Opened => "open",
+        Logged::Closed => "close",
+        Logged::VotersAdded { .. } => "add-voters",
+        Logged::RollChanged { .. } => "change-roll",
+        Logged::TimesChanged { .. } => "change-times",
+        Logged::Cancelled(_) => "cancel",
+    }
+}
+
+/// What an act did, in a sentence.
+pub fn act(act: &Logged) -> String {
+    let time = |time: Option<Timestamp>| time.map_or_else(|| "by hand".to_owned(), |time| time.to_string());
+    match act {
+        Logged::Opened => "opened".to_owned(),
+        Logged::Closed => "closed".to_owned(),
+        Logged::VotersAdded { voters, weight } => format!("{voters} voters with {weight} votes added to the roll"),
+        Logged::RollChanged { removed, added, reason } => {
+            let removed: Vec<_> = removed.iter().map(|key| format!("-{key:.16}")).collect();
+            let added: Vec<_> = added.iter().map(|Voter(key, votes)| format!("+{key:.16} ({votes})")).collect();
+            format!("roll changed: {}: {reason}", [removed, added].concat().join(" "))
+        }
+        Logged::TimesChanged { opens_at, closes_at, reason } => {
+            format!("opens {}, closes {}: {reason}", time(*opens_at), time(*closes_at))
+        }
+        Logged::Cancelled(reason) => format!("cancelled: {reason}"),
+    }
+}
+
+/// What an organiser has done to an election.
+pub fn log(view: &ElectionView, entries: &[LogEntry]) -> Value {
+    let record = &view.record;
+    let one = |entry: &LogEntry| {
+        json!({ "height": entry.height, "time": entry.time, "transaction": entry.transaction, "act": act_name(&entry.act),
+                "what": act(&entry.act) })
+    };
+    json!({
+        "election": record.id, "created_at": record.created_at, "organiser": record.organiser, "phase": view.phase.to_string(),
+        "log": entries.iter().map(one).collect::<Vec<_>>(), "root": record.log.root(),
+    })
+}
+
+/// What has become of a ballot.
+pub fn trace(trace: &Trace) -> Value {
+    json!({
+        "ballot": trace.transaction, "height": trace.height, "election": trace.election, "phase": trace.phase.to_string(),
+        "counter": trace.counter, "counts": trace.counts == trace.transaction,
+        "superseded_by": (trace.counts != trace.transaction).then_some(trace.counts),
+    })
+}
+
+/// A receipt that holds; tracker and words are the caller's to add.
+pub fn receipt(receipt: &Receipt, pinned: bool, node: Option<&Trace>) -> Value {
+    json!({
+        "valid": true, "ballot": receipt.transaction, "chain": receipt.genesis.chain(), "chain_name": receipt.genesis.name,
+        "chain_pinned": pinned, "height": receipt.header.height, "time": receipt.header.time, "block": receipt.header.hash(),
+        "place": receipt.proof.index, "signatures": receipt.certificate.signatures.len(), "set_changes": receipt.set_changes.len(),
+        "node": node.map(trace),
+    })
+}
+
+/// A verdict in a word.
+pub const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted => "ACCEPTED",
+        Verdict::Refused => "refused",
+        Verdict::Silent => "no answer",
+    }
+}
+
+/// What came of a staged attack.
+pub fn attack(report: &AttackReport) -> Value {
+    let rows = report.verdicts.iter().map(
+        |row| json!({ "name": row.name, "peer": row.peer, "verdict": verdict(row.verdict), "reason": row.reason }),
+    );
+    json!({ "attack": report.attack.name(), "height": report.height, "verdicts": rows.collect::<Vec<_>>() })
+}
