@@ -1,0 +1,78 @@
+// The page's way to the server: answers, refusals, and what goes on.
+
+export interface Check { share: string; votes: number; of: number; reached: boolean }
+export interface Round { votes: Record<string, number | string>; exhausted: number | string; actions: string[] }
+export interface Counted {
+  title: string; rule: string; seats: number; votes: number; abstentions: number; counts: { choice: string; votes: number }[]; other_choices: number; other_votes: number;
+  leaders: string[]; majority: Check | null; decided: boolean; complete: boolean; tie: boolean; rounds?: Round[]; quota?: number | string | null; pairwise?: number[][] | null;
+  ties?: { tied: string[]; picked_by_seed: string }[];
+}
+export type Phase = "draft" | "open" | "closed" | "cancelled";
+export interface Result {
+  election: string; title: string; phase: Phase; height: number; voters: number | null; votes_of_roll: number | null; ballots: number; votes: number; quorum: Check | null;
+  withheld: boolean; contests: Counted[];
+}
+export interface Summary { election: string; title: string; phase: Phase; created_at: number; opens_at: number | null; closes_at: number | null; ballots: number; voters: number | null; contests: number }
+export interface Detail {
+  election: string; title: string; description: string; organiser: string; phase: Phase; created_at: number; opens_at: number | null; closes_at: number | null;
+  cancelled_at: number | null; voters: "anyone" | "roll" | "weighted roll"; revotes: number; results: "live" | "at closing"; tie_break: string;
+  quorum: { numerator: number; denominator: number; more: boolean } | null; contests: import("./encoding/ledger").Contest[];
+  roll: { voters: number; votes: number; size: number; root: string }; board: { size: number; root: string }; result: Result; chain: string;
+}
+export interface Status {
+  node: string; height: number; time: number; state_root: string; validator: boolean; validators: number; peers: number; power_connected: number; power_total: number;
+  quorum: boolean; tracker: boolean; round: number; pending: number;
+}
+export interface Info {
+  version: string; bundle: string; chain: string; chain_name: string; public: boolean; node: string; allow_attacks: boolean; attacks: { name: string; description: string }[];
+}
+export interface Trace { ballot: string; height: number; election: string; phase: Phase; counter: number; counts: boolean; superseded_by: string | null }
+export interface Voting { votes: number | null; ballot: { transaction: string; height: number; counter: number } | null }
+export interface Block {
+  hash: string; header: { height: number; time: number; parent: string; proposer: string; state_root: string }; round: number; signed_by: string[];
+  transactions: { id: string; kind: string; what: string; signer: string; election: string | null }[];
+}
+
+/** A refusal, with its code and its reason. */
+export class Refused extends Error {
+  constructor(readonly status: number, readonly code: string, reason: string) {
+    super(reason);
+  }
+}
+
+async function ask(path: string, init?: RequestInit): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(`/api${path}`, init);
+  } catch {
+    throw new Refused(0, "gone", "the server of this page does not answer");
+  }
+  if (answer.ok) return answer;
+  const { code = "invalid", reason = answer.statusText } = await answer.json().catch(() => ({}));
+  throw new Refused(answer.status, code, reason);
+}
+
+export const get = async <T>(path: string): Promise<T> => (await ask(path)).json();
+export const file = async (path: string): Promise<Uint8Array> => new Uint8Array(await (await ask(path)).arrayBuffer());
+export const post = async <T>(path: string, body?: Uint8Array): Promise<T> =>
+  (await ask(path, { method: "POST", body: body as BodyInit | undefined ?? null })).json();
+
+/** Opens the session with the token of the page's address, which is taken out of it. */
+export async function openSession(): Promise<void> {
+  const token = /^#token=([0-9a-f]+)$/.exec(location.hash)?.[1];
+  if (!token) return;
+  history.replaceState(null, "", "#/");
+  await ask("/session", { method: "POST", body: JSON.stringify({ token }) });
+}
+
+/** Follows something; gives what ends it. `gone` is told when the node goes, and again when it is back. */
+export function follow<T>(path: string, name: string, tell: (said: T) => void, gone: (is: boolean) => void): () => void {
+  const source = new EventSource(`/api${path}`);
+  source.addEventListener(name, (event) => {
+    gone(false);
+    tell(JSON.parse((event as MessageEvent<string>).data) as T);
+  });
+  source.addEventListener("gone", () => gone(true));
+  source.addEventListener("error", () => gone(source.readyState !== EventSource.OPEN));
+  return () => source.close();
+}
