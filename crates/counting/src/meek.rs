@@ -19,7 +19,7 @@ const SHOWN: u128 = (ONE / Votes::ONE) as u128;
 
 /// One look at the votes, in billionths.
 struct Look {
-    /// By candidate; below 2^70, as a profile has at most 2^40 ballots.
+    /// By candidate; below 2^67, as a profile has at most 2^37 ballots.
     votes: Vec<u128>,
     quota: u128,
 }
@@ -80,7 +80,7 @@ pub fn meek(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
 }
 
 fn shown(billionths: u128) -> Votes {
-    Votes(u64::try_from(billionths / SHOWN).expect("2^40 ballots are below 2^57 hundred-thousandths"))
+    Votes(u64::try_from(billionths / SHOWN).expect("2^37 ballots are below 2^54 hundred-thousandths"))
 }
 
 fn narrow(part: u128) -> u64 {
@@ -147,7 +147,7 @@ impl Count<'_> {
     fn lower_keep_values(&mut self, look: &Look) {
         let above: Vec<usize> = self.above_quota(look).collect();
         for candidate in above {
-            // A keep value has 30 bits and the quota 70.
+            // A keep value has 30 bits and the quota 67.
             let lower = (u128::from(self.keep[candidate]) * look.quota).div_ceil(look.votes[candidate]);
             self.keep[candidate] = narrow(lower);
         }
