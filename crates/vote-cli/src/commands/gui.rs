@@ -34,8 +34,8 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
             (Access::Loopback(token), url)
         }
     };
-    let server = Server::new(Config { socket, access }, listener, address)
-        .map_err(|fault| Failure::Usage(format!("--public: {fault}")))?;
+    let server = Server::new(Config::new(socket, access), listener, address)
+        .map_err(|fault| Failure::Usage(fault.to_string()))?;
     let bundle = vote_web::bundle_hash();
     if context.json {
         output::json(&json!({ "url": url, "listen": address, "bundle": bundle }));
@@ -45,5 +45,6 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
         output::line("Ctrl-C ends it. Whoever has the address with its token can use the node in your name.");
     }
     // Ends with Ctrl-C, as every command.
-    server.run(std::future::pending()).await.map_err(Failure::other)
+    server.run(std::future::pending()).await;
+    Ok(())
 }
