@@ -1,0 +1,11 @@
+//! The page's API over real connections, in front of a node that does as the tests tell it.
+
+mod answers;
+mod browser;
+mod doors;
+mod fake;
+mod ledger;
+mod live;
+mod patience;
+mod search;
+mod transactions;
