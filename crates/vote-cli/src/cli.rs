@@ -149,6 +149,9 @@ pub(crate) struct GuiArgs {
     /// Serve everybody at this origin (https://vote.example.org), behind a server that does TLS; without what is the operator's
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) public: Option<String>,
+    /// Do not open the page in a browser, which is done from a terminal
+    #[arg(long)]
+    pub(crate) no_open: bool,
 }
 
 #[derive(Debug, Args)]
