@@ -89,7 +89,7 @@ impl Ledger {
     }
 
     pub(crate) fn block(&self, height: Option<Height>) -> Option<(Block, CommitCertificate)> {
-        let at = height.unwrap_or(self.state.tip().height).previous()?;
+        let at = height.unwrap_or_else(|| self.state.tip().height).previous()?;
         let (block, certificate) = self.blocks.get(usize::try_from(at.get()).unwrap())?;
         Some((block.to_block(), certificate.clone()))
     }
