@@ -60,3 +60,20 @@ fn in_pieces(bytes: Bytes, permit: OwnedSemaphorePermit) -> Body {
         (!piece.is_empty()).then_some((Ok::<_, std::convert::Infallible>(piece), (left, permit)))
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn archive_that_is_being_sent_takes_the_room_of_another_until_it_is_sent() {
+        let room = Arc::new(Semaphore::new(1));
+        let content = Bytes::from(vec![7; 3 * PIECE_BYTES + 1]);
+        let body = in_pieces(content.clone(), room.clone().try_acquire_owned().unwrap());
+        assert_eq!(room.available_permits(), 0);
+        assert_eq!(axum::body::to_bytes(body, usize::MAX).await.unwrap(), content);
+        assert_eq!(room.available_permits(), 1);
+        drop(in_pieces(content, room.clone().try_acquire_owned().unwrap()));
+        assert_eq!(room.available_permits(), 1, "a page that goes away gives it back");
+    }
+}

@@ -189,3 +189,18 @@ fn events(
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_pages_follow_something_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let live = Live::new(Arc::new(Node::new(dir.path().join("nobody"))), false);
+        let mut pages: Vec<_> = (0..FOLLOWERS_MAX).map(|_| live.status().unwrap()).collect();
+        assert!(live.status().is_err() && live.election(ElectionId::default()).await.is_err());
+        drop(pages.pop());
+        assert!(live.status().is_ok(), "there is room again when one has gone");
+    }
+}

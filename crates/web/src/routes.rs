@@ -36,8 +36,6 @@ use crate::{assets, bundle_hash};
 const RECEIPT_BYTES_MAX: usize = 1 << 20;
 /// Any other body.
 const BODY_BYTES_MAX: usize = 1024;
-/// How long a page waits for its ballot to be final before it is told to ask again.
-const FINAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Receipts that are checked at one time: each can have thousands of signatures.
 const CHECKS_MAX: usize = 2;
 
@@ -51,12 +49,13 @@ struct App {
     finder: Finder,
     checks: Arc<Semaphore>,
     patience: Duration,
+    finality: Duration,
 }
 
 type Answered = Result<Json<Value>, Fault>;
 
 /// The page and its API.
-pub(crate) fn app(guarding: Arc<Guard>, node: Arc<Node>, patience: Duration) -> Router {
+pub(crate) fn app(guarding: Arc<Guard>, node: Arc<Node>, patience: Duration, finality: Duration) -> Router {
     let app = App {
         live: Live::new(node.clone(), guarding.is_public()),
         submissions: Submissions::new(node.clone()),
@@ -66,6 +65,7 @@ pub(crate) fn app(guarding: Arc<Guard>, node: Arc<Node>, patience: Duration) -> 
         checks: Arc::new(Semaphore::new(CHECKS_MAX)),
         node,
         patience,
+        finality,
     };
     let mut api = Router::new()
         .route("/info", get(info))
@@ -283,7 +283,7 @@ fn checked(bytes: &[u8]) -> Result<Receipt, Fault> {
 
 async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, Fault> {
     let id = TransactionId::of(&body);
-    match timeout(FINAL_TIMEOUT, app.submissions.submit(id, body.to_vec())).await {
+    match timeout(app.finality, app.submissions.submit(id, body.to_vec())).await {
         Err(_) => Ok((StatusCode::ACCEPTED, Json(json!({ "id": id, "final": false }))).into_response()),
         Ok(fate) => match fate? {
             Fate::Final(height) => Ok(Json(json!({ "id": id, "height": height, "final": true })).into_response()),

@@ -32,12 +32,14 @@ pub struct Config {
     pub access: Access,
     /// Who has not said what it wants after so long, or does not read what it has asked for, is not waited for.
     pub patience: Duration,
+    /// How long a page waits for its ballot to be final before it is told to ask again.
+    pub finality: Duration,
 }
 
 impl Config {
-    /// With ten seconds of patience.
+    /// With ten seconds of patience, and half a minute for finality.
     pub const fn new(socket: PathBuf, access: Access) -> Self {
-        Self { socket, access, patience: Duration::from_secs(10) }
+        Self { socket, access, patience: Duration::from_secs(10), finality: Duration::from_secs(30) }
     }
 }
 
@@ -54,9 +56,9 @@ impl Server {
     /// # Errors
     /// [`InvalidAccess`] if the public origin is none, or a page that is not public could be reached from other machines.
     pub fn new(config: Config, listener: TcpListener, address: SocketAddr) -> Result<Self, InvalidAccess> {
-        let Config { socket, access, patience } = config;
+        let Config { socket, access, patience, finality } = config;
         let guard = Arc::new(Guard::new(access, address)?);
-        let app = routes::app(guard, Arc::new(Node::new(socket)), patience);
+        let app = routes::app(guard, Arc::new(Node::new(socket)), patience, finality);
         Ok(Self { listener, app, patience })
     }
 

@@ -77,3 +77,28 @@ impl Submissions {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
+    use tokio::net::UnixListener;
+
+    #[tokio::test]
+    async fn so_many_transactions_are_on_their_way_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("node.sock");
+        // A node that takes everything, and never answers.
+        let _silent = UnixListener::bind(&socket).unwrap();
+        let submissions = Submissions::new(Arc::new(Node::new(socket)));
+        let send = |number: usize| {
+            let bytes = number.to_be_bytes().to_vec();
+            submissions.on_its_way(TransactionId::of(&bytes), bytes)
+        };
+        let waiting: Vec<_> = (0..WAITING_MAX).map(|number| send(number).unwrap()).collect();
+        let refused = send(WAITING_MAX).unwrap_err().into_response();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(send(0).is_ok() && waiting.iter().all(|fate| fate.borrow().is_none()));
+    }
+}

@@ -65,7 +65,7 @@ impl Booth {
         let token = Token::from_random(&[0xa7; 32]);
         let said = token.as_str().to_owned();
         let access = if public { Access::Public(PUBLIC.into()) } else { Access::Loopback(token) };
-        let config = Config { patience, ..Config::new(socket, access) };
+        let config = Config { patience, finality: patience, ..Config::new(socket, access) };
         let server = Server::new(config, listener, address).unwrap();
         let server = tokio::spawn(server.run(std::future::pending()));
         let origin = if public { PUBLIC.to_owned() } else { format!("http://{address}") };

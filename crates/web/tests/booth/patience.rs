@@ -54,7 +54,7 @@ async fn body_that_does_not_come_to_its_end_is_not_waited_for() {
 async fn page_that_reads_nothing_is_cut_off_and_the_others_hear_on() {
     let node = Node::start();
     let id = node.create("Lunch");
-    let booth = Booth::served(node.socket(), true, Duration::from_millis(300)).await;
+    let booth = Booth::served(node.socket(), true, Duration::from_secs(1)).await;
     // Asks for more and more, and reads nothing of it, until it is hung up on.
     let mut deaf = TcpStream::connect(booth.address).await.unwrap();
     let request = format!("GET /api/elections/{id}/archive HTTP/1.1\r\nHost: vote.example.org\r\n\r\n").repeat(64);

@@ -1,5 +1,7 @@
 //! Ballots on their way: final, refused, or waiting.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::time::timeout;
 use vote_chain::{Receipt, TransactionId, decode};
@@ -57,6 +59,25 @@ async fn ballot_that_many_pages_send_is_with_the_node_once_and_all_hear_of_it() 
     for heard in [first, second, third] {
         assert_eq!(heard.json(), json!({ "id": TransactionId::of(&ballot), "height": 2, "final": true }));
     }
+}
+
+#[tokio::test]
+async fn ballot_that_takes_long_is_on_its_way_and_can_be_asked_for_again() {
+    let node = Node::start();
+    let id = node.create("Lunch");
+    let booth = Booth::served(node.socket(), true, Duration::from_millis(500)).await;
+    node.hold(true);
+    let ballot = node.ballot(2, id, 1);
+    for _ in 0..2 {
+        let heard = booth.post("/api/transactions", &ballot).await;
+        assert_eq!((heard.status, heard.json()), (202, json!({ "id": TransactionId::of(&ballot), "final": false })));
+    }
+    assert_eq!(node.asked("Submit"), 1);
+    let mut events = booth.follow(&format!("/api/elections/{id}/live")).await;
+    node.hold(false);
+    events.wait_for("result", |result| result["ballots"] == 1).await;
+    let patient = Booth::open(node.socket()).await;
+    assert_eq!(patient.post("/api/transactions", &ballot).await.json()["final"], true);
 }
 
 #[tokio::test]
