@@ -15,11 +15,11 @@ use vote_chain::{SecretKey, TransactionId};
 use zeroize::Zeroizing;
 
 /// Bytes that a code stands for, without its checksum.
-pub const PAYLOAD_BYTES: usize = 16;
+const PAYLOAD_BYTES: usize = 16;
 /// Characters of a code, without its dashes.
-pub const CHARACTERS: usize = 32;
+const CHARACTERS: usize = 32;
 /// Words of a tracker.
-pub const WORDS: usize = 12;
+const WORDS: usize = 12;
 
 const CHECKSUM_BYTES: usize = 4;
 const GROUP: usize = 4;
