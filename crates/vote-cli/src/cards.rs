@@ -9,9 +9,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use vote_chain::PublicKey;
+use vote_web::code::VoterCode;
 use zeroize::Zeroizing;
 
-use crate::code::VoterCode;
 use crate::qr::{Qr, escaped};
 use crate::roll_file::Person;
 

@@ -146,9 +146,12 @@ pub(crate) struct GuiArgs {
     /// Where to listen: an address of this machine itself; any with --public
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
-    /// Serve everybody at this origin (https://vote.example.org), behind a server that does TLS; without what is the operator's
+    /// Serve everybody at this origin (`https://vote.example.org`), behind a server that does TLS; without what is the operator's
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) public: Option<String>,
+    /// Do not open the page in a browser, which is done from a terminal
+    #[arg(long)]
+    pub(crate) no_open: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,6 @@
 mod ballot;
 mod cards;
 mod cli;
-mod code;
 mod commands;
 mod context;
 mod credential;

@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use qrcode::bits::Bits;
 use qrcode::{Color, EcLevel, QrCode, Version};
-
-use crate::code::{Tracker, VoterCode};
+use vote_web::code::{Tracker, VoterCode};
 
 /// Light modules on each side, as ISO/IEC 18004 asks.
 const QUIET: usize = 4;

@@ -1,10 +1,12 @@
 //! The page's files, as they were built from `page/`.
 
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-/// Name, content type, content.
+use crate::fault::Fault;
+
+/// Name, content type, content; in the order of names.
 const FILES: [(&str, &str, &[u8]); 3] = [
     ("app.css", "text/css; charset=utf-8", include_bytes!("../dist/app.css")),
     ("app.js", "text/javascript; charset=utf-8", include_bytes!("../dist/app.js")),
@@ -23,11 +25,32 @@ pub fn bundle_hash() -> String {
     hex::encode(hasher.finalize())
 }
 
-/// The file of that path; the page itself for `/`.
-pub(crate) fn serve(path: &str) -> Response {
-    let name = if path == "/" { "index.html" } else { path.trim_start_matches('/') };
-    match FILES.iter().find(|(file, ..)| *file == name) {
-        Some((_, kind, content)) => ([(header::CONTENT_TYPE, *kind)], *content).into_response(),
-        None => (StatusCode::NOT_FOUND, "there is no such file").into_response(),
+/// The file of that path, to the letter; the page itself for `/`.
+pub(crate) fn serve(path: &str) -> Result<Response, Fault> {
+    let name = if path == "/" { "index.html" } else { path.strip_prefix('/').unwrap_or(path) };
+    let file = FILES.iter().find(|(file, ..)| *file == name);
+    let (_, kind, content) = file.ok_or_else(|| Fault::not_found("there is nothing at this address"))?;
+    Ok(([(header::CONTENT_TYPE, *kind)], *content).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_stand_in_order_and_have_their_own_names_alone() {
+        assert!(FILES.is_sorted_by(|a, b| a.0 < b.0));
+        for (name, ..) in FILES {
+            assert!(serve(&format!("/{name}")).is_ok());
+            for path in [
+                format!("//{name}"),
+                format!("/./{name}"),
+                format!("/{name}/"),
+                format!("/dist/{name}"),
+                name.to_owned() + "%00",
+            ] {
+                assert!(serve(&path).is_err(), "{path}");
+            }
+        }
     }
 }

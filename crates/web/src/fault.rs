@@ -27,9 +27,25 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, "not_found", reason)
     }
 
+    pub(crate) fn too_large(reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", reason)
+    }
+
+    pub(crate) fn busy(reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", reason)
+    }
+
     /// No node to ask.
     pub(crate) fn gone() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "gone", "the node does not answer; it may be back in a moment")
+    }
+
+    /// Of a question about a thing by its name: what the node does not have is not found.
+    pub(crate) fn of_named(error: CallError) -> Self {
+        match error {
+            CallError::Refused(Refusal { code: RefusalCode::WrongState, reason }) => Self::not_found(reason),
+            other => other.into(),
+        }
     }
 }
 

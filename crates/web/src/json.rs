@@ -8,6 +8,8 @@ use vote_chain::{
     TransactionId, ValidatorChange, ValidatorSet, Voter, Voters, Votes, faults_tolerated,
 };
 
+use crate::code::Tracker;
+
 /// How a node is doing.
 pub fn status(status: &Status) -> Value {
     let (connected, total) = status.power_connected;
@@ -21,6 +23,13 @@ pub fn status(status: &Status) -> Value {
     })
 }
 
+/// How a node is doing, but not where it listens: for a page that is open to all.
+pub fn public_status(of: &Status) -> Value {
+    let mut value = status(of);
+    value["listen"] = json!([]);
+    value
+}
+
 /// Whether enough of the power is connected to decide blocks.
 pub fn has_quorum(status: &Status) -> bool {
     let (connected, total) = status.power_connected;
@@ -31,6 +40,12 @@ pub fn has_quorum(status: &Status) -> bool {
 pub fn members(members: &[Member]) -> Value {
     let one = |m: &Member| json!({ "name": m.name, "peer": m.peer, "key": m.key, "power": m.power, "height": m.height, "addresses": m.addresses, "this": m.this });
     json!({ "members": members.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// The node and its peers, but not where they are reached: for a page that is open to all.
+pub fn public_members(of: &[Member]) -> Value {
+    let hidden: Vec<_> = of.iter().map(|member| Member { addresses: Vec::new(), ..member.clone() }).collect();
+    members(&hidden)
 }
 
 /// A change of the validators, in words.
@@ -294,13 +309,14 @@ pub fn trace(trace: &Trace) -> Value {
     })
 }
 
-/// A receipt that holds; tracker and words are the caller's to add.
+/// A receipt that holds.
 pub fn receipt(receipt: &Receipt, pinned: bool, node: Option<&Trace>) -> Value {
+    let tracker = Tracker::of(&receipt.transaction);
     json!({
         "valid": true, "ballot": receipt.transaction, "chain": receipt.genesis.chain(), "chain_name": receipt.genesis.name,
         "chain_pinned": pinned, "height": receipt.header.height, "time": receipt.header.time, "block": receipt.header.hash(),
         "place": receipt.proof.index, "signatures": receipt.certificate.signatures.len(), "set_changes": receipt.set_changes.len(),
-        "node": node.map(trace),
+        "tracker": tracker.to_string(), "words": tracker.words(), "node": node.map(trace),
     })
 }
 

@@ -1,4 +1,5 @@
-//! What goes on: one question to the node for each thing that is followed, however many pages follow it. Who reads slowly gets the latest, not all.
+//! What goes on: one question to the node for each thing that is followed, however many pages follow it. Who reads slowly gets the latest, not all;
+//! who does not read at all is cut off by [`crate::stall::Stall`].
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -7,9 +8,10 @@ use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::WatchStream;
-use vote_api::{Answer, Request};
+use vote_api::{Answer, CallError, Refusal, Request};
 use vote_chain::ElectionId;
 
 use crate::fault::Fault;
@@ -18,11 +20,28 @@ use crate::node::Node;
 
 /// Between looks at how the node is doing.
 const LOOK: Duration = Duration::from_secs(1);
-/// Before a node that is gone is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+/// Before a node that has just gone is tried again; twice as long after each time, up to the longest.
+const RETRY_MIN: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+/// Between signs of life.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A page waits so long for the first word.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Things that are followed at one time: each is a connection to the node, which takes 256.
+const TOPICS_MAX: usize = 64;
+/// Pages that follow something at one time.
+const FOLLOWERS_MAX: usize = 512;
 
-/// One thing that was said: the event's name, and its data as JSON.
-type Said = Option<(&'static str, Arc<str>)>;
+/// What was said last.
+#[derive(Clone)]
+enum Said {
+    Nothing,
+    /// The event's name, and its data as JSON.
+    Event(&'static str, Arc<str>),
+    Gone,
+    /// The node will not have it followed.
+    Refused(Refusal),
+}
 
 /// What can be followed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,18 +54,21 @@ enum Topic {
 #[derive(Clone)]
 pub(crate) struct Live {
     node: Arc<Node>,
+    public: bool,
     // Touched for an instant when somebody begins or nobody is left.
     topics: Arc<Mutex<BTreeMap<Topic, watch::Sender<Said>>>>,
+    room: Arc<Semaphore>,
 }
 
 impl Live {
-    pub(crate) fn new(node: Arc<Node>) -> Self {
-        Self { node, topics: Arc::default() }
+    pub(crate) fn new(node: Arc<Node>, public: bool) -> Self {
+        Self { node, public, topics: Arc::default(), room: Arc::new(Semaphore::new(FOLLOWERS_MAX)) }
     }
 
     /// How the node is doing, once a second.
-    pub(crate) fn status(&self) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
-        self.follow(Topic::Status)
+    pub(crate) fn status(&self) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Fault> {
+        let permit = self.permit()?;
+        Ok(events(self.follow(Topic::Status)?, permit))
     }
 
     /// An election, at once and after each block that changes it, until it is over.
@@ -54,64 +76,131 @@ impl Live {
         &self,
         id: ElectionId,
     ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Fault> {
-        self.node.ask(Request::Election(id)).await?;
-        Ok(self.follow(Topic::Election(id)))
+        let permit = self.permit()?;
+        let mut receiver = self.follow(Topic::Election(id))?;
+        // Without a word in time, or with the node gone, the page is told by an event: it will not ask again by itself after an error.
+        let first = timeout(FIRST_TIMEOUT, receiver.wait_for(|said| !matches!(said, Said::Nothing))).await;
+        let refusal = match first.as_ref().map(|said| said.as_deref()) {
+            Ok(Ok(Said::Refused(refusal))) => Some(refusal.clone()),
+            _ => None,
+        };
+        drop(first);
+        if let Some(refusal) = refusal {
+            return Err(Fault::of_named(CallError::Refused(refusal)));
+        }
+        Ok(events(receiver, permit))
     }
 
-    fn follow(&self, topic: Topic) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let busy = |_| Fault::busy(format!("{FOLLOWERS_MAX} pages follow something already; try again later"));
+        self.room.clone().try_acquire_owned().map_err(busy)
+    }
+
+    fn follow(&self, topic: Topic) -> Result<watch::Receiver<Said>, Fault> {
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let followed = topics.get(&topic).map(watch::Sender::subscribe);
-        let receiver = followed.unwrap_or_else(|| {
-            let (sender, receiver) = watch::channel(None);
-            topics.insert(topic, sender.clone());
-            tokio::spawn(self.clone().feed(topic, sender));
-            receiver
-        });
-        let events = WatchStream::new(receiver).filter_map(|said| async {
-            let (name, data) = said?;
-            Some(Ok(Event::default().event(name).data(data)))
-        });
-        Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+        if let Some(sender) = topics.get(&topic) {
+            return Ok(sender.subscribe());
+        }
+        if topics.len() >= TOPICS_MAX {
+            return Err(Fault::busy(format!("{TOPICS_MAX} elections are followed already; try again later")));
+        }
+        let (sender, receiver) = watch::channel(Said::Nothing);
+        topics.insert(topic, sender.clone());
+        tokio::spawn(self.clone().feed(topic, sender));
+        Ok(receiver)
     }
 
     /// Says what there is to say, until nobody listens or there is nothing more.
     async fn feed(self, topic: Topic, sender: watch::Sender<Said>) {
+        let mut retry = RETRY_MIN;
         loop {
-            let over = tokio::select! {
-                over = self.say(topic, &sender) => over,
-                () = sender.closed() => Ok(true),
+            let said = tokio::select! {
+                said = self.say(topic, &sender) => Some(said),
+                () = sender.closed() => None,
             };
-            if over.is_err() {
-                sender.send_replace(Some(("gone", "{}".into())));
-                tokio::select! {
-                    () = tokio::time::sleep(RETRY) => {}
-                    () = sender.closed() => {}
+            let over = match said {
+                None => false,
+                Some(Ok(())) => true,
+                Some(Err(CallError::Refused(refusal))) => {
+                    sender.send_replace(Said::Refused(refusal));
+                    true
                 }
-            }
+                Some(Err(CallError::Gone | CallError::Unexpected)) => {
+                    let news = sender.send_if_modified(|said| {
+                        let news = !matches!(said, Said::Gone);
+                        *said = Said::Gone;
+                        news
+                    });
+                    retry = if news { RETRY_MIN } else { (retry * 2).min(RETRY_MAX) };
+                    tokio::select! {
+                        () = sleep(retry) => {}
+                        () = sender.closed() => {}
+                    }
+                    false
+                }
+            };
+            // Nobody can begin to listen while this is held.
             let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-            if over.unwrap_or(false) || sender.receiver_count() == 0 {
+            if over || sender.receiver_count() == 0 {
                 topics.remove(&topic);
                 return;
             }
         }
     }
 
-    /// True when there is nothing more to say.
-    async fn say(&self, topic: Topic, sender: &watch::Sender<Said>) -> Result<bool, Fault> {
+    /// Comes back when there is nothing more to say.
+    async fn say(&self, topic: Topic, sender: &watch::Sender<Said>) -> Result<(), CallError> {
         match topic {
             Topic::Status => loop {
-                let Answer::Status(status) = self.node.ask(Request::Status).await? else { return Err(Fault::gone()) };
-                let said = json::status(&status).to_string();
-                sender.send_replace(Some(("status", said.into())));
-                tokio::time::sleep(LOOK).await;
+                let Answer::Status(status) = self.node.ask(Request::Status).await? else {
+                    return Err(CallError::Unexpected);
+                };
+                let said = if self.public { json::public_status(&status) } else { json::status(&status) };
+                sender.send_replace(Said::Event("status", said.to_string().into()));
+                sleep(LOOK).await;
             },
             Topic::Election(id) => {
-                let mut answers = self.node.client().await?.stream(Request::WatchElection(id)).await?;
-                while let Some(Answer::Election(view)) = answers.next().await? {
-                    sender.send_replace(Some(("result", json::result(&view).to_string().into())));
+                let (mut answers, mut over) = (self.node.apart(Request::WatchElection(id)).await?, false);
+                while let Some(answer) = answers.next().await? {
+                    let Answer::Election(view) = answer else { return Err(CallError::Unexpected) };
+                    sender.send_replace(Said::Event("result", json::result(&view).to_string().into()));
+                    over = view.phase.is_over();
                 }
-                Ok(true)
+                // The last may come after the election is over: a count can take a while.
+                if over { Ok(()) } else { Err(CallError::Gone) }
             }
         }
+    }
+}
+
+fn events(
+    receiver: watch::Receiver<Said>,
+    permit: OwnedSemaphorePermit,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
+    let events = WatchStream::new(receiver).filter_map(move |said| {
+        // Held until the page is gone.
+        let _ = &permit;
+        let event = match said {
+            Said::Event(name, data) => Some(Ok(Event::default().event(name).data(data))),
+            Said::Gone => Some(Ok(Event::default().event("gone").data("{}"))),
+            Said::Nothing | Said::Refused(_) => None,
+        };
+        std::future::ready(event)
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_pages_follow_something_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let live = Live::new(Arc::new(Node::new(dir.path().join("nobody"))), false);
+        let mut pages: Vec<_> = (0..FOLLOWERS_MAX).map(|_| live.status().unwrap()).collect();
+        assert!(live.status().is_err() && live.election(ElectionId::default()).await.is_err());
+        drop(pages.pop());
+        assert!(live.status().is_ok(), "there is room again when one has gone");
     }
 }

@@ -1,11 +1,17 @@
-//! The node behind the page: one connection for all, made anew when the node is back.
+//! The node behind the page: one connection for all questions, made anew when the node is back.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
-use vote_api::{Answer, Client, Request};
+use tokio::time::timeout;
+use vote_api::{Answer, Answers, CallError, Client, ElectionView, Request};
+use vote_chain::{ElectionId, LogEntry};
 
-use crate::fault::Fault;
+/// A node that has not answered after so long is taken for gone.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// So long an attack may take, which is offered to every peer.
+const ATTACK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The way to the node.
 pub(crate) struct Node {
@@ -14,24 +20,71 @@ pub(crate) struct Node {
     client: Mutex<Option<Client>>,
 }
 
+/// A question with many answers, on a connection of its own: it ends with this, which is the only way to end it before its last answer.
+pub(crate) struct Apart {
+    _client: Client,
+    answers: Answers,
+}
+
+impl Apart {
+    /// The next answer, however long it takes.
+    pub(crate) async fn next(&mut self) -> Result<Option<Answer>, CallError> {
+        self.answers.next().await
+    }
+
+    /// The next answer, of those that follow one another at once.
+    pub(crate) async fn next_soon(&mut self) -> Result<Option<Answer>, CallError> {
+        in_time(ANSWER_TIMEOUT, self.answers.next()).await
+    }
+}
+
 impl Node {
     pub(crate) fn new(socket: PathBuf) -> Self {
         Self { socket, client: Mutex::default() }
     }
 
     /// A client of the node; an error if it is gone.
-    pub(crate) async fn client(&self) -> Result<Client, Fault> {
+    pub(crate) async fn client(&self) -> Result<Client, CallError> {
         let mut held = self.client.lock().await;
         if let Some(client) = held.as_ref().filter(|client| !client.is_gone()) {
             return Ok(client.clone());
         }
-        let client = Client::connect(&self.socket).await.map_err(|_| Fault::gone())?;
+        let client = self.connect().await?;
         *held = Some(client.clone());
         Ok(client)
     }
 
-    /// Asks for one answer.
-    pub(crate) async fn ask(&self, request: Request) -> Result<Answer, Fault> {
-        Ok(self.client().await?.call(request).await?)
+    async fn connect(&self) -> Result<Client, CallError> {
+        in_time(ANSWER_TIMEOUT, async { Client::connect(&self.socket).await.map_err(|_| CallError::Gone) }).await
     }
+
+    /// Asks for one answer.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Answer, CallError> {
+        let patience = if matches!(request, Request::Attack(_)) { ATTACK_TIMEOUT } else { ANSWER_TIMEOUT };
+        let client = self.client().await?;
+        in_time(patience, client.call(request)).await
+    }
+
+    /// Every election, by id.
+    pub(crate) async fn elections(&self) -> Result<Vec<ElectionView>, CallError> {
+        let client = self.client().await?;
+        in_time(ANSWER_TIMEOUT, client.elections()).await
+    }
+
+    /// What was done to an election, in order.
+    pub(crate) async fn log(&self, election: ElectionId) -> Result<Vec<LogEntry>, CallError> {
+        let client = self.client().await?;
+        in_time(ANSWER_TIMEOUT, client.log(election)).await
+    }
+
+    /// Asks for many answers, on a connection of its own.
+    pub(crate) async fn apart(&self, request: Request) -> Result<Apart, CallError> {
+        let client = self.connect().await?;
+        let answers = client.stream(request).await?;
+        Ok(Apart { _client: client, answers })
+    }
+}
+
+async fn in_time<T>(patience: Duration, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    timeout(patience, call).await.unwrap_or(Err(CallError::Gone))
 }

@@ -11,16 +11,17 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::guard::{Access, Guard, InvalidOrigin};
+use crate::guard::{Access, Guard, HEAD_BYTES_MAX, InvalidAccess};
 use crate::node::Node;
 use crate::routes;
+use crate::stall::Stall;
 
-/// Connections at one time: each open page holds one or two.
-const CONNECTIONS_MAX: usize = 4096;
-/// A request's line and headers, in bytes.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Who has not said what it wants after so long is not waited for.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections at one time, fewer than the files that a process usually may have open. Each open page holds one or two.
+const CONNECTIONS_MAX: usize = 900;
+/// What is read of a head before the connection is closed without a word, in bytes: [`HEAD_BYTES_MAX`] and room to say no.
+const READ_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
+/// After the system has refused a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// What the page is served with.
 #[derive(Clone, Debug)]
@@ -29,50 +30,66 @@ pub struct Config {
     pub socket: PathBuf,
     /// For whom.
     pub access: Access,
+    /// Who has not said what it wants after so long, or does not read what it has asked for, is not waited for.
+    pub patience: Duration,
+    /// How long a page waits for its ballot to be final before it is told to ask again.
+    pub finality: Duration,
+}
+
+impl Config {
+    /// With ten seconds of patience, and half a minute for finality.
+    pub const fn new(socket: PathBuf, access: Access) -> Self {
+        Self { socket, access, patience: Duration::from_secs(10), finality: Duration::from_secs(30) }
+    }
 }
 
 /// A page that is being served.
 pub struct Server {
     listener: TcpListener,
     app: Router,
+    patience: Duration,
 }
 
 impl Server {
-    /// Prepares to serve on a listener.
+    /// Prepares to serve on a listener of that address.
     ///
     /// # Errors
-    /// [`InvalidOrigin`] if the public origin is none.
-    pub fn new(config: Config, listener: TcpListener, address: SocketAddr) -> Result<Self, InvalidOrigin> {
-        let guard = Arc::new(Guard::new(config.access, address)?);
-        let app = routes::app(guard, Arc::new(Node::new(config.socket)));
-        Ok(Self { listener, app })
+    /// [`InvalidAccess`] if the public origin is none, or a page that is not public could be reached from other machines.
+    pub fn new(config: Config, listener: TcpListener, address: SocketAddr) -> Result<Self, InvalidAccess> {
+        let Config { socket, access, patience, finality } = config;
+        let guard = Arc::new(Guard::new(access, address)?);
+        let app = routes::app(guard, Arc::new(Node::new(socket)), patience, finality);
+        Ok(Self { listener, app, patience })
     }
 
     /// Serves until `shutdown` resolves; what is being answered then is cut off.
-    ///
-    /// # Errors
-    /// If the listener fails.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = tokio::task::JoinSet::new();
         tokio::pin!(shutdown);
         loop {
-            let permit = tokio::select! {
-                () = &mut shutdown => return Ok(()),
-                permit = room.clone().acquire_owned() => permit.map_err(std::io::Error::other)?,
+            let next = async {
+                let permit = room.clone().acquire_owned().await.expect("the semaphore is never closed");
+                (permit, self.listener.accept().await)
             };
-            let stream = tokio::select! {
-                () = &mut shutdown => return Ok(()),
-                accepted = self.listener.accept() => accepted?.0,
+            let (permit, accepted) = tokio::select! {
+                () = &mut shutdown => return,
+                next = next => next,
             };
-            let app = self.app.clone();
+            let Ok((stream, _)) = accepted else {
+                // Too many files are open, or the browser has gone already: neither is a reason to end.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let (app, patience) = (self.app.clone(), self.patience);
             while connections.try_join_next().is_some() {}
             connections.spawn(async move {
                 let _permit = permit;
                 let mut http = hyper::server::conn::http1::Builder::new();
-                http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+                http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(READ_BYTES_MAX);
+                let stream = TokioIo::new(Stall::new(stream, patience));
                 // A browser that hangs up is no error of ours.
-                let _ = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).await;
+                let _ = http.serve_connection(stream, TowerToHyperService::new(app)).await;
             });
         }
     }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde_json::json;
 use vote_api::{Answer, Client, ElectionView, Request};
 use vote_chain::{Ballot, CastRecord, ElectionPhase, Payload, Receipt, SecretKey, TransactionId};
+use vote_web::code::{Tracker, VoterCode};
 use zeroize::Zeroizing;
 
 use crate::cli::CastArgs;
-use crate::code::{Tracker, VoterCode};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::{ballot, credential, find, output, receipts, submit};

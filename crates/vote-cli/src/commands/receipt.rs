@@ -3,13 +3,11 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use serde_json::Value;
 use vote_api::{Answer, Client, Request, Trace};
 use vote_chain::{ChainId, Receipt, TransactionId};
-use vote_web::json;
+use vote_web::{code::Tracker, json};
 
 use crate::cli::ReceiptCommand;
-use crate::code::Tracker;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::qr::Qr;
@@ -87,16 +85,9 @@ fn fate(trace: &Trace) -> String {
     format!("included in block {}, {counts}", trace.height)
 }
 
-fn to_json(receipt: &Receipt, pinned: bool, trace: Option<&Trace>) -> Value {
-    let (mut value, tracker) = (json::receipt(receipt, pinned, trace), Tracker::of(&receipt.transaction));
-    value["tracker"] = tracker.to_string().into();
-    value["words"] = tracker.words().into();
-    value
-}
-
 fn show(context: &Context, receipt: &Receipt, pinned: bool, trace: Option<&Trace>) {
     if context.json {
-        return output::json(&to_json(receipt, pinned, trace));
+        return output::json(&json::receipt(receipt, pinned, trace));
     }
     let (Receipt { genesis, header, .. }, tracker) = (receipt, Tracker::of(&receipt.transaction));
     output::line("The receipt is valid.");

@@ -8,12 +8,12 @@ use vote_api::{Answer, Client, ElectionView, Request};
 use vote_chain::{
     ACT_VOTERS_MAX, Act, CastRecord, ElectionPhase, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX,
 };
+use vote_web::code::VoterCode;
 use zeroize::Zeroizing;
 
 use super::election::{act, organiser};
 use crate::cards::{self, Written};
 use crate::cli::{ImportArgs, IssueArgs, RollCommand};
-use crate::code::VoterCode;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;

@@ -1,4 +1,5 @@
-//! Codes that people type: voter codes, which are secret, and trackers, which are not. Knows no file and no node.
+//! Codes that people type: voter codes, which are secret, and trackers, which are not. Knows no file and no node; the page's API and
+//! `vote-cli` share it.
 //!
 //! A code is 16 bytes and a checksum of 4: 32 characters of Crockford's base32 (no I, L, O, U), shown in 8 groups of 4.
 //! The checksum is the beginning of SHA-256 over a tag of the kind and the 16 bytes, so that no kind is taken for
@@ -14,11 +15,11 @@ use vote_chain::{SecretKey, TransactionId};
 use zeroize::Zeroizing;
 
 /// Bytes that a code stands for, without its checksum.
-pub(crate) const PAYLOAD_BYTES: usize = 16;
+const PAYLOAD_BYTES: usize = 16;
 /// Characters of a code, without its dashes.
-pub(crate) const CHARACTERS: usize = 32;
+const CHARACTERS: usize = 32;
 /// Words of a tracker.
-pub(crate) const WORDS: usize = 12;
+const WORDS: usize = 12;
 
 const CHECKSUM_BYTES: usize = 4;
 const GROUP: usize = 4;
@@ -32,7 +33,7 @@ static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
 
 /// What a code is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Secret: who has it can vote.
     VoterCode,
     /// Public: finds a ballot.
@@ -74,29 +75,50 @@ impl fmt::Display for Kind {
 
 /// Text that is not the code that was asked for. Says what to do; holds no more of a secret than one character.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CodeFault {
+pub enum CodeFault {
     /// Too few characters, or too many.
     #[error("this has {read} characters of a code's {CHARACTERS}: {}", missing(*.read, CHARACTERS))]
-    Length { read: usize },
+    Length {
+        /// How many there are.
+        read: usize,
+    },
     /// Places count from 1, without spaces and dashes.
     #[error(
         "character {place} (group {}) is {character:?}, which no code has: codes have digits and the letters A to Z \
          without I, L, O and U",
         place.div_ceil(GROUP)
     )]
-    Character { character: char, place: usize },
+    Character {
+        /// The character.
+        character: char,
+        /// Its place.
+        place: usize,
+    },
     /// All characters are possible ones, and some are wrong.
     #[error("this is no {0}: it is probably mistyped; compare it with the original, group by group")]
     Checksum(Kind),
     /// A sound code, for something else.
     #[error("this is a {found}, not a {expected}: {}", other_way(*.found))]
-    OtherKind { expected: Kind, found: Kind },
+    OtherKind {
+        /// What was asked for.
+        expected: Kind,
+        /// What it is.
+        found: Kind,
+    },
     /// Too few words, or too many.
     #[error("this has {read} words of a tracker's {WORDS}: {}", missing(*.read, WORDS))]
-    WordCount { read: usize },
+    WordCount {
+        /// How many there are.
+        read: usize,
+    },
     /// Numbers count from 1.
     #[error("word {number}, {word:?}, is not in the list of words: compare it with the original")]
-    Word { number: usize, word: String },
+    Word {
+        /// Its number.
+        number: usize,
+        /// The word.
+        word: String,
+    },
     /// All words are in the list, and some are wrong.
     #[error("these words are no tracker: one is wrong, or they are in another order; compare them with the original")]
     WordChecksum,
@@ -115,11 +137,11 @@ const fn other_way(found: Kind) -> &'static str {
 
 /// A voter's secret: who has it can vote. Erased from memory when dropped, never printed by `{:?}`; `{}` is the code.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct VoterCode(Zeroizing<[u8; PAYLOAD_BYTES]>);
+pub struct VoterCode(Zeroizing<[u8; PAYLOAD_BYTES]>);
 
 impl VoterCode {
     /// The code of 16 bytes, which must be random.
-    pub(crate) fn from_random(bytes: [u8; PAYLOAD_BYTES]) -> Self {
+    pub fn from_random(bytes: [u8; PAYLOAD_BYTES]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
@@ -127,12 +149,12 @@ impl VoterCode {
     ///
     /// # Errors
     /// What is wrong with it: never a [`CodeFault`] about words.
-    pub(crate) fn parse(text: &str) -> Result<Self, CodeFault> {
+    pub fn parse(text: &str) -> Result<Self, CodeFault> {
         parse(Kind::VoterCode, text).map(Self)
     }
 
     /// The key that the voter signs with: its ed25519 seed is SHA-256 of a tag and the 16 bytes.
-    pub(crate) fn secret_key(&self) -> SecretKey {
+    pub fn secret_key(&self) -> SecretKey {
         let hash = Sha256::new().chain_update(SEED_TAG).chain_update(self.0.as_slice());
         let mut seed = Zeroizing::new([0; 32]);
         seed.copy_from_slice(&hash.finalize());
@@ -140,7 +162,7 @@ impl VoterCode {
     }
 
     /// The 42 characters of its QR code, all of QR's alphanumeric set.
-    pub(crate) fn qr_text(&self) -> Zeroizing<String> {
+    pub fn qr_text(&self) -> Zeroizing<String> {
         qr_text(Kind::VoterCode, &self.0)
     }
 }
@@ -159,11 +181,11 @@ impl fmt::Debug for VoterCode {
 
 /// Finds a ballot: the first 16 bytes of its transaction's id. Public, like the ballot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Tracker([u8; PAYLOAD_BYTES]);
+pub struct Tracker([u8; PAYLOAD_BYTES]);
 
 impl Tracker {
     /// The tracker of a ballot.
-    pub(crate) fn of(id: &TransactionId) -> Self {
+    pub fn of(id: &TransactionId) -> Self {
         let (bytes, _) = id.as_bytes().split_first_chunk().expect("an id has 32 bytes");
         Self(*bytes)
     }
@@ -172,7 +194,7 @@ impl Tracker {
     ///
     /// # Errors
     /// What is wrong with it: never a [`CodeFault`] about words.
-    pub(crate) fn parse(text: &str) -> Result<Self, CodeFault> {
+    pub fn parse(text: &str) -> Result<Self, CodeFault> {
         parse(Kind::Tracker, text).map(|bytes| Self(*bytes))
     }
 
@@ -180,7 +202,7 @@ impl Tracker {
     ///
     /// # Errors
     /// What is wrong with the form that it seems to have.
-    pub(crate) fn read(text: &str) -> Result<Self, CodeFault> {
+    pub fn read(text: &str) -> Result<Self, CodeFault> {
         // A code may be without digits, and look like words in groups: its checksum knows.
         match Self::parse(text) {
             Err(CodeFault::Length { .. } | CodeFault::Character { .. } | CodeFault::Checksum(_)) if is_words(text) => {
@@ -191,7 +213,7 @@ impl Tracker {
     }
 
     /// 12 lower-case words of BIP-39's English list, with a checksum of 4 bits in them.
-    pub(crate) fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let words = Mnemonic::from_entropy(&self.0).expect("16 bytes make 12 words");
         words.words().collect::<Vec<_>>().join(" ")
     }
@@ -200,7 +222,7 @@ impl Tracker {
     ///
     /// # Errors
     /// Only those [`CodeFault`]s that are about words.
-    pub(crate) fn from_words(text: &str) -> Result<Self, CodeFault> {
+    pub fn from_words(text: &str) -> Result<Self, CodeFault> {
         let words: Vec<_> = words_of(text).map(str::to_lowercase).collect();
         let unknown = |word: &&String| Language::English.find_word(word).is_none();
         if let Some((at, word)) = words.iter().enumerate().find(|(_, word)| unknown(word)) {
@@ -216,12 +238,12 @@ impl Tracker {
     }
 
     /// The beginning of the ballot's id.
-    pub(crate) const fn bytes(&self) -> &[u8; PAYLOAD_BYTES] {
+    pub const fn bytes(&self) -> &[u8; PAYLOAD_BYTES] {
         &self.0
     }
 
     /// The 45 characters of its QR code, all of QR's alphanumeric set.
-    pub(crate) fn qr_text(&self) -> String {
+    pub fn qr_text(&self) -> String {
         qr_text(Kind::Tracker, &self.0).to_string()
     }
 }

@@ -1,0 +1,182 @@
+//! Searching, by all that people have in their hands: a height, the beginning of a hash, a tracker, words of a title.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use vote_api::{Answer, BlockAt, CallError, Request, TRACE_BYTES_MIN, Trace};
+use vote_chain::{Height, TransactionId};
+
+use crate::code::{CodeFault, Kind, Tracker};
+use crate::fault::Fault;
+use crate::node::Node;
+
+/// What is searched for is no longer, in bytes.
+const QUERY_BYTES_MAX: usize = 200;
+/// Finds in one answer.
+const FOUND_MAX: usize = 20;
+/// So many digits of a hash are enough to look for it.
+const DIGITS_MIN: usize = 4;
+/// Blocks, counted from the last, whose hashes and transactions are found by their beginnings.
+const RECENT_BLOCKS_MAX: u64 = 128;
+
+/// A block by its hashes.
+struct Seen {
+    height: Height,
+    hash: String,
+    transactions: Vec<TransactionId>,
+}
+
+/// Searches what the node knows.
+#[derive(Clone)]
+pub(crate) struct Finder {
+    node: Arc<Node>,
+    /// Blocks do not change: each is asked for once. Held while they are, so that nobody asks for the same ones.
+    recent: Arc<Mutex<VecDeque<Seen>>>,
+}
+
+impl Finder {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node, recent: Arc::default() }
+    }
+
+    /// What fits, the most certain first.
+    pub(crate) async fn find(&self, query: &str) -> Result<Vec<Value>, Fault> {
+        let words = query.trim().to_lowercase();
+        if words.is_empty() || words.len() > QUERY_BYTES_MAX {
+            return Err(Fault::invalid(format!("search for 1 to {QUERY_BYTES_MAX} characters")));
+        }
+        let mut found = Vec::new();
+        match Tracker::read(&words) {
+            Ok(tracker) => {
+                found.extend(self.ballot(tracker.bytes()).await?);
+                return Ok(found);
+            }
+            // It should not have come here, and must not go further.
+            Err(fault @ CodeFault::OtherKind { found: Kind::VoterCode, .. }) => {
+                return Err(Fault::invalid(fault.to_string()));
+            }
+            Err(_) => {}
+        }
+        found.extend(self.block(&words).await?);
+        if words.len() >= DIGITS_MIN && words.len() <= 64 && words.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            self.hashes(&words, &mut found).await?;
+        }
+        for view in self.node.elections().await? {
+            let (id, title) = (view.record.id.to_string(), &view.record.election.title);
+            if id.starts_with(&words) || title.to_lowercase().contains(&words) {
+                found.push(json!({ "kind": "election", "id": id, "height": view.height, "title": title }));
+            }
+        }
+        found.truncate(FOUND_MAX);
+        Ok(found)
+    }
+
+    /// The block of a height.
+    async fn block(&self, words: &str) -> Result<Option<Value>, CallError> {
+        let Ok(height) = words.parse() else { return Ok(None) };
+        match self.node.ask(Request::Block(BlockAt::Height(Height::new(height)))).await {
+            Ok(Answer::Block { block, .. }) => {
+                Ok(Some(block_found(&block.header.hash().to_string(), Height::new(height))))
+            }
+            Ok(_) => Err(CallError::Unexpected),
+            Err(error) => missing(error),
+        }
+    }
+
+    /// The ballot whose id begins so.
+    async fn ballot(&self, prefix: &[u8]) -> Result<Option<Value>, CallError> {
+        match trace(&self.node, prefix).await {
+            Ok(trace) => Ok(Some(json!({ "kind": "ballot", "id": trace.transaction, "height": trace.height }))),
+            Err(error) => missing(error),
+        }
+    }
+
+    /// Whatever has a hash that begins so.
+    async fn hashes(&self, digits: &str, found: &mut Vec<Value>) -> Result<(), CallError> {
+        let whole = hex::decode(&digits[..digits.len() & !1]).map_err(|_| CallError::Unexpected)?;
+        let ballot = if whole.len() >= TRACE_BYTES_MIN { self.ballot(&whole).await? } else { None };
+        let known = ballot.as_ref().map(|ballot| ballot["id"].clone());
+        found.extend(ballot.filter(|ballot| ballot["id"].as_str().is_some_and(|id| id.starts_with(digits))));
+        if known.is_none()
+            && let Ok(id) = digits.parse::<TransactionId>()
+        {
+            match self.node.ask(Request::Receipt(id)).await {
+                Ok(Answer::Receipt(receipt)) => {
+                    found.push(json!({ "kind": "transaction", "id": id, "height": receipt.header.height }));
+                    return Ok(());
+                }
+                Ok(_) => return Err(CallError::Unexpected),
+                Err(error) => missing::<()>(error).map(drop)?,
+            }
+        }
+        let mut recent = self.recent.lock().await;
+        self.refresh(&mut recent).await?;
+        for seen in recent.iter().rev() {
+            if seen.hash.starts_with(digits) {
+                found.push(block_found(&seen.hash, seen.height));
+            }
+            let ids = seen.transactions.iter().map(|id| json!(id)).filter(|id| Some(id) != known.as_ref());
+            let fitting = ids.filter(|id| id.as_str().is_some_and(|id| id.starts_with(digits)));
+            found.extend(fitting.map(|id| json!({ "kind": "transaction", "id": id, "height": seen.height })));
+            if found.len() >= FOUND_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for the blocks that are new.
+    async fn refresh(&self, recent: &mut VecDeque<Seen>) -> Result<(), CallError> {
+        let last = match self.node.ask(Request::Block(BlockAt::Latest)).await {
+            Ok(Answer::Block { block, .. }) => seen(&block),
+            Ok(_) => return Err(CallError::Unexpected),
+            // There is none yet.
+            Err(error) => return missing::<()>(error).map(drop),
+        };
+        if recent.back().is_some_and(|known| known.height > last.height) {
+            // Of another chain: the node was given a new one.
+            recent.clear();
+        }
+        let oldest = last.height.get().saturating_sub(RECENT_BLOCKS_MAX - 1).max(1);
+        let next = recent.back().map_or(oldest, |known| known.height.get() + 1).max(oldest);
+        for height in next..last.height.get() {
+            match self.node.ask(Request::Block(BlockAt::Height(Height::new(height)))).await? {
+                Answer::Block { block, .. } => recent.push_back(seen(&block)),
+                _ => return Err(CallError::Unexpected),
+            }
+        }
+        if next <= last.height.get() {
+            recent.push_back(last);
+        }
+        while recent.front().is_some_and(|first| first.height.get() < oldest) {
+            recent.pop_front();
+        }
+        Ok(())
+    }
+}
+
+fn seen(block: &vote_chain::Block) -> Seen {
+    Seen { height: block.header.height, hash: block.header.hash().to_string(), transactions: block.ids() }
+}
+
+fn block_found(hash: &str, height: Height) -> Value {
+    json!({ "kind": "block", "id": hash, "height": height })
+}
+
+/// What the node does not have, or does not take for a name, is no find.
+fn missing<T>(error: CallError) -> Result<Option<T>, CallError> {
+    match error {
+        CallError::Refused(refusal) if refusal.code != vote_api::RefusalCode::Busy => Ok(None),
+        error => Err(error),
+    }
+}
+
+/// What has become of the ballot whose id begins so.
+pub(crate) async fn trace(node: &Node, prefix: &[u8]) -> Result<Trace, CallError> {
+    match node.ask(Request::Trace(prefix.to_vec().into())).await? {
+        Answer::Trace(trace) if trace.transaction.as_bytes().starts_with(prefix) => Ok(*trace),
+        _ => Err(CallError::Unexpected),
+    }
+}
