@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
-use vote_chain::{Contest, Election, ElectionId, Payload, Rule, Selection, Transaction, TransactionId};
+use vote_chain::{Ballot, Contest, Election, ElectionId, Payload, Rule, Selection, Transaction, TransactionId};
 use vote_cluster::{Caster, credential};
 use vote_network::{Config, Keypair, PeerEvent, Topic, Transport};
 
@@ -172,5 +172,38 @@ async fn elections_and_write_ins_without_number_are_listed_and_counted() {
     let tally = cli(&cluster, 0, &["tally", &id.to_string()]).await;
     assert!(tally.out.contains("and 499 more choices, with 499 votes"));
     assert!(tally.out.contains("same leads, with 2 of 1500 votes."));
+    cluster.stop().await.unwrap();
+}
+
+/// Elections that are made so that their counts fit no frame: many rounds of many choices, or many words that are all tied.
+#[tokio::test]
+async fn counts_too_large_for_an_answer_are_cut_and_nobody_is_hung_up_on() {
+    let mut cluster = cluster(1).await;
+    let titled = |contest: &Contest| {
+        (0..20).map(|at| Contest { title: format!("Contest {at}"), ..contest.clone() }).collect::<Vec<_>>()
+    };
+    let sign = |payload| Transaction::sign(cluster.chain, &credential(1, 0), payload).to_bytes();
+    let runoff = Contest::listed((0..260).map(|at| format!("c{at}")).collect(), Rule::Irv, 1);
+    let created = [runoff, Contest::write_in()]
+        .map(|contest| sign(Payload::CreateElection(Election::simple("Twenty".into(), titled(&contest), 0))));
+    let [runoffs, words] = [0, 1].map(|at: usize| ElectionId::new(*TransactionId::of(&created[at]).hash()));
+    cast_all(&cluster, 0, created.to_vec()).await;
+    let cast = |election, number, selections| {
+        let ballot = Ballot { election, name: String::new(), counter: 0, selections };
+        Transaction::sign(cluster.chain, &credential(5, number), Payload::CastBallot(ballot)).to_bytes()
+    };
+    let ranked = |first: u16| Selection::Ranked(vec![vec![first]]);
+    let ballots = (0..2u16).map(|number| cast(runoffs, number.into(), vec![ranked(number); 20]));
+    cast_all(&cluster, 0, ballots.collect()).await;
+    let said = |number: usize| Selection::WriteIn(format!("{number:0>95}"));
+    cast_all(&cluster, 0, (0..400).map(|number| cast(words, number, vec![said(number); 20])).collect()).await;
+    let rounds = cli(&cluster, 0, &["tally", &runoffs.to_string()]).await;
+    assert_eq!(rounds.code, Some(0), "{rounds:?}");
+    assert_eq!(rounds.out.matches("how it was counted is too long to be shown").count(), 20);
+    assert_eq!(rounds.out.matches("c0  ").count() + rounds.out.matches("c1  ").count(), 40, "all lines are there");
+    let tied = cli(&cluster, 0, &["tally", &words.to_string()]).await;
+    assert_eq!(tied.code, Some(0), "{tied:?}");
+    assert_eq!(tied.out.matches("more choices, with").count(), 20);
+    assert_eq!(cluster.client(0).await.unwrap().elections().await.unwrap().len(), 2);
     cluster.stop().await.unwrap();
 }

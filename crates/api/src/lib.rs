@@ -11,6 +11,6 @@ pub use client::{Answers, CallError, Client, ConnectError, Inclusion, Outcome, O
 pub use frame::{FRAME_BYTES_MAX, FrameError, read_frame, write_frame};
 pub use message::{
     Answer, Attack, AttackReport, BlockAt, Call, ElectionView, EvidenceView, Member, PeerVerdict, Refusal, RefusalCode,
-    Reply, Request, SUBMIT_MAX, Status, TALLY_LINES_MAX, TRACE_BYTES_MIN, Trace, Verdict,
+    Reply, Request, SUBMIT_MAX, Status, TALLY_BYTES_MAX, TALLY_LINES_MAX, TRACE_BYTES_MIN, Trace, Verdict,
 };
 pub use path::default_socket;

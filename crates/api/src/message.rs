@@ -46,7 +46,8 @@ pub enum Request {
     Elections,
     /// [`Answer::Election`], or not found.
     Election(ElectionId),
-    /// [`Answer::Election`] at once and again after each block that changes it, until it closes or the app hangs up.
+    /// [`Answer::Election`] at once and again after blocks that change it, one for several if they follow each other fast, until it closes
+    /// or the app hangs up.
     WatchElection(ElectionId),
     /// [`Answer::Block`], or not found.
     Block(BlockAt),
@@ -75,8 +76,10 @@ pub enum Request {
 pub const TRACE_BYTES_MIN: usize = 16;
 /// Transactions in one [`Request::Submit`].
 pub const SUBMIT_MAX: usize = 2000;
-/// Choices in a count; what write-ins there are beyond is counted together.
+/// Choices of a contest in a count; what write-ins there are beyond is counted together.
 pub const TALLY_LINES_MAX: usize = 1000;
+/// A count in an [`ElectionView`], in bytes: with the election it fits a frame.
+pub const TALLY_BYTES_MAX: usize = 1 << 20;
 
 /// Names a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +108,7 @@ pub enum Answer {
         /// Changes that wait.
         pending: Vec<(ValidatorChange, Vec<PublicKey>)>,
     },
-    /// Elections, by id; more may follow in another answer.
+    /// Elections, by id, with their turnout and without the counts of their contests; more may follow in another answer.
     Elections(Vec<ElectionView>),
     /// One election.
     Election(Box<ElectionView>),
@@ -266,7 +269,8 @@ pub struct ElectionView {
     pub record: ElectionRecord,
     /// Its phase at the last decided block.
     pub phase: ElectionPhase,
-    /// Its count at the last decided block, at most [`TALLY_LINES_MAX`] lines of it.
+    /// Its count at the last decided block, at most [`TALLY_LINES_MAX`] lines for each contest and [`TALLY_BYTES_MAX`] bytes of it.
+    /// A contest that is not complete takes longer to count than the node could spare so far.
     pub tally: Tally,
     /// That block.
     pub height: Height,

@@ -14,7 +14,7 @@ use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
 use crate::receipt::{InvalidReceipt, SetChange, verify_set_changes};
 use crate::state::{ElectionRecord, InvalidTransaction, LogEntry, State, election_leaf, sealed};
-use crate::tally::Tally;
+use crate::tally::{COUNT_STEPS_MAX, Tally};
 use crate::time::Height;
 use crate::transaction::Payload;
 use crate::validator::ValidatorSet;
@@ -239,7 +239,8 @@ impl Auditor<'_> {
     fn finish(self) -> Result<Audit, InvalidArchive> {
         let Self { archive, chain, state, signatures } = self;
         let id = archive.election;
-        let (record, tally) = state.election(&id).zip(state.tally(&id)).ok_or(InvalidArchive::NoElection)?;
+        let (record, tally) =
+            state.election(&id).zip(state.tally_within(&id, COUNT_STEPS_MAX)).ok_or(InvalidArchive::NoElection)?;
         let root = archive.state_proof.root(&election_leaf(record));
         let sealed = root.map(|root| sealed(archive.state_proof.size.into(), &root));
         if sealed != Some(archive.last.state_root) {

@@ -45,7 +45,7 @@ pub use state::{
     CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidRows, InvalidTransaction, LogEntry, Logged,
     Registry, RollPart, RollRecord, Rows, State, Tip, Turnout,
 };
-pub use tally::{Check, ContestTally, Tally, TallyLine, Uncounted};
+pub use tally::{COUNT_STEPS_MAX, Check, ContestTally, Tally, TallyLine, Uncounted};
 pub use text::{InvalidText, LABEL_BYTES_MAX, check_label};
 pub use time::{Height, Timestamp};
 pub use transaction::{Payload, Transaction, UnsignedTransaction};

@@ -61,7 +61,8 @@ pub struct State {
     acts: BTreeSet<TransactionId>,
     rolls: BTreeMap<ElectionId, BTreeMap<PublicKey, u32>>,
     ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
-    counts: BTreeMap<(ElectionId, u16, Selection), u64>,
+    /// Votes by what ballots say, by election and contest.
+    counts: BTreeMap<(ElectionId, u16), BTreeMap<Arc<Selection>, u64>>,
 }
 
 /// What a state is restored from: the rows of storage.
@@ -145,8 +146,11 @@ impl State {
             log,
             rolls: BTreeMap::new(),
             ballots,
-            counts,
+            counts: BTreeMap::new(),
         };
+        for ((election, contest, selection), votes) in counts {
+            state.counts.entry((election, contest)).or_default().insert(Arc::new(selection), votes);
+        }
         let mut found: BTreeMap<ElectionId, RollRecord> = BTreeMap::new();
         for part in parts {
             let (id, part) = part?;
@@ -240,28 +244,29 @@ impl State {
         self.tally_within(id, u64::MAX)
     }
 
-    /// The count of an election, without the outcomes of contests that take more than about `work_max` steps.
-    pub fn tally_within(&self, id: &ElectionId, work_max: u64) -> Option<Tally> {
+    /// The count of an election in at most so many steps; contests that these do not reach for are not complete.
+    pub fn tally_within(&self, id: &ElectionId, steps_max: u64) -> Option<Tally> {
         let record = self.elections.get(id)?;
-        let counts = |contest| self.counts(id, contest).collect();
-        Some(Tally::count(record, counts, work_max))
+        let counts = |contest| self.counts(id, contest).map(|(says, votes)| (&**says, *votes));
+        Some(Tally::count(record, counts, steps_max))
     }
 
     /// What an election's ballots say, to be counted elsewhere; none if there is no such election.
     pub fn uncounted(&self, id: &ElectionId) -> Option<Uncounted> {
         let record = self.elections.get(id)?.clone();
         let contests = u16::try_from(record.election.contests.len()).unwrap_or(u16::MAX);
-        let of_contest = |contest| self.counts(id, contest).map(|(says, votes)| (says.clone(), votes)).collect();
+        let of_contest = |contest| self.counts(id, contest).map(|(says, votes)| (says.clone(), *votes)).collect();
         Some(Uncounted { record, counts: (0..contests).map(of_contest).collect() })
     }
 
     /// What is said to a contest, by how many votes, in the order of what is said.
-    fn counts(&self, id: &ElectionId, contest: u16) -> impl Iterator<Item = (&Selection, u64)> {
-        let from = (*id, contest, Selection::Listed(0));
-        let id = *id;
-        let of_contest =
-            self.counts.range(from..).take_while(move |((election, at, _), _)| (*election, *at) == (id, contest));
-        of_contest.map(|((_, _, selection), votes)| (selection, *votes))
+    fn counts(&self, id: &ElectionId, contest: u16) -> impl Iterator<Item = (&Arc<Selection>, &u64)> {
+        self.counts.get(&(*id, contest)).into_iter().flatten()
+    }
+
+    /// How many votes say so.
+    fn said(&self, id: &ElectionId, contest: u16, selection: &Selection) -> u64 {
+        self.counts.get(&(*id, contest)).and_then(|counts| counts.get(selection)).copied().unwrap_or(0)
     }
 
     /// The phase that an election is in at the last decided block.
@@ -408,12 +413,13 @@ impl State {
             self.change_roll(id, part);
         }
         self.ballots.extend(changes.ballots.iter().map(|(key, record)| (*key, record.clone())));
-        for (key, votes) in &changes.counts {
-            if *votes == 0 {
-                self.counts.remove(key)
-            } else {
-                self.counts.insert(key.clone(), *votes)
-            };
+        for ((id, contest, selection), votes) in &changes.counts {
+            let counts = self.counts.entry((*id, *contest)).or_default();
+            match counts.get_mut(selection) {
+                _ if *votes == 0 => drop(counts.remove(selection)),
+                Some(so_far) => *so_far = *votes,
+                None => drop(counts.insert(Arc::new(selection.clone()), *votes)),
+            }
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The count of an election.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use vote_counting::{Group, Outcome, Profile, Seed, approval, borda, irv, meek, schulze, score, scottish_stv};
+use vote_counting::{Budget, Group, Outcome, Profile, Seed, approval, borda, irv, meek, schulze, score, scottish_stv};
 
 use crate::ballot::Selection;
 use crate::contest::{Choices, Contest, Rule};
+use crate::encoding::encode;
 use crate::share::{Base, Share};
 use crate::state::{ElectionRecord, RollRecord, Turnout};
 
@@ -50,7 +53,9 @@ pub struct ContestTally {
     pub majority: Option<Check>,
     /// How the leaders were found, where it takes more than adding up; candidates by their places on the ballot.
     pub outcome: Option<Outcome>,
-    /// False if it would have taken too long to find the leaders: there are too many different ballots.
+    /// Whether rounds, pairs and ties are left out of the outcome, since they are too large to be shown.
+    pub outcome_cut: bool,
+    /// False if it takes longer to find the leaders than there was time for. What is added up then is zero, or whole.
     pub complete: bool,
 }
 
@@ -65,25 +70,29 @@ pub struct Tally {
     pub contests: Vec<ContestTally>,
 }
 
+/// Steps ([`Budget`]) that a count takes at most where nobody chooses to wait: about a minute or two. Elections that people hold take
+/// far fewer; whoever writes contests and ballots that need more has their ballots kept, and no leaders named.
+pub const COUNT_STEPS_MAX: u64 = 20_000_000_000;
+
 /// What was said to a contest, by how many votes.
-pub(crate) type Counts<'a> = Vec<(&'a Selection, u64)>;
+type Counts<'a> = Vec<(&'a Selection, u64)>;
 
 /// An election with what its ballots say, apart from the ledger: a long count holds nothing up.
 #[derive(Clone, Debug)]
 pub struct Uncounted {
     /// The election.
     pub record: ElectionRecord,
-    pub(crate) counts: Vec<Vec<(Selection, u64)>>,
+    pub(crate) counts: Vec<Vec<(Arc<Selection>, u64)>>,
 }
 
 impl Uncounted {
-    /// Counts it, however long that takes.
-    pub fn count(&self) -> Tally {
+    /// Counts it in at most so many steps; see [`COUNT_STEPS_MAX`].
+    pub fn count(&self, steps_max: u64) -> Tally {
         let counts = |contest: u16| {
             let said = self.counts.get(usize::from(contest)).into_iter().flatten();
-            said.map(|(selection, votes)| (selection, *votes)).collect()
+            said.map(|(selection, votes)| (&**selection, *votes))
         };
-        Tally::count(&self.record, counts, u64::MAX)
+        Tally::count(&self.record, counts, steps_max)
     }
 }
 
@@ -94,28 +103,44 @@ impl Check {
 }
 
 impl Tally {
-    /// Counts an election; contests that take more than about `work_max` steps without their outcomes.
-    pub(crate) fn count<'a>(record: &ElectionRecord, counts: impl Fn(u16) -> Counts<'a>, work_max: u64) -> Self {
-        let (election, roll, turnout) = (&record.election, &record.roll, record.turnout);
+    /// Counts an election in at most `steps_max` steps, contest by contest; those that these do not reach for are not complete.
+    pub(crate) fn count<'a, I: Iterator<Item = (&'a Selection, u64)>>(
+        record: &ElectionRecord,
+        counts: impl Fn(u16) -> I,
+        steps_max: u64,
+    ) -> Self {
+        let (election, roll) = (&record.election, &record.roll);
+        let mut budget = Budget::new(steps_max);
         let contests = (0..).zip(&election.contests);
         let contests = contests.map(|(at, contest)| {
-            ContestTally::count(contest, election.seed(&record.id, at), roll, counts(at), work_max)
+            // A step for each ballot that differs, and one for each name on it.
+            let affordable = |(selection, votes): (&'a Selection, u64)| {
+                budget.spend(1 + selection.named())?;
+                Some((selection, votes))
+            };
+            let Some(counts) = counts(at).map(affordable).collect::<Option<Counts<'_>>>() else {
+                return ContestTally { complete: false, ..ContestTally::new(0) };
+            };
+            ContestTally::count(contest, election.seed(&record.id, at), roll, counts, &mut budget)
         });
-        let quorum = election.quorum.map(|share| Check::new(share, turnout.weight, roll.weight));
-        Self { turnout, quorum, contests: contests.collect() }
+        let contests = contests.collect();
+        Self { contests, ..Self::without_contests(record) }
     }
 
-    /// The first `max` lines and leaders of each contest; what lines are cut off are counted together.
+    /// How many have voted, and not what.
+    pub fn without_contests(record: &ElectionRecord) -> Self {
+        let (turnout, roll) = (record.turnout, &record.roll);
+        let quorum = record.election.quorum.map(|share| Check::new(share, turnout.weight, roll.weight));
+        Self { turnout, quorum, contests: Vec::new() }
+    }
+
+    /// So much of it as fits `bytes_max`, shared equally by the contests: at most `lines_max` lines and leaders of each, what lines are cut
+    /// off counted together; without rounds, pairs and ties if these are too large.
     #[must_use]
-    pub fn top(mut self, max: usize) -> Self {
-        self.contests = self.contests.into_iter().map(|contest| contest.top(max)).collect();
+    pub fn cut(mut self, lines_max: usize, bytes_max: usize) -> Self {
+        let share = bytes_max / self.contests.len().max(1);
+        self.contests = self.contests.into_iter().map(|contest| contest.cut(lines_max, share)).collect();
         self
-    }
-
-    /// The same without the contests: how many have voted, and not what.
-    #[must_use]
-    pub fn withheld(self) -> Self {
-        Self { contests: Vec::new(), ..self }
     }
 
     /// Whether a contest is decided as far as quorum and majority go.
@@ -125,31 +150,40 @@ impl Tally {
 }
 
 impl ContestTally {
-    fn count(contest: &Contest, seed: Seed, roll: &RollRecord, counts: Counts<'_>, work_max: u64) -> Self {
+    fn count(contest: &Contest, seed: Seed, roll: &RollRecord, counts: Counts<'_>, budget: &mut Budget) -> Self {
         let (abstaining, counts): (Counts<'_>, Counts<'_>) =
             counts.into_iter().partition(|(selection, _)| matches!(selection, Selection::Abstain));
         let abstentions = abstaining.iter().map(|(_, votes)| votes).sum();
         let votes = counts.iter().map(|(_, votes)| votes).sum();
         let mut tally = Self { abstentions, ..Self::new(votes) };
-        match &contest.choices {
-            Choices::WriteIn => tally.lead(write_ins(&counts)),
-            Choices::Listed(choices) => {
-                let firsts = sums(choices.len(), &counts);
-                let line = |(choice, votes): (&String, &u64)| TallyLine { choice: choice.clone(), votes: *votes };
-                tally.lead(choices.iter().zip(&firsts).map(line).collect());
-                tally.decide(contest, choices, seed, &counts, work_max);
-            }
-        }
-        tally.majority = contest.majority.map(|majority| {
+        let majority = contest.majority.map(|majority| {
             let of = if majority.base == Base::Roll { roll.weight } else { votes };
-            tally.leave_out(|votes| majority.share.is_reached(votes, of));
-            let check = Check::new(majority.share, tally.weakest(contest), of);
-            Check { reached: check.reached && votes > 0, ..check }
+            move |has: u64| {
+                let check = Check::new(majority.share, has, of);
+                Check { reached: check.reached && votes > 0, ..check }
+            }
         });
-        if let (Rule::YesNo, Some(check), Choices::Listed(choices)) = (contest.rule, tally.majority, &contest.choices)
-            && votes > 0
-        {
-            tally.leaders = vec![choices[usize::from(!check.reached)].clone()];
+        let Choices::Listed(choices) = &contest.choices else {
+            tally.lead(write_ins(&counts), majority);
+            return tally;
+        };
+        let firsts = sums(choices.len(), &counts);
+        let line = |(choice, votes): (&String, &u64)| TallyLine { choice: choice.clone(), votes: *votes };
+        tally.lead(choices.iter().zip(&firsts).map(line).collect(), majority);
+        if contest.rule == Rule::YesNo {
+            tally.majority = majority.map(|check| check(firsts[0]));
+            let reached = tally.majority.is_some_and(|check| check.reached);
+            tally.leaders = if votes > 0 { vec![choices[usize::from(!reached)].clone()] } else { Vec::new() };
+        } else if !contest.rule.is_single() {
+            tally.outcome = outcome(contest, choices.len(), seed, &counts, budget);
+            tally.complete = tally.outcome.is_some();
+            let elected = tally.outcome.iter().flat_map(|outcome| &outcome.winners).copied();
+            let mut elected: Vec<usize> = elected.filter(|_| votes > 0).collect();
+            tally.majority = majority.map(|check| {
+                leave_out(&mut elected, |place| check(firsts[place]).reached);
+                check(elected.iter().map(|place| firsts[*place]).min().unwrap_or(0))
+            });
+            tally.leaders = elected.into_iter().map(|place| choices[place].clone()).collect();
         }
         tally
     }
@@ -164,63 +198,50 @@ impl ContestTally {
             leaders: Vec::new(),
             majority: None,
             outcome: None,
+            outcome_cut: false,
             complete: true,
         }
     }
 
-    /// Takes these lines; those with the most votes lead.
-    fn lead(&mut self, mut lines: Vec<TallyLine>) {
+    /// Takes these lines; those with the most votes lead, and have the majority or not, all of them alike.
+    fn lead(&mut self, mut lines: Vec<TallyLine>, majority: Option<impl Fn(u64) -> Check>) {
         lines.sort_by_key(|line| std::cmp::Reverse(line.votes));
         let most = lines.first().map_or(0, |line| line.votes);
         let leaders = lines.iter().take_while(|line| line.votes == most && most > 0);
         self.leaders = leaders.map(|line| line.choice.clone()).collect();
+        self.majority = majority.map(|check| check(most));
         self.lines = lines;
     }
 
-    /// Finds the leaders where it takes more than adding up.
-    fn decide(&mut self, contest: &Contest, choices: &[String], seed: Seed, counts: &Counts<'_>, work_max: u64) {
-        if contest.rule.is_single() {
-            return;
+    fn cut(mut self, lines_max: usize, bytes_max: usize) -> Self {
+        self.keep_lines(lines_max);
+        if encode(&self).len() > bytes_max
+            && let Some(outcome) = &mut self.outcome
+        {
+            *outcome =
+                Outcome { winners: std::mem::take(&mut outcome.winners), quota: outcome.quota, ..Outcome::default() };
+            self.outcome_cut = true;
         }
-        self.leaders.clear();
-        self.complete = work(contest.rule, choices.len(), counts.len()) <= work_max;
-        if self.complete {
-            let outcome = outcome(contest, choices.len(), seed, counts);
-            if self.votes > 0 {
-                self.leaders = outcome.winners.iter().map(|place| choices[*place].clone()).collect();
-            }
-            self.outcome = Some(outcome);
+        let mut lines = self.lines.len().max(self.leaders.len());
+        while encode(&self).len() > bytes_max && lines > 1 {
+            lines /= 2;
+            self.keep_lines(lines);
         }
+        self
     }
 
-    /// Of several who are elected, leaves out those without a majority, unless that leaves nobody.
-    fn leave_out(&mut self, enough: impl Fn(u64) -> bool) {
-        let has = |leader: &String| enough(self.votes_of(leader));
-        if self.outcome.is_some() && self.leaders.iter().any(has) {
-            self.leaders = self.leaders.iter().filter(|leader| has(leader)).cloned().collect();
-        }
-    }
-
-    fn votes_of(&self, choice: &str) -> u64 {
-        self.lines.iter().find(|line| line.choice == choice).map_or(0, |line| line.votes)
-    }
-
-    /// The votes that must reach the majority: of the leader that has the fewest; by yes-no, of the first choice.
-    fn weakest(&self, contest: &Contest) -> u64 {
-        match &contest.choices {
-            Choices::Listed(choices) if contest.rule == Rule::YesNo => {
-                choices.first().map_or(0, |first| self.votes_of(first))
-            }
-            _ => self.leaders.iter().map(|leader| self.votes_of(leader)).min().unwrap_or(0),
-        }
-    }
-
-    fn top(mut self, max: usize) -> Self {
+    fn keep_lines(&mut self, max: usize) {
         let cut = self.lines.split_off(self.lines.len().min(max));
         self.other_choices += cut.len() as u64;
         self.other_votes += cut.iter().map(|line| line.votes).sum::<u64>();
         self.leaders.truncate(max);
-        self
+    }
+}
+
+/// Of several who are elected, leaves out those without a majority, unless that leaves nobody.
+fn leave_out(elected: &mut Vec<usize>, has_majority: impl Fn(usize) -> bool) {
+    if elected.iter().any(|place| has_majority(*place)) {
+        elected.retain(|place| has_majority(*place));
     }
 }
 
@@ -253,22 +274,8 @@ fn sums(choices: usize, counts: &Counts<'_>) -> Vec<u64> {
     sums
 }
 
-/// About how many steps a count takes: of ranked rules, in each round each different ballot is looked through.
-fn work(rule: Rule, choices: usize, different: usize) -> u64 {
-    let (choices, different) = (choices as u64, different as u64);
-    let once = choices.saturating_mul(choices).saturating_mul(choices + different);
-    match rule {
-        // Each round of Meek's is a search for the values at which nothing is left over.
-        Rule::Meek => once.saturating_mul(MEEK_ITERATIONS),
-        rule if rule.is_ranked() => once,
-        _ => 0,
-    }
-}
-
-/// Looks at the votes that a round of Meek's takes; mostly far fewer, at worst five times as many.
-const MEEK_ITERATIONS: u64 = 200;
-
-fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>) -> Outcome {
+/// Who is elected, where it takes more than adding up; none if that takes more than the budget.
+fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>, budget: &mut Budget) -> Option<Outcome> {
     let seats = usize::from(contest.seats);
     let places = |places: &[u16]| places.iter().map(|place| usize::from(*place)).collect::<Vec<_>>();
     match contest.rule {
@@ -278,7 +285,7 @@ fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>) -
                 _ => None,
             };
             let ballots: Vec<_> = counts.iter().filter_map(approved).collect();
-            approval(choices, ballots.iter().map(|(votes, chosen)| (*votes, chosen.as_slice())), seats, seed)
+            Some(approval(choices, ballots.iter().map(|(votes, chosen)| (*votes, chosen.as_slice())), seats, seed))
         }
         Rule::Score => {
             let scored = |(selection, votes): &(&Selection, u64)| match selection {
@@ -286,7 +293,7 @@ fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>) -
                 _ => None,
             };
             let ballots: Vec<_> = counts.iter().filter_map(scored).collect();
-            score(choices, ballots.iter().map(|(votes, scores)| (*votes, scores.as_slice())), seats, seed)
+            Some(score(choices, ballots.iter().map(|(votes, scores)| (*votes, scores.as_slice())), seats, seed))
         }
         rule => {
             let ranked = |(selection, votes): &(&Selection, u64)| match selection {
@@ -298,11 +305,11 @@ fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>) -
             let profile = Profile::new(choices, counts.iter().filter_map(ranked).collect());
             let profile = profile.expect("Contest::check_selection has checked each ballot, and rolls are bounded");
             match rule {
-                Rule::Borda => borda(&profile, seats, seed),
-                Rule::Irv => irv(&profile, seed),
-                Rule::Stv => scottish_stv(&profile, seats, seed),
-                Rule::Meek => meek(&profile, seats, seed),
-                _ => schulze(&profile, seats, seed),
+                Rule::Borda => borda(&profile, seats, seed, budget),
+                Rule::Irv => irv(&profile, seed, budget),
+                Rule::Stv => scottish_stv(&profile, seats, seed, budget),
+                Rule::Meek => meek(&profile, seats, seed, budget),
+                _ => schulze(&profile, seats, seed, budget),
             }
         }
     }
@@ -316,10 +323,10 @@ mod tests {
     fn cut_count_has_all_votes_and_the_same_leader() {
         let line = |(choice, votes): (&str, u64)| TallyLine { choice: choice.into(), votes };
         let mut whole = ContestTally::new(9);
-        whole.lead([("a", 1), ("b", 5), ("c", 2), ("d", 1)].map(line).into());
-        let cut = whole.clone().top(2);
+        whole.lead([("a", 1), ("b", 5), ("c", 2), ("d", 1)].map(line).into(), None::<fn(u64) -> Check>);
+        let cut = whole.clone().cut(2, 1000);
         assert_eq!((cut.votes, &cut.leaders), (9, &whole.leaders));
         assert_eq!((cut.lines.len(), cut.other_choices, cut.other_votes), (2, 2, 2));
-        assert_eq!(whole.clone().top(9), whole);
+        assert_eq!(whole.clone().cut(9, 1000), whole);
     }
 }

@@ -1,13 +1,14 @@
 //! Borda's count.
 
+use crate::budget::Budget;
 use crate::outcome::{Action, Outcome, Round, Votes};
 use crate::profile::Profile;
 use crate::ties::{Breaker, Seed};
 
 /// Borda: on each ballot a candidate has a point for every other that is ranked below, and half a point for every other that is
 /// ranked equally; those not named are ranked last, equally. The most points win the seats.
-pub fn borda(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
-    let (n, wins) = (profile.candidates(), profile.pairwise());
+pub fn borda(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
+    let (n, wins) = (profile.candidates(), profile.pairwise(budget)?);
     let total: u64 = profile.groups().iter().map(|group| group.count).sum();
     // In half points: two for each ballot above, one for each equal.
     let halves = |a: usize| -> u64 {
@@ -18,13 +19,17 @@ pub fn borda(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
     let winners = breaker.best(&points, seats);
     let votes = points.iter().map(|halves| Votes(halves * (Votes::ONE / 2))).collect();
     let round = Round { votes, exhausted: Votes::default(), actions: vec![Action::Elect(winners.clone())] };
-    Outcome { winners, rounds: vec![round], ties: breaker.ties, ..Outcome::default() }
+    Some(Outcome { winners, rounds: vec![round], ties: breaker.ties, ..Outcome::default() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::profile::profile;
+
+    fn borda(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
+        super::borda(profile, seats, seed, &mut Budget::unlimited()).unwrap()
+    }
 
     /// Tennessee, the example of many textbooks: 0 Memphis, 1 Nashville, 2 Chattanooga, 3 Knoxville.
     #[test]

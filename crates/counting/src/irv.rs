@@ -1,5 +1,6 @@
 //! Instant runoff.
 
+use crate::budget::Budget;
 use crate::outcome::{Action, Outcome, Round, Votes};
 use crate::profile::{Group, Profile};
 use crate::ties::{Breaker, Seed};
@@ -30,11 +31,12 @@ pub(crate) fn next_choice(group: &Group, left: &[bool]) -> Choice {
 /// Instant runoff: who has more than half of the votes that count or may yet count wins; until then, who has the fewest is excluded. Of several
 /// with the fewest, the one that had fewer in the latest earlier round in which they differ; else the seed picks. A ballot
 /// that ranks several equally counts for nobody until only one of them is left.
-pub fn irv(profile: &Profile, seed: Seed) -> Outcome {
+pub fn irv(profile: &Profile, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
     let n = profile.candidates();
     let (mut left, mut breaker) = (vec![true; n], Breaker::new(seed));
     let mut rounds: Vec<Round> = Vec::new();
     while left.contains(&true) {
+        budget.spend(profile.size() + n * rounds.len())?;
         let (mut counts, mut waiting, mut exhausted) = (vec![0; n], 0, 0);
         for group in profile.groups() {
             match next_choice(group, &left) {
@@ -52,14 +54,14 @@ pub fn irv(profile: &Profile, seed: Seed) -> Outcome {
         let exhausted = Votes::whole(exhausted + waiting);
         if let Some(winner) = winner {
             rounds.push(Round { votes, exhausted, actions: vec![Action::Elect(vec![winner])] });
-            return Outcome { winners: vec![winner], rounds, ties: breaker.ties, ..Outcome::default() };
+            return Some(Outcome { winners: vec![winner], rounds, ties: breaker.ties, ..Outcome::default() });
         }
         rounds.push(Round { votes, exhausted, actions: Vec::new() });
         let last = fewest(&rounds, &standing, &mut breaker);
         left[last] = false;
         rounds.last_mut().expect("just pushed").actions.push(Action::Exclude(last));
     }
-    Outcome::default()
+    Some(Outcome::default())
 }
 
 /// The one of `standing` with the fewest votes; of equals, by the rounds before, the latest first; then by the seed.
@@ -81,6 +83,10 @@ mod tests {
     use crate::profile::profile;
 
     const SEED: Seed = Seed([0; 32]);
+
+    fn irv(profile: &Profile, seed: Seed) -> Outcome {
+        super::irv(profile, seed, &mut Budget::unlimited()).unwrap()
+    }
 
     fn burlington() -> (crate::formats::File, Profile) {
         let text = include_str!("../../../testdata/burlington-2009-mayor.blt");
@@ -104,7 +110,7 @@ mod tests {
     #[test]
     fn burlington_2009_has_another_winner_by_schulze() {
         let (file, profile) = burlington();
-        let outcome = crate::schulze(&profile, 1, SEED);
+        let outcome = crate::schulze(&profile, 1, SEED, &mut Budget::unlimited()).unwrap();
         assert!(file.candidates[outcome.winners[0]].starts_with("Andy Montroll"));
     }
 

@@ -1,6 +1,7 @@
 //! Single transferable vote by Meek's method (Hill, Wichmann, Woodall, "Algorithm 123", The Computer Journal 30, 1987), in fixed point as the
 //! Proportional Representation Foundation's reference rule has it.
 
+use crate::budget::Budget;
 use crate::outcome::{Action, Outcome, Round, Votes};
 use crate::profile::Profile;
 use crate::ties::{Breaker, Seed};
@@ -59,7 +60,7 @@ struct Count<'a> {
 ///
 /// Rounds in the outcome have the last look of each, rounded down to hundred-thousandths; what that and the rounding above leave is
 /// with the exhausted, so that the sum is the ballots. The quota is that of the last look, rounded down likewise.
-pub fn meek(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
+pub fn meek(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
     let n = profile.candidates();
     let mut count = Count {
         profile,
@@ -73,10 +74,10 @@ pub fn meek(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
         breaker: Breaker::new(seed),
     };
     while count.winners.len() < count.seats {
-        count.round(seats);
+        count.round(seats, budget)?;
     }
     let quota = (!count.rounds.is_empty()).then(|| shown(count.quota));
-    Outcome { winners: count.winners, rounds: count.rounds, quota, pairwise: None, ties: count.breaker.ties }
+    Some(Outcome { winners: count.winners, rounds: count.rounds, quota, pairwise: None, ties: count.breaker.ties })
 }
 
 fn shown(billionths: u128) -> Votes {
@@ -88,26 +89,32 @@ fn narrow(part: u128) -> u64 {
 }
 
 impl Count<'_> {
-    fn round(&mut self, divisor: usize) {
+    fn round(&mut self, divisor: usize, budget: &mut Budget) -> Option<()> {
+        budget.spend(self.keep.len() * self.rounds.len())?;
         let mut before = None;
         for look_number in 1.. {
+            budget.spend(self.profile.size())?;
             let look = self.look(divisor);
             let hopeful = self.hopefuls();
             if self.winners.len() + hopeful.len() <= self.seats {
-                return self.elect(look, hopeful);
+                self.elect(look, hopeful);
+                return Some(());
             }
             let reached: Vec<usize> = hopeful.iter().copied().filter(|c| look.votes[*c] >= look.quota).collect();
             if !reached.is_empty() {
                 let reached = self.as_many_as_seats(&look, reached);
-                return self.elect(look, reached);
+                self.elect(look, reached);
+                return Some(());
             }
             let surplus = self.surplus(&look);
             if surplus < OMEGA || before.is_some_and(|before| surplus >= before) || look_number == LOOKS_MAX {
-                return self.exclude(look, &hopeful, surplus);
+                self.exclude(look, &hopeful, surplus);
+                return Some(());
             }
             before = Some(surplus);
             self.lower_keep_values(&look);
         }
+        Some(())
     }
 
     fn look(&self, seats: usize) -> Look {
@@ -207,6 +214,10 @@ mod tests {
 
     const SEED: Seed = Seed([0; 32]);
 
+    fn meek(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
+        super::meek(profile, seats, seed, &mut Budget::unlimited()).unwrap()
+    }
+
     fn excluded(outcome: &Outcome) -> Vec<usize> {
         let actions = outcome.rounds.iter().flat_map(|round| &round.actions);
         actions.filter_map(|action| if let Action::Exclude(last) = action { Some(*last) } else { None }).collect()
@@ -253,7 +264,10 @@ mod tests {
         let ballots: [(u64, &[usize]); 4] =
             [(42, &[0, 1, 2, 3]), (26, &[1, 2, 3, 0]), (15, &[2, 3, 1, 0]), (17, &[3, 2, 1, 0])];
         let profile = profile(4, &ballots);
-        assert_eq!(meek(&profile, 1, SEED).winners, crate::irv(&profile, SEED).winners);
+        assert_eq!(
+            meek(&profile, 1, SEED).winners,
+            crate::irv(&profile, SEED, &mut Budget::unlimited()).unwrap().winners
+        );
         assert_eq!(meek(&profile, 9, SEED).winners, [0, 1, 3, 2]);
         assert_eq!(meek(&profile, 0, SEED), Outcome::default());
     }

@@ -1,5 +1,7 @@
 //! Ballots as counting sees them: rankings, and how many there are of each.
 
+use crate::budget::Budget;
+
 /// Equal rankings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -14,6 +16,8 @@ pub struct Group {
 pub struct Profile {
     candidates: usize,
     groups: Vec<Group>,
+    /// Candidates, ballots that differ, and names on these: what one look at all of it takes.
+    size: usize,
 }
 
 /// Ballots that no contest has.
@@ -51,7 +55,9 @@ impl Profile {
             total =
                 total.checked_add(group.count).filter(|total| *total <= BALLOTS_MAX).ok_or(InvalidProfile::Overflow)?;
         }
-        Ok(Self { candidates, groups })
+        let names = groups.iter().map(|group| 1 + group.ranks.iter().map(Vec::len).sum::<usize>());
+        let size = candidates + names.sum::<usize>();
+        Ok(Self { candidates, groups, size })
     }
 
     /// How many candidates stand.
@@ -64,9 +70,15 @@ impl Profile {
         &self.groups
     }
 
+    /// The steps of one look at every name on every ballot.
+    pub(crate) const fn size(&self) -> usize {
+        self.size
+    }
+
     /// How many prefer the one to the other, for each pair: `[a][b]` ballots rank `a` above `b`.
-    pub(crate) fn pairwise(&self) -> Vec<Vec<u64>> {
+    pub(crate) fn pairwise(&self, budget: &mut Budget) -> Option<Vec<Vec<u64>>> {
         let n = self.candidates;
+        budget.spend(n * n * (1 + self.groups.len()))?;
         let mut wins = vec![vec![0; n]; n];
         for group in &self.groups {
             let mut rank = vec![usize::MAX; n];
@@ -79,7 +91,7 @@ impl Profile {
                 }
             }
         }
-        wins
+        Some(wins)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Schulze's method (Schulze, "A new monotonic, clone-independent, reversal symmetric, and Condorcet-consistent single-winner
 //! election method", 2011), with winning votes as the strength of a link.
 
+use crate::budget::Budget;
 use crate::outcome::Outcome;
 use crate::profile::Profile;
 use crate::ties::{Breaker, Seed};
 
 /// Strengths of the strongest paths: `[a][b]` is the weakest link on the best way from `a` to `b` (section 2.3 there).
-fn strongest_paths(wins: &[Vec<u64>]) -> Vec<Vec<u64>> {
+fn strongest_paths(wins: &[Vec<u64>], budget: &mut Budget) -> Option<Vec<Vec<u64>>> {
     let n = wins.len();
+    budget.spend(n * n * n)?;
     let link = |a: usize, b: usize| if wins[a][b] > wins[b][a] { wins[a][b] } else { 0 };
     let mut paths: Vec<Vec<u64>> = (0..n).map(|a| (0..n).map(|b| link(a, b)).collect()).collect();
     for via in 0..n {
@@ -17,18 +19,19 @@ fn strongest_paths(wins: &[Vec<u64>]) -> Vec<Vec<u64>> {
             }
         }
     }
-    paths
+    Some(paths)
 }
 
 /// Schulze: who beats every other by the strongest path wins. For more seats, the same again among the rest, with the same paths. Candidates
 /// that no other beats are tied; if they are more than the seats left, the seed picks.
-pub fn schulze(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
-    let wins = profile.pairwise();
-    let paths = strongest_paths(&wins);
+pub fn schulze(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
+    let wins = profile.pairwise(budget)?;
+    let paths = strongest_paths(&wins, budget)?;
     let mut breaker = Breaker::new(seed);
     let mut left: Vec<usize> = (0..profile.candidates()).collect();
     let mut winners = Vec::new();
     while winners.len() < seats && !left.is_empty() {
+        budget.spend(left.len() * left.len())?;
         let unbeaten = |a: &&usize| left.iter().all(|b| paths[**a][*b] >= paths[*b][**a]);
         let mut leading: Vec<usize> = left.iter().filter(unbeaten).copied().collect();
         if leading.len() > seats - winners.len() {
@@ -37,13 +40,17 @@ pub fn schulze(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
         left.retain(|candidate| !leading.contains(candidate));
         winners.extend(leading);
     }
-    Outcome { winners, pairwise: Some(wins), ties: breaker.ties, ..Outcome::default() }
+    Some(Outcome { winners, pairwise: Some(wins), ties: breaker.ties, ..Outcome::default() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::profile::profile;
+
+    fn schulze(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
+        super::schulze(profile, seats, seed, &mut Budget::unlimited()).unwrap()
+    }
 
     #[test]
     fn unbeaten_that_all_have_a_seat_need_no_lot() {
@@ -69,9 +76,9 @@ mod tests {
             (8, &[e, b, a, d, c]),
         ];
         let profile = profile(5, &ballots);
-        let wins = profile.pairwise();
+        let wins = profile.pairwise(&mut Budget::unlimited()).unwrap();
         assert_eq!((wins[a][b], wins[b][a], wins[c][e], wins[e][c]), (20, 25, 24, 21));
-        let paths = strongest_paths(&wins);
+        let paths = strongest_paths(&wins, &mut Budget::unlimited()).unwrap();
         assert_eq!(paths[e], [25, 28, 28, 31, 0]);
         assert_eq!(paths[a], [0, 28, 28, 30, 24]);
         assert_eq!(schulze(&profile, 1, Seed([0; 32])).winners, [e]);

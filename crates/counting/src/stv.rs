@@ -1,5 +1,6 @@
 //! Single transferable vote by the Scottish rules (The Scottish Local Government Elections Order 2011, Schedule 1, rules 45 to 52).
 
+use crate::budget::Budget;
 use crate::irv::{Choice, fewest, next_choice};
 use crate::outcome::{Action, Outcome, Round, Votes};
 use crate::profile::Profile;
@@ -32,7 +33,7 @@ struct Count<'a> {
 /// transferred, the largest first, each ballot at its value times the surplus over the votes, cut at five places; if there is none, who has the
 /// fewest is excluded, and its ballots go on at their values. Ties: the latest earlier round in which they differ, else the seed. A ballot
 /// that is to go to several equally goes to nobody any more.
-pub fn scottish_stv(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
+pub fn scottish_stv(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
     let n = profile.candidates();
     let mut count = Count {
         profile,
@@ -48,26 +49,27 @@ pub fn scottish_stv(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
         breaker: Breaker::new(seed),
     };
     let all: Vec<Pile> = (0..profile.groups().len()).map(|group| Pile { group, value: Votes::ONE }).collect();
-    count.hand_on(all);
+    count.hand_on(all, budget)?;
     let valid: u64 = count.votes.iter().sum::<u64>() / Votes::ONE;
     count.quota = (valid / (seats as u64 + 1) + 1) * Votes::ONE;
-    count.run();
+    count.run(budget)?;
     let quota = Some(Votes(count.quota));
-    Outcome { winners: count.winners, rounds: count.rounds, quota, pairwise: None, ties: count.breaker.ties }
+    Some(Outcome { winners: count.winners, rounds: count.rounds, quota, pairwise: None, ties: count.breaker.ties })
 }
 
 impl Count<'_> {
-    fn run(&mut self) {
+    fn run(&mut self, budget: &mut Budget) -> Option<()> {
         loop {
+            budget.spend(self.votes.len() * (1 + self.rounds.len()))?;
             self.look();
             self.elect();
             if self.winners.len() >= self.seats || self.elect_the_rest() {
-                return;
+                return Some(());
             }
             if self.surpluses.is_empty() {
-                self.exclude();
+                self.exclude(budget)?;
             } else {
-                self.transfer();
+                self.transfer(budget)?;
             }
         }
     }
@@ -86,9 +88,10 @@ impl Count<'_> {
     }
 
     /// Gives ballots to the next on them who is neither elected nor excluded.
-    fn hand_on(&mut self, piles: Vec<Pile>) {
+    fn hand_on(&mut self, piles: Vec<Pile>, budget: &mut Budget) -> Option<()> {
         for pile in piles {
             let group = &self.profile.groups()[pile.group];
+            budget.spend(1 + group.ranks.iter().map(Vec::len).sum::<usize>())?;
             let worth = group.count * pile.value;
             match next_choice(group, &self.hopeful) {
                 Choice::One(candidate) => {
@@ -98,6 +101,7 @@ impl Count<'_> {
                 Choice::Several | Choice::Nobody => self.exhausted += worth,
             }
         }
+        Some(())
     }
 
     fn elect(&mut self) {
@@ -128,17 +132,17 @@ impl Count<'_> {
         over
     }
 
-    fn exclude(&mut self) {
+    fn exclude(&mut self, budget: &mut Budget) -> Option<()> {
         let last = fewest(&self.rounds, &self.hopefuls(), &mut self.breaker);
         self.hopeful[last] = false;
         self.act(Action::Exclude(last));
         self.votes[last] = 0;
         let piles = std::mem::take(&mut self.piles[last]);
-        self.hand_on(piles);
+        self.hand_on(piles, budget)
     }
 
     /// Transfers the largest surplus.
-    fn transfer(&mut self) {
+    fn transfer(&mut self, budget: &mut Budget) -> Option<()> {
         let from = self.largest_surplus();
         self.surpluses.retain(|candidate| *candidate != from);
         self.act(Action::Transfer(from));
@@ -153,7 +157,7 @@ impl Count<'_> {
         let worth: u64 = piles.iter().map(|pile| self.profile.groups()[pile.group].count * pile.value).sum();
         // What was cut off at the fifth place counts for nobody.
         self.exhausted += surplus - worth;
-        self.hand_on(piles);
+        self.hand_on(piles, budget)
     }
 
     fn largest_surplus(&mut self) -> usize {
@@ -175,6 +179,10 @@ mod tests {
     use crate::profile::profile;
 
     const SEED: Seed = Seed([0; 32]);
+
+    fn scottish_stv(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
+        super::scottish_stv(profile, seats, seed, &mut Budget::unlimited()).unwrap()
+    }
 
     /// The example of food at a party: oranges, pears, chocolate, strawberries, sweets; three seats, 20 voters, quota 6.
     #[test]
@@ -213,7 +221,10 @@ mod tests {
         let ballots: [(u64, &[usize]); 4] =
             [(42, &[0, 1, 2, 3]), (26, &[1, 2, 3, 0]), (15, &[2, 3, 1, 0]), (17, &[3, 2, 1, 0])];
         let profile = profile(4, &ballots);
-        assert_eq!(scottish_stv(&profile, 1, SEED).winners, crate::irv(&profile, SEED).winners);
+        assert_eq!(
+            scottish_stv(&profile, 1, SEED).winners,
+            crate::irv(&profile, SEED, &mut Budget::unlimited()).unwrap().winners
+        );
         assert_eq!(scottish_stv(&profile, 9, SEED).winners.len(), 4);
     }
 }

@@ -21,7 +21,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::sync::mpsc;
-use vote_api::ElectionView;
 use vote_chain::{CommitCertificate, Height, SecretKey, Verified, VerifiedBlock};
 use vote_consensus::{Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
@@ -53,7 +52,7 @@ pub(crate) enum Inner {
     /// A block that a peer wants judged is checked.
     Judge(Box<serve::Judgement>),
     /// An election is counted.
-    Counted(Box<ElectionView>),
+    Counted(counts::Counted),
 }
 
 /// All that the loop owns.
@@ -72,6 +71,7 @@ pub(crate) struct Core {
     pub(crate) peers: peers::Peers,
     pub(crate) apps: apps::Apps,
     counts: counts::Counts,
+    watchers: watch::Watchers,
     relay: relay::Relay,
     timers: Timers,
     inner: mpsc::Sender<Inner>,
@@ -114,6 +114,7 @@ impl Core {
             peers: peers::Peers::default(),
             apps: apps::Apps::default(),
             counts: counts::Counts::default(),
+            watchers: watch::Watchers::default(),
             relay: relay::Relay::default(),
             timers: Timers::default(),
             inner,
@@ -184,7 +185,7 @@ impl Core {
             Inner::Status(peer, height) => self.on_peer_status(peer, height),
             Inner::Hello(peer, hello) => self.on_hello(peer, hello),
             Inner::Judge(judgement) => self.on_judge(*judgement),
-            Inner::Counted(view) => self.on_counted(&view),
+            Inner::Counted(counted) => self.on_counted(counted),
         }
     }
 
@@ -193,6 +194,8 @@ impl Core {
             Wake::Engine(timer) => self.tell(Event::Timer(timer)),
             Wake::Relay => self.relay.due = true,
             Wake::Status => self.ask_status(),
+            Wake::Show => self.show(),
+            Wake::Count => self.count_next(),
         }
     }
 

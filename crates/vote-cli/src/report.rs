@@ -181,6 +181,7 @@ pub(crate) mod tests {
             leaders: vec!["Grace, \"G\"".into()],
             majority: None,
             outcome: None,
+            outcome_cut: false,
             complete: true,
         };
         let election = Election::simple("<script>Board".into(), vec![contest], 1);

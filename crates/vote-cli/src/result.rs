@@ -99,6 +99,12 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
     if counted.abstentions > 0 {
         lines.push(format!("  {:<width$}  {:>8}", "abstain", counted.abstentions));
     }
+    if counted.outcome_cut {
+        lines.push(
+            "  (how it was counted is too long to be shown; an archive of the election has all that it takes)"
+                .to_owned(),
+        );
+    }
     if let Some(outcome) = &counted.outcome {
         lines.extend(how(outcome, &names(contest), width));
     }
@@ -113,7 +119,8 @@ pub(crate) fn sentence(view: &ElectionView, contest: &Contest, counted: &Contest
         return "The election was cancelled; nothing is decided.".to_owned();
     }
     if !counted.complete {
-        return "It takes a while to count so many different ballots; ask for this election alone, or again."
+        return "Nobody is named: to count so many different ballots takes longer than there was time for. A node may know \
+                more in a while."
             .to_owned();
     }
     if leaders.is_empty() {

@@ -192,6 +192,7 @@ fn counted_contest(tally: &Tally, contest: &Contest, counted: &ContestTally) -> 
         "majority": counted.majority.as_ref().map(check),
         "decided": tally.is_decided(counted),
         "complete": counted.complete,
+        "outcome_cut": counted.outcome_cut,
         "tie": counted.leaders.len() > usize::from(contest.seats),
     });
     if let (Some(outcome), Choices::Listed(names)) = (&counted.outcome, &contest.choices) {

@@ -64,9 +64,8 @@ impl Execution<'_> {
     }
 
     fn count_mut(&mut self, election: &ElectionId, contest: u16, selection: &Selection) -> &mut u64 {
-        let key = (*election, contest, selection.clone());
-        let below = self.state.counts.get(&key).copied().unwrap_or(0);
-        self.changes.counts.entry(key).or_insert(below)
+        let below = self.state.said(election, contest, selection);
+        self.changes.counts.entry((*election, contest, selection.clone())).or_insert(below)
     }
 }
 

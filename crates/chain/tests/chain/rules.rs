@@ -283,8 +283,10 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
         );
         assert_eq!(tally.contests[0].lines[0].votes, 4);
         // A node that cannot spare the time says so, and names nobody.
-        let short = &ledger.state.tally_within(&id, 10).unwrap().contests[0];
+        let short = &ledger.state.tally_within(&id, 12).unwrap().contests[0];
         assert_eq!((short.votes, short.leaders.len(), short.outcome.is_some(), short.complete), (9, 0, false, false));
+        let shorter = &ledger.state.tally_within(&id, 11).unwrap().contests[0];
+        assert_eq!((shorter.votes, shorter.lines.len(), shorter.complete), (0, 0, false), "not even added up");
         assert!(tally.contests[0].complete);
     }
 }

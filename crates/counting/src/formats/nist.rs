@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn results_have_each_round_and_say_who_is_elected() {
         let file = file();
-        let outcome = scottish_stv(&file.profile(), 2, Seed([0; 32]));
+        let outcome = scottish_stv(&file.profile(), 2, Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
         let report = check(&results_report(&file, &outcome, &ABOUT));
         let election = &report["Election"][0];
         let statuses: Vec<_> = (0..3).map(|place| &election["Candidate"][place]["PostElectionStatus"]).collect();
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn rules_have_the_words_of_the_format() {
-        let outcome = irv(&file().profile(), Seed([0; 32]));
+        let outcome = irv(&file().profile(), Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
         for (rule, word) in [("meek", "rcv"), ("score", "range"), ("borda", "borda"), ("schulze", "other")] {
             let about = About { rule, ..ABOUT };
             for report in [results_report(&file(), &outcome, &about), cast_vote_records(&file(), &about).unwrap()] {

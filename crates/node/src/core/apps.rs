@@ -8,7 +8,6 @@ use vote_chain::{Height, InvalidTransaction, MerkleTree, TransactionFault, Trans
 use vote_consensus::{Decided, Equivocation, Origin, PoolRefusal};
 
 use super::Core;
-use super::watch::Watcher;
 use crate::planned::now;
 use crate::socket::{AppCall, Command};
 
@@ -27,7 +26,6 @@ struct Waiting {
 pub(crate) struct Apps {
     waiting: BTreeMap<u64, Waiting>,
     by_transaction: BTreeMap<TransactionId, BTreeSet<u64>>,
-    pub(super) watchers: Vec<Watcher>,
     sessions: BTreeMap<u64, AppCall>,
     sequence: u64,
 }
@@ -120,7 +118,7 @@ impl Core {
 
     fn forget_session(&mut self, session: u64) {
         self.apps.sessions.remove(&session);
-        self.apps.watchers.retain(|watcher| watcher.call.session() != session);
+        self.watchers.forget_session(session);
         self.apps.waiting.retain(|_, waiting| waiting.call.session() != session);
         let Apps { waiting, by_transaction, .. } = &mut self.apps;
         by_transaction.retain(|_, keys| {

@@ -1,81 +1,171 @@
-//! Counts that take too long for the loop: made aside, one at a time for each election, from a copy of what was voted.
+//! Counts that take too long for the loop: made aside, from a copy of what was voted.
+//!
+//! Two are made at a time: one of elections that are counted within [`SHORT_STEPS_MAX`], and one of those that have been
+//! found to take more. So an election that is made to be hard to count holds up others of its kind only.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use vote_api::{Answer, ElectionView, RefusalCode, TALLY_LINES_MAX};
-use vote_chain::{ElectionId, Tally};
+use tokio::time::Instant;
+use vote_api::{ElectionView, TALLY_BYTES_MAX, TALLY_LINES_MAX};
+use vote_chain::{COUNT_STEPS_MAX, ElectionId, ElectionPhase};
 
-use super::apps::refusal;
-use super::questions::unknown_election;
+use super::timers::Wake;
+use super::watch::is_whole;
 use super::{Core, Inner};
-use crate::socket::AppCall;
 
-/// Elections that are counted aside at one time; others are shown without an outcome meanwhile.
-const COUNTS_MAX: usize = 4;
-/// Calls that wait for a count.
-const WAITING_MAX: usize = 1024;
+/// Steps of a count for which an app can wait, a second or two.
+const SHORT_STEPS_MAX: u64 = 400_000_000;
+/// After a long count of an open election, the next one of it comes after so many times as long.
+const PAUSE: u32 = 5;
 
-/// Counts on their way.
-#[derive(Default)]
-pub(super) struct Counts {
-    /// Elections that are being counted, and whether they have changed since that began.
-    running: BTreeMap<ElectionId, bool>,
-    waiting: BTreeMap<ElectionId, Vec<AppCall>>,
+/// Counts that are kept until something changes.
+const KEPT_MAX: usize = 64;
+
+/// An election whose count is no matter for the loop.
+struct Aside {
+    long: bool,
+    running: bool,
+    /// Its place among those that wait to be counted, if it does.
+    waits: Option<u64>,
+    /// Not before.
+    not_before: Instant,
+    /// Its last count, if it is kept.
+    last: Option<Box<ElectionView>>,
 }
 
-/// Whether every contest has its outcome.
-pub(super) fn is_whole(tally: &Tally) -> bool {
-    tally.contests.iter().all(|contest| contest.complete)
+/// Elections that are counted aside.
+#[derive(Default)]
+pub(super) struct Counts {
+    elections: BTreeMap<ElectionId, Aside>,
+    sequence: u64,
+}
+
+/// A count that was made aside.
+pub(crate) struct Counted {
+    view: Box<ElectionView>,
+    took: Duration,
+}
+
+impl Counts {
+    pub(super) fn takes_long(&self, id: &ElectionId) -> bool {
+        self.elections.get(id).is_some_and(|aside| aside.long)
+    }
+
+    pub(super) fn last(&self, id: &ElectionId) -> Option<&ElectionView> {
+        self.elections.get(id)?.last.as_deref()
+    }
+
+    fn keep(&mut self, view: Box<ElectionView>) {
+        if self.elections.values().filter(|aside| aside.last.is_some()).count() >= KEPT_MAX {
+            self.elections.values_mut().for_each(|aside| aside.last = None);
+        }
+        if let Some(aside) = self.elections.get_mut(&view.record.id) {
+            aside.last = Some(view);
+        }
+    }
+
+    fn enqueue(&mut self, id: ElectionId, at_once: bool) {
+        self.sequence += 1;
+        let new = || Aside { long: false, running: false, waits: None, not_before: Instant::now(), last: None };
+        let aside = self.elections.entry(id).or_insert_with(new);
+        aside.waits.get_or_insert(self.sequence);
+        if at_once {
+            aside.not_before = Instant::now();
+        }
+    }
+
+    /// Takes the next that somebody wants counted, of the long or of the others, unless one of them is being counted.
+    fn take(&mut self, long: bool, now: Instant, wanted: impl Fn(&ElectionId) -> bool) -> Option<ElectionId> {
+        let mut of_kind = self.elections.iter_mut().filter(|(_, aside)| aside.long == long).collect::<Vec<_>>();
+        if of_kind.iter().any(|(_, aside)| aside.running) {
+            return None;
+        }
+        of_kind.retain(|(id, aside)| aside.waits.is_some() && aside.not_before <= now && wanted(id));
+        let (id, next) = of_kind.into_iter().min_by_key(|(_, aside)| aside.waits)?;
+        (next.waits, next.running) = (None, true);
+        Some(*id)
+    }
 }
 
 impl Core {
-    /// Answers with an election and its count, at once or when it has been made.
-    pub(super) fn send_election(&mut self, call: AppCall, id: ElectionId) {
-        let Some(view) = self.view(&id) else {
-            call.send(Answer::Failed(unknown_election(&id)), true);
-            return;
-        };
-        if is_whole(&view.tally) || !self.count_aside(id) {
-            call.send(Answer::Election(Box::new(view)), true);
-        } else if self.counts.waiting.values().map(Vec::len).sum::<usize>() >= WAITING_MAX {
-            call.send(Answer::Failed(refusal(RefusalCode::Busy, "too many apps wait for counts")), true);
-        } else {
-            self.counts.waiting.entry(id).or_default().push(call);
-        }
+    /// Has an election counted aside, in its turn.
+    pub(super) fn count_aside(&mut self, id: ElectionId) {
+        let over = self.engine.state().phase(&id).is_some_and(ElectionPhase::is_over);
+        self.counts.enqueue(id, over);
+        self.count_next();
     }
 
-    /// Has an election counted aside; false if too many are already.
-    pub(super) fn count_aside(&mut self, id: ElectionId) -> bool {
-        if let Some(changed) = self.counts.running.get_mut(&id) {
-            *changed = true;
-            return true;
+    pub(super) fn count_next(&mut self) {
+        let now = Instant::now();
+        for (long, steps_max) in [(false, SHORT_STEPS_MAX), (true, COUNT_STEPS_MAX)] {
+            let watchers = &self.watchers;
+            let Some(id) = self.counts.take(long, now, |id| watchers.want(id)) else { continue };
+            let state = self.engine.state();
+            let (Some(uncounted), Some(phase)) = (state.uncounted(&id), state.phase(&id)) else { continue };
+            let height = state.tip().height;
+            let count = move || {
+                let tally = uncounted.count(steps_max).cut(TALLY_LINES_MAX, TALLY_BYTES_MAX);
+                Box::new(ElectionView { record: uncounted.record, phase, tally, height })
+            };
+            self.spawn(async move {
+                let view = tokio::task::spawn_blocking(count).await;
+                let view = view.expect("a count does not panic, and nobody ends its thread");
+                Some(Inner::Counted(Counted { view, took: now.elapsed() }))
+            });
         }
-        let state = self.engine.state();
-        let (Some(uncounted), Some(phase)) = (state.uncounted(&id), state.phase(&id)) else { return false };
-        if self.counts.running.len() >= COUNTS_MAX {
-            return false;
-        }
-        let height = state.tip().height;
-        self.counts.running.insert(id, false);
-        self.spawn(async move {
-            let counted = tokio::task::spawn_blocking(move || (uncounted.count(), uncounted.record)).await;
-            let (tally, record) = counted.expect("a count does not panic, and nobody ends its thread");
-            let view = ElectionView { record, phase, tally: tally.top(TALLY_LINES_MAX), height };
-            Some(Inner::Counted(Box::new(view)))
-        });
-        true
     }
 
     /// A count has been made: those who wait for it hear of it, and those who watch.
-    pub(super) fn on_counted(&mut self, view: &ElectionView) {
+    pub(super) fn on_counted(&mut self, counted: Counted) {
+        let Counted { view, took } = counted;
         let id = view.record.id;
-        let changed = self.counts.running.remove(&id).unwrap_or(false);
-        for call in self.counts.waiting.remove(&id).into_iter().flatten() {
-            call.send(Answer::Election(Box::new(view.clone())), true);
+        let Some(aside) = self.counts.elections.get_mut(&id) else { return };
+        aside.running = false;
+        if !aside.long && !is_whole(&view.tally) {
+            aside.long = true;
+            self.tell_watchers(&view, false);
+            return self.count_aside(id);
         }
-        self.tell_watchers(view);
-        if changed {
-            self.count_aside(id);
+        if aside.long {
+            if !is_whole(&view.tally) {
+                tracing::warn!(election = %id, ?took, "an election takes too long to count; its leaders are not named");
+            }
+            aside.not_before = Instant::now() + took * PAUSE;
+            self.timers.set(u64::try_from((took * PAUSE).as_millis()).unwrap_or(0) + 1, Wake::Count);
         }
+        self.tell_watchers(&view, true);
+        self.counts.keep(view);
+        self.count_next();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(byte: u8) -> ElectionId {
+        vote_chain::decode(&vote_chain::encode(&serde_bytes::Bytes::new(&[byte; 32]))).unwrap()
+    }
+
+    #[tokio::test]
+    async fn election_that_is_hard_to_count_holds_up_others_of_its_kind_only() {
+        let (mut counts, now) = (Counts::default(), Instant::now() + Duration::from_secs(1));
+        (1..=4).for_each(|election| counts.enqueue(id(election), false));
+        for hard in [1, 2] {
+            counts.elections.get_mut(&id(hard)).unwrap().long = true;
+        }
+        let all = |_: &ElectionId| true;
+        assert_eq!(counts.take(true, now, all), Some(id(1)));
+        assert_eq!(counts.take(true, now, all), None, "one at a time");
+        assert_eq!(counts.take(false, now, all), Some(id(3)), "in the order in which they came");
+        counts.elections.get_mut(&id(3)).unwrap().running = false;
+        assert_eq!(counts.take(false, now, |election| *election != id(4)), None, "nobody asks for it any more");
+        assert_eq!(counts.take(false, now, all), Some(id(4)));
+        counts.elections.get_mut(&id(1)).unwrap().running = false;
+        counts.elections.get_mut(&id(2)).unwrap().not_before = now + Duration::from_secs(1);
+        assert_eq!(counts.take(true, now, all), None, "it pauses");
+        counts.enqueue(id(2), true);
+        assert_eq!(counts.take(true, now, all), Some(id(2)), "but not once it is over");
     }
 }

@@ -37,14 +37,14 @@ impl Core {
         let answer = match request {
             Request::Status => return self.ask_about_peers(call, false),
             Request::Members => return self.ask_about_peers(call, true),
-            Request::WatchElection(id) => return self.watch(call, id),
+            Request::WatchElection(id) => return self.watch(call, id, false),
             Request::Approve(change) => return self.approve(call, change),
             Request::Attack(attack) => return self.attack(call, attack),
             Request::Genesis => Ok(Answer::Genesis(Box::new(self.engine.state().genesis().as_ref().clone()))),
             Request::Validators => Ok(self.validators()),
             Request::Archive(id) => return self.send_archive(call, id),
             Request::Elections => return self.send_elections(&call),
-            Request::Election(id) => return self.send_election(call, id),
+            Request::Election(id) => return self.watch(call, id, true),
             Request::Block(at) => self.block(at),
             Request::Voter(election, credential) => self.voter(&election, &credential),
             Request::Log(id) => return self.send_log(&call, &id),
@@ -57,7 +57,7 @@ impl Core {
     }
 
     fn send_elections(&self, call: &AppCall) {
-        let views = self.engine.state().elections().filter_map(|record| self.view_of_many(&record.id));
+        let views = self.engine.state().elections().filter_map(|record| self.view_without_contests(&record.id));
         send_parts(call, views, Answer::Elections);
     }
 

@@ -14,6 +14,10 @@ pub(super) enum Wake {
     Relay,
     /// Time to compare heights with the peers.
     Status,
+    /// Elections are due to be shown.
+    Show,
+    /// An election may be counted again.
+    Count,
 }
 
 #[derive(Default)]

@@ -1,93 +1,166 @@
-//! Apps that follow an election.
+//! Apps that ask for an election, or follow it: what they are shown, and when.
+//!
+//! However many ask and however fast blocks come, an election is shown [`SHOW_MS`] apart at the least, and the loop takes
+//! [`STEPS_MAX`] to count for all of them together. What takes more is counted aside (`counts.rs`).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use vote_api::{Answer, ElectionView, RefusalCode, TALLY_LINES_MAX};
-use vote_chain::{Changes, ElectionId, ElectionPhase, Results};
+use tokio::time::Instant;
+use vote_api::{Answer, ElectionView, RefusalCode, TALLY_BYTES_MAX, TALLY_LINES_MAX};
+use vote_chain::{Changes, ElectionId, ElectionPhase, Results, Tally};
 
 use super::Core;
 use super::apps::refusal;
-use super::counts::is_whole;
 use super::questions::unknown_election;
+use super::timers::Wake;
 use crate::socket::AppCall;
 
-/// Elections that apps watch at one time.
+/// Apps that ask for elections or watch them at one time.
 const WATCHERS_MAX: usize = 4096;
+/// Elections are shown so far apart, in milliseconds.
+const SHOW_MS: u64 = 100;
+/// Elections that are shown at once; the rest waits for the next time.
+const SHOWN_MAX: usize = 16;
+/// Steps of counting at one time that the loop can spare, some milliseconds.
+const STEPS_MAX: u64 = 2_000_000;
 
-/// Steps of a count that the loop can spare, some tens of milliseconds. What takes more is counted aside.
-const COUNTING_MAX: u64 = 20_000_000;
-
-/// An app that follows an election.
+/// An app that wants to see an election.
 pub(super) struct Watcher {
-    pub(super) call: AppCall,
+    call: AppCall,
     election: ElectionId,
     phase: Option<ElectionPhase>,
+    /// Whether one answer is all that it wants.
+    once: bool,
+    answered: bool,
+}
+
+/// Who wants to see elections, and which are to be shown.
+#[derive(Default)]
+pub(super) struct Watchers {
+    all: Vec<Watcher>,
+    due: BTreeSet<ElectionId>,
+    /// Whether a timer is set for those due.
+    awaited: bool,
+    shown_at: Option<Instant>,
+}
+
+impl Watchers {
+    /// Whether anybody wants to see an election.
+    pub(super) fn want(&self, id: &ElectionId) -> bool {
+        self.all.iter().any(|watcher| watcher.election == *id)
+    }
+
+    pub(super) fn forget_session(&mut self, session: u64) {
+        self.all.retain(|watcher| watcher.call.session() != session);
+    }
 }
 
 impl Core {
-    pub(super) fn watch(&mut self, call: AppCall, election: ElectionId) {
-        let Some(view) = self.view(&election) else {
+    /// Answers with an election as soon as it is counted; again whenever that changes, unless it is asked for `once`.
+    pub(super) fn watch(&mut self, call: AppCall, election: ElectionId, once: bool) {
+        let Some(phase) = self.engine.state().phase(&election) else {
             call.send(Answer::Failed(unknown_election(&election)), true);
             return;
         };
-        if self.apps.watchers.len() >= WATCHERS_MAX {
+        if self.watchers.all.len() >= WATCHERS_MAX {
             call.send(Answer::Failed(refusal(RefusalCode::Busy, "too many apps are watching")), true);
             return;
         }
-        let (phase, whole) = (Some(view.phase), is_whole(&view.tally));
-        let last = view.phase.is_over() && whole;
-        if call.send(Answer::Election(Box::new(view)), last) && !last {
-            self.apps.watchers.push(Watcher { call, election, phase });
-            if !whole {
-                self.count_aside(election);
-            }
-        }
+        self.watchers.all.push(Watcher { call, election, phase: Some(phase), once, answered: false });
+        self.show_soon(election);
     }
 
-    /// Elections that a block has changed are shown to those who watch them, as soon as they are counted.
+    /// Elections that a block has changed are due to those who watch them.
     pub(super) fn answer_watchers(&mut self, changes: &Changes) {
         let state = self.engine.state();
         let mut changed = BTreeSet::new();
-        for watcher in &mut self.apps.watchers {
+        for watcher in &mut self.watchers.all {
             let phase = state.phase(&watcher.election);
             if changes.elections.contains_key(&watcher.election) || phase != watcher.phase {
                 watcher.phase = phase;
                 changed.insert(watcher.election);
             }
         }
-        for id in changed {
-            match self.view(&id) {
-                Some(view) if is_whole(&view.tally) || !self.count_aside(id) => self.tell_watchers(&view),
-                _ => {}
-            }
+        changed.into_iter().for_each(|id| self.show_soon(id));
+    }
+
+    fn show_soon(&mut self, id: ElectionId) {
+        self.watchers.due.insert(id);
+        if !self.watchers.awaited {
+            let next = self.watchers.shown_at.map(|at| at + Duration::from_millis(SHOW_MS));
+            let wait = next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()));
+            self.timers.set(u64::try_from(wait.as_millis()).unwrap_or(SHOW_MS), Wake::Show);
+            self.watchers.awaited = true;
         }
     }
 
-    /// Shows an election to those who watch it; for the last time if it is over.
-    pub(super) fn tell_watchers(&mut self, view: &ElectionView) {
-        let last = view.phase.is_over();
-        self.apps.watchers.retain(|watcher| {
-            watcher.election != view.record.id
-                || (watcher.call.send(Answer::Election(Box::new(view.clone())), last) && !last)
+    /// Shows the elections that are due.
+    pub(super) fn show(&mut self) {
+        let rest = self.watchers.due.iter().nth(SHOWN_MAX).copied();
+        let rest = rest.map(|from| self.watchers.due.split_off(&from)).unwrap_or_default();
+        let now_due = std::mem::replace(&mut self.watchers.due, rest.clone());
+        let steps = STEPS_MAX / (now_due.len() as u64).max(1);
+        for id in now_due {
+            if let Some(view) = self.last_count(&id) {
+                self.tell_watchers(&view, true);
+                continue;
+            }
+            match self.view(&id, steps).filter(|_| self.watchers.want(&id)) {
+                Some(view) if is_whole(&view.tally) => self.tell_watchers(&view, true),
+                Some(view) => {
+                    if self.counts.takes_long(&id) {
+                        self.tell_watchers(&view, false);
+                    }
+                    self.count_aside(id);
+                }
+                None => {}
+            }
+        }
+        (self.watchers.awaited, self.watchers.shown_at) = (false, Some(Instant::now()));
+        rest.into_iter().for_each(|id| self.show_soon(id));
+    }
+
+    /// The last count of an election that is counted aside, if nothing has changed since.
+    fn last_count(&self, id: &ElectionId) -> Option<ElectionView> {
+        let state = self.engine.state();
+        let last = self.counts.last(id)?;
+        let unchanged = state.election(id) == Some(&last.record) && state.phase(id) == Some(last.phase);
+        unchanged.then(|| ElectionView { height: state.tip().height, ..last.clone() })
+    }
+
+    /// Shows an election to those who watch it: to all, for the last time if it is over; else to those who have seen nothing yet.
+    pub(super) fn tell_watchers(&mut self, view: &ElectionView, all: bool) {
+        let over = all && view.phase.is_over();
+        self.watchers.all.retain_mut(|watcher| {
+            if watcher.election != view.record.id || (watcher.answered && !all) {
+                return true;
+            }
+            let last = over || watcher.once;
+            watcher.answered = true;
+            watcher.call.send(Answer::Election(Box::new(view.clone())), last) && !last
         });
     }
 
-    /// An election as apps see it.
-    pub(super) fn view(&self, id: &ElectionId) -> Option<ElectionView> {
-        self.view_within(id, COUNTING_MAX)
+    /// An election as apps see it, counted in at most so many steps.
+    pub(super) fn view(&self, id: &ElectionId, steps_max: u64) -> Option<ElectionView> {
+        let mut view = self.view_without_contests(id)?;
+        if view.record.election.results == Results::Live || view.phase.is_over() {
+            view.tally = self.engine.state().tally_within(id, steps_max)?.cut(TALLY_LINES_MAX, TALLY_BYTES_MAX);
+        }
+        Some(view)
     }
 
-    /// The same for one of many, which must share the time.
-    pub(super) fn view_of_many(&self, id: &ElectionId) -> Option<ElectionView> {
-        self.view_within(id, COUNTING_MAX / (self.engine.state().elections().count() as u64).max(1))
-    }
-
-    fn view_within(&self, id: &ElectionId, work_max: u64) -> Option<ElectionView> {
+    /// The same without its contests.
+    pub(super) fn view_without_contests(&self, id: &ElectionId) -> Option<ElectionView> {
         let state = self.engine.state();
         let (record, phase) = (state.election(id)?.clone(), state.phase(id)?);
-        let withheld = record.election.results == Results::AtClosing && !phase.is_over();
-        let tally = state.tally_within(id, if withheld { 0 } else { work_max })?.top(TALLY_LINES_MAX);
-        let tally = if withheld { tally.withheld() } else { tally };
+        let tally = Tally::without_contests(&record);
         Some(ElectionView { record, phase, tally, height: state.tip().height })
     }
+}
+
+/// Whether every contest has its outcome.
+pub(super) fn is_whole(tally: &Tally) -> bool {
+    tally.contests.iter().all(|contest| contest.complete)
 }

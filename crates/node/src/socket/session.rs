@@ -7,7 +7,7 @@ use tokio::io::BufWriter;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc};
-use vote_api::{Answer, Call, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, read_frame, write_frame};
+use vote_api::{Answer, Call, FrameError, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, read_frame, write_frame};
 
 use super::{ANSWERS_MAX, AppCall, Command, SESSIONS_MAX};
 use crate::pool::{Pool, verify_all};
@@ -81,7 +81,14 @@ async fn write_answers(write: OwnedWriteHalf, mut queue: mpsc::Receiver<Reply>) 
     let mut write = BufWriter::new(write);
     while let Some(reply) = queue.recv().await {
         let farewell = reply.id == 0;
-        if write_frame(&mut write, &reply).await.is_err() || farewell {
+        let mut written = write_frame(&mut write, &reply).await;
+        if let Err(FrameError::TooLarge(bytes)) = written {
+            tracing::error!(bytes, "an answer does not fit a frame");
+            let reason = format!("the answer would be a frame of {bytes} bytes, which is too large");
+            let answer = Answer::Failed(Refusal { code: RefusalCode::Invalid, reason });
+            written = write_frame(&mut write, &Reply { answer, last: true, ..reply }).await;
+        }
+        if written.is_err() || farewell {
             return;
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use vote_chain::{Outcome, Rule};
 use vote_counting::formats::Format;
-use vote_counting::{Seed, approval, borda, irv, meek, schulze, scottish_stv};
+use vote_counting::{Budget, Seed, approval, borda, irv, meek, schulze, scottish_stv};
 
 use crate::cli::CountArgs;
 use crate::context::Context;
@@ -28,20 +28,23 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     let seats = usize::from(args.seats.unwrap_or_else(|| u16::try_from(file.seats).unwrap_or(u16::MAX)));
     let seed = seed(args.seed.as_deref())?;
     let (ballots, names) = (file.profile(), file.candidates.iter().map(|name| clean(name)).collect::<Vec<_>>());
+    // Whoever counts a file can wait, or end the program.
+    let budget = &mut Budget::unlimited();
     let outcome = match args.rule {
-        Rule::Irv => irv(&ballots, seed),
-        Rule::Stv => scottish_stv(&ballots, seats, seed),
-        Rule::Schulze => schulze(&ballots, seats, seed),
-        Rule::Borda => borda(&ballots, seats, seed),
+        Rule::Irv => irv(&ballots, seed, budget),
+        Rule::Stv => scottish_stv(&ballots, seats, seed, budget),
+        Rule::Schulze => schulze(&ballots, seats, seed, budget),
+        Rule::Borda => borda(&ballots, seats, seed, budget),
         Rule::Approval => {
             let sets: Vec<_> = ballots.groups().iter().map(|group| (group.count, group.ranks.concat())).collect();
-            approval(names.len(), sets.iter().map(|(count, set)| (*count, set.as_slice())), seats, seed)
+            Some(approval(names.len(), sets.iter().map(|(count, set)| (*count, set.as_slice())), seats, seed))
         }
-        Rule::Meek => meek(&ballots, seats, seed),
+        Rule::Meek => meek(&ballots, seats, seed, budget),
         Rule::Plurality | Rule::Score | Rule::YesNo => {
             return Err(Failure::Usage(format!("a file of ranked ballots is not counted by {}", args.rule.name())));
         }
     };
+    let outcome = outcome.expect("no count is longer than an unlimited budget");
     let total: u64 = ballots.groups().iter().map(|group| group.count).sum();
     show(context, args.rule, total, &names, &outcome);
     Ok(())

@@ -236,7 +236,8 @@ async fn watch_election(shared: &Arc<Shared>, replies: &Replies, id: ElectionId)
             said = Some((view.phase, view.tally.clone()));
             if over {
                 // The count comes a moment later, as it does where it takes long.
-                let uncounted = vote_api::ElectionView { tally: view.tally.clone().withheld(), ..view.clone() };
+                let uncounted =
+                    vote_api::ElectionView { tally: vote_chain::Tally::without_contests(&view.record), ..view.clone() };
                 replies.send(Answer::Election(Box::new(uncounted)), false).await;
             }
             replies.send(Answer::Election(Box::new(view)), over).await;
