@@ -168,6 +168,33 @@ fn mempool_is_bounded_and_says_so() {
     assert!((vote_consensus::PENDING_BYTES_MAX..vote_consensus::PENDING_BYTES_MAX + 65_536).contains(&bytes_taken));
 }
 
+/// Two acts that each fit, and not both: the follower that holds them proposes no blocks in which it would find out.
+#[test]
+fn what_can_no_longer_become_final_waits_on_no_node() {
+    for at in [0, 4] {
+        let mut world = World::new(1, 5, 4, CALM, Config::default());
+        let contest = vote_chain::Contest::write_in();
+        let election = vote_chain::Election { voters: vote_chain::Voters::Roll, ..world.election_of(contest, 1) };
+        let (id, bytes) = world.sign(&key(200), Payload::CreateElection(election));
+        world.submit(at, bytes);
+        let election = vote_chain::ElectionId::new(*id.hash());
+        assert!(world.run(5, |world| world.engines[at].as_ref().unwrap().state().election(&election).is_some()));
+        let add = |voters: [usize; 2]| {
+            let mut voters = voters.map(|voter| vote_chain::Voter(key(voter).public(), 1));
+            voters.sort_by_key(|voter| voter.0);
+            let act = vote_chain::Act::AddVoters(voters.into());
+            world.sign(&key(200), Payload::Organise(vote_chain::Organise { election, act }))
+        };
+        let (one, other) = (add([1, 2]), add([2, 3]));
+        world.submit(at, one.1.clone());
+        world.submit(at, other.1.clone());
+        let either = |world: &World| world.finals.contains(&one.0) || world.finals.contains(&other.0);
+        assert!(world.run(5, either));
+        assert!(world.run(10, World::agreed), "submitted at {at}: the other still waits somewhere");
+        assert_eq!(world.fault, None);
+    }
+}
+
 #[test]
 fn change_of_the_set_comes_into_force_though_nothing_else_happens() {
     let mut world = World::new(1, 2, 1, CALM, Config::default());

@@ -70,7 +70,7 @@ pub struct Tally {
     pub contests: Vec<ContestTally>,
 }
 
-/// Steps ([`Budget`]) that a count takes at most where nobody chooses to wait: about a minute or two. Elections that people hold take
+/// Steps ([`Budget`]) that a count takes at most where nobody chooses to wait: some seconds to some minutes. Elections that people hold take
 /// far fewer; whoever writes contests and ballots that need more has their ballots kept, and no leaders named.
 pub const COUNT_STEPS_MAX: u64 = 20_000_000_000;
 

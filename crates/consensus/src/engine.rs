@@ -346,16 +346,14 @@ impl Host {
         self.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
         self.consider_sync();
         let before = Timestamp::from_ms(self.now.ms().saturating_sub(RELAY_AGAIN_MS));
-        for transaction in self.mempool.due_for_relay(before, self.now, RELAY_MAX) {
-            self.act(Action::Relay(transaction));
-        }
+        let lapsed = self.mempool.look_again(&self.state, before, self.now);
+        lapsed.relay.into_iter().for_each(|transaction| self.act(Action::Relay(transaction)));
+        lapsed.refused.into_iter().for_each(|(transaction, fault)| self.act(Action::Refused(transaction.id(), fault)));
     }
 }
 
-/// A transaction of an app that is not final after this long is passed on again, in milliseconds.
+/// A transaction that is not final after this long is looked at again, and passed on again if it is an app's, in milliseconds.
 const RELAY_AGAIN_MS: u64 = 3000;
-/// So many at one tick.
-const RELAY_MAX: usize = 500;
 
 pub(crate) const fn timer_key(timeout: &Timeout) -> (u8, Round) {
     use malachite_types::TimeoutKind as Kind;

@@ -13,6 +13,12 @@ pub const PENDING_MAX: usize = 65_536;
 /// Their bytes altogether.
 pub const PENDING_BYTES_MAX: usize = 32 << 20;
 
+/// So many, and so many bytes of them, are looked at again at one tick.
+const AGAIN_MAX: usize = 500;
+const AGAIN_BYTES_MAX: usize = 4 << 20;
+/// What a peer has brought waits so long at most, in milliseconds.
+const PEER_MS_MAX: u64 = 600_000;
+
 /// Who brought a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -39,7 +45,8 @@ pub enum PoolRefusal {
 struct Entry {
     transaction: Arc<Verified>,
     origin: Origin,
-    relayed_at: Timestamp,
+    since: Timestamp,
+    looked_at: Timestamp,
 }
 
 /// The transactions that wait.
@@ -103,7 +110,7 @@ impl Mempool {
         self.bytes += size;
         self.by_id.insert(transaction.id(), self.sequence);
         key.map(|key| self.by_ballot.insert(key, self.sequence));
-        self.entries.insert(self.sequence, Entry { transaction, origin, relayed_at: now });
+        self.entries.insert(self.sequence, Entry { transaction, origin, since: now, looked_at: now });
         Ok(true)
     }
 
@@ -140,14 +147,38 @@ impl Mempool {
         refused
     }
 
-    /// Transactions of apps that were last passed on before `before`; at most `max`, marked as passed on `now`.
-    pub(crate) fn due_for_relay(&mut self, before: Timestamp, now: Timestamp, max: usize) -> Vec<Arc<Verified>> {
-        let due = self.entries.values_mut().filter(|entry| entry.origin == Origin::App && entry.relayed_at <= before);
-        due.take(max)
-            .map(|entry| {
-                entry.relayed_at = now;
-                entry.transaction.clone()
-            })
-            .collect()
+    /// Looks again at those that were last looked at before `before`, as many as one tick allows: gives those of apps, to be passed on
+    /// again, and those that can no longer become final, with the reasons. What a peer brought and nobody has put in a block for
+    /// [`PEER_MS_MAX`] is dropped: the node that it came from passes it on again.
+    pub(crate) fn look_again(&mut self, state: &State, before: Timestamp, now: Timestamp) -> Lapsed {
+        let (mut due, mut bytes) = (Vec::new(), 0);
+        for entry in self.entries.values_mut().filter(|entry| entry.looked_at <= before) {
+            bytes += entry.transaction.bytes().len();
+            if due.len() >= AGAIN_MAX || bytes > AGAIN_BYTES_MAX {
+                break;
+            }
+            entry.looked_at = now;
+            due.push((entry.transaction.clone(), entry.origin, entry.since));
+        }
+        let time = now.max(state.tip().time.plus_ms(1));
+        let mut lapsed = Lapsed::default();
+        for (transaction, origin, since) in due {
+            if let Err(fault) = state.execute(time).apply(&transaction) {
+                self.remove(&transaction.id());
+                lapsed.refused.push((transaction, fault));
+            } else if origin == Origin::App {
+                lapsed.relay.push(transaction);
+            } else if now.ms_since(since) > PEER_MS_MAX {
+                self.remove(&transaction.id());
+            }
+        }
+        lapsed
     }
+}
+
+/// Transactions that have waited for long.
+#[derive(Default)]
+pub(crate) struct Lapsed {
+    pub(crate) relay: Vec<Arc<Verified>>,
+    pub(crate) refused: Vec<(Arc<Verified>, InvalidTransaction)>,
 }
