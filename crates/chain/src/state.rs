@@ -349,14 +349,14 @@ impl State {
         if fits { Ok(()) } else { Err(InvalidBlock::Size { bytes, transactions: block.transactions().len() }) }
     }
 
-    /// Builds a block from those of `transactions` that fit; gives those that never will, with the reason.
+    /// Builds a block from those of `transactions` that fit; gives those that do not fit beside the others too.
     /// What does not fit by size waits for the next block.
     pub fn build<'a>(
         &self,
         time: Timestamp,
         proposer: PublicKey,
         transactions: impl IntoIterator<Item = &'a Arc<crate::verify::Verified>>,
-    ) -> (VerifiedBlock, Changes, Vec<(Arc<crate::verify::Verified>, InvalidTransaction)>) {
+    ) -> (VerifiedBlock, Changes, Vec<Arc<crate::verify::Verified>>) {
         let limits = &self.genesis.limits;
         let (mut chosen, mut refused, mut bytes) = (Vec::new(), Vec::new(), 0u32);
         let mut execution = self.execute(time);
@@ -371,7 +371,7 @@ impl State {
                     bytes += size;
                     chosen.push(transaction.clone());
                 }
-                Err(fault) => refused.push((transaction.clone(), fault)),
+                Err(_) => refused.push(transaction.clone()),
             }
         }
         let changes = execution.finish();

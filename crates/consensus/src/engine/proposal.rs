@@ -127,9 +127,12 @@ impl Host {
     fn build(&mut self, round: Round) -> BlockHash {
         let time = self.now.max(self.state.tip().time.plus_ms(1));
         let (block, changes, refused) = self.state.build(time, self.address, self.mempool.iter());
-        for (transaction, fault) in refused {
-            self.mempool.remove(&transaction.id());
-            self.act(Action::Refused(transaction.id(), fault));
+        for transaction in refused {
+            // What does not fit beside the others of this block may become final yet, if another block is decided.
+            if let Err(fault) = self.state.execute(time).apply(&transaction) {
+                self.mempool.remove(&transaction.id());
+                self.act(Action::Refused(transaction.id(), fault));
+            }
         }
         let (block, height) = (Arc::new(block), self.height());
         let hash = block.hash();

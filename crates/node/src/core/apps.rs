@@ -170,15 +170,19 @@ impl Core {
     }
 
     fn answer_from_store(&mut self, id: TransactionId, (height, index): (Height, u32)) {
-        let Some((block, certificate)) = self.load(height) else { return };
-        let Some(proof) = block.tree().proof(index) else { return };
+        let found =
+            self.load(height).and_then(|(block, certificate)| Some((block.tree().proof(index)?, block, certificate)));
+        let answer = match found {
+            Some((proof, block, certificate)) => {
+                Answer::Final { header: Box::new(block.header), certificate, proofs: vec![(id, proof)] }
+            }
+            None => {
+                let reason = format!("it is final in block {height}, which this node cannot read; ask another node");
+                Answer::Refused(id, refusal(RefusalCode::Busy, reason))
+            }
+        };
         for key in self.apps.take(&id) {
-            let header = Box::new(block.header.clone());
-            self.apps.answer(
-                key,
-                1,
-                Answer::Final { header, certificate: certificate.clone(), proofs: vec![(id, proof.clone())] },
-            );
+            self.apps.answer(key, 1, answer.clone());
         }
     }
 
