@@ -13,7 +13,7 @@ OPEN, CLOSE, ADD_VOTERS, CHANGE_ROLL, CHANGE_TIMES, CANCEL = range(6)
 def read_share(value):
     share = struct(value, "share")
     denominator = number(share["denominator"], 1000, 1)
-    number(share["numerator"], denominator, 1), flag(share["more"])
+    number(share["numerator"], denominator - flag(share["more"]), 1)
     return share
 
 

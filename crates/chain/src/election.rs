@@ -172,7 +172,7 @@ pub enum InvalidElection {
     #[error("yes-no needs a majority")]
     NoMajority,
     /// Not a part of something.
-    #[error("a share is a part of a whole, in thousandths at the finest")]
+    #[error("a share is a part of a whole, in thousandths at the finest; nothing is more than all")]
     Share,
     /// A share of a roll that does not exist.
     #[error("a quorum, or a majority of the roll, needs a roll")]

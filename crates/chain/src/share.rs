@@ -22,9 +22,10 @@ impl Share {
     /// More than half.
     pub const HALF: Self = Self { numerator: 1, denominator: 2, more: true };
 
-    /// Whether it is a part of something.
+    /// Whether it is a part of something, and can be reached: there is no more than all.
     pub(crate) const fn is_sane(&self) -> bool {
-        0 < self.numerator && self.numerator <= self.denominator && self.denominator <= DENOMINATOR_MAX
+        let parts = if self.more { self.denominator.saturating_sub(1) } else { self.denominator };
+        0 < self.numerator && self.numerator <= parts && self.denominator <= DENOMINATOR_MAX
     }
 
     /// Whether `part` reaches this share of `whole`.
@@ -40,7 +41,7 @@ impl fmt::Display for Share {
         let words = if self.more { "more than" } else { "at least" };
         match (self.numerator, self.denominator) {
             (1, 2) => write!(f, "{words} half"),
-            (1, 1) => f.write_str("all"),
+            (numerator, denominator) if numerator == denominator => f.write_str("all"),
             (numerator, denominator) => write!(f, "{words} {numerator}/{denominator}"),
         }
     }
@@ -75,5 +76,17 @@ mod tests {
         let two_thirds = Share { numerator: 2, denominator: 3, more: false };
         assert!(two_thirds.is_reached(2, 3) && !two_thirds.is_reached(199, 299) && two_thirds.is_reached(200, 300));
         assert!(two_thirds.is_reached(u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn no_share_is_more_than_all_or_finer_than_thousandths() {
+        let share = |numerator, denominator, more| Share { numerator, denominator, more };
+        assert!(share(3, 3, false).is_sane() && share(2, 3, true).is_sane() && share(1, 1000, false).is_sane());
+        for never in
+            [share(3, 3, true), share(4, 3, false), share(0, 3, true), share(1, 0, true), share(1, 1001, false)]
+        {
+            assert!(!never.is_sane(), "{never:?}");
+        }
+        assert_eq!(share(3, 3, false).to_string(), "all");
     }
 }
