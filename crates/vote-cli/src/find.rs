@@ -32,8 +32,8 @@ pub(crate) async fn election(client: &Client, said: Option<&str>) -> Result<Elec
     whole(client, view).await
 }
 
-/// An election of the list with all of its count: a list has as much as can be counted for all of them.
-async fn whole(client: &Client, view: ElectionView) -> Result<ElectionView, Failure> {
+/// An election of the list with its count, which a list does not have.
+pub(crate) async fn whole(client: &Client, view: ElectionView) -> Result<ElectionView, Failure> {
     match client.call(Request::Election(view.record.id)).await? {
         Answer::Election(view) => Ok(*view),
         _ => Err(vote_api::CallError::Unexpected.into()),

@@ -9,7 +9,7 @@ use vote_chain::{Choices, ElectionPhase};
 use crate::commands::Cast;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{ballot, commands, credential, output, result};
+use crate::{ballot, commands, credential, find, output, result};
 
 /// Lines of standard input, read on a thread of its own: a terminal cannot be waited for otherwise.
 struct Input(mpsc::Receiver<String>);
@@ -148,7 +148,7 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
 
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
     if let Some(view) = pick(client.elections().await?, input).await? {
-        result::lines(&view).iter().for_each(output::line);
+        result::lines(&find::whole(client, view).await?).iter().for_each(output::line);
     }
     Ok(())
 }

@@ -211,7 +211,7 @@ pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &
 async fn list(context: &Context) -> Result<(), Failure> {
     let elections = context.client().await?.elections().await?;
     if context.json {
-        output::json(&json!({ "elections": elections.iter().map(json::result).collect::<Vec<_>>() }));
+        output::json(&json!({ "elections": elections.iter().map(json::summary).collect::<Vec<_>>() }));
         return Ok(());
     }
     let mut rows = vec![["ID", "PHASE", "BALLOTS", "TITLE"].map(String::from).to_vec()];
