@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn id(byte: u8) -> ElectionId {
-        vote_chain::decode(&vote_chain::encode(&serde_bytes::Bytes::new(&[byte; 32]))).unwrap()
+        vote_chain::decode(&[&[0x58, 32][..], &[byte; 32]].concat()).unwrap()
     }
 
     #[tokio::test]

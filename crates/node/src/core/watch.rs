@@ -4,6 +4,7 @@
 //! [`STEPS_MAX`] to count for all of them together. What takes more is counted aside (`counts.rs`).
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -40,6 +41,8 @@ pub(super) struct Watcher {
 pub(super) struct Watchers {
     all: Vec<Watcher>,
     due: BTreeSet<ElectionId>,
+    /// The last that was shown: those after it come next, so that each has its turn.
+    last: ElectionId,
     /// Whether a timer is set for those due.
     awaited: bool,
     shown_at: Option<Instant>,
@@ -49,6 +52,15 @@ impl Watchers {
     /// Whether anybody wants to see an election.
     pub(super) fn want(&self, id: &ElectionId) -> bool {
         self.all.iter().any(|watcher| watcher.election == *id)
+    }
+
+    /// Takes the next few that are due.
+    fn take_due(&mut self) -> Vec<ElectionId> {
+        let after = self.due.range((Bound::Excluded(self.last), Bound::Unbounded));
+        let next: Vec<_> = after.chain(self.due.range(..=self.last)).take(SHOWN_MAX).copied().collect();
+        self.due.retain(|id| !next.contains(id));
+        self.last = next.last().copied().unwrap_or_default();
+        next
     }
 
     pub(super) fn forget_session(&mut self, session: u64) {
@@ -97,11 +109,9 @@ impl Core {
 
     /// Shows the elections that are due.
     pub(super) fn show(&mut self) {
-        let rest = self.watchers.due.iter().nth(SHOWN_MAX).copied();
-        let rest = rest.map(|from| self.watchers.due.split_off(&from)).unwrap_or_default();
-        let now_due = std::mem::replace(&mut self.watchers.due, rest.clone());
-        let steps = STEPS_MAX / (now_due.len() as u64).max(1);
-        for id in now_due {
+        let due = self.watchers.take_due();
+        let steps = STEPS_MAX / (due.len() as u64).max(1);
+        for id in due {
             if let Some(view) = self.last_count(&id) {
                 self.tell_watchers(&view, true);
                 continue;
@@ -118,7 +128,9 @@ impl Core {
             }
         }
         (self.watchers.awaited, self.watchers.shown_at) = (false, Some(Instant::now()));
-        rest.into_iter().for_each(|id| self.show_soon(id));
+        if let Some(next) = self.watchers.due.first().copied() {
+            self.show_soon(next);
+        }
     }
 
     /// The last count of an election that is counted aside, if nothing has changed since.
@@ -163,4 +175,23 @@ impl Core {
 /// Whether every contest has its outcome.
 pub(super) fn is_whole(tally: &Tally) -> bool {
     tally.contests.iter().all(|contest| contest.complete)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_many_elections_that_change_all_the_time_has_its_turn() {
+        let id = |number: u8| vote_chain::decode::<ElectionId>(&[&[0x58, 32][..], &[number; 32]].concat()).unwrap();
+        let mut watchers = Watchers::default();
+        let mut shown = BTreeSet::new();
+        for _ in 0..3 {
+            watchers.due.extend((0..40).map(id));
+            let next = watchers.take_due();
+            assert_eq!(next.len(), SHOWN_MAX);
+            shown.extend(next);
+        }
+        assert_eq!(shown.len(), 40);
+    }
 }
