@@ -3,7 +3,7 @@
 import re
 
 U8, U16, U32, U64 = (2**bits - 1 for bits in (8, 16, 32, 64))
-DEPTH = 16  # what there is has at most 11 levels
+DEPTH = 8  # the levels of arrays and maps in a transaction; archives and receipts have 6
 
 
 class Invalid(Exception):
