@@ -26,6 +26,7 @@ NUMBERS = [0, 1, 2, 3, 10, 11, 23, 24, 150, 255, 256, 500, 1000, 1001, 2**16 - 1
            2**53 + 1, 2**63, 2**64 - 1]
 TEXTS = ["", " x", "x ", "x\n", "x\ny", "\n", "x" * 100, "x" * 101, "\u00e9" * 50, "\u00e9" * 51, "x" * 4000, "x" * 4001, "\u00a0x", "x\u200b",
          "x\u200a", "\ufeffx", "x\u180e", "x\u0085y", "x\u202ey", "x\u2066y", "x\u200fy", "x\0y", "x\ty", "x\x1fy", "\x1fx", "\U0001f5f3", "e\u0301"]
+KEYS = list(SECRETS)
 ODD_KEYS = [bytes(32), b"\1" + bytes(31), b"\2" + bytes(31), b"\xff" * 32, b"\xf0" + b"\xff" * 30 + b"\x7f", b"\xed" + b"\xff" * 30 + b"\x7f"]
 
 
@@ -300,7 +301,7 @@ def powers(*given):
 
 
 def organisers(order):
-    return lambda tree: tree[0].update({3: [1, order(sorted(list(SECRETS)[195:205]))]})
+    return lambda tree: tree[0].update({3: [1, order(sorted(KEYS[195:205]))]})
 
 
 def signatures(order):
@@ -320,14 +321,14 @@ CRAFTED = {
     "validator-not-canonical": with_validator(b"\xf0" + b"\xff" * 30 + b"\x7f"),
     "validator-not-canonical-either": with_validator(b"\xf1" + b"\xff" * 31),
     "validator-small-order": with_validator(bytes(32)),
-    "validator-ok": with_validator(list(SECRETS)[100]),
+    "validator-ok": with_validator(KEYS[100]),
     "power-none": powers(0, 1, 1, 1),
     "power-most-ok": powers(10**9, 10**9, 10**9, 10**9),
     "power-beyond": powers(10**9 + 1, 1, 1, 1),
     "organisers-ok": organisers(lambda keys: keys),
     "organisers-reversed": organisers(lambda keys: keys[::-1]),
     "organisers-twice": organisers(lambda keys: sorted(keys + keys)),
-    "organisers-others": organisers(lambda keys: [key for key in keys if key != list(SECRETS)[199]]),
+    "organisers-others": organisers(lambda keys: [key for key in keys if key != KEYS[199]]),
     "organisers-none": organisers(lambda keys: []),
     "round-last-ok": lambda tree: tree[4].update({1: 2**32 - 1}),
     "round-beyond": lambda tree: tree[4].update({1: 2**32}),
@@ -336,7 +337,7 @@ CRAFTED = {
     "signatures-none": signatures(lambda entries: []),
     "signatures-reversed": signatures(lambda entries: entries[::-1]),
     "signatures-twice": signatures(lambda entries: entries[:2] + entries[:2]),
-    "signatures-stranger": signatures(lambda entries: sorted(entries + [{0: list(SECRETS)[100], 1: b""}], key=lambda entry: entry[0])),
+    "signatures-stranger": signatures(lambda entries: sorted(entries + [{0: KEYS[100], 1: b""}], key=lambda entry: entry[0])),
     "signatures-two-thirds": lambda tree: (powers(2, 2, 1, 1)(tree), signatures(lambda entries: entries[:2])(tree)),
     "signatures-more-than-two-thirds-ok": lambda tree: (powers(2, 3, 1, 1)(tree), signatures(lambda entries: entries[:2])(tree)),
     "blocks-none": lambda tree: tree.update({6: []}),
@@ -405,6 +406,68 @@ TEXTS_CRAFTED.update({
 })
 
 
+START = 1_700_000_000_000
+
+
+def sent(*payloads, by=200):
+    """More transactions at the end of the last block: acts, unless they are something else."""
+    def change(tree):
+        for payload in payloads:
+            acts = [2, {0: tree[2], 1: payload}]
+            content = {0: tree[3][1], 1: KEYS[by - 1], 2: payload.value if isinstance(payload, Transaction) else acts}
+            tree[6][-1][2].append([0, Transaction({0: content, 1: b""})])
+    return change
+
+
+def times(opens, closes, why="why"):
+    ms = lambda after: after if after is None else START + after
+    return [4, {0: ms(opens), 1: ms(closes), 2: why}]
+
+
+def roll(remove, add, order=sorted):
+    return [3, {0: order(KEYS[at - 1] for at in remove), 1: order([KEYS[at - 1], weight] for at, weight in add), 2: "why"}]
+
+
+def crowd(count, weight):
+    """So many who are no signers."""
+    return [3, {0: [], 1: [[number.to_bytes(32, "big"), weight] for number in range(count)], 2: "why"}]
+
+
+def limited(voters, *payloads):
+    return lambda tree: (tree[0][4].update({3: voters}), sent(*payloads)(tree))
+
+
+def of_another_chain(tree):
+    sent(5 * [0])(tree)
+    tree[6][-1][2][-1][1].value[0].update({0: bytes(32), 2: [2, {0: tree[2], 1: 0}]})
+
+
+# On a draft without a roll that is to open at 60 s and to close at 90 s, in a block of 1 s.
+ACTS_OF_DRAFTS = {
+    "open-ok": sent(0), "close": sent(1), "open-and-close-ok": sent(0, 1), "open-again": sent(0, 0), "open-number": sent([0, None]),
+    "cancel-ok": sent([5, "why"]), "cancel-again": sent([5, "why"], [5, "why not"]), "cancel-without-reason": sent([5, ""]),
+    "act-beyond": sent(6), "stranger": sent(0, by=201), "another-election": lambda tree: sent(Transaction([2, {0: bytes(32), 1: 0}]))(tree),
+    "another-chain": of_another_chain, "approval": sent(Transaction([3, {0: [1, KEYS[0]], 1: 0}]), by=1), "roll-of-none": sent([2, [[KEYS[9], 1]]]),
+    "times-ok": sent(times(5000, 5001)), "times-none-ok": sent(times(None, None)), "times-one-ok": sent(times(None, 1001)),
+    "opens-now": sent(times(1000, None)), "closes-now": sent(times(None, 1000)), "closes-as-it-opens": sent(times(9000, 9000)),
+    "times-without-reason": sent(times(5000, None, "")), "close-when-cancelled": sent([5, "why"], 1), "created-again": lambda tree: tree[6][-1][2].append(
+        copy.deepcopy(tree[6][0][2][0])),
+}
+# On an open election with weights, opened at 4 s, in the same block; on its roll are 50, 51 and 52.
+ACTS_OF_OPEN = {
+    "joins-ok": sent(roll([], [(60, 10**6)])), "weight-beyond": sent(roll([], [(60, 10**6 + 1)])), "weight-none": sent(roll([], [(60, 0)])),
+    "leaves-ok": sent(roll([50], [])), "leaves-unknown": sent(roll([60], [])), "joins-again": sent(roll([], [(50, 1)])),
+    "reweighted-ok": sent(roll([50], [(50, 7)])), "joins-twice": sent(roll([], [(60, 1), (60, 2)])), "leaves-twice": sent(roll([50, 50], [])),
+    "joins-reversed": sent(roll([], [(60, 1), (61, 1)], lambda parts: sorted(parts)[::-1])), "leaves-reversed": sent(
+        roll([50, 51], [], lambda parts: sorted(parts)[::-1])), "nobody": sent(roll([], [])), "act-again": sent(roll([50], []), roll([], [(50, 1)]), roll([50], [])),
+    "crowd-ok": sent(crowd(1700, 1)), "crowd-beyond": sent(crowd(1701, 1)), "crowd-of-many-bytes": sent(crowd(1700, 10**6)), "crowds-ok": sent(crowd(1600, 10**6)),
+    "added-when-open": sent([2, [[KEYS[59], 1]]]), "opens-then-ok": sent(times(4000, 9000)), "opens-at-another-time": sent(times(4001, 9000)),
+    "opens-never": sent(times(None, 9000)), "closes-now": sent(times(4000, 4000)), "closes-never-ok": sent(times(4000, None)),
+    "roll-full-ok": limited(4, roll([], [(60, 1)])), "roll-too-full": limited(3, roll([], [(60, 1)])), "roll-exchanged-ok": limited(3, roll([50], [(60, 1)])),
+    "leaves-when-closed": sent(1, roll([50], [])),
+}
+
+
 def crafted(data, changes):
     for name, change in changes.items():
         tree = tree_of(data)
@@ -427,7 +490,8 @@ def main():
     names = sorted(path.name for path in cases.glob("good-*") if path.stat().st_size < 12_000)
     made = set()
     both = {**CRAFTED, **SPOILED}
-    for base, changes in [("assembly-closed", both), ("cancelled", both), ("draft", TEXTS_CRAFTED)]:
+    for base, changes in [("assembly-closed", both), ("cancelled", both), ("draft", {**TEXTS_CRAFTED, **ACTS_OF_DRAFTS}),
+                          ("assembly-empty", ACTS_OF_OPEN)]:
         for name, data in crafted((cases / f"good-{base}").read_bytes(), changes):
             (out / f"{base}-{name}").write_bytes(data)
     for number in range(count):
