@@ -89,11 +89,11 @@ class Chain:
 
     def check_order(self):
         """That all final headers are of one history: of this version, the higher the later, one at each height, parent before child."""
-        below = {"height": 0, "time": self.genesis["time"], "hash": None}
+        below = {"height": 0, "time": self.genesis["time"], "hash": bytes(32)}
         for header in sorted(self.headers, key=lambda header: header["height"]):
             same = header["hash"] == below["hash"]
             follows = header["height"] > below["height"] and header["time"] > below["time"]
-            next_to = below["hash"] is not None and header["height"] == below["height"] + 1
+            next_to = header["height"] == below["height"] + 1
             parent = not next_to or header["parent"] == below["hash"]
             need(header["version"] == 1 and (same or follows and parent),
                  f"the block at height {header['height']} is not of this version, or does not come after what is below it")

@@ -340,6 +340,7 @@ CRAFTED = {
     "signatures-stranger": signatures(lambda entries: sorted(entries + [{0: KEYS[100], 1: b""}], key=lambda entry: entry[0])),
     "signatures-two-thirds": lambda tree: (powers(2, 2, 1, 1)(tree), signatures(lambda entries: entries[:2])(tree)),
     "signatures-more-than-two-thirds-ok": lambda tree: (powers(2, 3, 1, 1)(tree), signatures(lambda entries: entries[:2])(tree)),
+    "first-with-a-parent": lambda tree: tree[6][0][0].update({3: bytes(31) + b"\1"}),
     "blocks-none": lambda tree: tree.update({6: []}),
     "last-of-the-genesis": lambda tree: tree[3].update({2: 0}),
     "path-beyond": lambda tree: tree[5].update({0: tree[5][1]}),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Header, PROTOCOL_VERSION};
 use crate::certificate::{CertificateFault, CommitCertificate};
 use crate::genesis::{Genesis, InvalidGenesis};
-use crate::hash::{ChainId, TransactionId};
+use crate::hash::{BlockHash, ChainId, TransactionId};
 use crate::merkle::InclusionProof;
 use crate::time::Height;
 use crate::validator::ValidatorSet;
@@ -111,11 +111,9 @@ pub(crate) fn verify_order<'a>(
     for header in headers {
         let same = below == Some(header);
         let follows = header.height > height && header.time > time;
-        let parent = match below {
-            Some(below) if height.next() == header.height => header.parent == below.hash(),
-            _ => true,
-        };
-        if header.version != PROTOCOL_VERSION || !(same || follows && parent) {
+        let parent = || below.map_or_else(BlockHash::default, Header::hash);
+        let child = height.next() != header.height || header.parent == parent();
+        if header.version != PROTOCOL_VERSION || !(same || follows && child) {
             return Err(InvalidReceipt::Order(header.height.get()));
         }
         (height, time, below) = (header.height, header.time, Some(header));
