@@ -1,7 +1,9 @@
 """The chain that a file is from: genesis, validator sets, headers, certificates (docs/protocol.md, section 3)."""
 
+from bisect import bisect_left
+
 from encoding import U16, U32, array, encode, label, need, number, raw, struct, variant
-from signing import SMALL_OR_ODD, signed, tagged
+from signing import on_curve, signed, tagged
 
 LIMITS = {"block_bytes": (16384, 1048576), "block_transactions": (1, 16384), "elections": (1, 100_000), "voters": (1, 10_000_000)}
 
@@ -15,12 +17,12 @@ def sorted_keys(value):
 
 def read_validators(value):
     validators = []
-    for item in array(value):
+    need(1 <= len(array(value)) <= 150, "not a validator set")
+    for item in value:
         validator = struct(item, "validator")
         raw(validator["key"], 32), label(validator["name"]), number(validator["power"], 10**9, 1)
-        need(validator["key"] not in SMALL_OR_ODD, "not a validator")
+        need(on_curve(validator["key"]), "a validator whose key is no point of the curve")
         validators.append(validator)
-    need(1 <= len(validators) <= 150, "not a validator set")
     sorted_keys([validator["key"] for validator in validators])
     return validators
 
@@ -55,6 +57,11 @@ def read_proof(value):
     return proof
 
 
+def validators_hash(validators):
+    fields = [dict(enumerate(validator.values())) for validator in validators]
+    return tagged("validators", encode(fields))
+
+
 class Chain:
     """Who signs what."""
 
@@ -62,22 +69,40 @@ class Chain:
         self.genesis = read_genesis(genesis)
         self.id = self.genesis["chain"]
         self.signatures = 0
-        self.sets = [(0, self.genesis["validators"])]
+        self.sets, self.changed, self.headers = [self.genesis["validators"]], [], []
         last = 0
         for item in array(changes):
             change = struct(item, "set_change")
             header = read_header(change["header"])
             validators = read_validators(change["validators"])
             height = header["height"]
-            follows = last < height < below and header["next_validators"] == tagged("validators", encode(change["validators"]))
+            follows = last < height < below and header["next_validators"] == validators_hash(validators)
             need(follows, f"the change of validators at height {height} does not follow from the one before")
-            need(validators != self.sets[-1][1], f"the change of validators at height {height} changes nothing")
+            need(validators != self.sets[-1], f"the change of validators at height {height} changes nothing")
             self.check_final(header, change["certificate"])
-            self.sets.append((height, validators))
+            self.sets.append(validators)
+            self.changed.append(height)
             last = height
 
     def set_at(self, height):
-        return [validators for since, validators in self.sets if since < height or since == 0][-1]
+        return self.sets[bisect_left(self.changed, height)]
+
+    def check_order(self):
+        """That all final headers are of one history: of this version, the higher the later, one at each height, parent before child."""
+        below = {"height": 0, "time": self.genesis["time"], "hash": bytes(32)}
+        for header in sorted(self.headers, key=lambda header: header["height"]):
+            same = header["hash"] == below["hash"]
+            follows = header["height"] > below["height"] and header["time"] > below["time"]
+            next_to = header["height"] == below["height"] + 1
+            parent = not next_to or header["parent"] == below["hash"]
+            need(header["version"] == 1 and (same or follows and parent),
+                 f"the block at height {header['height']} is not of this version, or does not come after what is below it")
+            below = header
+
+    def check_next(self, header):
+        """That a header hands over to the set of the next height."""
+        names = header["next_validators"] == validators_hash(self.set_at(header["height"] + 1))
+        need(names, f"the change of validators at height {header['height']} does not follow from the one before")
 
     def check_final(self, header, value):
         certificate, height = struct(value, "certificate"), header["height"]
@@ -97,4 +122,5 @@ class Chain:
             power += powers[key]
         self.signatures += len(keys)
         need(keys == sorted(set(keys)), f"block {height} is not final: its signatures are not sorted, each once")
+        self.headers.append(header)
         need(3 * power > 2 * sum(powers.values()), f"block {height} is not final: too few have signed")

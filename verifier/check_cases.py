@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares this verifier's verdicts with those that were written beside the cases.
 
-    check_cases.py DIR     (made by VERIFIER_CASES=DIR cargo test -p vote-chain cases)
+    check_cases.py DIR...  (made by VERIFIER_CASES=DIR cargo test -p vote-chain cases, or by mutate.py and VERIFIER_JUDGE=DIR)
 """
 
 import json
@@ -30,11 +30,16 @@ def compare(name, expected, data):
 
 
 def main():
-    folder = Path(sys.argv[1])
-    verdicts = json.loads((folder / "verdicts.json").read_text())
-    good = sum(expected is not None for expected in verdicts.values())
-    bad = len(verdicts) - good
-    disagreements = [line for name, expected in verdicts.items() for line in compare(name, expected, (folder / name).read_bytes())]
+    good, bad, disagreements = 0, 0, []
+    for folder in map(Path, sys.argv[1:]):
+        verdicts = json.loads((folder / "verdicts.json").read_text())
+        for name, expected in verdicts.items():
+            disagreements += compare(name, expected, (folder / name).read_bytes())
+        valid = sum(expected is not None for expected in verdicts.values())
+        good, bad = good + valid, bad + len(verdicts) - valid
+        # Those whose name says which they are.
+        wrong = [name for name, expected in verdicts.items() if name.endswith("-ok") and not expected]
+        disagreements += [f"{name}: it should be valid" for name in wrong]
     print(*disagreements, sep="\n", end="\n" if disagreements else "")
     assert good >= 110 and bad >= 120, (good, bad)
     if disagreements:

@@ -1,6 +1,7 @@
 """Hashes, trees and signatures of docs/protocol.md, section 2."""
 
 import hashlib
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -61,6 +62,14 @@ EIGHTH = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d
 SMALL = [1, P - 1, 0, EIGHTH, P - EIGHTH]
 # All encodings of them, with either sign of x, and all that are not canonical.
 SMALL_OR_ODD = frozenset((y + sign).to_bytes(32, "little") for y in [*SMALL, *range(P, 2**255)] for sign in (0, 2**255))
+
+
+@lru_cache(10_000)
+def on_curve(key):
+    """Whether 32 bytes are a point in canonical form, and not of small order: -x^2 + y^2 = 1 - 121665/121666 x^2 y^2."""
+    y = int.from_bytes(key, "little") % 2**255
+    above, below = y * y - 1, -121665 * pow(121666, -1, P) * y * y + 1
+    return key not in SMALL_OR_ODD and pow(above * below, (P - 1) // 2, P) == 1
 
 
 def signed(purpose, key, chain, content, signature):

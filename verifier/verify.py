@@ -3,17 +3,20 @@
 
     verify.py FILE [--chain ID] [--json]
 
-Needs Python 3.9 or newer and two packages: cbor2 and cryptography. Exit codes: 0 valid, 2 usage, 6 not valid, with the first reason.
+Needs Python 3.9 or newer and the package cryptography. Exit codes: 0 valid, 2 usage, 3 no such file, 6 not valid, with the first reason.
 """
 
 import argparse
 import json
+import re
 import sys
 
 from chain import Chain, read_header, read_proof
 from encoding import Invalid, array, decode, encode, need, raw, struct, variant
 from ledger import Record
 from signing import Tree, proof_root, tagged
+
+FILE_BYTES_MAX = 4 << 30
 
 
 def verify_archive(value):
@@ -30,10 +33,15 @@ def verify_archive(value):
         need(below < height <= last["height"], f"block {height} is out of place")
         below = height
         chain.check_final(header, block["certificate"])
+        if height < last["height"]:
+            chain.check_next(header)
         entries = [variant(entry, [True, True]) for entry in array(block["transactions"])]
         ids = [tagged("transaction", raw(content, None)) if kind == 0 else raw(content, 32) for kind, content in entries]
         whole = len(ids) == header["transactions_count"] and Tree(ids).root() == header["transactions_root"]
         need(whole, f"block {height} does not have the transactions that are given for it")
+        limits, own_bytes = chain.genesis["limits"], sum(len(content) for kind, content in entries if kind == 0)
+        need(len(ids) <= limits["block_transactions"] and own_bytes <= limits["block_bytes"],
+             f"block {height} is larger than the genesis allows")
         need(any(kind == 0 for kind, _ in entries), f"block {height} has no transaction of the election")
         for index, ((kind, content), identity) in enumerate(zip(entries, ids)):
             if kind == 0:
@@ -41,6 +49,7 @@ def verify_archive(value):
                     record.apply(content, identity, header["time"])
                 except Invalid as why:
                     raise Invalid(f"transaction {index} of block {height}: {why}") from None
+    chain.check_order()
     need(record.text is not None, "the election is not created in it")
     found = proof_root(state_proof, record.leaf())
     need(found and tagged("state", encode([state_proof["size"], found])) == last["state_root"],
@@ -54,6 +63,7 @@ def verify_receipt(value):
     header = read_header(receipt["header"])
     chain = Chain(receipt["genesis"], receipt["set_changes"], header["height"])
     chain.check_final(header, receipt["certificate"])
+    chain.check_order()
     proof = read_proof(receipt["proof"])
     leads = proof["size"] == header["transactions_count"] and proof_root(proof, raw(receipt["transaction"], 32)) == header["transactions_root"]
     need(leads, "the path does not lead from the ballot to the block")
@@ -69,15 +79,28 @@ def verify(data, chain_wanted=None):
     return {"valid": True, "chain": chain.id.hex(), "chain_name": chain.genesis["name"], **shown}
 
 
+def chain_id(text):
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError("a chain has 64 hexadecimal digits")
+    return text.lower()
+
+
 def main():
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(description="Checks an archive or a receipt without a node.")
     parser.add_argument("file")
-    parser.add_argument("--chain", help="the chain that it must be from, 64 hexadecimal digits")
+    parser.add_argument("--chain", type=chain_id, help="the chain that it must be from, 64 hexadecimal digits")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    with open(args.file, "rb") as file:
-        data = file.read()
     try:
+        with open(args.file, "rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        print(f"cannot read {args.file}: {error.strerror}", file=sys.stderr)
+        return 3
+    try:
+        need(len(data) <= FILE_BYTES_MAX, "the file is too large")
         shown = verify(data, args.chain)
     except Invalid as why:
         print(f"verification FAILED: {why}", file=sys.stderr)

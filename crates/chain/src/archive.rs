@@ -12,7 +12,7 @@ use crate::genesis::Genesis;
 use crate::hash::{ChainId, ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
-use crate::receipt::{InvalidReceipt, SetChange, verify_set_changes};
+use crate::receipt::{InvalidReceipt, SetChange, verify_order, verify_set_changes};
 use crate::state::{ElectionRecord, InvalidTransaction, LogEntry, State, election_leaf, sealed};
 use crate::tally::{COUNT_STEPS_MAX, Tally};
 use crate::time::Height;
@@ -102,6 +102,9 @@ pub enum InvalidArchive {
     /// Its transactions are not those of its header.
     #[error("block {0} does not have the transactions that are given for it")]
     Transactions(Height),
+    /// More than the genesis allows in a block.
+    #[error("block {0} is larger than the genesis allows")]
+    TooLarge(Height),
     /// A block that says nothing.
     #[error("block {0} has no transaction of the election")]
     Empty(Height),
@@ -162,7 +165,8 @@ impl Archive {
         if trusted.is_some_and(|trusted| *trusted != chain) {
             return Err(InvalidArchive::WrongChain(chain));
         }
-        verify_set_changes(&self.genesis, &self.set_changes)?;
+        verify_set_changes(&self.genesis, &self.set_changes, self.last.height)?;
+        verify_order(&self.genesis, self.headers())?;
         let signatures = self.set_changes.iter().map(|change| change.certificate.signatures.len() as u64).sum();
         let mut auditor = Auditor { archive: self, chain, state: State::new(self.genesis.clone()), signatures };
         auditor.check_final(&self.last, &self.last_certificate)?;
@@ -179,9 +183,15 @@ impl Archive {
         auditor.finish()
     }
 
+    fn headers(&self) -> impl Iterator<Item = &Header> {
+        let changes = self.set_changes.iter().map(|change| &change.header);
+        changes.chain(self.blocks.iter().map(|block| &block.header)).chain([&self.last])
+    }
+
     /// The set that decides a height.
     fn set_at(&self, height: Height) -> &ValidatorSet {
-        let change = self.set_changes.iter().rev().find(|change| change.header.height < height);
+        let before = self.set_changes.partition_point(|change| change.header.height < height);
+        let change = before.checked_sub(1).map(|at| &self.set_changes[at]);
         change.map_or(&self.genesis.validators, |change| &change.validators)
     }
 }
@@ -200,6 +210,12 @@ impl Auditor<'_> {
     fn check_block(&mut self, block: &ArchivedBlock) -> Result<(), InvalidArchive> {
         let header = &block.header;
         self.check_final(header, &block.certificate)?;
+        // What the last header hands over to is no longer part of the archive.
+        if header.height < self.archive.last.height
+            && header.next_validators != self.archive.set_at(header.height.next()).hash()
+        {
+            return Err(InvalidReceipt::SetChange(header.height.get()).into());
+        }
         let id = |transaction: &ArchivedTransaction| match transaction {
             ArchivedTransaction::Own(bytes) => TransactionId::of(bytes),
             ArchivedTransaction::Other(id) => *id,
@@ -209,6 +225,15 @@ impl Auditor<'_> {
             || transactions_root(&ids) != header.transactions_root
         {
             return Err(InvalidArchive::Transactions(header.height));
+        }
+        let limits = &self.archive.genesis.limits;
+        let own_bytes = |transaction: &ArchivedTransaction| match transaction {
+            ArchivedTransaction::Own(bytes) => bytes.len() as u64,
+            ArchivedTransaction::Other(_) => 0,
+        };
+        let bytes: u64 = block.transactions.iter().map(own_bytes).sum();
+        if header.transactions_count > limits.block_transactions_max || bytes > limits.block_bytes_max.into() {
+            return Err(InvalidArchive::TooLarge(header.height));
         }
         let mut own = Vec::new();
         for (index, transaction) in block.transactions.iter().enumerate() {

@@ -79,7 +79,13 @@ impl PublicKey {
 
     fn point(&self) -> Result<VerifyingKey, InvalidKey> {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| InvalidKey::Weak)?;
-        if key.is_weak() { Err(InvalidKey::Weak) } else { Ok(key) }
+        if key.is_weak() || !self.is_canonical() { Err(InvalidKey::Weak) } else { Ok(key) }
+    }
+
+    /// Whether its coordinate is below 2^255 - 19: the library takes larger ones for the same point.
+    fn is_canonical(&self) -> bool {
+        let [first, middle @ .., last] = &self.0;
+        *first < 0xed || middle.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f
     }
 
     /// Whether `signature` is this key's, strictly (RFC 8032 with the checks of `verify_strict`), never in a batch:
@@ -218,6 +224,22 @@ mod tests {
         let anything = Signature::from_bytes(std::array::from_fn(|i| u8::from(i == 0)));
         assert_eq!(PublicKey::from_bytes(identity).check(), Err(InvalidKey::Weak));
         assert!(!PublicKey::from_bytes(identity).verifies(Purpose::Vote, &chain("a"), b"any", &anything));
+    }
+
+    #[test]
+    fn key_that_is_another_spelling_of_a_point_is_refused() {
+        let spelled = |first: u8, last: u8| {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (first, last);
+            PublicKey::from_bytes(bytes)
+        };
+        // y = p + 3 and p + 4 are points of large order as 3 and 4.
+        for (first, last) in [(0xf0, 0x7f), (0xf0, 0xff), (0xf1, 0x7f), (0xf1, 0xff)] {
+            assert!(VerifyingKey::from_bytes(spelled(first, last).as_bytes()).is_ok(), "the library takes it");
+            assert_eq!(spelled(first, last).check(), Err(InvalidKey::Weak));
+        }
+        let below: Vec<_> = (0xe0..0xec).filter(|first| spelled(*first, 0x7f).check().is_ok()).collect();
+        assert!(!below.is_empty(), "points just below are taken");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use genesis::{Genesis, InvalidGenesis, Limits, Organisers};
 pub use hash::{BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId, ValidatorSetHash};
 pub use key::{InvalidKey, PublicKey, Purpose, SecretKey, Signature};
 pub use merkle::{Frontier, InclusionProof, MerkleTree, merkle_root};
-pub use receipt::{InvalidReceipt, Receipt, SetChange, verify_set_changes};
+pub use receipt::{InvalidReceipt, Receipt, SetChange};
 pub use share::{Base, Majority, Share};
 pub use state::{
     CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidRows, InvalidTransaction, LogEntry, Logged,

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::block::Header;
+use crate::block::{Header, PROTOCOL_VERSION};
 use crate::certificate::{CertificateFault, CommitCertificate};
-use crate::genesis::Genesis;
-use crate::hash::{ChainId, TransactionId};
+use crate::genesis::{Genesis, InvalidGenesis};
+use crate::hash::{BlockHash, ChainId, TransactionId};
 use crate::merkle::InclusionProof;
+use crate::time::Height;
 use crate::validator::ValidatorSet;
 
 /// One step in the chain of validator sets: a final header, and the set that it hands over to.
@@ -43,12 +44,18 @@ pub enum InvalidReceipt {
     /// Made on another chain.
     #[error("it is from chain {0:.16}, not from the one asked for")]
     WrongChain(ChainId),
+    /// No chain can begin like this.
+    #[error("the genesis is not valid: {0}")]
+    Genesis(#[from] InvalidGenesis),
     /// The header or a set change is of another chain than the genesis.
     #[error("the block at height {0} is of another chain")]
     ForeignBlock(u64),
     /// The sets do not follow from one another.
     #[error("the change of validators at height {0} does not follow from the one before")]
     SetChange(u64),
+    /// It does not come after the one before it.
+    #[error("the block at height {0} is not of this version, or does not come after what is below it")]
+    Order(u64),
     /// Not signed by enough of those who had to.
     #[error("the certificate at height {height} is not valid: {fault}")]
     Certificate {
@@ -63,24 +70,55 @@ pub enum InvalidReceipt {
     Inclusion,
 }
 
-/// Follows the changes of the set from the genesis; gives the set that signs after the last of them.
+/// Checks the genesis and follows the changes of the set from there, all of them below the height `below`; gives the set that signs after
+/// the last of them.
 ///
 /// # Errors
 /// [`InvalidReceipt`] names the first step that does not hold.
-pub fn verify_set_changes(genesis: &Genesis, changes: &[SetChange]) -> Result<ValidatorSet, InvalidReceipt> {
+pub(crate) fn verify_set_changes(
+    genesis: &Genesis,
+    changes: &[SetChange],
+    below: Height,
+) -> Result<ValidatorSet, InvalidReceipt> {
+    genesis.check()?;
     let chain = genesis.chain();
     let mut validators = genesis.validators.clone();
     let mut last = 0;
     for SetChange { header, certificate, validators: next } in changes {
         let height = header.height.get();
         let changes = next.hash() != validators.hash();
-        if height <= last || !changes || header.next_validators != next.hash() {
+        if height <= last || header.height >= below || !changes || header.next_validators != next.hash() {
             return Err(InvalidReceipt::SetChange(height));
         }
         verify_header(&chain, header, certificate, &validators)?;
         (validators, last) = (next.clone(), height);
     }
     Ok(validators)
+}
+
+/// Checks that headers, each of them final, are of one history: of this version, above the genesis and later, and the higher the later; with
+/// one block at each height, which is the parent of the next.
+///
+/// # Errors
+/// [`InvalidReceipt::Order`] names the lowest that does not fit.
+pub(crate) fn verify_order<'a>(
+    genesis: &Genesis,
+    headers: impl IntoIterator<Item = &'a Header>,
+) -> Result<(), InvalidReceipt> {
+    let mut headers: Vec<_> = headers.into_iter().collect();
+    headers.sort_by_key(|header| header.height);
+    let (mut height, mut time, mut below) = (Height::GENESIS, genesis.time, None);
+    for header in headers {
+        let same = below == Some(header);
+        let follows = header.height > height && header.time > time;
+        let parent = || below.map_or_else(BlockHash::default, Header::hash);
+        let child = height.next() != header.height || header.parent == parent();
+        if header.version != PROTOCOL_VERSION || !(same || follows && child) {
+            return Err(InvalidReceipt::Order(header.height.get()));
+        }
+        (height, time, below) = (header.height, header.time, Some(header));
+    }
+    Ok(())
 }
 
 fn verify_header(
@@ -107,10 +145,8 @@ impl Receipt {
         if trusted.is_some_and(|trusted| *trusted != chain) {
             return Err(InvalidReceipt::WrongChain(chain));
         }
-        if let Some(change) = self.set_changes.last().filter(|change| change.header.height >= self.header.height) {
-            return Err(InvalidReceipt::SetChange(change.header.height.get()));
-        }
-        let validators = verify_set_changes(&self.genesis, &self.set_changes)?;
+        let validators = verify_set_changes(&self.genesis, &self.set_changes, self.header.height)?;
+        verify_order(&self.genesis, self.set_changes.iter().map(|change| &change.header).chain([&self.header]))?;
         verify_header(&chain, &self.header, &self.certificate, &validators)?;
         let root = self.proof.root(self.transaction.as_bytes());
         let whole = self.proof.size == self.header.transactions_count;

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use vote_chain::{
-    Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Organise, Payload,
-    Receipt, Rule, Selection, SetChange, Timestamp, Voter, Voters, decode, encode,
+    Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Genesis, Header, Limits,
+    Organise, Payload, Receipt, Rule, Selection, SetChange, Timestamp, ValidatorSet, Voter, Voters, decode, encode,
 };
 
 use crate::archives::{archive, ledger};
 use crate::elections;
-use crate::ledger::{Ledger, START, counted, election, genesis, key, with_contests};
+use crate::ledger::{Ledger, START, certify_header, counted, election, genesis, key, with_contests};
 
 /// Numbers without a pattern, the same each time.
 struct Dice(u64);
@@ -216,6 +216,90 @@ fn bad() -> Vec<(String, Vec<u8>)> {
     lie("another-election", &|archive| archive.election = vote_chain::ElectionId::default());
     lie("path-longer", &|archive| archive.state_proof.path.push(vote_chain::Hash::default()));
     lie("place-lost", &|archive| archive.blocks[1].transactions.truncate(2));
+    let (at_last, at_block) = (handover(&grown, grown.blocks.len()), handover(&grown, 7));
+    lie("set-change-at-the-last", &|archive| archive.set_changes.push(at_last.clone()));
+    lie("set-change-at-the-block-before", &|archive| {
+        (archive.last, archive.last_certificate) = (grown.blocks[6].0.header.clone(), grown.blocks[6].1.clone());
+        archive.set_changes.push(at_block.clone());
+    });
+    let mut receipt = grown.receipt(6, 1);
+    receipt.set_changes.push(handover(&grown, 6));
+    cases.push(("receipt-set-change-at-its-block".into(), encode(&receipt)));
+    cases.extend(impossible());
+    cases
+}
+
+/// A change of the set at the height of a block, signed by those who may: the set that signs already, and another power.
+fn handover(ledger: &Ledger, height: usize) -> SetChange {
+    let mut validators: Vec<_> = ledger.state.validators().iter().cloned().collect();
+    validators[0].power = 2;
+    let validators = ValidatorSet::new(validators).unwrap();
+    let header = Header { next_validators: validators.hash(), ..ledger.blocks[height - 1].0.header.clone() };
+    let certificate = certify_header(&ledger.state, &header, 2);
+    SetChange { header, certificate, validators }
+}
+
+/// Chains that cannot begin so, and histories that cannot be, signed by all their validators.
+fn impossible() -> Vec<(String, Vec<u8>)> {
+    let mut cases = Vec::new();
+    let limits = Limits::default();
+    let begun = [
+        ("genesis-name-empty", Genesis { name: String::new(), ..genesis(4) }),
+        ("genesis-name-long", Genesis { name: "x".repeat(101), ..genesis(4) }),
+        ("genesis-bytes-few", Genesis { limits: Limits { block_bytes_max: 16383, ..limits }, ..genesis(4) }),
+        ("genesis-bytes-many", Genesis { limits: Limits { block_bytes_max: 1_048_577, ..limits }, ..genesis(4) }),
+        ("genesis-transactions", Genesis { limits: Limits { block_transactions_max: 16385, ..limits }, ..genesis(4) }),
+        ("genesis-elections", Genesis { limits: Limits { elections_max: 100_001, ..limits }, ..genesis(4) }),
+        ("genesis-voters-none", Genesis { limits: Limits { voters_max: 0, ..limits }, ..genesis(4) }),
+        ("genesis-voters-many", Genesis { limits: Limits { voters_max: 10_000_001, ..limits }, ..genesis(4) }),
+    ];
+    for (name, genesis) in begun {
+        let mut ledger = Ledger::new(genesis);
+        let id = ledger.create(election());
+        ledger.decide(&[ledger.ballot(50, id, Selection::Listed(0))]);
+        cases.push((name.into(), encode(&archive(&ledger, id))));
+        cases.push((format!("receipt-{name}"), encode(&ledger.receipt(2, 0))));
+    }
+    let (grown, id) = ledger();
+    let whole = archive(&grown, id);
+    let mut signed = |name: &str, change: &dyn Fn(&mut Archive)| {
+        let mut archive = whole.clone();
+        change(&mut archive);
+        archive.last_certificate = certify_header(&grown.state, &archive.last, 2);
+        for block in &mut archive.blocks {
+            block.certificate =
+                certify_header(&grown.state, &block.header, if block.header.height.get() < 6 { 1 } else { 2 });
+        }
+        cases.push((name.into(), encode(&archive)));
+    };
+    signed("version-2", &|archive| archive.blocks[1].header.version = 2);
+    signed("last-of-version-2", &|archive| archive.last.version = 2);
+    signed("time-back", &|archive| archive.blocks[2].header.time = archive.blocks[1].header.time);
+    signed("time-of-the-last-back", &|archive| archive.last.time = archive.blocks[3].header.time);
+    signed("time-before-the-genesis", &|archive| archive.blocks[0].header.time = archive.genesis.time);
+    signed("parent-another", &|archive| archive.last.parent = vote_chain::BlockHash::default());
+    signed("forked", &|archive| {
+        archive.last.height = archive.blocks[3].header.height;
+        archive.last.parent = archive.blocks[3].header.parent;
+    });
+    signed("handed-over-to-nobody", &|archive| archive.blocks[1].header.next_validators = Default::default());
+    let mut receipt = grown.receipt(6, 1);
+    receipt.header.version = 2;
+    receipt.certificate = certify_header(&grown.state, &receipt.header, 2);
+    cases.push(("receipt-version-2".into(), encode(&receipt)));
+    let mut receipt = grown.receipt(6, 1);
+    receipt.header.time = receipt.set_changes[0].header.time;
+    receipt.certificate = certify_header(&grown.state, &receipt.header, 2);
+    cases.push(("receipt-time-back".into(), encode(&receipt)));
+    let mut receipt = grown.receipt(2, 0);
+    receipt.header.height = vote_chain::Height::GENESIS;
+    receipt.certificate = certify_header(&grown.state, &receipt.header, 1);
+    cases.push(("receipt-of-the-genesis".into(), encode(&receipt)));
+    let small = Limits { block_transactions_max: 1, ..limits };
+    let mut ledger = Ledger::new(Genesis { limits: small, ..genesis(4) });
+    let id = ledger.create(election());
+    ledger.force(&[50, 51].map(|voter| ledger.ballot(voter, id, Selection::Listed(0))));
+    cases.push(("block-of-too-many".into(), encode(&archive(&ledger, id))));
     cases
 }
 
@@ -239,6 +323,44 @@ fn verdict(bytes: &[u8]) -> Value {
         "quorum": tally.quorum.map(|check| check.reached), "phase": audit.phase.to_string(), "signatures": audit.signatures,
         "contests": record.election.contests.iter().zip(&tally.contests).map(contest).collect::<Vec<_>>(),
     })
+}
+
+/// Files that somebody else has made, as `verifier/mutate.py` does: `VERIFIER_JUDGE=DIR` writes this crate's verdicts beside them.
+#[test]
+fn cases_of_others_are_judged_without_a_panic() {
+    let Some(dir) = std::env::var_os("VERIFIER_JUDGE").map(PathBuf::from) else { return };
+    let named = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap());
+    let files = named.filter(|entry| entry.file_name() != "verdicts.json");
+    let judged =
+        files.map(|entry| (entry.file_name().into_string().unwrap(), verdict(&std::fs::read(entry.path()).unwrap())));
+    let verdicts: BTreeMap<_, _> = judged.collect();
+    std::fs::write(dir.join("verdicts.json"), serde_json::to_string_pretty(&verdicts).unwrap()).unwrap();
+}
+
+/// Why this crate refuses a file.
+fn reason(bytes: &[u8]) -> String {
+    match decode::<Receipt>(bytes) {
+        Ok(receipt) => receipt.check(None).unwrap_err().to_string(),
+        Err(_) => decode::<Archive>(bytes).unwrap().verify(None, |_| {}).unwrap_err().to_string(),
+    }
+}
+
+#[test]
+fn impossible_chains_are_refused_for_what_is_wrong_with_them() {
+    let words = |name: &str| match name.trim_start_matches("receipt-") {
+        name if name.starts_with("genesis") => "the genesis is not valid",
+        "handed-over-to-nobody" => "the change of validators at height 3 does not follow",
+        "block-of-too-many" => "is larger than the genesis allows",
+        name if name.starts_with("set-change") => "does not follow from the one before",
+        _ => "does not come after what is below it",
+    };
+    for (name, bytes) in impossible() {
+        let found = reason(&bytes);
+        assert!(found.contains(words(&name)), "{name}: {found}");
+    }
+    for (name, bytes) in bad().into_iter().filter(|(name, _)| name.contains("set-change-at")) {
+        assert!(reason(&bytes).contains("does not follow from the one before"), "{name}");
+    }
 }
 
 #[test]

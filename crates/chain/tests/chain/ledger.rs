@@ -5,9 +5,9 @@ use std::sync::Arc;
 use vote_chain::bft::{Vote, vote_content};
 use vote_chain::{
     Act, Ballot, Block, Changes, CommitCertificate, CommitSignature, Contest, Election, ElectionId, ElectionRecord,
-    Genesis, Hash, Height, InvalidBlock, InvalidTransaction, Limits, Organise, Organisers, Payload, Purpose, Receipt,
-    Rule, SecretKey, Selection, SetChange, State, StateRoot, Timestamp, Transaction, Validator, ValidatorSet, Verified,
-    VerifiedBlock, Voter, encode, verify,
+    Genesis, Hash, Header, Height, InvalidBlock, InvalidTransaction, Limits, Organise, Organisers, Payload, Purpose,
+    Receipt, Rule, SecretKey, Selection, SetChange, State, StateRoot, Timestamp, Transaction, Validator, ValidatorSet,
+    Verified, VerifiedBlock, Voter, encode, verify,
 };
 
 use sha2::{Digest, Sha256};
@@ -219,7 +219,16 @@ fn count(record: &mut ElectionRecord, removed: u64, added: &[Voter]) {
 
 /// Precommits of those of `keys` that are validators.
 pub(crate) fn certify(state: &State, block: &VerifiedBlock, keys: &[SecretKey]) -> CommitCertificate {
-    let (height, hash) = (block.header().height, block.hash());
+    certify_by(state, block.header(), keys)
+}
+
+/// Precommits of the first so many validators for any header.
+pub(crate) fn certify_header(state: &State, header: &Header, validators: u8) -> CommitCertificate {
+    certify_by(state, header, &(1..=validators).map(key).collect::<Vec<_>>())
+}
+
+fn certify_by(state: &State, header: &Header, keys: &[SecretKey]) -> CommitCertificate {
+    let (height, hash) = (header.height, header.hash());
     let precommit = |key: &SecretKey| {
         let (round, kind, value) = (Round::new(0), VoteType::Precommit, NilOrVal::Val(hash));
         let content = vote_content(&Vote { height, round, kind, value, voter: key.public() });
