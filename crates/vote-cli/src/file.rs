@@ -6,7 +6,10 @@ use toml::{Table, Value};
 use vote_chain::{Base, Choices, Contest, Election, Majority, Results, Rule, Share, Timestamp, Voters};
 
 use crate::failure::Failure;
-use crate::{share, time};
+use crate::{bounded, share, time};
+
+/// An election is no longer, in bytes: its transaction could not be.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What `election new` writes.
 pub(crate) const EXAMPLE: &str = r#"# An election. Look it over with    vote-cli election create FILE --check
@@ -253,8 +256,10 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
 /// Reads the file of an election.
 pub(crate) fn read(path: &Path, now: Timestamp, salt: u64) -> Result<Election, Failure> {
     let shown = path.display();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Failure::NotFound(format!("cannot read {shown}: {error}")))?;
+    let bytes = bounded::read(path, FILE_BYTES_MAX);
+    let bytes = bytes.map_err(|error| Failure::NotFound(format!("cannot read {shown}: {error}")))?;
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.ok_or_else(|| Failure::Usage(format!("{shown} is no text of at most {FILE_BYTES_MAX} bytes")))?;
     parse(&text, now, salt).map_err(|faults| {
         let list: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
         Failure::Usage(format!("{shown} is no election yet:{list}"))

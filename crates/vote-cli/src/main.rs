@@ -1,6 +1,7 @@
 //! `vote-cli`: cast, tally, check receipts, stage attacks; an app of a node like any other.
 
 mod ballot;
+mod bounded;
 mod cards;
 mod cli;
 mod commands;

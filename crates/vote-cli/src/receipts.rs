@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use vote_api::{Answer, Client, Request};
 use vote_chain::{Receipt, TransactionId, decode, encode};
 
+use crate::bounded;
 use crate::context::Context;
 use crate::credential::write_new;
 use crate::failure::Failure;
@@ -41,11 +42,8 @@ pub(crate) fn store(context: &Context, receipt: &Receipt) -> Result<PathBuf, Fai
 /// Reads a receipt file, unchecked.
 pub(crate) fn read(path: &Path) -> Result<Receipt, Failure> {
     let shown = path.display();
-    let size =
-        std::fs::metadata(path).map_err(|error| Failure::NotFound(format!("no receipt at {shown}: {error}")))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(Failure::Verification(format!("{shown} is no receipt: {size} bytes")));
-    }
-    let bytes = std::fs::read(path).map_err(Failure::other)?;
+    let bytes = bounded::read(path, FILE_BYTES_MAX);
+    let bytes = bytes.map_err(|error| Failure::NotFound(format!("no receipt at {shown}: {error}")))?;
+    let bytes = bytes.ok_or_else(|| Failure::Verification(format!("{shown} is no receipt: it is too large")))?;
     decode(&bytes).map_err(|error| Failure::Verification(format!("{shown} is no receipt: {error}")))
 }

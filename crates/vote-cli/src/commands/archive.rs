@@ -11,7 +11,7 @@ use vote_web::json;
 use super::tally::write;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{output, report, result};
+use crate::{bounded, output, report, result};
 
 /// An archive file is no larger, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 30;
@@ -46,10 +46,9 @@ pub(super) fn verify(context: &Context, file: &Path, html: Option<&Path>, chain:
 fn read(file: &Path) -> Result<Archive, Failure> {
     let shown = file.display();
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
-    if std::fs::metadata(file).map_err(not_there)?.len() > FILE_BYTES_MAX {
-        return Err(Failure::Verification(format!("{shown} is too large to be an archive")));
-    }
-    let bytes = std::fs::read(file).map_err(not_there)?;
+    let bytes = bounded::read(file, FILE_BYTES_MAX).map_err(not_there)?;
+    let too_large = || Failure::Verification(format!("{shown} is too large to be an archive"));
+    let bytes = bytes.ok_or_else(too_large)?;
     decode(&bytes).map_err(|error| Failure::Verification(format!("{shown} is no archive: {error}")))
 }
 

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
 use crate::roll_file::{self, KeysPreview, Person, Report};
-use crate::{credential, find, output, submit};
+use crate::{bounded, credential, find, output, submit};
 
 /// Acts in one call: as many as fit a frame.
 const ACTS_AT_ONCE: usize = 16;
@@ -75,11 +75,9 @@ fn voter(text: &str) -> Result<Voter, Failure> {
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let shown = path.display();
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
-    let size = std::fs::metadata(path).map_err(not_there)?.len();
-    if size > roll_file::FILE_BYTES_MAX as u64 {
-        return Err(Failure::Usage(format!("{shown} has {size} bytes; split it")));
-    }
-    std::fs::read(path).map_err(not_there)
+    let bytes = bounded::read(path, roll_file::FILE_BYTES_MAX as u64).map_err(not_there)?;
+    let max = roll_file::FILE_BYTES_MAX;
+    bytes.ok_or_else(|| Failure::Usage(format!("{shown} has more than {max} bytes; split it")))
 }
 
 /// Says all that is wrong with a file; an error unless bad rows are left out on purpose.
