@@ -6,13 +6,24 @@ from meek import meek
 
 PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK = range(9)
 FIVE_PLACES = 100_000
+# Looks at names on ballots in one count, some minutes. Contests that need more must be made for it; they are shown as not counted.
+STEPS_MAX = 200_000_000
+
+
+class TooLong(Exception):
+    """A count that takes more steps than it may."""
 
 
 class Ties:
-    """Ties that a rule leaves open, broken by a seed."""
+    """Ties that a rule leaves open, broken by a seed; and the steps that the count may take yet."""
 
-    def __init__(self, seed):
-        self.seed, self.count = seed, 0
+    def __init__(self, seed, steps=STEPS_MAX):
+        self.seed, self.count, self.steps = seed, 0, steps
+
+    def spend(self, steps):
+        self.steps -= steps
+        if self.steps < 0:
+            raise TooLong
 
     def pick(self, tied):
         if len(tied) == 1:
@@ -57,9 +68,15 @@ def behind(history, tied, wanted):
     return tied
 
 
+def size(groups, n):
+    """The steps of one look at every name on every ballot."""
+    return n + sum(1 + sum(map(len, ballot)) for ballot, _ in groups)
+
+
 def irv(groups, n, ties):
-    left, history = set(range(n)), []
+    left, history, look = set(range(n)), [], size(groups, n)
     while True:
+        ties.spend(look + n * len(history))
         votes, waiting = [0] * n, 0
         for ballot, weight in groups:
             standing = standing_of(ballot, left)
@@ -80,6 +97,7 @@ def stv(groups, n, seats, ties):
     piles = [[] for _ in range(n)]
 
     def hand_on(papers):
+        ties.spend(sum(1 + sum(map(len, ballot)) for ballot, _, _ in papers) + n * (1 + len(history)))
         for ballot, weight, value in papers:
             standing = standing_of(ballot, hopeful)
             if len(standing) == 1:
@@ -111,8 +129,9 @@ def stv(groups, n, seats, ties):
             hand_on(papers)
 
 
-def pairwise(groups, n):
+def pairwise(groups, n, ties):
     """How many put each choice before each other."""
+    ties.spend(n * n * (1 + len(groups)))
     wins = [[0] * n for _ in range(n)]
     for ballot, weight in groups:
         below = set(range(n))
@@ -127,13 +146,14 @@ def pairwise(groups, n):
 
 def borda(groups, n, seats, ties):
     """In half points: 2 for every choice below, 1 for every equal."""
-    wins, total = pairwise(groups, n), sum(weight for _, weight in groups)
+    wins, total = pairwise(groups, n, ties), sum(weight for _, weight in groups)
     points = [sum(total + wins[a][b] - wins[b][a] for b in range(n) if b != a) for a in range(n)]
     return ties.best(points, seats)
 
 
 def schulze(groups, n, seats, ties):
-    wins = pairwise(groups, n)
+    wins = pairwise(groups, n, ties)
+    ties.spend(n * n * n)
     path = [[wins[a][b] if wins[a][b] > wins[b][a] else 0 for b in range(n)] for a in range(n)]
     for via in range(n):
         for a in range(n):
@@ -142,6 +162,7 @@ def schulze(groups, n, seats, ties):
                 path[a] = [max(direct, min(first, then)) for direct, then in zip(path[a], path[via])]
     left, winners = list(range(n)), []
     while left and len(winners) < seats:
+        ties.spend(len(left) ** 2)
         leading = [a for a in left if all(path[a][b] >= path[b][a] for b in left)]
         if len(leading) > seats - len(winners):
             leading = [ties.pick(leading)]
@@ -182,13 +203,16 @@ def elected(rule, votes, groups, n, seats, ties):
         return ties.best(votes, seats)
     if rule == IRV:
         return irv(groups, n, ties)
-    return {BORDA: borda, STV: stv, SCHULZE: schulze, MEEK: meek}[rule](groups, n, seats, ties)
+    if rule == MEEK:
+        return meek(groups, n, seats, ties, size(groups, n))
+    return {BORDA: borda, STV: stv, SCHULZE: schulze}[rule](groups, n, seats, ties)
 
 
 def count(contest, groups, roll_weight, seed):
-    """Votes and leaders of a contest, and whether the leaders have its majority; by approval those without it are left out."""
+    """Votes and leaders of a contest, and whether the leaders have its majority; by approval those without it are left out. A contest that
+    takes too long to count is not complete and has no leaders."""
     names, rule, majority = contest["choices"], contest["rule"], contest["majority"]
-    all_votes = sum(weight for _, weight in groups)
+    all_votes, complete = sum(weight for _, weight in groups), True
     base = roll_weight if majority and majority["base"] == 1 else all_votes
 
     def has_it(votes):
@@ -206,7 +230,10 @@ def count(contest, groups, roll_weight, seed):
         elif rule == YES_NO:
             leaders = [names[0] if has_it(votes[0]) else names[1]]
         else:
-            leaders = [names[place] for place in elected(rule, votes, groups, len(names), contest["seats"], Ties(seed))]
+            try:
+                leaders = [names[place] for place in elected(rule, votes, groups, len(names), contest["seats"], Ties(seed))]
+            except TooLong:
+                leaders, complete = [], False
     won = None
     if majority is not None:
         deciding = names[:1] if rule == YES_NO and leaders else leaders
@@ -214,4 +241,4 @@ def count(contest, groups, roll_weight, seed):
         won = bool(having)
         if rule == APPROVAL and won:
             leaders = having
-    return {"counts": counts, "leaders": leaders, "majority": won}
+    return {"counts": counts, "leaders": leaders, "majority": won, "complete": complete}

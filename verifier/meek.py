@@ -24,7 +24,7 @@ def look(groups, keep):
     return votes
 
 
-def meek(groups, n, seats, ties):
+def meek(groups, n, seats, ties, steps_of_look):
     keep, hopeful, winners, before = [ONE] * n, set(range(n)), [], []
 
     def by_votes(places):
@@ -42,6 +42,7 @@ def meek(groups, n, seats, ties):
     while len(winners) < min(seats, n):
         looks, surplus_before = 0, None
         while True:
+            ties.spend(steps_of_look)
             votes = look(groups, keep)
             looks += 1
             if len(hopeful) <= seats - len(winners):
