@@ -79,6 +79,7 @@ const TEXTS = {
   cast: ["Cast my vote", "Stimme abgeben", "Déposer mon vote", "Emitir mi voto"],
   tracker: ["Tracker", "Kennung", "Code de suivi", "Código de seguimiento"],
   ballot: ["Ballot", "Stimmzettel", "Bulletin", "Papeleta"],
+  search: ["Search", "Suchen", "Chercher", "Buscar"],
   copy: ["Copy", "Kopieren", "Copier", "Copiar"],
   copied: ["Copied", "Kopiert", "Copié", "Copiado"],
   name: ["Name", "Name", "Nom", "Nombre"],
@@ -303,10 +304,10 @@ const TEXTS = {
     "Puede sustituir su papeleta una vez; cuenta la última.|Puede sustituir su papeleta hasta {n} veces; cuenta la última.",
   ],
   r_quorum: [
-    "{share} of the roll's votes must be cast, or nothing is decided.",
-    "{share} der Stimmen des Verzeichnisses müssen abgegeben werden, sonst ist nichts entschieden.",
-    "{share} des voix de la liste doivent être exprimées, sinon rien n'est décidé.",
-    "Deben emitirse {share} de los votos del censo, o nada se decide.",
+    "Of the votes of the roll, {share} must be cast, or nothing is decided.",
+    "Von den Stimmen des Verzeichnisses müssen {share} abgegeben werden, sonst ist nichts entschieden.",
+    "Parmi les voix de la liste, {share} doivent être exprimées, sinon rien n'est décidé.",
+    "De los votos del censo deben emitirse {share}, o nada se decide.",
   ],
   r_hidden: [
     "Shown once it has closed. (A courtesy of apps: ballots are open, and whoever runs a node can count before.)",
@@ -737,7 +738,6 @@ const TEXTS = {
   ],
 
   // The explorer, the network and attacks
-  search: ["Search", "Suchen", "Chercher", "Buscar"],
   search_hint: [
     "A height, the beginning of an id or hash, a tracker, or words of a title",
     "Eine Höhe, der Anfang einer Id oder eines Hashs, eine Kennung oder Wörter eines Titels",
@@ -849,6 +849,12 @@ const TEXTS = {
     "{n} GEGENÜBER HAT ES ANGENOMMEN.|{n} GEGENÜBER HABEN ES ANGENOMMEN.",
     "{n} PAIR L'A ACCEPTÉ.|{n} PAIRS L'ONT ACCEPTÉ.",
     "{n} PAR LO HA ACEPTADO.|{n} PARES LO HAN ACEPTADO.",
+  ],
+  transactions_n: [
+    "{n} transaction|{n} transactions",
+    "{n} Transaktion|{n} Transaktionen",
+    "{n} transaction|{n} transactions",
+    "{n} transacción|{n} transacciones",
   ],
   kind_block: ["Block", "Block", "Bloc", "Bloque"],
   kind_election: ["Election", "Abstimmung", "Vote", "Votación"],

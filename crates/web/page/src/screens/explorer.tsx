@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type Block, get } from "../api";
 import { isVoterCode } from "../encoding/codes";
 import { type Name, hasText, t } from "../texts";
-import { Heading, Id, Problem, Text, Time, Wide, reason, short, useGet } from "../ui";
+import { Heading, Id, Problem, Text, Time, reason, short, useGet } from "../ui";
 
 interface Found { kind: string; id: string; height: number; title?: string }
 
@@ -56,22 +56,14 @@ export function Explorer({ height }: { height: number }) {
       </div>
       <h2>{t("latest")}</h2>
       {!blocks.length && <p>{t(height ? "loading" : "no_blocks")}</p>}
-      {blocks.length > 0 && (
-        <Wide label={t("latest")}>
-          <table>
-            <thead><tr><th scope="col">{t("height")}</th><th scope="col">{t("time")}</th><th scope="col">{t("transactions")}</th></tr></thead>
-            <tbody>
-              {blocks.map(({ header, transactions }) => (
-                <tr key={header.height}>
-                  <th scope="row"><a href={`#/block/${header.height}`}>{header.height}</a></th>
-                  <td><Time ms={header.time} /></td>
-                  <td>{transactions.length}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Wide>
-      )}
+      <ul class="list">
+        {blocks.map(({ header, transactions }) => (
+          <li key={header.height}>
+            <a class="title" href={`#/block/${header.height}`}>{t("block_n", { n: header.height })}</a>
+            <p>{t("transactions_n", { n: transactions.length })} · <Time ms={header.time} from /></p>
+          </li>
+        ))}
+      </ul>
     </>
   );
 }

@@ -34,7 +34,7 @@ export function Network({ status }: { status: Status | null }) {
       )}
       <h2>{t("nodes")}</h2>
       <Wide label={t("nodes")}>
-        <table>
+        <table class="plain">
           <thead><tr><th scope="col">{t("name")}</th><th scope="col">{t("role")}</th><th scope="col">{t("power")}</th><th scope="col">{t("height")}</th><th scope="col">{t("lag")}</th></tr></thead>
           <tbody>
             {members?.members.map((one) => (
@@ -115,7 +115,7 @@ export function Attacks({ info }: { info: Info }) {
       </div>
       {report && (
         <Wide label={t("verdict")}>
-          <table>
+          <table class="plain">
             <thead><tr><th scope="col">{t("peer")}</th><th scope="col">{t("verdict")}</th><th scope="col">{t("reason")}</th></tr></thead>
             <tbody>{report.verdicts.map((row) => <tr key={row.peer}><th scope="row">{row.name}</th><td>{verdict(row.verdict)}</td><td lang="en">{row.reason}</td></tr>)}</tbody>
           </table>
