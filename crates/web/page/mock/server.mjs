@@ -36,8 +36,16 @@ export function start(port = 0, token = "00".repeat(32)) {
   // Times come without a block; and so does the status.
   setInterval(() => gone || tell(), 1000).unref();
 
+  /** The 16 bytes of a code, its checksum unchecked; else the text. */
+  const untracked = (text) => {
+    const plain = text.toUpperCase().replaceAll("-", "");
+    if (!/^[0-9A-HJKMNP-TV-Z]{32}$/.test(plain)) return text;
+    const bits = [...plain].reduce((bits, c) => (bits << 5n) | BigInt("0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(c)), 0n);
+    return bits.toString(16).padStart(40, "0").slice(0, 32);
+  };
+
   const find = (q) => {
-    const text = q.trim().toLowerCase();
+    const text = untracked(q.trim()).toLowerCase();
     const found = [];
     const block = world.blocks.find(({ header, hash }) => String(header.height) === text || (text.length > 3 && hash.startsWith(text)));
     if (block) found.push({ kind: "block", id: block.hash, height: block.header.height });
