@@ -29,7 +29,7 @@ function runoff(contest, ballots) {
     const all = [...left].sort((a, b) => votes.get(b) - votes.get(a) || a - b);
     const said = Object.fromEntries(contest.choices.map((name, place) => [name, votes.get(place)]));
     const total = all.reduce((sum, place) => sum + votes.get(place), 0);
-    if (left.size <= contest.seats || votes.get(all[0]) * 2 > total) {
+    if (left.size <= contest.seats || (contest.seats === 1 && votes.get(all[0]) * 2 > total)) {
       const won = all.slice(0, contest.seats).map((place) => contest.choices[place]);
       rounds.push({ votes: said, exhausted, actions: [`elected: ${won.join(", ")}`] });
       return { rounds, won, quota: contest.rule === "irv" ? null : Math.floor(total / (contest.seats + 1)) + 1 };

@@ -44,14 +44,14 @@ export class Refused extends Error {
   }
 }
 
-/** Whether the node, or the server of the page, does not answer. */
-export const gone = new Store(false);
+/** Why nothing is answered: the node, or the server of the page, does not; or the server has another token now. */
+export const gone = new Store<false | "gone" | "locked">(false);
 /** Goes up each time the node has come back: what is shown is asked for again. */
 export const returns = new Store(0);
 
-function presence(is: boolean): void {
-  if (gone.get() && !is) returns.set(returns.get() + 1);
-  gone.set(!is);
+function presence(is: boolean, why: "gone" | "locked" = "gone"): void {
+  if (gone.get() && is) returns.set(returns.get() + 1);
+  gone.set(is ? false : why);
 }
 
 async function ask(path: string, init?: RequestInit): Promise<Response> {
@@ -65,6 +65,7 @@ async function ask(path: string, init?: RequestInit): Promise<Response> {
   if (answer.ok) return answer;
   const { code = "invalid", reason = answer.statusText } = await answer.json().catch(() => ({}));
   if (code === "gone") presence(false);
+  if (code === "unauthorised" && path !== "/session") presence(false, "locked");
   throw new Refused(answer.status, code, reason);
 }
 
@@ -106,9 +107,10 @@ export function follow<T>(path: string, name: string, tell: (said: T) => void, t
     });
     now.addEventListener("gone", () => there(false));
     now.addEventListener("error", () => {
-      there(false);
-      // A browser asks again by itself, but not after a refusal.
-      if (now.readyState === EventSource.CLOSED) timer = setTimeout(start, RETRY_MS);
+      // A browser asks again by itself, but not after a refusal; and does not say why it was refused.
+      if (now.readyState !== EventSource.CLOSED) return there(false);
+      timer = setTimeout(start, RETRY_MS);
+      get("/status").then(() => {}, () => {});
     });
   };
   document.addEventListener("visibilitychange", start);

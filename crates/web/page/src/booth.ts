@@ -6,8 +6,8 @@ import type { Key } from "./keys";
 import { blank } from "./selection";
 import { Store } from "./store";
 
-/** `unknown`: it was sent, and nothing was heard of it yet. */
-export type Step = "choose" | "review" | "casting" | "unknown" | "cast";
+/** `unknown`: it was sent, and nothing was heard of it yet. `void`: it can no longer be cast. */
+export type Step = "choose" | "review" | "casting" | "unknown" | "cast" | "void";
 
 export interface Ballot {
   election: Detail;
@@ -38,7 +38,7 @@ export const change = (ballot: Ballot, by: Partial<Ballot>) => update(place(ball
 export function begin(election: Detail, voter: Key, counter: number): void {
   const at = place(election.election, voter);
   const now = ballots.get()[at];
-  if (now && (now.counter === counter || pending(now))) return;
+  if (now && now.step !== "void" && (now.counter === counter || pending(now))) return;
   const says = election.contests.map(blank);
   ballots.set({ ...ballots.get(), [at]: { election, voter, counter, says, touched: false, step: "choose", fault: null, id: null, height: null } });
 }
@@ -46,8 +46,16 @@ export function begin(election: Detail, voter: Key, counter: number): void {
 /** Whether it is on its way. */
 export const pending = ({ step }: Ballot) => step === "casting" || step === "unknown";
 
+/** Whether it can still be cast, or is on its way. */
+export const making = ({ step }: Ballot) => step !== "cast" && step !== "void";
+
 /** What would be lost if the page was closed. */
-export const unfinished = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).find((one) => one.touched && one.step !== "cast");
+export const unfinished = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).find((one) => making(one) && (one.touched || pending(one)));
+
+/** Gives up what a voter who leaves has not cast. */
+export function leave(voter: Key): void {
+  ballots.set(Object.fromEntries(Object.entries(ballots.get()).filter(([, one]) => one.voter.key !== voter.key || pending(one))));
+}
 
 const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
 

@@ -3,7 +3,7 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type Info, type Status, followStatus, get, gone, openSession } from "./api";
-import { ballots, place, unfinished } from "./booth";
+import { ballots, leave, making, place, unfinished } from "./booth";
 import { type Key, voter as kept } from "./keys";
 import { BlockScreen, Explorer } from "./screens/explorer";
 import { ElectionScreen } from "./screens/election";
@@ -40,6 +40,7 @@ function App({ info }: { info: Info }) {
   links.push(["organise", t("organise")]);
   const height = status?.height ?? 0;
   const signed = (key: Key | null) => {
+    if (voter) leave(voter);
     setVoter(key);
     // Back to where one was asked to sign in.
     if (key && cameFrom) location.hash = cameFrom;
@@ -71,7 +72,7 @@ function App({ info }: { info: Info }) {
           <ul>{links.map(([to, label]) => <li key={to}><a href={`#/${to}`} aria-current={here === to ? "page" : undefined}>{label}</a></li>)}</ul>
         </nav>
       </header>
-      <div role="status" aria-live="assertive">{away && <p class="gone">{t("gone")}</p>}</div>
+      <div role="status" aria-live="assertive">{away && <p class="gone">{t(away === "locked" ? "code_unauthorised" : "gone")}</p>}</div>
       <main id="main">{body()}</main>
       <footer>
         <p>{t("footer", { version: info.version })} <span class="id"><code title={info.bundle}>{short(info.bundle)}…</code> <Copy text={info.bundle} what={t("bundle")} /></span> {t("chain")} <span class="id"><code title={info.chain}>{short(info.chain)}…</code> <Copy text={info.chain} what={t("chain")} /></span></p>
@@ -90,7 +91,8 @@ function Bar({ election, voter }: { election: string | null; voter: Key | null }
   const all = ballots.use();
   const codes = issued.use();
   const here = election && voter ? all[place(election, voter)] : undefined;
-  const ballot = here ?? unfinished(all);
+  const shown = here && (making(here) || here.step === "cast") ? here : undefined;
+  const ballot = shown ?? unfinished(all);
   const loose = unfinished(all) !== undefined || Object.values(codes).some((one) => !one.saved);
   useEffect(() => {
     if (!loose) return;
@@ -102,7 +104,7 @@ function Bar({ election, voter }: { election: string | null; voter: Key | null }
   const text = step === "cast" ? t("cast_in", { n: height ?? 0 }) : step === "casting" ? t("casting") : step === "unknown" ? t("casting_unknown") : t("not_cast");
   return (
     <div class={`bar ${ballot ? step : "none"}`} role="status">
-      {ballot && <p>{text}{!here && <> · <a href={`#/election/${ballot.election.election}`}>{ballot.election.title}</a></>}</p>}
+      {ballot && <p>{text}{!shown && <> · <a href={`#/election/${ballot.election.election}`}>{ballot.election.title}</a></>}</p>}
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { type Detail, type Phase as PhaseName, type Result, type Voting, follow } from "../api";
-import { type Ballot, ballots, begin, cast, change, pending, place } from "../booth";
+import { type Ballot, ballots, begin, cast, change, making, pending, place } from "../booth";
 import { type Key, organises } from "../keys";
 import { words, wrong } from "../selection";
 import { t } from "../texts";
@@ -89,10 +89,13 @@ function Voter({ e, voter, voting }: { e: Detail; voter: Key | null; voting: Vot
   const { may, why } = mayVote(e, e.phase, voter, voting);
   const counter = voting?.ballot ? voting.ballot.counter + 1 : 0;
   const first = may && !voting?.ballot;
+  const fits = may && (first || replacing);
   useEffect(() => {
-    if (voter && may && (first || replacing)) begin(e, voter, counter);
-  }, [voter, may, first, replacing, counter]);
-  const making = ballot && ballot.step !== "cast" && (pending(ballot) || (may && (first || replacing) && ballot.counter === counter)) ? ballot : null;
+    if (voter && fits) begin(e, voter, counter);
+    // It is over, or this voter has voted elsewhere. Without an answer nothing is known.
+    else if (ballot && voting && making(ballot) && !pending(ballot)) change(ballot, { step: "void" });
+  }, [voter, fits, counter, voting]);
+  const now = ballot && making(ballot) && (pending(ballot) || (fits && ballot.counter === counter)) ? ballot : null;
   // What is final is shown at once, before the node is asked again.
   const done = voting?.ballot ?? (ballot?.step === "cast" && ballot.id && ballot.height ? { transaction: ballot.id, height: ballot.height, counter: ballot.counter } : null);
   useEffect(() => {
@@ -102,9 +105,9 @@ function Voter({ e, voter, voting }: { e: Detail; voter: Key | null; voting: Vot
     <>
       <p class="verdict">{why}</p>
       {!voter && e.phase !== "closed" && e.phase !== "cancelled" && <p><a class="button" href="#/sign-in">{t("sign_in")}</a></p>}
-      {making && <Booth ballot={making} />}
-      {!making && ballot?.fault && <Problem why={t("not_taken", { reason: ballot.fault })} />}
-      {done && !making && (
+      {now && <Booth ballot={now} />}
+      {!now && ballot?.fault && <Problem why={t("not_taken", { reason: ballot.fault })} />}
+      {done && !now && (
         <>
           <ReceiptCard ballot={done.transaction} height={done.height} counter={done.counter} chain={e.chain} fresh={ballot?.step === "cast"} />
           {may && <p><button type="button" class="quiet" onClick={() => replace(true)}>{t("replace")}</button></p>}
@@ -141,7 +144,7 @@ function Booth({ ballot }: { ballot: Ballot }) {
     );
   }
   return (
-    <div class="card">
+    <section class="card" aria-label={t("review")}>
       <Arrival>{t("review")}</Arrival>
       <dl class="review">
         {e.contests.map((contest, at) => (
@@ -159,7 +162,7 @@ function Booth({ ballot }: { ballot: Ballot }) {
         <button type="button" class="quiet" disabled={pending(ballot)} onClick={() => change(ballot, { step: "choose", fault: null })}>{t("change")}</button>
         <button type="button" class="cast" disabled={pending(ballot)} onClick={() => void cast(ballot)}>{t("cast")}</button>
       </p>
-    </div>
+    </section>
   );
 }
 

@@ -66,7 +66,7 @@ function Count({ result, counted, contest }: { result: Result; counted: Counted;
       </table>
       {counted.other_choices > 0 && <p>{t("other_choices", { n: counted.other_choices, votes: number(counted.other_votes) })}</p>}
       <p class="soft">{t("counted_n", { n: counted.votes })}{counted.abstentions > 0 && ` ${t("abstentions", { n: counted.abstentions })}`}{counted.quota != null && ` ${t("quota", { n: String(counted.quota) })}`}</p>
-      {counted.rounds && counted.rounds.length > 0 && <Rounds counted={counted} />}
+      {counted.rounds && counted.rounds.length > 1 && <Rounds counted={counted} />}
       {counted.pairwise && contest?.choices && <Pairwise names={contest.choices} wins={counted.pairwise} />}
       {counted.ties?.map((tie, at) => <p key={at}>{t("seed_picks", { tied: tie.tied.join(", "), picked: tie.picked_by_seed })}</p>)}
     </article>
