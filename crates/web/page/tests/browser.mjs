@@ -476,13 +476,22 @@ test("what others write is shown as text, whatever it is", async () => {
   await done(page);
 });
 
-test("every language is there, and says so", async () => {
-  const page = await person();
+test("every language is there, says so, and fits narrow screens", async () => {
+  const page = await person({ viewport: { width: 320, height: 640 } });
+  const path = await create(page, lunch({ contests: rules }));
+  await signIn(page, "Ada");
   for (const [code, name, heading] of [["de", "Deutsch", "Abstimmungen"], ["fr", "Français", "Votes"], ["es", "Español", "Votaciones"], ["en", "English", "Elections"]]) {
+    await go(page, "#/");
     await page.getByRole("contentinfo").getByRole("combobox").selectOption({ label: name });
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
     assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]), [code, "ltr"]);
-    assert.doesNotMatch(await page.locator("body").innerText(), /\{\w+\}/);
+    const links = await page.getByRole("navigation").getByRole("link").all();
+    for (const to of [...(await Promise.all(links.map((link) => link.getAttribute("href")))), path, "#/sign-in"]) {
+      await go(page, to);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      assert.doesNotMatch(await page.locator("body").innerText(), /\{\w+\}/);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${code} ${to}`);
+    }
   }
   await done(page);
 });
