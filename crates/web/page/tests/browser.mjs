@@ -1,35 +1,33 @@
-// The page in a real browser, by what people see of it: roles and labels alone. `npm run browser` drives it against the mock.
+// The page in a real browser, by what people see of it: roles and labels alone. `npm run browser` starts a network for it, and ends it.
 //
-// BOOTH_URL   the address that `vote-cli gui` prints, token and all: another server than the mock
-// BOOTH_GONE, BOOTH_BACK   commands that take its node away and bring it back
+// BOOTH_PROGRAMS   the folder of the network's programs; ../../../target/debug if not set
 // BOOTH_DIST  if set, the files of ../dist take the place of those that the server has in it
 // CHROMIUM    the browser; /usr/bin/chromium if not set
 
 import assert from "node:assert/strict";
-import { execSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
-import { start } from "../mock/server.mjs";
+import { start } from "./network.mjs";
 
 const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 /** How long something may take to be final. */
 const FINAL_MS = 30_000;
 
-let browser, mock, url, base;
+let browser, network, url, base;
 const run = Date.now().toString(36);
 
 before(async () => {
-  mock = process.env.BOOTH_URL ? null : await start();
-  url = process.env.BOOTH_URL ?? mock.url;
+  network = await start();
+  url = network.url;
   base = url.split("#")[0];
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS });
 });
 
 after(async () => {
   await browser?.close();
-  mock?.stop();
+  await network?.stop();
 });
 
 /** A browser of somebody's own: other keys, nothing remembered. */
@@ -395,16 +393,13 @@ test("the network page is live", async () => {
   await done(other);
 });
 
-test("the node goes and comes back: it is said, no choice is lost, and the ballot gets through", async (t) => {
-  const { BOOTH_GONE, BOOTH_BACK } = process.env;
-  if (!mock && !(BOOTH_GONE && BOOTH_BACK)) return t.skip("no way to take the node away");
-  const set = (to) => (mock ? fetch(`${base}mock/${to}`, { method: "POST" }) : execSync(to === "gone" ? BOOTH_GONE : BOOTH_BACK, { stdio: "ignore" }));
+test("the node goes and comes back: it is said, no choice is lost, and the ballot gets through", async () => {
   const ada = await person();
   const path = await create(ada, lunch());
   await signIn(ada, "Ada");
   await go(ada, path);
   await ada.getByRole("radio", { name: "Soup" }).check();
-  await set("gone");
+  await network.gone();
   try {
     await says(ada, "The node does not answer.");
     assert.ok(await ada.getByRole("radio", { name: "Soup" }).isChecked());
@@ -413,7 +408,7 @@ test("the node goes and comes back: it is said, no choice is lost, and the ballo
     // A node that is dead, or one that only does not answer.
     await says(ada, /Not known yet whether it is cast|Casting: not final yet/);
   } finally {
-    await set("back");
+    await network.back();
   }
   await says(ada, /Cast, final in block \d+/);
   await ada.getByText("The node does not answer.").waitFor({ state: "detached", timeout: FINAL_MS });
