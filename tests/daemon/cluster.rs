@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use vote_cluster::{Daemon, Programs};
 
 use crate::harness::run;
@@ -30,6 +32,36 @@ async fn network_that_is_ended_leaves_no_process_and_no_file() {
     assert!(Path::new(nodes[2]["app_socket"].as_str().unwrap()).starts_with(&folder));
     assert!(up.terminate().await.unwrap().success());
     assert!(!pids.iter().any(alive) && !folder.exists());
+}
+
+#[tokio::test]
+async fn page_comes_up_with_the_network_has_an_election_to_vote_in_and_ends_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["up", "--json", "--gui", "-n", "1"].map(String::from);
+    let mut up = Daemon::start("cluster", &program(), &args, &dir.path().join("log")).await.unwrap();
+    let page = up.ready["page"].clone();
+    let url = page["url"].as_str().unwrap();
+    let (address, token) = url.strip_prefix("http://").unwrap().split_once("/#token=").unwrap();
+    let ask = async |head: &str, body: &str| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let length = body.len();
+        let said = format!("{head}host: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        heard
+    };
+    let session = format!("POST /api/session HTTP/1.1\r\norigin: http://{address}\r\n");
+    let opened = ask(&session, &serde_json::json!({ "token": token }).to_string()).await;
+    let cookie = opened.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
+    let elections = ask(&format!("GET /api/elections HTTP/1.1\r\ncookie: {cookie}\r\n"), "").await;
+    assert!(
+        elections.contains(up.ready["election"].as_str().unwrap()) && elections.contains("\"open\""),
+        "{elections}"
+    );
+    assert!(alive(&page["pid"]));
+    assert!(up.terminate().await.unwrap().success());
+    assert!(!alive(&page["pid"]));
 }
 
 #[tokio::test]

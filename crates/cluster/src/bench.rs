@@ -45,7 +45,7 @@ async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Value> {
     }
     cluster.agreed(Duration::from_secs(30)).await?;
     let idle = idle(cluster).await;
-    let latency = latency(cluster, &clients, election, args.rate).await?;
+    let latency = latency(cluster, &clients, election, args.rate, 2).await?;
     let throughput = throughput(cluster, clients, election, args.ballots).await?;
     let mut report = json!({ "nodes": args.nodes, "rate": args.rate, "latency_ms": latency, "idle": idle });
     if let (Some(report), Value::Object(throughput)) = (report.as_object_mut(), throughput) {
@@ -54,7 +54,7 @@ async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Value> {
     Ok(report)
 }
 
-fn pids(cluster: &Cluster) -> Vec<u32> {
+pub(crate) fn pids(cluster: &Cluster) -> Vec<u32> {
     cluster.nodes.iter().filter_map(|node| node.daemon.as_ref()?.pid()).collect()
 }
 
@@ -67,11 +67,18 @@ async fn idle(cluster: &Cluster) -> Value {
     json!({ "seconds": IDLE.as_secs(), "cpu_percent": shares, "rss_mib": pids.iter().map(|pid| measure::rss_mib(*pid)).collect::<Vec<_>>() })
 }
 
-fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-async fn latency(cluster: &Cluster, clients: &[Client], election: ElectionId, rate: u32) -> Result<Value> {
+/// Casts ballots of the credentials of `seed` at a steady rate.
+pub(crate) async fn latency(
+    cluster: &Cluster,
+    clients: &[Client],
+    election: ElectionId,
+    rate: u32,
+    seed: u64,
+) -> Result<Value> {
     let mut tick = tokio::time::interval(Duration::from_secs(1) / rate);
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut tasks = tokio::task::JoinSet::new();
@@ -79,7 +86,7 @@ async fn latency(cluster: &Cluster, clients: &[Client], election: ElectionId, ra
         let bytes = Caster::ballot(
             cluster.chain,
             election,
-            &credential(2, number),
+            &credential(seed, number),
             Selection::Listed(u16::from(number % 3 == 0)),
         );
         tick.tick().await;

@@ -4,6 +4,7 @@ mod bench;
 mod election;
 mod load;
 mod measure;
+mod pages;
 mod roll;
 mod ui;
 mod up;
@@ -35,6 +36,8 @@ enum Command {
     Bench(BenchArgs),
     /// Measures what a large roll costs, and how long a node takes to come back with it
     Roll(RollArgs),
+    /// Measures what many open pages on live results cost, and what they cost the voting
+    Pages(PagesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +60,9 @@ struct UpArgs {
     /// Show the network as a screen, with keys to kill, freeze and bring back nodes
     #[arg(long, conflicts_with = "json")]
     ui: bool,
+    /// Serve the page to vote on too, and print its address
+    #[arg(long, conflicts_with = "ui")]
+    gui: bool,
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +118,25 @@ struct RollArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct PagesArgs {
+    /// How many validators
+    #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    nodes: u8,
+    /// Pages that are open on an election at one time
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pages: u32,
+    /// Ballots to cast as fast as possible, once with the pages and once before and after
+    #[arg(long, default_value_t = 10_000)]
+    ballots: usize,
+    /// Ballots a second while latency is measured
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Reads the name of a rule. Files of ranked ballots have no scores, and are neither for nor against.
 fn rule() -> impl TypedValueParser<Value = Rule> {
     let rules = Rule::ALL.into_iter().filter(|rule| !matches!(rule, Rule::Score | Rule::YesNo)).map(Rule::name);
@@ -126,6 +151,7 @@ async fn main() -> ExitCode {
         Command::Load(args) => load::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Roll(args) => roll::run(args).await,
+        Command::Pages(args) => pages::run(args).await,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

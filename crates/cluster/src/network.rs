@@ -219,6 +219,17 @@ impl Cluster {
         Ok(())
     }
 
+    /// Serves the page on this machine with a node's socket. Its `ready` has the `url`; it ends when it is dropped.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if it does not start.
+    pub async fn start_page(&self, at: usize) -> Result<Daemon, ClusterError> {
+        let path = |path: &Path| path.display().to_string();
+        let mut args: Vec<String> = ["gui", "--json", "--socket"].map(String::from).into();
+        args.extend([path(&self.nodes[at].socket), "--data-dir".into(), path(&self.folder.join("page"))]);
+        Daemon::start("page", &self.programs.vote_cli, &args, &self.folder.join("page.log")).await
+    }
+
     /// A client of a node.
     ///
     /// # Errors

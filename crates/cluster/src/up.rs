@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use vote_chain::{Contest, ElectionId, Rule, faults_tolerated};
-use vote_cluster::{Cluster, Options};
+use vote_cluster::{Cluster, Daemon, Options};
 
 use crate::election::Roll;
 use crate::{UpArgs, election, ui};
@@ -47,17 +47,21 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
         cluster.stop().await?;
         return done.map(|()| true);
     }
+    let mut page = if args.gui { Some(cluster.start_page(0).await?) } else { None };
     if args.json {
-        println!("{}", describe(&cluster, &election));
+        println!("{}", describe(&cluster, &election, page.as_ref()));
     } else {
-        banner(&cluster, &election, usize::from(args.nodes));
+        banner(&cluster, &election, usize::from(args.nodes), page.as_ref());
     }
     tokio::select! {
         () = &mut stop => {}
-        () = watch(&mut cluster) => {}
+        () = watch(&mut cluster, &mut page) => {}
     }
     if !args.json {
         println!("\nstopping ...");
+    }
+    if let Some(mut page) = page {
+        page.terminate().await?;
     }
     cluster.stop().await?;
     Ok(true)
@@ -74,7 +78,7 @@ async fn start(args: &UpArgs) -> Result<Cluster> {
 }
 
 /// Says when a process ends that nobody has ended.
-async fn watch(cluster: &mut Cluster) {
+async fn watch(cluster: &mut Cluster, page: &mut Option<Daemon>) {
     let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
     loop {
         tick.tick().await;
@@ -85,11 +89,15 @@ async fn watch(cluster: &mut Cluster) {
                 node.daemon = None;
             }
         }
+        if let Some(status) = page.as_mut().and_then(|page| page.ended().ok().flatten()) {
+            eprintln!("the page has ended ({status})");
+            *page = None;
+        }
     }
 }
 
-fn describe(cluster: &Cluster, election: &ElectionId) -> Value {
-    let pid = |daemon: &Option<vote_cluster::Daemon>| daemon.as_ref().and_then(vote_cluster::Daemon::pid);
+fn describe(cluster: &Cluster, election: &ElectionId, page: Option<&Daemon>) -> Value {
+    let pid = |daemon: &Option<Daemon>| daemon.as_ref().and_then(Daemon::pid);
     let nodes = cluster.nodes.iter().map(|node| {
         let listen = node.daemon.as_ref().map(|daemon| daemon.ready["listen"].clone());
         json!({ "name": node.name, "pid": pid(&node.daemon), "app_socket": node.socket, "data_dir": node.data_dir, "log": node.log, "listen": listen })
@@ -100,13 +108,13 @@ fn describe(cluster: &Cluster, election: &ElectionId) -> Value {
         "election": election,
         "folder": cluster.folder(),
         "nodes": nodes.collect::<Vec<_>>(),
+        "page": page.map(|page| json!({ "url": page.ready["url"], "pid": page.pid() })),
     })
 }
 
-fn banner(cluster: &Cluster, election: &ElectionId, validators: usize) {
+fn banner(cluster: &Cluster, election: &ElectionId, validators: usize, page: Option<&Daemon>) {
     let cli = cluster.programs().vote_cli.display();
-    let pid =
-        |daemon: &Option<vote_cluster::Daemon>| daemon.as_ref().and_then(vote_cluster::Daemon::pid).unwrap_or_default();
+    let pid = |daemon: &Option<Daemon>| daemon.as_ref().and_then(Daemon::pid).unwrap_or_default();
     let faults = faults_tolerated(validators);
     println!("\nA network is up. Validators: {validators}, of which {faults} may fail or lie.");
     println!("\n  tracker   {}", cluster.tracker_address);
@@ -117,6 +125,13 @@ fn banner(cluster: &Cluster, election: &ElectionId, validators: usize) {
     }
     println!("  logs      {}/*.log", cluster.folder().display());
     let (first, last) = (&cluster.nodes[0], &cluster.nodes[cluster.nodes.len() - 1]);
+    if let Some(url) = page.and_then(|page| page.ready["url"].as_str()) {
+        println!(
+            "\nVote in a browser on this machine; whoever has this address can use {} in your name:\n",
+            first.name
+        );
+        println!("  {url}");
+    }
     println!("\nTry, in another terminal:\n");
     println!("  {cli} --socket {} cast Soup --name Ada", last.socket.display());
     println!("  {cli} --socket {} tally", first.socket.display());

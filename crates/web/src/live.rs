@@ -9,9 +9,9 @@ use std::time::Duration;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_stream::wrappers::WatchStream;
-use vote_api::{Answer, CallError, Refusal, Request};
+use vote_api::{Answer, CallError, ElectionView, Refusal, Request};
 use vote_chain::ElectionId;
 
 use crate::fault::Fault;
@@ -20,6 +20,8 @@ use crate::node::Node;
 
 /// Between looks at how the node is doing.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two results of an election: many blocks a second are more than anybody reads, and each goes to every page.
+const RESULT_PAUSE: Duration = Duration::from_millis(250);
 /// Before a node that has just gone is tried again; twice as long after each time, up to the longest.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(2);
@@ -28,9 +30,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A page waits so long for the first word.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Things that are followed at one time: each is a connection to the node, which takes 256.
-const TOPICS_MAX: usize = 64;
-/// Pages that follow something at one time.
-const FOLLOWERS_MAX: usize = 512;
+pub(crate) const TOPICS_MAX: usize = 64;
 
 /// What was said last.
 #[derive(Clone)]
@@ -58,11 +58,13 @@ pub(crate) struct Live {
     // Touched for an instant when somebody begins or nobody is left.
     topics: Arc<Mutex<BTreeMap<Topic, watch::Sender<Said>>>>,
     room: Arc<Semaphore>,
+    followers: usize,
 }
 
 impl Live {
-    pub(crate) fn new(node: Arc<Node>, public: bool) -> Self {
-        Self { node, public, topics: Arc::default(), room: Arc::new(Semaphore::new(FOLLOWERS_MAX)) }
+    /// For at most so many followers at one time.
+    pub(crate) fn new(node: Arc<Node>, public: bool, followers: usize) -> Self {
+        Self { node, public, topics: Arc::default(), room: Arc::new(Semaphore::new(followers)), followers }
     }
 
     /// How the node is doing, once a second.
@@ -71,7 +73,7 @@ impl Live {
         Ok(events(self.follow(Topic::Status)?, permit))
     }
 
-    /// An election, at once and after each block that changes it, until it is over.
+    /// An election, at once and soon after each block that changes it, until it is over.
     pub(crate) async fn election(
         &self,
         id: ElectionId,
@@ -92,7 +94,7 @@ impl Live {
     }
 
     fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        let busy = |_| Fault::busy(format!("{FOLLOWERS_MAX} pages follow something already; try again later"));
+        let busy = |_| Fault::busy(format!("{} things are followed by pages already; try again later", self.followers));
         self.room.clone().try_acquire_owned().map_err(busy)
     }
 
@@ -161,10 +163,31 @@ impl Live {
             },
             Topic::Election(id) => {
                 let (mut answers, mut over) = (self.node.apart(Request::WatchElection(id)).await?, false);
-                while let Some(answer) = answers.next().await? {
-                    let Answer::Election(view) = answer else { return Err(CallError::Unexpected) };
+                let mut unsaid: Option<Box<ElectionView>> = None;
+                let mut next = Instant::now();
+                loop {
+                    let answer = match &unsaid {
+                        None => answers.next().await?,
+                        Some(view) => match timeout_at(next, answers.next()).await {
+                            Ok(answer) => answer?,
+                            Err(_) => {
+                                sender.send_replace(Said::Event("result", json::result(view).to_string().into()));
+                                (unsaid, next) = (None, Instant::now() + RESULT_PAUSE);
+                                continue;
+                            }
+                        },
+                    };
+                    match answer {
+                        Some(Answer::Election(view)) => {
+                            over = view.phase.is_over();
+                            unsaid = Some(view);
+                        }
+                        Some(_) => return Err(CallError::Unexpected),
+                        None => break,
+                    }
+                }
+                if let Some(view) = unsaid {
                     sender.send_replace(Said::Event("result", json::result(&view).to_string().into()));
-                    over = view.phase.is_over();
                 }
                 // The last may come after the election is over: a count can take a while.
                 if over { Ok(()) } else { Err(CallError::Gone) }
@@ -194,11 +217,13 @@ fn events(
 mod tests {
     use super::*;
 
+    const FOLLOWERS: usize = 10;
+
     #[tokio::test]
     async fn so_many_pages_follow_something_and_no_more() {
         let dir = tempfile::tempdir().unwrap();
-        let live = Live::new(Arc::new(Node::new(dir.path().join("nobody"))), false);
-        let mut pages: Vec<_> = (0..FOLLOWERS_MAX).map(|_| live.status().unwrap()).collect();
+        let live = Live::new(Arc::new(Node::new(dir.path().join("nobody"))), false, FOLLOWERS);
+        let mut pages: Vec<_> = (0..FOLLOWERS).map(|_| live.status().unwrap()).collect();
         assert!(live.status().is_err() && live.election(ElectionId::default()).await.is_err());
         drop(pages.pop());
         assert!(live.status().is_ok(), "there is room again when one has gone");

@@ -55,9 +55,15 @@ struct App {
 type Answered = Result<Json<Value>, Fault>;
 
 /// The page and its API.
-pub(crate) fn app(guarding: Arc<Guard>, node: Arc<Node>, patience: Duration, finality: Duration) -> Router {
+pub(crate) fn app(
+    guarding: Arc<Guard>,
+    node: Arc<Node>,
+    followers: usize,
+    patience: Duration,
+    finality: Duration,
+) -> Router {
     let app = App {
-        live: Live::new(node.clone(), guarding.is_public()),
+        live: Live::new(node.clone(), guarding.is_public(), followers),
         submissions: Submissions::new(node.clone()),
         archives: Archives::new(node.clone()),
         finder: Finder::new(node.clone()),

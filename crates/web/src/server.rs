@@ -8,16 +8,22 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::guard::{Access, Guard, HEAD_BYTES_MAX, InvalidAccess};
+use crate::live::TOPICS_MAX;
 use crate::node::Node;
 use crate::routes;
 use crate::stall::Stall;
 
-/// Connections at one time, fewer than the files that a process usually may have open. Each open page holds one or two.
-const CONNECTIONS_MAX: usize = 900;
+/// Connections at one time, if the system allows so many open files. Each open page holds two: it follows the node, and an election.
+const CONNECTIONS_MAX: usize = 4096;
+/// Connections at one time, whatever the system says.
+const CONNECTIONS_MIN: usize = 64;
+/// Files that are open besides: what a process has anyway, and the connections to the node.
+const OTHER_FILES: usize = 128 + TOPICS_MAX;
 /// What is read of a head before the connection is closed without a word, in bytes: [`HEAD_BYTES_MAX`] and room to say no.
 const READ_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
 /// After the system has refused a connection.
@@ -48,23 +54,27 @@ pub struct Server {
     listener: TcpListener,
     app: Router,
     patience: Duration,
+    connections: usize,
 }
 
 impl Server {
-    /// Prepares to serve on a listener of that address.
+    /// Prepares to serve on a listener of that address. Lets this process have as many files open as that takes, within what the system allows.
     ///
     /// # Errors
     /// [`InvalidAccess`] if the public origin is none, or a page that is not public could be reached from other machines.
     pub fn new(config: Config, listener: TcpListener, address: SocketAddr) -> Result<Self, InvalidAccess> {
         let Config { socket, access, patience, finality } = config;
         let guard = Arc::new(Guard::new(access, address)?);
-        let app = routes::app(guard, Arc::new(Node::new(socket)), patience, finality);
-        Ok(Self { listener, app, patience })
+        let connections = connections();
+        // There is always room for who only asks.
+        let followers = connections / 4 * 3;
+        let app = routes::app(guard, Arc::new(Node::new(socket)), followers, patience, finality);
+        Ok(Self { listener, app, patience, connections })
     }
 
     /// Serves until `shutdown` resolves; what is being answered then is cut off.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let room = Arc::new(Semaphore::new(self.connections));
         let mut connections = tokio::task::JoinSet::new();
         tokio::pin!(shutdown);
         loop {
@@ -93,4 +103,17 @@ impl Server {
             });
         }
     }
+}
+
+/// How many connections there may be, after the system was asked for as many files as that takes.
+fn connections() -> usize {
+    let wanted = (CONNECTIONS_MAX + OTHER_FILES) as u64;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return CONNECTIONS_MIN };
+    let files = if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard).is_ok() {
+        wanted.min(hard)
+    } else {
+        soft
+    };
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    files.saturating_sub(OTHER_FILES).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
 }

@@ -1,4 +1,7 @@
-// The page's way to the server: answers, refusals, and what goes on.
+// The page's way to the server: answers, refusals, what goes on, and whether the node is there.
+
+import type { Contest } from "./encoding/ledger";
+import { Store } from "./store";
 
 export interface Check { share: string; votes: number; of: number; reached: boolean }
 export interface Round { votes: Record<string, number | string>; exhausted: number | string; actions: string[] }
@@ -16,7 +19,7 @@ export interface Summary { election: string; title: string; phase: Phase; create
 export interface Detail {
   election: string; title: string; description: string; organiser: string; phase: Phase; created_at: number; opens_at: number | null; closes_at: number | null;
   cancelled_at: number | null; voters: "anyone" | "roll" | "weighted roll"; revotes: number; results: "live" | "at closing"; tie_break: string;
-  quorum: { numerator: number; denominator: number; more: boolean } | null; contests: import("./encoding/ledger").Contest[];
+  quorum: { numerator: number; denominator: number; more: boolean } | null; contests: Contest[];
   roll: { voters: number; votes: number; size: number; root: string }; board: { size: number; root: string }; result: Result; chain: string;
 }
 export interface Status {
@@ -26,6 +29,7 @@ export interface Status {
 export interface Info {
   version: string; bundle: string; chain: string; chain_name: string; public: boolean; node: string; allow_attacks: boolean; attacks: { name: string; description: string }[];
 }
+export interface Final { id: string; final: boolean; height?: number }
 export interface Trace { ballot: string; height: number; election: string; phase: Phase; counter: number; counts: boolean; superseded_by: string | null }
 export interface Voting { votes: number | null; ballot: { transaction: string; height: number; counter: number } | null }
 export interface Block {
@@ -40,15 +44,28 @@ export class Refused extends Error {
   }
 }
 
+/** Why nothing is answered: the node, or the server of the page, does not; or the server has another token now. */
+export const gone = new Store<false | "gone" | "locked">(false);
+/** Goes up each time the node has come back: what is shown is asked for again. */
+export const returns = new Store(0);
+
+function presence(is: boolean, why: "gone" | "locked" = "gone"): void {
+  if (gone.get() && is) returns.set(returns.get() + 1);
+  gone.set(is ? false : why);
+}
+
 async function ask(path: string, init?: RequestInit): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(`/api${path}`, init);
   } catch {
+    presence(false);
     throw new Refused(0, "gone", "the server of this page does not answer");
   }
   if (answer.ok) return answer;
   const { code = "invalid", reason = answer.statusText } = await answer.json().catch(() => ({}));
+  if (code === "gone") presence(false);
+  if (code === "unauthorised" && path !== "/session") presence(false, "locked");
   throw new Refused(answer.status, code, reason);
 }
 
@@ -62,17 +79,47 @@ export async function openSession(): Promise<void> {
   const token = /^#token=([0-9a-f]+)$/.exec(location.hash)?.[1];
   if (!token) return;
   history.replaceState(null, "", "#/");
-  await ask("/session", { method: "POST", body: JSON.stringify({ token }) });
+  await ask("/session", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) });
 }
 
-/** Follows something; gives what ends it. `gone` is told when the node goes, and again when it is back. */
-export function follow<T>(path: string, name: string, tell: (said: T) => void, gone: (is: boolean) => void): () => void {
-  const source = new EventSource(`/api${path}`);
-  source.addEventListener(name, (event) => {
-    gone(false);
-    tell(JSON.parse((event as MessageEvent<string>).data) as T);
-  });
-  source.addEventListener("gone", () => gone(true));
-  source.addEventListener("error", () => gone(source.readyState !== EventSource.OPEN));
-  return () => source.close();
+/** Before a stream that was refused is asked for again. */
+const RETRY_MS = 2000;
+
+/**
+ * Follows something while somebody looks; gives what ends it. Pages that are not looked at follow nothing: a browser has six connections for all pages of
+ * a server. `there` is told whether the stream runs.
+ */
+export function follow<T>(path: string, name: string, tell: (said: T) => void, there: (is: boolean) => void = () => {}): () => void {
+  let source: EventSource | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  };
+  const start = () => {
+    stop();
+    if (document.hidden) return;
+    const now = (source = new EventSource(`/api${path}`));
+    now.addEventListener(name, (event) => {
+      there(true);
+      tell(JSON.parse((event as MessageEvent<string>).data) as T);
+    });
+    now.addEventListener("gone", () => there(false));
+    now.addEventListener("error", () => {
+      // A browser asks again by itself, but not after a refusal; and does not say why it was refused.
+      if (now.readyState !== EventSource.CLOSED) return there(false);
+      timer = setTimeout(start, RETRY_MS);
+      get("/status").then(() => {}, () => {});
+    });
+  };
+  document.addEventListener("visibilitychange", start);
+  start();
+  return () => {
+    document.removeEventListener("visibilitychange", start);
+    stop();
+  };
 }
+
+/** Follows how the node is doing, and so whether it is there. */
+export const followStatus = (tell: (said: Status) => void) => follow("/live", "status", tell, presence);

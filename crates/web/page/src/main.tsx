@@ -1,19 +1,21 @@
-// The booth: which screen is shown, who is signed in, and whether the node is there.
+// The booth: which screen is shown, who is signed in, whether the node is there, and whether a ballot is not cast yet.
 
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type Info, type Status, follow, get, openSession } from "./api";
-import { type Key, signOut, voter as kept } from "./keys";
+import { type Info, type Status, followStatus, get, gone, openSession } from "./api";
+import { ballots, leave, making, place, unfinished } from "./booth";
+import { type Key, voter as kept } from "./keys";
 import { BlockScreen, Explorer } from "./screens/explorer";
 import { ElectionScreen } from "./screens/election";
 import { Elections } from "./screens/elections";
+import { issued } from "./screens/manage";
 import { Attacks, Network } from "./screens/network";
 import { Organise } from "./screens/organise";
-import { CheckReceipt } from "./screens/receipt";
-import { SignIn } from "./screens/sign_in";
+import { BallotScreen, CheckReceipt } from "./screens/receipt";
+import { Account, called } from "./screens/sign_in";
 import "./style.css";
-import { LANGUAGES, type Language, language, setLanguage, t } from "./texts";
-import { Problem, reason, short } from "./ui";
+import { LANGUAGES, type Language, direction, language, setLanguage, t } from "./texts";
+import { Copy, Problem, reason, short } from "./ui";
 
 const route = () => location.hash.replace(/^#\/?/, "").split("/");
 
@@ -31,62 +33,87 @@ function App({ info }: { info: Info }) {
   const [screen = "", id = ""] = useRoute();
   const [voter, setVoter] = useState<Key | null>(() => kept(info.chain));
   const [status, setStatus] = useState<Status | null>(null);
-  const [gone, setGone] = useState(false);
-  useEffect(() => follow<Status>("/live", "status", setStatus, setGone), []);
+  const away = gone.use();
+  useEffect(() => followStatus(setStatus), []);
   const links: [string, string][] = [["", t("elections")], ["check", t("check")], ["explorer", t("explorer")], ["network", t("network")]];
   if (!info.public) links.push(["attacks", t("attacks")]);
   links.push(["organise", t("organise")]);
   const height = status?.height ?? 0;
+  const signed = (key: Key | null) => {
+    if (voter) leave(voter);
+    setVoter(key);
+    // Back to where one was asked to sign in.
+    if (key && cameFrom) location.hash = cameFrom;
+  };
   const body = () => {
     switch (screen) {
-      case "election":
-        return (
-          <>
-            <ElectionScreen key={`${id}${voter?.key}`} id={id} voter={voter} gone={setGone} />
-            {!voter && <SignIn chain={info.chain} done={setVoter} />}
-          </>
-        );
-      case "check": return <CheckReceipt />;
-      case "explorer": return <Explorer height={height} />;
-      case "block": return <BlockScreen key={id} height={id} />;
-      case "network": return <Network status={status} />;
-      case "attacks": return <Attacks info={info} />;
-      case "organise": return <Organise info={info} />;
-      default: return (
-        <>
-          <Elections height={height} />
-          {!voter && <SignIn chain={info.chain} done={setVoter} />}
-        </>
-      );
+      case "election": return <ElectionScreen key={`${id} ${voter?.key}`} id={id} voter={voter} />;
+      case "sign-in": return <Account key={voter?.key ?? ""} chain={info.chain} voter={voter} change={signed} />;
+      case "check": return <CheckReceipt key="check" info={info} />;
+      case "ballot": return <BallotScreen key={id} id={id} height={height} />;
+      case "explorer": return <Explorer key="explorer" height={height} />;
+      case "block": return <BlockScreen key={id} height={id} last={height} />;
+      case "network": return <Network key="network" status={status} />;
+      case "attacks": return <Attacks key="attacks" info={info} />;
+      case "organise": return <Organise key="organise" info={info} />;
+      default: return <Elections key="elections" height={height} signedIn={voter !== null} />;
     }
   };
-  const leave = () => {
-    signOut(info.chain);
-    setVoter(null);
-  };
+  const here = screen === "election" ? "" : screen === "block" || screen === "ballot" ? "explorer" : screen;
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.querySelector<HTMLElement>("main h1")?.focus(); }}>{t("skip")}</a>
       <header>
-        <p class="brand">{info.chain_name}</p>
+        <div class="top">
+          <p class="brand">{info.chain_name}</p>
+          <p class="who"><a href="#/sign-in" aria-current={screen === "sign-in" ? "page" : undefined}>{voter ? t("signed_in", { name: called(voter) }) : t("sign_in")}</a></p>
+        </div>
         <nav aria-label={t("title")}>
-          <ul>
-            {links.map(([to, label]) => <li key={to}><a href={`#/${to}`} aria-current={screen === to || (to === "" && screen === "election") ? "page" : undefined}>{label}</a></li>)}
-          </ul>
+          <ul>{links.map(([to, label]) => <li key={to}><a href={`#/${to}`} aria-current={here === to ? "page" : undefined}>{label}</a></li>)}</ul>
         </nav>
-        {voter && <p class="who">{t("signed_in", { name: voter.name || short(voter.key) })} <button type="button" class="quiet" onClick={leave}>{t("sign_out")}</button></p>}
       </header>
-      <p class={gone ? "gone" : "hidden"} role="status">{gone ? t("gone") : ""}</p>
+      <div role="status" aria-live="assertive">{away && <p class="gone">{t(away === "locked" ? "code_unauthorised" : "gone")}</p>}</div>
       <main id="main">{body()}</main>
       <footer>
-        <p>{t("footer", { bundle: short(info.bundle), version: info.version, chain: short(info.chain) })}</p>
+        <p>{t("footer", { version: info.version })} <span class="id"><code title={info.bundle}>{short(info.bundle)}…</code> <Copy text={info.bundle} what={t("bundle")} /></span> {t("chain")} <span class="id"><code title={info.chain}>{short(info.chain)}…</code> <Copy text={info.chain} what={t("chain")} /></span></p>
+        <p>{t("bundle_hint")}</p>
         <label>{t("language")} <select value={language} onChange={(event) => setLanguage(event.currentTarget.value as Language)}>
-          {Object.entries(LANGUAGES).map(([code, name]) => <option key={code} value={code}>{name}</option>)}
+          {Object.entries(LANGUAGES).map(([code, name]) => <option key={code} value={code} lang={code}>{name}</option>)}
         </select></label>
       </footer>
+      <Bar election={screen === "election" ? id : null} voter={voter} />
     </>
   );
 }
+
+/** Whether a ballot is cast, for as long as one is being made. */
+function Bar({ election, voter }: { election: string | null; voter: Key | null }) {
+  const all = ballots.use();
+  const codes = issued.use();
+  const here = election && voter ? all[place(election, voter)] : undefined;
+  const shown = here && (making(here) || here.step === "cast") ? here : undefined;
+  const ballot = shown ?? unfinished(all);
+  const loose = unfinished(all) !== undefined || Object.values(codes).some((one) => !one.saved);
+  useEffect(() => {
+    if (!loose) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener("beforeunload", warn);
+    return () => removeEventListener("beforeunload", warn);
+  }, [loose]);
+  const { step, height } = ballot ?? { step: null, height: null };
+  const text = step === "cast" ? t("cast_in", { n: height ?? 0 }) : step === "casting" ? t("casting") : step === "unknown" ? t("casting_unknown") : t("not_cast");
+  return (
+    <div class={`bar ${ballot ? step : "none"}`} role="status">
+      {ballot && <p>{text}{!shown && <> · <a href={`#/election/${ballot.election.election}`}>{ballot.election.title}</a></>}</p>}
+    </div>
+  );
+}
+
+/** The screen before that of signing in. */
+let cameFrom = "";
+addEventListener("hashchange", (event) => {
+  if (location.hash.startsWith("#/sign-in")) cameFrom = new URL(event.oldURL).hash;
+});
 
 function Start() {
   const [info, setInfo] = useState<Info | null>(null);
@@ -104,4 +131,5 @@ function Start() {
 }
 
 document.documentElement.lang = language;
+document.documentElement.dir = direction;
 render(<Start />, document.getElementById("app")!);

@@ -44,6 +44,23 @@ async fn election_reaches_two_browsers_by_one_watch_which_ends_with_the_last_of_
 }
 
 #[tokio::test]
+async fn results_of_many_blocks_a_second_are_told_a_few_times_a_second() {
+    let node = Node::start();
+    let id = node.create("Lunch");
+    let booth = Booth::open(node.socket()).await;
+    let mut events = booth.follow(&format!("/api/elections/{id}/live")).await;
+    events.wait_for("result", |_| true).await;
+    node.decide(&node.ballot(2, id, 0));
+    events.wait_for("result", |result| result["ballots"] == 1).await;
+    let start = std::time::Instant::now();
+    for voter in 3..7 {
+        node.decide(&node.ballot(voter, id, 0));
+        events.wait_for("result", |result| result["ballots"] == u64::from(voter) - 1).await;
+    }
+    assert!(start.elapsed() >= std::time::Duration::from_millis(800), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
 async fn events_end_with_the_election_and_not_before_it_is_counted() {
     let node = Node::start();
     let id = node.create("Lunch");

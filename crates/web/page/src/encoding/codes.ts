@@ -20,24 +20,53 @@ function show(kind: Kind, payload: Uint8Array): string {
   return text.replace(/(.{4})(?!$)/g, "$1-");
 }
 
-/** The 16 bytes of a code; none if it is mistyped, or of the other kind. */
-function read(kind: Kind, text: string): Uint8Array | null {
-  const plain = text.toUpperCase().replace(/^VOTE-(CODE|TRACKER):/, "").replace(/[\s-]/g, "").replace(/[IL]/g, "1").replace(/O/g, "0");
-  if (plain.length !== 32 || [...plain].some((c) => !ALPHABET.includes(c))) return null;
+/** Why a text is no code. Places count from 1. */
+export type Fault =
+  | { fault: "length"; n: number }
+  | { fault: "character"; character: string; place: number; group: number }
+  | { fault: "checksum" | "other" | "word_checksum" }
+  | { fault: "word"; word: string; n: number }
+  | { fault: "word_count"; n: number };
+
+const PREFIX = { code: "VOTE-CODE:", tracker: "VOTE-TRACKER:" };
+
+/** The 16 bytes of a code, however it is typed. */
+function read(kind: Kind, text: string): Uint8Array | Fault {
+  const other: Kind = kind === "code" ? "tracker" : "code";
+  const trimmed = text.trim().toUpperCase();
+  if (trimmed.startsWith(PREFIX[other])) return { fault: "other" };
+  // Word processors make other dashes.
+  const typed = [...trimmed.replace(PREFIX[kind], "")].filter((c) => !/[\s\-\u2010-\u2015\u2212]/.test(c));
+  const plain = typed.map((c) => (c === "I" || c === "L" ? "1" : c === "O" ? "0" : c));
+  const bad = plain.findIndex((c) => !ALPHABET.includes(c));
+  if (bad >= 0) return { fault: "character", character: typed[bad]!, place: bad + 1, group: Math.floor(bad / 4) + 1 };
+  if (plain.length !== 32) return { fault: "length", n: plain.length };
   let bits = 0n;
   for (const character of plain) bits = (bits << 5n) | BigInt(ALPHABET.indexOf(character));
   const bytes = hexToBytes(bits.toString(16).padStart(40, "0"));
-  const payload = bytes.slice(0, 16);
-  return bytesToHex(checksum(kind, payload)) === bytesToHex(bytes.slice(16)) ? payload : null;
+  const [payload, said] = [bytes.slice(0, 16), bytesToHex(bytes.slice(16))];
+  if (bytesToHex(checksum(kind, payload)) === said) return payload;
+  return { fault: bytesToHex(checksum(other, payload)) === said ? "other" : "checksum" };
 }
 
-/** The seed of the key that a voter code stands for; none if the code is mistyped. */
-export function codeSeed(text: string): Uint8Array | null {
+const seedOf = (payload: Uint8Array) => sha256(concatBytes(utf8ToBytes("blockchain-voting voter seed"), payload));
+
+/** The seed of the key that a voter code stands for. */
+export function codeSeed(text: string): Uint8Array | Fault {
   const payload = read("code", text);
-  return payload && sha256(concatBytes(utf8ToBytes("blockchain-voting voter seed"), payload));
+  return payload instanceof Uint8Array ? seedOf(payload) : payload;
 }
 
-export const newCode = (): string => show("code", crypto.getRandomValues(new Uint8Array(16)));
+/** Whether a text is a voter code: a secret that must not be sent anywhere. */
+export const isVoterCode = (text: string): boolean => codeSeed(text) instanceof Uint8Array;
+
+export const showCode = (payload: Uint8Array): string => show("code", payload);
+
+/** A new voter code, and the seed of its key. */
+export function newCode(): { code: string; seed: Uint8Array } {
+  const payload = crypto.getRandomValues(new Uint8Array(16));
+  return { code: showCode(payload), seed: seedOf(payload) };
+}
 
 export const codeQr = (code: string): string => `VOTE-CODE:${code.replaceAll("-", "")}`;
 
@@ -49,13 +78,24 @@ export const trackerWords = (ballot: string): string => entropyToMnemonic(beginn
 
 export const trackerQr = (ballot: string): string => `VOTE-TRACKER:${tracker(ballot).replaceAll("-", "")}`;
 
-/** The beginning of the ballot's id, in hexadecimal, from a tracker in any form; none if it is none. */
-export function readTracker(text: string): string | null {
+/** Whether somebody meant words: most are in the list, or letters alone and longer than a group. */
+function meansWords(words: string[]): boolean {
+  const likely = words.filter((word) => wordlist.includes(word) || (word.length > 4 && /^\p{L}+$/u.test(word)));
+  return words.length > 0 && likely.length * 2 >= words.length;
+}
+
+/** The beginning of the ballot's id, in hexadecimal, from a tracker in any form. */
+export function readTracker(text: string): string | Fault {
   const payload = read("tracker", text);
-  if (payload) return bytesToHex(payload);
+  if (payload instanceof Uint8Array) return bytesToHex(payload);
+  const words = text.toLowerCase().split(/[\s,]+/).filter(Boolean);
+  if (payload.fault === "other" || !meansWords(words)) return payload;
+  const unknown = words.findIndex((word) => !wordlist.includes(word));
+  if (unknown >= 0) return { fault: "word", word: words[unknown]!.slice(0, 40), n: unknown + 1 };
+  if (words.length !== 12) return { fault: "word_count", n: words.length };
   try {
-    return bytesToHex(mnemonicToEntropy(text.trim().toLowerCase().split(/[\s,]+/).join(" "), wordlist)).padStart(32, "0");
+    return bytesToHex(mnemonicToEntropy(words.join(" "), wordlist));
   } catch {
-    return null;
+    return { fault: "word_checksum" };
   }
 }

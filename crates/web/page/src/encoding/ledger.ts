@@ -58,6 +58,10 @@ export interface Election {
   salt: bigint;
 }
 
+/** What a label is: 1 to 100 bytes without white space at its ends, control characters, and characters that turn the direction of writing. */
+export const labelFault = (text: string): boolean =>
+  utf8ToBytes(text).length < 1 || utf8ToBytes(text).length > 100 || text !== text.trim() || /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
+
 export type Voter = [key: string, weight: number];
 
 export type Act =

@@ -1,14 +1,13 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { codeSeed, newCode, readTracker, tracker, trackerWords } from "./codes";
-import { type Act, type Contest, type Election, bytesToHex, castBallot, createElection, organise, publicKey, sign, transactionId } from "./ledger";
-import type { Value } from "./cbor";
+import vectors from "../../../../../testdata/vectors.json";
+import { codeSeed, newCode, readTracker, showCode, tracker, trackerQr, trackerWords } from "./codes";
+import { type Act, type Contest, type Election, bytesToHex, castBallot, createElection, hexToBytes, labelFault, organise, publicKey, sign, transactionId } from "./ledger";
+import { Struct, type Value } from "./cbor";
 
-const vectors = JSON.parse(readFileSync(new URL("../../../../../testdata/vectors.json", import.meta.url), "utf8"));
-const chain: string = vectors.genesis.chain;
+const chain = vectors.genesis.chain;
 const seed = new Uint8Array(32).fill(50);
 const key = (byte: number) => publicKey(new Uint8Array(32).fill(byte));
-const named = (name: string) => vectors.transactions.find((one: { name: string }) => one.name === name);
+const named = (name: string) => vectors.transactions.find((one) => one.name === name)!;
 // The election that the vectors' ballots are for stands in their own bytes: after the array of the payload, as the struct's first field.
 const election = /8201a4005820([0-9a-f]{64})/.exec(named("cast_ballot").content)![1]!;
 
@@ -42,6 +41,9 @@ const cases: Record<string, Value> = {
   change_roll: act({ change: { remove: [one], add: [[two, 1]], reason } }),
   change_times: act({ times: { opens_at: null, closes_at: START, reason } }),
   cancel: act({ cancel: reason }),
+  // The page approves no changes; the encoding knows them all the same.
+  approve_admit: [3, new Struct([[0, new Struct([hexToBytes(key(5)), "v5", 1])], 0])],
+  approve_remove: [3, new Struct([[1, hexToBytes(key(4))], 1])],
 };
 
 test.each(Object.entries(cases))("%s is signed byte for byte as the ledger has it", (name, payload) => {
@@ -54,25 +56,55 @@ test("keys are those of the vectors", () => {
   for (const { seed_byte, public: known } of vectors.keys) expect(key(seed_byte)).toBe(known);
 });
 
-test("codes are read as they are shown, and mistyped ones are not", () => {
-  const code = newCode();
-  expect(codeSeed(code.toLowerCase().replaceAll("-", " "))).toEqual(codeSeed(code));
-  expect(codeSeed(code)).toHaveLength(32);
+test("no transaction of the vectors is left out", () => {
+  expect(Object.keys(cases).sort()).toEqual(vectors.transactions.map(({ name }) => name).sort());
+});
+
+test("codes are those of vote-cli", () => {
+  const bytes = Uint8Array.from({ length: 16 }, (_, at) => at);
+  const code = "000G-40R4-0M30-E209-185G-R38E-1XM9-HF0P";
+  expect(showCode(bytes)).toBe(code);
+  expect(publicKey(codeSeed(code) as Uint8Array)).toBe("95daf89d78f8fba0736031aefeeff0337ceaa29d72c810567f5fd148bb6fd2c8");
+  expect(tracker(bytesToHex(bytes))).toBe("000G-40R4-0M30-E209-185G-R38E-1WKR-9WNX");
+  expect(trackerWords(bytesToHex(bytes))).toBe("abandon amount liar amount expire adjust cage candy arch gather drum buyer");
+  expect(trackerQr(bytesToHex(bytes))).toHaveLength(45);
+});
+
+test("codes are read however they are typed", () => {
+  const { code, seed } = newCode();
+  const typed = [code.toLowerCase(), code.replaceAll("-", ""), `  ${code.replaceAll("-", "  ")}\n`, code.replaceAll("-", "\u2013"), code.replaceAll("1", "l").replaceAll("0", "O"), `vote-code:${code}`];
+  for (const text of typed) expect(codeSeed(text), text).toEqual(seed);
+});
+
+test("a mistyped code is told from a sound one, whatever character is wrong", () => {
+  const { code } = newCode();
   for (let at = 0; at < code.length; at++) {
     if (code[at] === "-") continue;
     const wrong = code.slice(0, at) + (code[at] === "7" ? "8" : "7") + code.slice(at + 1);
-    expect(codeSeed(wrong), wrong).toBeNull();
+    expect(codeSeed(wrong), wrong).toEqual({ fault: "checksum" });
   }
+  expect(codeSeed(code.slice(0, -1))).toEqual({ fault: "length", n: 31 });
+  expect(codeSeed(`${code.slice(0, 5)}U${code.slice(6)}`)).toEqual({ fault: "character", character: "U", place: 5, group: 2 });
 });
 
 test("a tracker is read from its code and its words, and is no voter code", () => {
   const ballot = "d195987a152e5e997dc4ad175f72b10db44269a53f52b44aa8236028382e2249";
   // As vote-cli shows them for this ballot.
   expect(tracker(ballot)).toBe("T6AS-GYGN-5SF9-JZE4-NMBN-YWNH-1M6F-668T");
-  expect(trackerWords(ballot)).toBe("spice proud burden clean tourist erosion warfare noble blanket wine proof boy");
-  for (const text of [tracker(ballot), trackerWords(ballot), `VOTE-TRACKER:${tracker(ballot)}`]) {
-    expect(readTracker(text)).toBe(ballot.slice(0, 32));
-  }
-  expect(codeSeed(tracker(ballot))).toBeNull();
-  expect(readTracker("spice spice spice")).toBeNull();
+  const said = "spice proud burden clean tourist erosion warfare noble blanket wine proof boy";
+  expect(trackerWords(ballot)).toBe(said);
+  for (const text of [tracker(ballot), said, said.toUpperCase().replaceAll(" ", ", "), `VOTE-TRACKER:${tracker(ballot)}`]) expect(readTracker(text)).toBe(ballot.slice(0, 32));
+  expect(codeSeed(tracker(ballot))).toEqual({ fault: "other" });
+  expect(readTracker(newCode().code)).toEqual({ fault: "other" });
+  expect(readTracker(said.replace("tourist", "tuorist"))).toEqual({ fault: "word", word: "tuorist", n: 5 });
+  expect(readTracker(said.slice(0, -4))).toEqual({ fault: "word_count", n: 11 });
+  expect(readTracker(Array(12).fill("zoo").join(" "))).toEqual({ fault: "word_checksum" });
+  // The words of longer entropy have a checksum too, and are no tracker.
+  expect(readTracker(`${"abandon ".repeat(14)}address`)).toEqual({ fault: "word_count", n: 15 });
+  expect(readTracker("ABCD")).toEqual({ fault: "length", n: 4 });
+});
+
+test("labels are those of the ledger", () => {
+  for (const good of ["a", "Grünkohl", "ü".repeat(50), "two words"]) expect(labelFault(good), good).toBe(false);
+  for (const bad of ["", " a", "a\n", "a\tb", "ü".repeat(51), "a\u202eb", "\u2066a"]) expect(labelFault(bad), bad).toBe(true);
 });

@@ -1,56 +1,10 @@
-// A ballot in the making: one field for each contest, by its rule.
+// A ballot's fields: one for each contest, by its rule.
 
-import { useState } from "preact/hooks";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { utf8ToBytes } from "@noble/hashes/utils.js";
-import { type Contest, type Selection, bytesToHex } from "../encoding/ledger";
-import { t } from "../texts";
-
-/** How many choices a selection names. */
-function named(says: Selection): number {
-  if (says === "abstain") return 0;
-  if ("approved" in says) return says.approved.length;
-  if ("scored" in says) return says.scored.filter((score) => score > 0).length;
-  if ("ranked" in says) return says.ranked.flat().length;
-  return 1;
-}
-
-/** What is wrong with a selection; none if nothing is. */
-export function wrong(contest: Contest, says: Selection | null): string | null {
-  if (says === null) return t("missing");
-  if (says === "abstain" || "listed" in says || "written" in says) return null;
-  if (named(says) < contest.min) return t("too_few", { n: contest.min });
-  if (named(says) > contest.max) return t("too_many", { n: contest.max });
-  return null;
-}
-
-/** A selection in words. */
-export function words(contest: Contest, says: Selection | null): string {
-  const name = (place: number) => contest.choices?.[place] ?? "";
-  if (says === null) return t("nothing_chosen");
-  if (says === "abstain") return t("abstain");
-  if ("listed" in says) return name(says.listed);
-  if ("written" in says) return says.written;
-  if ("approved" in says) return says.approved.map(name).join(", ") || t("nothing_chosen");
-  if ("scored" in says) return says.scored.map((score, place) => `${name(place)}: ${score}`).join(", ");
-  return says.ranked.map((rank) => rank.map(name).join(" = ")).join(" > ") || t("nothing_chosen");
-}
-
-/** What is said before anything is touched: nothing, where saying nothing is no choice. */
-export function blank(contest: Contest): Selection | null {
-  if (contest.min > 0 || !contest.choices) return null;
-  if (contest.rule === "approval") return { approved: [] };
-  if (contest.rule === "score") return { scored: contest.choices.map(() => 0) };
-  return { ranked: [] };
-}
-
-/** The places in the order in which they are shown: that of the ballot, or another for each voter. */
-function order(contest: Contest, voter: string): number[] {
-  const places = [...(contest.choices ?? []).keys()];
-  if (!contest.shuffle) return places;
-  const lot = (place: number) => bytesToHex(sha256(utf8ToBytes(`${voter}\n${contest.title}\n${place}`)));
-  return places.map((place) => [lot(place), place] as const).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, place]) => place);
-}
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Contest, Selection } from "../encoding/ledger";
+import { named, order, single } from "../selection";
+import { type Name, t } from "../texts";
 
 interface Props {
   contest: Contest;
@@ -58,99 +12,159 @@ interface Props {
   voter: string;
   says: Selection | null;
   say: (says: Selection | null) => void;
+  fault: string | null;
 }
 
-export function ContestField({ contest, number, voter, says, say }: Props) {
+/** How many choices may be named, if that is not obvious. */
+export function bounds({ rule, choices, min, max }: Contest): string {
+  if (single(rule)) return "";
+  const all = choices !== null && max >= choices.length;
+  if (min === max) return t("bound_exactly", { n: min });
+  if (all) return min ? t("bound_min", { n: min }) : t("bound_any");
+  return min ? t("bound_both", { min, max }) : t("bound_max", { n: max });
+}
+
+export function ContestField({ contest, number, voter, says, say, fault }: Props) {
+  // What is said before an abstention comes back after it.
+  const before = useRef<Selection | null>(null);
   const choices = contest.choices ?? [];
   const places = order(contest, voter);
   const abstains = says === "abstain";
-  const hint = !contest.choices ? t("hint_write")
-    : contest.rule === "plurality" || contest.rule === "yes-no" ? t("hint_one")
-    : contest.rule === "approval" ? t("hint_approve", { min: contest.min, max: contest.max })
-    : contest.rule === "score" ? t("hint_score")
-    : t("hint_rank", { min: contest.min, max: contest.max });
   const group = `contest-${number}`;
-  let field;
+  const one = !contest.choices || single(contest.rule);
+  let field: ComponentChildren;
   if (!contest.choices) {
-    const text = says && says !== "abstain" && "written" in says ? says.written : "";
-    field = <label class="field">{t("choice")}<input value={text} maxLength={100} disabled={abstains} onInput={(event) => say(event.currentTarget.value.trim() ? { written: event.currentTarget.value.trim() } : null)} /></label>;
-  } else if (contest.rule === "plurality" || contest.rule === "yes-no") {
-    const chosen = says && says !== "abstain" && "listed" in says ? says.listed : null;
+    const text = says && !abstains && typeof says === "object" && "written" in says ? says.written : "";
+    field = (
+      <div class="field">
+        <label for={`${group}-text`}>{t("your_choice")}</label>
+        <input id={`${group}-text`} value={text} disabled={abstains} onInput={(event) => say(event.currentTarget.value.trim() ? { written: event.currentTarget.value.trim() } : null)} />
+      </div>
+    );
+  } else if (single(contest.rule)) {
+    const chosen = says && typeof says === "object" && "listed" in says ? says.listed : null;
     field = places.map((place) => (
-      <label class="option" key={place}>
-        <input type="radio" name={group} checked={chosen === place} onChange={() => say({ listed: place })} /> {choices[place]}
-      </label>
+      <label class="option" key={place}><input type="radio" name={group} checked={chosen === place} onChange={() => say({ listed: place })} /> <span>{choices[place]}</span></label>
     ));
   } else if (contest.rule === "approval") {
-    const chosen = says && says !== "abstain" && "approved" in says ? says.approved : [];
+    const chosen = says && typeof says === "object" && "approved" in says ? says.approved : [];
     const toggle = (place: number) => say({ approved: (chosen.includes(place) ? chosen.filter((p) => p !== place) : [...chosen, place]).sort((a, b) => a - b) });
     field = places.map((place) => (
-      <label class="option" key={place}>
-        <input type="checkbox" checked={chosen.includes(place)} disabled={abstains} onChange={() => toggle(place)} /> {choices[place]}
-      </label>
+      <label class="option" key={place}><input type="checkbox" checked={chosen.includes(place)} disabled={abstains} onChange={() => toggle(place)} /> <span>{choices[place]}</span></label>
     ));
   } else if (contest.rule === "score") {
-    const scored = says && says !== "abstain" && "scored" in says ? says.scored : choices.map(() => 0);
+    const scored = says && typeof says === "object" && "scored" in says ? says.scored : choices.map(() => 0);
+    const set = (place: number, to: number) => say({ scored: scored.map((old, at) => (at === place ? to : old)) });
     field = places.map((place) => (
-      <label class="field row" key={place}>
-        {choices[place]}
-        <input type="number" min={0} max={10} value={scored[place]} disabled={abstains}
-          onInput={(event) => say({ scored: scored.map((old, at) => (at === place ? Math.max(0, Math.min(10, Math.trunc(Number(event.currentTarget.value)) || 0)) : old)) })} />
-      </label>
+      <div class="row" key={place}>
+        <label for={`${group}-${place}`}>{choices[place]}</label>
+        <select id={`${group}-${place}`} value={scored[place]} disabled={abstains} onChange={(event) => set(place, Number(event.currentTarget.value))}>
+          {[...Array(11).keys()].map((n) => <option key={n} value={n}>{n}</option>)}
+        </select>
+      </div>
     ));
   } else {
-    field = <Ranking choices={choices} places={places} ranked={says && says !== "abstain" && "ranked" in says ? says.ranked.flat() : []} say={(ranked) => say({ ranked: ranked.map((place) => [place]) })} />;
+    const ranked = says && typeof says === "object" && "ranked" in says ? says.ranked : [];
+    field = <Ranking key={String(abstains)} group={group} choices={choices} places={places} ranked={ranked} off={abstains} say={(ranked) => say({ ranked })} />;
   }
+  const abstain = () => {
+    if (abstains) return say(before.current);
+    before.current = says;
+    say("abstain");
+  };
+  const hints = `${group}-hint${fault ? ` ${group}-fault` : ""}`;
   return (
-    <fieldset class="card contest">
-      <legend>{contest.title || t("choice")}</legend>
-      <p class="hint">{hint}</p>
+    <fieldset class={`card contest ${fault ? "faulty" : ""}`} id={group} aria-describedby={hints}>
+      <legend>{contest.title || t("your_ballot")}</legend>
+      <p class="hint" id={`${group}-hint`}>{t(contest.choices ? `how_${contest.rule}` as Name : "how_write")} {bounds(contest)} {contest.seats > 1 && t("seats_n", { n: contest.seats })}</p>
       {field}
-      {contest.abstention && (
-        <label class="option">
-          <input type="checkbox" checked={abstains} onChange={() => say(abstains ? blank(contest) : "abstain")} /> {t("abstain")}
-        </label>
-      )}
+      {contest.abstention && (one && contest.choices
+        ? <label class="option apart"><input type="radio" name={group} checked={abstains} onChange={() => say("abstain")} /> {t("abstain")}</label>
+        : <label class="option apart"><input type="checkbox" checked={abstains} onChange={abstain} /> {t("abstain")}</label>)}
+      {!one && !abstains && <p class="count" aria-live="polite">{t("named_n", { n: named(says) })}</p>}
+      {fault && <p class="problem" id={`${group}-fault`}>{fault}</p>}
     </fieldset>
   );
 }
 
-/** A ranking by buttons: nothing is dragged. */
-function Ranking({ choices, places, ranked, say }: { choices: string[]; places: number[]; ranked: number[]; say: (ranked: number[]) => void }) {
+interface RankingProps { group: string; choices: string[]; places: number[]; ranked: number[][]; off: boolean; say: (ranked: number[][]) => void }
+
+/** A ranking by buttons and numbers; nothing is dragged. Equal numbers are equal ranks. */
+function Ranking({ group, choices, places, ranked, off, say }: RankingProps) {
+  // Numbers as they were given: gaps between them mean nothing, but stay while somebody is at it.
+  const [numbers, setNumbers] = useState<Record<number, number>>(() => numbered(ranked));
   const [told, tell] = useState("");
-  const move = (at: number, by: number) => {
-    const next = [...ranked];
-    const [moved] = next.splice(at, 1) as [number];
-    next.splice(at + by, 0, moved);
-    tell(`${at + by + 1}. ${choices[moved]}`);
-    say(next);
+  const focus = useRef<string | null>(null);
+  useEffect(() => {
+    // A row that moves takes the focus along.
+    if (focus.current) document.getElementById(focus.current)?.focus();
+    focus.current = null;
+  });
+  const rankOf = (place: number) => numbers[place] ?? 0;
+  const groups = (of: Record<number, number>): number[][] => {
+    const used = [...new Set(Object.values(of))].filter((n) => n > 0).sort((a, b) => a - b);
+    return used.map((n) => choices.map((_, place) => place).filter((place) => of[place] === n));
   };
-  const left = places.filter((place) => !ranked.includes(place));
+  const set = (next: Record<number, number>, place: number, control: string) => {
+    const to = groups(next);
+    const rank = to.findIndex((some) => some.includes(place));
+    tell(rank < 0 ? t("rank_none", { name: choices[place]! }) : t(to[rank]!.length > 1 ? "rank_shared" : "rank_is", { name: choices[place]!, n: rank + 1 }));
+    focus.current = control;
+    setNumbers(next);
+    say(to);
+  };
+  const move = (place: number, by: -1 | 1, control: string) => {
+    const now = groups(numbers);
+    const at = now.findIndex((some) => some.includes(place));
+    const without = now.map((some) => some.filter((p) => p !== place));
+    if (at < 0) {
+      // Up from below the ranking: to its end.
+      if (by < 0) set(numbered([...now, [place]]), place, control);
+      return;
+    }
+    const alone = now[at]!.length === 1;
+    if (alone && by > 0 && at === now.length - 1) return set(numbered(without), place, control);
+    const target = alone ? at + by : by < 0 ? at : at + 1;
+    if (target < 0) return;
+    const rest = alone ? without.filter((some) => some.length) : without;
+    set(numbered([...rest.slice(0, target), [place], ...rest.slice(target)]), place, control);
+  };
+  const sorted = [...places].sort((a, b) => (rankOf(a) || Infinity) - (rankOf(b) || Infinity) || 0);
+  const now = groups(numbers);
   return (
     <>
-      <h3>{t("ranked")}</h3>
-      <ol class="ranking">
-        {ranked.map((place, at) => (
-          <li key={place}>
-            <span>{choices[place]}</span>
-            <span class="buttons">
-              <button type="button" class="quiet" disabled={at === 0} aria-label={t("up", { name: choices[place]! })} onClick={() => move(at, -1)}>↑</button>
-              <button type="button" class="quiet" disabled={at === ranked.length - 1} aria-label={t("down", { name: choices[place]! })} onClick={() => move(at, 1)}>↓</button>
-              <button type="button" class="quiet" aria-label={t("unrank", { name: choices[place]! })} onClick={() => say(ranked.filter((p) => p !== place))}>✕</button>
-            </span>
-          </li>
-        ))}
-      </ol>
-      <h3>{t("unranked")}</h3>
       <ul class="ranking">
-        {left.map((place) => (
-          <li key={place}>
-            <span>{choices[place]}</span>
-            <button type="button" class="quiet" aria-label={t("rank", { name: choices[place]! })} onClick={() => say([...ranked, place])}>{ranked.length + 1}.</button>
-          </li>
-        ))}
+        {sorted.map((place) => {
+          const name = choices[place]!;
+          const rank = now.findIndex((some) => some.includes(place)) + 1;
+          const ids = { number: `${group}-${place}-n`, up: `${group}-${place}-up`, down: `${group}-${place}-down` };
+          return (
+            <li key={place} class={rank ? "ranked" : ""}>
+              <label class="number" for={ids.number}>
+                <span class="hidden">{t("rank_of", { name })}</span>
+                <select id={ids.number} value={rankOf(place)} disabled={off} onChange={(event) => {
+                  const { [place]: _, ...rest } = numbers;
+                  const n = Number(event.currentTarget.value);
+                  set(n ? { ...rest, [place]: n } : rest, place, ids.number);
+                }}>
+                  <option value={0}>–</option>
+                  {choices.map((_, n) => <option key={n} value={n + 1}>{n + 1}</option>)}
+                </select>
+              </label>
+              <span class="name">{name}</span>
+              <span class="buttons">
+                <button type="button" class="quiet" id={ids.up} disabled={off} aria-label={t("up", { name })} onClick={() => move(place, -1, ids.up)}>↑</button>
+                <button type="button" class="quiet" id={ids.down} disabled={off} aria-label={t("down", { name })} onClick={() => move(place, 1, ids.down)}>↓</button>
+              </span>
+            </li>
+          );
+        })}
       </ul>
+      {now.length > 0 && !off && <p class="hint">{t("ranked")}: {now.map((some, at) => `${at + 1}. ${some.map((place) => choices[place]).join(" = ")}`).join(", ")}</p>}
       <p class="hidden" role="status">{told}</p>
     </>
   );
 }
+
+const numbered = (ranked: number[][]): Record<number, number> => Object.fromEntries(ranked.filter((some) => some.length).flatMap((some, at) => some.map((place) => [place, at + 1])));
+

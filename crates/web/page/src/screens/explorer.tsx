@@ -1,11 +1,20 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Block, get } from "../api";
-import { t, time } from "../texts";
-import { Heading, Id, Problem, reason, useGet } from "../ui";
+import { isVoterCode } from "../encoding/codes";
+import { type Name, hasText, t } from "../texts";
+import { Heading, Id, Problem, Text, Time, reason, short, useGet } from "../ui";
 
 interface Found { kind: string; id: string; height: number; title?: string }
 
-const address = ({ kind, id, height }: Found) => (kind === "election" ? `#/election/${id}` : `#/block/${height}`);
+const LATEST = 10;
+
+const address = ({ kind, id, height }: Found) => (kind === "election" ? `#/election/${id}` : kind === "ballot" ? `#/ballot/${id}` : `#/block/${height}`);
+
+/** The name of a kind of thing or act; as it came, if there is none. */
+const kindName = (kind: string) => {
+  const name = `kind_${kind.replace(/[ -]/g, "_")}`;
+  return hasText(name) ? t(name as Name) : kind;
+};
 
 export function Explorer({ height }: { height: number }) {
   const [query, setQuery] = useState("");
@@ -13,56 +22,88 @@ export function Explorer({ height }: { height: number }) {
   const [fault, setFault] = useState<string | null>(null);
   const [blocks, setBlocks] = useState<Block[]>([]);
   useEffect(() => {
-    const heights = [...Array(8).keys()].map((n) => height - n).filter((h) => h > 0);
-    Promise.all(heights.map((h) => blocks.find((block) => block.header.height === h) ?? get<Block>(`/blocks/${h}`))).then(setBlocks, () => {});
+    let live = true;
+    const heights = [...Array(LATEST).keys()].map((n) => height - n).filter((h) => h > 0);
+    const known = (h: number) => blocks.find((block) => block.header.height === h);
+    Promise.all(heights.map((h) => known(h) ?? get<Block>(`/blocks/${h}`))).then((all) => live && setBlocks(all), () => {});
+    return () => void (live = false);
   }, [height]);
   const search = async (event: Event) => {
     event.preventDefault();
     setFault(null);
-    await get<{ found: Found[] }>(`/find?q=${encodeURIComponent(query)}`).then((said) => setFound(said.found), (error) => setFault(reason(error)));
+    setFound(null);
+    if (!query.trim()) return;
+    // It is a secret: it is sent nowhere.
+    if (isVoterCode(query)) return setFault(t("fault_no_tracker"));
+    await get<{ found: Found[] }>(`/find?q=${encodeURIComponent(query.trim())}`).then((said) => setFound(said.found), (error) => setFault(reason(error)));
   };
   return (
     <>
       <Heading>{t("explorer")}</Heading>
-      <form role="search" class="search" onSubmit={search}>
-        <label class="field">{t("search_hint")}<input type="search" value={query} onInput={(event) => setQuery(event.currentTarget.value)} /></label>
+      <form role="search" class="search" onSubmit={search} noValidate>
+        <Text label={t("search")} hint={t("search_hint")} value={query} say={setQuery} type="search" />
         <button type="submit">{t("search")}</button>
       </form>
       <Problem why={fault} />
       <div role="status">
-        {found && (found.length ? <ul class="list">{found.map((one) => <li key={one.id}><a href={address(one)}>{one.title ?? one.id.slice(0, 16)}</a> {one.kind}</li>)}</ul> : <p>{t("nothing_found")}</p>)}
+        {found && !found.length && <p>{t("nothing_found")}</p>}
+        {found && found.length > 0 && (
+          <>
+            <h2>{t("found_n", { n: found.length })}</h2>
+            <ul class="list">{found.map((one) => <li key={one.kind + one.id}>{kindName(one.kind)}: <a href={address(one)}>{one.title ?? (one.kind === "block" ? t("block_n", { n: one.height }) : `${short(one.id)}…`)}</a></li>)}</ul>
+          </>
+        )}
       </div>
       <h2>{t("latest")}</h2>
+      {!blocks.length && <p>{t(height ? "loading" : "no_blocks")}</p>}
       <ul class="list">
         {blocks.map(({ header, transactions }) => (
-          <li key={header.height}><a href={`#/block/${header.height}`}>{t("block_n", { n: header.height })}</a> {time(header.time)} · {t("transactions")}: {transactions.length}</li>
+          <li key={header.height}>
+            <a class="title" href={`#/block/${header.height}`}>{t("block_n", { n: header.height })}</a>
+            <p>{t("transactions_n", { n: transactions.length })} · <Time ms={header.time} from /></p>
+          </li>
         ))}
       </ul>
     </>
   );
 }
 
-export function BlockScreen({ height }: { height: string }) {
-  const { value: block, fault } = useGet<Block>(`/blocks/${height}`);
-  if (!block) return fault ? <Problem why={fault} /> : <p>{t("loading")}</p>;
+export function BlockScreen({ height, last }: { height: string; last: number }) {
+  const { value: block, fault } = useGet<Block>(`/blocks/${encodeURIComponent(height)}`);
+  const { value: set } = useGet<{ validators: { name: string; key: string }[] }>("/validators");
+  const named = (key: string) => set?.validators.find((one) => one.key === key)?.name;
+  if (!block) return fault ? <><Heading>{t("block_n", { n: height })}</Heading><Problem why={fault} /></> : <p>{t("loading")}</p>;
   const { header } = block;
   return (
     <>
       <Heading>{t("block_n", { n: header.height })}</Heading>
-      <dl>
-        <dt>{t("time")}</dt><dd>{time(header.time)}</dd>
-        <dt>Hash</dt><dd><Id id={block.hash} /></dd>
-        <dt>{t("previous")}</dt><dd>{header.height > 1 ? <Id id={header.parent} href={`#/block/${header.height - 1}`} /> : "–"}</dd>
-        <dt>{t("proposer")}</dt><dd><Id id={header.proposer} /></dd>
-        <dt>{t("signed_by", { n: block.signed_by.length })}</dt><dd>{block.signed_by.map((key) => <Id key={key} id={key} />)}</dd>
+      <nav aria-label={t("block")}>
+        <ul>
+          {header.height > 1 && <li><a href={`#/block/${header.height - 1}`} rel="prev">← {t("block_n", { n: header.height - 1 })}</a></li>}
+          {header.height < last && <li><a href={`#/block/${header.height + 1}`} rel="next">{t("block_n", { n: header.height + 1 })} →</a></li>}
+        </ul>
+      </nav>
+      <dl class="rules">
+        <dt>{t("time")}</dt><dd><Time ms={header.time} from /></dd>
+        <dt>{t("hash")}</dt><dd><Id id={block.hash} /></dd>
+        <dt>{t("previous")}</dt><dd>{header.height > 1 ? <Id id={header.parent} href={`#/block/${header.height - 1}`} /> : t("first_block")}</dd>
+        <dt>{t("proposer")}</dt><dd>{named(header.proposer)} <Id id={header.proposer} /></dd>
+        <dt>{t("signed_by")}</dt><dd>{t("signed_n", { n: block.signed_by.length, of: set?.validators.length ?? "?" })}: {block.signed_by.map((key) => named(key) ?? short(key)).join(", ")}</dd>
+        <dt>{t("state_root")}</dt><dd><Id id={header.state_root} /></dd>
       </dl>
-      <h2>{t("transactions")}</h2>
+      <h2>{t("transactions")} ({block.transactions.length})</h2>
       <ul class="list">
         {block.transactions.map((one) => (
-          <li key={one.id}><Id id={one.id} /> {one.kind} {one.what} {one.election && <a href={`#/election/${one.election}`}>→</a>}</li>
+          <li key={one.id}>
+            <strong>{kindName(one.kind)}</strong> <span lang="en">{one.what}</span>
+            <p>
+              <Id id={one.id} {...(one.kind === "ballot" ? { href: `#/ballot/${one.id}` } : {})} /> {t("signer")}: <Id id={one.signer} />
+              {one.election && <a href={`#/election/${one.election}`}>{t("to_election")}</a>}
+            </p>
+          </li>
         ))}
       </ul>
-      <details><summary>{t("raw")}</summary><pre><code>{JSON.stringify(block, null, 1)}</code></pre></details>
+      <details><summary>{t("raw")}</summary><pre tabIndex={0} aria-label={t("raw")}><code>{JSON.stringify(block, null, 1)}</code></pre></details>
     </>
   );
 }

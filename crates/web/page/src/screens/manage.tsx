@@ -1,91 +1,214 @@
 // What the organiser of an election can do to it, in the browser that holds the organiser's key.
 
 import { useState } from "preact/hooks";
-import { type Detail, type Phase, post } from "../api";
-import { codeQr, codeSeed, newCode } from "../encoding/codes";
-import { type Act, type Voter, organise, publicKey, sign } from "../encoding/ledger";
+import { type Detail, type Final, post } from "../api";
+import { codeQr } from "../encoding/codes";
+import { type Act, type Voter, organise, sign } from "../encoding/ledger";
 import { organiser } from "../keys";
-import { t } from "../texts";
-import { Problem, Qr, reason } from "../ui";
+import { type Card, adding, cardsCsv, issue, keysCsv, readRoll } from "../roll";
+import { Store } from "../store";
+import { type Name, number, t, utc } from "../texts";
+import { FileField, Problem, Qr, Text, reason, save } from "../ui";
+import { when } from "./organise";
 
-/** Voters that one act can name. */
-const ACT_VOTERS_MAX = 1700;
+/** Cards that are shown at one time; those of more voters are in the list to download. */
+const SHOWN_MAX = 300;
 
-interface Card { name: string; code: string }
+interface Issued { title: string; cards: Card[]; voters: Voter[]; saved: boolean }
+
+/** Codes that were made here, by election: they are nowhere else, so they stay while the page does. */
+export const issued = new Store<Record<string, Issued>>({});
 
 /** Has acts decided, one after the other. */
-async function decide(e: Detail, acts: Act[]): Promise<void> {
+async function decide(e: Detail, acts: Act[], done: (n: number) => void): Promise<void> {
   const key = organiser(e.chain);
-  for (const act of acts) await post("/transactions", sign(e.chain, key.seed, organise(e.election, act)));
+  for (const [at, act] of acts.entries()) {
+    const bytes = sign(e.chain, key.seed, organise(e.election, act));
+    let answer = await post<Final>("/transactions", bytes);
+    while (!answer.final) answer = await post<Final>("/transactions", bytes);
+    done(at + 1);
+  }
 }
 
-export function Manage({ e, phase, done }: { e: Detail; phase: Phase; done: () => void }) {
+type Doing = (acts: Act[]) => Promise<boolean>;
+
+export function Manage({ e, done }: { e: Detail; done: () => void }) {
   const [fault, setFault] = useState<string | null>(null);
-  const [text, setText] = useState("");
-  const [why, setWhy] = useState("");
-  const [cards, setCards] = useState<Card[]>([]);
-  const act = (acts: Act[]) => {
+  const [told, tell] = useState("");
+  const [busy, setBusy] = useState(false);
+  const cards = issued.use()[e.election];
+  const over = e.phase === "closed" || e.phase === "cancelled";
+  const act: Doing = async (acts) => {
+    if (busy) return false;
+    setBusy(true);
     setFault(null);
-    return decide(e, acts).then(done, (error) => setFault(reason(error)));
-  };
-  const add = async (event: Event) => {
-    event.preventDefault();
-    const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
-    const made: Card[] = [];
-    const voters: Voter[] = lines.map((line) => {
-      if (/^[0-9a-f]{64}$/.test(line)) return [line, 1];
-      const code = newCode();
-      made.push({ name: line, code });
-      return [publicKey(codeSeed(code)!), 1];
+    tell(t("putting"));
+    const fine = await decide(e, acts, (n) => tell(t("acts_done", { n, of: acts.length }))).then(() => true, (error) => {
+      tell("");
+      setFault(reason(error));
+      return false;
     });
-    voters.sort(([a], [b]) => (a < b ? -1 : 1));
-    const acts: Act[] = [];
-    for (let at = 0; at < voters.length; at += ACT_VOTERS_MAX) acts.push({ add: voters.slice(at, at + ACT_VOTERS_MAX) });
-    setCards([...cards, ...made]);
-    await act(acts);
-    setText("");
+    setBusy(false);
+    done();
+    return fine;
   };
-  const over = phase === "closed" || phase === "cancelled";
-  if (over && !cards.length) return null;
   return (
-    <section class="card manage">
-      <h2>{t("organise")}</h2>
-      {e.voters !== "anyone" && <p>{t("roll")}: {e.roll.voters}</p>}
-      {phase === "draft" && e.voters !== "anyone" && (
-        <form onSubmit={add}>
-          <label class="field">{t("roll_hint")}<textarea rows={5} value={text} onInput={(event) => setText(event.currentTarget.value)} /></label>
-          <button type="submit">{t("add_voters")}</button>
-        </form>
-      )}
-      {cards.length > 0 && <Cards title={e.title} cards={cards} />}
-      <p class="buttons">
-        {phase === "draft" && <button type="button" onClick={() => act([{ open: true }])}>{t("open_now")}</button>}
-        {phase === "open" && <button type="button" onClick={() => act([{ close: true }])}>{t("close_now")}</button>}
-      </p>
+    <section class="card manage" aria-labelledby="manage">
+      <h2 id="manage">{t("manage")}</h2>
+      <p>{t(over ? "manage_over" : "manage_hint")}</p>
+      {e.voters !== "anyone" && <p>{t("on_the_roll")}: {t("voters_n", { n: e.roll.voters })}, {t("votes_n", { n: e.roll.votes })}</p>}
+      {e.phase === "draft" && e.voters !== "anyone" && <AddVoters e={e} act={act} tell={tell} />}
+      {cards && cards.cards.length > 0 && <Cards id={e.election} issued={cards} />}
       {!over && (
-        <form class="row" onSubmit={(event) => { event.preventDefault(); void act([{ cancel: why.trim() }]); }}>
-          <label class="field">{t("cancel_reason")}<input value={why} required maxLength={100} onInput={(event) => setWhy(event.currentTarget.value)} /></label>
-          <button type="submit" class="quiet">{t("cancel_now")}</button>
-        </form>
+        <p class="buttons">
+          {e.phase === "draft" && <button type="button" aria-disabled={busy} onClick={() => act([{ open: true }])}>{t("open_now")}</button>}
+          {e.phase === "open" && <button type="button" aria-disabled={busy} onClick={() => act([{ close: true }])}>{t("close_now")}</button>}
+        </p>
       )}
+      <p role="status">{told}</p>
       <Problem why={fault} />
+      {!over && <Times e={e} act={act} />}
+      {!over && e.voters !== "anyone" && e.phase === "open" && <ChangeRoll e={e} act={act} />}
+      {!over && <Cancel act={act} />}
     </section>
   );
 }
 
-function Cards({ title, cards }: { title: string; cards: Card[] }) {
+function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: string) => void }) {
+  const [text, setText] = useState("");
+  const before = issued.use()[e.election];
+  const { people, faults } = readRoll(text, e.voters === "weighted roll");
+  const coded = people.filter((one) => !one.key).length;
+  const add = async (event: Event) => {
+    event.preventDefault();
+    if (faults.length || !people.length) return;
+    const made = await issue(people, (n) => tell(t("codes_made", { n, of: people.length })));
+    const all: Issued = { title: e.title, cards: [...(before?.cards ?? []), ...made.cards], voters: [...(before?.voters ?? []), ...made.voters], saved: !made.cards.length };
+    // Kept before anything is sent: a code that is on the roll must not be lost.
+    issued.set({ ...issued.get(), [e.election]: all });
+    if (await act(adding(made.voters))) setText("");
+    else if (made.cards.length) setText(made.voters.map(([key, weight]) => `${key},${weight}`).join("\n"));
+  };
+  return (
+    <form onSubmit={add} noValidate>
+      <h3>{t("add_voters")}</h3>
+      <Text label={t("roll_list")} hint={t("roll_hint")} value={text} say={setText} rows={6} />
+      <FileField label={t("roll_file")} read={(bytes) => setText(new TextDecoder().decode(bytes))} />
+      {text.trim() && <p>{t("roll_preview", { n: people.length, codes: coded })}</p>}
+      <div role="alert">
+        {text.trim() && faults.length > 0 && <ul class="problem">{faults.slice(0, 20).map(({ line, what }) => <li key={line}>{t("roll_line", { n: line })}: {t(`roll_${what}` as Name)}</li>)}</ul>}
+      </div>
+      <button type="submit">{t("add_voters")}</button>
+    </form>
+  );
+}
+
+function Cards({ id, issued: { title, cards, voters } }: { id: string; issued: Issued }) {
+  const [shown, show] = useState(false);
+  const saved = () => {
+    const now = issued.get()[id];
+    if (now) issued.set({ ...issued.get(), [id]: { ...now, saved: true } });
+  };
   return (
     <>
-      <h3>{t("cards")}</h3>
+      <h3>{t("cards")} ({number(cards.length)})</h3>
       <p>{t("cards_hint")}</p>
-      <button type="button" onClick={() => print()}>{t("print_cards")}</button>
-      <ul class="cards">
-        {cards.map(({ name, code }) => (
-          <li key={code}>
-            <strong>{title}</strong> <span>{name}</span> <code class="tracker">{code}</code> <Qr text={codeQr(code)} label={t("your_code")} />
-          </li>
-        ))}
-      </ul>
+      <p class="buttons">
+        <button type="button" onClick={() => [save("voters.csv", cardsCsv(cards)), saved()]}>{t("save_codes")}</button>
+        <button type="button" class="quiet" onClick={() => save("keys.csv", keysCsv(voters))}>{t("save_keys")}</button>
+        {cards.length <= SHOWN_MAX && <button type="button" class="quiet" aria-expanded={shown} onClick={() => show(!shown)}>{t("show_cards")}</button>}
+        {shown && <button type="button" class="quiet" onClick={() => [print(), saved()]}>{t("print_cards")}</button>}
+      </p>
+      {cards.length > SHOWN_MAX && <p>{t("cards_many", { n: SHOWN_MAX })}</p>}
+      {shown && (
+        <ul class="cards">
+          {cards.map((card) => (
+            <li key={card.code}>
+              <strong>{title}</strong>
+              <span>{t("card_of", { name: card.name || card.id })}{card.weight > 1 && ` (${t("votes_n", { n: card.weight })})`}</span>
+              <code class="code">{card.code}</code>
+              <Qr text={codeQr(card.code)} label={`${t("your_code")}: ${card.name || card.id}`} />
+              <small>{t("card_secret")}</small>
+            </li>
+          ))}
+        </ul>
+      )}
     </>
+  );
+}
+
+const local = (ms: number | null) => {
+  if (ms === null) return "";
+  const at = new Date(ms);
+  return new Date(ms - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+};
+
+function Times({ e, act }: { e: Detail; act: Doing }) {
+  const [opens, setOpens] = useState(local(e.opens_at));
+  const [closes, setCloses] = useState(local(e.closes_at));
+  const [why, setWhy] = useState("");
+  // Of an open election the opening stays as it is, to the millisecond.
+  const change = (event: Event) => {
+    event.preventDefault();
+    void act([{ times: { opens_at: e.phase === "open" ? e.opens_at : when(opens), closes_at: when(closes), reason: why.trim() } }]);
+  };
+  return (
+    <details>
+      <summary>{t("change_times")}</summary>
+      <form onSubmit={change}>
+        {e.phase === "draft" && <Text label={t("e_opens")} hint={opens ? utc(when(opens)!) : t("e_opens_by_hand")} type="datetime-local" value={opens} say={setOpens} />}
+        <Text label={t("e_closes")} hint={closes ? utc(when(closes)!) : t("e_closes_by_hand")} type="datetime-local" value={closes} say={setCloses} />
+        <Text label={t("public_reason")} value={why} say={setWhy} required />
+        <button type="submit">{t("change_times")}</button>
+      </form>
+    </details>
+  );
+}
+
+function ChangeRoll({ e, act }: { e: Detail; act: Doing }) {
+  const [remove, setRemove] = useState("");
+  const [add, setAdd] = useState("");
+  const [why, setWhy] = useState("");
+  const [fault, setFault] = useState<string | null>(null);
+  const change = (event: Event) => {
+    event.preventDefault();
+    const { people, faults } = add.trim() ? readRoll(`key,weight\n${add}`, e.voters === "weighted roll") : { people: [], faults: [] };
+    const gone = readRoll(`key\n${remove}`, true);
+    const bad = [...faults, ...(remove.trim() ? gone.faults : [])];
+    const [out, into] = [gone.people.map((one) => one.key!).sort(), people.map((one): Voter => [one.key!, one.weight]).sort(([a], [b]) => (a < b ? -1 : 1))];
+    if (bad.length || out.length + into.length === 0 || out.length + into.length > 1700) return setFault(t("roll_key"));
+    setFault(null);
+    void act([{ change: { remove: out, add: into, reason: why.trim() } }]);
+  };
+  return (
+    <details>
+      <summary>{t("change_roll")}</summary>
+      <form onSubmit={change}>
+        <p>{t("change_roll_hint")}</p>
+        <Text label={t("roll_remove")} hint={t("keys_hint")} value={remove} say={setRemove} rows={2} />
+        <Text label={t("roll_add")} hint={t("keys_hint")} value={add} say={setAdd} rows={2} />
+        <Text label={t("public_reason")} value={why} say={setWhy} required />
+        <Problem why={fault} />
+        <button type="submit">{t("change_roll")}</button>
+      </form>
+    </details>
+  );
+}
+
+function Cancel({ act }: { act: Doing }) {
+  const [why, setWhy] = useState("");
+  const cancel = (event: Event) => {
+    event.preventDefault();
+    void act([{ cancel: why.trim() }]);
+  };
+  return (
+    <details>
+      <summary>{t("cancel_now")}</summary>
+      <form onSubmit={cancel}>
+        <p>{t("cancel_hint")}</p>
+        <Text label={t("public_reason")} value={why} say={setWhy} required />
+        <button type="submit" class="danger">{t("cancel_now")}</button>
+      </form>
+    </details>
   );
 }

@@ -1,84 +1,126 @@
+// The nodes and how they are doing, and attacks to stage against them.
+
 import { useState } from "preact/hooks";
 import { type Info, type Status, post } from "../api";
-import { t } from "../texts";
-import { Heading, Id, Problem, reason, useGet } from "../ui";
+import { number, t } from "../texts";
+import { Heading, Id, Problem, Time, Wide, reason, useGet } from "../ui";
 
-interface Member { name: string; key: string | null; power: number | null; height: number | null; this: boolean }
+interface Member { name: string; peer: string; key: string | null; power: number | null; height: number | null; this: boolean }
+interface Set { validators: { name: string; key: string; power: number }[]; pending: { change: string; approved_by: string[] }[]; faults_tolerated: number }
 
 export function Network({ status }: { status: Status | null }) {
-  const { value: members, fault } = useGet<{ members: Member[] }>("/members", status?.height ?? 0);
-  const { value: evidence } = useGet<{ evidence: { height: number; validator: string; what: string }[] }>("/evidence", status?.height ?? 0);
+  const height = status?.height ?? 0;
+  const { value: members, fault } = useGet<{ members: Member[] }>("/members", status);
+  const { value: set } = useGet<Set>("/validators", height);
+  const { value: evidence } = useGet<{ evidence: { height: number; validator: string; what: string }[] }>("/evidence", height);
+  // Validators that this node does not see.
+  const away = set?.validators.filter(({ key }) => !members?.members.some((one) => one.key === key)) ?? [];
+  const behind = (one: Member) => (one.height === null ? "?" : number(Math.max(0, height - one.height)));
   return (
     <>
       <Heading>{t("network")}</Heading>
       <Problem why={fault} />
       {status && (
         <>
-          <p class="verdict">{t(status.quorum ? "has_quorum" : "no_quorum")}</p>
-          <p>{t(status.tracker ? "tracker_yes" : "tracker_no")} {t("pending")}: {status.pending}.</p>
+          <p class={status.quorum ? "good" : "problem"} role="status">{t(status.quorum ? "has_quorum" : "no_quorum")}</p>
+          <dl class="rules">
+            <dt>{t("height")}</dt><dd><a href={`#/block/${height}`}>{number(height)}</a>{height > 0 && <>, <Time ms={status.time} /></>}</dd>
+            <dt>{t("power_connected")}</dt><dd>{t("n_of", { n: number(status.power_connected), of: number(status.power_total) })}</dd>
+            {set && <><dt>{t("faults")}</dt><dd>{t("faults_tolerated", { n: set.faults_tolerated })}</dd></>}
+            <dt>{t("pending")}</dt><dd>{number(status.pending)}</dd>
+            <dt>{t("tracker_of_nodes")}</dt><dd>{t(status.tracker ? "tracker_yes" : "tracker_no")}</dd>
+          </dl>
         </>
       )}
-      <div class="scroll" tabIndex={0} role="region" aria-label={t("network")}>
-        <table>
+      <h2>{t("nodes")}</h2>
+      <Wide label={t("nodes")}>
+        <table class="plain">
           <thead><tr><th scope="col">{t("name")}</th><th scope="col">{t("role")}</th><th scope="col">{t("power")}</th><th scope="col">{t("height")}</th><th scope="col">{t("lag")}</th></tr></thead>
           <tbody>
-            {members?.members.map((one, at) => (
-              <tr key={at}>
+            {members?.members.map((one) => (
+              <tr key={one.peer}>
                 <th scope="row">{one.name} {one.this && `(${t("this_node")})`}</th>
                 <td>{t(one.power === null ? "follower" : "validator")}</td>
-                <td>{one.power ?? "–"}</td>
-                <td>{one.height ?? "?"}</td>
-                <td>{one.height === null || !status ? "?" : Math.max(0, status.height - one.height)}</td>
+                <td>{one.power === null ? "–" : number(one.power)}</td>
+                <td>{one.height === null ? "?" : number(one.height)}</td>
+                <td>{behind(one)}</td>
               </tr>
+            ))}
+            {members && away.map((one) => (
+              <tr key={one.key} class="away"><th scope="row">{one.name}</th><td>{t("validator")}</td><td>{number(one.power)}</td><td colSpan={2}>{t("not_connected")}</td></tr>
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
+      <h2>{t("changes_waiting")}</h2>
+      {set?.pending.length
+        ? <ul>{set.pending.map((one) => <li key={one.change}><span lang="en">{one.change}</span>: {t("approved_n", { n: one.approved_by.length })}</li>)}</ul>
+        : <p>{t("none_waiting")}</p>}
       <h2>{t("evidence")}</h2>
-      {evidence?.evidence.length ? <ul>{evidence.evidence.map((one, at) => <li key={at}>{t("block_n", { n: one.height })}: <Id id={one.validator} /> {one.what}</li>)}</ul> : <p>{t("no_evidence")}</p>}
+      {evidence?.evidence.length
+        ? <ul>{evidence.evidence.map((one, at) => <li key={at}>{t("height")} {one.height}: <Id id={one.validator} /> <span lang="en">{one.what}</span></li>)}</ul>
+        : <p>{t("no_evidence")}</p>}
     </>
   );
 }
 
-interface Report { height: number; verdicts: { name: string; verdict: string; reason: string }[] }
+interface Report { attack: string; height: number; verdicts: { name: string; peer: string; verdict: string; reason: string }[] }
 
 export function Attacks({ info }: { info: Info }) {
   const [report, setReport] = useState<Report | null>(null);
   const [fault, setFault] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
   const [name, setName] = useState(info.attacks[0]?.name ?? "");
   const run = async (event: Event) => {
     event.preventDefault();
+    if (busy) return;
     setFault(null);
     setReport(null);
+    setBusy(true);
     await post<Report>(`/attacks/${name}`).then(setReport, (error) => setFault(reason(error)));
+    setBusy(false);
   };
   const verdict = (word: string) => t(word === "refused" ? "refused" : word === "ACCEPTED" ? "accepted" : "silent");
+  const summary = ({ verdicts }: Report) => {
+    const count = (word: string) => verdicts.filter((row) => row.verdict === word).length;
+    if (count("ACCEPTED")) return t("some_accepted", { n: count("ACCEPTED") });
+    return verdicts.length && count("refused") === verdicts.length ? t("all_refused", { n: verdicts.length }) : t("some_silent", { n: count("refused"), of: verdicts.length });
+  };
   return (
     <>
       <Heading>{t("attacks")}</Heading>
-      <p>{info.allow_attacks ? t("attack_hint") : t("no_attacks")}</p>
+      <p>{t(info.allow_attacks ? "attack_hint" : "no_attacks")}</p>
       {info.allow_attacks && (
         <form class="card" onSubmit={run}>
-          <label class="field">
-            {t("attacks")}
-            <select value={name} onChange={(event) => setName(event.currentTarget.value)}>
-              {info.attacks.map((one) => <option key={one.name} value={one.name}>{one.name}: {one.description}</option>)}
-            </select>
-          </label>
-          <button type="submit">{t("run")}</button>
+          <fieldset>
+            <legend>{t("pick_attack")}</legend>
+            {info.attacks.map((one) => (
+              <label class="option" key={one.name}>
+                <input type="radio" name="attack" checked={name === one.name} onChange={() => setName(one.name)} /> <span lang="en"><strong>{one.name}</strong>: {one.description}</span>
+              </label>
+            ))}
+          </fieldset>
+          <button type="submit" aria-disabled={busy}>{t("run")}</button>
         </form>
       )}
       <Problem why={fault} />
       <div role="status">
+        {busy && <p>{t("running")}</p>}
         {report && (
-          <div class="scroll" tabIndex={0} role="region" aria-label={t("verdict")}>
-            <table>
-              <thead><tr><th scope="col">{t("peer")}</th><th scope="col">{t("verdict")}</th><th scope="col">{t("reason")}</th></tr></thead>
-              <tbody>{report.verdicts.map((row) => <tr key={row.name}><th scope="row">{row.name}</th><td>{verdict(row.verdict)}</td><td>{row.reason}</td></tr>)}</tbody>
-            </table>
-          </div>
+          <>
+            <h2 lang="en">{report.attack}</h2>
+            <p class={report.verdicts.some((row) => row.verdict === "ACCEPTED") ? "problem" : "good"}>{summary(report)}</p>
+          </>
         )}
       </div>
+      {report && (
+        <Wide label={t("verdict")}>
+          <table class="plain">
+            <thead><tr><th scope="col">{t("peer")}</th><th scope="col">{t("verdict")}</th><th scope="col">{t("reason")}</th></tr></thead>
+            <tbody>{report.verdicts.map((row) => <tr key={row.peer}><th scope="row">{row.name}</th><td>{verdict(row.verdict)}</td><td lang="en">{row.reason}</td></tr>)}</tbody>
+          </table>
+        </Wide>
+      )}
     </>
   );
 }

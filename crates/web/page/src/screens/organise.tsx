@@ -1,99 +1,218 @@
+// A new election: a form, what voters will see, and putting it on the ledger.
+
 import { useState } from "preact/hooks";
-import { type Info, post } from "../api";
-import { type Contest, type Election, RULES, type Rule, createElection, sign } from "../encoding/ledger";
-import { organiser } from "../keys";
-import { type Key as Text, t, time } from "../texts";
-import { Heading, Problem, reason } from "../ui";
+import { type Final, type Info, post } from "../api";
+import { type Contest, type Election, RULES, type Rule, type Selection, type Share, createElection, labelFault, sign } from "../encoding/ledger";
+import { keyFile, organiser, readKeyFile, setOrganiser } from "../keys";
+import { blank, single } from "../selection";
+import { Store } from "../store";
+import { type Name, t, utc } from "../texts";
+import { Choice, FileField, Heading, Id, Problem, Text, Tick, reason, save } from "../ui";
+import { ContestField } from "./ballot";
+import { Rules } from "./rules";
 
-interface Draft { title: string; choices: string; rule: Rule; seats: number; abstain: boolean }
+interface ContestDraft { title: string; choices: string; rule: Rule; seats: string; min: string; max: string; abstention: boolean; shuffle: boolean; majority: string; base: "votes" | "roll" }
+interface Draft { title: string; description: string; voters: Election["voters"]; opens: string; closes: string; revotes: string; results: Election["results"]; quorum: string; tie_break: string; contests: ContestDraft[] }
 
-const empty = (): Draft => ({ title: "", choices: "", rule: "plurality", seats: 1, abstain: false });
+const emptyContest = (): ContestDraft => ({ title: "", choices: "", rule: "plurality", seats: "1", min: "", max: "", abstention: false, shuffle: false, majority: "", base: "votes" });
+const empty = (): Draft => ({ title: "", description: "", voters: "anyone", opens: "", closes: "", revotes: "0", results: "live", quorum: "", tie_break: "", contests: [emptyContest()] });
 
-const single = (rule: Rule) => rule === "plurality" || rule === "yes-no";
+/** It stays while its organiser looks at other screens. */
+const draft = new Store(empty());
 
-/** A contest with nothing out of the ordinary. */
-function contest(draft: Draft): Contest {
-  const lines = draft.choices.split("\n").map((line) => line.trim()).filter(Boolean);
-  const choices = lines.length ? lines : null;
-  const rule = choices ? draft.rule : "plurality";
-  const one = single(rule);
+/** Shares as they are chosen: `>` is more than, `=` at least. */
+const SHARES = ["=1/5", "=1/4", "=1/3", "=1/2", ">1/2", "=3/5", "=2/3", ">2/3", "=3/4", "=4/5", "=1/1"];
+
+function readShare(text: string): Share | null {
+  const found = /^([>=])(\d+)\/(\d+)$/.exec(text);
+  return found && { numerator: Number(found[2]), denominator: Number(found[3]), more: found[1] === ">" };
+}
+
+const shareName = (text: string) => {
+  const { numerator: n, denominator: d, more } = readShare(text)!;
+  return n === 1 && d === 2 && more ? t("more_than_half") : t(more ? "more_than" : "at_least", { n, d });
+};
+
+const lines = (text: string) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+const whole = (text: string, otherwise: number) => (/^\d{1,4}$/.test(text.trim()) ? Number(text) : text.trim() === "" ? otherwise : NaN);
+export const when = (text: string): number | null => (text ? new Date(text).getTime() : null);
+
+const hasMajority = (rule: Rule) => single(rule) || rule === "approval";
+
+function contest(said: ContestDraft, only: boolean): Contest {
+  const listed = lines(said.choices);
+  const choices = listed.length ? listed : null;
+  const rule = choices ? said.rule : "plurality";
+  const majority = hasMajority(rule) ? readShare(said.majority || (rule === "yes-no" ? ">1/2" : "")) : null;
   return {
-    title: draft.title.trim(), choices, rule, seats: one || rule === "irv" ? 1 : draft.seats, min: one ? 1 : 0, max: one ? 1 : lines.length, abstention: draft.abstain,
-    majority: rule === "yes-no" ? { numerator: 1, denominator: 2, more: true, base: "votes" } : null, shuffle: false,
+    title: only ? "" : said.title.trim(), choices, rule, seats: single(rule) || rule === "irv" ? 1 : whole(said.seats, 1), min: single(rule) ? 1 : whole(said.min, 0),
+    max: single(rule) ? 1 : whole(said.max, listed.length), abstention: said.abstention, majority: majority && { ...majority, base: said.base }, shuffle: said.shuffle && choices !== null,
   };
 }
 
+function election(said: Draft): Election {
+  return {
+    title: said.title.trim(), description: said.description.replaceAll("\r\n", "\n").trim(), contests: said.contests.map((one) => contest(one, said.contests.length === 1)), voters: said.voters,
+    opens_at: when(said.opens), closes_at: when(said.closes), quorum: said.voters === "anyone" ? null : readShare(said.quorum), revotes: whole(said.revotes, 0), results: said.results,
+    tie_break: said.tie_break.trim(), salt: 0n,
+  };
+}
+
+/** What the ledger would refuse, before it is asked. */
+function faults(e: Election): string[] {
+  const out: string[] = [];
+  const label = (text: string, what: string) => labelFault(text) && out.push(`${what}: ${t("bad_label")}`);
+  label(e.title, t("e_title"));
+  if (new TextEncoder().encode(e.description).length > 4000) out.push(t("e_bad_description"));
+  if (e.tie_break) label(e.tie_break, t("r_ties_title"));
+  if (!(e.revotes >= 0 && e.revotes <= 1000)) out.push(`${t("r_replacing")}: ${t("bad_number")}`);
+  if (e.closes_at !== null && e.closes_at <= Math.max(Date.now(), e.opens_at ?? 0)) out.push(t("e_bad_times"));
+  if (new Set(e.contests.map(({ title }) => title)).size < e.contests.length) out.push(t("e_same_titles"));
+  e.contests.forEach((c, at) => {
+    const name = c.title || t("e_contest", { n: at + 1 });
+    const say = (what: string) => out.push(`${name}: ${what}`);
+    if (e.contests.length > 1) label(c.title, name);
+    c.choices?.forEach((choice) => labelFault(choice) && say(`${choice.slice(0, 30)}: ${t("bad_label")}`));
+    if (c.choices && (c.choices.length < 2 || c.choices.length > 500)) say(t("e_bad_choices"));
+    if (c.choices && new Set(c.choices).size < c.choices.length) say(t("e_same_choices"));
+    if (c.rule === "yes-no" && c.choices?.length !== 2) say(t("e_two_choices"));
+    const all = c.choices?.length ?? 1;
+    if (!(c.seats >= 1 && c.seats <= all)) say(t("e_bad_seats"));
+    if (!(c.min >= 0 && c.min <= c.max && c.max >= 1 && c.max <= all)) say(t("e_bad_bounds"));
+    if (c.majority?.base === "roll" && e.voters === "anyone") say(t("e_no_roll"));
+  });
+  return out;
+}
+
 export function Organise({ info }: { info: Info }) {
-  const [title, setTitle] = useState("");
-  const [description, setDescription] = useState("");
-  const [voters, setVoters] = useState<Election["voters"]>("anyone");
-  const [revotes, setRevotes] = useState(0);
-  const [closes, setCloses] = useState("");
-  const [drafts, setDrafts] = useState<Draft[]>([empty()]);
-  const [fault, setFault] = useState<string | null>(null);
-  const change = (at: number, by: Partial<Draft>) => setDrafts(drafts.map((draft, place) => (place === at ? { ...draft, ...by } : draft)));
-  const closes_at = closes ? new Date(closes).getTime() : null;
-  const contests = drafts.map(contest);
-  const create = async (event: Event) => {
+  const said = draft.use();
+  const [preview, show] = useState(false);
+  const [wrong, setWrong] = useState<string[]>([]);
+  const set = (by: Partial<Draft>) => draft.set({ ...said, ...by });
+  const setContest = (at: number, by: Partial<ContestDraft>) => set({ contests: said.contests.map((one, n) => (n === at ? { ...one, ...by } : one)) });
+  const look = (event: Event) => {
     event.preventDefault();
+    const found = faults(election(said));
+    setWrong(found);
+    show(!found.length);
+  };
+  if (preview) return <Preview info={info} e={election(said)} back={() => show(false)} />;
+  return (
+    <>
+      <Heading>{t("new_election")}</Heading>
+      <p>{t("new_election_hint")}</p>
+      <form onSubmit={look} noValidate>
+        <div class="card">
+          <Text label={t("e_title")} value={said.title} say={(title) => set({ title })} />
+          <Text label={t("e_description")} value={said.description} say={(description) => set({ description })} rows={3} />
+          <Choice label={t("e_voters")} value={said.voters} say={(voters) => set({ voters })} options={[["anyone", t("anyone")], ["roll", t("on_roll")], ["weighted roll", t("on_weighted_roll")]]} />
+          <Text label={t("e_opens")} hint={said.opens ? utc(when(said.opens)!) : t(said.voters === "anyone" ? "e_opens_at_once" : "e_opens_by_hand")} type="datetime-local" value={said.opens} say={(opens) => set({ opens })} />
+          <Text label={t("e_closes")} hint={said.closes ? utc(when(said.closes)!) : t("e_closes_by_hand")} type="datetime-local" value={said.closes} say={(closes) => set({ closes })} />
+          <Text label={t("e_revotes")} type="number" min={0} max={1000} value={said.revotes} say={(revotes) => set({ revotes })} />
+          <Choice label={t("e_results")} value={said.results} say={(results) => set({ results })} options={[["live", t("r_live")], ["at closing", t("r_hidden")]]} />
+          {said.voters !== "anyone" && <Choice label={t("r_quorum_title")} hint={t("e_quorum_hint")} value={said.quorum} say={(quorum) => set({ quorum })} options={[["", t("none")], ...SHARES.map((one): [string, string] => [one, shareName(one)])]} />}
+          <Text label={t("e_ties")} hint={t("e_ties_hint")} value={said.tie_break} say={(tie_break) => set({ tie_break })} />
+        </div>
+        {said.contests.map((one, at) => (
+          <ContestForm key={at} said={one} number={at + 1} only={said.contests.length === 1} roll={said.voters !== "anyone"} set={(by) => setContest(at, by)} remove={() => set({ contests: said.contests.filter((_, n) => n !== at) })} />
+        ))}
+        {said.contests.length < 20 && <p><button type="button" class="quiet" onClick={() => set({ contests: [...said.contests, emptyContest()] })}>{t("add_contest")}</button></p>}
+        <div role="alert">{wrong.length > 0 && <ul class="problem">{wrong.map((one) => <li key={one}>{one}</li>)}</ul>}</div>
+        <button type="submit">{t("preview")}</button>
+      </form>
+      <OrganiserKey chain={info.chain} />
+    </>
+  );
+}
+
+interface FormProps { said: ContestDraft; number: number; only: boolean; roll: boolean; set: (by: Partial<ContestDraft>) => void; remove: () => void }
+
+function ContestForm({ said, number, only, roll, set, remove }: FormProps) {
+  const written = !lines(said.choices).length;
+  const rule = written ? "plurality" : said.rule;
+  const several = !single(rule);
+  const count = String(lines(said.choices).length);
+  return (
+    <fieldset class="card">
+      <legend>{t("e_contest", { n: number })}</legend>
+      {!only && <Text label={t("e_contest_title")} value={said.title} say={(title) => set({ title })} />}
+      <Text label={t("e_choices")} hint={t("e_choices_hint")} value={said.choices} say={(choices) => set({ choices })} rows={4} />
+      {!written && <Choice label={t("e_rule")} hint={t(`how_${rule}` as Name)} value={said.rule} say={(to) => set({ rule: to })} options={RULES.map((one) => [one, t(`rule_${one}` as Name)])} />}
+      {several && rule !== "irv" && <Text label={t("e_seats")} type="number" min={1} max={500} value={said.seats} say={(seats) => set({ seats })} />}
+      {several && <Text label={t("e_min")} hint={t("e_min_hint")} type="number" min={0} value={said.min} say={(min) => set({ min })} />}
+      {several && <Text label={t("e_max")} hint={t("e_max_hint", { n: count })} type="number" min={1} value={said.max} say={(max) => set({ max })} />}
+      {hasMajority(rule) && (
+        <Choice label={t("e_majority")} value={said.majority} say={(majority) => set({ majority })} options={[["", rule === "yes-no" ? t("more_than_half") : t("none")], ...SHARES.filter((one) => rule !== "yes-no" || one !== ">1/2").map((one): [string, string] => [one, shareName(one)])]} />
+      )}
+      {hasMajority(rule) && roll && (said.majority || rule === "yes-no") && <Choice label={t("e_base")} value={said.base} say={(base) => set({ base })} options={[["votes", t("base_votes")], ["roll", t("base_roll")]]} />}
+      <Tick label={t("e_abstain")} on={said.abstention} say={(abstention) => set({ abstention })} />
+      {!written && <Tick label={t("e_shuffle")} on={said.shuffle} say={(shuffle) => set({ shuffle })} />}
+      {!only && <button type="button" class="quiet" onClick={remove}>{t("remove_contest", { n: number })}</button>}
+    </fieldset>
+  );
+}
+
+/** What voters will see, to be tried; and the last step. */
+function Preview({ info, e, back }: { info: Info; e: Election; back: () => void }) {
+  const [says, setSays] = useState<(Selection | null)[]>(() => e.contests.map(blank));
+  const [fault, setFault] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [salt] = useState(() => crypto.getRandomValues(new BigUint64Array(1))[0]!);
+  const key = organiser(info.chain);
+  const create = async () => {
+    if (busy) return;
+    setBusy(true);
     setFault(null);
-    const salt = crypto.getRandomValues(new BigUint64Array(1))[0]!;
-    const election: Election = {
-      title: title.trim(), description: description.trim(), contests, voters, opens_at: null, closes_at, quorum: null, revotes, results: "live", tie_break: "", salt,
-    };
+    const bytes = sign(info.chain, key.seed, createElection({ ...e, salt }));
     try {
-      const { id } = await post<{ id: string }>("/transactions", sign(info.chain, organiser(info.chain).seed, createElection(election)));
-      location.hash = `#/election/${id}`;
+      let answer = await post<Final>("/transactions", bytes);
+      while (!answer.final) answer = await post<Final>("/transactions", bytes);
+      draft.set(empty());
+      location.hash = `#/election/${answer.id}`;
     } catch (error) {
       setFault(reason(error));
+      setBusy(false);
     }
   };
   return (
     <>
-      <Heading>{t("new_election")}</Heading>
-      <p>{t("organiser_hint")}</p>
-      <form onSubmit={create}>
-        <div class="card">
-          <label class="field">{t("e_title")}<input required maxLength={100} value={title} onInput={(event) => setTitle(event.currentTarget.value)} /></label>
-          <label class="field">{t("e_description")}<textarea rows={3} maxLength={4000} value={description} onInput={(event) => setDescription(event.currentTarget.value)} /></label>
-          <label class="field">
-            {t("e_voters")}
-            <select value={voters} onChange={(event) => setVoters(event.currentTarget.value as Election["voters"])}>
-              <option value="anyone">{t("anyone")}</option>
-              <option value="roll">{t("roll")}</option>
-            </select>
-          </label>
-          <label class="field">{t("e_revotes")}<input type="number" min={0} max={1000} value={revotes} onInput={(event) => setRevotes(Number(event.currentTarget.value))} /></label>
-          <label class="field">{t("e_closes")}<input type="datetime-local" value={closes} onInput={(event) => setCloses(event.currentTarget.value)} /></label>
-        </div>
-        {drafts.map((draft, at) => (
-          <fieldset class="card" key={at}>
-            <legend>{t("e_contest", { n: at + 1 })}</legend>
-            {drafts.length > 1 && <label class="field">{t("e_contest_title")}<input required maxLength={100} value={draft.title} onInput={(event) => change(at, { title: event.currentTarget.value })} /></label>}
-            <label class="field">{t("e_choices")}<textarea rows={4} value={draft.choices} onInput={(event) => change(at, { choices: event.currentTarget.value })} /></label>
-            <label class="field">
-              {t("e_rule")}
-              <select value={draft.rule} onChange={(event) => change(at, { rule: event.currentTarget.value as Rule })}>
-                {RULES.map((rule) => <option key={rule} value={rule}>{t(`rule_${rule}` as Text)}</option>)}
-              </select>
-            </label>
-            <label class="field">{t("e_seats")}<input type="number" min={1} max={500} value={draft.seats} onInput={(event) => change(at, { seats: Number(event.currentTarget.value) || 1 })} /></label>
-            <label class="option"><input type="checkbox" checked={draft.abstain} onChange={(event) => change(at, { abstain: event.currentTarget.checked })} /> {t("e_abstain")}</label>
-          </fieldset>
-        ))}
-        <button type="button" class="quiet" onClick={() => setDrafts([...drafts, empty()])}>{t("add_contest")}</button>
-        <section class="card">
-          <h2>{t("preview")}</h2>
-          <p><strong>{title}</strong> · {t("closes")}: {closes_at ? time(closes_at) : t("by_hand")}</p>
-          <ul>
-            {contests.map((one, at) => (
-              <li key={at}>{t("r_counted", { title: one.title || title, rule: t(`rule_${one.rule}` as Text), seats: one.seats })} {one.choices?.join(", ") ?? t("hint_write")}</li>
-            ))}
-          </ul>
-        </section>
-        <Problem why={fault} />
-        <button type="submit">{t("create")}</button>
-      </form>
+      <Heading>{t("preview")}: {e.title}</Heading>
+      <p>{t("preview_hint")}</p>
+      {e.description && <p class="description">{e.description}</p>}
+      <h2>{t("rules")}</h2>
+      <Rules e={e} />
+      <h2>{t("your_ballot")}</h2>
+      <p>{t("preview_try")}</p>
+      {e.contests.map((one, at) => (
+        <ContestField key={at} contest={one} number={at} voter="" says={says[at] ?? null} fault={null} say={(to) => setSays(says.map((old, n) => (n === at ? to : old)))} />
+      ))}
+      <Problem why={fault} />
+      <p role="status">{busy ? t("putting") : ""}</p>
+      <p class="buttons">
+        <button type="button" class="quiet" onClick={back}>{t("change")}</button>
+        <button type="button" aria-disabled={busy} onClick={create}>{t("create")}</button>
+      </p>
     </>
   );
 }
+
+function OrganiserKey({ chain }: { chain: string }) {
+  const [key, setKey] = useState(() => organiser(chain));
+  const [fault, setFault] = useState<string | null>(null);
+  const read = (bytes: Uint8Array) => {
+    const seed = readKeyFile(new TextDecoder().decode(bytes));
+    setFault(seed ? null : t("bad_file"));
+    if (seed) setKey(setOrganiser(chain, seed));
+  };
+  return (
+    <section class="card" aria-labelledby="organiser-key">
+      <h2 id="organiser-key">{t("organiser_key")}</h2>
+      <p>{t("organiser_hint")}</p>
+      <p><Id id={key.key} /></p>
+      <p class="buttons"><button type="button" class="quiet" onClick={() => save("organiser.key", keyFile(key))}>{t("save_key")}</button></p>
+      <FileField label={t("organiser_other")} hint={t("organiser_other_hint")} read={read} />
+      <Problem why={fault} />
+    </section>
+  );
+}
+

@@ -1,7 +1,10 @@
 // A result: bars and a table in one, how it came about, and what it comes to in a sentence.
 
 import type { Counted, Result } from "../api";
-import { t } from "../texts";
+import type { Contest, Share } from "../encoding/ledger";
+import { number, t } from "../texts";
+import { Wide } from "../ui";
+import { share } from "./rules";
 
 function verdict(result: Result, counted: Counted): string {
   const names = counted.leaders.join(", ");
@@ -9,60 +12,74 @@ function verdict(result: Result, counted: Counted): string {
   if (result.phase === "cancelled") return t("nothing_decided");
   if (!counted.complete) return t("counting");
   if (!counted.leaders.length) return t("no_votes");
-  if (over && result.quorum && !result.quorum.reached) return t("quorum_no", { ...result.quorum });
-  if (counted.tie) return t("tie", { names });
-  if (counted.rule !== "yes-no" && counted.majority && !counted.majority.reached) return t("majority_no", { ...counted.majority });
+  if (over && result.quorum && !result.quorum.reached) return t("not_decided_quorum");
+  if (counted.tie) return t(over ? "tie" : "tie_now", { names });
+  if (over && counted.rule !== "yes-no" && counted.majority && !counted.majority.reached) return t("not_decided_majority");
   if (counted.rule === "plurality" || counted.rule === "yes-no") return t(over ? "won" : "leads", { names });
   return t(over ? "elected" : "elected_now", { names });
 }
 
-/** `choices` are those of each contest, in the order of the ballot. */
-export function Results({ result, choices }: { result: Result; choices: (string[] | null)[] }) {
+const percent = (part: number, whole: number) => (whole ? `${number(Math.round((1000 * part) / whole) / 10)} %` : "–");
+
+function turnout(result: Result): string {
+  if (result.voters === null) return t("ballots_n", { n: result.ballots });
+  return `${t("of_voters", { n: result.ballots, all: result.voters })} (${percent(result.ballots, result.voters)})`;
+}
+
+/** `contests` and `quorum` are the election's own: the result has their names in English alone. */
+export function Results({ result, contests, quorum }: { result: Result; contests: Contest[]; quorum: Share | null }) {
   return (
-    <section aria-live="polite">
-      <h2>{t(result.phase === "open" ? "result_now" : "result")}</h2>
-      <p>{result.voters === null ? t("ballots_n", { n: result.ballots }) : t("of_voters", { n: result.ballots, all: result.voters })}</p>
-      {result.quorum && <p>{t(result.quorum.reached ? "quorum_yes" : "quorum_no", { ...result.quorum })}</p>}
-      {result.withheld ? <p>{t("withheld")}</p> : result.contests.map((counted, at) => <Count key={counted.title} result={result} counted={counted} names={choices[at] ?? []} />)}
+    <section aria-labelledby="result">
+      <h2 id="result">{t(result.phase === "open" ? "result_now" : "result")}</h2>
+      <p aria-live="polite" aria-atomic="true">{t("turnout")}: {turnout(result)}</p>
+      {result.quorum && quorum && <p class="soft">{t(result.quorum.reached ? "quorum_yes" : "quorum_no", { votes: number(result.quorum.votes), of: number(result.quorum.of), share: share(quorum) })}</p>}
+      {result.withheld ? <p class="verdict">{t("withheld")}</p> : result.contests.map((counted, at) => <Count key={at} result={result} counted={counted} contest={contests[at]} />)}
     </section>
   );
 }
 
-function Count({ result, counted, names }: { result: Result; counted: Counted; names: string[] }) {
+function Bar({ part }: { part: number }) {
+  return <svg class="bar-of" aria-hidden="true" focusable="false"><rect width="100%" height="100%" /><rect class="part" width={`${100 * part}%`} height="100%" /></svg>;
+}
+
+function Count({ result, counted, contest }: { result: Result; counted: Counted; contest: Contest | undefined }) {
   const most = Math.max(1, ...counted.counts.map(({ votes }) => votes));
+  const [title, scores] = [counted.title || t("result"), counted.rule === "score" || counted.rule === "borda"];
+  const { majority } = counted;
   return (
-    <>
+    <article>
       {counted.title && <h3>{counted.title}</h3>}
       <p class="verdict">{verdict(result, counted)}</p>
-      {counted.majority && <p>{t(counted.majority.reached ? "majority_yes" : "majority_no", { ...counted.majority })}</p>}
-      <div class="scroll" tabIndex={0} role="region" aria-label={counted.title || t("result")}>
-        <table class="bars">
-          <thead><tr><th scope="col">{t("choice")}</th><th scope="col">{t("votes")}</th><th scope="col">{t("share")}</th></tr></thead>
-          <tbody>
-            {counted.counts.map(({ choice, votes }) => (
-              <tr key={choice} class={counted.leaders.includes(choice) ? "leads" : ""}>
-                <th scope="row">{choice}</th>
-                <td>{votes}</td>
-                <td><meter min={0} max={most} value={votes} aria-label={choice} /> {counted.votes ? Math.round((100 * votes) / counted.votes) : 0} %</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {counted.abstentions > 0 && <p>{t("abstentions", { n: counted.abstentions })}</p>}
+      {majority && contest?.majority && <p>{t(majority.reached ? "majority_yes" : "majority_no", { votes: number(majority.votes), of: number(majority.of), share: share(contest.majority) })}</p>}
+      <table class="bars">
+        <caption class="hidden">{title}</caption>
+        <thead><tr><th scope="col">{t("choice")}</th><th scope="col">{t(scores ? "points" : "votes")}</th>{!scores && <th scope="col">{t("share")}</th>}</tr></thead>
+        <tbody>
+          {counted.counts.map(({ choice, votes }) => (
+            <tr key={choice} class={counted.leaders.includes(choice) ? "leads" : ""}>
+              <th scope="row">{choice}{counted.leaders.includes(choice) && <span class="hidden"> ({t("leading")})</span>} <Bar part={votes / most} /></th>
+              <td>{number(votes)}</td>
+              {!scores && <td>{percent(votes, counted.votes)}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {counted.other_choices > 0 && <p>{t("other_choices", { n: counted.other_choices, votes: number(counted.other_votes) })}</p>}
+      <p class="soft">{t("counted_n", { n: counted.votes })}{counted.abstentions > 0 && ` ${t("abstentions", { n: counted.abstentions })}`}{counted.quota != null && ` ${t("quota", { n: String(counted.quota) })}`}</p>
       {counted.rounds && counted.rounds.length > 1 && <Rounds counted={counted} />}
-      {counted.pairwise && <Pairwise names={names} wins={counted.pairwise} />}
+      {counted.pairwise && contest?.choices && <Pairwise names={contest.choices} wins={counted.pairwise} />}
       {counted.ties?.map((tie, at) => <p key={at}>{t("seed_picks", { tied: tie.tied.join(", "), picked: tie.picked_by_seed })}</p>)}
-    </>
+    </article>
   );
 }
 
 function Rounds({ counted }: { counted: Counted }) {
   const rounds = counted.rounds ?? [];
+  const label = `${t("rounds")}: ${counted.title || t("result")}`;
   return (
     <details>
-      <summary>{t("rounds")}</summary>
-      <div class="scroll" tabIndex={0} role="region" aria-label={t("rounds")}>
+      <summary>{t("rounds")} ({rounds.length})</summary>
+      <Wide label={label}>
         <table>
           <thead><tr><th scope="col">{t("choice")}</th>{rounds.map((_, at) => <th scope="col" key={at}>{at + 1}</th>)}</tr></thead>
           <tbody>
@@ -72,23 +89,31 @@ function Rounds({ counted }: { counted: Counted }) {
             <tr><th scope="row">{t("for_nobody")}</th>{rounds.map((round, at) => <td key={at}>{round.exhausted}</td>)}</tr>
           </tbody>
         </table>
-      </div>
-      <ol>{rounds.map((round, at) => <li key={at}>{round.actions.join("; ")}</li>)}</ol>
+      </Wide>
+      <ol lang="en">{rounds.map((round, at) => <li key={at}>{round.actions.join("; ")}</li>)}</ol>
     </details>
   );
 }
 
 function Pairwise({ names, wins }: { names: string[]; wins: number[][] }) {
+  const beats = (a: number, b: number) => (wins[a]?.[b] ?? 0) > (wins[b]?.[a] ?? 0);
   return (
     <details>
       <summary>{t("pairwise")}</summary>
-      <div class="scroll" tabIndex={0} role="region" aria-label={t("pairwise")}>
+      <Wide label={t("pairwise")}>
         <table>
           <caption>{t("pairwise_hint")}</caption>
           <thead><tr><td></td>{names.map((name) => <th scope="col" key={name}>{name}</th>)}</tr></thead>
-          <tbody>{names.map((name, a) => <tr key={name}><th scope="row">{name}</th>{names.map((_, b) => <td key={b}>{a === b ? "–" : wins[a]?.[b]}</td>)}</tr>)}</tbody>
+          <tbody>
+            {names.map((name, a) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                {names.map((_, b) => <td key={b} class={beats(a, b) ? "beats" : ""}>{a === b ? "–" : beats(a, b) ? <strong>{wins[a]?.[b]}</strong> : wins[a]?.[b]}</td>)}
+              </tr>
+            ))}
+          </tbody>
         </table>
-      </div>
+      </Wide>
     </details>
   );
 }
