@@ -1,7 +1,5 @@
 //! Ballots as people type them.
 
-use std::cell::Cell;
-
 use sha2::{Digest, Sha256};
 use vote_chain::{Choices, Contest, InvalidSelection, Rule, SCORE_MAX, Selection};
 
@@ -44,7 +42,7 @@ pub(crate) fn order(contest: &Contest, voter: &str) -> Vec<usize> {
     places
 }
 
-/// Reads what a ballot says to a contest. Choices are named by their words or by their numbers on the ballot, from 1, as `2` or `#2`.
+/// Reads what a ballot says to a contest. Choices are named by their words or by their numbers on the ballot, from 1.
 pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure> {
     let listed = matches!(&contest.choices, Choices::Listed(choices) if choices.iter().any(|choice| choice == ABSTAIN));
     if contest.abstention && words.trim().eq_ignore_ascii_case(ABSTAIN) && !listed {
@@ -63,29 +61,16 @@ pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure
         };
         Failure::Usage(format!("{words:?} {why}; write {how}. The choices are: {}", list.join(", ")))
     };
-    let ambiguous = Cell::new(None);
-    let selection = read(contest.rule, choices, words, &ambiguous).ok_or_else(|| match ambiguous.get() {
-        Some(number) => Failure::Usage(format!(
-            "{number} is the name of one choice and the number of another; choices by number are #{number} and so on here"
-        )),
-        None => refused(InvalidSelection::NotOffered),
-    })?;
+    let selection = read(contest.rule, choices, words).ok_or_else(|| refused(InvalidSelection::NotOffered))?;
     contest.check_selection(&selection).map_err(refused)?;
     Ok(selection)
 }
 
-/// None if it cannot be read; `ambiguous` then has the number that may mean two choices, if that is why.
-fn read(rule: Rule, choices: &[String], words: &str, ambiguous: &Cell<Option<usize>>) -> Option<Selection> {
+fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
     let place = |word: &str| {
-        let word = word.trim();
-        let named = choices.iter().position(|choice| choice == word);
-        let number = word.strip_prefix('#').unwrap_or(word).parse::<usize>().ok();
-        let numbered = number.and_then(|number| number.checked_sub(1)).filter(|at| *at < choices.len());
-        if named.is_some() && numbered.is_some() && named != numbered {
-            ambiguous.set(number);
-            return None;
-        }
-        named.or(numbered).and_then(|at| u16::try_from(at).ok())
+        let named = choices.iter().position(|choice| choice == word.trim());
+        let numbered = || word.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        named.or_else(numbered).filter(|at| *at < choices.len()).and_then(|at| u16::try_from(at).ok())
     };
     let sorted = |words: &str, between: char| {
         let mut places = words.split(between).map(place).collect::<Option<Vec<_>>>()?;
@@ -139,19 +124,6 @@ mod tests {
         assert_eq!(says(Rule::Score, "Joan=10, 1=3"), Some(Selection::Scored(vec![3, 0, 10])));
         let may_abstain = Contest { abstention: true, ..contest(Rule::Stv) };
         assert_eq!(parse(&may_abstain, "Abstain").ok(), Some(Selection::Abstain));
-    }
-
-    #[test]
-    fn number_that_may_mean_two_choices_is_asked_about() {
-        let years = |rule| Contest::listed(["3", "1", "2027"].map(String::from).into(), rule, 1);
-        for (rule, words) in [(Rule::Plurality, "1"), (Rule::Approval, "2027, 3"), (Rule::Score, "1=9")] {
-            let refused = parse(&years(rule), words).unwrap_err().to_string();
-            assert!(refused.contains("the name of one choice and the number of another"), "{words}: {refused}");
-        }
-        let says = |words: &str| parse(&years(Rule::Plurality), words).ok();
-        assert_eq!(says("#1"), Some(Selection::Listed(0)));
-        assert_eq!(says("#2"), says("2"), "no choice has that name");
-        assert_eq!(says("2027"), Some(Selection::Listed(2)));
     }
 
     #[test]

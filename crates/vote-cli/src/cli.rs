@@ -311,7 +311,7 @@ pub(crate) enum RollCommand {
     },
     /// Whether a key or code may vote, and if not, why
     Check {
-        /// The key, or - to be asked for it or for a voter code
+        /// The key, the code, or - to read it from standard input
         who: String,
         /// Id of the election, or the beginning of it
         election: Option<String>,

@@ -1,7 +1,7 @@
 //! Credential files: a private key in 64 hexadecimal digits, readable by its owner alone.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -35,17 +35,6 @@ pub(crate) fn make(path: &Path) -> Result<SecretKey, Failure> {
     getrandom::fill(seed.as_mut_slice()).map_err(Failure::other)?;
     write_new(path, Zeroizing::new(hex::encode(&seed)).as_bytes())?;
     Ok(SecretKey::from_seed(&seed))
-}
-
-/// Asks for a voter code: on a terminal without showing it, else as a line of standard input.
-pub(crate) fn ask_for_code(prompt: &str) -> Result<Zeroizing<String>, Failure> {
-    let mut line = Zeroizing::new(String::new());
-    if std::io::stdin().is_terminal() {
-        line = Zeroizing::new(rpassword::prompt_password(prompt).map_err(Failure::other)?);
-    } else {
-        std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;
-    }
-    Ok(Zeroizing::new(line.trim().to_owned()))
 }
 
 /// Reads a credential, or makes it.

@@ -42,9 +42,8 @@ revotes = 0
 # When apps show how the count stands: "live", or "at closing". Ballots are open: whoever runs a node can count before.
 results = "live"
 
-# Ties that a rule leaves open are broken by lots drawn from this text; from the election's id if it is left out. Who writes it last can try
-# which text favours whom: let each side give a word, in secret from the others until all have.
-# tie_break = "harbour violet eleven"
+# Ties that a rule leaves open are broken by lots drawn from this text; from the election's id if it is left out.
+# tie_break = "Numbers of the lottery of 5 December"
 
 # What is decided, in the order of the ballot. With one contest only, its settings may stand above, without [[contests]].
 [[contests]]

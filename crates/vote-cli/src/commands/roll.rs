@@ -1,6 +1,5 @@
 //! `roll`: who may vote.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
@@ -19,14 +18,12 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
 use crate::roll_file::{self, KeysPreview, Person, Report};
-use crate::{bounded, credential, find, output, submit};
+use crate::{bounded, find, output, submit};
 
 /// Acts in one call: as many as fit a frame.
 const ACTS_AT_ONCE: usize = 16;
 /// Voters that are shown before they are put on the roll.
 const SHOWN: usize = 5;
-/// Voters that the node is asked about at one time.
-const ASKED_AT_ONCE: usize = 200;
 
 pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), Failure> {
     match command {
@@ -108,31 +105,23 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     let client = context.client().await?;
     let view = find::any_election(&client, act.election.as_deref()).await?;
     check_draft(&view, &read)?;
-    let there = leave_out_those_there(&client, &view, &mut read).await?;
     let votes: u64 = read.rows.iter().map(|row| u64::from(row.weight)).sum();
     if preview || !context.json {
-        show_rows(context, &file, &read, (votes, there), &view);
+        show_rows(context, &file, &read, votes, &view);
     }
     if preview {
         return Ok(());
     }
-    if !yes && !read.rows.is_empty() {
+    if !yes {
         confirm(&format!("Put {} voters on the roll of {:?}?", read.rows.len(), clean(&view.record.election.title)))?;
     }
     let key = organiser(context, act.credential)?;
-    let imported = put_on(context, &client, &view, &key, &read).await;
-    let view = find::whole(&client, view).await?;
+    put_on(context, &client, &view, &key, &read).await?;
+    let view = find::any_election(&client, Some(&view.record.id.to_string())).await?;
     let roll = &view.record.roll;
-    if imported.is_err() {
-        eprintln!(
-            "The roll has {} voters now. Import the file again, mended if need be: those who are on the roll are left out.",
-            roll.voters
-        );
-    }
-    imported?;
     if context.json {
         output::json(&json!({
-            "election": view.record.id, "imported": read.rows.len(), "left_out": read.report.rows - read.rows.len() - there, "on_roll_already": there, "voters": roll.voters,
+            "election": view.record.id, "imported": read.rows.len(), "left_out": read.report.rows - read.rows.len(), "voters": roll.voters,
             "votes": roll.weight, "root": roll.tree.root(),
         }));
     } else {
@@ -162,42 +151,14 @@ fn check_draft(view: &ElectionView, read: &KeysPreview) -> Result<(), Failure> {
     })
 }
 
-/// Takes out the rows whose voters are on the roll already, from an earlier import; gives their number.
-async fn leave_out_those_there(client: &Client, view: &ElectionView, read: &mut KeysPreview) -> Result<usize, Failure> {
-    if view.record.roll.voters == 0 {
-        return Ok(0);
-    }
-    let mut there = BTreeMap::new();
-    for rows in read.rows.chunks(ASKED_AT_ONCE) {
-        let asked = rows.iter().map(|row| client.call(Request::Voter(view.record.id, row.key)));
-        for (row, answer) in rows.iter().zip(futures::future::join_all(asked).await) {
-            if let Answer::Voter { weight: Some(weight), .. } = answer? {
-                there.insert(row.key, (row.line, row.weight, weight));
-            }
-        }
-    }
-    if let Some((line, given, weight)) = there.values().find(|(_, given, weight)| given != weight) {
-        return Err(Failure::NotFound(format!(
-            "line {line}: its voter is on the roll with a weight of {weight}, not {given}. Before the opening nobody is taken off; make \
-             the file say {weight}, and change it once the election is open: vote-cli roll change"
-        )));
-    }
-    read.rows.retain(|row| !there.contains_key(&row.key));
-    Ok(there.len())
-}
-
-fn show_rows(context: &Context, file: &Path, read: &KeysPreview, (votes, there): (u64, usize), view: &ElectionView) {
+fn show_rows(context: &Context, file: &Path, read: &KeysPreview, votes: u64, view: &ElectionView) {
     let title = clean(&view.record.election.title);
     if context.json {
         return output::json(&json!({
-            "file": file, "election": view.record.id, "voters": read.rows.len(), "votes": votes, "on_roll_already": there,
-            "faults": read.report.faults.len(),
+            "file": file, "election": view.record.id, "voters": read.rows.len(), "votes": votes, "faults": read.report.faults.len(),
         }));
     }
     output::line(format_args!("{}: {} voters with {votes} votes, for {title:?}", file.display(), read.rows.len()));
-    if there > 0 {
-        output::line(format_args!("  {there} more are on the roll already and are left out"));
-    }
     let mut rows = vec![["  LINE", "KEY", "VOTES", "NAME"].map(String::from).to_vec()];
     for row in read.rows.iter().take(SHOWN) {
         let Person { id, name, .. } = read.person(row);
@@ -316,16 +277,20 @@ fn show(context: &Context, view: &ElectionView) -> Result<(), Failure> {
 
 /// The key that is meant: by itself, or by the secret code that it is made from.
 fn whose(who: &str) -> Result<PublicKey, Failure> {
-    if who != "-" {
-        let secret = "not a key (64 hexadecimal digits). A voter code is secret, and whoever uses this machine can see what commands are \
-                      given: write - in its place, and it is asked for";
-        return who.trim().parse().map_err(|_| Failure::Usage(secret.into()));
-    }
-    let said = credential::ask_for_code("Key or voter code: ")?;
-    if let Ok(key) = said.parse() {
+    let mut line = Zeroizing::new(String::new());
+    let said = match who {
+        "-" => {
+            std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;
+            line.trim()
+        }
+        said => said.trim(),
+    };
+    if said.len() == 64
+        && let Ok(key) = said.parse()
+    {
         return Ok(key);
     }
-    let code = VoterCode::parse(&said);
+    let code = VoterCode::parse(said);
     let code =
         code.map_err(|fault| Failure::Usage(format!("neither a key (64 hexadecimal digits) nor a code: {fault}")))?;
     Ok(code.secret_key().public())
