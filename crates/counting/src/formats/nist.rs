@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::File;
-use crate::outcome::{Round, Votes};
+use crate::outcome::{Outcome, Votes};
 
 /// What the documents say that ballots and counts do not.
 #[derive(Clone, Copy, Debug)]
@@ -143,55 +143,25 @@ fn record(number: u64, ranks: &[Vec<usize>], about: &About<'_>) -> Value {
     })
 }
 
-/// How far an election is, and what it has decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It has not opened yet.
-    NotOpen,
-    /// It still takes ballots.
-    Open,
-    /// It is over; these are elected, by place, if anybody is: not without a quorum or a majority that it asks for.
-    Over(Option<Vec<usize>>),
-}
-
-impl Standing {
-    /// The status of the report.
-    const fn status(&self) -> &'static str {
-        match self {
-            Self::NotOpen => "pre-election",
-            Self::Open => "unofficial-partial",
-            Self::Over(_) => "unofficial-complete",
-        }
-    }
-
-    /// What became of a candidate, if anything is decided.
-    fn of(&self, place: usize) -> Option<&'static str> {
-        let Self::Over(Some(elected)) = self else { return None };
-        Some(if elected.contains(&place) { "winner" } else { "defeated" })
-    }
-}
-
-/// Election results: the votes of each candidate (those of `file`, none withdrawn), round by round where there are several; how many ballots were
-/// `cast`; and who is elected. Votes that count for nobody any more have no place in the format, nor have pairwise preferences.
-pub fn results_report(file: &File, rounds: &[Round], cast: u64, standing: &Standing, about: &About<'_>) -> String {
+/// Election results: the votes of each candidate, round by round where there are several, and who is elected. `outcome` is that of the candidates
+/// of `file`, none withdrawn. Votes that count for nobody any more have no place in the format, nor have pairwise preferences.
+pub fn results_report(file: &File, outcome: &Outcome, about: &About<'_>) -> String {
     let unit = about.part("unit");
     let candidate = |(place, name): (usize, &String)| {
-        let mut candidate = json!({
+        let status = if outcome.winners.contains(&place) { "winner" } else { "defeated" };
+        json!({
             "@type": "ElectionResults.Candidate",
             "@id": about.candidate(place),
             "BallotName": text(name),
-        });
-        if let Some(status) = standing.of(place) {
-            candidate["PostElectionStatus"] = status.into();
-        }
-        candidate
+            "PostElectionStatus": status,
+        })
     };
     let selection = |place| {
         json!({
             "@type": "ElectionResults.CandidateSelection",
             "@id": about.selection(place),
             "CandidateIds": [about.candidate(place)],
-            "VoteCounts": vote_counts(rounds, place, &unit),
+            "VoteCounts": vote_counts(outcome, place, &unit),
         })
     };
     let mut contest = json!({
@@ -213,7 +183,7 @@ pub fn results_report(file: &File, rounds: &[Round], cast: u64, standing: &Stand
         "OtherType": "election on a voting network",
         "ElectionScopeId": unit,
         "Candidate": file.candidates.iter().enumerate().map(candidate).collect::<Vec<_>>(),
-        "BallotCounts": [{ "@type": "ElectionResults.BallotCounts", "GpUnitId": unit, "Type": "total", "BallotsCast": cast }],
+        "BallotCounts": [{ "@type": "ElectionResults.BallotCounts", "GpUnitId": unit, "Type": "total", "BallotsCast": ballots(file) }],
         "Contest": [contest],
     });
     let report = json!({
@@ -224,7 +194,7 @@ pub fn results_report(file: &File, rounds: &[Round], cast: u64, standing: &Stand
         "IssuerAbbreviation": about.issuer.1,
         "SequenceStart": 1,
         "SequenceEnd": 1,
-        "Status": standing.status(),
+        "Status": "unofficial-complete",
         "VendorApplicationId": about.application,
         "GpUnit": [{ "@type": "ElectionResults.ReportingUnit", "@id": unit, "Type": "other", "OtherType": "electorate" }],
         "Election": [election],
@@ -238,8 +208,8 @@ fn text(content: &str) -> Value {
     json!({ "@type": "ElectionResults.InternationalizedText", "Text": [string] })
 }
 
-fn vote_counts(rounds: &[Round], place: usize, unit: &str) -> Vec<Value> {
-    let votes = rounds.iter().map(|round| round.votes.get(place).copied().unwrap_or_default());
+fn vote_counts(outcome: &Outcome, place: usize, unit: &str) -> Vec<Value> {
+    let votes = outcome.rounds.iter().map(|round| round.votes.get(place).copied().unwrap_or_default());
     let counts = (1..).zip(votes).map(|(round, votes)| {
         let mut counts = json!({
             "@type": "ElectionResults.VoteCounts",
@@ -247,7 +217,7 @@ fn vote_counts(rounds: &[Round], place: usize, unit: &str) -> Vec<Value> {
             "Type": "total",
             "Count": decimal(votes),
         });
-        if rounds.len() > 1 {
+        if outcome.rounds.len() > 1 {
             counts["Round"] = round.into();
         }
         counts
@@ -391,13 +361,11 @@ mod tests {
     fn results_have_each_round_and_say_who_is_elected() {
         let file = file();
         let outcome = scottish_stv(&file.profile(), 2, Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
-        let over = Standing::Over(Some(outcome.winners.clone()));
-        let report = check(&results_report(&file, &outcome.rounds, 9, &over, &ABOUT));
-        assert_eq!(report["Status"], "unofficial-complete");
+        let report = check(&results_report(&file, &outcome, &ABOUT));
         let election = &report["Election"][0];
         let statuses: Vec<_> = (0..3).map(|place| &election["Candidate"][place]["PostElectionStatus"]).collect();
         assert_eq!(statuses, ["winner", "defeated", "winner"]);
-        assert_eq!(election["BallotCounts"][0]["BallotsCast"], 9);
+        assert_eq!(election["BallotCounts"][0]["BallotsCast"], 8);
         let eve = election["Contest"][0]["ContestSelection"][2]["VoteCounts"].as_array().unwrap();
         assert_eq!(eve.len(), outcome.rounds.len());
         assert_eq!((&eve[0]["Round"], &eve[0]["Count"]), (&json!(1), &json!(4)));
@@ -405,27 +373,11 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_called_a_winner_before_the_end_or_without_a_decision() {
-        for (standing, status) in [
-            (Standing::NotOpen, "pre-election"),
-            (Standing::Open, "unofficial-partial"),
-            (Standing::Over(None), "unofficial-complete"),
-        ] {
-            let report = check(&results_report(&file(), &[], 8, &standing, &ABOUT));
-            assert_eq!(report["Status"], status);
-            let candidates = report["Election"][0]["Candidate"].as_array().unwrap();
-            assert!(candidates.iter().all(|candidate| candidate.get("PostElectionStatus").is_none()), "{standing:?}");
-        }
-    }
-
-    #[test]
     fn rules_have_the_words_of_the_format() {
         let outcome = irv(&file().profile(), Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
         for (rule, word) in [("meek", "rcv"), ("score", "range"), ("borda", "borda"), ("schulze", "other")] {
             let about = About { rule, ..ABOUT };
-            let over = Standing::Over(Some(outcome.winners.clone()));
-            let results = results_report(&file(), &outcome.rounds, 8, &over, &about);
-            for report in [results, cast_vote_records(&file(), &about).unwrap()] {
+            for report in [results_report(&file(), &outcome, &about), cast_vote_records(&file(), &about).unwrap()] {
                 let contest = &check(&report)["Election"][0]["Contest"][0];
                 assert_eq!(contest["VoteVariation"], word);
                 assert_eq!(contest.get("OtherVoteVariation").is_some(), word == "other");

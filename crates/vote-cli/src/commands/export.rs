@@ -1,17 +1,16 @@
 //! `export`: an election as an archive, or the ballots of a contest for other programs.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 use serde_json::json;
 use vote_chain::{
-    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Rule,
-    Selection, Timestamp, encode, parse,
+    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, Payload, PublicKey, Selection, Timestamp,
+    encode, parse,
 };
-use vote_counting::formats::nist::{self, About, Standing};
+use vote_counting::formats::nist::{self, About};
 use vote_counting::formats::{File, Format, Line};
-use vote_counting::{Group, Round, Votes};
+use vote_counting::{Group, Outcome, Round, Votes};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -39,30 +38,26 @@ pub(super) async fn run(
     let audit = archive.verify(None, |_| {});
     let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
     let name = file.to_string_lossy().to_lowercase();
-    let cast = audit.tally.turnout.ballots;
-    let (bytes, ballots) = if let Some(format) = Format::of(&name) {
-        let exported = Exported::new(&archive, &audit, contest)?;
-        (format.write(&exported.file).into_bytes(), exported.ballots)
+    let bytes = if let Some(format) = Format::of(&name) {
+        format.write(&Exported::new(&archive, &audit, contest)?.file).into_bytes()
     } else if name.ends_with(RECORDS) {
-        let exported = Exported::new(&archive, &audit, contest)?;
-        (exported.records(&archive, &audit)?.into_bytes(), exported.ballots)
+        Exported::new(&archive, &audit, contest)?.records(&archive, &audit)?.into_bytes()
     } else if name.ends_with(REPORT) {
-        (Exported::new(&archive, &audit, contest)?.report(&archive, &audit)?.into_bytes(), cast)
+        Exported::new(&archive, &audit, contest)?.report(&archive, &audit).into_bytes()
     } else {
-        (encode(&archive), cast)
+        encode(&archive)
     };
-    write(file, &bytes).map_err(|error| Failure::Other(format!("cannot write {shown}: {error}")))?;
-    let height = archive.last.height;
+    let temporary = file.with_extension("new");
+    let written = std::fs::write(&temporary, &bytes).and_then(|()| std::fs::rename(&temporary, file));
+    written.map_err(|error| Failure::Other(format!("cannot write {shown}: {error}")))?;
+    let (ballots, height) = (audit.tally.turnout.ballots, archive.last.height);
     if context.json {
         output::json(&json!({
-            "file": file, "bytes": bytes.len(), "election": archive.election, "chain": audit.chain, "cast": cast, "ballots": ballots,
-            "height": height,
+            "file": file, "bytes": bytes.len(), "election": archive.election, "chain": audit.chain, "ballots": ballots, "height": height,
         }));
         return Ok(());
     }
-    let of = if ballots < cast { format!(" of {cast}") } else { String::new() };
-    let others = if ballots < cast { "; the others abstain in this contest" } else { "" };
-    output::line(format_args!("{shown}: {ballots}{of} ballots{others}; as of block {height}, {} bytes.", bytes.len()));
+    output::line(format_args!("{shown}: {ballots} ballots, as of block {height}, {} bytes.", bytes.len()));
     if Format::of(&name).is_none() && !name.ends_with(".json") {
         output::line(format_args!(
             "Anybody can check it, without a node: vote-cli verify archive {shown} --chain {}",
@@ -72,23 +67,11 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Writes a new file; none is left if that fails.
-fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut new = std::fs::File::create_new(file)?;
-    let written = new.write_all(bytes).and_then(|()| new.sync_all());
-    if written.is_err() {
-        std::fs::remove_file(file)?;
-    }
-    written
-}
-
 /// The ballots of one contest, as other programs know them.
 struct Exported<'a> {
     contest: &'a Contest,
     place: usize,
     file: File,
-    /// Ballots in it: those who abstain are left out, and each voter's is one whatever it weighs.
-    ballots: u64,
 }
 
 impl<'a> Exported<'a> {
@@ -106,8 +89,8 @@ impl<'a> Exported<'a> {
             }
         };
         let contest = &contests[place];
-        let (file, ballots) = ballots(archive, audit, contest, place)?;
-        Ok(Self { contest, place, file, ballots })
+        let file = ballots(archive, audit, contest, place)?;
+        Ok(Self { contest, place, file })
     }
 
     fn about<'b>(&self, id: &'b str, generated: &'b str, days: (&'b str, &'b str), issuer: &'b str) -> About<'b> {
@@ -119,33 +102,10 @@ impl<'a> Exported<'a> {
         self.with_about(archive, audit, |about| nist::cast_vote_records(&self.file, about)).map_err(Failure::other)
     }
 
-    fn report(&self, archive: &Archive, audit: &Audit) -> Result<String, Failure> {
+    fn report(&self, archive: &Archive, audit: &Audit) -> String {
         let counted = &audit.tally.contests[self.place];
-        let standing = match audit.phase {
-            ElectionPhase::Draft => Standing::NotOpen,
-            ElectionPhase::Open => Standing::Open,
-            ElectionPhase::Closed => Standing::Over(self.elected(audit, counted)),
-            ElectionPhase::Cancelled => {
-                return Err(Failure::NotFound(
-                    "the election was cancelled and has no result; an archive can be written".into(),
-                ));
-            }
-        };
-        let added_up = || vec![added_up(&self.file.candidates, counted)];
-        let rounds = counted.outcome.as_ref().map_or_else(added_up, |outcome| outcome.rounds.clone());
-        let cast = audit.tally.turnout.ballots;
-        Ok(self.with_about(archive, audit, |about| nist::results_report(&self.file, &rounds, cast, &standing, about)))
-    }
-
-    /// Who is elected, if the contest has decided that; a tie that the rule leaves one elects nobody.
-    fn elected(&self, audit: &Audit, counted: &ContestTally) -> Option<Vec<usize>> {
-        let quorum = audit.tally.quorum.is_none_or(|check| check.reached);
-        // What is put to a vote by yes or no is refused without its majority.
-        let decided = audit.tally.is_decided(counted) || (self.contest.rule == Rule::YesNo && quorum);
-        let seats = 1..=usize::from(self.contest.seats);
-        let elected = decided && counted.complete && seats.contains(&counted.leaders.len());
-        let place = |name: &String| self.file.candidates.iter().position(|candidate| candidate == name);
-        elected.then(|| counted.leaders.iter().filter_map(place).collect())
+        let outcome = counted.outcome.clone().unwrap_or_else(|| added_up(&self.file.candidates, counted));
+        self.with_about(archive, audit, |about| nist::results_report(&self.file, &outcome, about))
     }
 
     fn with_about<T>(&self, archive: &Archive, audit: &Audit, write: impl Fn(&About<'_>) -> T) -> T {
@@ -157,15 +117,22 @@ impl<'a> Exported<'a> {
     }
 }
 
-/// The one round of a rule that only adds up.
-fn added_up(candidates: &[String], counted: &ContestTally) -> Round {
-    let counts: BTreeMap<_, _> = counted.lines.iter().map(|line| (&line.choice, line.votes)).collect();
-    let votes = candidates.iter().map(|name| Votes::whole(counts.get(name).copied().unwrap_or(0))).collect();
-    Round { votes, exhausted: Votes::default(), actions: Vec::new() }
+/// The outcome of a rule that only adds up; a tie elects nobody.
+fn added_up(candidates: &[String], counted: &ContestTally) -> Outcome {
+    let votes = |name: &String| counted.lines.iter().find(|line| line.choice == *name).map_or(0, |line| line.votes);
+    let place = |name: &String| candidates.iter().position(|candidate| candidate == name);
+    let winners =
+        if let [winner] = counted.leaders.as_slice() { place(winner).into_iter().collect() } else { Vec::new() };
+    let votes = candidates.iter().map(|name| Votes::whole(votes(name))).collect();
+    Outcome {
+        winners,
+        rounds: vec![Round { votes, exhausted: Votes::default(), actions: Vec::new() }],
+        ..Outcome::default()
+    }
 }
 
 /// The ballots of a contest that count, equal ones together, as ranks; a voter with several votes is as many ballots.
-fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) -> Result<(File, u64), Failure> {
+fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) -> Result<File, Failure> {
     let mut last: BTreeMap<PublicKey, Selection> = BTreeMap::new();
     for entry in archive.blocks.iter().flat_map(|block| &block.transactions) {
         let ArchivedTransaction::Own(bytes) = entry else { continue };
@@ -183,23 +150,21 @@ fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) ->
             words
         }
     };
-    let (mut counts, mut ballots) = (BTreeMap::<Vec<Vec<usize>>, u64>::new(), 0);
+    let mut counts = BTreeMap::<Vec<Vec<usize>>, u64>::new();
     for (voter, selection) in last {
         let Some(ranks) = ranks(&selection, &candidates)? else { continue };
-        ballots += 1;
         *counts.entry(ranks).or_default() += audit.weights.get(&voter).copied().map_or(1, u64::from);
     }
     let line = |(ranks, count)| Line { group: Group { count, ranks }, line: 0 };
     let election = &audit.record.election;
     let title = if contest.title.is_empty() { &election.title } else { &contest.title };
-    let file = File {
+    Ok(File {
         title: title.clone(),
         candidates,
         seats: usize::from(contest.seats),
         withdrawn: Vec::new(),
         ballots: counts.into_iter().map(line).collect(),
-    };
-    Ok((file, ballots))
+    })
 }
 
 fn written(selection: &Selection) -> Option<&str> {
