@@ -53,7 +53,7 @@ async fn measure_all(cluster: &Cluster, args: &PagesArgs) -> Result<Value> {
     let run = |seed| one(cluster, &clients, id, args, seed, pid);
     let before = run(10).await?;
     let alone = measure::rss_mib(pid);
-    let mut pages = Pages::open(&server, id, args.pages).await?;
+    let pages = Pages::open(&server, id, args.pages).await?;
     let open = measure::rss_mib(pid);
     let idle = (measure::cpu_seconds(pid), tokio::time::sleep(IDLE).await);
     let idle = round((measure::cpu_seconds(pid) - idle.0) / IDLE.as_secs_f64() * 100.0);
@@ -159,7 +159,7 @@ impl Pages {
     }
 
     /// Waits until every page shows so many ballots; gives how long that took, in milliseconds.
-    async fn all_have_seen(&mut self, ballots: u64) -> Result<f64> {
+    async fn all_have_seen(&self, ballots: u64) -> Result<f64> {
         let (wanted, start) = (usize::try_from(ballots)?, Instant::now());
         while self.seen.iter().any(|seen| seen.load(Ordering::Relaxed) < wanted) {
             if start.elapsed() > PATIENCE {
