@@ -14,7 +14,7 @@ test:
 
 # The page: build it, and drive it in a browser on a network of its own
 page:
-    cargo build --workspace --bins && cd crates/web/page && npm ci && npm run check && npm run build && BOOTH_DIST=1 npm run browser
+    cargo build --workspace --bins && cd crates/web/page && npm ci && npm run check && npm run build && BOOTH_DIST=../dist npm run browser
 
 # The simulation, from one seed
 sim seed:
