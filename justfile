@@ -12,6 +12,10 @@ bench *args:
 test:
     cargo test --workspace
 
+# The page: build it, and drive it in a browser on a network of its own
+page:
+    cargo build --workspace --bins && cd crates/web/page && npm ci && npm run check && npm run build && BOOTH_DIST=../dist npm run browser
+
 # The simulation, from one seed
 sim seed:
     SIM_SEED={{seed}} cargo test -p vote-tests --test network sim

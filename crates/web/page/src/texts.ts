@@ -5,7 +5,7 @@ export type Language = keyof typeof LANGUAGES;
 
 type Row = readonly [en: string, de: string, fr: string, es: string];
 
-const TEXTS = {
+export const TEXTS = {
   // The frame, and what is said everywhere
   title: ["Voting booth", "Wahlkabine", "Isoloir", "Cabina de voto"],
   skip: ["Skip to the content", "Zum Inhalt", "Aller au contenu", "Ir al contenido"],

@@ -1,8 +1,8 @@
 // The page in a real browser, by what people see of it: roles and labels alone. `npm run browser` starts a network for it, and ends it.
 //
 // BOOTH_PROGRAMS   the folder of the network's programs; ../../../target/debug if not set
-// BOOTH_DIST  if set, the files of ../dist take the place of those that the server has in it
-// CHROMIUM    the browser; /usr/bin/chromium if not set
+// BOOTH_DIST   a folder, such as ../dist: its files take the place of those that the server has in it
+// CHROMIUM   the browser; /usr/bin/chromium if not set
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -38,7 +38,7 @@ async function person(options = {}) {
     for (const [path, type] of [["", "text/html"], ["app.js", "text/javascript"], ["app.css", "text/css"]]) {
       await context.route(base + path, async (route) => {
         const policy = (await fetch(base + path)).headers.get("content-security-policy");
-        const body = readFileSync(new URL(`../../dist/${path || "index.html"}`, import.meta.url));
+        const body = readFileSync(`${process.env.BOOTH_DIST}/${path || "index.html"}`);
         await route.fulfill({ body, headers: { "content-security-policy": policy, "content-type": type } });
       });
     }

@@ -41,6 +41,7 @@ export async function start() {
   const node = network.nodes[0];
   return {
     url: network.page.url,
+    socket: node.app_socket,
     /** Kills the node of the page, as a power cut would. */
     async gone() {
       if (again) await ended(again, "SIGKILL");
