@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use vote_api::{Answer, Request};
-use vote_chain::{Contest, Election, ElectionId, Payload, Rule, Selection, Transaction, TransactionId};
-use vote_cluster::{Caster, Cluster, credential};
+use vote_chain::{
+    Contest, Election, ElectionId, Genesis, Payload, Rule, Selection, Transaction, TransactionId, decode, encode,
+};
+use vote_cluster::{Caster, Cluster, Daemon, credential};
 
-use crate::harness::{Ran, cast_all, cli, cli_told, cluster};
+use crate::harness::{Ran, cast_all, cli, cli_told, cluster, run};
 
 /// Runs `vote-cli`, which must succeed, and gives its JSON.
 async fn json(cluster: &Cluster, args: &[&str]) -> serde_json::Value {
@@ -65,8 +67,12 @@ async fn roll_is_imported_frozen_and_changed_in_the_open_and_only_those_on_it_vo
         (&imported["voters"], &imported["votes"], &imported["left_out"]),
         (&2000.into(), &3999.into(), &0.into())
     );
-    // Once more is harmless: the acts are those that are final already.
-    assert_eq!(json(&cluster, &["roll", "import", &good, "--yes"]).await["voters"], 2000);
+    // Once more is harmless: those who are on the roll are skipped. Nobody's votes are changed in passing.
+    let again = json(&cluster, &["roll", "import", &good]).await;
+    assert_eq!((&again["voters"], &again["imported"], &again["already"]), (&2000.into(), &0.into(), &2000.into()));
+    let other = write(&cluster, "other.csv", &format!("key,weight\n{},3\n{},1\n", key(0), key(6000)));
+    let why = ["line 2: the key is on the roll with weight 1, not 3", "nothing is done"];
+    refused(&cluster, &["roll", "import", &other, "--yes"], 2, &why).await;
     let voter = credential_file(&cluster, 1998);
     refused(&cluster, &["cast", "Ada", "--credential", &voter], 3, &["draft"]).await;
     refused(&cluster, &["roll", "check", &key(1)], 3, &["once its organiser opens it"]).await;
@@ -90,17 +96,23 @@ async fn roll_is_imported_frozen_and_changed_in_the_open_and_only_those_on_it_vo
     let add = format!("{}=500", key(5000));
     refused(&cluster, &["roll", "change", "--remove", &key(1998), "--reason", "gone"], 3, &["has voted"]).await;
     let change = ["roll", "change", "--add", &add, "--remove", &key(0), "--reason", "joined late"];
-    assert_eq!(json(&cluster, &change).await["removed"], 1);
+    // What is reported is how it is after the act.
+    let changed = json(&cluster, &change).await;
+    let roll = (&changed["removed"], &changed["voters"], &changed["votes"]);
+    assert_eq!(roll, (&1.into(), &2000.into(), &4498.into()));
     let checked = json(&cluster, &["roll", "check", &key(5000)]).await;
     assert_eq!((&checked["may_vote"], &checked["votes"]), (&true.into(), &500.into()));
     assert_eq!(json(&cluster, &["cast", "Grace", "--credential", &stranger]).await["final"], true);
     let tally = cli(&cluster, 2, &["tally"]).await;
-    for words in
-        ["2 of 2000 voters have voted, with 501 of 4498 votes", "NOT reached", "Grace leads, with 500 of 501 votes"]
-    {
+    for words in [
+        "2 of 2000 voters have voted, with 501 of 4498 votes",
+        "NOT reached so far",
+        "Grace leads, with 500 of 501 votes",
+    ] {
         assert!(tally.out.contains(words), "{words:?} is missing in {tally:?}");
     }
-    assert_eq!(json(&cluster, &["election", "close"]).await["closed"], true);
+    let closed = json(&cluster, &["election", "close"]).await;
+    assert_eq!((&closed["closed"], &closed["ballots"]), (&true.into(), &2.into()));
     let tally = cli(&cluster, 1, &["tally"]).await;
     assert!(tally.out.contains("Nothing is decided: the quorum was not reached."), "{tally:?}");
     let log = cli(&cluster, 3, &["election", "log", &id]).await;
@@ -110,12 +122,57 @@ async fn roll_is_imported_frozen_and_changed_in_the_open_and_only_those_on_it_vo
     // The archive has all of it, and a page is made of it without a node.
     let (archive, page) = (cluster.folder().join("board.archive"), cluster.folder().join("board.html"));
     let (archive, page) = (archive.display().to_string(), page.display().to_string());
+    let report = cluster.folder().join("board.results.json").display().to_string();
+    json(&cluster, &["export", &id, "-o", &report]).await;
+    let report = std::fs::read_to_string(report).unwrap();
+    assert!(report.contains("unofficial-complete") && !report.contains("winner"), "without a quorum: {report}");
     assert_eq!(json(&cluster, &["export", &id, "-o", &archive]).await["ballots"], 2);
     cluster.stop().await.unwrap();
     let verified = json(&cluster, &["verify", "archive", &archive, "--html", &page]).await;
     assert_eq!((&verified["votes"], &verified["voters"]), (&501.into(), &2000.into()));
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("the quorum was not reached") && page.contains("joined late"), "{page}");
+}
+
+/// Acts are refused one by one: of a file that is too long for the chain, some voters are on the roll, and others are not.
+#[tokio::test]
+async fn import_that_is_refused_in_part_says_how_far_it_came_and_goes_on_from_there() {
+    let (dir, programs) = (tempfile::tempdir().unwrap(), vote_cluster::Programs::find().unwrap());
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let made = run(&programs.node, &["key", "--json", "--data-dir", &path("n")], &[]).await.json();
+    let validator = format!("n={}", made["key"].as_str().unwrap());
+    let planned = ["genesis", "--name", "Small", "--validator", &validator, "--output", &path("genesis")];
+    assert_eq!(run(&programs.node, &planned, &[]).await.code, Some(0));
+    let mut genesis: Genesis = decode(&std::fs::read(path("genesis")).unwrap()).unwrap();
+    genesis.limits.voters_max = 1800;
+    std::fs::write(path("genesis"), encode(&genesis)).unwrap();
+    let args = ["--json", "--genesis", &path("genesis"), "--listen", "127.0.0.1:0", "--data-dir", &path("n")];
+    let args = args.iter().chain(&["--socket", &path("sock")]).map(ToString::to_string).collect::<Vec<_>>();
+    let mut node = Daemon::start("node", &programs.node, &args, &dir.path().join("log")).await.unwrap();
+    let (socket, home) = (dir.path().join("sock"), dir.path().join("voter"));
+    let env = [("VOTE_SOCKET", socket.as_path()), ("VOTE_DATA_DIR", home.as_path())];
+    let create = ["election", "create", "--title", "Board", "--choice", "Ada", "--choice", "Grace", "--roll"];
+    assert_eq!(run(&programs.vote_cli, &create, &env).await.code, Some(0));
+    let mut keys: Vec<_> = (0..2000).map(key).collect();
+    keys.sort();
+    let file = |keys: &[String]| std::fs::write(path("keys.csv"), format!("key\n{}\n", keys.join("\n"))).unwrap();
+    let import = [path("keys.csv"), "--yes".to_owned()];
+    let import = ["roll", "import", &import[0], &import[1]];
+    file(&keys);
+    let refused = run(&programs.vote_cli, &import, &env).await;
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    for words in ["more than 1800 voters", "1700 of 2000 voters of the file are on the roll", "they are skipped"] {
+        assert!(refused.err.contains(words), "{words:?} is missing in {refused:?}");
+    }
+    file(&keys[..1750]);
+    let mended = run(&programs.vote_cli, &import, &env).await;
+    assert_eq!(mended.code, Some(0), "{mended:?}");
+    for words in
+        ["50 voters with 50 votes", "besides 1700 who are on its roll already", "1750 voters with 1750 votes now"]
+    {
+        assert!(mended.out.contains(words), "{words:?} is missing in {mended:?}");
+    }
+    node.terminate().await.unwrap();
 }
 
 #[tokio::test]
@@ -136,7 +193,14 @@ async fn voter_with_a_code_votes_changes_her_mind_and_finds_her_ballot_by_its_tr
     assert!(!std::fs::read_to_string(keys).unwrap().contains(&code), "the ledger sees public keys only");
     json(&cluster, &["roll", "import", keys, "--yes"]).await;
     json(&cluster, &["election", "open"]).await;
-    assert_eq!(json(&cluster, &["roll", "check", &code]).await["may_vote"], true);
+    // The code is secret: other users see arguments, and the shell keeps them. Nothing repeats it either.
+    for args in [["roll", "check", &code], ["receipt", "check", &code], ["cast", "--code", &code]] {
+        let seen = refused(&cluster, &args, 2, &["a voter code is among the arguments", "roll check -"]).await;
+        assert!(!seen.err.contains(&code), "{seen:?}");
+    }
+    let seen = refused(&cluster, &["roll", "check", &code[..34]], 2, &["`vote-cli roll check -` asks for it"]).await;
+    assert!(!seen.err.contains(&code[..9]), "{seen:?}");
+    assert_eq!(cli_told(&cluster, 0, &["roll", "check", "-", "--json"], &code).await.json()["may_vote"], true);
     let cast = |choice: &'static str, code: String| {
         let cluster = &cluster;
         async move { cli_told(cluster, 0, &["cast", choice, "--code", "--json"], &code).await }
@@ -164,6 +228,15 @@ async fn voter_with_a_code_votes_changes_her_mind_and_finds_her_ballot_by_its_tr
     assert_eq!(by_words["ballot"], second["ballot"]);
     let qr = cli(&cluster, 0, &["receipt", "show", receipt, "--qr"]).await;
     assert!(qr.out.contains('\u{2580}') && qr.out.contains(shown["tracker"].as_str().unwrap()), "{qr:?}");
+    // The menu takes a code too; it makes no credential for an election with a roll, which would be of no use.
+    let code = merge.lines().nth(2).unwrap().rsplit(',').next().unwrap();
+    let nobody = "0000-".repeat(7) + "0000";
+    let menu = cli_told(&cluster, 0, &["menu"], &format!("Rada\nc\n\nc\n{nobody}\nc\n{code}\nAda\nq\n")).await;
+    for words in ["not on the roll of \"Chair\" without a voter code", "mistyped", "Your ballot is final"] {
+        assert!(menu.out.contains(words), "{words:?} is missing in {menu:?}");
+    }
+    assert!(!menu.out.contains(code) && !cluster.folder().join("voter/credentials/Rada.key").exists(), "{menu:?}");
+    assert_eq!(json(&cluster, &["tally"]).await["ballots"], 2);
     refused(&cluster, &["receipt", "check", "0000-0000"], 3, &["no receipt"]).await;
     let unknown = [["receipt", "check"].as_slice(), &["abandon"; 11], &["about"]].concat();
     refused(&cluster, &unknown, 3, &["no such ballot"]).await;
@@ -207,11 +280,17 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
         assert_eq!(json(&cluster, &["cast", board, printer, "--name", voter]).await["final"], true);
     }
     assert_eq!(json(&cluster, &["cast", &id, "Ada", "Yes", "--name", "e"]).await["final"], true);
+    let exported = |name: &str| cluster.folder().join(name).display().to_string();
     let open = json(&cluster, &["tally"]).await;
     assert_eq!(
         (&open["withheld"], &open["ballots"], open["contests"].as_array().unwrap().len()),
         (&true.into(), &5.into(), 0)
     );
+    // A count in the words of others says no more than ours: nobody has won what is still open.
+    let early = exported("early.results.json");
+    json(&cluster, &["export", "-o", &early, "--contest", "2"]).await;
+    let early = std::fs::read_to_string(early).unwrap();
+    assert!(early.contains("unofficial-partial") && !early.contains("PostElectionStatus"), "{early}");
     json(&cluster, &["election", "close"]).await;
     let closed = cli(&cluster, 0, &["tally"]).await;
     for words in
@@ -221,7 +300,6 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
     }
     let table = cli(&cluster, 0, &["tally", "--csv"]).await;
     assert!(table.out.contains("Board,Grace,3,yes") && table.out.contains("Printer,(abstain),1,no"), "{table:?}");
-    let exported = |name: &str| cluster.folder().join(name).display().to_string();
     refused(&cluster, &["export", "-o", &exported("board.cat")], 2, &["1  Board", "2  Printer"]).await;
     for name in ["board.cat", "board.csv", "board.abif", "board.blt"] {
         json(&cluster, &["export", "-o", &exported(name), "--contest", "1"]).await;
@@ -234,7 +312,14 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
         let text = std::fs::read_to_string(Path::new(&exported(name))).unwrap();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!(document["@type"].as_str().unwrap().ends_with("Report"), "{document}");
+        if name.ends_with(".results.json") {
+            assert_eq!(document["Status"], "unofficial-complete");
+            let yes = &document["Election"][0]["Candidate"][0];
+            assert_eq!(yes["PostElectionStatus"], "winner", "{document}");
+        }
     }
+    let told = cli(&cluster, 0, &["export", "-o", &exported("again.blt"), "--contest", "1"]).await;
+    assert!(told.out.contains("4 of 5 votes (left out: 1 that abstain)"), "{told:?}");
     cluster.stop().await.unwrap();
 }
 
@@ -247,7 +332,14 @@ async fn times_are_changed_and_elections_cancelled_for_a_reason_that_everybody_r
     let id = json(&cluster, &create("Trip")).await["election"].as_str().unwrap().to_owned();
     refused(&cluster, &["election", "times", "--closes", "+30m", "--reason", "short"], 1, &["before it opens"]).await;
     refused(&cluster, &["election", "times", "--reason", "none"], 2, &["--opens"]).await;
-    json(&cluster, &["election", "times", "--opens", "+2s", "--closes", "+3h", "--reason", "everybody is here"]).await;
+    let times = ["election", "times", "--closes", "2099-01-01T12:00:00Z", "--reason", "everybody has time"];
+    let told = cli(&cluster, 0, &times).await;
+    assert!(told.out.contains("closes 2099-01-01 12:00:00 UTC (block"), "{told:?}");
+    let times = ["election", "times", "--opens", "+2s", "--closes", "+3h", "--reason", "everybody is here"];
+    let (before, changed) = (json(&cluster, &["election", "show", &id]).await, json(&cluster, &times).await);
+    let after = json(&cluster, &["election", "show", &id]).await;
+    assert_eq!((&changed["opens_at"], &changed["closes_at"]), (&after["opens_at"], &after["closes_at"]));
+    assert_ne!(before["opens_at"], after["opens_at"]);
     let opened = async {
         while json(&cluster, &["election", "show", &id]).await["phase"] != "open" {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -265,8 +357,8 @@ async fn times_are_changed_and_elections_cancelled_for_a_reason_that_everybody_r
     assert!(tally.out.contains("The election was cancelled; nothing is decided."), "{tally:?}");
     let log = json(&cluster, &["election", "log"]).await;
     let acts: Vec<_> = log["log"].as_array().unwrap().iter().map(|entry| entry["act"].as_str().unwrap()).collect();
-    assert_eq!(acts, ["change-times", "cancel"]);
-    assert!(log["log"][1]["what"].as_str().unwrap().contains("the trip is off"));
+    assert_eq!(acts, ["change-times", "change-times", "cancel"]);
+    assert!(log["log"][2]["what"].as_str().unwrap().contains("the trip is off"));
     cluster.stop().await.unwrap();
 }
 

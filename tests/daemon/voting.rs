@@ -64,6 +64,30 @@ async fn wrong_choices_and_states_have_their_exit_codes() {
 }
 
 #[tokio::test]
+async fn election_without_a_choice_is_no_ballot() {
+    let mut cluster = cluster(1).await;
+    let created = cli(&cluster, 0, &["election", "create", "--title", "Trip", "--write-in", "--json"]).await.json();
+    let id = created["election"].as_str().unwrap().to_owned();
+    for said in [&id, &id[..16], &id[..4].to_uppercase()] {
+        let alone = cli(&cluster, 0, &["cast", said]).await;
+        assert_eq!(alone.code, Some(2), "{alone:?}");
+        let typed = format!("is the election \"Trip\"; say what you choose too: vote-cli cast {} CHOICE", &id[..8]);
+        assert!(alone.err.contains(&typed), "{alone:?}");
+    }
+    assert_eq!(cli(&cluster, 0, &["tally", "--json"]).await.json()["ballots"], 0);
+    assert_eq!(cli(&cluster, 0, &["cast", "Rome", "--name", "a"]).await.code, Some(0));
+    assert_eq!(cli(&cluster, 0, &["cast", &id, &id[..8], "--name", "b"]).await.code, Some(0), "it is said in full");
+    assert_eq!(cli(&cluster, 0, &["tally", "--json"]).await.json()["ballots"], 2);
+    // Where choices are listed, they are said.
+    let listed = cli(&cluster, 0, &["election", "close", &id]).await;
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    let lunch = election(&cluster).await.to_string();
+    let alone = cli(&cluster, 0, &["cast", &lunch[..8]]).await;
+    assert!(alone.code == Some(2) && alone.err.contains("the choices are: Soup, Pasta"), "{alone:?}");
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn election_opens_and_closes_by_itself_at_its_times() {
     let mut cluster = cluster(4).await;
     let args = ["election", "create", "--title", "Soon", "--write-in", "--opens", "+2s", "--closes", "+6s", "--json"];
@@ -198,10 +222,13 @@ async fn exported_election_is_verified_without_a_node_and_a_changed_file_is_refu
     let id = election(&cluster).await;
     crate::harness::cast_all(&cluster, 1, crate::harness::ballots(&cluster, id, 0..300)).await;
     let file = cluster.folder().join("lunch.archive").display().to_string();
+    let other = cluster.folder().join("lunch.new");
+    std::fs::write(&other, "mine").unwrap();
     let exported = cli(&cluster, 2, &["export", "-o", &file, "--json"]).await;
     assert_eq!((exported.code, &exported.json()["ballots"]), (Some(0), &300.into()), "{exported:?}");
     let again = cli(&cluster, 2, &["export", "-o", &file]).await;
     assert_eq!(again.code, Some(1), "an archive is not replaced: {again:?}");
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine", "a file of another name is left alone");
     let chain = cluster.chain.to_string();
     cluster.stop().await.unwrap();
     let verified = cli(&cluster, 0, &["verify", "archive", &file, "--chain", &chain, "--json"]).await;

@@ -20,13 +20,15 @@
 //! - A candidate twice on a ballot, an unknown one, a number that is none: the file is refused, and the line named. Nothing is mended.
 //!
 //! In CSV, the first line names the columns: `count` (in any case) may come first, then the candidates, each by another name. Cells are separated by
-//! commas, or by semicolons if the first line has any outside of quotes; blank lines are not ballots. In ABIF, scores (`A/5`) are refused, and commas;
+//! commas, or by semicolons if the first line has any outside of quotes; blank lines are not ballots. Names that a spreadsheet would take for
+//! formulas have an apostrophe before them ([`cell`]). In ABIF, scores (`A/5`) are refused, and commas;
 //! lines `{key: value}` other than `title` and `seats` change nothing; if any candidates are defined (`=A:[Name]`), others can only be on ballots by
 //! name, in brackets or quotes.
 
 mod abif;
 mod blt;
 mod categories;
+pub mod cell;
 mod csv;
 pub mod nist;
 mod preflib;
@@ -216,7 +218,7 @@ mod tests {
         });
         prop::collection::vec(line, 0..20).prop_map(|ballots| File {
             title: "A title".into(),
-            candidates: ["Ada", "Grace: the second", "Joan # 3", "{Eve}"].map(String::from).into(),
+            candidates: ["Ada", "Grace: the second", "=Joan # 3", "{Eve}"].map(String::from).into(),
             seats: 1,
             withdrawn: Vec::new(),
             ballots,

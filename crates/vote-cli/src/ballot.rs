@@ -42,7 +42,8 @@ pub(crate) fn order(contest: &Contest, voter: &str) -> Vec<usize> {
     places
 }
 
-/// Reads what a ballot says to a contest. Choices are named by their words or by their numbers on the ballot, from 1.
+/// Reads what a ballot says to a contest. Choices are named by their words or by their numbers on the ballot, from 1; with an @ before it, a
+/// number is never taken for a name.
 pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure> {
     let listed = matches!(&contest.choices, Choices::Listed(choices) if choices.iter().any(|choice| choice == ABSTAIN));
     if contest.abstention && words.trim().eq_ignore_ascii_case(ABSTAIN) && !listed {
@@ -52,6 +53,13 @@ pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure
         let why = || Failure::Usage("write one line of 1 to 100 bytes, without spaces at its ends".into());
         return contest.choice(words).ok_or_else(why);
     };
+    if let Some((number, place)) = ambiguous(contest.rule, choices, words) {
+        return Err(Failure::Usage(format!(
+            "{number} is the name of a choice, and the number of another, {:?}; write @{number} for that, and @{} for the one of that name",
+            clean(&choices[number - 1]),
+            place + 1
+        )));
+    }
     let refused = |why: InvalidSelection| {
         let list: Vec<_> = choices.iter().map(|choice| clean(choice)).collect();
         let how = syntax(contest);
@@ -66,10 +74,31 @@ pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure
     Ok(selection)
 }
 
+/// A number on the ballot that is the name of one choice (at that place), and the number of another.
+fn ambiguous(rule: Rule, choices: &[String], words: &str) -> Option<(usize, usize)> {
+    let separators: &[char] = match rule {
+        Rule::Plurality | Rule::YesNo => &[],
+        Rule::Approval | Rule::Score => &[','],
+        _ => &['>', '='],
+    };
+    // Of a score, the name.
+    let name = |part: &'_ str| match rule {
+        Rule::Score => part.rsplit_once('=').map_or(part, |(name, _)| name).trim().to_owned(),
+        _ => part.trim().to_owned(),
+    };
+    words.split(separators).map(name).find_map(|word| {
+        let named = choices.iter().position(|choice| *choice == word)?;
+        let number = word.parse::<usize>().ok().filter(|number| (1..=choices.len()).contains(number))?;
+        (number != named + 1).then_some((number, named))
+    })
+}
+
 fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
     let place = |word: &str| {
-        let named = choices.iter().position(|choice| choice == word.trim());
-        let numbered = || word.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let word = word.trim();
+        let named = choices.iter().position(|choice| choice == word);
+        let number = word.strip_prefix('@').unwrap_or(word);
+        let numbered = || number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         named.or_else(numbered).filter(|at| *at < choices.len()).and_then(|at| u16::try_from(at).ok())
     };
     let sorted = |words: &str, between: char| {
@@ -124,6 +153,29 @@ mod tests {
         assert_eq!(says(Rule::Score, "Joan=10, 1=3"), Some(Selection::Scored(vec![3, 0, 10])));
         let may_abstain = Contest { abstention: true, ..contest(Rule::Stv) };
         assert_eq!(parse(&may_abstain, "Abstain").ok(), Some(Selection::Abstain));
+    }
+
+    #[test]
+    fn number_that_is_the_name_of_one_choice_and_the_number_of_another_is_not_guessed() {
+        let years = |rule| Contest::listed(["3", "1", "Joan", "4"].map(String::from).into(), rule, 1);
+        for (rule, words) in [
+            (Rule::Plurality, "1"),
+            (Rule::Irv, "Joan > 3"),
+            (Rule::Irv, "Joan = 1 > 4"),
+            (Rule::Approval, "4, 1"),
+            (Rule::Score, "Joan=3, 1=3"),
+        ] {
+            let why = parse(&years(rule), words).unwrap_err().to_string();
+            assert!(why.contains("is the name of a choice, and the number of another"), "{words:?}: {why}");
+        }
+        let why = parse(&years(Rule::Plurality), "1").unwrap_err().to_string();
+        assert!(why.contains("write @1 for that, and @2 for the one of that name"), "{why}");
+        let says = |rule, words| parse(&years(rule), words).ok();
+        assert_eq!(says(Rule::Plurality, "@1"), Some(Selection::Listed(0)));
+        assert_eq!(says(Rule::Plurality, "2"), Some(Selection::Listed(1)), "no choice is called so");
+        assert_eq!(says(Rule::Plurality, "4"), Some(Selection::Listed(3)), "name and number are one");
+        assert_eq!(says(Rule::Irv, "@2 > @3"), Some(Selection::Ranked(vec![vec![1], vec![2]])));
+        assert_eq!(says(Rule::Score, "Joan=1, @1=3"), Some(Selection::Scored(vec![3, 0, 1, 0])));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use vote_chain::PublicKey;
+use vote_counting::formats::cell::guarded;
 use vote_web::code::VoterCode;
 use zeroize::Zeroizing;
 
@@ -176,8 +177,9 @@ fn create(path: &Path) -> Result<File, CardsFault> {
     OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(at(path))
 }
 
-/// A field of CSV.
+/// A field of CSV, and no formula for a spreadsheet.
 fn quoted(text: &str) -> String {
+    let text = &*guarded(text);
     let plain = !text.contains(['"', ',', ';', '\t', '\r', '\n']) && text.trim() == text;
     if plain { text.to_owned() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
 }
@@ -239,7 +241,7 @@ mod tests {
     fn files_are_private_and_can_be_read_back() {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("a/out");
-        let names = ["Ada \"A\" Lovelace; first", "Bob, the second", " Eve", ""];
+        let names = ["Ada \"A\" Lovelace; first", "=Bob, the second", " Eve", ""];
         let voters = || names.iter().zip(1..).map(|(name, seed)| voter(seed, name));
         let written = write(&dir, "Board", voters()).unwrap();
 
@@ -264,7 +266,8 @@ mod tests {
         let rows: Vec<Vec<String>> = rows.deserialize().map(Result::unwrap).collect();
         for (row, voter) in rows.iter().zip(voters()) {
             let Person { id, name, contact, .. } = voter.person;
-            assert_eq!(row[..4], [id, name, contact, &voter.weight.to_string()]);
+            let name = name.replace("=Bob", "'=Bob");
+            assert_eq!(row[..4], [id, &name, contact, &voter.weight.to_string()]);
             assert_eq!(VoterCode::parse(&row[4]).unwrap(), voter.code);
         }
         assert_eq!(rows.len(), 4);

@@ -91,7 +91,7 @@ pub(crate) enum Command {
     Export {
         /// Id of the election, or the beginning of it; may be left out if there is only one
         election: Option<String>,
-        /// File to write
+        /// File to write; one that is there is kept, and nothing done
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
         /// Number of the contest, from 1, if there are several
@@ -311,7 +311,7 @@ pub(crate) enum RollCommand {
     },
     /// Whether a key or code may vote, and if not, why
     Check {
-        /// The key, the code, or - to read it from standard input
+        /// The key; or - for a voter code or a key that is asked for (or read from standard input): a code is secret, and no argument
         who: String,
         /// Id of the election, or the beginning of it
         election: Option<String>,

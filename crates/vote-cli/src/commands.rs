@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::output;
 
 pub(crate) use attack::stage;
-pub(crate) use cast::{Cast, cast_in};
+pub(crate) use cast::{Cast, cast_in, voter};
 pub(crate) use election::create_write_in;
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {

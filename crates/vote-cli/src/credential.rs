@@ -1,14 +1,14 @@
 //! Credential files: a private key in 64 hexadecimal digits, readable by its owner alone.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use vote_chain::SecretKey;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::files;
 
 /// Reads a credential.
 pub(crate) fn load(path: &Path) -> Result<SecretKey, Failure> {
@@ -42,25 +42,11 @@ pub(crate) fn load_or_make(path: &Path) -> Result<SecretKey, Failure> {
     if path.exists() { load(path) } else { make(path) }
 }
 
-/// Writes a private file that does not exist yet: whole, or not at all.
+/// Writes a private file that does not exist yet, and the folders that it is in: whole, or not at all.
 pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let write = || -> std::io::Result<()> {
-        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        }
-        let temporary = path.with_extension("new");
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        // Unlike a rename, a link fails if the name is taken.
-        let linked = fs::hard_link(&temporary, path);
-        fs::remove_file(&temporary)?;
-        linked
-    };
-    write().map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Failure::Other(format!("{} exists already and is kept; choose another file", path.display()))
-        }
-        _ => Failure::Other(format!("cannot write {}: {error}", path.display())),
-    })
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))?;
+    }
+    files::write_new(path, content, files::PRIVATE)
 }

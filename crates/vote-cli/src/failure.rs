@@ -33,6 +33,20 @@ impl Failure {
         Self::Other(error.to_string())
     }
 
+    /// The same, with more to say.
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        match &mut self {
+            Self::Other(words)
+            | Self::Usage(words)
+            | Self::NotFound(words)
+            | Self::NotEligible(words)
+            | Self::Unreachable(words)
+            | Self::Verification(words) => words.push_str(more),
+            Self::Interrupted => {}
+        }
+        self
+    }
+
     /// The exit code: a part of the interface, listed in `vote-cli --help`.
     pub(crate) const fn code(&self) -> u8 {
         match self {

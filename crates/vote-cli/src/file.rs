@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use vote_chain::{Base, Choices, Contest, Election, Majority, Results, Rule, Share, Timestamp, Voters};
 
 use crate::failure::Failure;
-use crate::{bounded, share, time};
+use crate::{files, share, time};
 
 /// An election is no longer, in bytes: its transaction could not be.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -42,8 +42,11 @@ revotes = 0
 # When apps show how the count stands: "live", or "at closing". Ballots are open: whoever runs a node can count before.
 results = "live"
 
-# Ties that a rule leaves open are broken by lots drawn from this text; from the election's id if it is left out.
-# tie_break = "Numbers of the lottery of 5 December"
+# Ties that a rule leaves open are broken by lots drawn from this text and the order of the choices; from the election's
+# id if it is left out. Whoever writes these can try many until the lots fall as they like. To rule that out, agree in
+# public on the choices, their order, and a draw that nobody can steer and that is still to come; once it is drawn, write
+# its numbers here and create the election. From then on everybody can know how a tie would end.
+# tie_break = "Lotto of Saturday 5 December 2026: 4 8 15 16 23 42"
 
 # What is decided, in the order of the ballot. With one contest only, its settings may stand above, without [[contests]].
 [[contests]]
@@ -255,7 +258,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
 /// Reads the file of an election.
 pub(crate) fn read(path: &Path, now: Timestamp, salt: u64) -> Result<Election, Failure> {
     let shown = path.display();
-    let bytes = bounded::read(path, FILE_BYTES_MAX);
+    let bytes = files::read(path, FILE_BYTES_MAX);
     let bytes = bytes.map_err(|error| Failure::NotFound(format!("cannot read {shown}: {error}")))?;
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     let text = text.ok_or_else(|| Failure::Usage(format!("{shown} is no text of at most {FILE_BYTES_MAX} bytes")))?;
@@ -293,7 +296,12 @@ mod tests {
         let election = parse(&text, NOW, 1).unwrap();
         assert_eq!((election.contests[0].choices_min, election.contests[0].choices_max), (1, 3));
         assert_eq!(election.quorum.unwrap().to_string(), "at least 1/3");
-        assert_eq!((election.voters, election.tie_break.is_empty()), (Voters::WeightedRoll, false));
+        assert_eq!(election.voters, Voters::WeightedRoll);
+        let digits = |word: &&str| word.parse::<u8>().is_ok();
+        assert!(
+            election.tie_break.split(' ').filter(digits).count() >= 6,
+            "numbers that are drawn, not a name for them"
+        );
     }
 
     #[test]

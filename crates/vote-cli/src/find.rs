@@ -1,7 +1,7 @@
 //! Finding what people mean by the beginning of an id, or by nothing.
 
 use vote_api::{Answer, Client, ElectionView, Member, Request};
-use vote_chain::ElectionPhase;
+use vote_chain::{ElectionId, ElectionPhase};
 
 use crate::failure::Failure;
 use crate::output::clean;
@@ -23,18 +23,18 @@ fn describe(elections: &[&ElectionView]) -> String {
 /// The election whose id begins like this; with nothing said, the only one that is not over, or the only one.
 pub(crate) async fn any_election(client: &Client, said: Option<&str>) -> Result<ElectionView, Failure> {
     let view = pick(&client.elections().await?, said, |phase| !phase.is_over())?;
-    whole(client, view).await
+    by_id(client, view.record.id).await
 }
 
 /// The election whose id begins like this; with nothing said, the only open one, or the only one.
 pub(crate) async fn election(client: &Client, said: Option<&str>) -> Result<ElectionView, Failure> {
     let view = pick(&client.elections().await?, said, |phase| phase == ElectionPhase::Open)?;
-    whole(client, view).await
+    by_id(client, view.record.id).await
 }
 
-/// An election of the list with its count, which a list does not have.
-pub(crate) async fn whole(client: &Client, view: ElectionView) -> Result<ElectionView, Failure> {
-    match client.call(Request::Election(view.record.id)).await? {
+/// An election as it is now, with its count, which a list does not have.
+pub(crate) async fn by_id(client: &Client, id: ElectionId) -> Result<ElectionView, Failure> {
+    match client.call(Request::Election(id)).await? {
         Answer::Election(view) => Ok(*view),
         _ => Err(vote_api::CallError::Unexpected.into()),
     }

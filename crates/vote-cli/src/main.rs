@@ -1,14 +1,15 @@
 //! `vote-cli`: cast, tally, check receipts, stage attacks; an app of a node like any other.
 
 mod ballot;
-mod bounded;
 mod cards;
 mod cli;
+mod code;
 mod commands;
 mod context;
 mod credential;
 mod failure;
 mod file;
+mod files;
 mod find;
 mod log;
 mod menu;
@@ -34,6 +35,10 @@ use context::Context;
 use failure::Failure;
 
 fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    if code::is_among(&args) {
+        return finish(Err(Failure::Usage(code::REFUSED.into())));
+    }
     let cli = Cli::parse();
     let Some(command) = cli.command else {
         if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {

@@ -4,27 +4,37 @@ use std::io::Write;
 
 use tokio::sync::mpsc;
 use vote_api::{Attack, Client, ElectionView};
-use vote_chain::{Choices, ElectionPhase};
+use vote_chain::{Choices, ElectionPhase, SecretKey};
+use zeroize::Zeroizing;
 
 use crate::commands::Cast;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{ballot, commands, credential, find, output, result};
+use crate::{ballot, code, commands, credential, find, output, result};
 
-/// Lines of standard input, read on a thread of its own: a terminal cannot be waited for otherwise.
-struct Input(mpsc::Receiver<String>);
+/// Standard input, read when something is asked, on a thread of its own: a terminal cannot be waited for otherwise.
+struct Input {
+    /// Prompts of what is not shown as it is typed; none for other lines.
+    asked: std::sync::mpsc::Sender<Option<&'static str>>,
+    lines: mpsc::Receiver<Zeroizing<String>>,
+}
 
 impl Input {
     fn new() -> Self {
-        let (lines, queue) = mpsc::channel(16);
+        let (asked, prompts) = std::sync::mpsc::channel();
+        let (answers, lines) = mpsc::channel(1);
         std::thread::spawn(move || {
-            for line in std::io::stdin().lines().map_while(Result::ok) {
-                if lines.blocking_send(line.trim().to_owned()).is_err() {
+            while let Ok(secret) = prompts.recv() {
+                let line = match secret {
+                    Some(prompt) => code::secret_line(prompt).ok(),
+                    None => std::io::stdin().lines().next().and_then(Result::ok).map(Zeroizing::new),
+                };
+                if line.is_none_or(|line| answers.blocking_send(line).is_err()) {
                     return;
                 }
             }
         });
-        Self(queue)
+        Self { asked, lines }
     }
 
     /// Asks, and waits for a line; none at the end of the input.
@@ -32,14 +42,24 @@ impl Input {
         let mut out = std::io::stdout();
         let _ = write!(out, "{prompt}");
         let _ = out.flush();
-        self.0.recv().await
+        Some(self.answer(None).await?.trim().to_owned())
+    }
+
+    /// Asks for what nobody should see; empty at the end of the input.
+    async fn ask_secret(&mut self, prompt: &'static str) -> Option<Zeroizing<String>> {
+        self.answer(Some(prompt)).await
+    }
+
+    async fn answer(&mut self, secret: Option<&'static str>) -> Option<Zeroizing<String>> {
+        self.asked.send(secret).ok()?;
+        self.lines.recv().await
     }
 }
 
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
     let mut input = Input::new();
-    let Some(name) = input.ask("Your name: ").await else { return Ok(()) };
+    let Some(name) = input.ask("Your name (others read it beside your ballots): ").await else { return Ok(()) };
     tokio::select! {
         done = serve(context, &client, &mut input, &name) => done,
         () = client.gone() => {
@@ -119,6 +139,7 @@ async fn pick(elections: Vec<ElectionView>, input: &mut Input) -> Result<Option<
 
 async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
     let Some(view) = pick_open(context, client, input).await? else { return Ok(()) };
+    let Some(key) = key(context, client, input, &view, name).await? else { return Ok(()) };
     let mut words = Vec::new();
     for contest in &view.record.election.contests {
         if !contest.title.is_empty() {
@@ -136,7 +157,6 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
         let Some(answer) = input.ask(&prompt).await else { return Ok(()) };
         words.push(answer);
     }
-    let key = credential::load_or_make(&context.credential_file(Some(name)))?;
     let Cast { receipt, path, .. } = commands::cast_in(context, client, &view, &key, name.to_owned(), &words).await?;
     output::line(format_args!(
         "Your ballot is final, in block {}. The receipt is {}",
@@ -146,9 +166,42 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
     Ok(())
 }
 
+/// The credential to sign with: that of the name, which is made if anybody may vote. On a roll a new one is of no use: there it is the one of
+/// the name if that is on it, or the one of a voter code.
+async fn key(
+    context: &Context,
+    client: &Client,
+    input: &mut Input,
+    view: &ElectionView,
+    name: &str,
+) -> Result<Option<SecretKey>, Failure> {
+    let (file, title) = (context.credential_file(Some(name)), output::clean(&view.record.election.title));
+    if !view.record.election.has_roll() {
+        return credential::load_or_make(&file).map(Some);
+    }
+    let mut with = "without a voter code or a credential".to_owned();
+    if file.exists() {
+        let key = credential::load(&file)?;
+        if commands::voter(client, view, &key).await?.0.is_some() {
+            return Ok(Some(key));
+        }
+        with = format!("with the credential {}", file.display());
+    }
+    let prompt = "Only those on the roll vote here. Your voter code (Enter if you have none): ";
+    let Some(code) = input.ask_secret(prompt).await else { return Ok(None) };
+    if !code.trim().is_empty() {
+        let key = code::parse(&code)?.secret_key();
+        if commands::voter(client, view, &key).await?.0.is_some() {
+            return Ok(Some(key));
+        }
+        with = "with this code".to_owned();
+    }
+    Err(Failure::NotEligible(format!("you are not on the roll of {title:?} {with}; ask its organiser")))
+}
+
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
     if let Some(view) = pick(client.elections().await?, input).await? {
-        result::lines(&find::whole(client, view).await?).iter().for_each(output::line);
+        result::lines(&find::by_id(client, view.record.id).await?).iter().for_each(output::line);
     }
     Ok(())
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use vote_api::{Answer, Client, Request};
 use vote_chain::{Receipt, TransactionId, decode, encode};
 
-use crate::bounded;
 use crate::context::Context;
 use crate::credential::write_new;
 use crate::failure::Failure;
+use crate::files;
 
 /// A receipt is a few kilobytes; a file of more is something else.
 const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -42,7 +42,7 @@ pub(crate) fn store(context: &Context, receipt: &Receipt) -> Result<PathBuf, Fai
 /// Reads a receipt file, unchecked.
 pub(crate) fn read(path: &Path) -> Result<Receipt, Failure> {
     let shown = path.display();
-    let bytes = bounded::read(path, FILE_BYTES_MAX);
+    let bytes = files::read(path, FILE_BYTES_MAX);
     let bytes = bytes.map_err(|error| Failure::NotFound(format!("no receipt at {shown}: {error}")))?;
     let bytes = bytes.ok_or_else(|| Failure::Verification(format!("{shown} is no receipt: it is too large")))?;
     decode(&bytes).map_err(|error| Failure::Verification(format!("{shown} is no receipt: {error}")))

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use vote_api::ElectionView;
 use vote_chain::{Action, ChainId, Contest, ContestTally, LogEntry, Outcome};
 
+use vote_counting::formats::cell::guarded;
+
 use crate::qr::escaped;
 use crate::{log, result, rules};
 
@@ -37,8 +39,8 @@ pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, c
     }
     paragraph(&mut page, "meta", &format!("The election is {}, as of block {}.", view.phase, view.height));
     paragraph(&mut page, "", &result::turnout(view));
-    if let Some(check) = &view.tally.quorum {
-        paragraph(&mut page, "", &result::quorum_sentence(check));
+    if let Some(sentence) = result::quorum(view) {
+        paragraph(&mut page, "", &sentence);
     }
     if view.tally.contests.is_empty() {
         paragraph(&mut page, "", "The rules of this vote show the count once it has closed.");
@@ -57,7 +59,7 @@ pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, c
         .iter()
         .for_each(|rule| page += &format!("<li>{}</li>\n", escaped(rule.trim())));
     page += "</ul>\n<h2>What the organiser has done</h2>\n<ul>\n";
-    let done = log::lines(entries).into_iter().chain(log::by_the_clock(view, entries));
+    let done = log::lines(view, entries);
     let created = format!("{}  created", record.created_at);
     std::iter::once(created).chain(done).for_each(|line| page += &format!("<li>{}</li>\n", escaped(line.trim())));
     let (id, chain_name) = (record.id, escaped(chain_name));
@@ -149,12 +151,13 @@ pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["contest", "choice", "votes", "leads"])?;
     for (contest, counted) in view.record.election.contests.iter().zip(&view.tally.contests) {
+        let title = guarded(&contest.title);
         for line in &counted.lines {
             let leads = if counted.leaders.contains(&line.choice) { "yes" } else { "no" };
-            table.write_record([&contest.title, &line.choice, &line.votes.to_string(), leads])?;
+            table.write_record([&title, &*guarded(&line.choice), &line.votes.to_string(), leads])?;
         }
         if counted.abstentions > 0 {
-            table.write_record([&contest.title, "(abstain)", &counted.abstentions.to_string(), "no"])?;
+            table.write_record([&title, "(abstain)", &counted.abstentions.to_string(), "no"])?;
         }
     }
     let bytes = table.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
@@ -218,5 +221,15 @@ pub(crate) mod tests {
             lines,
             ["contest,choice,votes,leads", ",\"Grace, \"\"G\"\"\",2,yes", ",<b>Ada</b>,1,no", ",(abstain),1,no"]
         );
+    }
+
+    #[test]
+    fn no_choice_is_a_formula_for_a_spreadsheet() {
+        let mut view = view();
+        view.tally.contests[0].lines[0].choice = "=HYPERLINK(\"http://x\")".into();
+        view.tally.contests[0].lines[1].choice = "-5".into();
+        let table = csv(&view).unwrap();
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(lines[1..3], [",\"'=HYPERLINK(\"\"http://x\"\")\",2,no", ",-5,1,no"]);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn lines(view: &ElectionView) -> Vec<String> {
     let (phase, record) = (view.phase, &view.record);
     let mut lines = vec![format!("{} ({phase}, block {})", clean(&record.election.title), view.height)];
     lines.push(format!("  {}", turnout(view)));
-    lines.extend(view.tally.quorum.as_ref().map(|check| format!("  {}", quorum_sentence(check))));
+    lines.extend(quorum(view).map(|sentence| format!("  {sentence}")));
     if view.tally.contests.is_empty() {
         lines.push("  The rules of this vote show the count once it has closed.".to_owned());
     }
@@ -74,10 +74,18 @@ fn percent(part: u64, whole: u64) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// Whether enough have voted.
-pub(crate) fn quorum_sentence(check: &Check) -> String {
-    let verdict = if check.reached { "reached" } else { "NOT reached: nothing is decided" };
-    format!("The quorum, {} of the roll's {} votes, is {verdict} ({} have voted).", check.share, check.of, check.votes)
+/// Whether enough have voted, if that matters.
+pub(crate) fn quorum(view: &ElectionView) -> Option<String> {
+    let check = view.tally.quorum?;
+    let verdict = match (check.reached, view.phase) {
+        (true, _) => "is reached",
+        (false, ElectionPhase::Draft | ElectionPhase::Open) => "is NOT reached so far",
+        (false, _) => "was NOT reached",
+    };
+    Some(format!(
+        "The quorum, {} of the roll's {} votes, {verdict} ({} have voted).",
+        check.share, check.of, check.votes
+    ))
 }
 
 fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
@@ -124,7 +132,12 @@ pub(crate) fn sentence(view: &ElectionView, contest: &Contest, counted: &Contest
             .to_owned();
     }
     if leaders.is_empty() {
-        return if counted.abstentions > 0 { "No votes but abstentions." } else { "No ballots yet." }.to_owned();
+        return match (counted.abstentions > 0, closed) {
+            (true, _) => "No votes but abstentions.",
+            (false, true) => "No ballots: nothing is decided.",
+            (false, false) => "No ballots yet.",
+        }
+        .to_owned();
     }
     if closed && view.tally.quorum.is_some_and(|check| !check.reached) {
         return "Nothing is decided: the quorum was not reached.".to_owned();

@@ -53,7 +53,7 @@ fn contest_lines(contest: &Contest) -> Vec<String> {
     lines.extend(contest.majority.map(|majority| {
         let of = match majority.base {
             Base::Votes => "the votes cast, abstentions aside",
-            Base::Roll => "all votes of the roll",
+            Base::Roll => "the votes of the roll, cast or not",
         };
         let what = if contest.rule == Rule::YesNo { "to carry, the first choice" } else { "to win, a choice" };
         format!("  majority   {what} needs {} of {of}", majority.share)
@@ -95,8 +95,25 @@ const fn shown(results: Results) -> &'static str {
 }
 
 fn ties(election: &Election) -> String {
-    match election.tie_break.as_str() {
-        "" => "that the rule leaves open are broken by lots drawn from the election's id".to_owned(),
-        text => format!("that the rule leaves open are broken by lots drawn from {:?}", clean(text)),
+    let from = match election.tie_break.as_str() {
+        "" => "the election's id".to_owned(),
+        text => format!("{:?}", clean(text)),
+    };
+    format!(
+        "that the rule leaves open are broken by lots drawn from {from}, as its organiser fixed it, who could know how they fall"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voters_are_told_who_could_know_how_ties_end() {
+        let mut election = Election::simple("Board".into(), vec![Contest::write_in()], 1);
+        let ties = |election: &Election| lines(election, None).into_iter().find(|line| line.contains("ties")).unwrap();
+        assert!(ties(&election).contains("from the election's id, as its organiser fixed it, who could know"));
+        election.tie_break = "Lotto: 1 2 3".into();
+        assert!(ties(&election).contains("from \"Lotto: 1 2 3\", as its organiser fixed it, who could know"));
     }
 }

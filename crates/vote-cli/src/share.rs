@@ -4,9 +4,9 @@ use vote_chain::Share;
 
 /// What a share looks like.
 pub(crate) const KIND: &str =
-    "a share such as \"simple\" (more than half), \"2/3\" (at least so much) or \"more than 1/3\"";
+    "a share such as \"simple\" (more than half), \"2/3\" (at least so much), \"more than 1/3\" or \"all\"";
 
-/// Reads a share; none if it is none.
+/// Reads a share; none if it is none, or can never be reached.
 pub(crate) fn parse(text: &str) -> Option<Share> {
     let text = text.trim();
     if text == "simple" {
@@ -24,7 +24,9 @@ pub(crate) fn parse(text: &str) -> Option<Share> {
             (numerator.trim().parse().ok()?, denominator.trim().parse().ok()?)
         }
     };
-    Some(Share { numerator, denominator, more })
+    // More than all is never reached.
+    let share = Share { numerator, denominator, more };
+    if more && numerator >= denominator { None } else { Some(share) }
 }
 
 #[cfg(test)]
@@ -38,7 +40,7 @@ mod tests {
         }
         assert_eq!(parse("simple"), Some(Share::HALF));
         assert_eq!(parse("2/3"), parse("at least 2/3"));
-        for text in ["", "most", "2", "2/", "-1/2", "more than"] {
+        for text in ["", "most", "2", "2/", "-1/2", "more than", "more than all", "more than 1/1", "more than 3/2"] {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

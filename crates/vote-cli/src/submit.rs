@@ -30,27 +30,42 @@ pub(crate) async fn run(
     if let Some(Err(refusal)) = results.into_iter().next() {
         return Err(refusal.into());
     }
-    wait(context, &mut outcomes, vec![id]).await?;
+    wait(context, &mut outcomes, &[id], &mut BTreeSet::new()).await?;
     receipts::fetch(client, id).await
 }
 
-/// Signs and submits several, and waits until each is final.
+/// Signs and submits several, and waits for the end of each: which are final, in order, and the first reason why others are not.
 pub(crate) async fn all(
     context: &Context,
     client: &Client,
     key: &SecretKey,
     payloads: Vec<Payload>,
-) -> Result<(), Failure> {
-    let chain = genesis(client).await?.chain();
-    let signed = payloads.into_iter().map(|payload| Transaction::sign(chain, key, payload).to_bytes()).collect();
-    let (results, mut outcomes) = client.submit(signed).await?;
-    let ids = results.into_iter().collect::<Result<_, _>>()?;
-    wait(context, &mut outcomes, ids).await
+) -> (Vec<bool>, Result<(), Failure>) {
+    let (mut ids, mut finals) = (Vec::new(), BTreeSet::new());
+    let done = async {
+        let chain = genesis(client).await?.chain();
+        let signed: Vec<_> =
+            payloads.into_iter().map(|payload| Transaction::sign(chain, key, payload).to_bytes()).collect();
+        ids = signed.iter().map(|bytes| TransactionId::of(bytes)).collect();
+        let (results, mut outcomes) = client.submit(signed).await?;
+        let (accepted, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+        let accepted: Vec<_> = accepted.into_iter().flatten().collect();
+        let waited = wait(context, &mut outcomes, &accepted, &mut finals).await;
+        refused.into_iter().find_map(Result::err).map_or(waited, |refusal| Err(refusal.into()))
+    };
+    let done = done.await;
+    (ids.iter().map(|id| finals.contains(id)).collect(), done)
 }
 
-/// Waits for the word that each of these is final.
-async fn wait(context: &Context, outcomes: &mut Outcomes, ids: Vec<TransactionId>) -> Result<(), Failure> {
-    let mut left: BTreeSet<_> = ids.into_iter().collect();
+/// Waits for the end of each of these, and collects those that are final; a failure if not all are.
+async fn wait(
+    context: &Context,
+    outcomes: &mut Outcomes,
+    ids: &[TransactionId],
+    finals: &mut BTreeSet<TransactionId>,
+) -> Result<(), Failure> {
+    let mut left: BTreeSet<_> = ids.iter().copied().collect();
+    let mut refused = None;
     while let Some(id) = left.first().copied() {
         let answer = tokio::time::timeout(context.timeout, outcomes.next()).await;
         let not_final = || {
@@ -62,10 +77,16 @@ async fn wait(context: &Context, outcomes: &mut Outcomes, ids: Vec<TransactionId
         };
         for outcome in answer.map_err(|_| not_final())??.ok_or_else(not_final)? {
             match outcome {
-                Outcome::Final(inclusion) => drop(left.remove(&inclusion.transaction)),
-                Outcome::Refused(_, refusal) => return Err(refusal.into()),
+                Outcome::Final(inclusion) => {
+                    left.remove(&inclusion.transaction);
+                    finals.insert(inclusion.transaction);
+                }
+                Outcome::Refused(id, refusal) => {
+                    left.remove(&id);
+                    refused.get_or_insert(refusal);
+                }
             }
         }
     }
-    Ok(())
+    refused.map_or(Ok(()), |refusal| Err(refusal.into()))
 }

@@ -2,6 +2,7 @@
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
+use super::cell::{guarded, unguarded};
 use super::{CANDIDATES_MAX, File, FormatError, Line, fault, name, number};
 use crate::profile::Group;
 
@@ -58,7 +59,7 @@ impl Header {
     fn read(at: usize, record: &StringRecord) -> Result<Self, FormatError> {
         let counts = record.get(0).is_some_and(|first| first.eq_ignore_ascii_case("count"));
         let names = record.iter().skip(usize::from(counts));
-        let candidates = names.map(|cell| name(at, cell)).collect::<Result<Vec<_>, _>>()?;
+        let candidates = names.map(|cell| name(at, unguarded(cell))).collect::<Result<Vec<_>, _>>()?;
         if !(1..=CANDIDATES_MAX).contains(&candidates.len()) {
             return Err(fault(at, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", candidates.len())));
         }
@@ -90,7 +91,7 @@ impl Header {
 
 /// Writes a table with a column of counts, separated by commas.
 pub(super) fn write(file: &File) -> String {
-    let quoted = file.candidates.iter().map(|name| format!(",\"{}\"", name.replace('"', "\"\"")));
+    let quoted = file.candidates.iter().map(|name| format!(",\"{}\"", guarded(name).replace('"', "\"\"")));
     let mut text = format!("count{}\n", quoted.collect::<String>());
     for Line { group, .. } in &file.ballots {
         let mut cells = vec![String::new(); file.candidates.len()];

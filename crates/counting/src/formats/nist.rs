@@ -24,6 +24,30 @@ pub struct About<'a> {
     pub rule: &'a str,
 }
 
+/// How far an election is, and what it has decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// It has not opened.
+    Before,
+    /// It takes ballots, or was called off before it had them all.
+    Partial,
+    /// It is over, and nobody is elected: a quorum or a majority was not reached, or there is a tie.
+    Undecided,
+    /// It is over, and these are elected, by place.
+    Elected(&'a [usize]),
+}
+
+impl Standing<'_> {
+    /// In the words of the format. Results are never *certified* here: that is for an authority to say.
+    const fn status(self) -> &'static str {
+        match self {
+            Self::Before => "pre-election",
+            Self::Partial => "unofficial-partial",
+            Self::Undecided | Self::Elected(_) => "unofficial-complete",
+        }
+    }
+}
+
 impl About<'_> {
     fn part(&self, what: &str) -> String {
         format!("election-{}-{what}", self.id)
@@ -143,18 +167,18 @@ fn record(number: u64, ranks: &[Vec<usize>], about: &About<'_>) -> Value {
     })
 }
 
-/// Election results: the votes of each candidate, round by round where there are several, and who is elected. `outcome` is that of the candidates
-/// of `file`, none withdrawn. Votes that count for nobody any more have no place in the format, nor have pairwise preferences.
-pub fn results_report(file: &File, outcome: &Outcome, about: &About<'_>) -> String {
+/// Election results: the votes of each candidate, round by round where there are several, and who is elected, if the election has come to that.
+/// `outcome` is that of the candidates of `file`, none withdrawn; its winners are not looked at. Votes that count for nobody any more have no
+/// place in the format, nor have pairwise preferences.
+pub fn results_report(file: &File, outcome: &Outcome, standing: Standing<'_>, about: &About<'_>) -> String {
     let unit = about.part("unit");
     let candidate = |(place, name): (usize, &String)| {
-        let status = if outcome.winners.contains(&place) { "winner" } else { "defeated" };
-        json!({
-            "@type": "ElectionResults.Candidate",
-            "@id": about.candidate(place),
-            "BallotName": text(name),
-            "PostElectionStatus": status,
-        })
+        let mut candidate =
+            json!({ "@type": "ElectionResults.Candidate", "@id": about.candidate(place), "BallotName": text(name) });
+        if let Standing::Elected(elected) = standing {
+            candidate["PostElectionStatus"] = if elected.contains(&place) { "winner" } else { "defeated" }.into();
+        }
+        candidate
     };
     let selection = |place| {
         json!({
@@ -194,7 +218,7 @@ pub fn results_report(file: &File, outcome: &Outcome, about: &About<'_>) -> Stri
         "IssuerAbbreviation": about.issuer.1,
         "SequenceStart": 1,
         "SequenceEnd": 1,
-        "Status": "unofficial-complete",
+        "Status": standing.status(),
         "VendorApplicationId": about.application,
         "GpUnit": [{ "@type": "ElectionResults.ReportingUnit", "@id": unit, "Type": "other", "OtherType": "electorate" }],
         "Election": [election],
@@ -361,7 +385,8 @@ mod tests {
     fn results_have_each_round_and_say_who_is_elected() {
         let file = file();
         let outcome = scottish_stv(&file.profile(), 2, Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
-        let report = check(&results_report(&file, &outcome, &ABOUT));
+        let report = check(&results_report(&file, &outcome, Standing::Elected(&outcome.winners), &ABOUT));
+        assert_eq!(report["Status"], "unofficial-complete");
         let election = &report["Election"][0];
         let statuses: Vec<_> = (0..3).map(|place| &election["Candidate"][place]["PostElectionStatus"]).collect();
         assert_eq!(statuses, ["winner", "defeated", "winner"]);
@@ -373,11 +398,29 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_elected_before_the_end_nor_if_nothing_is_decided() {
+        let file = file();
+        let outcome = scottish_stv(&file.profile(), 2, Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
+        for (standing, status) in [
+            (Standing::Before, "pre-election"),
+            (Standing::Partial, "unofficial-partial"),
+            (Standing::Undecided, "unofficial-complete"),
+        ] {
+            let text = results_report(&file, &outcome, standing, &ABOUT);
+            assert_eq!(check(&text)["Status"], status);
+            assert!(!text.contains("PostElectionStatus"), "{text}");
+        }
+    }
+
+    #[test]
     fn rules_have_the_words_of_the_format() {
         let outcome = irv(&file().profile(), Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
         for (rule, word) in [("meek", "rcv"), ("score", "range"), ("borda", "borda"), ("schulze", "other")] {
             let about = About { rule, ..ABOUT };
-            for report in [results_report(&file(), &outcome, &about), cast_vote_records(&file(), &about).unwrap()] {
+            let standing = Standing::Elected(&outcome.winners);
+            for report in
+                [results_report(&file(), &outcome, standing, &about), cast_vote_records(&file(), &about).unwrap()]
+            {
                 let contest = &check(&report)["Election"][0]["Contest"][0];
                 assert_eq!(contest["VoteVariation"], word);
                 assert_eq!(contest.get("OtherVoteVariation").is_some(), word == "other");

@@ -8,10 +8,9 @@ use vote_api::ElectionView;
 use vote_chain::{Archive, Audit, ChainId, decode};
 use vote_web::json;
 
-use super::tally::write;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{bounded, output, report, result};
+use crate::{files, output, report, result};
 
 /// An archive file is no larger, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 30;
@@ -38,7 +37,8 @@ pub(super) fn verify(context: &Context, file: &Path, html: Option<&Path>, chain:
     let view = show(context, &archive, audit, trusted.is_some(), started.elapsed().as_secs_f64());
     if let Some(html) = html {
         let (genesis, chain) = (&archive.genesis, archive.genesis.chain());
-        write(html, &report::html(&view, &log, &chain, &genesis.name))?;
+        let page = report::html(&view, &log, &chain, &genesis.name);
+        files::write_new(html, page.as_bytes(), files::PUBLIC)?;
     }
     Ok(())
 }
@@ -46,7 +46,7 @@ pub(super) fn verify(context: &Context, file: &Path, html: Option<&Path>, chain:
 fn read(file: &Path) -> Result<Archive, Failure> {
     let shown = file.display();
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
-    let bytes = bounded::read(file, FILE_BYTES_MAX).map_err(not_there)?;
+    let bytes = files::read(file, FILE_BYTES_MAX).map_err(not_there)?;
     let too_large = || Failure::Verification(format!("{shown} is too large to be an archive"));
     let bytes = bytes.ok_or_else(too_large)?;
     decode(&bytes).map_err(|error| Failure::Verification(format!("{shown} is no archive: {error}")))

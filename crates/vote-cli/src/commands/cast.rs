@@ -1,18 +1,19 @@
 //! `cast`.
 
-use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use serde_json::json;
 use vote_api::{Answer, Client, ElectionView, Request};
-use vote_chain::{Ballot, CastRecord, ElectionPhase, Payload, Receipt, SecretKey, TransactionId};
-use vote_web::code::{Tracker, VoterCode};
-use zeroize::Zeroizing;
+use vote_chain::{Ballot, CastRecord, Choices, Contest, ElectionPhase, Payload, Receipt, SecretKey, TransactionId};
+use vote_web::code::Tracker;
 
 use crate::cli::CastArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{ballot, credential, find, output, receipts, submit};
+use crate::{ballot, code, credential, find, output, receipts, result, submit};
+
+/// A word of so many hexadecimal digits, with which an election's id begins, means the election.
+const ID_DIGITS_MIN: usize = 4;
 
 pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure> {
     let client = context.client().await?;
@@ -51,7 +52,10 @@ fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, 
     if let Ok(view) = &unsaid
         && view.record.election.contests.len() == words.len()
     {
-        return Ok((view.clone(), words));
+        return match taken_for_a_choice(all, view, &words[0]) {
+            Some(meant) => Err(no_choice(&meant, &words[0], open)),
+            None => Ok((view.clone(), words)),
+        };
     }
     let [first, choices @ ..] = words else { return Err(Failure::Usage("say what you choose".into())) };
     let view = if choices.is_empty() { unsaid } else { find::pick(all, Some(first), open) }?;
@@ -67,18 +71,43 @@ fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, 
     Ok((view, choices))
 }
 
+/// The elections that a word means which would be cast as a choice: ids that begin with it, unless it is a choice that is listed.
+fn taken_for_a_choice(all: &[ElectionView], view: &ElectionView, word: &str) -> Option<Vec<ElectionView>> {
+    let listed = |contest: &Contest| matches!(contest.choices, Choices::Listed(_)) && contest.choice(word).is_some();
+    let id = word.len() >= ID_DIGITS_MIN && !view.record.election.contests.first().is_some_and(listed);
+    let begins = |other: &&ElectionView| id && other.record.id.to_string().starts_with(&word.to_lowercase());
+    Some(all.iter().filter(begins).cloned().collect::<Vec<_>>()).filter(|meant| !meant.is_empty())
+}
+
+/// Why an election alone is no ballot, and what to type.
+fn no_choice(meant: &[ElectionView], word: &str, open: impl Fn(ElectionPhase) -> bool) -> Failure {
+    let view = match find::pick(meant, Some(word), open) {
+        Ok(view) => view,
+        Err(failure) => return failure,
+    };
+    let election = &view.record.election;
+    let contest = |contest: &Contest| {
+        let title =
+            if contest.title.is_empty() { String::new() } else { format!("{}: ", output::clean(&contest.title)) };
+        let choices = match &contest.choices {
+            Choices::Listed(_) => format!("; the choices are: {}", result::names(contest).join(", ")),
+            Choices::WriteIn => ", which you write in".to_owned(),
+        };
+        format!("\n  {title}{}{choices}", ballot::syntax(contest))
+    };
+    let asked: String = election.contests.iter().map(contest).collect();
+    Failure::Usage(format!(
+        "{word} is the election {:?}; say what you choose too: vote-cli cast {:.8}{}. It asks for{asked}",
+        output::clean(&election.title),
+        view.record.id,
+        " CHOICE".repeat(election.contests.len())
+    ))
+}
+
 /// The credential to sign with. For a roll a new one would be of no use.
 fn key(context: &Context, args: &CastArgs, view: &ElectionView) -> Result<SecretKey, Failure> {
     if args.code {
-        let code = Zeroizing::new(if std::io::stdin().is_terminal() {
-            rpassword::prompt_password("Your voter code: ").map_err(Failure::other)?
-        } else {
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;
-            line
-        });
-        let code = VoterCode::parse(code.trim()).map_err(|fault| Failure::NotEligible(fault.to_string()))?;
-        return Ok(code.secret_key());
+        return Ok(code::parse(&code::secret_line("Your voter code: ")?)?.secret_key());
     }
     let file = args.credential.clone().unwrap_or_else(|| context.credential_file(args.name.as_deref()));
     if view.record.election.has_roll() { credential::load(&file) } else { credential::load_or_make(&file) }
@@ -121,7 +150,7 @@ pub(crate) async fn cast_in(
 }
 
 /// How many votes a credential has in an election, and its ballot that counts.
-async fn voter(
+pub(crate) async fn voter(
     client: &Client,
     view: &ElectionView,
     key: &SecretKey,

@@ -9,7 +9,7 @@ use crate::cli::CountArgs;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{bounded, output, result};
+use crate::{files, output, result};
 
 /// A file of ballots is no larger, in bytes.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     let unknown = || Failure::Usage(format!("{shown}: the name must end in {}", Format::ENDINGS));
     let format = Format::of(&args.file.to_string_lossy()).ok_or_else(unknown)?;
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
-    let bytes = bounded::read(&args.file, FILE_BYTES_MAX).map_err(not_there)?;
+    let bytes = files::read(&args.file, FILE_BYTES_MAX).map_err(not_there)?;
     let bytes = bytes.ok_or_else(|| Failure::Usage(format!("{shown} is too large")))?;
     let text = String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{shown} is not UTF-8")))?;
     let file = format.parse(&text).map_err(|error| Failure::Usage(format!("{shown} cannot be read: {error}")))?;

@@ -1,13 +1,11 @@
 //! `election`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use vote_api::{Client, ElectionView};
 use vote_chain::{
-    Act, Base, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise, Payload, SecretKey, Timestamp,
-    Voters,
+    Act, Base, Contest, Election, ElectionId, Height, Majority, Organise, Payload, SecretKey, Timestamp, Voters,
 };
 use vote_web::json;
 
@@ -15,7 +13,7 @@ use crate::cli::{ActArgs, CreateArgs, ElectionCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{credential, file, find, log, output, rules, submit, time};
+use crate::{credential, file, files, find, log, output, result, rules, submit, time};
 
 pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(), Failure> {
     match command {
@@ -41,7 +39,11 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
         }
         ElectionCommand::Close(args) => {
             let (view, height) = act(context, args, |_| Ok(Act::Close)).await?;
-            done(context, &view, height, json!({ "closed": true }), "is closed");
+            let value = json!({ "closed": true, "ballots": view.tally.turnout.ballots });
+            done(context, &view, height, value, "is closed");
+            if !context.json {
+                output::line(result::turnout(&view));
+            }
             Ok(())
         }
         ElectionCommand::Cancel { act: args, reason } => {
@@ -60,20 +62,20 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
                 Ok(Act::ChangeTimes { opens_at, closes_at, reason })
             };
             let (view, height) = act(context, args, change).await?;
-            done(
-                context,
-                &view,
-                height,
-                json!({ "times_changed": true }),
-                "has other times; `vote-cli election show` has them",
-            );
+            let (opens_at, closes_at) = (view.record.opens_at, view.record.closes_at);
+            let value = json!({
+                "times_changed": true, "opens_at": opens_at.map(Timestamp::ms), "closes_at": closes_at.map(Timestamp::ms),
+            });
+            let words = |time: Option<Timestamp>| time.map_or_else(|| "by hand".to_owned(), |time| time.to_string());
+            let words = format!("opens {}, and closes {}", words(opens_at), words(closes_at));
+            done(context, &view, height, value, &words);
             Ok(())
         }
         ElectionCommand::Log { election } => log(context, election.as_deref()).await,
     }
 }
 
-/// Has the organiser do something to an election, and waits until it is final.
+/// Has the organiser do something to an election, waits until it is final, and gives the election as it is then.
 pub(super) async fn act(
     context: &Context,
     args: ActArgs,
@@ -84,7 +86,7 @@ pub(super) async fn act(
     let key = organiser(context, args.credential)?;
     let organise = Organise { election: view.record.id, act: act(&view)? };
     let receipt = submit::run(context, &client, &key, Payload::Organise(organise)).await?;
-    Ok((view, receipt.header.height))
+    Ok((find::by_id(&client, view.record.id).await?, receipt.header.height))
 }
 
 /// The organiser's credential, which must be there.
@@ -113,8 +115,7 @@ async fn log(context: &Context, election: Option<&str>) -> Result<(), Failure> {
     }
     output::line(format_args!("{} ({}): what its organiser has done", clean(&record.election.title), view.phase));
     output::line(format_args!("  {}  created by {:.16}", record.created_at, record.organiser));
-    log::lines(&entries).iter().for_each(output::line);
-    log::by_the_clock(&view, &entries).iter().for_each(output::line);
+    log::lines(&view, &entries).iter().for_each(output::line);
     Ok(())
 }
 
@@ -194,9 +195,7 @@ fn new(path: Option<&Path>) -> Result<(), Failure> {
         return Ok(());
     };
     let shown = path.display();
-    let made = std::fs::OpenOptions::new().create_new(true).write(true).open(path);
-    let written = made.and_then(|mut file| file.write_all(file::EXAMPLE.as_bytes()));
-    written.map_err(|error| Failure::Other(format!("cannot write {shown}: {error}")))?;
+    files::write_new(path, file::EXAMPLE.as_bytes(), files::PUBLIC)?;
     output::line(format_args!("{shown} is written. Fill it in, then: vote-cli election create {shown} --check"));
     Ok(())
 }
@@ -252,7 +251,7 @@ fn show(context: &Context, view: &ElectionView) {
     output::line(format_args!("  organiser  {}", record.organiser));
     if election.has_roll() {
         let roll = &record.roll;
-        let frozen = if view.phase == ElectionPhase::Draft { "so far" } else { "frozen at the opening" };
+        let frozen = log::roll_state(view);
         output::line(format_args!(
             "  roll       {} voters with {} votes; {} {frozen}, root {}",
             roll.voters,

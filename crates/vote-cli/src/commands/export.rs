@@ -5,17 +5,17 @@ use std::path::Path;
 
 use serde_json::json;
 use vote_chain::{
-    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, Payload, PublicKey, Selection, Timestamp,
-    encode, parse,
+    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Selection,
+    Timestamp, encode, parse,
 };
-use vote_counting::formats::nist::{self, About};
+use vote_counting::formats::nist::{self, About, Standing};
 use vote_counting::formats::{File, Format, Line};
 use vote_counting::{Group, Outcome, Round, Votes};
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{find, output};
+use crate::{files, find, output};
 
 /// Endings of the names of NIST's documents.
 const RECORDS: &str = ".cvr.json";
@@ -38,33 +38,59 @@ pub(super) async fn run(
     let audit = archive.verify(None, |_| {});
     let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
     let name = file.to_string_lossy().to_lowercase();
-    let bytes = if let Some(format) = Format::of(&name) {
-        format.write(&Exported::new(&archive, &audit, contest)?.file).into_bytes()
-    } else if name.ends_with(RECORDS) {
-        Exported::new(&archive, &audit, contest)?.records(&archive, &audit)?.into_bytes()
-    } else if name.ends_with(REPORT) {
-        Exported::new(&archive, &audit, contest)?.report(&archive, &audit).into_bytes()
+    let (format, ballots) = (Format::of(&name), audit.tally.turnout.ballots);
+    let exported = if format.is_some() || name.ends_with(RECORDS) || name.ends_with(REPORT) {
+        Some(Exported::new(&archive, &audit, contest)?)
     } else {
-        encode(&archive)
+        None
     };
-    let temporary = file.with_extension("new");
-    let written = std::fs::write(&temporary, &bytes).and_then(|()| std::fs::rename(&temporary, file));
-    written.map_err(|error| Failure::Other(format!("cannot write {shown}: {error}")))?;
-    let (ballots, height) = (audit.tally.turnout.ballots, archive.last.height);
+    let bytes = match (&exported, format) {
+        (None, _) => encode(&archive),
+        (Some(exported), Some(format)) => format.write(&exported.file).into_bytes(),
+        (Some(exported), None) if name.ends_with(RECORDS) => exported.records(&archive, &audit)?.into_bytes(),
+        (Some(exported), None) => exported.report(&archive, &audit).into_bytes(),
+    };
+    let extent = exported.map(|exported| exported.extent(&audit, format));
+    files::write_new(file, &bytes, files::PUBLIC)?;
+    let height = archive.last.height;
     if context.json {
-        output::json(&json!({
+        let mut value = json!({
             "file": file, "bytes": bytes.len(), "election": archive.election, "chain": audit.chain, "ballots": ballots, "height": height,
-        }));
+        });
+        if let Some(Extent { written, abstentions, empty }) = extent {
+            value["votes_written"] = written.into();
+            value["left_out"] = json!({ "abstentions": abstentions, "empty": empty });
+        }
+        output::json(&value);
         return Ok(());
     }
-    output::line(format_args!("{shown}: {ballots} ballots, as of block {height}, {} bytes.", bytes.len()));
-    if Format::of(&name).is_none() && !name.ends_with(".json") {
+    let what = extent.as_ref().map_or_else(|| format!("{ballots} ballots"), Extent::to_string);
+    output::line(format_args!("{shown}: {what}, as of block {height}, {} bytes.", bytes.len()));
+    if extent.is_none() {
         output::line(format_args!(
             "Anybody can check it, without a node: vote-cli verify archive {shown} --chain {}",
             audit.chain
         ));
     }
     Ok(())
+}
+
+/// How many votes of a contest are in a file, and how many it has no place for.
+struct Extent {
+    written: u64,
+    abstentions: u64,
+    empty: u64,
+}
+
+impl std::fmt::Display for Extent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { written, abstentions, empty } = self;
+        write!(f, "{written} of {} votes", written + abstentions + empty)?;
+        let left_out = [(abstentions, "abstain"), (empty, "choose nobody")];
+        let left_out: Vec<_> = left_out.iter().filter(|(votes, _)| **votes > 0).collect();
+        let left_out: Vec<_> = left_out.iter().map(|(votes, what)| format!("{votes} that {what}")).collect();
+        if left_out.is_empty() { Ok(()) } else { write!(f, " (left out: {})", left_out.join(", ")) }
+    }
 }
 
 /// The ballots of one contest, as other programs know them.
@@ -93,6 +119,16 @@ impl<'a> Exported<'a> {
         Ok(Self { contest, place, file })
     }
 
+    fn extent(&self, audit: &Audit, format: Option<Format>) -> Extent {
+        let nobody = |line: &&Line| line.group.ranks.is_empty();
+        let votes = |lines: &mut dyn Iterator<Item = &Line>| lines.map(|line| line.group.count).sum::<u64>();
+        // The one format that has no such ballots.
+        let empty =
+            if format == Some(Format::PrefLib) { votes(&mut self.file.ballots.iter().filter(nobody)) } else { 0 };
+        let written = votes(&mut self.file.ballots.iter()) - empty;
+        Extent { written, abstentions: audit.tally.contests[self.place].abstentions, empty }
+    }
+
     fn about<'b>(&self, id: &'b str, generated: &'b str, days: (&'b str, &'b str), issuer: &'b str) -> About<'b> {
         let application = concat!("vote-cli ", env!("CARGO_PKG_VERSION"));
         About { id, generated, days, issuer: (issuer, issuer), application, rule: self.contest.rule.name() }
@@ -105,7 +141,16 @@ impl<'a> Exported<'a> {
     fn report(&self, archive: &Archive, audit: &Audit) -> String {
         let counted = &audit.tally.contests[self.place];
         let outcome = counted.outcome.clone().unwrap_or_else(|| added_up(&self.file.candidates, counted));
-        self.with_about(archive, audit, |about| nist::results_report(&self.file, &outcome, about))
+        let place = |name: &String| self.file.candidates.iter().position(|candidate| candidate == name);
+        let leaders: Vec<_> = counted.leaders.iter().filter_map(place).collect();
+        let decided = audit.tally.is_decided(counted) && (1..=usize::from(self.contest.seats)).contains(&leaders.len());
+        let standing = match audit.phase {
+            ElectionPhase::Draft => Standing::Before,
+            ElectionPhase::Open | ElectionPhase::Cancelled => Standing::Partial,
+            ElectionPhase::Closed if decided => Standing::Elected(&leaders),
+            ElectionPhase::Closed => Standing::Undecided,
+        };
+        self.with_about(archive, audit, |about| nist::results_report(&self.file, &outcome, standing, about))
     }
 
     fn with_about<T>(&self, archive: &Archive, audit: &Audit, write: impl Fn(&About<'_>) -> T) -> T {
@@ -117,18 +162,11 @@ impl<'a> Exported<'a> {
     }
 }
 
-/// The outcome of a rule that only adds up; a tie elects nobody.
+/// The outcome of a rule that only adds up, without its winners.
 fn added_up(candidates: &[String], counted: &ContestTally) -> Outcome {
     let votes = |name: &String| counted.lines.iter().find(|line| line.choice == *name).map_or(0, |line| line.votes);
-    let place = |name: &String| candidates.iter().position(|candidate| candidate == name);
-    let winners =
-        if let [winner] = counted.leaders.as_slice() { place(winner).into_iter().collect() } else { Vec::new() };
     let votes = candidates.iter().map(|name| Votes::whole(votes(name))).collect();
-    Outcome {
-        winners,
-        rounds: vec![Round { votes, exhausted: Votes::default(), actions: Vec::new() }],
-        ..Outcome::default()
-    }
+    Outcome { rounds: vec![Round { votes, exhausted: Votes::default(), actions: Vec::new() }], ..Outcome::default() }
 }
 
 /// The ballots of a contest that count, equal ones together, as ranks; a voter with several votes is as many ballots.

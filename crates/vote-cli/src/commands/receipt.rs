@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use vote_api::{Answer, Client, Request, Trace};
-use vote_chain::{ChainId, Receipt, TransactionId};
+use vote_chain::{ChainId, ElectionPhase, Receipt, TransactionId};
 use vote_web::{code::Tracker, json};
 
 use crate::cli::ReceiptCommand;
@@ -77,10 +77,13 @@ async fn trace(client: &Client, prefix: &[u8]) -> Result<Trace, Failure> {
 
 /// What has become of a ballot.
 fn fate(trace: &Trace) -> String {
-    let counts = match (trace.counts == trace.transaction, trace.phase.is_over()) {
-        (false, _) => format!("superseded: ballot {:.16} of the same voter counts instead", trace.counts),
-        (true, false) => "and counts so far".to_owned(),
-        (true, true) => format!("and counted (the election is {})", trace.phase),
+    let other = format!("{:.16}", trace.counts);
+    let counts = match (trace.counts == trace.transaction, trace.phase) {
+        (_, ElectionPhase::Cancelled) => "but the election was cancelled: nothing is counted".to_owned(),
+        (false, ElectionPhase::Closed) => format!("superseded: ballot {other} of the same voter is counted instead"),
+        (false, _) => format!("superseded: ballot {other} of the same voter counts instead, so far"),
+        (true, ElectionPhase::Closed) => "and counted: the election is closed".to_owned(),
+        (true, _) => "and counts so far: the election is open".to_owned(),
     };
     format!("included in block {}, {counts}", trace.height)
 }
@@ -107,5 +110,29 @@ fn show(context: &Context, receipt: &Receipt, pinned: bool, trace: Option<&Trace
     );
     if !pinned {
         output::line("Compare the chain's id with the one that you trust, or have it done with --chain ID.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vote_chain::{ElectionId, Height};
+
+    #[test]
+    fn fate_of_a_ballot_is_true_in_each_phase() {
+        let trace = |phase, replaced| {
+            let transaction = TransactionId::default();
+            let counts = if replaced { TransactionId::of(b"other") } else { transaction };
+            let (height, election) = (Height::new(7), ElectionId::default());
+            fate(&Trace { transaction, height, election, phase, counter: 0, counts, tip: Height::new(9) })
+        };
+        assert!(trace(ElectionPhase::Open, false).ends_with("and counts so far: the election is open"));
+        assert!(trace(ElectionPhase::Closed, false).ends_with("and counted: the election is closed"));
+        assert!(trace(ElectionPhase::Open, true).ends_with("counts instead, so far"));
+        assert!(trace(ElectionPhase::Closed, true).ends_with("is counted instead"));
+        for replaced in [false, true] {
+            let cancelled = trace(ElectionPhase::Cancelled, replaced);
+            assert!(cancelled.ends_with("the election was cancelled: nothing is counted"), "{cancelled}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! `roll`: who may vote.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
@@ -17,8 +18,8 @@ use crate::cli::{ImportArgs, IssueArgs, RollCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::roll_file::{self, KeysPreview, Person, Report};
-use crate::{bounded, find, output, submit};
+use crate::roll_file::{self, KeyRow, KeysPreview, Person, Report};
+use crate::{code, files, find, log, output, submit};
 
 /// Acts in one call: as many as fit a frame.
 const ACTS_AT_ONCE: usize = 16;
@@ -40,15 +41,18 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
             remove.sort_unstable();
             let (added, removed) = (add.len(), remove.len());
             let (view, height) = act(context, args, |_| Ok(Act::ChangeRoll { remove, add, reason })).await?;
+            let roll = &view.record.roll;
             if context.json {
-                output::json(
-                    &json!({ "election": view.record.id, "added": added, "removed": removed, "height": height }),
-                );
+                output::json(&json!({
+                    "election": view.record.id, "added": added, "removed": removed, "height": height, "voters": roll.voters,
+                    "votes": roll.weight,
+                }));
             } else {
                 output::line(format_args!(
                     "{}: {added} put on the roll, {removed} taken off (block {height}); it stands in `vote-cli election log`.",
                     clean(&view.record.election.title)
                 ));
+                output::line(format_args!("The roll has {} voters with {} votes now.", roll.voters, roll.weight));
             }
             Ok(())
         }
@@ -56,7 +60,8 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
 }
 
 fn key(text: &str) -> Result<PublicKey, Failure> {
-    let key = text.parse::<PublicKey>().map_err(|error| Failure::Usage(format!("{text:?} is no key: {error}")))?;
+    // What is no key is not repeated: it may be a voter code.
+    let key = text.parse::<PublicKey>().map_err(|error| Failure::Usage(format!("this is no key: {error}")))?;
     key.check().map_err(|error| Failure::Usage(format!("{text:?} is no key: {error}")))?;
     Ok(key)
 }
@@ -72,7 +77,7 @@ fn voter(text: &str) -> Result<Voter, Failure> {
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let shown = path.display();
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
-    let bytes = bounded::read(path, roll_file::FILE_BYTES_MAX as u64).map_err(not_there)?;
+    let bytes = files::read(path, roll_file::FILE_BYTES_MAX as u64).map_err(not_there)?;
     let max = roll_file::FILE_BYTES_MAX;
     bytes.ok_or_else(|| Failure::Usage(format!("{shown} has more than {max} bytes; split it")))
 }
@@ -105,24 +110,29 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     let client = context.client().await?;
     let view = find::any_election(&client, act.election.as_deref()).await?;
     check_draft(&view, &read)?;
-    let votes: u64 = read.rows.iter().map(|row| u64::from(row.weight)).sum();
+    let on_roll = on_roll(&client, &view).await?;
+    let same = check_weights(&file, &read, &on_roll, leave_out_faulty)?;
+    let new: Vec<_> = read.rows.iter().filter(|row| !on_roll.contains_key(&row.key)).collect();
     if preview || !context.json {
-        show_rows(context, &file, &read, votes, &view);
+        show_rows(context, &file, &read, &new, same, &view);
     }
     if preview {
         return Ok(());
     }
-    if !yes {
-        confirm(&format!("Put {} voters on the roll of {:?}?", read.rows.len(), clean(&view.record.election.title)))?;
+    let imported = new.len();
+    if imported > 0 {
+        if !yes {
+            confirm(&format!("Put {imported} voters on the roll of {:?}?", clean(&view.record.election.title)))?;
+        }
+        let key = organiser(context, act.credential)?;
+        put_on(context, &client, &view, &key, &read, &on_roll).await?;
     }
-    let key = organiser(context, act.credential)?;
-    put_on(context, &client, &view, &key, &read).await?;
-    let view = find::any_election(&client, Some(&view.record.id.to_string())).await?;
+    let view = find::by_id(&client, view.record.id).await?;
     let roll = &view.record.roll;
     if context.json {
         output::json(&json!({
-            "election": view.record.id, "imported": read.rows.len(), "left_out": read.report.rows - read.rows.len(), "voters": roll.voters,
-            "votes": roll.weight, "root": roll.tree.root(),
+            "election": view.record.id, "imported": imported, "already": same, "left_out": read.report.rows - imported - same,
+            "voters": roll.voters, "votes": roll.weight, "root": roll.tree.root(),
         }));
     } else {
         output::line(format_args!("The roll has {} voters with {} votes now.", roll.voters, roll.weight));
@@ -131,10 +141,50 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Who is on the roll so far, and with how many votes: from the election's archive, which is checked.
+async fn on_roll(client: &Client, view: &ElectionView) -> Result<BTreeMap<PublicKey, u32>, Failure> {
+    if view.record.roll.voters == 0 {
+        return Ok(BTreeMap::new());
+    }
+    let audit = client.archive(view.record.id).await?.verify(None, |_| {});
+    let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
+    Ok(audit.weights)
+}
+
+/// How many rows are on the roll as they are. Those that are on it with other votes are faults: an import changes nothing that is there.
+fn check_weights(
+    path: &Path,
+    read: &KeysPreview,
+    on_roll: &BTreeMap<PublicKey, u32>,
+    leave_out: bool,
+) -> Result<usize, Failure> {
+    let (shown, mut same, mut others) = (path.display(), 0, 0);
+    for row in &read.rows {
+        match on_roll.get(&row.key) {
+            Some(votes) if *votes == row.weight => same += 1,
+            Some(votes) => {
+                others += 1;
+                eprintln!("{shown}: line {}: the key is on the roll with weight {votes}, not {}", row.line, row.weight);
+            }
+            None => {}
+        }
+    }
+    if others == 0 || leave_out {
+        return Ok(same);
+    }
+    Err(Failure::Usage(format!(
+        "{shown}: {others} rows say other votes than the roll; nothing is done. Mend them, or leave these rows out with \
+         --leave-out-faulty; `vote-cli roll change` changes what is on the roll"
+    )))
+}
+
 fn check_draft(view: &ElectionView, read: &KeysPreview) -> Result<(), Failure> {
     let (election, title) = (&view.record.election, clean(&view.record.election.title));
     if !election.has_roll() {
         return Err(Failure::NotFound(format!("{title:?} has no roll: anybody with a key may vote in it")));
+    }
+    if view.phase.is_over() {
+        return Err(Failure::NotFound(format!("{title:?} is {}: nothing changes its roll any more", view.phase)));
     }
     if view.phase != ElectionPhase::Draft {
         return Err(Failure::NotFound(format!(
@@ -151,23 +201,32 @@ fn check_draft(view: &ElectionView, read: &KeysPreview) -> Result<(), Failure> {
     })
 }
 
-fn show_rows(context: &Context, file: &Path, read: &KeysPreview, votes: u64, view: &ElectionView) {
+fn show_rows(context: &Context, file: &Path, read: &KeysPreview, new: &[&KeyRow], already: usize, view: &ElectionView) {
     let title = clean(&view.record.election.title);
+    let votes: u64 = new.iter().map(|row| u64::from(row.weight)).sum();
     if context.json {
         return output::json(&json!({
-            "file": file, "election": view.record.id, "voters": read.rows.len(), "votes": votes, "faults": read.report.faults.len(),
+            "file": file, "election": view.record.id, "voters": new.len(), "votes": votes, "already": already,
+            "faults": read.report.faults.len(),
         }));
     }
-    output::line(format_args!("{}: {} voters with {votes} votes, for {title:?}", file.display(), read.rows.len()));
+    let shown = file.display();
+    output::line(format_args!("{shown}: {} voters with {votes} votes, for {title:?}", new.len()));
+    if already > 0 {
+        output::line(format_args!("  besides {already} who are on its roll already, and are skipped"));
+    }
+    if new.is_empty() {
+        return;
+    }
     let mut rows = vec![["  LINE", "KEY", "VOTES", "NAME"].map(String::from).to_vec()];
-    for row in read.rows.iter().take(SHOWN) {
+    for row in new.iter().take(SHOWN) {
         let Person { id, name, .. } = read.person(row);
         let name = clean(if name.is_empty() { id } else { name });
         rows.push(vec![format!("  {}", row.line), format!("{:.16}", row.key), row.weight.to_string(), name]);
     }
     output::table(&rows);
-    if read.rows.len() > SHOWN {
-        output::line(format_args!("  and {} more", read.rows.len() - SHOWN));
+    if new.len() > SHOWN {
+        output::line(format_args!("  and {} more", new.len() - SHOWN));
     }
 }
 
@@ -182,32 +241,49 @@ fn confirm(question: &str) -> Result<(), Failure> {
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::Other("nothing is done".into())) }
 }
 
-/// Puts voters on a roll, in the order of their keys: that says nothing of the file, and is quickest to store.
+/// Puts those voters on a roll who are not on it yet, in the order of their keys: that says nothing of the file, and is quickest to store.
 async fn put_on(
     context: &Context,
     client: &Client,
     view: &ElectionView,
     key: &SecretKey,
     read: &KeysPreview,
+    on_roll: &BTreeMap<PublicKey, u32>,
 ) -> Result<(), Failure> {
     let mut voters: Vec<_> = read.rows.iter().map(|row| Voter(row.key, row.weight)).collect();
     voters.sort_unstable();
-    let act =
-        |part: &[Voter]| Payload::Organise(Organise { election: view.record.id, act: Act::AddVoters(part.to_vec()) });
+    let total = voters.len();
+    let missing = |part: &[Voter]| -> Vec<Voter> {
+        part.iter().filter(|voter| !on_roll.contains_key(&voter.0)).copied().collect()
+    };
+    // Cut before it is sifted: the same file again makes the same acts, and one that waits to become final is not doubled.
+    let parts: Vec<_> = voters.chunks(ACT_VOTERS_MAX).map(missing).filter(|part| !part.is_empty()).collect();
+    let mut done = total - parts.iter().map(Vec::len).sum::<usize>();
     let bar = std::io::stderr().is_terminal();
-    let mut done = 0;
-    for part in voters.chunks(ACT_VOTERS_MAX * ACTS_AT_ONCE) {
-        submit::all(context, client, key, part.chunks(ACT_VOTERS_MAX).map(act).collect()).await?;
-        done += part.len();
+    let mut ended = Ok(());
+    for parts in parts.chunks(ACTS_AT_ONCE) {
+        let act = |part: &Vec<Voter>| {
+            Payload::Organise(Organise { election: view.record.id, act: Act::AddVoters(part.clone()) })
+        };
+        let (finals, sent) = submit::all(context, client, key, parts.iter().map(act).collect()).await;
+        done += parts.iter().zip(finals).filter(|(_, is_final)| *is_final).map(|(part, _)| part.len()).sum::<usize>();
         if bar {
-            let filled = done * 40 / voters.len();
-            let _ = write!(std::io::stderr(), "\r[{:<40}] {done} of {}", "#".repeat(filled), voters.len());
+            let filled = done * 40 / total;
+            let _ = write!(std::io::stderr(), "\r[{:<40}] {done} of {total}", "#".repeat(filled));
+        }
+        ended = sent;
+        if ended.is_err() {
+            break;
         }
     }
     if bar {
         eprintln!();
     }
-    Ok(())
+    ended.map_err(|failure| {
+        failure.and(&format!(
+            ".\n{done} of {total} voters of the file are on the roll. When what is wrong is mended, import the file again: they are skipped"
+        ))
+    })
 }
 
 fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
@@ -264,7 +340,7 @@ fn show(context: &Context, view: &ElectionView) -> Result<(), Failure> {
         }));
         return Ok(());
     }
-    let frozen = if view.phase == ElectionPhase::Draft { "so far" } else { "frozen at the opening" };
+    let frozen = log::roll_state(view);
     output::line(format_args!("{} ({})", clean(&record.election.title), view.phase));
     output::line(format_args!("  {} voters with {} votes may vote", roll.voters, roll.weight));
     output::line(format_args!(
@@ -275,22 +351,19 @@ fn show(context: &Context, view: &ElectionView) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The key that is meant: by itself, or by the secret code that it is made from.
+/// The key that is meant: by itself, or, on standard input, by the secret code that it is made from.
 fn whose(who: &str) -> Result<PublicKey, Failure> {
-    let mut line = Zeroizing::new(String::new());
-    let said = match who {
-        "-" => {
-            std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;
-            line.trim()
-        }
-        said => said.trim(),
-    };
-    if said.len() == 64
-        && let Ok(key) = said.parse()
-    {
+    if who != "-" {
+        // Not repeated: it may be a code with a typing error.
+        let no_key = "this is no key (64 hexadecimal digits). A voter code is secret, and other users of this machine can see arguments: \
+                      `vote-cli roll check -` asks for it";
+        return who.trim().parse().map_err(|_| Failure::Usage(no_key.into()));
+    }
+    let said = code::secret_line("Key or voter code: ")?;
+    if let Ok(key) = said.trim().parse() {
         return Ok(key);
     }
-    let code = VoterCode::parse(said);
+    let code = VoterCode::parse(said.trim());
     let code =
         code.map_err(|fault| Failure::Usage(format!("neither a key (64 hexadecimal digits) nor a code: {fault}")))?;
     Ok(code.secret_key().public())

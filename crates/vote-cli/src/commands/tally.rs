@@ -8,7 +8,7 @@ use vote_web::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{find, output, report, result, screen, submit};
+use crate::{files, find, output, report, result, screen, submit};
 
 pub(super) async fn run(
     context: &Context,
@@ -21,7 +21,8 @@ pub(super) async fn run(
     let view = find::election(&client, election).await?;
     if let Some(file) = html {
         let (entries, genesis) = (client.log(view.record.id).await?, submit::genesis(&client).await?);
-        write(file, &report::html(&view, &entries, &genesis.chain(), &genesis.name))?;
+        let page = report::html(&view, &entries, &genesis.chain(), &genesis.name);
+        files::write_new(file, page.as_bytes(), files::PUBLIC)?;
     }
     if csv {
         output::line(report::csv(&view).map_err(Failure::other)?.trim_end());
@@ -45,12 +46,4 @@ pub(super) async fn run(
 
 fn show(context: &Context, view: &ElectionView) {
     if context.json { output::json(&json::result(view)) } else { result::lines(view).iter().for_each(output::line) }
-}
-
-/// Writes a page; one that is there is kept.
-pub(super) fn write(file: &Path, page: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    let made = std::fs::OpenOptions::new().create_new(true).write(true).open(file);
-    let written = made.and_then(|mut made| made.write_all(page.as_bytes()));
-    written.map_err(|error| Failure::Other(format!("cannot write {}: {error}", file.display())))
 }

@@ -2,6 +2,7 @@
 
 use csv::{ErrorKind, StringRecord};
 use vote_chain::PublicKey;
+use vote_counting::formats::cell::unguarded;
 
 use super::fault::{Fault, FileFault, Note, RowFault};
 use super::{COLUMNS_MAX, FIELD_BYTES_MAX, FILE_BYTES_MAX, Person, ROWS_MAX, Report, WEIGHT_MAX};
@@ -248,7 +249,7 @@ impl<'a> Table<'a> {
         let row = u32::try_from(ends.len()).expect("ROWS_MAX fits");
         if self.columns.texts.iter().any(Option::is_some) {
             ends.push(self.columns.texts.map(|column| {
-                buffer.push_str(field(&self.record, column));
+                buffer.push_str(unguarded(field(&self.record, column)));
                 u32::try_from(buffer.len()).expect("FILE_BYTES_MAX fits")
             }));
         }

@@ -63,6 +63,13 @@ fn file_of_any_spreadsheet_is_read() {
 }
 
 #[test]
+fn names_that_were_kept_from_being_formulas_are_read_as_they_were() {
+    let read = read_people(b"id,name\n1,'=Bob\n2,'s-Hertogenbosch\n3,''@Eve\n").unwrap();
+    let names: Vec<_> = read.rows.iter().map(|row| read.person(row).name).collect();
+    assert_eq!(names, ["=Bob", "'s-Hertogenbosch", "'@Eve"]);
+}
+
+#[test]
 fn every_bad_row_is_named_and_the_good_ones_remain() {
     let long = "n".repeat(FIELD_BYTES_MAX + 1);
     let lines = [
