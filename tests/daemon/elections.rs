@@ -111,6 +111,11 @@ async fn roll_is_imported_frozen_and_changed_in_the_open_and_only_those_on_it_vo
     ] {
         assert!(tally.out.contains(words), "{words:?} is missing in {tally:?}");
     }
+    // A count in the words of others says no more than ours: nobody has won what is still open, or not decided.
+    let early = cluster.folder().join("early.results.json").display().to_string();
+    json(&cluster, &["export", "-o", &early]).await;
+    let early = std::fs::read_to_string(early).unwrap();
+    assert!(early.contains("unofficial-partial") && !early.contains("PostElectionStatus"), "{early}");
     let closed = json(&cluster, &["election", "close"]).await;
     assert_eq!((&closed["closed"], &closed["ballots"]), (&true.into(), &2.into()));
     let tally = cli(&cluster, 1, &["tally"]).await;
@@ -286,11 +291,10 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
         (&open["withheld"], &open["ballots"], open["contests"].as_array().unwrap().len()),
         (&true.into(), &5.into(), 0)
     );
-    // A count in the words of others says no more than ours: nobody has won what is still open.
+    // Nor is the count in a file for others; the ballots themselves are open.
     let early = exported("early.results.json");
-    json(&cluster, &["export", "-o", &early, "--contest", "2"]).await;
-    let early = std::fs::read_to_string(early).unwrap();
-    assert!(early.contains("unofficial-partial") && !early.contains("PostElectionStatus"), "{early}");
+    refused(&cluster, &["export", "-o", &early, "--contest", "2"], 3, &["once it has closed"]).await;
+    json(&cluster, &["export", "-o", &exported("early.blt"), "--contest", "1"]).await;
     json(&cluster, &["election", "close"]).await;
     let closed = cli(&cluster, 0, &["tally"]).await;
     for words in

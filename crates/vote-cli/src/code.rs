@@ -1,7 +1,7 @@
 //! Voter codes are secret: they are asked for, or read from standard input, and never taken as arguments, which other users of the
 //! machine and the history of the shell can see.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, ErrorKind, IsTerminal};
 
 use vote_web::code::VoterCode;
 use zeroize::Zeroizing;
@@ -25,7 +25,10 @@ pub(crate) fn is_among(args: &[String]) -> bool {
 /// A line of standard input; on a terminal it is asked for, and not shown.
 pub(crate) fn secret_line(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(Failure::other);
+        return rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| match error.kind() {
+            ErrorKind::Interrupted => Failure::Interrupted,
+            _ => Failure::other(error),
+        });
     }
     let mut line = Zeroizing::new(String::new());
     std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;

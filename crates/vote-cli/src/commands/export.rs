@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 use vote_chain::{
-    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Selection,
-    Timestamp, encode, parse,
+    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Results,
+    Selection, Timestamp, encode, parse,
 };
 use vote_counting::formats::nist::{self, About, Standing};
 use vote_counting::formats::{File, Format, Line};
@@ -39,6 +39,9 @@ pub(super) async fn run(
     let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
     let name = file.to_string_lossy().to_lowercase();
     let (format, ballots) = (Format::of(&name), audit.tally.turnout.ballots);
+    if name.ends_with(REPORT) && audit.record.election.results == Results::AtClosing && !audit.phase.is_over() {
+        return Err(Failure::NotFound("the rules of this vote show the count once it has closed".into()));
+    }
     let exported = if format.is_some() || name.ends_with(RECORDS) || name.ends_with(REPORT) {
         Some(Exported::new(&archive, &audit, contest)?)
     } else {
