@@ -10,6 +10,9 @@ use crate::output::clean;
 const BAR: u64 = 24;
 /// Rounds that are shown side by side.
 const ROUNDS_SHOWN: usize = 8;
+const ABSTAIN: &str = "abstain";
+/// Votes that count for none of the candidates any more.
+const NOBODY: &str = "for nobody";
 
 /// The choices of a contest, safe for a terminal; none if voters write them in.
 pub(crate) fn names(contest: &Contest) -> Vec<String> {
@@ -53,6 +56,7 @@ pub(crate) fn turnout(view: &ElectionView) -> String {
     let (roll, turnout) = (&view.record.roll, view.tally.turnout);
     let weighted = roll.weight > roll.voters;
     match (view.record.election.has_roll(), weighted) {
+        (false, _) if turnout.ballots == 1 => "1 ballot.".to_owned(),
         (false, _) => format!("{} ballots.", turnout.ballots),
         (true, false) => {
             let share = percent(turnout.ballots, roll.voters);
@@ -94,6 +98,7 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         lines.push(format!("  {} votes, counted by {}; {what}:", counted.votes, contest.rule.name()));
     }
     let width = counted.lines.iter().map(|line| clean(&line.choice).chars().count()).max().unwrap_or(0);
+    let width = if counted.abstentions > 0 { width.max(ABSTAIN.len()) } else { width };
     let most = counted.lines.first().map_or(0, |line| line.votes).max(1);
     for line in &counted.lines {
         let length = u128::from(line.votes) * u128::from(BAR) / u128::from(most);
@@ -105,7 +110,7 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         lines.push(format!("  and {} more choices, with {} votes", counted.other_choices, counted.other_votes));
     }
     if counted.abstentions > 0 {
-        lines.push(format!("  {:<width$}  {:>8}", "abstain", counted.abstentions));
+        lines.push(format!("  {ABSTAIN:<width$}  {:>8}", counted.abstentions));
     }
     if counted.outcome_cut {
         lines.push(
@@ -114,7 +119,8 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         );
     }
     if let Some(outcome) = &counted.outcome {
-        lines.extend(how(outcome, &names(contest), width));
+        let alone = (contest.rule == Rule::Borda).then_some("points");
+        lines.extend(how(outcome, &names(contest), alone));
     }
     lines
 }
@@ -188,17 +194,30 @@ fn led(contest: &Contest, counted: &ContestTally, leaders: &[String], closed: bo
     }
 }
 
-/// How an outcome came about.
-pub(crate) fn how(outcome: &Outcome, names: &[String], width: usize) -> Vec<String> {
-    [rounds(outcome, names, width), matrix(outcome, names, width), ties(outcome, names)].concat()
+/// How an outcome came about. `alone` is what the numbers of a single round are, if they are not shown already.
+pub(crate) fn how(outcome: &Outcome, names: &[String], alone: Option<&'static str>) -> Vec<String> {
+    let rounds = match (outcome.rounds.as_slice(), alone) {
+        ([], _) | ([_], None) => Vec::new(),
+        ([round], Some(what)) => single(round, names, what),
+        _ => rounds(outcome, names),
+    };
+    [rounds, matrix(outcome, names), ties(outcome, names)].concat()
+}
+
+fn widest(names: &[String]) -> usize {
+    names.iter().map(|name| name.chars().count()).max().unwrap_or(0)
+}
+
+/// A round without others.
+fn single(round: &Round, names: &[String], what: &str) -> Vec<String> {
+    let width = widest(names);
+    let row = |(place, name): (usize, &String)| format!("  {name:<width$}  {:>8}", round.votes[place].to_string());
+    std::iter::once(format!("  {what}:")).chain(names.iter().enumerate().map(row)).collect()
 }
 
 /// Rounds side by side, the last ones if there are many, and what was done in each.
-fn rounds(outcome: &Outcome, names: &[String], width: usize) -> Vec<String> {
-    let all = &outcome.rounds;
-    if all.len() < 2 {
-        return Vec::new();
-    }
+fn rounds(outcome: &Outcome, names: &[String]) -> Vec<String> {
+    let (all, width) = (&outcome.rounds, widest(names).max(NOBODY.len()));
     let skipped = all.len().saturating_sub(ROUNDS_SHOWN);
     let shown = &all[skipped..];
     let label = |text: &str| format!("  {text:<width$}");
@@ -210,7 +229,7 @@ fn rounds(outcome: &Outcome, names: &[String], width: usize) -> Vec<String> {
     for (place, name) in names.iter().enumerate() {
         lines.push(label(name) + &cells(&|round| round.votes[place]));
     }
-    lines.push(label("for nobody") + &cells(&|round| round.exhausted));
+    lines.push(label(NOBODY) + &cells(&|round| round.exhausted));
     lines.extend(outcome.quota.map(|quota| format!("  quota {quota}")));
     for (at, round) in all.iter().enumerate() {
         let done: Vec<_> = round.actions.iter().map(|done| json::action(done, names)).collect();
@@ -220,8 +239,9 @@ fn rounds(outcome: &Outcome, names: &[String], width: usize) -> Vec<String> {
 }
 
 /// How many prefer the one of the row to the one of the column.
-fn matrix(outcome: &Outcome, names: &[String], width: usize) -> Vec<String> {
+fn matrix(outcome: &Outcome, names: &[String]) -> Vec<String> {
     let Some(wins) = &outcome.pairwise else { return Vec::new() };
+    let width = widest(names);
     let mut lines = vec!["  ballots that prefer the row to the column:".to_owned()];
     let numbers: String = (1..=names.len()).map(|number| format!("  {number:>6}")).collect();
     lines.push(format!("  {:<4}{:<width$}{numbers}", "", ""));
@@ -240,4 +260,36 @@ pub(crate) fn ties(outcome: &Outcome, names: &[String]) -> Vec<String> {
         format!("  tied: {}; the tie break picks {}", tied.join(", "), names[tie.picked])
     };
     outcome.ties.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vote_chain::TallyLine;
+
+    fn votes(round: [u64; 2]) -> Round {
+        Round { votes: round.map(Votes::whole).into(), exhausted: Votes::default(), actions: Vec::new() }
+    }
+
+    #[test]
+    fn columns_are_straight_beside_short_names() {
+        let names = ["Al", "Bo"].map(String::from);
+        let mut view = crate::report::tests::view();
+        let counted = &mut view.tally.contests[0];
+        counted.lines = ["Al", "Bo"].map(|name| TallyLine { choice: name.into(), votes: 1 }).into();
+        let table = contest_lines(&Contest::listed(names.clone().into(), Rule::Plurality, 1), counted);
+        let ends: Vec<_> = table.iter().map(|line| line.find('1').unwrap()).collect();
+        assert_eq!(ends, [ends[0]; 3], "{table:?}");
+        let two = Outcome { rounds: vec![votes([3, 2]), votes([3, 2])], ..Outcome::default() };
+        let table = how(&two, &names, None);
+        assert_eq!(table[..4].iter().map(String::len).collect::<Vec<_>>(), [table[0].len(); 4], "{table:?}");
+    }
+
+    #[test]
+    fn points_are_shown_where_the_counts_are_something_else() {
+        let names = ["Al", "Bo"].map(String::from);
+        let one = Outcome { rounds: vec![votes([7, 2])], ..Outcome::default() };
+        assert_eq!(how(&one, &names, Some("points")), ["  points:", "  Al         7", "  Bo         2"]);
+        assert!(how(&one, &names, None).is_empty());
+    }
 }

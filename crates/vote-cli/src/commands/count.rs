@@ -65,8 +65,12 @@ fn show(context: &Context, rule: Rule, ballots: u64, names: &[String], outcome: 
         vote_web::json::add_outcome(&mut value, outcome, names);
         return output::json(&value);
     }
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let alone = match rule {
+        Rule::Approval => "approvals",
+        Rule::Borda => "points",
+        _ => "votes",
+    };
     output::line(format_args!("{ballots} ballots, counted by {}", rule.name()));
-    result::how(outcome, names, width).iter().for_each(output::line);
+    result::how(outcome, names, Some(alone)).iter().for_each(output::line);
     output::line(format_args!("Elected: {}.", winners.join(", ")));
 }
