@@ -84,6 +84,9 @@ async fn election_without_a_choice_is_no_ballot() {
     let lunch = election(&cluster).await.to_string();
     let alone = cli(&cluster, 0, &["cast", &lunch[..8]]).await;
     assert!(alone.code == Some(2) && alone.err.contains("the choices are: Soup, Pasta"), "{alone:?}");
+    assert_eq!(cli(&cluster, 0, &["election", "create", "--title", "Game", "--write-in"]).await.code, Some(0));
+    let alone = cli(&cluster, 0, &["cast", &lunch[..8]]).await;
+    assert!(alone.err.contains("say what you choose too"), "also beside another that is open: {alone:?}");
     cluster.stop().await.unwrap();
 }
 

@@ -58,6 +58,12 @@ fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, 
         };
     }
     let [first, choices @ ..] = words else { return Err(Failure::Usage("say what you choose".into())) };
+    if choices.is_empty()
+        && unsaid.is_err()
+        && let Some(meant) = begins_with(all, first)
+    {
+        return Err(no_choice(&meant, first, open));
+    }
     let view = if choices.is_empty() { unsaid } else { find::pick(all, Some(first), open) }?;
     let wanted: Vec<_> = view.record.election.contests.iter().map(|contest| output::clean(&contest.title)).collect();
     if choices.len() != wanted.len() {
@@ -71,12 +77,17 @@ fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, 
     Ok((view, choices))
 }
 
-/// The elections that a word means which would be cast as a choice: ids that begin with it, unless it is a choice that is listed.
+/// The elections that a word means which would be cast as a choice; none if it is a choice that is listed.
 fn taken_for_a_choice(all: &[ElectionView], view: &ElectionView, word: &str) -> Option<Vec<ElectionView>> {
     let listed = |contest: &Contest| matches!(contest.choices, Choices::Listed(_)) && contest.choice(word).is_some();
-    let id = word.len() >= ID_DIGITS_MIN && !view.record.election.contests.first().is_some_and(listed);
-    let begins = |other: &&ElectionView| id && other.record.id.to_string().starts_with(&word.to_lowercase());
-    Some(all.iter().filter(begins).cloned().collect::<Vec<_>>()).filter(|meant| !meant.is_empty())
+    if view.record.election.contests.first().is_some_and(listed) { None } else { begins_with(all, word) }
+}
+
+/// The elections whose ids begin with a word that is long enough to mean one.
+fn begins_with(all: &[ElectionView], word: &str) -> Option<Vec<ElectionView>> {
+    let begins = |view: &&ElectionView| view.record.id.to_string().starts_with(&word.to_lowercase());
+    let meant: Vec<_> = all.iter().filter(begins).cloned().collect();
+    (word.len() >= ID_DIGITS_MIN && !meant.is_empty()).then_some(meant)
 }
 
 /// Why an election alone is no ballot, and what to type.
