@@ -118,6 +118,8 @@ async fn roll_is_imported_frozen_and_changed_in_the_open_and_only_those_on_it_vo
     assert!(early.contains("unofficial-partial") && !early.contains("PostElectionStatus"), "{early}");
     let closed = json(&cluster, &["election", "close"]).await;
     assert_eq!((&closed["closed"], &closed["ballots"]), (&true.into(), &2.into()));
+    let again = cli(&cluster, 0, &["election", "open", &id]).await;
+    assert!(again.out.contains("was opened, and is closed now"), "the same act once more: {again:?}");
     let tally = cli(&cluster, 1, &["tally"]).await;
     assert!(tally.out.contains("Nothing is decided: the quorum was not reached."), "{tally:?}");
     let log = cli(&cluster, 3, &["election", "log", &id]).await;
@@ -323,7 +325,7 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
         }
     }
     let told = cli(&cluster, 0, &["export", "-o", &exported("again.blt"), "--contest", "1"]).await;
-    assert!(told.out.contains("4 of 5 votes (left out: 1 that abstain)"), "{told:?}");
+    assert!(told.out.contains("4 of 5 votes (left out: 1 abstaining)"), "{told:?}");
     cluster.stop().await.unwrap();
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use vote_api::{Client, ElectionView};
 use vote_chain::{
-    Act, Base, Contest, Election, ElectionId, Height, Majority, Organise, Payload, SecretKey, Timestamp, Voters,
+    Act, Base, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise, Payload, SecretKey, Timestamp,
+    Voters,
 };
 use vote_web::json;
 
@@ -28,11 +29,14 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
         ElectionCommand::Open(args) => {
             let (view, height) = act(context, args, |_| Ok(Act::Open)).await?;
             let (voters, root) = (view.record.roll.voters, view.record.roll.tree.root());
-            let value = json!({ "opened": true, "voters": voters, "roll": root });
-            let words = if view.record.election.has_roll() {
-                format!("is open; its roll, with {voters} voters, is frozen under root {root:.16}")
-            } else {
-                "is open".to_owned()
+            let value = json!({ "opened": true, "phase": view.phase.to_string(), "voters": voters, "roll": root });
+            let words = match view.phase {
+                ElectionPhase::Open if view.record.election.has_roll() => {
+                    format!("is open; its roll, with {voters} voters, is frozen under root {root:.16}")
+                }
+                ElectionPhase::Open => "is open".to_owned(),
+                // Said again, the act is the one that was done before.
+                later => format!("was opened, and is {later} now"),
             };
             done(context, &view, height, value, &words);
             Ok(())

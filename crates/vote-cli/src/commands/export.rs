@@ -89,9 +89,9 @@ impl std::fmt::Display for Extent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { written, abstentions, empty } = self;
         write!(f, "{written} of {} votes", written + abstentions + empty)?;
-        let left_out = [(abstentions, "abstain"), (empty, "choose nobody")];
+        let left_out = [(abstentions, "abstaining"), (empty, "choosing nobody")];
         let left_out: Vec<_> = left_out.iter().filter(|(votes, _)| **votes > 0).collect();
-        let left_out: Vec<_> = left_out.iter().map(|(votes, what)| format!("{votes} that {what}")).collect();
+        let left_out: Vec<_> = left_out.iter().map(|(votes, what)| format!("{votes} {what}")).collect();
         if left_out.is_empty() { Ok(()) } else { write!(f, " (left out: {})", left_out.join(", ")) }
     }
 }

@@ -211,12 +211,12 @@ fn show_rows(context: &Context, file: &Path, read: &KeysPreview, new: &[&KeyRow]
         }));
     }
     let shown = file.display();
+    if new.is_empty() && already > 0 {
+        return output::line(format_args!("{shown}: all {already} voters are on the roll of {title:?} already"));
+    }
     output::line(format_args!("{shown}: {} voters with {votes} votes, for {title:?}", new.len()));
     if already > 0 {
         output::line(format_args!("  besides {already} who are on its roll already, and are skipped"));
-    }
-    if new.is_empty() {
-        return;
     }
     let mut rows = vec![["  LINE", "KEY", "VOTES", "NAME"].map(String::from).to_vec()];
     for row in new.iter().take(SHOWN) {
