@@ -1,9 +1,12 @@
 //! Data for people and for programs.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
 use vote_chain::faults_tolerated;
+
+/// A row with less room than this for words is left to the terminal.
+const WORDS_WIDTH_MIN: usize = 20;
 
 /// Text from others, safe for a terminal.
 pub(crate) fn clean(text: &str) -> String {
@@ -18,6 +21,32 @@ pub(crate) fn line(text: impl std::fmt::Display) {
 /// Prints one object.
 pub(crate) fn json(value: &Value) {
     line(value);
+}
+
+/// Prints lines such as `  label  text`; on a terminal, what does not fit a row goes on below the text.
+pub(crate) fn described(lines: &[String]) {
+    let terminal = std::io::stdout().is_terminal();
+    let columns = if terminal { ratatui::crossterm::terminal::size().ok() } else { None };
+    let width = columns.map_or(usize::MAX, |(columns, _)| columns.into());
+    lines.iter().flat_map(|text| wrapped(text, width)).for_each(line);
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let lead = text.len() - text.trim_start().len();
+    let label = text[lead..].find("  ").map_or(lead, |at| lead + at);
+    let indent = text.len() - text[label..].trim_start().len();
+    if width < indent + WORDS_WIDTH_MIN {
+        return vec![text.to_owned()];
+    }
+    let mut rows = vec![text[..indent].to_owned()];
+    for word in text[indent..].split_inclusive(' ') {
+        let used: usize = rows.last().map_or(0, |row| row.chars().count());
+        if used > indent && used + word.trim_end().chars().count() > width {
+            rows.push(" ".repeat(indent));
+        }
+        rows.last_mut().expect("it begins with one").push_str(word);
+    }
+    rows.iter().map(|row| row.trim_end().to_owned()).collect()
 }
 
 /// So many validators, and how many of them may fail.
@@ -48,5 +77,17 @@ mod tests {
     #[test]
     fn escapes_of_others_do_not_reach_the_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+    }
+
+    #[test]
+    fn long_texts_go_on_below_themselves_and_lose_no_word() {
+        let text = "  ties       that the rule leaves open are broken by lots drawn from the election's id";
+        let rows = wrapped(text, 40);
+        assert_eq!(rows[..2], ["  ties       that the rule leaves open", "             are broken by lots drawn"]);
+        assert!(rows.iter().all(|row| row.chars().count() <= 40));
+        assert_eq!(rows.iter().map(|row| row.trim()).collect::<Vec<_>>().join(" "), text.trim());
+        assert_eq!(wrapped(text, usize::MAX), [text]);
+        assert_eq!(wrapped(text, 10), [text]);
+        assert_eq!(wrapped("", 40), [""]);
     }
 }

@@ -13,7 +13,9 @@ pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec
         if several {
             lines.push(format!("  {}", clean(&contest.title)));
         }
-        lines.extend(contest_lines(contest));
+        // Set off from what is said of all contests.
+        let indent = if several { "  " } else { "" };
+        lines.extend(contest_lines(contest).iter().map(|line| format!("{indent}{line}")));
     }
     lines.push(format!("  who votes  {}", who(election)));
     lines.push(format!("  replacing  {}", replacing(election.revotes)));

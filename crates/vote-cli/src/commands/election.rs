@@ -170,7 +170,7 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
             output::json(&json!({ "valid": true, "title": election.title }));
         } else {
             output::line(format_args!("{}: nothing is wrong with it. The rules of this vote:", clean(&election.title)));
-            rules::lines(&election, None).iter().for_each(output::line);
+            output::described(&rules::lines(&election, None));
         }
         return Ok(());
     }
@@ -251,7 +251,7 @@ fn show(context: &Context, view: &ElectionView) {
     }
     output::line(format_args!("  id         {}", record.id));
     output::line(format_args!("  phase      {}", view.phase));
-    rules::lines(election, Some(record)).iter().for_each(output::line);
+    output::described(&rules::lines(election, Some(record)));
     output::line(format_args!("  organiser  {}", record.organiser));
     if election.has_roll() {
         let roll = &record.roll;
