@@ -179,13 +179,13 @@ async fn key(
     if !view.record.election.has_roll() {
         return credential::load_or_make(&file).map(Some);
     }
-    let mut with = "without a voter code or a credential".to_owned();
+    let mut with = None;
     if file.exists() {
         let key = credential::load(&file)?;
         if commands::voter(client, view, &key).await?.0.is_some() {
             return Ok(Some(key));
         }
-        with = format!("with the credential {}", file.display());
+        with = Some(format!("the credential {}", file.display()));
     }
     let prompt = "Only those on the roll vote here. Your voter code (Enter if you have none): ";
     let Some(code) = input.ask_secret(prompt).await else { return Ok(None) };
@@ -194,9 +194,12 @@ async fn key(
         if commands::voter(client, view, &key).await?.0.is_some() {
             return Ok(Some(key));
         }
-        with = "with this code".to_owned();
+        with = Some("this code".to_owned());
     }
-    Err(Failure::NotEligible(format!("you are not on the roll of {title:?} {with}; ask its organiser")))
+    Err(Failure::NotEligible(match with {
+        Some(with) => format!("you are not on the roll of {title:?} with {with}; ask its organiser"),
+        None => format!("it takes a voter code, or a credential that is on the roll of {title:?}; ask its organiser"),
+    }))
 }
 
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
