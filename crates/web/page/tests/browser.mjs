@@ -602,14 +602,16 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 for (const [name, width, size] of [["320 pixels are wide enough, and targets are large", 320, "100%"], ["text may be twice as large", 640, "200%"]]) test(name, async () => {
-  const page = await person({ viewport: { width, height: 640 }, hasTouch: true });
+  // A telephone: targets may be smaller where there is a mouse.
+  const page = await person({ viewport: { width, height: 640 }, hasTouch: true, isMobile: true });
   const broken = [];
   // As readers set it in their browser.
   await page.evaluate((size) => void (document.documentElement.style.fontSize = `calc(1.0625 * ${size})`), size);
   await screens(page, async (name) => {
     const found = await page.evaluate(() => {
       const out = [];
-      if (document.documentElement.scrollWidth > innerWidth) out.push(`wider by ${document.documentElement.scrollWidth - innerWidth}`);
+      const { scrollWidth, clientWidth } = document.documentElement;
+      if (scrollWidth > clientWidth) out.push(`wider by ${scrollWidth - clientWidth}`);
       for (const element of document.querySelectorAll("button, select, input:not([type=radio], [type=checkbox]), nav a, summary, .option")) {
         const { width, height } = element.getBoundingClientRect();
         if (width && (height < 43.5 || width < 43.5)) out.push(`${element.tagName} ${element.textContent.slice(0, 20)}: ${Math.round(width)} × ${Math.round(height)}`);

@@ -42,6 +42,9 @@ export function ElectionScreen({ id, voter }: { id: string; voter: Key | null })
   useEffect(() => again((n) => n + 1), [result?.phase, result?.voters]);
   if (!e || !phase) return fault ? <><Heading>{t("elections")}</Heading><Problem why={fault} /></> : <p>{t("loading")}</p>;
   const now = { ...e, phase };
+  // What it has come to is the first that is asked of what is over.
+  const over = phase === "closed" || phase === "cancelled";
+  const results = <Results result={result ?? e.result} contests={e.contests} quorum={e.quorum} />;
   return (
     <>
       <Heading>{e.title}</Heading>
@@ -53,17 +56,18 @@ export function ElectionScreen({ id, voter }: { id: string; voter: Key | null })
         {phase === "cancelled" && e.cancelled_at !== null && <>{t("cancelled_at")}: <Time ms={e.cancelled_at} /></>}
       </p>
       {e.description && <p class="description">{e.description}</p>}
-      <div class="vote">
+      <div class={`vote ${over ? "over" : ""}`}>
         <section class="may" aria-labelledby="may">
           <h2 id="may">{t("may_i")}</h2>
           <Voter e={now} voter={voter} voting={voting} />
         </section>
+        {over && results}
         <section class="beside" aria-labelledby="rules">
           <h2 id="rules">{t("rules")}</h2>
           <Rules e={now} />
         </section>
         {organises(e.chain, e.organiser) && <Manage e={now} done={() => again((n) => n + 1)} />}
-        <Results result={result ?? e.result} contests={e.contests} quorum={e.quorum} />
+        {!over && results}
       </div>
       <Log id={id} again={`${asked} ${phase} ${result?.voters}`} />
       <section aria-labelledby="verify">

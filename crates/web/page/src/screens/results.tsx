@@ -49,7 +49,9 @@ const heading = (rule: Rule): Name => (rule === "score" ? "points" : rule === "a
 function Count({ result, counted, contest }: { result: Result; counted: Counted; contest: Contest | undefined }) {
   const most = Math.max(1, ...counted.counts.map(({ votes }) => votes));
   const [title, scores] = [counted.title || t("result"), counted.rule === "score"];
-  const { majority } = counted;
+  const { majority, quota, rounds = [], pairwise, ties = [] } = counted;
+  // Without votes there is nothing to tell of how they were counted.
+  const some = counted.votes > 0;
   return (
     <article>
       {counted.title && <h3>{counted.title}</h3>}
@@ -69,11 +71,11 @@ function Count({ result, counted, contest }: { result: Result; counted: Counted;
         </tbody>
       </table>}
       {counted.other_choices > 0 && <p>{t("other_choices", { n: counted.other_choices, votes: number(counted.other_votes) })}</p>}
-      {(counted.complete || counted.votes > 0) && <p class="soft">{t("counted_n", { n: counted.votes })}{counted.abstentions > 0 && ` ${t("abstentions", { n: counted.abstentions })}`}{counted.quota != null && ` ${t("quota", { n: String(counted.quota) })}`}</p>}
+      {(counted.complete || some) && <p class="soft">{t("counted_n", { n: counted.votes })}{counted.abstentions > 0 && ` ${t("abstentions", { n: counted.abstentions })}`}{some && quota != null && ` ${t("quota", { n: String(quota) })}`}</p>}
       {counted.outcome_cut && <p class="soft">{t("outcome_cut")}</p>}
-      {counted.rounds && counted.rounds.length > 1 && <Rounds counted={counted} />}
-      {counted.pairwise && contest?.choices && <Pairwise names={contest.choices} wins={counted.pairwise} />}
-      {counted.ties?.map((tie, at) => <p key={at}>{t("seed_picks", { tied: tie.tied.join(", "), picked: tie.picked_by_seed })}</p>)}
+      {some && rounds.length > 1 && <Rounds counted={counted} />}
+      {some && pairwise && contest?.choices && <Pairwise names={contest.choices} wins={pairwise} />}
+      {some && ties.map((tie, at) => <p key={at}>{t("seed_picks", { tied: tie.tied.join(", "), picked: tie.picked_by_seed })}</p>)}
     </article>
   );
 }
