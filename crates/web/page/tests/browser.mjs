@@ -259,6 +259,38 @@ test("a voter code votes in an election with a roll, by every kind of rule; othe
   for (const page of [organiser, ada, eve]) await done(page);
 });
 
+test("rules and results say what holds: ties, what the bars are, and counts that were cut or not made", async () => {
+  const page = await person();
+  const ranked = { title: "Board", choices: ["Kim", "Lee"], rule: "irv" };
+  const plain = { title: "Treasurer", choices: ["Ada", "Grace"] };
+  const rules = page.getByRole("region", { name: "The rules of this vote" });
+  await create(page, lunch({ contests: [plain] }));
+  await rules.getByText("By plurality, several with the most votes are a tie, and stay one.", { exact: true }).waitFor();
+  await create(page, lunch({ contests: [{ choices: ["Yes", "No"], rule: "yes-no" }] }));
+  await rules.getByText("The count").waitFor();
+  assert.equal(await rules.getByText("Ties").count(), 0);
+  const path = await create(page, lunch({ contests: [ranked, plain, { ...ranked, title: "Cook", rule: "approval" }, { ...ranked, title: "Film", rule: "score" }] }));
+  await rules.getByText(/are a tie, and stay one\. With approvals, scores and rankings, lots drawn from the election's id decide/).waitFor();
+  for (const [name, heading] of [["Board", "First preferences"], ["Treasurer", "Votes"], ["Cook", "Approvals"], ["Film", "Points"]]) {
+    await page.getByRole("table", { name, exact: true }).getByRole("columnheader", { name: heading, exact: true }).waitFor();
+  }
+  // No ballots that people fill in get so far: the answer of the node is changed.
+  await page.route(/\/live$/, (route) => route.abort());
+  await page.route(`**/api/elections/${path.split("/").at(-1)}`, async (route) => {
+    const answer = await (await route.fetch()).json();
+    const [cut, late] = answer.result.contests;
+    Object.assign(cut, { votes: 3, leaders: ["Kim"], outcome_cut: true, rounds: [], pairwise: null, ties: [] });
+    Object.assign(late, { complete: false, counts: [], leaders: [] });
+    await route.fulfill({ json: answer });
+  });
+  await page.reload();
+  await page.getByText("Rounds, pairs and ties are too many to be shown here").waitFor();
+  assert.equal(await page.getByText("Rounds, pairs and ties are too many to be shown here").count(), 1);
+  await page.getByText("Nobody is named: counting so many different ballots takes longer than there was time for.").waitFor();
+  assert.equal(await page.getByRole("table", { name: "Treasurer" }).count(), 0);
+  await done(page);
+});
+
 test("vote with the keyboard alone", async () => {
   const organiser = await person();
   const path = await create(organiser, lunch({ contests: [{ title: "Main", choices: ["Soup", "Pasta"] }, { title: "Dessert", choices: ["Cake", "Fruit", "Ice"], rule: "irv" }] }));
