@@ -405,6 +405,16 @@ async fn count_that_takes_long_is_made_aside_and_reaches_those_who_ask_and_those
     let heard =
         async { while !whole(&watching.next().await.unwrap().expect("it goes on until the election closes")) {} };
     tokio::time::timeout(crate::harness::PATIENCE, heard).await.expect("who watches hears of the whole count");
+    // What others ask says nothing new to those who watch, and many questions at once are answered or refused, each of them.
+    let questions = (0..600).map(|_| client.call(Request::Election(id)));
+    for answer in futures::future::join_all(questions).await {
+        let refused = |refusal: &vote_api::Refusal| refusal.reason.contains("try again in a moment");
+        assert!(
+            answer.as_ref().is_ok_and(whole)
+                || matches!(&answer, Err(vote_api::CallError::Refused(refusal)) if refused(refusal)),
+            "{answer:?}"
+        );
+    }
     let one = client.elections().await.unwrap().remove(0);
     assert_eq!((one.tally.contests.len(), one.tally.turnout.ballots), (0, ballots as u64), "a list counts no contests");
     cluster.stop().await.unwrap();

@@ -195,6 +195,55 @@ fn what_can_no_longer_become_final_waits_on_no_node() {
     }
 }
 
+/// A node that is cut off does not know that a ballot is final, and its clock passes the closing.
+#[test]
+fn ballot_is_not_refused_by_the_clock_while_it_may_be_final_elsewhere() {
+    let mut world = World::new(1, 5, 4, CALM, Config::default());
+    let (election, bytes) = world.election(None, Some(START + 20_000));
+    world.submit(0, bytes);
+    assert!(world.run(5, |world| world.engines[4].as_ref().unwrap().state().election(&election).is_some()));
+    world.run((START + 18_000 - world.now) / 1000, |_| false);
+    let (id, ballot) = world.ballot(election, 7);
+    world.submit(4, ballot);
+    let waits = |world: &World, at: usize| world.engines[at].as_ref().unwrap().pending_transaction(&id).is_some();
+    assert!(world.run(1, |world| waits(world, 0)));
+    world.group[4] = 1;
+    assert!(world.run(1, |world| world.finals.contains(&id)), "final on the others");
+    world.run(30, |_| false);
+    assert!(waits(&world, 4), "it has been refused on the node that is cut off");
+    world.heal();
+    assert!(world.run(30, World::agreed), "and waits no longer once the node has caught up");
+    assert_eq!(world.fault, None);
+}
+
+#[test]
+fn what_apps_have_brought_is_passed_on_again_whatever_peers_have_brought_before() {
+    let mut world = World::new(1, 4, 4, CALM, Config::default());
+    (1..4).for_each(|at| world.stop(at));
+    let contest = vote_chain::Contest::write_in();
+    let mut engine = world.engines[0].take().unwrap();
+    let mut now = world.now;
+    for salt in 0..5000 {
+        let (_, bytes) = world.sign(&key(200), Payload::CreateElection(world.election_of(contest.clone(), salt)));
+        let transaction = vote_chain::verify(&world.genesis.chain(), &bytes).map(std::sync::Arc::new).unwrap();
+        let origin = if salt < 3000 { vote_consensus::Origin::Peer } else { vote_consensus::Origin::App };
+        engine.submit(vote_chain::Timestamp::from_ms(now), vec![transaction], origin).remove(0).unwrap();
+    }
+    engine.turn();
+    let mut passed_on = std::collections::BTreeSet::new();
+    for _ in 0..60 {
+        now += 500;
+        let tick = vote_consensus::Event::Timer(vote_consensus::Timer::Tick);
+        let _ = engine.handle(vote_chain::Timestamp::from_ms(now), tick);
+        for action in engine.turn().actions {
+            if let vote_consensus::Action::Relay(transaction) = action {
+                passed_on.insert(transaction.id());
+            }
+        }
+    }
+    assert_eq!(passed_on.len(), 2000);
+}
+
 #[test]
 fn change_of_the_set_comes_into_force_though_nothing_else_happens() {
     let mut world = World::new(1, 2, 1, CALM, Config::default());

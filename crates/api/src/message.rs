@@ -3,6 +3,8 @@
 //! An app sends [`Call`]s; the node answers each with one or more [`Reply`]s of the same id, the last of them marked.
 //! A [`Reply`] with id 0 answers nothing: it is a notice to all apps.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
@@ -111,7 +113,7 @@ pub enum Answer {
     /// Elections, by id, with their turnout and without the counts of their contests; more may follow in another answer.
     Elections(Vec<ElectionView>),
     /// One election.
-    Election(Box<ElectionView>),
+    Election(Arc<ElectionView>),
     /// A decided block.
     Block {
         /// The block.

@@ -103,25 +103,28 @@ impl Check {
 }
 
 impl Tally {
-    /// Counts an election in at most `steps_max` steps, contest by contest; those that these do not reach for are not complete.
+    /// Counts an election in at most `steps_max` steps. All contests are added up first; those that take more than that share what is left
+    /// equally, and are not complete if their share does not reach.
     pub(crate) fn count<'a, I: Iterator<Item = (&'a Selection, u64)>>(
         record: &ElectionRecord,
         counts: impl Fn(u16) -> I,
         steps_max: u64,
     ) -> Self {
-        let (election, roll) = (&record.election, &record.roll);
-        let mut budget = Budget::new(steps_max);
-        let contests = (0..).zip(&election.contests);
-        let contests = contests.map(|(at, contest)| {
-            // A step for each ballot that differs, and one for each name on it.
-            let affordable = |(selection, votes): (&'a Selection, u64)| {
-                budget.spend(1 + selection.named())?;
-                Some((selection, votes))
-            };
-            let Some(counts) = counts(at).map(affordable).collect::<Option<Counts<'_>>>() else {
-                return ContestTally { complete: false, ..ContestTally::new(0) };
-            };
-            ContestTally::count(contest, election.seed(&record.id, at), roll, counts, &mut budget)
+        let (election, mut budget) = (&record.election, Budget::new(steps_max));
+        let mut affordable = |(selection, votes): (&'a Selection, u64)| {
+            budget.spend(steps(selection))?;
+            Some((selection, votes))
+        };
+        let said: Vec<Option<Counts<'_>>> =
+            (0..).zip(&election.contests).map(|(at, _)| counts(at).map(&mut affordable).collect()).collect();
+        let ranked = election.contests.iter().filter(|contest| contest.rule.is_ranked()).count() as u64;
+        let share = budget.left() / ranked.max(1);
+        let contests = (0..).zip(&election.contests).zip(said).map(|((at, contest), said)| match said {
+            Some(said) => {
+                let seed = election.seed(&record.id, at);
+                ContestTally::count(contest, seed, &record.roll, said, &mut Budget::new(share))
+            }
+            None => ContestTally { complete: false, ..ContestTally::new(0) },
         });
         let contests = contests.collect();
         Self { contests, ..Self::without_contests(record) }
@@ -143,9 +146,11 @@ impl Tally {
         self
     }
 
-    /// Whether a contest is decided as far as quorum and majority go.
+    /// Whether a contest is counted, and decided as far as quorum and majority go.
     pub fn is_decided(&self, contest: &ContestTally) -> bool {
-        self.quorum.is_none_or(|check| check.reached) && contest.majority.is_none_or(|check| check.reached)
+        contest.complete
+            && self.quorum.is_none_or(|check| check.reached)
+            && contest.majority.is_none_or(|check| check.reached)
     }
 }
 
@@ -242,6 +247,14 @@ impl ContestTally {
 fn leave_out(elected: &mut Vec<usize>, has_majority: impl Fn(usize) -> bool) {
     if elected.iter().any(|place| has_majority(*place)) {
         elected.retain(|place| has_majority(*place));
+    }
+}
+
+/// About what it takes to add up a ballot: a step for itself and for each name on it; words are copied and sorted.
+fn steps(selection: &Selection) -> usize {
+    match selection {
+        Selection::WriteIn(_) => 20,
+        other => 1 + other.named(),
     }
 }
 

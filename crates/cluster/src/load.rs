@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use vote_api::{Answer, Request};
+use vote_api::{Answer, Client, Request};
 use vote_chain::{Contest, ContestTally, ElectionId, Round, Rule, Selection, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
 use vote_counting::formats::{File, Format, Line};
 
 use crate::election::Roll;
 use crate::{LoadArgs, election};
+
+/// Very different ballots take a node minutes to count.
+const COUNT_PATIENCE: Duration = Duration::from_secs(900);
 
 struct Outcome {
     cast: usize,
@@ -104,9 +107,9 @@ async fn cast(cluster: &Cluster, args: &LoadArgs, file: &File) -> Result<Outcome
     let statuses = cluster.agreed(Duration::from_secs(60)).await?;
     let mut tallies = Vec::new();
     for (client, status) in clients.iter().zip(statuses) {
-        if let Answer::Election(view) = client.call(Request::Election(election)).await? {
-            tallies.push((status.node, view.tally, status.state_root.to_string()));
-        }
+        let tally = tokio::time::timeout(COUNT_PATIENCE, counted(client, election)).await;
+        let tally = tally.with_context(|| format!("{} has not counted in time", status.node))??;
+        tallies.push((status.node, tally, status.state_root.to_string()));
     }
     if let Some(file) = &args.export {
         std::fs::write(file, encode(&clients[0].archive(election).await?))
@@ -115,6 +118,19 @@ async fn cast(cluster: &Cluster, args: &LoadArgs, file: &File) -> Result<Outcome
     let load = |counter: &std::sync::atomic::AtomicUsize| counter.load(std::sync::atomic::Ordering::Relaxed);
     let (finals, refused) = (load(&caster.progress.finals), load(&caster.progress.refused));
     Ok(Outcome { cast: count, finals, refused, seconds, roll_seconds, tallies })
+}
+
+/// The count, however long it takes the node.
+async fn counted(client: &Client, election: ElectionId) -> Result<Tally> {
+    let mut answers = client.stream(Request::WatchElection(election)).await?;
+    while let Some(answer) = answers.next().await? {
+        if let Answer::Election(view) = answer
+            && view.tally.contests.iter().all(|contest| contest.complete)
+        {
+            return Ok(view.tally.clone());
+        }
+    }
+    bail!("the node shows no whole count")
 }
 
 /// Ballots that cannot be cast under this rule: their line, how many, and why.

@@ -37,6 +37,9 @@ pub enum PoolRefusal {
     /// Another ballot of the same credential in the same election waits.
     #[error("another ballot of credential {0:.16} is waiting to become final in this election")]
     Conflict(PublicKey),
+    /// No block of this chain has room for it.
+    #[error("it has {0} bytes, more than a block of this chain may have")]
+    TooLarge(usize),
     /// No room.
     #[error("{PENDING_MAX} transactions are waiting already")]
     Full,
@@ -57,6 +60,8 @@ pub(crate) struct Mempool {
     by_ballot: BTreeMap<(ElectionId, PublicKey), u64>,
     sequence: u64,
     bytes: usize,
+    /// Where looking again goes on, so that each has its turn.
+    next: u64,
 }
 
 fn ballot_key(transaction: &Verified) -> Option<(ElectionId, PublicKey)> {
@@ -102,6 +107,9 @@ impl Mempool {
             return Err(PoolRefusal::Conflict(credential));
         }
         let size = transaction.bytes().len();
+        if u32::try_from(size).is_ok_and(|size| size > state.genesis().limits.block_bytes_max) {
+            return Err(PoolRefusal::TooLarge(size));
+        }
         if self.entries.len() >= PENDING_MAX || self.bytes + size > PENDING_BYTES_MAX {
             return Err(PoolRefusal::Full);
         }
@@ -152,18 +160,23 @@ impl Mempool {
     /// [`PEER_MS_MAX`] is dropped: the node that it came from passes it on again.
     pub(crate) fn look_again(&mut self, state: &State, before: Timestamp, now: Timestamp) -> Lapsed {
         let (mut due, mut bytes) = (Vec::new(), 0);
-        for entry in self.entries.values_mut().filter(|entry| entry.looked_at <= before) {
+        for (at, entry) in self.entries.range(self.next..).chain(self.entries.range(..self.next)) {
+            if entry.looked_at > before {
+                continue;
+            }
             bytes += entry.transaction.bytes().len();
             if due.len() >= AGAIN_MAX || bytes > AGAIN_BYTES_MAX {
+                self.next = *at;
                 break;
             }
-            entry.looked_at = now;
-            due.push((entry.transaction.clone(), entry.origin, entry.since));
+            due.push(*at);
         }
-        let time = now.max(state.tip().time.plus_ms(1));
         let mut lapsed = Lapsed::default();
-        for (transaction, origin, since) in due {
-            if let Err(fault) = state.execute(time).apply(&transaction) {
+        for at in due {
+            let Some(entry) = self.entries.get_mut(&at) else { continue };
+            entry.looked_at = now;
+            let (transaction, origin, since) = (entry.transaction.clone(), entry.origin, entry.since);
+            if let Err(fault) = may_fit(state, now, &transaction) {
                 self.remove(&transaction.id());
                 lapsed.refused.push((transaction, fault));
             } else if origin == Origin::App {
@@ -174,6 +187,17 @@ impl Mempool {
         }
         lapsed
     }
+}
+
+/// Whether a transaction fits the state, now or at the earliest time that the next block can have: that block may be one that others have
+/// decided already, before an election opened or closed by this node's clock.
+///
+/// # Errors
+/// Why it fits at neither time.
+pub(crate) fn may_fit(state: &State, now: Timestamp, transaction: &Verified) -> Result<(), InvalidTransaction> {
+    let earliest = state.tip().time.plus_ms(1);
+    let fits = |time| state.execute(time).apply(transaction);
+    fits(earliest).or_else(|fault| if now > earliest { fits(now) } else { Err(fault) })
 }
 
 /// Transactions that have waited for long.

@@ -15,6 +15,11 @@ impl Budget {
         Self(u64::MAX)
     }
 
+    /// What is left.
+    pub const fn left(&self) -> u64 {
+        self.0
+    }
+
     /// Takes steps off; none, and nothing is left, if there are not so many.
     #[must_use]
     pub fn spend(&mut self, steps: usize) -> Option<()> {

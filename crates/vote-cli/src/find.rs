@@ -1,5 +1,7 @@
 //! Finding what people mean by the beginning of an id, or by nothing.
 
+use std::sync::Arc;
+
 use vote_api::{Answer, Client, ElectionView, Member, Request};
 use vote_chain::{ElectionId, ElectionPhase};
 
@@ -35,7 +37,7 @@ pub(crate) async fn election(client: &Client, said: Option<&str>) -> Result<Elec
 /// An election as it is now, with its count, which a list does not have.
 pub(crate) async fn by_id(client: &Client, id: ElectionId) -> Result<ElectionView, Failure> {
     match client.call(Request::Election(id)).await? {
-        Answer::Election(view) => Ok(*view),
+        Answer::Election(view) => Ok(Arc::unwrap_or_clone(view)),
         _ => Err(vote_api::CallError::Unexpected.into()),
     }
 }

@@ -153,7 +153,11 @@ pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
     for (contest, counted) in view.record.election.contests.iter().zip(&view.tally.contests) {
         let title = guarded(&contest.title);
         for line in &counted.lines {
-            let leads = if counted.leaders.contains(&line.choice) { "yes" } else { "no" };
+            let leads = match counted.leaders.contains(&line.choice) {
+                _ if !counted.complete => "not counted",
+                true => "yes",
+                false => "no",
+            };
             table.write_record([&title, &*guarded(&line.choice), &line.votes.to_string(), leads])?;
         }
         if counted.abstentions > 0 {

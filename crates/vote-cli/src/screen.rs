@@ -1,5 +1,7 @@
 //! An election followed on a terminal: the result as it stands, until the reader has seen enough.
 
+use std::sync::Arc;
+
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
@@ -77,7 +79,7 @@ pub(crate) async fn run(view: ElectionView, mut answers: Answers) -> Result<(), 
         }
         tokio::select! {
             answer = answers.next(), if screen.ended.is_none() => match answer {
-                Ok(Some(Answer::Election(view))) => screen.view = *view,
+                Ok(Some(Answer::Election(view))) => screen.view = Arc::unwrap_or_clone(view),
                 Ok(Some(_)) => break Err(CallError::Unexpected.into()),
                 Ok(None) => screen.ended = Some("the election is over"),
                 Err(CallError::Gone) => screen.ended = Some("THE NODE IS GONE: this is the last that it said"),

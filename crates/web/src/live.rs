@@ -163,7 +163,7 @@ impl Live {
             },
             Topic::Election(id) => {
                 let (mut answers, mut over) = (self.node.apart(Request::WatchElection(id)).await?, false);
-                let mut unsaid: Option<Box<ElectionView>> = None;
+                let mut unsaid: Option<Arc<ElectionView>> = None;
                 let mut next = Instant::now();
                 loop {
                     let answer = match &unsaid {

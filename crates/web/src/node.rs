@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use vote_api::{Answer, Answers, CallError, Client, ElectionView, Request};
+use vote_api::{Answer, Answers, CallError, Client, ElectionView, Refusal, RefusalCode, Request};
 use vote_chain::{ElectionId, LogEntry};
 
 /// A node that has not answered after so long is taken for gone.
@@ -13,11 +13,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// So long an attack may take, which is offered to every peer.
 const ATTACK_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Questions on their way at one time: the answers to all of them fit the memory, and the queue that the node keeps for an app.
+const QUESTIONS_MAX: usize = 64;
+
 /// The way to the node.
 pub(crate) struct Node {
     socket: PathBuf,
     /// Held while a connection is made, so that a node that is back is not run into by all at once.
     client: Mutex<Option<Client>>,
+    room: Semaphore,
 }
 
 /// A question with many answers, on a connection of its own: it ends with this, which is the only way to end it before its last answer.
@@ -40,7 +44,7 @@ impl Apart {
 
 impl Node {
     pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket, client: Mutex::default() }
+        Self { socket, client: Mutex::default(), room: Semaphore::new(QUESTIONS_MAX) }
     }
 
     /// A client of the node; an error if it is gone.
@@ -54,6 +58,16 @@ impl Node {
         Ok(client)
     }
 
+    /// Waits until there is room for another question.
+    async fn room(&self) -> Result<SemaphorePermit<'_>, CallError> {
+        let busy = || {
+            let reason = "too many pages ask the node at once; try again in a moment".to_owned();
+            CallError::Refused(Refusal { code: RefusalCode::Busy, reason })
+        };
+        let room = timeout(ANSWER_TIMEOUT, self.room.acquire()).await.map_err(|_| busy())?;
+        Ok(room.expect("it is never closed"))
+    }
+
     async fn connect(&self) -> Result<Client, CallError> {
         in_time(ANSWER_TIMEOUT, async { Client::connect(&self.socket).await.map_err(|_| CallError::Gone) }).await
     }
@@ -61,18 +75,21 @@ impl Node {
     /// Asks for one answer.
     pub(crate) async fn ask(&self, request: Request) -> Result<Answer, CallError> {
         let patience = if matches!(request, Request::Attack(_)) { ATTACK_TIMEOUT } else { ANSWER_TIMEOUT };
+        let _room = self.room().await?;
         let client = self.client().await?;
         in_time(patience, client.call(request)).await
     }
 
     /// Every election, by id.
     pub(crate) async fn elections(&self) -> Result<Vec<ElectionView>, CallError> {
+        let _room = self.room().await?;
         let client = self.client().await?;
         in_time(ANSWER_TIMEOUT, client.elections()).await
     }
 
     /// What was done to an election, in order.
     pub(crate) async fn log(&self, election: ElectionId) -> Result<Vec<LogEntry>, CallError> {
+        let _room = self.room().await?;
         let client = self.client().await?;
         in_time(ANSWER_TIMEOUT, client.log(election)).await
     }

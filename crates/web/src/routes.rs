@@ -200,7 +200,7 @@ async fn elections(State(app): State<App>) -> Answered {
 
 async fn view(app: &App, id: &str) -> Result<ElectionView, Fault> {
     match app.node.ask(Request::Election(parsed(id, "election's id")?)).await.map_err(Fault::of_named)? {
-        Answer::Election(view) => Ok(*view),
+        Answer::Election(view) => Ok(Arc::unwrap_or_clone(view)),
         _ => Err(unexpected()),
     }
 }

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::node::Node;
 
 /// Transactions on their way at one time.
-const WAITING_MAX: usize = 2048;
+const WAITING_MAX: usize = 768;
 
 /// What has become of a transaction.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Act, BlockHash, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height, InvalidBlock,
+    Act, Ballot, BlockHash, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height, InvalidBlock,
     InvalidSelection, InvalidTransaction, Limits, Organise, Organisers, Payload, Rule, Selection, StateRoot, Timestamp,
     Transaction, TransactionFault, ValidatorSetHash, VerifiedBlock, merkle_root, verify,
 };
@@ -191,10 +191,7 @@ fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_character
         bytes[at] ^= 1;
         assert!(verify(&chain, &bytes).is_err(), "byte {at}");
     }
-    let payload = Payload::CastBallot(vote_chain::Ballot {
-        name: "a\u{1b}[2J".into(),
-        ..vote_chain::Ballot::plain(id, Selection::Listed(0))
-    });
+    let payload = Payload::CastBallot(Ballot { name: "a\u{1b}[2J".into(), ..Ballot::plain(id, Selection::Listed(0)) });
     let bytes = Transaction::sign(chain, &key(50), payload).to_bytes();
     assert!(matches!(verify(&chain, &bytes), Err(TransactionFault::Ballot(_))));
     assert!(matches!(verify(&chain, &vec![0; 70_000]), Err(TransactionFault::TooLarge(70_000))));
@@ -289,6 +286,28 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
         assert_eq!((shorter.votes, shorter.lines.len(), shorter.complete), (0, 0, false), "not even added up");
         assert!(tally.contests[0].complete);
     }
+}
+
+/// Whoever writes a contest that is hard to count takes the result of no other.
+#[test]
+fn contest_that_takes_too_long_leaves_the_others_their_results() {
+    let mut ledger = Ledger::new(genesis(4));
+    let hard = Contest::listed((0..300).map(|at| format!("c{at}")).collect(), Rule::Schulze, 1);
+    let titled = |contest: Contest, title: &str| Contest { title: title.into(), ..contest };
+    let easy = Contest::listed(vec!["Yes".into(), "No".into()], Rule::Plurality, 1);
+    let ranked = Contest::listed(vec!["Ada".into(), "Grace".into()], Rule::Irv, 1);
+    let contests = vec![titled(hard, "hard"), titled(easy, "easy"), titled(ranked, "ranked")];
+    let id = ledger.create(with_contests(contests));
+    let says = vec![Selection::Ranked(vec![vec![7]]), Selection::Listed(1), Selection::Ranked(vec![vec![1]])];
+    let ballot = Ballot { election: id, name: String::new(), counter: 0, selections: says };
+    let cast = ledger.ballot_of(&key(60), ballot);
+    ledger.decide(&[cast]);
+    let tally = ledger.state.tally_within(&id, 1_000_000).unwrap();
+    let [hard, easy, ranked] = [0, 1, 2].map(|at: usize| &tally.contests[at]);
+    assert_eq!((hard.complete, hard.votes, hard.lines[0].votes), (false, 1, 1), "added up, and nobody named");
+    assert!(hard.leaders.is_empty() && !tally.is_decided(hard));
+    assert_eq!((easy.complete, &easy.leaders[0][..]), (true, "No"));
+    assert_eq!((ranked.complete, &ranked.leaders[0][..]), (true, "Grace"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, VerifiedBlock};
 
 use super::messages::{Early, MessageFault};
 use super::{Host, check_clock};
+use crate::mempool::may_fit;
 use crate::message::SignedProposal;
 use crate::turn::{Action, Write};
 
@@ -129,7 +130,7 @@ impl Host {
         let (block, changes, refused) = self.state.build(time, self.address, self.mempool.iter());
         for transaction in refused {
             // What does not fit beside the others of this block may become final yet, if another block is decided.
-            if let Err(fault) = self.state.execute(time).apply(&transaction) {
+            if let Err(fault) = may_fit(&self.state, self.now, &transaction) {
                 self.mempool.remove(&transaction.id());
                 self.act(Action::Refused(transaction.id(), fault));
             }

@@ -102,6 +102,7 @@ fn refusal_of_pool(fault: &PoolRefusal) -> Refusal {
     match fault {
         PoolRefusal::Invalid(fault) => refusal_of(fault),
         PoolRefusal::Conflict(_) => refusal(RefusalCode::NotEligible, fault),
+        PoolRefusal::TooLarge(_) => refusal(RefusalCode::Invalid, fault),
         PoolRefusal::Full => refusal(RefusalCode::Busy, format!("{fault}; try again in a moment")),
     }
 }

@@ -3,7 +3,7 @@
 //! Two are made at a time: one of elections that are counted within [`SHORT_STEPS_MAX`], and one of those that have been
 //! found to take more. So an election that is made to be hard to count holds up others of its kind only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,6 +16,8 @@ use super::{Core, Inner};
 
 /// Steps of a count for which an app can wait, a second or two.
 const SHORT_STEPS_MAX: u64 = 400_000_000;
+/// If more than so many wait for short counts, those who ask do not.
+const SHORT_QUEUE: usize = 3;
 /// After a long count of an open election, the next one of it comes after so many times as long.
 const PAUSE: u32 = 5;
 
@@ -38,6 +40,8 @@ struct Aside {
 #[derive(Default)]
 pub(super) struct Counts {
     elections: BTreeMap<ElectionId, Aside>,
+    /// Those whose last counts are kept, the oldest first.
+    kept: VecDeque<ElectionId>,
     sequence: u64,
 }
 
@@ -48,8 +52,10 @@ pub(crate) struct Counted {
 }
 
 impl Counts {
+    /// Whether it is not to be waited for.
     pub(super) fn takes_long(&self, id: &ElectionId) -> bool {
-        self.elections.get(id).is_some_and(|aside| aside.long)
+        let waiting = || self.elections.values().filter(|aside| !aside.long && aside.waits.is_some()).count();
+        self.elections.get(id).is_some_and(|aside| aside.long) || waiting() > SHORT_QUEUE
     }
 
     pub(super) fn last(&self, id: &ElectionId) -> Option<&ElectionView> {
@@ -57,11 +63,16 @@ impl Counts {
     }
 
     fn keep(&mut self, view: Box<ElectionView>) {
-        if self.elections.values().filter(|aside| aside.last.is_some()).count() >= KEPT_MAX {
-            self.elections.values_mut().for_each(|aside| aside.last = None);
-        }
-        if let Some(aside) = self.elections.get_mut(&view.record.id) {
+        let id = view.record.id;
+        if let Some(aside) = self.elections.get_mut(&id) {
             aside.last = Some(view);
+            self.kept.retain(|kept| *kept != id);
+            self.kept.push_back(id);
+        }
+        if self.kept.len() > KEPT_MAX
+            && let Some(oldest) = self.kept.pop_front().and_then(|oldest| self.elections.get_mut(&oldest))
+        {
+            oldest.last = None;
         }
     }
 
@@ -124,18 +135,20 @@ impl Core {
         aside.running = false;
         if !aside.long && !is_whole(&view.tally) {
             aside.long = true;
-            self.tell_watchers(&view, false);
+            self.tell_watchers(*view, false, false);
             return self.count_aside(id);
         }
         if aside.long {
             if !is_whole(&view.tally) {
                 tracing::warn!(election = %id, ?took, "an election takes too long to count; its leaders are not named");
             }
-            aside.not_before = Instant::now() + took * PAUSE;
+            // It may have closed meanwhile, and is counted at once then.
+            let over = self.engine.state().phase(&id).is_some_and(ElectionPhase::is_over);
+            aside.not_before = Instant::now() + if over { Duration::ZERO } else { took * PAUSE };
             self.timers.set(u64::try_from((took * PAUSE).as_millis()).unwrap_or(0) + 1, Wake::Count);
         }
-        self.tell_watchers(&view, true);
-        self.counts.keep(view);
+        self.counts.keep(view.clone());
+        self.tell_watchers(*view, true, true);
         self.count_next();
     }
 }

@@ -3,8 +3,9 @@
 //! However many ask and however fast blocks come, an election is shown [`SHOW_MS`] apart at the least, and the loop takes
 //! [`STEPS_MAX`] to count for all of them together. What takes more is counted aside (`counts.rs`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,6 +20,8 @@ use crate::socket::AppCall;
 
 /// Apps that ask for elections or watch them at one time.
 const WATCHERS_MAX: usize = 4096;
+/// Of one app.
+const OF_SESSION_MAX: usize = 256;
 /// Elections are shown so far apart, in milliseconds.
 const SHOW_MS: u64 = 100;
 /// Elections that are shown at once; the rest waits for the next time.
@@ -40,7 +43,8 @@ pub(super) struct Watcher {
 #[derive(Default)]
 pub(super) struct Watchers {
     all: Vec<Watcher>,
-    due: BTreeSet<ElectionId>,
+    /// Those that are to be shown, and whether they have changed: else to those alone who have seen nothing yet.
+    due: BTreeMap<ElectionId, bool>,
     /// The last that was shown: those after it come next, so that each has its turn.
     last: ElectionId,
     /// Whether a timer is set for those due.
@@ -55,11 +59,14 @@ impl Watchers {
     }
 
     /// Takes the next few that are due.
-    fn take_due(&mut self) -> Vec<ElectionId> {
+    fn take_due(&mut self) -> Vec<(ElectionId, bool)> {
         let after = self.due.range((Bound::Excluded(self.last), Bound::Unbounded));
-        let next: Vec<_> = after.chain(self.due.range(..=self.last)).take(SHOWN_MAX).copied().collect();
-        self.due.retain(|id| !next.contains(id));
-        self.last = next.last().copied().unwrap_or_default();
+        let next = after.chain(self.due.range(..=self.last)).take(SHOWN_MAX);
+        let next: Vec<_> = next.map(|(id, changed)| (*id, *changed)).collect();
+        for (id, _) in &next {
+            self.due.remove(id);
+        }
+        self.last = next.last().map(|(id, _)| *id).unwrap_or_default();
         next
     }
 
@@ -75,12 +82,14 @@ impl Core {
             call.send(Answer::Failed(unknown_election(&election)), true);
             return;
         };
-        if self.watchers.all.len() >= WATCHERS_MAX {
-            call.send(Answer::Failed(refusal(RefusalCode::Busy, "too many apps are watching")), true);
+        let of_session = self.watchers.all.iter().filter(|watcher| watcher.call.session() == call.session()).count();
+        if self.watchers.all.len() >= WATCHERS_MAX || of_session >= OF_SESSION_MAX {
+            let reason = "too many questions about elections wait for their counts; try again in a moment";
+            call.send(Answer::Failed(refusal(RefusalCode::Busy, reason)), true);
             return;
         }
         self.watchers.all.push(Watcher { call, election, phase: Some(phase), once, answered: false });
-        self.show_soon(election);
+        self.show_soon(election, false);
     }
 
     /// Elections that a block has changed are due to those who watch them.
@@ -94,11 +103,11 @@ impl Core {
                 changed.insert(watcher.election);
             }
         }
-        changed.into_iter().for_each(|id| self.show_soon(id));
+        changed.into_iter().for_each(|id| self.show_soon(id, true));
     }
 
-    fn show_soon(&mut self, id: ElectionId) {
-        self.watchers.due.insert(id);
+    fn show_soon(&mut self, id: ElectionId, changed: bool) {
+        *self.watchers.due.entry(id).or_insert(false) |= changed;
         if !self.watchers.awaited {
             let next = self.watchers.shown_at.map(|at| at + Duration::from_millis(SHOW_MS));
             let wait = next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()));
@@ -111,16 +120,16 @@ impl Core {
     pub(super) fn show(&mut self) {
         let due = self.watchers.take_due();
         let steps = STEPS_MAX / (due.len() as u64).max(1);
-        for id in due {
+        for (id, changed) in due {
             if let Some(view) = self.last_count(&id) {
-                self.tell_watchers(&view, true);
+                self.tell_watchers(view, changed, true);
                 continue;
             }
             match self.view(&id, steps).filter(|_| self.watchers.want(&id)) {
-                Some(view) if is_whole(&view.tally) => self.tell_watchers(&view, true),
+                Some(view) if is_whole(&view.tally) => self.tell_watchers(view, changed, true),
                 Some(view) => {
                     if self.counts.takes_long(&id) {
-                        self.tell_watchers(&view, false);
+                        self.tell_watchers(view, false, false);
                     }
                     self.count_aside(id);
                 }
@@ -128,8 +137,8 @@ impl Core {
             }
         }
         (self.watchers.awaited, self.watchers.shown_at) = (false, Some(Instant::now()));
-        if let Some(next) = self.watchers.due.first().copied() {
-            self.show_soon(next);
+        if let Some(next) = self.watchers.due.keys().next().copied() {
+            self.show_soon(next, false);
         }
     }
 
@@ -141,16 +150,17 @@ impl Core {
         unchanged.then(|| ElectionView { height: state.tip().height, ..last.clone() })
     }
 
-    /// Shows an election to those who watch it: to all, for the last time if it is over; else to those who have seen nothing yet.
-    pub(super) fn tell_watchers(&mut self, view: &ElectionView, all: bool) {
-        let over = all && view.phase.is_over();
+    /// Shows an election to those who watch it and have seen nothing yet, and to the others too if it has changed. If the count is `settled`
+    /// and the election over, nothing more will follow.
+    pub(super) fn tell_watchers(&mut self, view: ElectionView, changed: bool, settled: bool) {
+        let (over, view) = (settled && view.phase.is_over(), Arc::new(view));
         self.watchers.all.retain_mut(|watcher| {
-            if watcher.election != view.record.id || (watcher.answered && !all) {
+            if watcher.election != view.record.id || (watcher.answered && !changed) {
                 return true;
             }
             let last = over || watcher.once;
             watcher.answered = true;
-            watcher.call.send(Answer::Election(Box::new(view.clone())), last) && !last
+            watcher.call.send(Answer::Election(view.clone()), last) && !last
         });
     }
 
@@ -187,10 +197,10 @@ mod tests {
         let mut watchers = Watchers::default();
         let mut shown = BTreeSet::new();
         for _ in 0..3 {
-            watchers.due.extend((0..40).map(id));
+            watchers.due.extend((0..40).map(|number| (id(number), true)));
             let next = watchers.take_due();
             assert_eq!(next.len(), SHOWN_MAX);
-            shown.extend(next);
+            shown.extend(next.into_iter().map(|(id, _)| id));
         }
         assert_eq!(shown.len(), 40);
     }

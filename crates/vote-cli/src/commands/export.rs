@@ -51,7 +51,7 @@ pub(super) async fn run(
         (None, _) => encode(&archive),
         (Some(exported), Some(format)) => format.write(&exported.file).into_bytes(),
         (Some(exported), None) if name.ends_with(RECORDS) => exported.records(&archive, &audit)?.into_bytes(),
-        (Some(exported), None) => exported.report(&archive, &audit).into_bytes(),
+        (Some(exported), None) => exported.report(&archive, &audit)?.into_bytes(),
     };
     let extent = exported.map(|exported| exported.extent(&audit, format));
     files::write_new(file, &bytes, files::PUBLIC)?;
@@ -141,8 +141,12 @@ impl<'a> Exported<'a> {
         self.with_about(archive, audit, |about| nist::cast_vote_records(&self.file, about)).map_err(Failure::other)
     }
 
-    fn report(&self, archive: &Archive, audit: &Audit) -> String {
+    fn report(&self, archive: &Archive, audit: &Audit) -> Result<String, Failure> {
         let counted = &audit.tally.contests[self.place];
+        if !counted.complete {
+            let reason = "it takes too long to count so many different ballots; the archive has them";
+            return Err(Failure::Other(reason.into()));
+        }
         let outcome = counted.outcome.clone().unwrap_or_else(|| added_up(&self.file.candidates, counted));
         let place = |name: &String| self.file.candidates.iter().position(|candidate| candidate == name);
         let leaders: Vec<_> = counted.leaders.iter().filter_map(place).collect();
@@ -153,7 +157,7 @@ impl<'a> Exported<'a> {
             ElectionPhase::Closed if decided => Standing::Elected(&leaders),
             ElectionPhase::Closed => Standing::Undecided,
         };
-        self.with_about(archive, audit, |about| nist::results_report(&self.file, &outcome, standing, about))
+        Ok(self.with_about(archive, audit, |about| nist::results_report(&self.file, &outcome, standing, about)))
     }
 
     fn with_about<T>(&self, archive: &Archive, audit: &Audit, write: impl Fn(&About<'_>) -> T) -> T {

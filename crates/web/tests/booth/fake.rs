@@ -131,7 +131,7 @@ impl Shared {
             Request::Elections => {
                 Answer::Elections(ledger.state.elections().filter_map(|record| ledger.view(&record.id)).collect())
             }
-            Request::Election(id) => Answer::Election(Box::new(ledger.view(&id).ok_or_else(unknown)?)),
+            Request::Election(id) => Answer::Election(Arc::new(ledger.view(&id).ok_or_else(unknown)?)),
             Request::Block(at) => {
                 let height = match at {
                     BlockAt::Latest => None,
@@ -238,9 +238,9 @@ async fn watch_election(shared: &Arc<Shared>, replies: &Replies, id: ElectionId)
                 // The count comes a moment later, as it does where it takes long.
                 let uncounted =
                     vote_api::ElectionView { tally: vote_chain::Tally::without_contests(&view.record), ..view.clone() };
-                replies.send(Answer::Election(Box::new(uncounted)), false).await;
+                replies.send(Answer::Election(Arc::new(uncounted)), false).await;
             }
-            replies.send(Answer::Election(Box::new(view)), over).await;
+            replies.send(Answer::Election(Arc::new(view)), over).await;
         }
         if over || news.changed().await.is_err() {
             return;
