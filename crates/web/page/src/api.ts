@@ -1,13 +1,13 @@
 // The page's way to the server: answers, refusals, what goes on, and whether the node is there.
 
-import type { Contest } from "./encoding/ledger";
+import type { Contest, Rule } from "./encoding/ledger";
 import { Store } from "./store";
 
 export interface Check { share: string; votes: number; of: number; reached: boolean }
 export interface Round { votes: Record<string, number | string>; exhausted: number | string; actions: string[] }
 export interface Counted {
-  title: string; rule: string; seats: number; votes: number; abstentions: number; counts: { choice: string; votes: number }[]; other_choices: number; other_votes: number;
-  leaders: string[]; majority: Check | null; decided: boolean; complete: boolean; tie: boolean; rounds?: Round[]; quota?: number | string | null; pairwise?: number[][] | null;
+  title: string; rule: Rule; seats: number; votes: number; abstentions: number; counts: { choice: string; votes: number }[]; other_choices: number; other_votes: number;
+  leaders: string[]; majority: Check | null; decided: boolean; complete: boolean; outcome_cut: boolean; tie: boolean; rounds?: Round[]; quota?: number | string | null; pairwise?: number[][] | null;
   ties?: { tied: string[]; picked_by_seed: string }[];
 }
 export type Phase = "draft" | "open" | "closed" | "cancelled";

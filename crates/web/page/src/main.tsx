@@ -24,6 +24,8 @@ function useRoute(): string[] {
   useEffect(() => {
     const changed = () => go(route());
     addEventListener("hashchange", changed);
+    // What was gone to before this listened.
+    if (route().join("/") !== at.join("/")) changed();
     return () => removeEventListener("hashchange", changed);
   }, []);
   return at;

@@ -30,6 +30,17 @@ export function Command({ lines }: { lines: string[] }) {
   );
 }
 
+/** All that the server has said, for other programs. */
+export function Raw({ value }: { value: unknown }) {
+  const [open, show] = useState(false);
+  return (
+    <details onToggle={(event) => show(event.currentTarget.open)}>
+      <summary>{t("raw")}</summary>
+      {open && <pre tabIndex={0} aria-label={t("raw")}><code>{JSON.stringify(value, null, 1)}</code></pre>}
+    </details>
+  );
+}
+
 export function Problem({ why }: { why: string | null }) {
   return <div role="alert">{why && <p class="problem">{why}</p>}</div>;
 }

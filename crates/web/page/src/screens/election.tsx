@@ -6,7 +6,7 @@ import { type Ballot, ballots, begin, cast, change, making, pending, place } fro
 import { type Key, organises } from "../keys";
 import { words, wrong } from "../selection";
 import { t } from "../texts";
-import { Arrival, Command, Heading, Id, Phase, Problem, Time, useGet } from "../ui";
+import { Arrival, Command, Heading, Id, Phase, Problem, Raw, Time, useGet } from "../ui";
 import { ContestField } from "./ballot";
 import { Manage } from "./manage";
 import { ReceiptCard } from "./receipt";
@@ -42,6 +42,9 @@ export function ElectionScreen({ id, voter }: { id: string; voter: Key | null })
   useEffect(() => again((n) => n + 1), [result?.phase, result?.voters]);
   if (!e || !phase) return fault ? <><Heading>{t("elections")}</Heading><Problem why={fault} /></> : <p>{t("loading")}</p>;
   const now = { ...e, phase };
+  // What it has come to is the first that is asked of what is over.
+  const over = phase === "closed" || phase === "cancelled";
+  const results = <Results result={result ?? e.result} contests={e.contests} quorum={e.quorum} />;
   return (
     <>
       <Heading>{e.title}</Heading>
@@ -53,16 +56,19 @@ export function ElectionScreen({ id, voter }: { id: string; voter: Key | null })
         {phase === "cancelled" && e.cancelled_at !== null && <>{t("cancelled_at")}: <Time ms={e.cancelled_at} /></>}
       </p>
       {e.description && <p class="description">{e.description}</p>}
-      <section aria-labelledby="rules">
-        <h2 id="rules">{t("rules")}</h2>
-        <Rules e={now} />
-      </section>
-      <section aria-labelledby="may">
-        <h2 id="may">{t("may_i")}</h2>
-        <Voter e={now} voter={voter} voting={voting} />
-      </section>
-      {organises(e.chain, e.organiser) && <Manage e={now} done={() => again((n) => n + 1)} />}
-      <Results result={result ?? e.result} contests={e.contests} quorum={e.quorum} />
+      <div class={`vote ${over ? "over" : ""}`}>
+        <section class="may" aria-labelledby="may">
+          <h2 id="may">{t("may_i")}</h2>
+          <Voter e={now} voter={voter} voting={voting} />
+        </section>
+        {over && results}
+        <section class="beside" aria-labelledby="rules">
+          <h2 id="rules">{t("rules")}</h2>
+          <Rules e={now} />
+        </section>
+        {organises(e.chain, e.organiser) && <Manage e={now} done={() => again((n) => n + 1)} />}
+        {!over && results}
+      </div>
       <Log id={id} again={`${asked} ${phase} ${result?.voters}`} />
       <section aria-labelledby="verify">
         <h2 id="verify">{t("verify")}</h2>
@@ -76,6 +82,7 @@ export function ElectionScreen({ id, voter }: { id: string; voter: Key | null })
           <dt>{t("board")}</dt><dd>{t("ballots_n", { n: e.board.size })} <Id id={e.board.root} /></dd>
           {e.voters !== "anyone" && <><dt>{t("roll_root")}</dt><dd>{t("voters_n", { n: e.roll.voters })} <Id id={e.roll.root} /></dd></>}
         </dl>
+        <Raw value={{ ...now, result: result ?? e.result }} />
       </section>
     </>
   );

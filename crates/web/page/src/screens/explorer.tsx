@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type Block, get } from "../api";
 import { isVoterCode } from "../encoding/codes";
 import { type Name, hasText, t } from "../texts";
-import { Heading, Id, Problem, Text, Time, reason, short, useGet } from "../ui";
+import { Heading, Id, Problem, Raw, Text, Time, reason, short, useGet } from "../ui";
 
 interface Found { kind: string; id: string; height: number; title?: string }
 
@@ -103,7 +103,7 @@ export function BlockScreen({ height, last }: { height: string; last: number }) 
           </li>
         ))}
       </ul>
-      <details><summary>{t("raw")}</summary><pre tabIndex={0} aria-label={t("raw")}><code>{JSON.stringify(block, null, 1)}</code></pre></details>
+      <Raw value={block} />
     </>
   );
 }

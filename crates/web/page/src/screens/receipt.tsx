@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type Info, type Trace, file, get, post } from "../api";
 import { readTracker, tracker, trackerQr, trackerWords } from "../encoding/codes";
 import { t } from "../texts";
-import { Command, Copy, FileField, Heading, Id, Problem, Qr, Text, Time, reason, save, useGet } from "../ui";
+import { Command, Copy, FileField, Heading, Id, Problem, Qr, Raw, Text, Time, reason, save, useGet } from "../ui";
 import { codeFault } from "./sign_in";
 
 interface CardProps { ballot: string; height: number; counter: number; chain: string; fresh: boolean }
@@ -68,7 +68,7 @@ export function BallotScreen({ id, height }: { id: string; height: number }) {
     <>
       <Heading>{t("ballot")}</Heading>
       <Problem why={fault} />
-      {trace && <><Fate trace={trace} /><Qr text={trackerQr(trace.ballot)} label={`${t("tracker")}: ${tracker(trace.ballot)}`} /></>}
+      {trace && <><Fate trace={trace} /><Qr text={trackerQr(trace.ballot)} label={`${t("tracker")}: ${tracker(trace.ballot)}`} /><Raw value={trace} /></>}
     </>
   );
 }

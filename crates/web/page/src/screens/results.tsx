@@ -1,8 +1,9 @@
 // A result: bars and a table in one, how it came about, and what it comes to in a sentence.
 
 import type { Counted, Result } from "../api";
-import type { Contest, Share } from "../encoding/ledger";
-import { number, t } from "../texts";
+import type { Contest, Rule, Share } from "../encoding/ledger";
+import { ranks } from "../selection";
+import { type Name, number, t } from "../texts";
 import { Wide } from "../ui";
 import { share } from "./rules";
 
@@ -10,7 +11,7 @@ function verdict(result: Result, counted: Counted): string {
   const names = counted.leaders.join(", ");
   const over = result.phase === "closed";
   if (result.phase === "cancelled") return t("nothing_decided");
-  if (!counted.complete) return t("counting");
+  if (!counted.complete) return t("not_counted");
   if (!counted.leaders.length) return t("no_votes");
   if (over && result.quorum && !result.quorum.reached) return t("not_decided_quorum");
   if (counted.tie) return t(over ? "tie" : "tie_now", { names });
@@ -29,7 +30,7 @@ function turnout(result: Result): string {
 /** `contests` and `quorum` are the election's own: the result has their names in English alone. */
 export function Results({ result, contests, quorum }: { result: Result; contests: Contest[]; quorum: Share | null }) {
   return (
-    <section aria-labelledby="result">
+    <section class="results" aria-labelledby="result">
       <h2 id="result">{t(result.phase === "open" ? "result_now" : "result")}</h2>
       <p aria-live="polite" aria-atomic="true">{t("turnout")}: {turnout(result)}</p>
       {result.quorum && quorum && <p class="soft">{t(result.quorum.reached ? "quorum_yes" : "quorum_no", { votes: number(result.quorum.votes), of: number(result.quorum.of), share: share(quorum) })}</p>}
@@ -42,18 +43,23 @@ function Bar({ part }: { part: number }) {
   return <svg class="bar-of" aria-hidden="true" focusable="false"><rect width="100%" height="100%" /><rect class="part" width={`${100 * part}%`} height="100%" /></svg>;
 }
 
+/** What the numbers beside the bars are. */
+const heading = (rule: Rule): Name => (rule === "score" ? "points" : rule === "approval" ? "approvals" : ranks(rule) ? "first_preferences" : "votes");
+
 function Count({ result, counted, contest }: { result: Result; counted: Counted; contest: Contest | undefined }) {
   const most = Math.max(1, ...counted.counts.map(({ votes }) => votes));
-  const [title, scores] = [counted.title || t("result"), counted.rule === "score" || counted.rule === "borda"];
-  const { majority } = counted;
+  const [title, scores] = [counted.title || t("result"), counted.rule === "score"];
+  const { majority, quota, rounds = [], pairwise, ties = [] } = counted;
+  // Without votes there is nothing to tell of how they were counted.
+  const some = counted.votes > 0;
   return (
     <article>
       {counted.title && <h3>{counted.title}</h3>}
       <p class="verdict">{verdict(result, counted)}</p>
       {majority && contest?.majority && <p>{t(majority.reached ? "majority_yes" : "majority_no", { votes: number(majority.votes), of: number(majority.of), share: share(contest.majority) })}</p>}
-      <table class="bars">
+      {counted.counts.length > 0 && <table class="bars">
         <caption class="hidden">{title}</caption>
-        <thead><tr><th scope="col">{t("choice")}</th><th scope="col">{t(scores ? "points" : "votes")}</th>{!scores && <th scope="col">{t("share")}</th>}</tr></thead>
+        <thead><tr><th scope="col">{t("choice")}</th><th scope="col">{t(heading(counted.rule))}</th>{!scores && <th scope="col">{t("share")}</th>}</tr></thead>
         <tbody>
           {counted.counts.map(({ choice, votes }) => (
             <tr key={choice} class={counted.leaders.includes(choice) ? "leads" : ""}>
@@ -63,12 +69,13 @@ function Count({ result, counted, contest }: { result: Result; counted: Counted;
             </tr>
           ))}
         </tbody>
-      </table>
+      </table>}
       {counted.other_choices > 0 && <p>{t("other_choices", { n: counted.other_choices, votes: number(counted.other_votes) })}</p>}
-      <p class="soft">{t("counted_n", { n: counted.votes })}{counted.abstentions > 0 && ` ${t("abstentions", { n: counted.abstentions })}`}{counted.quota != null && ` ${t("quota", { n: String(counted.quota) })}`}</p>
-      {counted.rounds && counted.rounds.length > 1 && <Rounds counted={counted} />}
-      {counted.pairwise && contest?.choices && <Pairwise names={contest.choices} wins={counted.pairwise} />}
-      {counted.ties?.map((tie, at) => <p key={at}>{t("seed_picks", { tied: tie.tied.join(", "), picked: tie.picked_by_seed })}</p>)}
+      {(counted.complete || some) && <p class="soft">{t("counted_n", { n: counted.votes })}{counted.abstentions > 0 && ` ${t("abstentions", { n: counted.abstentions })}`}{some && quota != null && ` ${t("quota", { n: String(quota) })}`}</p>}
+      {counted.outcome_cut && <p class="soft">{t("outcome_cut")}</p>}
+      {some && rounds.length > 1 && <Rounds counted={counted} />}
+      {some && pairwise && contest?.choices && <Pairwise names={contest.choices} wins={pairwise} />}
+      {some && ties.map((tie, at) => <p key={at}>{t("seed_picks", { tied: tie.tied.join(", "), picked: tie.picked_by_seed })}</p>)}
     </article>
   );
 }

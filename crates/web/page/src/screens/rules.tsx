@@ -1,6 +1,7 @@
 // The rules of a vote, in words, from the election alone: nothing of it is written by hand.
 
 import type { Contest, Share } from "../encoding/ledger";
+import { single } from "../selection";
 import { type Name, t } from "../texts";
 import { Time } from "../ui";
 import { bounds } from "./ballot";
@@ -34,8 +35,16 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
   );
 }
 
+/** What becomes of ties; by yes or no there are none. */
+function ties({ contests, tie_break }: Ruled): string {
+  const out: string[] = [];
+  if (contests.some(({ rule }) => rule === "plurality")) out.push(t("r_ties_plurality"));
+  if (contests.some(({ rule }) => !single(rule))) out.push(tie_break ? t("r_ties_text", { text: tie_break }) : t("r_ties"));
+  return out.join(" ");
+}
+
 export function Rules({ e }: { e: Ruled }) {
-  const lots = e.tie_break ? t("r_ties_text", { text: e.tie_break }) : t("r_ties");
+  const tied = ties(e);
   return (
     <dl class="rules">
       {e.contests.map((contest, at) => <ContestRules key={at} contest={contest} title={contest.title || t("what_is_decided")} />)}
@@ -46,7 +55,7 @@ export function Rules({ e }: { e: Ruled }) {
       <dt>{t("closes")}</dt><dd>{e.closes_at === null ? t("by_hand") : <Time ms={e.closes_at} from />}</dd>
       {e.quorum && <><dt>{t("r_quorum_title")}</dt><dd>{t("r_quorum", { share: share(e.quorum) })}</dd></>}
       <dt>{t("r_count")}</dt><dd>{t(e.results === "live" ? "r_live" : "r_hidden")}</dd>
-      <dt>{t("r_ties_title")}</dt><dd>{lots}</dd>
+      {tied && <><dt>{t("r_ties_title")}</dt><dd>{tied}</dd></>}
       <dt>{t("r_changes_title")}</dt><dd>{t("r_changes")}</dd>
     </dl>
   );
