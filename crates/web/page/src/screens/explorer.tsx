@@ -97,8 +97,8 @@ export function BlockScreen({ height, last }: { height: string; last: number }) 
           <li key={one.id}>
             <strong>{kindName(one.kind)}</strong> <span lang="en">{one.what}</span>
             <p>
-              <Id id={one.id} {...(one.kind === "ballot" ? { href: `#/ballot/${one.id}` } : {})} /> {t("signer")}: <Id id={one.signer} />
-              {one.election && <a href={`#/election/${one.election}`}>{t("to_election")}</a>}
+              <Id id={one.id} {...(one.kind === "ballot" ? { href: `#/ballot/${one.id}` } : {})} /> <span class="pair">{t("signer")}: <Id id={one.signer} /></span>{" "}
+              {one.election && <a class="pair" href={`#/election/${one.election}`}>{t("to_election")}</a>}
             </p>
           </li>
         ))}
