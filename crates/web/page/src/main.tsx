@@ -77,7 +77,10 @@ function App({ info }: { info: Info }) {
       <div role="status" aria-live="assertive">{away && <p class="gone">{t(away === "locked" ? "code_unauthorised" : "gone")}</p>}</div>
       <main id="main">{body()}</main>
       <footer>
-        <p>{t("footer", { version: info.version })} <span class="id"><code title={info.bundle}>{short(info.bundle)}…</code> <Copy text={info.bundle} what={t("bundle")} /></span> {t("chain")} <span class="id"><code title={info.chain}>{short(info.chain)}…</code> <Copy text={info.chain} what={t("chain")} /></span></p>
+        <p>
+          <span class="pair">{t("footer", { version: info.version })} <span class="id"><code title={info.bundle}>{short(info.bundle)}…</code> <Copy text={info.bundle} what={t("bundle")} /></span></span>{" "}
+          <span class="pair">{t("chain")} <span class="id"><code title={info.chain}>{short(info.chain)}…</code> <Copy text={info.chain} what={t("chain")} /></span></span>
+        </p>
         <p>{t("bundle_hint")}</p>
         <label>{t("language")} <select value={language} onChange={(event) => setLanguage(event.currentTarget.value as Language)}>
           {Object.entries(LANGUAGES).map(([code, name]) => <option key={code} value={code} lang={code}>{name}</option>)}

@@ -13,7 +13,7 @@ const START_MS = 120_000;
 function begin(program, args) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   const ready = new Promise((done, failed) => {
-    const timer = setTimeout(() => failed(new Error(`${program} says nothing`)), START_MS);
+    const timer = setTimeout(() => (child.kill("SIGTERM"), failed(new Error(`${program} says nothing`))), START_MS);
     createInterface(child.stdout).on("line", (line) => (clearTimeout(timer), done(JSON.parse(line))));
     child.once("error", failed);
     child.once("exit", (code) => failed(new Error(`${program} has ended with ${code}`)));

@@ -57,8 +57,16 @@ export function codeSeed(text: string): Uint8Array | Fault {
   return payload instanceof Uint8Array ? seedOf(payload) : payload;
 }
 
-/** Whether a text is a voter code: a secret that must not be sent anywhere. */
-export const isVoterCode = (text: string): boolean => codeSeed(text) instanceof Uint8Array;
+/**
+ * Whether a text is a voter code or may be one with a slip in it: a secret that must not be sent anywhere. A tracker that holds is none, nor are
+ * the digits of a hash; of the 32 characters of a code some ten are digits.
+ */
+export function mayBeVoterCode(text: string): boolean {
+  if (/^\s*vote-code:/i.test(text)) return true;
+  const plain = text.replace(/[\s-]/g, "");
+  const shaped = /^[0-9a-z]{29,35}$/i.test(plain) && !/^[0-9a-f]+$/i.test(plain) && plain.replace(/\D/g, "").length >= 3;
+  return shaped && !(read("tracker", text) instanceof Uint8Array);
+}
 
 export const showCode = (payload: Uint8Array): string => show("code", payload);
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import vectors from "../../../../../testdata/vectors.json";
-import { codeSeed, newCode, readTracker, showCode, tracker, trackerQr, trackerWords } from "./codes";
+import { codeSeed, mayBeVoterCode, newCode, readTracker, showCode, tracker, trackerQr, trackerWords } from "./codes";
 import { type Act, type Contest, type Election, bytesToHex, castBallot, createElection, hexToBytes, labelFault, organise, publicKey, sign, transactionId } from "./ledger";
 import { Struct, type Value } from "./cbor";
 
@@ -107,4 +107,14 @@ test("a tracker is read from its code and its words, and is no voter code", () =
 test("labels are those of the ledger", () => {
   for (const good of ["a", "Grünkohl", "ü".repeat(50), "two words"]) expect(labelFault(good), good).toBe(false);
   for (const bad of ["", " a", "a\n", "a\tb", "ü".repeat(51), "a\u202eb", "\u2066a"]) expect(labelFault(bad), bad).toBe(true);
+});
+
+test("what may be a voter code is known, with a slip too, and what people search for is none", () => {
+  const code = "000G-40R4-0M30-E209-185G-R38E-1XM9-HF0P";
+  const slips = [code, code.replace("P", "Q"), code.slice(0, -1), `${code}0`, code.toLowerCase().replaceAll("-", " "), "vote-code:12"];
+  for (const secret of slips) expect(mayBeVoterCode(secret), secret).toBe(true);
+  const ballot = "ab".repeat(32);
+  for (const open of [tracker(ballot), ballot, ballot.slice(0, 32), "12", "Board of the co-operative, second round", trackerWords(ballot)]) {
+    expect(mayBeVoterCode(open), open).toBe(false);
+  }
 });

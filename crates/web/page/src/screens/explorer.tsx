@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Block, get } from "../api";
-import { isVoterCode } from "../encoding/codes";
+import { mayBeVoterCode } from "../encoding/codes";
 import { type Name, hasText, t } from "../texts";
 import { Heading, Id, Problem, Raw, Text, Time, reason, short, useGet } from "../ui";
 
@@ -34,7 +34,7 @@ export function Explorer({ height }: { height: number }) {
     setFound(null);
     if (!query.trim()) return;
     // It is a secret: it is sent nowhere.
-    if (isVoterCode(query)) return setFault(t("fault_no_tracker"));
+    if (mayBeVoterCode(query)) return setFault(t("fault_no_tracker"));
     await get<{ found: Found[] }>(`/find?q=${encodeURIComponent(query.trim())}`).then((said) => setFound(said.found), (error) => setFault(reason(error)));
   };
   return (
@@ -97,8 +97,8 @@ export function BlockScreen({ height, last }: { height: string; last: number }) 
           <li key={one.id}>
             <strong>{kindName(one.kind)}</strong> <span lang="en">{one.what}</span>
             <p>
-              <Id id={one.id} {...(one.kind === "ballot" ? { href: `#/ballot/${one.id}` } : {})} /> {t("signer")}: <Id id={one.signer} />
-              {one.election && <a href={`#/election/${one.election}`}>{t("to_election")}</a>}
+              <Id id={one.id} {...(one.kind === "ballot" ? { href: `#/ballot/${one.id}` } : {})} /> <span class="pair">{t("signer")}: <Id id={one.signer} /></span>{" "}
+              {one.election && <a class="pair" href={`#/election/${one.election}`}>{t("to_election")}</a>}
             </p>
           </li>
         ))}

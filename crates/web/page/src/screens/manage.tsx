@@ -1,6 +1,6 @@
 // What the organiser of an election can do to it, in the browser that holds the organiser's key.
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { type Detail, type Final, post } from "../api";
 import { codeQr } from "../encoding/codes";
 import { type Act, type Voter, organise, sign } from "../encoding/ledger";
@@ -79,15 +79,22 @@ function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: strin
   const before = issued.use()[e.election];
   const { people, faults } = readRoll(text, e.voters === "weighted roll");
   const coded = people.filter((one) => !one.key).length;
+  // Known at once, unlike a state: whoever presses twice must not get two codes for each voter.
+  const busy = useRef(false);
   const add = async (event: Event) => {
     event.preventDefault();
-    if (faults.length || !people.length) return;
-    const made = await issue(people, (n) => tell(t("codes_made", { n, of: people.length })));
-    const all: Issued = { title: e.title, cards: [...(before?.cards ?? []), ...made.cards], voters: [...(before?.voters ?? []), ...made.voters], saved: !made.cards.length };
-    // Kept before anything is sent: a code that is on the roll must not be lost.
-    issued.set({ ...issued.get(), [e.election]: all });
-    if (await act(adding(made.voters))) setText("");
-    else if (made.cards.length) setText(made.voters.map(([key, weight]) => `${key},${weight}`).join("\n"));
+    if (faults.length || !people.length || busy.current) return;
+    busy.current = true;
+    try {
+      const made = await issue(people, (n) => tell(t("codes_made", { n, of: people.length })));
+      const all: Issued = { title: e.title, cards: [...(before?.cards ?? []), ...made.cards], voters: [...(before?.voters ?? []), ...made.voters], saved: !made.cards.length };
+      // Kept before anything is sent: a code that is on the roll must not be lost.
+      issued.set({ ...issued.get(), [e.election]: all });
+      if (await act(adding(made.voters))) setText("");
+      else if (made.cards.length) setText(made.voters.map(([key, weight]) => `${key},${weight}`).join("\n"));
+    } finally {
+      busy.current = false;
+    }
   };
   return (
     <form onSubmit={add} noValidate>

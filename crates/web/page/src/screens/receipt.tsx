@@ -52,7 +52,7 @@ function Fate({ trace }: { trace: Trace }) {
       <p class={trace.counts ? "good" : "verdict"}>{t(trace.phase === "cancelled" ? "counts_cancelled" : trace.counts ? "counts" : "superseded")}</p>
       <dl class="rules">
         <dt>{t("ballot")}</dt><dd><Id id={trace.ballot} /></dd>
-        <dt>{t("tracker")}</dt><dd><code>{tracker(trace.ballot)}</code></dd>
+        <dt>{t("tracker")}</dt><dd><code>{tracker(trace.ballot)}</code> <Copy text={tracker(trace.ballot)} what={t("tracker")} /></dd>
         <dt>{t("words")}</dt><dd class="words" lang="en">{trackerWords(trace.ballot)}</dd>
         <dt>{t("included")}</dt><dd><a href={`#/block/${trace.height}`}>{t("block_n", { n: trace.height })}</a></dd>
         <dt>{t("election")}</dt><dd><a href={`#/election/${trace.election}`}>{t("to_election")}</a></dd>
