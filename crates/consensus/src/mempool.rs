@@ -143,10 +143,9 @@ impl Mempool {
         let conflicts = changes.ballots.keys().filter_map(|key| self.by_ballot.get(key));
         let mut rechecked: Vec<_> = conflicts.map(|at| self.entries[at].transaction.clone()).collect();
         rechecked.extend(self.iter().filter(|transaction| doubtful(&transaction.content().payload)).cloned());
-        let time = now.max(state.tip().time.plus_ms(1));
         let mut refused = Vec::new();
         for transaction in rechecked {
-            if let Err(fault) = state.execute(time).apply(&transaction)
+            if let Err(fault) = may_fit(state, now, &transaction)
                 && self.remove(&transaction.id()).is_some()
             {
                 refused.push((transaction, fault));

@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_stream::wrappers::WatchStream;
-use vote_api::{Answer, CallError, ElectionView, Refusal, Request};
+use vote_api::{Answer, CallError, ElectionView, Refusal, RefusalCode, Request};
 use vote_chain::ElectionId;
 
 use crate::fault::Fault;
@@ -123,11 +123,11 @@ impl Live {
             let over = match said {
                 None => false,
                 Some(Ok(())) => true,
-                Some(Err(CallError::Refused(refusal))) => {
+                Some(Err(CallError::Refused(refusal))) if refusal.code != RefusalCode::Busy => {
                     sender.send_replace(Said::Refused(refusal));
                     true
                 }
-                Some(Err(CallError::Gone | CallError::Unexpected)) => {
+                Some(Err(CallError::Gone | CallError::Unexpected | CallError::Refused(_))) => {
                     let news = sender.send_if_modified(|said| {
                         let news = !matches!(said, Said::Gone);
                         *said = Said::Gone;

@@ -53,8 +53,9 @@ pub(crate) struct Counted {
 
 impl Counts {
     /// Whether it is not to be waited for.
-    pub(super) fn takes_long(&self, id: &ElectionId) -> bool {
-        let waiting = || self.elections.values().filter(|aside| !aside.long && aside.waits.is_some()).count();
+    pub(super) fn takes_long(&self, id: &ElectionId, wanted: impl Fn(&ElectionId) -> bool) -> bool {
+        let waits = |(id, aside): &(&ElectionId, &Aside)| !aside.long && aside.waits.is_some() && wanted(id);
+        let waiting = || self.elections.iter().filter(waits).count();
         self.elections.get(id).is_some_and(|aside| aside.long) || waiting() > SHORT_QUEUE
     }
 
@@ -86,13 +87,14 @@ impl Counts {
         }
     }
 
-    /// Takes the next that somebody wants counted, of the long or of the others, unless one of them is being counted.
+    /// Takes the next, of the long or of the others that somebody wants counted, unless one of them is being counted.
     fn take(&mut self, long: bool, now: Instant, wanted: impl Fn(&ElectionId) -> bool) -> Option<ElectionId> {
         let mut of_kind = self.elections.iter_mut().filter(|(_, aside)| aside.long == long).collect::<Vec<_>>();
         if of_kind.iter().any(|(_, aside)| aside.running) {
             return None;
         }
-        of_kind.retain(|(id, aside)| aside.waits.is_some() && aside.not_before <= now && wanted(id));
+        // Who asks for one that takes long does not wait, and asks again later.
+        of_kind.retain(|(id, aside)| aside.waits.is_some() && aside.not_before <= now && (long || wanted(id)));
         let (id, next) = of_kind.into_iter().min_by_key(|(_, aside)| aside.waits)?;
         (next.waits, next.running) = (None, true);
         Some(*id)
@@ -178,6 +180,10 @@ mod tests {
         counts.elections.get_mut(&id(1)).unwrap().running = false;
         counts.elections.get_mut(&id(2)).unwrap().not_before = now + Duration::from_secs(1);
         assert_eq!(counts.take(true, now, all), None, "it pauses");
+        assert!(!counts.takes_long(&id(3), all));
+        (5..9).for_each(|election| counts.enqueue(id(election), false));
+        assert!(counts.takes_long(&id(3), all), "too many wait before it");
+        assert!(!counts.takes_long(&id(3), |_| false), "of which nobody waits for any");
         counts.enqueue(id(2), true);
         assert_eq!(counts.take(true, now, all), Some(id(2)), "but not once it is over");
     }

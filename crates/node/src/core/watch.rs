@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use vote_api::{Answer, ElectionView, RefusalCode, TALLY_BYTES_MAX, TALLY_LINES_MAX};
-use vote_chain::{Changes, ElectionId, ElectionPhase, Results, Tally};
+use vote_chain::{Changes, ElectionId, ElectionPhase, Height, Results, Tally};
 
 use super::Core;
 use super::apps::refusal;
@@ -37,6 +37,8 @@ pub(super) struct Watcher {
     /// Whether one answer is all that it wants.
     once: bool,
     answered: bool,
+    /// It has seen this, or asked at that time: what is older is no news.
+    seen: Height,
 }
 
 /// Who wants to see elections, and which are to be shown.
@@ -88,7 +90,8 @@ impl Core {
             call.send(Answer::Failed(refusal(RefusalCode::Busy, reason)), true);
             return;
         }
-        self.watchers.all.push(Watcher { call, election, phase: Some(phase), once, answered: false });
+        let seen = self.engine.state().tip().height;
+        self.watchers.all.push(Watcher { call, election, phase: Some(phase), once, answered: false, seen });
         self.show_soon(election, false);
     }
 
@@ -128,7 +131,7 @@ impl Core {
             match self.view(&id, steps).filter(|_| self.watchers.want(&id)) {
                 Some(view) if is_whole(&view.tally) => self.tell_watchers(view, changed, true),
                 Some(view) => {
-                    if self.counts.takes_long(&id) {
+                    if self.counts.takes_long(&id, |id| self.watchers.want(id)) {
                         self.tell_watchers(view, false, false);
                     }
                     self.count_aside(id);
@@ -155,9 +158,11 @@ impl Core {
     pub(super) fn tell_watchers(&mut self, view: ElectionView, changed: bool, settled: bool) {
         let (over, view) = (settled && view.phase.is_over(), Arc::new(view));
         self.watchers.all.retain_mut(|watcher| {
-            if watcher.election != view.record.id || (watcher.answered && !changed) {
+            let news = view.height >= watcher.seen && (changed || !watcher.answered);
+            if watcher.election != view.record.id || !news {
                 return true;
             }
+            watcher.seen = view.height;
             let last = over || watcher.once;
             watcher.answered = true;
             watcher.call.send(Answer::Election(view.clone()), last) && !last

@@ -62,8 +62,11 @@ export function codeSeed(text: string): Uint8Array | Fault {
  * the digits of a hash; of the 32 characters of a code some ten are digits.
  */
 export function mayBeVoterCode(text: string): boolean {
-  if (/^\s*vote-code:/i.test(text)) return true;
-  const plain = text.replace(/[\s-]/g, "");
+  if (/^\s*vote-code:/i.test(text) || codeSeed(text) instanceof Uint8Array) return true;
+  const parts = text.split(/[\s\-\u2010-\u2015\u2212]+/);
+  // Words that people search for are longer than the groups of a code.
+  if (parts.some((part) => part.length < 29 && /^[a-z]{6,}$/i.test(part))) return false;
+  const plain = parts.join("");
   const shaped = /^[0-9a-z]{29,35}$/i.test(plain) && !/^[0-9a-f]+$/i.test(plain) && plain.replace(/\D/g, "").length >= 3;
   return shaped && !(read("tracker", text) instanceof Uint8Array);
 }

@@ -87,7 +87,9 @@ function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: strin
     busy.current = true;
     try {
       const made = await issue(people, (n) => tell(t("codes_made", { n, of: people.length })));
-      const all: Issued = { title: e.title, cards: [...(before?.cards ?? []), ...made.cards], voters: [...(before?.voters ?? []), ...made.voters], saved: !made.cards.length };
+      const known = before?.voters ?? [];
+      const keys = new Set(known.map(([key]) => key));
+      const all: Issued = { title: e.title, cards: [...(before?.cards ?? []), ...made.cards], voters: [...known, ...made.voters.filter(([key]) => !keys.has(key))], saved: (before?.saved ?? true) && !made.cards.length };
       // Kept before anything is sent: a code that is on the roll must not be lost.
       issued.set({ ...issued.get(), [e.election]: all });
       if (await act(adding(made.voters))) setText("");
