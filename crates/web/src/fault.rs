@@ -7,7 +7,7 @@ use serde_json::json;
 use vote_api::{CallError, Refusal, RefusalCode};
 
 /// A request that is not done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fault {
     status: StatusCode,
     code: &'static str,

@@ -14,6 +14,7 @@ mod live;
 mod node;
 mod routes;
 mod server;
+mod shared;
 mod stall;
 mod submit;
 

@@ -29,6 +29,7 @@ use crate::guard::{Guard, guard};
 use crate::json;
 use crate::live::Live;
 use crate::node::Node;
+use crate::shared::Shared;
 use crate::submit::{Fate, Submissions};
 use crate::{assets, bundle_hash};
 
@@ -44,6 +45,7 @@ struct App {
     guard: Arc<Guard>,
     node: Arc<Node>,
     live: Live,
+    shared: Shared,
     submissions: Submissions,
     archives: Archives,
     finder: Finder,
@@ -64,6 +66,7 @@ pub(crate) fn app(
 ) -> Router {
     let app = App {
         live: Live::new(node.clone(), guarding.is_public(), followers),
+        shared: Shared::default(),
         submissions: Submissions::new(node.clone()),
         archives: Archives::new(node.clone()),
         finder: Finder::new(node.clone()),
@@ -205,10 +208,14 @@ async fn view(app: &App, id: &str) -> Result<ElectionView, Fault> {
     }
 }
 
-async fn election(State(app): State<App>, Named(id): Named<String>) -> Answered {
-    let view = view(&app, &id).await?;
-    let Answer::Genesis(genesis) = app.node.ask(Request::Genesis).await? else { return Err(unexpected()) };
-    Ok(Json(json::election(&view, genesis.chain())))
+async fn election(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
+    let make = async {
+        let view = view(&app, &id).await?;
+        let Answer::Genesis(genesis) = app.node.ask(Request::Genesis).await? else { return Err(unexpected()) };
+        Ok(json::election(&view, genesis.chain()))
+    };
+    let bytes = app.shared.answer(parsed(&id, "election's id")?, make).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 
 async fn follow(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
