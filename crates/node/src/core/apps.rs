@@ -179,7 +179,7 @@ impl Core {
             }
             None => {
                 let reason = format!("it is final in block {height}, which this node cannot read; ask another node");
-                Answer::Refused(id, refusal(RefusalCode::Busy, reason))
+                Answer::Failed(refusal(RefusalCode::Busy, reason))
             }
         };
         for key in self.apps.take(&id) {

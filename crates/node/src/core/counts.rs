@@ -1,7 +1,8 @@
 //! Counts that take too long for the loop: made aside, from a copy of what was voted.
 //!
 //! Two are made at a time: one of elections that are counted within [`SHORT_STEPS_MAX`], and one of those that have been
-//! found to take more. So an election that is made to be hard to count holds up others of its kind only.
+//! found to take more. So an election that is made to be hard to count holds up others of its kind, and the rest for no longer
+//! than it takes to find that out.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
