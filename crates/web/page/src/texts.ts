@@ -568,10 +568,10 @@ export const TEXTS = {
   // Receipts and results
   receipt: ["Your receipt", "Ihr Beleg", "Votre reçu", "Su recibo"],
   receipt_says: [
-    "This shows that you voted, and that the ballot is on the ledger; not how you voted.",
-    "Das zeigt, dass Sie abgestimmt haben und dass der Stimmzettel im Register steht; nicht, wie.",
-    "Cela montre que vous avez voté et que le bulletin est au registre ; pas comment vous avez voté.",
-    "Esto muestra que ha votado y que la papeleta está en el registro; no cómo ha votado.",
+    "This shows that the ballot is on the ledger. What you chose is not in it; but ballots are open, and who has the ledger can read yours.",
+    "Das zeigt, dass der Stimmzettel im Register steht. Was Sie gewählt haben, steht nicht darin; aber Stimmzettel sind offen, und wer das Register hat, kann Ihren lesen.",
+    "Cela montre que le bulletin est au registre. Votre choix n'y figure pas ; mais les bulletins sont ouverts, et qui a le registre peut lire le vôtre.",
+    "Esto muestra que la papeleta está en el registro. Lo que ha elegido no figura aquí; pero las papeletas son abiertas, y quien tiene el registro puede leer la suya.",
   ],
   words: ["In words", "In Worten", "En mots", "En palabras"],
   download: ["Download the receipt", "Beleg herunterladen", "Télécharger le reçu", "Descargar el recibo"],
