@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use vote_chain::{Archive, CommitCertificate, ElectionId, Header, InclusionProof, LogEntry, TransactionId};
 
 use crate::frame::{read_frame, write_frame};
-use crate::message::{Answer, Call, ElectionView, Refusal, Reply, Request};
+use crate::message::{Answer, Call, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, Refusal, Reply, Request};
 
 /// Calls that wait to be written.
 const CALLS_MAX: usize = 256;
@@ -147,18 +147,33 @@ impl Client {
         self.stream(request).await?.next().await?.ok_or(CallError::Gone)
     }
 
-    /// Every election, by id.
+    /// Every election, the newest first, a page at a time.
     ///
     /// # Errors
     /// [`CallError`] if the node is gone.
     pub async fn elections(&self) -> Result<Vec<ElectionView>, CallError> {
-        let mut answers = self.stream(Request::Elections).await?;
-        let mut all = Vec::new();
-        while let Some(answer) = answers.next().await? {
-            let Answer::Elections(some) = answer else { return Err(CallError::Unexpected) };
-            all.extend(some);
+        let mut all: Vec<ElectionView> = Vec::new();
+        loop {
+            let after = all.last().map(|view| view.record.id);
+            let query = ElectionQuery { after, limit: ELECTIONS_PAGE_MAX, ..ElectionQuery::default() };
+            let (elections, more) = self.elections_page(query).await?;
+            let ended = elections.is_empty() || !more;
+            all.extend(elections);
+            if ended {
+                return Ok(all);
+            }
         }
-        Ok(all)
+    }
+
+    /// A page of the elections that a query fits, the newest first, and whether another one follows.
+    ///
+    /// # Errors
+    /// [`CallError`] if the node refuses or is gone.
+    pub async fn elections_page(&self, query: ElectionQuery) -> Result<(Vec<ElectionView>, bool), CallError> {
+        match self.call(Request::Elections(query)).await? {
+            Answer::Elections { elections, more } => Ok((elections, more)),
+            _ => Err(CallError::Unexpected),
+        }
     }
 
     /// What was done to an election, in order.

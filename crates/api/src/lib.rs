@@ -10,7 +10,8 @@ mod path;
 pub use client::{Answers, CallError, Client, ConnectError, Inclusion, Outcome, Outcomes};
 pub use frame::{FRAME_BYTES_MAX, FrameError, read_frame, write_frame};
 pub use message::{
-    Answer, Attack, AttackReport, BlockAt, Call, ElectionView, EvidenceView, Member, PeerVerdict, Refusal, RefusalCode,
-    Reply, Request, SUBMIT_MAX, Status, TALLY_BYTES_MAX, TALLY_LINES_MAX, TRACE_BYTES_MIN, Trace, Verdict,
+    Answer, Attack, AttackReport, BlockAt, Call, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, EvidenceView, Member,
+    PeerVerdict, QUERY_BYTES_MAX, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, Signing, Status, TALLY_BYTES_MAX,
+    TALLY_LINES_MAX, TRACE_BYTES_MIN, Trace, Verdict,
 };
 pub use path::default_socket;

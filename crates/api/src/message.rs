@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
     Archive, ArchivedBlock, Block, CastRecord, CommitCertificate, ElectionId, ElectionPhase, ElectionRecord, Genesis,
-    Header, Height, InclusionProof, LogEntry, PublicKey, Receipt, StateRoot, Tally, Timestamp, TransactionId,
-    ValidatorChange, ValidatorSet,
+    Header, Height, InclusionProof, LogEntry, PublicKey, Receipt, SetChange, StateRoot, Tally, Timestamp,
+    TransactionId, ValidatorChange, ValidatorSet,
 };
 
 /// A request and the number that its answers will carry.
@@ -44,8 +44,8 @@ pub enum Request {
     Genesis,
     /// [`Answer::Validators`].
     Validators,
-    /// [`Answer::Elections`], as many as it takes.
-    Elections,
+    /// A page of the elections that a query fits, the newest first: [`Answer::Elections`].
+    Elections(ElectionQuery),
     /// [`Answer::Election`], or not found.
     Election(ElectionId),
     /// [`Answer::Election`] at once and again after blocks that change it, one for several if they follow each other fast, until it closes
@@ -72,7 +72,32 @@ pub enum Request {
     Log(ElectionId),
     /// What has become of a ballot, by the first [`TRACE_BYTES_MIN`] to 32 bytes of its id: [`Answer::Trace`], or not found.
     Trace(ByteBuf),
+    /// A final transaction as it was signed: [`Answer::Transaction`], or not found. An election's id is the id of the transaction that
+    /// created it, so this gives an app the election's own bytes.
+    Transaction(TransactionId),
+    /// The changes of the validator set above a height: [`Answer::SetChanges`], as many as it takes.
+    SetChanges(Height),
 }
+
+/// Which elections to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElectionQuery {
+    /// Hexadecimal digits with which the id begins, at most 64; any id if empty.
+    pub id: String,
+    /// Words that the title has in it, in any case, at most [`QUERY_BYTES_MAX`]; any title if empty.
+    pub title: String,
+    /// The phases to list; all if empty.
+    pub phases: Vec<ElectionPhase>,
+    /// Goes on after this election, the last of the page before.
+    pub after: Option<ElectionId>,
+    /// At most so many, from 1 to [`ELECTIONS_PAGE_MAX`].
+    pub limit: u16,
+}
+
+/// Elections on one page.
+pub const ELECTIONS_PAGE_MAX: u16 = 100;
+/// Words to look for in a title, in bytes.
+pub const QUERY_BYTES_MAX: usize = 200;
 
 /// So much of an id says which ballot is meant, in bytes.
 pub const TRACE_BYTES_MIN: usize = 16;
@@ -110,8 +135,13 @@ pub enum Answer {
         /// Changes that wait.
         pending: Vec<(ValidatorChange, Vec<PublicKey>)>,
     },
-    /// Elections, by id, with their turnout and without the counts of their contests; more may follow in another answer.
-    Elections(Vec<ElectionView>),
+    /// Elections, the newest first, with their turnout and without the counts of their contests.
+    Elections {
+        /// A page of them.
+        elections: Vec<ElectionView>,
+        /// Whether another page follows.
+        more: bool,
+    },
     /// One election.
     Election(Arc<ElectionView>),
     /// A decided block.
@@ -159,6 +189,17 @@ pub enum Answer {
     Log(Vec<LogEntry>),
     /// What has become of a ballot.
     Trace(Box<Trace>),
+    /// A final transaction.
+    Transaction {
+        /// Its canonical bytes; their hash is its id.
+        bytes: ByteBuf,
+        /// The block that it is in.
+        height: Height,
+        /// Its place in the block, from 0.
+        index: u32,
+    },
+    /// Changes of the validator set, in order of height; more may follow in another answer.
+    SetChanges(Vec<SetChange>),
 }
 
 /// A final ballot, and whether it counts.
@@ -200,6 +241,8 @@ pub enum RefusalCode {
     NotEligible,
     /// The node cannot take it now: try again later.
     Busy,
+    /// The node's own disk or ledger is at fault: its operator must look.
+    Damaged,
 }
 
 /// How a node is doing.
@@ -243,6 +286,28 @@ pub struct Status {
     pub allow_attacks: bool,
     /// Wire bytes sent and received since the start, if counted.
     pub wire_bytes: (u64, u64),
+    /// Whether the node signs votes now.
+    pub signing: Signing,
+    /// The names of the validators that are not connected, this node left out.
+    pub unreachable: Vec<String>,
+    /// For how long the next height has been open without a decision, in milliseconds; none between heights.
+    pub deciding_ms: Option<u64>,
+    /// How far this node's clock is ahead of the median of its peers' clocks, in milliseconds; below 0 if it is behind; none while no
+    /// peer has said its time.
+    pub clock_ahead_ms: Option<i64>,
+    /// Proofs of misbehaviour that the node keeps.
+    pub evidence: u32,
+}
+
+/// Whether a node signs votes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Signing {
+    /// It is a follower: it has nothing to sign.
+    Follower,
+    /// It does.
+    Signs,
+    /// It is a validator and waits before it signs; why, in words.
+    Waits(String),
 }
 
 /// A node of the network, as one of its peers sees it.

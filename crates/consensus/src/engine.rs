@@ -225,6 +225,11 @@ impl Engine {
         if self.host.deciding { self.host.round.as_u32().unwrap_or(0) } else { 0 }
     }
 
+    /// Since when the next height has been open; none between heights.
+    pub fn deciding_since(&self) -> Option<Timestamp> {
+        self.host.deciding.then_some(self.host.started_at)
+    }
+
     /// Whether this node is a validator at the next height or the one after.
     pub fn is_validator(&self) -> bool {
         let (registry, key) = (self.host.state.registry(), &self.host.address);

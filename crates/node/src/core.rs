@@ -15,7 +15,7 @@ mod timers;
 mod turn;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -228,6 +228,13 @@ impl Core {
                 let _ = inner.send(event).await;
             }
         });
+    }
+
+    /// The names of the validators that are neither connected nor this node.
+    pub(crate) fn unreachable(&self) -> Vec<String> {
+        let keys: BTreeSet<_> = self.peers.keys().chain([self.key.public()]).collect();
+        let set = self.engine.state().validators();
+        set.iter().filter(|validator| !keys.contains(&validator.key)).map(|validator| validator.name.clone()).collect()
     }
 
     /// The power of the validators that are connected, this node among them, and the power of all.

@@ -64,7 +64,7 @@ impl Failure {
 impl From<Refusal> for Failure {
     fn from(Refusal { code, reason }: Refusal) -> Self {
         match code {
-            RefusalCode::Invalid => Self::Other(reason),
+            RefusalCode::Invalid | RefusalCode::Damaged => Self::Other(reason),
             RefusalCode::WrongState => Self::NotFound(reason),
             RefusalCode::NotEligible => Self::NotEligible(reason),
             RefusalCode::Busy => Self::Unreachable(reason),

@@ -56,6 +56,7 @@ impl From<Refusal> for Fault {
             RefusalCode::WrongState => (StatusCode::CONFLICT, "wrong_state"),
             RefusalCode::NotEligible => (StatusCode::FORBIDDEN, "not_eligible"),
             RefusalCode::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            RefusalCode::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
         };
         Self::new(status, code, reason)
     }

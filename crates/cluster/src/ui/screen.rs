@@ -201,6 +201,11 @@ mod tests {
             listen: Vec::new(),
             allow_attacks: true,
             wire_bytes: (0, 0),
+            signing: vote_api::Signing::Signs,
+            unreachable: Vec::new(),
+            deciding_ms: None,
+            clock_ahead_ms: None,
+            evidence: 0,
         }
     }
 

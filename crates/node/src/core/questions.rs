@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
-use vote_api::{Answer, Attack, BlockAt, EvidenceView, Refusal, RefusalCode, Request, Status, TRACE_BYTES_MIN, Trace};
+use vote_api::{
+    Answer, Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, EvidenceView, QUERY_BYTES_MAX, Refusal,
+    RefusalCode, Request, Signing, Status, TRACE_BYTES_MIN, Trace,
+};
 use vote_chain::{
     Ballot, Block, CommitCertificate, ElectionId, Height, Payload, PublicKey, Receipt, Transaction, TransactionId,
     ValidatorChange, decode, encode,
@@ -13,6 +16,7 @@ use vote_consensus::Equivocation;
 
 use super::Core;
 use super::apps::refusal;
+use crate::planned::now;
 use crate::socket::AppCall;
 
 /// Elections, or acts, in one answer, in bytes.
@@ -43,12 +47,14 @@ impl Core {
             Request::Genesis => Ok(Answer::Genesis(Box::new(self.engine.state().genesis().as_ref().clone()))),
             Request::Validators => Ok(self.validators()),
             Request::Archive(id) => return self.send_archive(call, id),
-            Request::Elections => return self.send_elections(&call),
+            Request::Elections(query) => self.elections(&query),
             Request::Election(id) => return self.watch(call, id, true),
             Request::Block(at) => self.block(at),
             Request::Voter(election, credential) => self.voter(&election, &credential),
             Request::Log(id) => return self.send_log(&call, &id),
             Request::Trace(prefix) => self.trace(&prefix),
+            Request::Transaction(id) => self.transaction(id),
+            Request::SetChanges(above) => return self.send_set_changes(&call, above),
             Request::Receipt(id) => self.receipt(id),
             Request::Evidence => self.evidence(),
             Request::Submit(_) => Err(refusal(RefusalCode::Invalid, "transactions are verified before they come here")),
@@ -56,9 +62,58 @@ impl Core {
         call.send(answer.unwrap_or_else(Answer::Failed), true);
     }
 
-    fn send_elections(&self, call: &AppCall) {
-        let views = self.engine.state().elections().filter_map(|record| self.view_without_contests(&record.id));
-        send_parts(call, views, Answer::Elections);
+    fn elections(&self, query: &ElectionQuery) -> Result<Answer, Refusal> {
+        let ElectionQuery { id, title, phases, after, limit } = query;
+        let hexadecimal = id.len() <= 64 && id.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if !hexadecimal || title.len() > QUERY_BYTES_MAX || !(1..=ELECTIONS_PAGE_MAX).contains(limit) {
+            let reason = format!(
+                "elections are looked for by at most 64 hexadecimal digits of an id, {QUERY_BYTES_MAX} bytes of a title, and 1 to \
+                 {ELECTIONS_PAGE_MAX} at a time"
+            );
+            return Err(refusal(RefusalCode::Invalid, reason));
+        }
+        let (id, title) = (id.to_lowercase(), title.to_lowercase());
+        let mut records: Vec<_> = self.engine.state().elections().collect();
+        records.sort_by_key(|record| std::cmp::Reverse((record.created_at, record.id)));
+        let start = after.map_or(0, |after| {
+            records.iter().position(|record| record.id == after).map_or(records.len(), |place| place + 1)
+        });
+        let fits = |view: &ElectionView| {
+            (phases.is_empty() || phases.contains(&view.phase))
+                && view.record.id.to_string().starts_with(&id)
+                && view.record.election.title.to_lowercase().contains(&title)
+        };
+        let mut elections = Vec::new();
+        let mut bytes = 0;
+        for record in &records[start..] {
+            let Some(view) = self.view_without_contests(&record.id).filter(fits) else { continue };
+            bytes += encode(&view).len();
+            let full = elections.len() >= usize::from(*limit) || (bytes > ANSWER_BYTES_MAX && !elections.is_empty());
+            if full {
+                return Ok(Answer::Elections { elections, more: true });
+            }
+            elections.push(view);
+        }
+        Ok(Answer::Elections { elections, more: false })
+    }
+
+    fn transaction(&self, id: TransactionId) -> Result<Answer, Refusal> {
+        let unknown = || refusal(RefusalCode::WrongState, "the ledger has no such transaction");
+        let (height, index) = self.find(&id).ok_or_else(unknown)?;
+        let (block, _) = self.load(height).ok_or_else(unknown)?;
+        let place = usize::try_from(index).map_err(|_| unknown())?;
+        let bytes = block.transactions.into_iter().nth(place).ok_or_else(unknown)?;
+        Ok(Answer::Transaction { bytes, height, index })
+    }
+
+    fn send_set_changes(&self, call: &AppCall, above: Height) {
+        match self.store.set_changes(self.engine.state().tip().height.next()) {
+            Ok(changes) => {
+                let later = changes.into_iter().filter(|change| change.header.height > above);
+                send_parts(call, later, Answer::SetChanges);
+            }
+            Err(error) => drop(call.send(Answer::Failed(refusal(RefusalCode::Damaged, error)), true)),
+        }
     }
 
     fn send_log(&self, call: &AppCall, id: &ElectionId) {
@@ -209,6 +264,11 @@ impl Core {
             listen: self.listen.clone(),
             allow_attacks: self.allow_attacks,
             wire_bytes: self.bytes,
+            signing: if self.engine.is_validator() { Signing::Signs } else { Signing::Follower },
+            unreachable: self.unreachable(),
+            deciding_ms: self.engine.deciding_since().map(|since| now().ms_since(since)),
+            clock_ahead_ms: None,
+            evidence: count(self.store.evidence().map_or(0, |rows| rows.len())),
         }
     }
 }

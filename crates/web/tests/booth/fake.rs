@@ -128,8 +128,9 @@ impl Shared {
             Request::Validators => {
                 Answer::Validators { set: ledger.state.validators().clone(), after: None, pending: Vec::new() }
             }
-            Request::Elections => {
-                Answer::Elections(ledger.state.elections().filter_map(|record| ledger.view(&record.id)).collect())
+            Request::Elections(_) => {
+                let elections = ledger.state.elections().filter_map(|record| ledger.view(&record.id)).collect();
+                Answer::Elections { elections, more: false }
             }
             Request::Election(id) => Answer::Election(Arc::new(ledger.view(&id).ok_or_else(unknown)?)),
             Request::Block(at) => {

@@ -174,6 +174,11 @@ impl Ledger {
             listen: vec!["/ip4/192.0.2.1/tcp/4001".into()],
             allow_attacks: true,
             wire_bytes: (0, 0),
+            signing: vote_api::Signing::Signs,
+            unreachable: Vec::new(),
+            deciding_ms: None,
+            clock_ahead_ms: None,
+            evidence: 0,
         }
     }
 }
