@@ -4,8 +4,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use vote_chain::{DecodeError, decode, encode};
 
+use crate::message::{Answer, Reply};
+
 /// No frame is longer, in bytes, its length not counted: room for the largest block.
 pub const FRAME_BYTES_MAX: usize = 1_310_720;
+
+/// So many bytes of a frame are read at a time.
+const STEP: usize = 64 * 1024;
 
 /// A frame that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -36,13 +41,33 @@ pub async fn read_frame<R: AsyncRead + Unpin, T: Serialize + DeserializeOwned>(
         0 => return Ok(None),
         n => fill(read, &mut length[n..]).await?,
     }
-    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if length > FRAME_BYTES_MAX {
-        return Err(FrameError::TooLarge(length));
+    Ok(Some(read_body(read, frame_length(length)?).await?))
+}
+
+/// The length of a frame, in bytes, from its first four.
+///
+/// # Errors
+/// [`FrameError::TooLarge`] if it is over [`FRAME_BYTES_MAX`].
+pub fn frame_length(first: [u8; 4]) -> Result<usize, FrameError> {
+    let length = usize::try_from(u32::from_be_bytes(first)).unwrap_or(usize::MAX);
+    if length > FRAME_BYTES_MAX { Err(FrameError::TooLarge(length)) } else { Ok(length) }
+}
+
+/// Reads the rest of a frame of `length` bytes. Memory is taken as the bytes come, not as they are announced.
+///
+/// # Errors
+/// [`FrameError`]; the connection is of no more use then.
+pub async fn read_body<R: AsyncRead + Unpin, T: Serialize + DeserializeOwned>(
+    read: &mut R,
+    length: usize,
+) -> Result<T, FrameError> {
+    let mut bytes = Vec::new();
+    while bytes.len() < length {
+        let have = bytes.len();
+        bytes.resize(have + STEP.min(length - have), 0);
+        fill(read, &mut bytes[have..]).await?;
     }
-    let mut bytes = vec![0; length];
-    fill(read, &mut bytes).await?;
-    Ok(Some(decode(&bytes)?))
+    Ok(decode(&bytes)?)
 }
 
 async fn fill<R: AsyncRead + Unpin>(read: &mut R, bytes: &mut [u8]) -> Result<(), FrameError> {
@@ -66,9 +91,34 @@ pub async fn write_frame<W: AsyncWrite + Unpin, T: Serialize>(write: &mut W, mes
     Ok(write.flush().await?)
 }
 
+/// Writes the reply that consists of these and flushes it; `answer` is an encoded [`Answer`](crate::Answer), which several replies can
+/// share.
+///
+/// # Errors
+/// [`FrameError`] if it is too large or the connection fails.
+pub async fn write_reply<W: AsyncWrite + Unpin>(
+    write: &mut W,
+    id: u32,
+    last: bool,
+    answer: &[u8],
+) -> Result<(), FrameError> {
+    // A struct of three fields, of which the answer is the last: what comes before it is that of a reply with the shortest of answers.
+    let around = encode(&Reply { id, last, answer: Answer::Leaving });
+    let shortest = encode(&Answer::Leaving);
+    let before = &around[..around.len() - shortest.len()];
+    let bytes = before.len() + answer.len();
+    let length = u32::try_from(bytes).ok().filter(|_| bytes <= FRAME_BYTES_MAX);
+    let length = length.ok_or(FrameError::TooLarge(bytes))?;
+    write.write_all(&length.to_be_bytes()).await?;
+    write.write_all(before).await?;
+    write.write_all(answer).await?;
+    Ok(write.flush().await?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Refusal, RefusalCode};
 
     async fn read(bytes: &[u8]) -> Result<Option<u64>, FrameError> {
         read_frame(&mut &*bytes).await
@@ -80,6 +130,24 @@ mod tests {
         write_frame(&mut bytes, &4711u64).await.unwrap();
         assert_eq!(read(&bytes).await.unwrap(), Some(4711));
         assert_eq!(read(&[]).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn reply_around_an_encoded_answer_is_the_reply_with_that_answer() {
+        let answers = [
+            Answer::Leaving,
+            Answer::Log(Vec::new()),
+            Answer::Voter { weight: Some(7), ballot: None },
+            Answer::Failed(Refusal { code: RefusalCode::Busy, reason: "why".repeat(100) }),
+        ];
+        for answer in answers {
+            for (id, last) in [(0, true), (1, false), (24, true), (70_000, false), (u32::MAX, true)] {
+                let (mut whole, mut in_parts) = (Vec::new(), Vec::new());
+                write_frame(&mut whole, &Reply { id, last, answer: answer.clone() }).await.unwrap();
+                write_reply(&mut in_parts, id, last, &encode(&answer)).await.unwrap();
+                assert_eq!(whole, in_parts, "{answer:?}");
+            }
+        }
     }
 
     #[tokio::test]

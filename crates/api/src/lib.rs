@@ -8,7 +8,7 @@ mod message;
 mod path;
 
 pub use client::{Answers, CallError, Client, ConnectError, Inclusion, Outcome, Outcomes};
-pub use frame::{FRAME_BYTES_MAX, FrameError, read_frame, write_frame};
+pub use frame::{FRAME_BYTES_MAX, FrameError, frame_length, read_body, read_frame, write_frame, write_reply};
 pub use message::{
     Answer, Attack, AttackReport, BlockAt, Call, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, EvidenceView, Member,
     PeerVerdict, QUERY_BYTES_MAX, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, Signing, Status, TALLY_BYTES_MAX,

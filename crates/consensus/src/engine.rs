@@ -241,15 +241,6 @@ impl Engine {
         self.host.address
     }
 
-    /// What this node, asked to vote for the block now, would make of it.
-    ///
-    /// # Errors
-    /// [`InvalidBlock`] if it would not.
-    pub fn judge(&self, now: Timestamp, block: &VerifiedBlock) -> Result<(), InvalidBlock> {
-        self.host.state.validate(block)?;
-        check_clock(&self.host.config, now, block)
-    }
-
     fn settle(&mut self) {
         loop {
             self.drain();
@@ -372,9 +363,24 @@ pub(crate) const fn timer_key(timeout: &Timeout) -> (u8, Round) {
     (kind, timeout.round)
 }
 
-pub(crate) fn check_clock(config: &Config, now: Timestamp, block: &VerifiedBlock) -> Result<(), InvalidBlock> {
+/// What a node with this state and this clock, asked to vote for the block, would make of it; it may be so far ahead of the clock, in
+/// milliseconds.
+///
+/// # Errors
+/// [`InvalidBlock`] if it would not vote for it.
+pub fn judge(
+    state: &State,
+    now: Timestamp,
+    clock_ahead_ms_max: u64,
+    block: &VerifiedBlock,
+) -> Result<(), InvalidBlock> {
+    state.validate(block)?;
+    check_clock(clock_ahead_ms_max, now, block)
+}
+
+pub(crate) fn check_clock(ahead_ms_max: u64, now: Timestamp, block: &VerifiedBlock) -> Result<(), InvalidBlock> {
     let ahead = block.header().time.ms_since(now);
-    if ahead > config.clock_ahead_ms_max { Err(InvalidBlock::Future(ahead)) } else { Ok(()) }
+    if ahead > ahead_ms_max { Err(InvalidBlock::Future(ahead)) } else { Ok(()) }
 }
 
 pub(crate) fn threshold(config: &Config) -> malachite_types::ThresholdParams {

@@ -14,7 +14,7 @@ mod turn;
 mod wal;
 
 pub use config::{Config, Safety, Timeouts};
-pub use engine::{Engine, Event, MessageFault, Recovered};
+pub use engine::{Engine, Event, MessageFault, Recovered, judge};
 pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal};
 pub use message::{Message, SignedProposal};
 pub use turn::{Action, Decided, Equivocation, Peer, Timer, Turn, Write};

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use serde_bytes::ByteBuf;
-use vote_api::{Answer, Attack, AttackReport, PeerVerdict, Verdict};
+use vote_api::{Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
     Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, Election, ElectionId,
-    ElectionPhase, ElectionRecord, Hash, Height, Organise, Organisers, Payload, Purpose, Rule, SecretKey, Selection,
-    State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
+    ElectionPhase, ElectionRecord, Hash, Height, Organise, Organisers, Payload, PublicKey, Purpose, Rule, SecretKey,
+    Selection, State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
+use vote_network::{Handle, PeerId};
 
-use crate::core::Core;
+use crate::clock::now;
+use crate::ledger::Ledger;
 use crate::peer::{PeerRequest, PeerResponse};
-use crate::planned::now;
-use crate::socket::AppCall;
 
 /// Blocks that are looked through for a ballot to replay.
 const REPLAY_BLOCKS_MAX: u64 = 2000;
@@ -29,17 +29,17 @@ pub(crate) struct Forged {
 }
 
 /// Forges what the attack needs; says why not if the ledger does not hold what it takes.
-pub(crate) fn forge(core: &Core, attack: Attack) -> Result<Forged, String> {
+pub(crate) fn forge(ledger: &Ledger, key: PublicKey, attack: Attack) -> Result<Forged, String> {
     use ElectionPhase::{Closed, Draft, Open};
-    let state = core.engine.state();
-    let mut block = honest_block(state, core.engine.address(), Vec::new());
+    let state = ledger.state.as_ref();
+    let mut block = honest_block(state, key, Vec::new());
     let (chain, mut certificate) = (state.chain(), None);
     match attack {
         Attack::ForgedParent => block.header.parent = BlockHash::new(Hash::from_bytes([0xbb; 32])),
         Attack::WrongChain => block.header.chain = ChainId::new(Hash::from_bytes([0xcc; 32])),
         Attack::DoubleVote => fill(&mut block, double_vote(state)?),
         Attack::BadSignature => fill(&mut block, bad_signature(state)?),
-        Attack::ReplayedBallot => fill(&mut block, vec![replayed(core)?]),
+        Attack::ReplayedBallot => fill(&mut block, vec![replayed(ledger)?]),
         Attack::Stranger => fill(&mut block, Target::find(state, Open, Some(true))?.with_ballot(chain, |_| {})?),
         Attack::EarlyBallot => fill(&mut block, Target::find(state, Draft, None)?.with_ballot(chain, |_| {})?),
         Attack::LateBallot => fill(&mut block, Target::find(state, Closed, None)?.with_ballot(chain, |_| {})?),
@@ -62,7 +62,7 @@ pub(crate) fn forge(core: &Core, attack: Attack) -> Result<Forged, String> {
 }
 
 /// The block that an honest proposer would make now.
-fn honest_block(state: &State, proposer: vote_chain::PublicKey, transactions: Vec<Arc<vote_chain::Verified>>) -> Block {
+fn honest_block(state: &State, proposer: PublicKey, transactions: Vec<Arc<vote_chain::Verified>>) -> Block {
     let time = now().max(state.tip().time.plus_ms(1));
     let member = if state.validators().contains(&proposer) {
         proposer
@@ -201,13 +201,12 @@ fn forged_weight(state: &State) -> Result<Vec<Vec<u8>>, String> {
 }
 
 /// A ballot from the ledger, word for word, the latest first.
-fn replayed(core: &Core) -> Result<Vec<u8>, String> {
-    let tip = core.engine.state().tip().height.get();
+fn replayed(ledger: &Ledger) -> Result<Vec<u8>, String> {
+    let tip = ledger.state.tip().height.get();
     for height in (1..=tip).rev().take(usize::try_from(REPLAY_BLOCKS_MAX).unwrap_or(usize::MAX)) {
-        let block = core.store.block(Height::new(height)).map_err(|error| error.to_string())?;
-        let block: Option<Block> = block.and_then(|(bytes, _)| decode(&bytes).ok());
-        for bytes in block.iter().flat_map(|block| &block.transactions).rev() {
-            let verified = verify(&core.engine.state().chain(), bytes).ok();
+        let (block, _) = ledger.load(Height::new(height)).map_err(|refusal| refusal.reason)?;
+        for bytes in block.transactions.iter().rev() {
+            let verified = verify(&ledger.state.chain(), bytes).ok();
             if verified.is_some_and(|verified| matches!(verified.content().payload, Payload::CastBallot(_))) {
                 return Ok(bytes.to_vec());
             }
@@ -228,35 +227,36 @@ fn forged_certificate(state: &State, block: &Block) -> Result<CommitCertificate,
     Ok(CommitCertificate { height, round: 0, block: hash, signatures })
 }
 
-/// Offers the forgery to every peer, and gives the app the table of their verdicts.
-pub(crate) fn offer(core: &Core, call: AppCall, attack: Attack, forged: Forged) {
+/// Offers the forgery to every peer, and gives the table of their verdicts.
+pub(crate) async fn offer(
+    network: &Handle,
+    peers: Vec<(PeerId, String)>,
+    attack: Attack,
+    forged: Forged,
+) -> AttackReport {
     let Forged { block, certificate } = forged;
     let height = block.header.height;
     let question = encode(&match certificate {
         None => PeerRequest::Judge(block),
         Some(certificate) => PeerRequest::JudgeDecided(block, certificate),
     });
-    let asked: Vec<_> = core.peers.ids().map(|id| (id, core.peers.name(&id))).collect();
-    let network = core.network.clone();
-    tracing::warn!(attack = attack.name(), peers = asked.len(), "staging an attack");
-    tokio::spawn(async move {
-        let ask = |(id, name): (vote_network::PeerId, String)| {
-            let (network, question) = (network.clone(), question.clone());
-            tokio::spawn(async move {
-                let (verdict, reason) = match network.request(id, question).await.map(|bytes| decode(&bytes)) {
-                    Ok(Ok(PeerResponse::Verdict { accepted: true, reason })) => (Verdict::Accepted, reason),
-                    Ok(Ok(PeerResponse::Verdict { accepted: false, reason })) => (Verdict::Refused, reason),
-                    Ok(_) => (Verdict::Silent, "another answer than a verdict".to_owned()),
-                    Err(error) => (Verdict::Silent, error.to_string()),
-                };
-                PeerVerdict { name, peer: id.to_string(), verdict, reason }
-            })
-        };
-        let tasks: Vec<_> = asked.into_iter().map(ask).collect();
-        let mut verdicts = Vec::new();
-        for task in tasks {
-            verdicts.extend(task.await.ok());
-        }
-        call.send(Answer::Attack(AttackReport { attack, height, verdicts }), true);
-    });
+    tracing::warn!(attack = attack.name(), peers = peers.len(), "staging an attack");
+    let ask = |(id, name): (PeerId, String)| {
+        let (network, question) = (network.clone(), question.clone());
+        tokio::spawn(async move {
+            let (verdict, reason) = match network.request(id, question).await.map(|bytes| decode(&bytes)) {
+                Ok(Ok(PeerResponse::Verdict { accepted: true, reason })) => (Verdict::Accepted, reason),
+                Ok(Ok(PeerResponse::Verdict { accepted: false, reason })) => (Verdict::Refused, reason),
+                Ok(_) => (Verdict::Silent, "another answer than a verdict".to_owned()),
+                Err(error) => (Verdict::Silent, error.to_string()),
+            };
+            PeerVerdict { name, peer: id.to_string(), verdict, reason }
+        })
+    };
+    let tasks: Vec<_> = peers.into_iter().map(ask).collect();
+    let mut verdicts = Vec::new();
+    for task in tasks {
+        verdicts.extend(task.await.ok());
+    }
+    AttackReport { attack, height, verdicts }
 }

@@ -4,32 +4,32 @@
 //! blocks, asking peers) runs in tasks of its own, whose results come back as [`Inner`] events.
 
 mod apps;
-mod archive;
-mod counts;
+mod calls;
+mod desk;
 mod gossip;
 mod peers;
-mod questions;
 mod relay;
 mod serve;
+mod status;
 mod timers;
 mod turn;
-mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use tokio::sync::mpsc;
-use vote_chain::{CommitCertificate, Height, SecretKey, Verified, VerifiedBlock};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use vote_chain::{CommitCertificate, SecretKey, TransactionId, VerifiedBlock};
 use vote_consensus::{Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
 use vote_storage::Store;
 
-use crate::planned::now;
+use crate::clock::now;
+use crate::ledger::{Inclusion, Ledger};
 use crate::pool::Pool;
 use crate::socket::Command;
-use gossip::CheckedProposal;
+use gossip::{CheckedProposal, CheckedTransactions};
 use timers::{Timers, Wake};
 
 /// Results of tasks that wait to be taken in.
@@ -40,44 +40,49 @@ const EVENTS_PER_TURN_MAX: usize = 256;
 /// What a task of this node has found out.
 pub(crate) enum Inner {
     /// A batch of peers' transactions is checked.
-    Transactions(Gossip, Vec<Arc<Verified>>, Option<String>),
+    Transactions(Gossip, CheckedTransactions),
     /// A proposal's block is checked.
     Proposal(Gossip, Box<CheckedProposal>),
     /// A peer has answered with blocks, or has not.
     Blocks(Peer, Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String>),
     /// A peer has said how far it is.
-    Status(PeerId, Height),
+    Status(PeerId, peers::PeerStatus),
     /// A peer has said who it is, or has failed to prove it.
     Hello(PeerId, Result<crate::peer::Hello, String>),
-    /// A block that a peer wants judged is checked.
-    Judge(Box<serve::Judgement>),
-    /// An election is counted.
-    Counted(counts::Counted),
+    /// Elections are counted.
+    Counted(desk::Done),
+    /// A transaction that was sent again is final, and this is the proof; or it cannot be read.
+    FinalBefore(TransactionId, Box<Result<Option<Inclusion>, vote_api::Refusal>>),
 }
 
 /// All that the loop owns.
 pub(crate) struct Core {
-    pub(crate) name: String,
-    pub(crate) key: SecretKey,
-    pub(crate) engine: Engine,
-    pub(crate) store: Arc<Store>,
-    pub(crate) network: Handle,
-    pub(crate) local: PeerId,
-    pub(crate) listen: Vec<String>,
-    pub(crate) pool: Pool,
-    pub(crate) allow_attacks: bool,
+    name: String,
+    key: SecretKey,
+    engine: Engine,
+    store: Arc<Store>,
+    /// The last durable state: all that is said of the ledger to apps and peers comes from it.
+    ledger: watch::Sender<Arc<Ledger>>,
+    network: Handle,
+    local: PeerId,
+    listen: Vec<String>,
+    pool: Pool,
+    allow_attacks: bool,
+    clock_ahead_ms_max: u64,
     data_dir: PathBuf,
     validating: bool,
-    pub(crate) peers: peers::Peers,
-    pub(crate) apps: apps::Apps,
-    counts: counts::Counts,
-    watchers: watch::Watchers,
+    peers: peers::Peers,
+    calls: calls::Calls,
+    /// What is told once this turn is on the disk.
+    submitted: Vec<apps::Submitted>,
+    desk: desk::Desk,
+    desk_wakes_at: Option<Instant>,
     relay: relay::Relay,
     timers: Timers,
     inner: mpsc::Sender<Inner>,
     inner_events: mpsc::Receiver<Inner>,
     tracker: bool,
-    pub(crate) bytes: (u64, u64),
+    bytes: (u64, u64),
 }
 
 /// What a core starts with.
@@ -86,35 +91,55 @@ pub(crate) struct Parts {
     pub(crate) key: SecretKey,
     pub(crate) engine: Engine,
     pub(crate) store: Arc<Store>,
+    /// Of the state that the engine begins with.
+    pub(crate) ledger: watch::Sender<Arc<Ledger>>,
     pub(crate) network: Handle,
     pub(crate) local: PeerId,
     pub(crate) listen: Vec<String>,
     pub(crate) pool: Pool,
     pub(crate) allow_attacks: bool,
+    /// A block whose time is further ahead of this node's clock is refused, in milliseconds.
+    pub(crate) clock_ahead_ms_max: u64,
     pub(crate) data_dir: PathBuf,
 }
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { name, key, engine, store, network, local, listen, pool, allow_attacks, data_dir } = parts;
-        let (inner, inner_events) = mpsc::channel(INNER_MAX);
-        let engine_validates = engine.is_validator();
-        Self {
+        let Parts {
             name,
             key,
             engine,
             store,
+            ledger,
             network,
             local,
             listen,
             pool,
             allow_attacks,
-            validating: engine_validates,
+            clock_ahead_ms_max,
+            data_dir,
+        } = parts;
+        let (inner, inner_events) = mpsc::channel(INNER_MAX);
+        let validating = engine.is_validator();
+        Self {
+            name,
+            key,
+            engine,
+            store,
+            ledger,
+            network,
+            local,
+            listen,
+            pool,
+            allow_attacks,
+            clock_ahead_ms_max,
+            validating,
             data_dir,
             peers: peers::Peers::default(),
-            apps: apps::Apps::default(),
-            counts: counts::Counts::default(),
-            watchers: watch::Watchers::default(),
+            calls: calls::Calls::default(),
+            submitted: Vec::new(),
+            desk: desk::Desk::default(),
+            desk_wakes_at: None,
             relay: relay::Relay::default(),
             timers: Timers::default(),
             inner,
@@ -150,7 +175,7 @@ impl Core {
             self.take_more(&mut events, &mut commands);
             self.perform()?;
         }
-        self.apps.leave();
+        self.calls.leave();
         Ok(())
     }
 
@@ -173,19 +198,17 @@ impl Core {
 
     fn on_inner(&mut self, inner: Inner) {
         match inner {
-            Inner::Transactions(gossip, transactions, fault) => {
-                self.on_checked_transactions(&gossip, transactions, fault)
-            }
+            Inner::Transactions(gossip, checked) => self.on_checked_transactions(&gossip, checked),
             Inner::Proposal(gossip, proposal) => self.on_checked_proposal(&gossip, *proposal),
             Inner::Blocks(peer, Ok(blocks)) => self.tell(Event::Blocks(peer, blocks)),
             Inner::Blocks(peer, Err(reason)) => {
                 tracing::debug!(peer = %self.peers.describe(peer), reason, "no blocks from peer");
                 self.tell(Event::BlocksFailed(peer));
             }
-            Inner::Status(peer, height) => self.on_peer_status(peer, height),
+            Inner::Status(peer, status) => self.on_peer_status(peer, status),
             Inner::Hello(peer, hello) => self.on_hello(peer, hello),
-            Inner::Judge(judgement) => self.on_judge(*judgement),
-            Inner::Counted(counted) => self.on_counted(counted),
+            Inner::Counted(done) => self.desk.done(Instant::now(), &self.ledger.borrow().state, done),
+            Inner::FinalBefore(id, found) => self.on_final_before(id, *found),
         }
     }
 
@@ -194,8 +217,7 @@ impl Core {
             Wake::Engine(timer) => self.tell(Event::Timer(timer)),
             Wake::Relay => self.relay.due = true,
             Wake::Status => self.ask_status(),
-            Wake::Show => self.show(),
-            Wake::Count => self.count_next(),
+            Wake::Desk => self.desk_wakes_at = None,
         }
     }
 
@@ -213,7 +235,7 @@ impl Core {
         self.serve(request);
     }
 
-    /// Tells the engine of something whose fault, if it has one, is nobody's to answer for.
+    /// Tells the engine of something. A fault is only logged: no peer caused it.
     pub(crate) fn tell(&mut self, event: Event) {
         if let Err(fault) = self.engine.handle(now(), event) {
             tracing::debug!(%fault, "event refused");
@@ -228,21 +250,5 @@ impl Core {
                 let _ = inner.send(event).await;
             }
         });
-    }
-
-    /// The names of the validators that are neither connected nor this node.
-    pub(crate) fn unreachable(&self) -> Vec<String> {
-        let keys: BTreeSet<_> = self.peers.keys().chain([self.key.public()]).collect();
-        let set = self.engine.state().validators();
-        set.iter().filter(|validator| !keys.contains(&validator.key)).map(|validator| validator.name.clone()).collect()
-    }
-
-    /// The power of the validators that are connected, this node among them, and the power of all.
-    pub(crate) fn power_connected(&self) -> (u64, u64) {
-        let set = self.engine.state().validators();
-        let keys: BTreeMap<_, _> = self.peers.keys().chain([self.key.public()]).map(|key| (key, ())).collect();
-        let connected =
-            set.iter().filter(|validator| keys.contains_key(&validator.key)).map(|validator| validator.power);
-        (connected.sum(), set.power_total())
     }
 }

@@ -2,11 +2,13 @@
 
 mod attack;
 mod cli;
+mod clock;
 mod config;
 mod core;
 mod datadir;
 mod join;
 mod keys;
+mod ledger;
 mod peer;
 mod planned;
 mod pool;

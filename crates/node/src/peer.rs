@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Block, ChainId, CommitCertificate, Genesis, Height, PublicKey, Purpose, SecretKey, Signature, check_label, encode,
+    Block, ChainId, CommitCertificate, Genesis, Height, PublicKey, Purpose, SecretKey, Signature, Timestamp,
+    check_label, encode,
 };
 use vote_network::PeerId;
 
@@ -28,7 +29,8 @@ pub(crate) enum PeerRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PeerResponse {
     Hello(Hello),
-    Status(Height),
+    /// Its last decided height, and its clock.
+    Status(Height, Timestamp),
     /// Encoded blocks and what makes them final, in order.
     Blocks(Vec<(ByteBuf, CommitCertificate)>),
     Genesis(Box<Genesis>),

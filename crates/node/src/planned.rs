@@ -1,22 +1,14 @@
 //! `node key` and `node genesis`: a network planned before its nodes start.
 
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use vote_chain::{
-    Genesis, Limits, Organisers, PublicKey, Timestamp, Validator, ValidatorSet, encode, faults_tolerated,
-};
+use vote_chain::{Genesis, Limits, Organisers, PublicKey, Validator, ValidatorSet, encode, faults_tolerated};
 
 use crate::cli::{GenesisArgs, KeyArgs};
+use crate::clock::now;
 use crate::datadir;
 use crate::keys::Keys;
-
-/// The time now, as the protocol counts it.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
 
 pub(crate) fn key(args: &KeyArgs) -> Result<()> {
     let path = args.data_dir.clone().map_or_else(datadir::default, Ok)?;

@@ -10,18 +10,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use vote_chain::{Block, Genesis, VerifiedBlock, check_label, decode};
 use vote_consensus::{Engine, Recovered};
 use vote_network::{Events, Handle, Multiaddr, PeerEvent, Transport};
 use vote_storage::{Loaded, Store};
 
+use crate::clock::now;
 use crate::config::{Config, Origin};
 use crate::core::{Core, Parts};
 use crate::datadir::{DataDir, write_private};
 use crate::join::{self, Source};
 use crate::keys::{Keys, has_validated, mark_validating};
-use crate::planned::now;
+use crate::ledger::Ledger;
 use crate::pool::Pool;
 use crate::socket::Socket;
 
@@ -169,6 +170,8 @@ async fn serve(
     }
     let pool = Pool::new(store.genesis().chain());
     let socket = Socket::bind(&config.socket).await?;
+    let state = Arc::new(engine.state().clone());
+    let (ledger, published) = watch::channel(Arc::new(Ledger::new(state, store.clone(), Arc::default())));
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     say_ready(config, keys, &name, &store, &listen);
     let mut core = Core::new(Parts {
@@ -176,17 +179,19 @@ async fn serve(
         key: keys.validator.clone(),
         engine,
         store,
+        ledger,
         network: network.clone(),
         local: keys.node.public().to_peer_id(),
         listen,
         pool: pool.clone(),
         allow_attacks: config.allow_attacks,
+        clock_ahead_ms_max: config.engine.clock_ahead_ms_max,
         data_dir: config.data_dir.clone(),
     });
     news.into_iter().for_each(|event| core.on_peer_event(event));
     let done = tokio::select! {
         done = core.run(events, inbox, shutdown) => done,
-        done = socket.serve(commands, pool) => done,
+        done = socket.serve(commands, pool, published) => done,
     };
     tracing::info!("leaving");
     if tokio::time::timeout(LEAVE_TIMEOUT, network.leave()).await.is_err() {

@@ -85,7 +85,8 @@ impl Host {
 
     /// Our verdict on a block of the open height; none if there is no room to keep it.
     fn judge_body(&mut self, block: Arc<VerifiedBlock>) -> Option<Validity> {
-        let (proposer, in_time) = (block.header().proposer, check_clock(&self.config, self.now, &block));
+        let (proposer, in_time) =
+            (block.header().proposer, check_clock(self.config.clock_ahead_ms_max, self.now, &block));
         let known = self.bodies.contains_key(&block.hash());
         if !known && self.bodies.len() >= BODIES_MAX {
             return None;

@@ -1,67 +1,26 @@
-//! Apps: their questions, and the answers that they wait for.
+//! What apps want of the loop: to submit, to watch, and to hear how the node is doing.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use vote_api::{Answer, Refusal, RefusalCode};
-use vote_chain::{Height, InvalidTransaction, MerkleTree, TransactionFault, TransactionId, Verified};
+use tokio::time::Instant;
+use vote_api::{Answer, Attack, Refusal, RefusalCode, Request};
+use vote_chain::{
+    InvalidTransaction, Payload, Transaction, TransactionFault, TransactionId, ValidatorChange, Verified,
+};
 use vote_consensus::{Decided, Equivocation, Origin, PoolRefusal};
 
-use super::Core;
-use crate::planned::now;
+use super::calls::WAITING_MAX;
+use super::timers::Wake;
+use super::{Core, Inner};
+use crate::clock::now;
+use crate::ledger::{Inclusion, refusal};
 use crate::socket::{AppCall, Command};
 
-/// Proofs in one answer, so that it fits a frame.
-const PROOFS_MAX: usize = 1000;
-/// Calls that wait for their transactions at one time.
-const WAITING_MAX: usize = 16_384;
-
-struct Waiting {
+/// Transactions that the engine has looked at. Its verdicts rest on blocks that may not be on the disk yet, so the app hears of
+/// them after the write.
+pub(super) struct Submitted {
     call: AppCall,
-    remaining: usize,
-}
-
-/// What apps wait for.
-#[derive(Default)]
-pub(crate) struct Apps {
-    waiting: BTreeMap<u64, Waiting>,
-    by_transaction: BTreeMap<TransactionId, BTreeSet<u64>>,
-    sessions: BTreeMap<u64, AppCall>,
-    sequence: u64,
-}
-
-impl Apps {
-    /// Tells every app that the node is leaving.
-    pub(crate) fn leave(&self) {
-        self.sessions.values().for_each(AppCall::notify_leaving);
-    }
-
-    fn wait(&mut self, call: AppCall, ids: &[TransactionId]) {
-        self.sequence += 1;
-        for id in ids {
-            self.by_transaction.entry(*id).or_default().insert(self.sequence);
-        }
-        self.waiting.insert(self.sequence, Waiting { call, remaining: ids.len() });
-    }
-
-    /// The calls that wait for a transaction; they wait no longer.
-    fn take(&mut self, id: &TransactionId) -> BTreeSet<u64> {
-        self.by_transaction.remove(id).unwrap_or_default()
-    }
-
-    /// Sends an answer about `count` transactions of a call.
-    fn answer(&mut self, key: u64, count: usize, answer: Answer) {
-        let Some(waiting) = self.waiting.get_mut(&key) else { return };
-        waiting.remaining = waiting.remaining.saturating_sub(count);
-        let last = waiting.remaining == 0;
-        if !waiting.call.send(answer, last) || last {
-            self.waiting.remove(&key);
-        }
-    }
-}
-
-pub(super) fn refusal(code: RefusalCode, reason: impl std::fmt::Display) -> Refusal {
-    Refusal { code, reason: reason.to_string() }
+    verdicts: Vec<Result<TransactionId, (Option<TransactionId>, Refusal)>>,
 }
 
 fn refusal_of(fault: &InvalidTransaction) -> Refusal {
@@ -110,120 +69,204 @@ fn refusal_of_pool(fault: &PoolRefusal) -> Refusal {
 impl Core {
     pub(super) fn on_command(&mut self, command: Command) {
         match command {
-            Command::Joined(session, call) => drop(self.apps.sessions.insert(session, call)),
-            Command::Left(session) => self.forget_session(session),
-            Command::Submit(call, transactions) => self.submit(call, transactions),
+            Command::Joined(session, notices) => self.calls.joined(session, notices),
+            Command::Left(session) => {
+                self.calls.left(session);
+                self.desk.left(session);
+            }
+            Command::Submit(call, transactions, room) => {
+                self.submit(call, transactions);
+                drop(room);
+            }
             Command::Ask(call, request) => self.ask(call, request),
         }
     }
 
-    fn forget_session(&mut self, session: u64) {
-        self.apps.sessions.remove(&session);
-        self.watchers.forget_session(session);
-        self.apps.waiting.retain(|_, waiting| waiting.call.session() != session);
-        let Apps { waiting, by_transaction, .. } = &mut self.apps;
-        by_transaction.retain(|_, keys| {
-            keys.retain(|key| waiting.contains_key(key));
-            !keys.is_empty()
-        });
+    fn ask(&mut self, call: AppCall, request: Request) {
+        let asked = match request {
+            Request::Status => return self.ask_about_peers(call, false),
+            Request::Members => return self.ask_about_peers(call, true),
+            Request::WatchElection(id) => self.desk.ask(&self.ledger.borrow().state, call.clone(), id, false),
+            Request::Election(id) => self.desk.ask(&self.ledger.borrow().state, call.clone(), id, true),
+            Request::Approve(change) => return self.approve(call, change),
+            Request::Attack(attack) => return self.attack(call, attack),
+            Request::Genesis
+            | Request::Validators
+            | Request::Elections(_)
+            | Request::Block(_)
+            | Request::Voter(..)
+            | Request::Submit(_)
+            | Request::Receipt(_)
+            | Request::Evidence
+            | Request::Archive(_)
+            | Request::Log(_)
+            | Request::Trace(_)
+            | Request::Transaction(_)
+            | Request::SetChanges(_) => Err(refusal(RefusalCode::Invalid, "this is not for the loop to answer")),
+        };
+        if let Err(refusal) = asked {
+            call.send(&Answer::Failed(refusal), true);
+        }
     }
 
+    /// Gives transactions to the engine. What it makes of them is told by [`Core::answer_submitted`].
     pub(super) fn submit(&mut self, call: AppCall, checked: Vec<Result<Arc<Verified>, TransactionFault>>) {
-        if self.apps.waiting.len() >= WAITING_MAX {
+        if self.calls.is_full() {
             let reason = format!("{WAITING_MAX} calls wait for their transactions already; try again later");
-            call.send(Answer::Failed(refusal(RefusalCode::Busy, reason)), true);
+            call.send(&Answer::Failed(refusal(RefusalCode::Busy, reason)), true);
             return;
         }
         let good: Vec<_> = checked.iter().filter_map(|result| result.as_ref().ok()).cloned().collect();
-        let mut verdicts = self.engine.submit(now(), good, Origin::App).into_iter();
-        let (mut results, mut accepted, mut already) = (Vec::new(), Vec::new(), Vec::new());
+        let mut taken = self.engine.submit(now(), good, Origin::App).into_iter();
+        let mut verdicts = Vec::new();
         for result in checked {
-            results.push(match result {
-                Err(fault) => Err(refusal(RefusalCode::Invalid, fault)),
-                Ok(transaction) => {
-                    let id = transaction.id();
-                    match verdicts.next() {
-                        Some(Err(fault)) => match self.find(&id) {
-                            Some(place) => {
-                                already.push((id, place));
-                                Ok(id)
-                            }
-                            None => Err(refusal_of_pool(&fault)),
-                        },
-                        _ => {
-                            accepted.push(id);
-                            Ok(id)
-                        }
-                    }
-                }
+            verdicts.push(match result {
+                Err(fault) => Err((None, refusal(RefusalCode::Invalid, fault))),
+                Ok(transaction) => match taken.next() {
+                    Some(Err(fault)) => Err((Some(transaction.id()), refusal_of_pool(&fault))),
+                    Some(Ok(())) | None => Ok(transaction.id()),
+                },
             });
         }
-        accepted.sort();
-        accepted.dedup();
-        already.sort_by_key(|(id, _)| *id);
-        already.dedup_by_key(|(id, _)| *id);
-        let ids: Vec<_> = accepted.into_iter().chain(already.iter().map(|(id, _)| *id)).collect();
-        let last = ids.is_empty();
-        if call.send(Answer::Submitted(results), last) && !last {
-            self.apps.wait(call, &ids);
-            already.into_iter().for_each(|(id, place)| self.answer_from_store(id, place));
+        self.submitted.push(Submitted { call, verdicts });
+    }
+
+    /// Tells apps what was made of their transactions, now that all that this rests on is durable. One that is refused because it is
+    /// final already is accepted: whoever sends a ballot again gets the answer of the first time.
+    pub(super) fn answer_submitted(&mut self) {
+        for Submitted { call, verdicts } in std::mem::take(&mut self.submitted) {
+            let ledger = self.ledger.borrow().clone();
+            let mut results = Vec::new();
+            let mut accepted = Vec::new();
+            let mut finals = Vec::new();
+            for verdict in verdicts {
+                results.push(match verdict {
+                    Ok(id) => {
+                        accepted.push(id);
+                        Ok(id)
+                    }
+                    Err((None, refused)) => Err(refused),
+                    Err((Some(id), refused)) => match ledger.find(&id) {
+                        Ok(Some(_)) => {
+                            finals.push(id);
+                            Ok(id)
+                        }
+                        Ok(None) => Err(refused),
+                        Err(damaged) => Err(damaged),
+                    },
+                });
+            }
+            accepted.sort();
+            accepted.dedup();
+            finals.sort();
+            finals.dedup();
+            let ids: Vec<_> = accepted.iter().chain(&finals).copied().collect();
+            let last = ids.is_empty();
+            if call.send(&Answer::Submitted(results), last) && !last {
+                self.calls.wait(call, &ids);
+                self.tell_final_before(finals);
+            }
         }
     }
 
-    fn answer_from_store(&mut self, id: TransactionId, (height, index): (Height, u32)) {
-        let found =
-            self.load(height).and_then(|(block, certificate)| Some((block.tree().proof(index)?, block, certificate)));
-        let answer = match found {
-            Some((proof, block, certificate)) => {
-                Answer::Final { header: Box::new(block.header), certificate, proofs: vec![(id, proof)] }
-            }
-            None => {
-                let reason = format!("it is final in block {height}, which this node cannot read; ask another node");
-                Answer::Failed(refusal(RefusalCode::Busy, reason))
-            }
-        };
-        for key in self.apps.take(&id) {
-            self.apps.answer(key, 1, answer.clone());
+    /// Answers those who have sent what was final before.
+    fn tell_final_before(&self, finals: Vec<TransactionId>) {
+        for id in finals {
+            let ledger = self.ledger.borrow().clone();
+            self.spawn(async move {
+                let found = tokio::task::spawn_blocking(move || ledger.inclusion(&id));
+                let found = found.await.expect("look-ups do not panic, and the runtime outlives them");
+                Some(Inner::FinalBefore(id, Box::new(found)))
+            });
         }
+    }
+
+    /// The proof of a transaction that was sent again has been found.
+    pub(super) fn on_final_before(&mut self, id: TransactionId, found: Result<Option<Inclusion>, Refusal>) {
+        let answer = match found {
+            Ok(Some(Inclusion { header, certificate, proof })) => {
+                Answer::Final { header: Box::new(header), certificate, proofs: vec![(id, proof)] }
+            }
+            Ok(None) => {
+                Answer::Refused(id, refusal(RefusalCode::Busy, "it is final, and its block is not at hand; ask again"))
+            }
+            Err(damaged) => Answer::Refused(id, damaged),
+        };
+        self.calls.answer(&id, &answer);
     }
 
     /// A block is on the disk: its submitters hear of it, and those who watch.
-    pub(super) fn decided(&mut self, decided: &Decided) {
+    pub(super) fn decided(&mut self, decided: Arc<Decided>) {
         let header = decided.block.header();
-        tracing::debug!(height = %header.height, transactions = header.transactions_count, round = decided.certificate.round, "block final");
+        let round = decided.certificate.round;
+        tracing::debug!(height = %header.height, transactions = header.transactions_count, round, "block final");
         for equivocation in &decided.evidence {
             let Equivocation { validator, what, .. } = equivocation;
             tracing::warn!(%validator, what, "a validator has signed two different things");
         }
-        self.answer_final(decided);
-        self.answer_watchers(&decided.changes);
-    }
-
-    fn answer_final(&mut self, decided: &Decided) {
+        self.desk.changed(&self.ledger.borrow().state, &decided.changes);
         let ids: Vec<_> = decided.block.transactions().iter().map(|transaction| transaction.id()).collect();
-        let mut by_call: BTreeMap<u64, Vec<(u32, TransactionId)>> = BTreeMap::new();
-        for (index, id) in (0..).zip(&ids) {
-            for key in self.apps.take(id) {
-                by_call.entry(key).or_default().push((index, *id));
-            }
-        }
-        if by_call.is_empty() {
+        let finals = self.calls.finals((0..).zip(&ids));
+        if finals.is_empty() {
             return;
         }
-        let tree = MerkleTree::new(ids.iter().map(|id| id.as_bytes().as_slice()));
-        for (key, places) in by_call {
-            for chunk in places.chunks(PROOFS_MAX) {
-                let proofs: Vec<_> = chunk.iter().filter_map(|(index, id)| Some((*id, tree.proof(*index)?))).collect();
-                let (header, certificate) = (Box::new(decided.block.header().clone()), decided.certificate.clone());
-                self.apps.answer(key, chunk.len(), Answer::Final { header, certificate, proofs });
-            }
-        }
+        // The tree is of all the block's transactions: not the loop's work.
+        let ledger = self.ledger.borrow().clone();
+        tokio::task::spawn_blocking(move || {
+            let tree = ledger.keep_tree(decided.block.header().clone(), decided.certificate.clone(), &ids);
+            finals.iter().for_each(|finals| finals.tell(&tree));
+        });
     }
 
     /// A transaction that was accepted can no longer become final.
     pub(super) fn refused(&mut self, id: TransactionId, fault: &InvalidTransaction) {
-        for key in self.apps.take(&id) {
-            self.apps.answer(key, 1, Answer::Refused(id, refusal_of(fault)));
+        self.calls.answer(&id, &Answer::Refused(id, refusal_of(fault)));
+    }
+
+    /// Has the desk's work done, and wakes up when there is more.
+    pub(super) fn mind_desk(&mut self) {
+        let ledger = self.ledger.borrow().clone();
+        while let Some(job) = self.desk.next_job(Instant::now(), &ledger.state) {
+            let ledger = ledger.clone();
+            self.spawn(async move {
+                let done = tokio::task::spawn_blocking(move || job.run(&ledger, Instant::now));
+                Some(Inner::Counted(done.await.expect("a count does not panic, and nobody ends its thread")))
+            });
         }
+        if let Some(at) = self.desk.wake_at(Instant::now())
+            && self.desk_wakes_at.is_none_or(|before| at < before)
+        {
+            self.desk_wakes_at = Some(at);
+            self.timers.set_at(at, Wake::Desk);
+        }
+    }
+
+    /// The node's validator key signs: whoever can use the socket is the node's operator.
+    fn approve(&mut self, call: AppCall, change: ValidatorChange) {
+        let state = self.engine.state();
+        let payload = Payload::ApproveChange { change, changes_before: state.registry().changes };
+        let bytes = Transaction::sign(state.chain(), &self.key, payload).to_bytes();
+        let checked = vote_chain::verify(&state.chain(), &bytes).map(Arc::new);
+        self.submit(call, vec![checked]);
+    }
+
+    fn attack(&self, call: AppCall, attack: Attack) {
+        if !self.allow_attacks {
+            let reason =
+                "this node stages no attacks; start it with --allow-attacks, on a network made for trying things";
+            call.send(&Answer::Failed(refusal(RefusalCode::WrongState, reason)), true);
+            return;
+        }
+        let ledger = self.ledger.borrow().clone();
+        let peers: Vec<_> = self.peers.ids().map(|id| (id, self.peers.name(&id))).collect();
+        let (network, key) = (self.network.clone(), self.key.public());
+        tokio::spawn(async move {
+            let forged = tokio::task::spawn_blocking(move || crate::attack::forge(&ledger, key, attack));
+            let answer = match forged.await.expect("a forgery does not panic, and the runtime outlives it") {
+                Ok(forged) => Answer::Attack(crate::attack::offer(&network, peers, attack, forged).await),
+                Err(reason) => Answer::Failed(refusal(RefusalCode::WrongState, reason)),
+            };
+            call.send(&answer, true);
+        });
     }
 }

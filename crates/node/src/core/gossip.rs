@@ -9,8 +9,8 @@ use vote_consensus::{Event, Message, Origin, SignedProposal};
 use vote_network::{Gossip, Topic, Verdict};
 
 use super::{Core, Inner};
+use crate::clock::now;
 use crate::peer::PeerResponse;
-use crate::planned::now;
 use crate::pool::verify_all;
 
 /// A batch of transactions as it travels. The number makes a batch that is sent again another message.
@@ -25,6 +25,12 @@ pub(crate) struct CheckedProposal {
     proposal: SignedProposal,
     hash: BlockHash,
     block: Result<Arc<VerifiedBlock>, String>,
+}
+
+/// The transactions of a batch that hold, and what is wrong with one that does not.
+pub(crate) struct CheckedTransactions {
+    good: Vec<Arc<Verified>>,
+    fault: Option<String>,
 }
 
 impl Core {
@@ -119,11 +125,12 @@ impl Core {
                     Err(error) => fault = Some(error.to_string()),
                 }
             }
-            Some(Inner::Transactions(gossip, good, fault))
+            Some(Inner::Transactions(gossip, CheckedTransactions { good, fault }))
         });
     }
 
-    pub(super) fn on_checked_transactions(&mut self, gossip: &Gossip, good: Vec<Arc<Verified>>, fault: Option<String>) {
+    pub(super) fn on_checked_transactions(&mut self, gossip: &Gossip, checked: CheckedTransactions) {
+        let CheckedTransactions { good, fault } = checked;
         match fault {
             None => self.network.report(gossip, Verdict::Accept),
             Some(reason) => self.reject(gossip, &reason),

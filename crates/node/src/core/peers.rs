@@ -1,4 +1,4 @@
-//! The peers that this node is connected to: who they are and how far.
+//! The peers that this node is connected to: who they are, how far, and how they behave.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use vote_api::Member;
-use vote_chain::{Height, PublicKey, decode, encode};
+use vote_chain::{Height, PublicKey, Timestamp, decode, encode};
 use vote_consensus::{Event, Peer};
 use vote_network::PeerId;
 
 use super::timers::Wake;
 use super::{Core, Inner};
+use crate::clock::now;
 use crate::peer::{Hello, PeerRequest, PeerResponse};
 
 /// Between questions for the peers' heights, in milliseconds.
@@ -30,29 +31,105 @@ struct Known {
     number: Peer,
     hello: Option<Hello>,
     height: Option<Height>,
+    /// How far this node's clock is ahead of the peer's, in milliseconds.
+    clock_ahead_ms: Option<i64>,
     strikes: u32,
     blocks: DefaultDirectRateLimiter,
     judgements: DefaultDirectRateLimiter,
+}
+
+/// A peer's answer to the question how far it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerStatus {
+    pub(crate) height: Height,
+    /// How far this node's clock is ahead of the peer's, in milliseconds, give or take half of the time that the answer took.
+    pub(crate) clock_ahead_ms: Option<i64>,
+}
+
+impl PeerStatus {
+    /// From an answer with the peer's `time` to a question that was sent at `asked` and answered at `heard`, by this node's clock.
+    fn heard(height: Height, time: Timestamp, asked: Timestamp, heard: Timestamp) -> Self {
+        let signed = |time: Timestamp| i64::try_from(time.ms()).unwrap_or(i64::MAX);
+        // The peer has looked at its clock about half-way.
+        let here = signed(asked) + i64::try_from(heard.ms_since(asked) / 2).unwrap_or(0);
+        Self { height, clock_ahead_ms: Some(here.saturating_sub(signed(time))) }
+    }
 }
 
 /// The table of peers.
 #[derive(Default)]
 pub(crate) struct Peers {
     by_id: BTreeMap<PeerId, Known>,
+    ids: BTreeMap<Peer, PeerId>,
     sequence: u64,
 }
 
 impl Peers {
-    pub(crate) fn ids(&self) -> impl Iterator<Item = PeerId> {
+    /// Takes a peer in; none if it is known.
+    fn connected(&mut self, peer: PeerId) -> Option<Peer> {
+        if self.by_id.contains_key(&peer) {
+            return None;
+        }
+        self.sequence += 1;
+        let number = Peer(self.sequence);
+        let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
+        let known = Known {
+            number,
+            hello: None,
+            height: None,
+            clock_ahead_ms: None,
+            strikes: 0,
+            blocks: limit(BLOCKS_PER_SECOND),
+            judgements: limit(JUDGEMENTS_PER_SECOND),
+        };
+        self.by_id.insert(peer, known);
+        self.ids.insert(number, peer);
+        Some(number)
+    }
+
+    /// A peer has gone; gives its number if it was known.
+    fn disconnected(&mut self, peer: &PeerId) -> Option<Peer> {
+        let known = self.by_id.remove(peer)?;
+        self.ids.remove(&known.number);
+        Some(known.number)
+    }
+
+    /// Counts something that no honest node sends; true if it is the last that is suffered.
+    fn strike(&mut self, peer: &PeerId) -> bool {
+        let Some(known) = self.by_id.get_mut(peer) else { return false };
+        known.strikes += 1;
+        known.strikes == STRIKES_MAX
+    }
+
+    /// A peer has proven who it is; true if it is the first time.
+    fn greet(&mut self, peer: &PeerId, hello: Hello) -> bool {
+        let Some(known) = self.by_id.get_mut(peer) else { return false };
+        known.hello.replace(hello).is_none()
+    }
+
+    /// What a peer has said of itself; gives its number if it is known.
+    fn said(&mut self, peer: &PeerId, status: PeerStatus) -> Option<Peer> {
+        let known = self.by_id.get_mut(peer)?;
+        known.height = Some(status.height);
+        known.clock_ahead_ms = status.clock_ahead_ms.or(known.clock_ahead_ms);
+        Some(known.number)
+    }
+
+    /// Those that have not said who they are.
+    fn nameless(&self) -> Vec<PeerId> {
+        self.by_id.iter().filter(|(_, known)| known.hello.is_none()).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = PeerId> {
         self.by_id.keys().copied()
     }
 
-    pub(crate) fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.by_id.len()
     }
 
     pub(super) fn id(&self, number: Peer) -> Option<PeerId> {
-        self.by_id.iter().find(|(_, known)| known.number == number).map(|(id, _)| *id)
+        self.ids.get(&number).copied()
     }
 
     /// For the log.
@@ -60,7 +137,7 @@ impl Peers {
         self.id(number).map_or_else(|| "gone".to_owned(), |id| format!("{} {id}", self.name(&id)))
     }
 
-    pub(crate) fn name(&self, id: &PeerId) -> String {
+    pub(super) fn name(&self, id: &PeerId) -> String {
         let hello = self.by_id.get(id).and_then(|known| known.hello.as_ref());
         hello.map_or_else(|| "(unknown)".to_owned(), |hello| hello.name.clone())
     }
@@ -79,36 +156,48 @@ impl Peers {
     pub(super) fn keys(&self) -> impl Iterator<Item = PublicKey> {
         self.by_id.values().filter_map(|known| known.hello.as_ref()).map(|hello| hello.key)
     }
+
+    /// How far this node's clock is ahead of the median of the peers' clocks, in milliseconds; none if no peer has said its time.
+    pub(super) fn clock_ahead_ms(&self) -> Option<i64> {
+        let mut all: Vec<_> = self.by_id.values().filter_map(|known| known.clock_ahead_ms).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied()
+    }
+
+    /// The peers as apps see them, without their addresses.
+    pub(super) fn members(&self, power: impl Fn(&PublicKey) -> Option<u64>) -> Vec<Member> {
+        let member = |(id, known): (&PeerId, &Known)| Member {
+            name: self.name(id),
+            peer: id.to_string(),
+            key: known.hello.as_ref().map(|hello| hello.key),
+            power: known.hello.as_ref().and_then(|hello| power(&hello.key)),
+            height: known.height,
+            addresses: Vec::new(),
+            this: false,
+        };
+        self.by_id.iter().map(member).collect()
+    }
 }
 
 impl Core {
     pub(super) fn on_connected(&mut self, peer: PeerId) {
-        if self.peers.by_id.contains_key(&peer) {
-            return;
+        if self.peers.connected(peer).is_some() {
+            self.ask_hello(peer);
+            self.ask_height(peer);
         }
-        self.peers.sequence += 1;
-        let number = Peer(self.peers.sequence);
-        let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
-        let (blocks, judgements) = (limit(BLOCKS_PER_SECOND), limit(JUDGEMENTS_PER_SECOND));
-        let known = Known { number, hello: None, height: None, strikes: 0, blocks, judgements };
-        self.peers.by_id.insert(peer, known);
-        tracing::info!(%peer, "peer connected");
-        self.ask_hello(peer);
-        self.ask_height(peer);
     }
 
     pub(super) fn on_disconnected(&mut self, peer: PeerId) {
-        if let Some(known) = self.peers.by_id.remove(&peer) {
-            tracing::info!(%peer, "peer disconnected");
-            self.tell(Event::PeerLeft(known.number));
+        let name = self.peers.name(&peer);
+        if let Some(number) = self.peers.disconnected(&peer) {
+            tracing::info!(%peer, name, "peer disconnected");
+            self.tell(Event::PeerLeft(number));
         }
     }
 
     /// Counts something that no honest node sends.
     pub(super) fn strike(&mut self, peer: PeerId) {
-        let Some(known) = self.peers.by_id.get_mut(&peer) else { return };
-        known.strikes += 1;
-        if known.strikes == STRIKES_MAX {
+        if self.peers.strike(&peer) {
             tracing::warn!(%peer, minutes = SHUT_OUT.as_secs() / 60, "peer sends what no honest node sends; shut out");
             self.network.block(peer, SHUT_OUT);
         }
@@ -134,63 +223,86 @@ impl Core {
     }
 
     pub(super) fn on_hello(&mut self, peer: PeerId, hello: Result<Hello, String>) {
-        match (hello, self.peers.by_id.get_mut(&peer)) {
-            (Ok(hello), Some(known)) => known.hello = Some(hello),
-            (Err(reason), Some(_)) => tracing::warn!(%peer, reason, "peer's greeting refused"),
-            (_, None) => {}
+        match hello {
+            Ok(hello) => {
+                let name = hello.name.clone();
+                if self.peers.greet(&peer, hello) {
+                    tracing::info!(%peer, name, "peer connected");
+                }
+            }
+            Err(reason) => tracing::warn!(%peer, reason, "peer's greeting refused"),
         }
     }
 
     /// Compares heights with every peer: what a node has missed can only be seen so.
     pub(super) fn ask_status(&mut self) {
         self.timers.set(STATUS_MS, Wake::Status);
-        let nameless: Vec<_> =
-            self.peers.by_id.iter().filter(|(_, known)| known.hello.is_none()).map(|(id, _)| *id).collect();
-        nameless.into_iter().for_each(|peer| self.ask_hello(peer));
+        self.peers.nameless().into_iter().for_each(|peer| self.ask_hello(peer));
         self.peers.ids().for_each(|peer| self.ask_height(peer));
     }
 
     fn ask_height(&self, peer: PeerId) {
-        let (network, height) = (self.network.clone(), self.engine.state().tip().height);
+        let network = self.network.clone();
+        // What is said of this node's height rests on its disk.
+        let height = self.ledger.borrow().state.tip().height;
         self.spawn(async move {
+            let asked = now();
             let bytes = network.request(peer, encode(&PeerRequest::Status(height))).await.ok()?;
             match decode::<PeerResponse>(&bytes) {
-                Ok(PeerResponse::Status(height)) => Some(Inner::Status(peer, height)),
+                Ok(PeerResponse::Status(height, time)) => {
+                    Some(Inner::Status(peer, PeerStatus::heard(height, time, asked, now())))
+                }
                 _ => None,
             }
         });
     }
 
-    pub(super) fn on_peer_status(&mut self, peer: PeerId, height: Height) {
-        let Some(known) = self.peers.by_id.get_mut(&peer) else { return };
-        known.height = Some(height);
-        let number = known.number;
-        self.tell(Event::Status(number, height));
+    pub(super) fn on_peer_status(&mut self, peer: PeerId, status: PeerStatus) {
+        if let Some(number) = self.peers.said(&peer, status) {
+            self.tell(Event::Status(number, status.height));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(height: u64, clock_ahead_ms: i64) -> PeerStatus {
+        PeerStatus { height: Height::new(height), clock_ahead_ms: Some(clock_ahead_ms) }
     }
 
-    /// This node and its peers, as apps see them; the peers' addresses are the network's to add.
-    pub(super) fn members(&self) -> Vec<Member> {
-        let set = self.engine.state().validators();
-        let power = |key: &PublicKey| set.get(key).map(|validator| validator.power);
-        let key = self.key.public();
-        let this = Member {
-            name: self.name.clone(),
-            peer: self.local.to_string(),
-            key: Some(key),
-            power: power(&key),
-            height: Some(self.engine.state().tip().height),
-            addresses: self.listen.clone(),
-            this: true,
-        };
-        let peers = self.peers.by_id.iter().map(|(id, known)| Member {
-            name: self.peers.name(id),
-            peer: id.to_string(),
-            key: known.hello.as_ref().map(|hello| hello.key),
-            power: known.hello.as_ref().and_then(|hello| power(&hello.key)),
-            height: known.height,
-            addresses: Vec::new(),
-            this: false,
-        });
-        [this].into_iter().chain(peers).collect()
+    #[test]
+    fn clock_that_is_an_hour_behind_is_told_by_the_median_of_the_peers() {
+        let mut peers = Peers::default();
+        assert_eq!(peers.clock_ahead_ms(), None);
+        for ahead in [-3_600_010, -3_599_990, 5] {
+            let peer = PeerId::random();
+            peers.connected(peer).unwrap();
+            peers.said(&peer, status(1, ahead)).unwrap();
+        }
+        assert_eq!(peers.clock_ahead_ms(), Some(-3_599_990), "one peer whose clock is wrong too changes nothing");
+    }
+
+    #[test]
+    fn answer_that_took_long_is_taken_for_half_as_old() {
+        let ms = Timestamp::from_ms;
+        let heard = PeerStatus::heard(Height::new(1), ms(10_100), ms(10_000), ms(10_200));
+        assert_eq!(heard.clock_ahead_ms, Some(0));
+        let heard = PeerStatus::heard(Height::new(1), ms(5_000), ms(10_000), ms(10_000));
+        assert_eq!(heard.clock_ahead_ms, Some(5_000));
+    }
+
+    #[test]
+    fn peer_has_one_number_for_as_long_as_it_is_there_and_is_shut_out_once() {
+        let mut peers = Peers::default();
+        let peer = PeerId::random();
+        let number = peers.connected(peer).unwrap();
+        assert!(peers.connected(peer).is_none());
+        assert_eq!((peers.id(number), peers.count()), (Some(peer), 1));
+        let struck = (0..2 * STRIKES_MAX).filter(|_| peers.strike(&peer)).count();
+        assert_eq!(struck, 1);
+        assert_eq!(peers.disconnected(&peer), Some(number));
+        assert_eq!((peers.id(number), peers.said(&peer, status(1, 0))), (None, None));
     }
 }

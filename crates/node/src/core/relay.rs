@@ -68,6 +68,6 @@ impl Core {
     fn relay_salt(&self) -> u64 {
         let peer = self.local.to_bytes();
         let tail = peer.last_chunk::<8>().map_or(0, |tail| u64::from_be_bytes(*tail));
-        tail ^ (crate::planned::now().ms() << 20)
+        tail ^ (crate::clock::now().ms() << 20)
     }
 }

@@ -1,15 +1,15 @@
 //! Answering the questions of peers.
 
-use std::sync::Arc;
-
 use serde_bytes::ByteBuf;
 use vote_chain::{Block, CommitCertificate, Height, VerifiedBlock, decode, encode};
 use vote_network::{PeerId, Reply, Request};
 use vote_storage::Store;
 
-use super::{Core, Inner};
+use super::Core;
+use super::peers::PeerStatus;
+use crate::clock::now;
+use crate::ledger::Ledger;
 use crate::peer::{PeerRequest, PeerResponse};
-use crate::planned::now;
 
 /// Blocks in one answer, in bytes; the first goes in whatever its size.
 const BLOCKS_BYTES_MAX: usize = 1 << 20;
@@ -18,14 +18,6 @@ const BLOCKS_MAX: usize = 256;
 
 /// Transactions of a block that is judged for a peer: staged attacks have one or two.
 const JUDGED_TRANSACTIONS_MAX: usize = 100;
-
-/// A block to judge, with its signatures checked.
-pub(crate) struct Judgement {
-    block: Result<Arc<VerifiedBlock>, String>,
-    certificate: Option<CommitCertificate>,
-    from: PeerId,
-    reply: Reply,
-}
 
 impl Core {
     pub(super) fn serve(&mut self, request: Request) {
@@ -44,8 +36,8 @@ impl Core {
                 PeerResponse::Hello(self.hello())
             }
             PeerRequest::Status(height) => {
-                self.on_peer_status(from, height);
-                PeerResponse::Status(self.engine.state().tip().height)
+                self.on_peer_status(from, PeerStatus { height, clock_ahead_ms: None });
+                PeerResponse::Status(self.ledger.borrow().state.tip().height, now())
             }
             PeerRequest::Genesis => PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone())),
             PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => return self.send_blocks(height, reply),
@@ -70,36 +62,38 @@ impl Core {
         }
         let Some(permit) = self.pool.try_permit() else { return };
         let pool = self.pool.clone();
-        self.spawn(async move {
-            let checked = pool.run_with(permit, move |chain| {
-                if !block.is_whole() {
-                    return Err("the transactions are not those of the header".to_owned());
-                }
-                let verified = VerifiedBlock::verify(chain, &block, |_| None);
-                verified.map(Arc::new).map_err(|(at, fault)| format!("transaction {at} is refused: {fault}"))
-            });
-            let block = checked.await;
-            Some(Inner::Judge(Box::new(Judgement { block, certificate, from, reply })))
+        let ledger = self.ledger.borrow().clone();
+        let clock_ahead_ms_max = self.clock_ahead_ms_max;
+        tokio::spawn(async move {
+            let judged = pool.run_with(permit, move |_| judge(&ledger, &block, certificate, clock_ahead_ms_max));
+            let verdict = judged.await;
+            let accepted = verdict.is_ok();
+            let reason = verdict.err().unwrap_or_else(|| "it breaks no rule".to_owned());
+            tracing::warn!(peer = %from, accepted, reason, "judged a block that a peer has offered");
+            reply.send(encode(&PeerResponse::Verdict { accepted, reason }));
         });
     }
+}
 
-    /// Says what this node would make of a block, by the same rules by which it votes.
-    pub(super) fn on_judge(&self, judgement: Judgement) {
-        let Judgement { block, certificate, from, reply } = judgement;
-        let verdict = block.and_then(|block| {
-            if let Some(certificate) = certificate {
-                let state = self.engine.state();
-                let height = state.tip().height.next();
-                let verdict = certificate.verify(&state.chain(), height, &block.hash(), state.validators());
-                verdict.map_err(|fault| format!("the certificate does not hold: {fault}"))?;
-            }
-            self.engine.judge(now(), &block).map_err(|fault| fault.to_string())
-        });
-        let accepted = verdict.is_ok();
-        let reason = verdict.err().unwrap_or_else(|| "it breaks no rule".to_owned());
-        tracing::warn!(peer = %from, accepted, reason, "judged a block that a peer has offered");
-        reply.send(encode(&PeerResponse::Verdict { accepted, reason }));
+/// What this node would make of a block, by the same rules by which it votes.
+fn judge(
+    ledger: &Ledger,
+    block: &Block,
+    certificate: Option<CommitCertificate>,
+    clock_ahead_ms_max: u64,
+) -> Result<(), String> {
+    let state = &ledger.state;
+    if !block.is_whole() {
+        return Err("the transactions are not those of the header".to_owned());
     }
+    let verified = VerifiedBlock::verify(&state.chain(), block, |_| None);
+    let block = verified.map_err(|(at, fault)| format!("transaction {at} is refused: {fault}"))?;
+    if let Some(certificate) = certificate {
+        let height = state.tip().height.next();
+        let verdict = certificate.verify(&state.chain(), height, &block.hash(), state.validators());
+        verdict.map_err(|fault| format!("the certificate does not hold: {fault}"))?;
+    }
+    vote_consensus::judge(state, now(), clock_ahead_ms_max, &block).map_err(|fault| fault.to_string())
 }
 
 fn read_blocks(store: &Store, from: Height) -> Result<Vec<(ByteBuf, CommitCertificate)>, vote_storage::StorageError> {

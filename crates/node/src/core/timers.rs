@@ -14,10 +14,8 @@ pub(super) enum Wake {
     Relay,
     /// Time to compare heights with the peers.
     Status,
-    /// Elections are due to be shown.
-    Show,
-    /// An election may be counted again.
-    Count,
+    /// The desk has something to do.
+    Desk,
 }
 
 #[derive(Default)]
@@ -28,8 +26,12 @@ pub(super) struct Timers {
 
 impl Timers {
     pub(super) fn set(&mut self, after_ms: u64, wake: Wake) {
+        self.set_at(Instant::now() + Duration::from_millis(after_ms), wake);
+    }
+
+    pub(super) fn set_at(&mut self, at: Instant, wake: Wake) {
         self.sequence += 1;
-        self.due.insert((Instant::now() + Duration::from_millis(after_ms), self.sequence), wake);
+        self.due.insert((at, self.sequence), wake);
     }
 
     /// The next timer, when it is due. May be dropped and called again at no loss.

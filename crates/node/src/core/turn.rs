@@ -1,5 +1,7 @@
 //! Carrying out a turn: first the disk, then the world.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use vote_chain::encode;
 use vote_consensus::{Action, Message, Turn, Write};
@@ -22,11 +24,22 @@ impl Core {
             written
                 .context("the ledger cannot be written; the node stops before it says anything that it might forget")?;
         }
+        if writes.iter().any(|write| matches!(write, Write::Commit(_))) {
+            self.publish_ledger();
+        }
+        self.answer_submitted();
         for action in actions {
             self.carry_out(action)?;
         }
+        self.mind_desk();
         self.flush_relay();
         Ok(())
+    }
+
+    /// The engine's state is durable now: whoever asks is answered from it.
+    fn publish_ledger(&self) {
+        let state = Arc::new(self.engine.state().clone());
+        self.ledger.send_modify(|ledger| *ledger = Arc::new(ledger.at(state)));
     }
 
     fn persist(&self, writes: &[Write]) -> Result<()> {
@@ -51,7 +64,7 @@ impl Core {
             Action::SetTimer { after_ms, timer } => self.timers.set(after_ms, Wake::Engine(timer)),
             Action::Relay(transaction) => self.relay.add(&transaction),
             Action::Refused(id, fault) => self.refused(id, &fault),
-            Action::Decided(decided) => self.decided(&decided),
+            Action::Decided(decided) => self.decided(decided),
             Action::Distrust(proposer, fault) => tracing::warn!(%proposer, %fault, "proposed block refused"),
             Action::Blame(peer, reason) => self.blame(peer, &reason),
             Action::Halt(reason) => bail!("{reason}"),

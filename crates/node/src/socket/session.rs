@@ -1,95 +1,208 @@
-//! One app: reads its calls, writes its answers.
+//! One app: reads its calls, answers what the ledger answers, hands the rest to the loop, writes the answers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::io::BufWriter;
+use tokio::io::{AsyncReadExt, BufReader, BufWriter};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Notify, mpsc};
-use vote_api::{Answer, Call, FrameError, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, read_frame, write_frame};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+use vote_api::{
+    Answer, Call, FrameError, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, frame_length, read_body, write_frame,
+    write_reply,
+};
 
-use super::{ANSWERS_MAX, AppCall, Command, SESSIONS_MAX};
-use crate::pool::{Pool, verify_all};
+use super::limits::{CALLS_MAX, FRAME_TIMEOUT, REFUSE_TIMEOUT, SESSIONS_MAX, SMALL_FRAME};
+use super::outbox::{OpenCall, Outbox};
+use super::{AppCall, Command, Shared};
+use crate::ledger::Question;
+use crate::pool::verify_all;
 
-/// For an app that is refused to read why.
-const REFUSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// One app and what it shares with the others.
+pub(super) struct Session {
+    pub(super) number: u64,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) shared: Arc<Shared>,
+    /// Its transactions that have not had their answer.
+    pub(super) transactions: Arc<Semaphore>,
+    /// Large answers are made one after the other, so that one app never has more than one of them that is not counted yet.
+    pub(super) making: Arc<Semaphore>,
+}
 
-pub(super) async fn run(session: u64, stream: UnixStream, commands: mpsc::Sender<Command>, pool: Pool) {
+/// Why an app is read from no more.
+enum End {
+    /// It has closed its writing side, between two frames.
+    Closed,
+    /// It has sent what is no call.
+    Refused(FrameError),
+    /// The node is leaving, or the app is gone.
+    Gone,
+}
+
+pub(super) async fn run(session: Session, stream: UnixStream) {
     let (read, write) = stream.into_split();
-    let (answers, queue) = mpsc::channel(ANSWERS_MAX);
-    let cut = Arc::new(Notify::new());
-    let notices = AppCall { session, id: 0, answers: answers.clone(), cut: cut.clone() };
-    if commands.send(Command::Joined(session, notices)).await.is_err() {
+    let Session { number, outbox, shared, .. } = &session;
+    if shared.commands.send(Command::Joined(*number, session.notices())).await.is_err() {
         return;
     }
-    let call = |id| AppCall { session, id, answers: answers.clone(), cut: cut.clone() };
     tokio::select! {
-        () = read_calls(read, &commands, &pool, call) => {}
-        () = write_answers(write, queue) => {}
-        () = cut.notified() => tracing::warn!(session, "app does not read its answers; cut off"),
+        () = read_calls(BufReader::new(read), &session) => {}
+        () = write_answers(write, outbox) => {}
+        () = outbox.evicted() => tracing::info!(session = number, "an app that did nothing makes room for another"),
     }
+    outbox.close();
     // When the loop has ended there is nobody to tell.
-    let _ = commands.send(Command::Left(session)).await;
+    let _ = shared.commands.send(Command::Left(*number)).await;
 }
 
 /// Tells an app that there is no room for it.
 pub(super) async fn refuse(mut stream: UnixStream) {
-    let reason = format!("{SESSIONS_MAX} apps are connected to this node already; try again later");
+    let reason = format!("{SESSIONS_MAX} apps are at work at this node already; try again later");
     let answer = Answer::Failed(Refusal { code: RefusalCode::Busy, reason });
     // An app that does not read it sees that it is hung up on.
-    let _ = tokio::time::timeout(REFUSE_TIMEOUT, write_frame(&mut stream, &Reply { id: 0, last: true, answer })).await;
+    let _ = timeout(REFUSE_TIMEOUT, write_frame(&mut stream, &Reply { id: 0, last: true, answer })).await;
 }
 
-async fn read_calls(
-    mut read: OwnedReadHalf,
-    commands: &mpsc::Sender<Command>,
-    pool: &Pool,
-    call: impl Fn(u32) -> AppCall,
-) {
-    loop {
-        let Call { id, request } = match read_frame(&mut read).await {
-            Ok(Some(call)) => call,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(%error, "app refused");
-                let refusal =
-                    Refusal { code: RefusalCode::Invalid, reason: format!("{error}; the connection is closed") };
-                call(0).send(Answer::Failed(refusal), true);
-                // The writer ends the session once it has written this.
-                return std::future::pending().await;
+/// Reads calls until there are no more, and then waits for the writer to end the session.
+async fn read_calls(mut read: BufReader<OwnedReadHalf>, session: &Session) {
+    let end = loop {
+        if let Err(end) = read_call(&mut read, session).await {
+            break end;
+        }
+    };
+    match end {
+        End::Closed => session.outbox.no_more_calls(),
+        End::Refused(error) => {
+            tracing::debug!(%error, "app refused");
+            let reason = format!("{error}; the connection is closed");
+            session.notices().send(&Answer::Failed(Refusal { code: RefusalCode::Invalid, reason }), true);
+        }
+        End::Gone => return,
+    }
+    std::future::pending().await
+}
+
+/// Reads one call and has it answered. An app that does not read its answers is not read from.
+async fn read_call(read: &mut BufReader<OwnedReadHalf>, session: &Session) -> Result<(), End> {
+    let outbox = &session.outbox;
+    if !outbox.room().await || !outbox.calls_below(CALLS_MAX).await {
+        return Err(End::Gone);
+    }
+    let (Call { id, request }, room) = read_frame(read, &session.shared.frames).await?;
+    if id == 0 {
+        return Err(End::Refused(said("a call has the number 0, which is for notices")));
+    }
+    outbox.open_call(Instant::now());
+    let app = session.call(id);
+    match request {
+        Request::Submit(transactions) if transactions.len() > SUBMIT_MAX => {
+            let reason = format!("{} transactions in one call; {SUBMIT_MAX} are allowed", transactions.len());
+            app.send(&Answer::Failed(Refusal { code: RefusalCode::Invalid, reason }), true);
+        }
+        Request::Submit(transactions) => {
+            let count = u32::try_from(transactions.len()).expect("SUBMIT_MAX is checked above");
+            let places = session.transactions.clone().acquire_many_owned(count).await.map_err(|_| End::Gone)?;
+            let checked = session.shared.pool.run(move |chain| verify_all(chain, &transactions)).await;
+            let app = app.with_transactions(places);
+            session.tell(Command::Submit(app, checked, room)).await?;
+        }
+        request => match Question::of(request) {
+            Ok(question) => {
+                tokio::spawn(answer(app, question, session.shared.clone(), session.making.clone()));
             }
+            Err(request) => session.tell(Command::Ask(app, request)).await?,
+        },
+    }
+    Ok(())
+}
+
+/// Reads a frame. A large one waits for room before it is read, and keeps it until the loop has it.
+async fn read_frame(
+    read: &mut BufReader<OwnedReadHalf>,
+    frames: &Arc<Semaphore>,
+) -> Result<(Call, Option<OwnedSemaphorePermit>), End> {
+    // Nothing is wrong with an app that says nothing for long, as long as it has not begun to.
+    let first = match read.read_u8().await {
+        Ok(first) => first,
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Err(End::Closed),
+        Err(error) => return Err(End::Refused(error.into())),
+    };
+    let mut length = [first, 0, 0, 0];
+    in_time(async { read.read_exact(&mut length[1..]).await.map_err(|_| FrameError::Truncated) }).await?;
+    let length = frame_length(length).map_err(End::Refused)?;
+    let room = if length > SMALL_FRAME {
+        let bytes = u32::try_from(length).expect("a frame is far smaller than 4 GiB");
+        Some(frames.clone().acquire_many_owned(bytes).await.map_err(|_| End::Gone)?)
+    } else {
+        None
+    };
+    let call = in_time(read_body(read, length)).await?;
+    Ok((call, room))
+}
+
+/// A part of a frame that has begun.
+async fn in_time<T>(part: impl Future<Output = Result<T, FrameError>>) -> Result<T, End> {
+    let read = timeout(FRAME_TIMEOUT, part).await;
+    read.unwrap_or_else(|_| Err(said("a frame was begun and not ended in time"))).map_err(End::Refused)
+}
+
+fn said(what: &'static str) -> FrameError {
+    FrameError::Io(std::io::Error::other(what))
+}
+
+/// Answers from the last durable state, in as many parts as it takes.
+async fn answer(app: AppCall, question: Question, shared: Arc<Shared>, making: Arc<Semaphore>) {
+    let ledger = shared.ledger.borrow().clone();
+    let mut left = Some(question);
+    while let Some(question) = left.take() {
+        let Ok(_turn) = making.acquire().await else { return };
+        if !app.outbox.room().await {
+            return;
+        }
+        let Some(mut room) = shared.room().await else {
+            let reason = "answers that other apps have not read take all the room; try again later".to_owned();
+            app.send(&Answer::Failed(Refusal { code: RefusalCode::Busy, reason }), true);
+            return;
         };
-        let command = match request {
-            Request::Submit(transactions) if transactions.len() > SUBMIT_MAX => {
-                let reason = format!("{} transactions in one call; {SUBMIT_MAX} are allowed", transactions.len());
-                call(id).send(Answer::Failed(Refusal { code: RefusalCode::Invalid, reason }), true);
-                continue;
-            }
-            Request::Submit(transactions) => {
-                Command::Submit(call(id), pool.run(move |chain| verify_all(chain, &transactions)).await)
-            }
-            request => Command::Ask(call(id), request),
-        };
-        if commands.send(command).await.is_err() {
+        let Ok(reader) = shared.readers.clone().acquire_owned().await else { return };
+        let ledger = ledger.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let (answer, next) = ledger.answer(question);
+            drop(reader);
+            (super::outbox::packed(&answer), next)
+        });
+        let (bytes, next) = made.await.expect("answers do not panic, and the runtime outlives them");
+        // Until now the largest answer was counted.
+        drop(room.split(room.num_permits().saturating_sub(bytes.len())));
+        if !app.send_large(bytes, next.is_none(), room) {
+            return;
+        }
+        left = next;
+    }
+}
+
+async fn write_answers(write: OwnedWriteHalf, outbox: &Outbox) {
+    let mut write = BufWriter::new(write);
+    while let Some(parcel) = outbox.take(Instant::now).await {
+        let written = write_reply(&mut write, parcel.id, parcel.last, &parcel.answer).await;
+        if written.is_err() || parcel.id == 0 {
             return;
         }
     }
 }
 
-async fn write_answers(write: OwnedWriteHalf, mut queue: mpsc::Receiver<Reply>) {
-    let mut write = BufWriter::new(write);
-    while let Some(reply) = queue.recv().await {
-        let farewell = reply.id == 0;
-        let mut written = write_frame(&mut write, &reply).await;
-        if let Err(FrameError::TooLarge(bytes)) = written {
-            tracing::error!(bytes, "an answer does not fit a frame");
-            let reason = format!("the answer would be a frame of {bytes} bytes, which is too large");
-            let answer = Answer::Failed(Refusal { code: RefusalCode::Invalid, reason });
-            written = write_frame(&mut write, &Reply { answer, last: true, ..reply }).await;
-        }
-        if written.is_err() || farewell {
-            return;
-        }
+impl Session {
+    fn call(&self, id: u32) -> AppCall {
+        let open = Arc::new(OpenCall(self.outbox.clone()));
+        AppCall { session: self.number, id, outbox: self.outbox.clone(), _open: Some(open), _transactions: None }
+    }
+
+    /// What is said to the app without a call.
+    fn notices(&self) -> AppCall {
+        AppCall { session: self.number, id: 0, outbox: self.outbox.clone(), _open: None, _transactions: None }
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), End> {
+        self.shared.commands.send(command).await.map_err(|_| End::Gone)
     }
 }

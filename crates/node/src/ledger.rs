@@ -1,0 +1,386 @@
+//! What the ledger says, as it was after the last block that is on the disk.
+//!
+//! A [`Ledger`] is a value: the loop publishes a new one after each block, once it is durable, and whoever answers a question keeps
+//! the one that it began with. Nothing here runs on the loop.
+
+mod archive;
+mod elections;
+mod trees;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::Serialize;
+use vote_api::{
+    Answer, BlockAt, ElectionQuery, ElectionView, EvidenceView, Refusal, RefusalCode, Request, TRACE_BYTES_MIN, Trace,
+};
+use vote_chain::{
+    Ballot, Block, CommitCertificate, ElectionId, Header, Height, Payload, PublicKey, Receipt, Results, State, Tally,
+    TransactionId, decode, encode,
+};
+use vote_consensus::Equivocation;
+use vote_storage::{StorageError, Store};
+
+pub(crate) use trees::{Inclusion, Tree, Trees};
+
+/// Elections, acts, or changes of the set in one answer, in bytes.
+const ANSWER_BYTES_MAX: usize = 512 * 1024;
+/// Proofs of misbehaviour in an answer.
+const EVIDENCE_MAX: usize = 1000;
+
+/// A question to the ledger, or the rest of one that takes several answers.
+#[derive(Debug)]
+pub(crate) enum Question {
+    Genesis,
+    Validators,
+    Elections(ElectionQuery),
+    Block(BlockAt),
+    Voter(ElectionId, PublicKey),
+    Receipt(TransactionId),
+    Evidence,
+    Trace(Vec<u8>),
+    Transaction(TransactionId),
+    /// The changes of the set above a height.
+    SetChanges(Height),
+    /// The acts of an election from a place on.
+    Log(ElectionId, usize),
+    Archive(ElectionId),
+    /// The blocks of an archive that are to come.
+    ArchiveBlocks(ElectionId, VecDeque<Height>),
+}
+
+impl Question {
+    /// The question that an app asks; what is no question to the ledger comes back.
+    pub(crate) fn of(request: Request) -> Result<Self, Request> {
+        Ok(match request {
+            Request::Genesis => Self::Genesis,
+            Request::Validators => Self::Validators,
+            Request::Elections(query) => Self::Elections(query),
+            Request::Block(at) => Self::Block(at),
+            Request::Voter(election, credential) => Self::Voter(election, credential),
+            Request::Receipt(id) => Self::Receipt(id),
+            Request::Evidence => Self::Evidence,
+            Request::Trace(prefix) => Self::Trace(prefix.into_vec()),
+            Request::Transaction(id) => Self::Transaction(id),
+            Request::SetChanges(above) => Self::SetChanges(above),
+            Request::Log(id) => Self::Log(id, 0),
+            Request::Archive(id) => Self::Archive(id),
+            Request::Status
+            | Request::Members
+            | Request::Election(_)
+            | Request::WatchElection(_)
+            | Request::Submit(_)
+            | Request::Approve(_)
+            | Request::Attack(_) => return Err(request),
+        })
+    }
+}
+
+/// The last durable state, and the blocks up to it.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) state: Arc<State>,
+    store: Arc<Store>,
+    trees: Arc<Trees>,
+}
+
+/// What is wrong, for an app.
+pub(crate) fn refusal(code: RefusalCode, reason: impl std::fmt::Display) -> Refusal {
+    Refusal { code, reason: reason.to_string() }
+}
+
+pub(crate) fn unknown_election(id: &ElectionId) -> Refusal {
+    refusal(RefusalCode::WrongState, format!("there is no election {id:.16}"))
+}
+
+/// A ledger that cannot be read is nothing that an app could mend, and never the same as a ledger that does not have a thing.
+fn damaged(error: &StorageError) -> Refusal {
+    tracing::error!(%error, "the ledger cannot be read");
+    refusal(RefusalCode::Damaged, format!("this node cannot read its ledger: {error}; ask another node"))
+}
+
+fn misfit(what: impl std::fmt::Display) -> Refusal {
+    tracing::error!(%what, "the ledger is damaged");
+    refusal(RefusalCode::Damaged, format!("this node's ledger is damaged: {what}; ask another node"))
+}
+
+type Answered = Result<(Answer, Option<Question>), Refusal>;
+
+impl Ledger {
+    pub(crate) const fn new(state: Arc<State>, store: Arc<Store>, trees: Arc<Trees>) -> Self {
+        Self { state, store, trees }
+    }
+
+    /// The ledger one or more blocks later.
+    pub(crate) fn at(&self, state: Arc<State>) -> Self {
+        Self { state, store: self.store.clone(), trees: self.trees.clone() }
+    }
+
+    /// The answer, and the rest of the question if there is more to say.
+    pub(crate) fn answer(&self, question: Question) -> (Answer, Option<Question>) {
+        self.try_answer(question).unwrap_or_else(|refusal| (Answer::Failed(refusal), None))
+    }
+
+    fn try_answer(&self, question: Question) -> Answered {
+        let answer = match question {
+            Question::Genesis => Answer::Genesis(Box::new(self.state.genesis().as_ref().clone())),
+            Question::Validators => self.validators(),
+            Question::Elections(query) => self.elections(&query)?,
+            Question::Block(at) => self.block(at)?,
+            Question::Voter(election, credential) => self.voter(&election, &credential)?,
+            Question::Receipt(id) => self.receipt(id)?,
+            Question::Evidence => self.evidence()?,
+            Question::Trace(prefix) => self.trace(&prefix)?,
+            Question::Transaction(id) => self.transaction(id)?,
+            Question::SetChanges(above) => return self.set_changes(above),
+            Question::Log(id, from) => return self.log(id, from),
+            Question::Archive(id) => return self.archive(id),
+            Question::ArchiveBlocks(id, heights) => return self.archive_block(id, heights),
+        };
+        Ok((answer, None))
+    }
+
+    /// Where a final transaction is: its block, and its place in it.
+    pub(crate) fn find(&self, id: &TransactionId) -> Result<Option<(Height, u32)>, Refusal> {
+        let found = self.store.transaction(id).map_err(|error| damaged(&error))?;
+        // The disk may be a block further than this state.
+        Ok(found.filter(|(height, _)| *height <= self.state.tip().height))
+    }
+
+    /// A block up to the tip; one that is missing there is damage.
+    pub(crate) fn load(&self, height: Height) -> Result<(Block, CommitCertificate), Refusal> {
+        let found = self.store.block(height).map_err(|error| damaged(&error))?;
+        let (bytes, certificate) = found.ok_or_else(|| misfit(format_args!("block {height} is missing")))?;
+        let block = decode(&bytes).map_err(|error| misfit(format_args!("block {height}: {error}")))?;
+        Ok((block, certificate))
+    }
+
+    /// The bytes at a place of a block.
+    fn bytes_at(block: Block, height: Height, index: u32, id: &TransactionId) -> Result<serde_bytes::ByteBuf, Refusal> {
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
+        let bytes = block.transactions.into_iter().nth(place);
+        let bytes = bytes.filter(|bytes| TransactionId::of(bytes) == *id);
+        bytes.ok_or_else(|| misfit(format_args!("transaction {id:.16} is not in block {height} at place {index}")))
+    }
+
+    /// The proof that a final transaction is in its block; none if it is not final.
+    pub(crate) fn inclusion(&self, id: &TransactionId) -> Result<Option<Inclusion>, Refusal> {
+        let Some((height, index)) = self.find(id)? else { return Ok(None) };
+        let tree = match self.trees.get(height) {
+            Some(tree) => tree,
+            None => {
+                let (block, certificate) = self.load(height)?;
+                self.trees.keep(block.header.clone(), certificate, &block.ids())
+            }
+        };
+        let inclusion = tree.inclusion(id, index);
+        let misplaced = || misfit(format_args!("transaction {id:.16} is not in block {height} at place {index}"));
+        inclusion.map(Some).ok_or_else(misplaced)
+    }
+
+    /// Makes and keeps the tree of a block that is final: its voters will ask for their receipts.
+    pub(crate) fn keep_tree(&self, header: Header, certificate: CommitCertificate, ids: &[TransactionId]) -> Arc<Tree> {
+        self.trees.keep(header, certificate, ids)
+    }
+
+    fn receipt(&self, id: TransactionId) -> Result<Answer, Refusal> {
+        let not_final = || {
+            let reason = "no such transaction is final at this node; it may be waiting, or not have come here";
+            refusal(RefusalCode::WrongState, reason)
+        };
+        let Inclusion { header, certificate, proof } = self.inclusion(&id)?.ok_or_else(not_final)?;
+        let set_changes = self.store.set_changes(header.height).map_err(|error| damaged(&error))?;
+        let genesis = self.state.genesis().as_ref().clone();
+        let receipt = Receipt { genesis, set_changes, transaction: id, proof, header, certificate };
+        Ok(Answer::Receipt(Box::new(receipt)))
+    }
+
+    fn transaction(&self, id: TransactionId) -> Result<Answer, Refusal> {
+        let unknown = || refusal(RefusalCode::WrongState, "no such transaction is final at this node");
+        let (height, index) = self.find(&id)?.ok_or_else(unknown)?;
+        let (block, _) = self.load(height)?;
+        let bytes = Self::bytes_at(block, height, index, &id)?;
+        Ok(Answer::Transaction { bytes, height, index })
+    }
+
+    fn block(&self, at: BlockAt) -> Result<Answer, Refusal> {
+        let tip = self.state.tip().height;
+        let height = match at {
+            BlockAt::Latest => tip,
+            BlockAt::Height(height) => height,
+        };
+        if height == Height::GENESIS || height > tip {
+            let reason = format!("there is no block at height {height}; the last is at {tip}");
+            return Err(refusal(RefusalCode::WrongState, reason));
+        }
+        let (block, certificate) = self.load(height)?;
+        Ok(Answer::Block { block: Box::new(block), certificate })
+    }
+
+    fn voter(&self, id: &ElectionId, credential: &PublicKey) -> Result<Answer, Refusal> {
+        let record = self.state.election(id).ok_or_else(|| unknown_election(id))?;
+        let weight = if record.election.has_roll() { self.state.weight(id, credential) } else { Some(1) };
+        Ok(Answer::Voter { weight, ballot: self.state.ballot(id, credential).cloned() })
+    }
+
+    fn trace(&self, prefix: &[u8]) -> Result<Answer, Refusal> {
+        if !(TRACE_BYTES_MIN..=32).contains(&prefix.len()) {
+            return Err(refusal(RefusalCode::Invalid, "a ballot is named by 16 to 32 bytes of its id"));
+        }
+        let unknown = || refusal(RefusalCode::WrongState, "the ledger has no such ballot");
+        let found = self.store.transactions_with(prefix).map_err(|error| damaged(&error))?;
+        let [transaction] = found[..] else { return Err(unknown()) };
+        let (height, index) = self.find(&transaction)?.ok_or_else(unknown)?;
+        let (block, _) = self.load(height)?;
+        let bytes = Self::bytes_at(block, height, index, &transaction)?;
+        let content = vote_chain::parse(&bytes).map_err(misfit)?.content;
+        let Payload::CastBallot(Ballot { election, counter, .. }) = content.payload else { return Err(unknown()) };
+        let phase = self.state.phase(&election);
+        let (phase, counts) = phase.zip(self.state.ballot(&election, &content.signer)).ok_or_else(|| {
+            misfit(format_args!("ballot {transaction:.16} is in block {height} and not among the ballots"))
+        })?;
+        let counts = counts.transaction;
+        let tip = self.state.tip().height;
+        Ok(Answer::Trace(Box::new(Trace { transaction, height, election, phase, counter, counts, tip })))
+    }
+
+    fn evidence(&self) -> Result<Answer, Refusal> {
+        let rows = self.store.evidence().map_err(|error| damaged(&error))?;
+        let latest = rows.len().saturating_sub(EVIDENCE_MAX);
+        let view = |(height, bytes): (Height, Vec<u8>)| {
+            let Equivocation { validator, what, .. } =
+                decode(&bytes).map_err(|error| misfit(format_args!("evidence of height {height}: {error}")))?;
+            Ok(EvidenceView { height, validator, what })
+        };
+        Ok(Answer::Evidence(rows.into_iter().skip(latest).map(view).collect::<Result<_, Refusal>>()?))
+    }
+
+    /// How many proofs of misbehaviour there are.
+    pub(crate) fn evidence_count(&self) -> Result<usize, Refusal> {
+        Ok(self.store.evidence().map_err(|error| damaged(&error))?.len())
+    }
+
+    fn validators(&self) -> Answer {
+        let registry = self.state.registry();
+        let pending = registry.approvals.iter().map(|(change, keys)| (change.clone(), keys.iter().copied().collect()));
+        Answer::Validators {
+            set: registry.next.clone(),
+            after: (registry.after != registry.next).then(|| registry.after.clone()),
+            pending: pending.collect(),
+        }
+    }
+
+    fn set_changes(&self, above: Height) -> Answered {
+        let changes = self.store.set_changes(self.state.tip().height.next()).map_err(|error| damaged(&error))?;
+        let (part, more) = part(changes.into_iter().filter(|change| change.header.height > above));
+        let last = part.last().map(|change| change.header.height).filter(|_| more);
+        Ok((Answer::SetChanges(part), last.map(Question::SetChanges)))
+    }
+
+    fn log(&self, id: ElectionId, from: usize) -> Answered {
+        self.state.election(&id).ok_or_else(|| unknown_election(&id))?;
+        let (part, more) = part(self.state.log(&id).skip(from).cloned());
+        let next = from + part.len();
+        Ok((Answer::Log(part), more.then_some(Question::Log(id, next))))
+    }
+
+    /// An election as apps see it, counted in at most so many steps.
+    pub(crate) fn view(&self, id: &ElectionId, steps_max: u64) -> Option<ElectionView> {
+        let mut view = self.view_without_contests(id)?;
+        if view.record.election.results == Results::Live || view.phase.is_over() {
+            let tally = self.state.tally_within(id, steps_max)?;
+            view.tally = tally.cut(vote_api::TALLY_LINES_MAX, vote_api::TALLY_BYTES_MAX);
+        }
+        Some(view)
+    }
+
+    /// The same without its contests.
+    fn view_without_contests(&self, id: &ElectionId) -> Option<ElectionView> {
+        let record = self.state.election(id)?.clone();
+        let phase = self.state.phase(id)?;
+        let tally = Tally::without_contests(&record);
+        Some(ElectionView { record, phase, tally, height: self.state.tip().height })
+    }
+}
+
+/// As many items as fit one answer, at least one; and whether there are more.
+fn part<T: Serialize>(items: impl Iterator<Item = T>) -> (Vec<T>, bool) {
+    let mut some = Vec::new();
+    let mut bytes = 0;
+    for item in items {
+        bytes += encode(&item).len();
+        if bytes > ANSWER_BYTES_MAX && !some.is_empty() {
+            return (some, true);
+        }
+        some.push(item);
+    }
+    (some, false)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use vote_chain::{
+        BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organisers, Rule, SecretKey, Selection,
+        StateRoot, Timestamp, Transaction, Validator, ValidatorSet, ValidatorSetHash, verify,
+    };
+
+    /// A header and a certificate of nothing.
+    pub(crate) fn block(height: u64) -> (Header, CommitCertificate) {
+        let height = Height::new(height);
+        let header = Header {
+            version: vote_chain::PROTOCOL_VERSION,
+            chain: ChainId::default(),
+            height,
+            parent: BlockHash::default(),
+            time: Timestamp::from_ms(0),
+            proposer: PublicKey::from_bytes([0; 32]),
+            transactions_root: Hash::from_bytes([0; 32]),
+            transactions_count: 0,
+            state_root: StateRoot::default(),
+            next_validators: ValidatorSetHash::default(),
+        };
+        (header, CommitCertificate { height, round: 0, block: BlockHash::default(), signatures: Vec::new() })
+    }
+
+    pub(crate) fn key(number: u8) -> SecretKey {
+        SecretKey::from_seed(&[number; 32])
+    }
+
+    fn commit(ledger: &mut Ledger, signer: &SecretKey, payload: Payload) -> (TransactionId, Changes) {
+        let mut state = ledger.state.as_ref().clone();
+        let bytes = Transaction::sign(state.chain(), signer, payload).to_bytes();
+        let verified = Arc::new(verify(&state.chain(), &bytes).expect("it is made just so"));
+        let time = state.tip().time.plus_ms(1);
+        let (block, changes, refused) = state.build(time, key(0).public(), [&verified]);
+        assert!(refused.is_empty(), "it does not fit");
+        state.commit(block.header(), &changes);
+        *ledger = ledger.at(Arc::new(state));
+        (verified.id(), changes)
+    }
+
+    /// A ledger with an open election of two choices.
+    pub(crate) fn created() -> (Ledger, ElectionId) {
+        let validators = vec![Validator { key: key(0).public(), name: "n".into(), power: 1 }];
+        let genesis = Genesis {
+            name: "test".into(),
+            time: Timestamp::from_ms(1),
+            validators: ValidatorSet::new(validators).expect("one validator"),
+            organisers: Organisers::Anyone,
+            limits: Limits::default(),
+        };
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = Store::create(dir.path(), &genesis).expect("a ledger");
+        let mut ledger = Ledger::new(Arc::new(State::new(genesis)), Arc::new(store), Arc::default());
+        let contest = Contest::listed(vec!["A".into(), "B".into()], Rule::Plurality, 1);
+        let election = Election::simple("Test".into(), vec![contest], 0);
+        let (id, _) = commit(&mut ledger, &key(0), Payload::CreateElection(election));
+        (ledger, ElectionId::new(*id.hash()))
+    }
+
+    /// One more block with one more ballot.
+    pub(crate) fn vote(ledger: &mut Ledger, election: ElectionId, voter: u8) -> Changes {
+        let ballot = Ballot::plain(election, Selection::Listed(0));
+        commit(ledger, &key(voter), Payload::CastBallot(ballot)).1
+    }
+}
