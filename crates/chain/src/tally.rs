@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use vote_counting::{Budget, Group, Outcome, Profile, Seed, approval, borda, irv, meek, schulze, score, scottish_stv};
 
@@ -81,8 +82,8 @@ type Counts<'a> = Vec<(&'a Selection, u64)>;
 #[derive(Clone, Debug)]
 pub struct Uncounted {
     /// The election.
-    pub record: ElectionRecord,
-    pub(crate) counts: Vec<Vec<(Arc<Selection>, u64)>>,
+    pub record: Arc<ElectionRecord>,
+    pub(crate) counts: Vec<OrdMap<Arc<Selection>, u64>>,
 }
 
 impl Uncounted {

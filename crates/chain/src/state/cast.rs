@@ -59,13 +59,18 @@ impl Execution<'_> {
 
     /// The ballot of a credential that counts so far.
     pub(super) fn cast_record(&self, election: &ElectionId, credential: &PublicKey) -> Option<&CastRecord> {
-        let key = (*election, *credential);
-        self.changes.ballots.get(&key).or_else(|| self.state.ballots.get(&key))
+        let changed = self.changes.ballots.get(&(*election, *credential));
+        changed.or_else(|| self.state.ballot(election, credential))
     }
 
     fn count_mut(&mut self, election: &ElectionId, contest: u16, selection: &Selection) -> &mut u64 {
+        // A selection that was said before is shared.
         let below = self.state.said(election, contest, selection);
-        self.changes.counts.entry((*election, contest, selection.clone())).or_insert(below)
+        let (selection, votes) = match below {
+            Some((said, votes)) => (said.clone(), *votes),
+            None => (Arc::new(selection.clone()), 0),
+        };
+        self.changes.counts.entry((*election, contest, selection)).or_insert(votes)
     }
 }
 

@@ -222,4 +222,13 @@ impl Registry {
     pub(crate) fn new(validators: ValidatorSet) -> Self {
         Self { next: validators.clone(), after: validators, approvals: BTreeMap::new(), changes: 0 }
     }
+
+    /// This one as the next block finds it: the second set has moved into the place of the first.
+    pub(crate) fn upcoming(self: &Arc<Self>) -> Arc<Self> {
+        if self.next == self.after {
+            self.clone()
+        } else {
+            Arc::new(Self { next: self.after.clone(), ..(**self).clone() })
+        }
+    }
 }

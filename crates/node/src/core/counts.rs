@@ -5,6 +5,7 @@
 //! than it takes to find that out.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -120,7 +121,7 @@ impl Core {
             let height = state.tip().height;
             let count = move || {
                 let tally = uncounted.count(steps_max).cut(TALLY_LINES_MAX, TALLY_BYTES_MAX);
-                Box::new(ElectionView { record: uncounted.record, phase, tally, height })
+                Box::new(ElectionView { record: Arc::unwrap_or_clone(uncounted.record), phase, tally, height })
             };
             self.spawn(async move {
                 let view = tokio::task::spawn_blocking(count).await;
