@@ -278,7 +278,7 @@ fn sums(choices: usize, counts: &Counts<'_>) -> Vec<u64> {
                 sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += votes * u64::from(*score));
             }
             Selection::Ranked(ranks) => {
-                if let Some([only]) = ranks.first().map(Vec::as_slice) {
+                if let Some([only]) = ranks.iter().next() {
                     sums[usize::from(*only)] += votes;
                 }
             }
@@ -311,9 +311,7 @@ fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>, b
         }
         rule => {
             let ranked = |(selection, votes): &(&Selection, u64)| match selection {
-                Selection::Ranked(ranks) => {
-                    Some(Group { count: *votes, ranks: ranks.iter().map(|rank| places(rank)).collect() })
-                }
+                Selection::Ranked(ranks) => Some(Group { count: *votes, ranks: ranks.iter().map(places).collect() }),
                 _ => None,
             };
             let profile = Profile::new(choices, counts.iter().filter_map(ranked).collect());

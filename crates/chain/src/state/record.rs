@@ -201,7 +201,7 @@ pub struct CastRecord {
     /// How many ballots it has replaced.
     pub counter: u32,
     /// What it says, if it can be replaced.
-    pub selections: Option<Arc<[Selection]>>,
+    pub selections: Option<Arc<[Arc<Selection>]>>,
 }
 
 /// Who validates, who will, and what has been approved so far.
