@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
-use vote_chain::{Ballot, Contest, Election, ElectionId, Payload, Rule, Selection, Transaction, TransactionId};
+use vote_chain::{Ballot, Contest, Election, ElectionId, Payload, Ranks, Rule, Selection, Transaction, TransactionId};
 use vote_cluster::{Caster, credential};
 use vote_network::{Config, Keypair, PeerEvent, Topic, Transport};
 
@@ -192,7 +192,7 @@ async fn counts_too_large_for_an_answer_are_cut_and_nobody_is_hung_up_on() {
         let ballot = Ballot { election, name: String::new(), counter: 0, selections };
         Transaction::sign(cluster.chain, &credential(5, number), Payload::CastBallot(ballot)).to_bytes()
     };
-    let ranked = |first: u16| Selection::Ranked(vec![vec![first]]);
+    let ranked = |first: u16| Selection::Ranked(Ranks::strict([first]));
     let ballots = (0..2u16).map(|number| cast(runoffs, number.into(), vec![ranked(number); 20]));
     cast_all(&cluster, 0, ballots.collect()).await;
     let said = |number: usize| Selection::WriteIn(format!("{number:0>95}"));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use vote_api::{Answer, Request};
 use vote_chain::{
-    Contest, Election, ElectionId, Genesis, Payload, Rule, Selection, Transaction, TransactionId, decode, encode,
+    Contest, Election, ElectionId, Genesis, Payload, Ranks, Rule, Selection, Transaction, TransactionId, decode, encode,
 };
 use vote_cluster::{Caster, Cluster, Daemon, credential};
 
@@ -383,13 +383,13 @@ async fn count_that_takes_long_is_made_aside_and_reaches_those_who_ask_and_those
     cast_all(&cluster, 0, vec![created]).await;
     let ballot = |number: usize| {
         let places = [number % 60, number / 60 % 60, (number / 3600 + 7) % 60].map(|at| u16::try_from(at).unwrap());
-        let mut ranks: Vec<Vec<u16>> = Vec::new();
+        let mut ranks: Vec<u16> = Vec::new();
         for place in places {
-            if !ranks.contains(&vec![place]) {
-                ranks.push(vec![place]);
+            if !ranks.contains(&place) {
+                ranks.push(place);
             }
         }
-        Caster::ballot(cluster.chain, id, &credential(2, number), Selection::Ranked(ranks))
+        Caster::ballot(cluster.chain, id, &credential(2, number), Selection::Ranked(Ranks::strict(ranks)))
     };
     let mut watching = client.stream(Request::WatchElection(id)).await.unwrap();
     cast_all(&cluster, 0, (0..ballots).map(ballot).collect()).await;

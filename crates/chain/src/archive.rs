@@ -272,7 +272,7 @@ impl Auditor<'_> {
             return Err(InvalidArchive::Incomplete(archive.last.height));
         }
         let (record, log) = (record.clone(), state.log(&id).cloned().collect());
-        let (phase, weights) = (record.phase(archive.last.time), state.into_roll(&id));
+        let (phase, weights) = (record.phase(archive.last.time), state.roll(&id));
         Ok(Audit { chain, record, phase, tally, log, weights, signatures })
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hash::ElectionId;
+use crate::ranks::Ranks;
 use crate::text::{InvalidText, check_label};
 
 /// What a ballot says to one contest; which of these is for the contest's rule to say. Choices are named by their places in the list, from 0.
@@ -17,7 +18,7 @@ pub enum Selection {
     /// A number for each of the list.
     Scored(Vec<u8>),
     /// Ranks, best first; several in one rank are equal, in the order of the list; those not named come last.
-    Ranked(Vec<Vec<u16>>),
+    Ranked(Ranks),
     /// Nothing, on purpose: it counts for turnout and quorum.
     Abstain,
 }
@@ -29,7 +30,7 @@ impl Selection {
             Self::Listed(_) | Self::WriteIn(_) => 1,
             Self::Approved(places) => places.len(),
             Self::Scored(scores) => scores.iter().filter(|score| **score > 0).count(),
-            Self::Ranked(ranks) => ranks.iter().map(Vec::len).sum(),
+            Self::Ranked(ranks) => ranks.named(),
             Self::Abstain => 0,
         }
     }

@@ -289,7 +289,7 @@ impl Contest {
             }
             (rule, Selection::Ranked(ranks)) if rule.is_ranked() => {
                 let all: BTreeSet<_> = ranks.iter().flatten().collect();
-                let each_once = all.len() == ranks.iter().map(Vec::len).sum::<usize>();
+                let each_once = all.len() == ranks.named();
                 each_once && ranks.iter().all(|rank| !rank.is_empty() && in_order(rank))
             }
             _ => false,

@@ -43,6 +43,17 @@ impl Hash {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// The first and the last hash whose hexadecimal form begins with these digits, of either case; none if they are no digits, or more
+    /// than 64.
+    pub fn beginning(digits: &str) -> Option<(Self, Self)> {
+        if digits.len() > 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        let first = format!("{digits:0<64}").parse().ok()?;
+        let last = format!("{digits:f<64}").parse().ok()?;
+        Some((first, last))
+    }
 }
 
 impl fmt::Display for Hash {

@@ -17,6 +17,7 @@ mod genesis;
 mod hash;
 mod key;
 mod merkle;
+mod ranks;
 mod receipt;
 mod share;
 mod state;
@@ -39,6 +40,7 @@ pub use genesis::{Genesis, InvalidGenesis, Limits, Organisers};
 pub use hash::{BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId, ValidatorSetHash};
 pub use key::{InvalidKey, PublicKey, Purpose, SecretKey, Signature};
 pub use merkle::{Frontier, InclusionProof, MerkleTree, merkle_root};
+pub use ranks::Ranks;
 pub use receipt::{InvalidReceipt, Receipt, SetChange};
 pub use share::{Base, Majority, Share};
 pub use state::{

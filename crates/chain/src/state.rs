@@ -8,6 +8,7 @@ mod approve;
 mod cast;
 mod elections;
 mod execution;
+mod index;
 mod invalid;
 mod record;
 mod roll;
@@ -16,6 +17,7 @@ mod root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 pub use execution::{Changes, Execution};
@@ -23,6 +25,7 @@ pub use invalid::{InvalidBlock, InvalidTransaction};
 pub use record::{CastRecord, ElectionRecord, LogEntry, Logged, Registry, RollPart, RollRecord, Turnout};
 pub(crate) use root::{election_leaf, sealed};
 
+use self::index::Elections;
 use crate::act::Voter;
 use crate::ballot::Selection;
 use crate::block::{Header, PROTOCOL_VERSION, VerifiedBlock};
@@ -49,20 +52,25 @@ pub struct Tip {
 }
 
 /// All that the ledger knows after the last decided block.
+///
+/// A clone shares everything with the state that it is made from, so it costs the same however much there is: who wants to read while
+/// blocks go on being committed takes one. What a block changes is then copied, some kilobytes for each row.
 #[derive(Clone, Debug)]
 pub struct State {
     chain: ChainId,
     genesis: Arc<Genesis>,
     tip: Tip,
-    registry: Registry,
-    elections: BTreeMap<ElectionId, ElectionRecord>,
-    log: BTreeMap<(ElectionId, u64), LogEntry>,
+    registry: Arc<Registry>,
+    /// The registry of the next block before anybody approves anything in it.
+    upcoming: Arc<Registry>,
+    elections: Elections,
+    log: OrdMap<(ElectionId, u64), Arc<LogEntry>>,
     /// The ids of all acts: each can be done once.
-    acts: BTreeSet<TransactionId>,
-    rolls: BTreeMap<ElectionId, BTreeMap<PublicKey, u32>>,
-    ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
+    acts: OrdSet<TransactionId>,
+    rolls: OrdMap<ElectionId, OrdMap<PublicKey, u32>>,
+    ballots: OrdMap<ElectionId, OrdMap<PublicKey, CastRecord>>,
     /// Votes by what ballots say, by election and contest.
-    counts: BTreeMap<(ElectionId, u16), BTreeMap<Arc<Selection>, u64>>,
+    counts: OrdMap<(ElectionId, u16), OrdMap<Arc<Selection>, u64>>,
 }
 
 /// What a state is restored from: the rows of storage.
@@ -98,28 +106,34 @@ pub enum InvalidRows {
 impl State {
     /// The state at the beginning of a chain.
     pub fn new(genesis: Genesis) -> Self {
-        let chain = genesis.chain();
-        let registry = Registry::new(genesis.validators.clone());
         let tip = Tip {
             height: Height::GENESIS,
             hash: BlockHash::default(),
             time: genesis.time,
             state_root: StateRoot::default(),
         };
-        let mut state = Self {
-            chain,
+        let registry = Registry::new(genesis.validators.clone());
+        let mut state = Self::empty(genesis, tip, registry);
+        state.tip.state_root = root::of(&state.registry, std::iter::empty());
+        state
+    }
+
+    /// A state without any election.
+    fn empty(genesis: Genesis, tip: Tip, registry: Registry) -> Self {
+        let registry = Arc::new(registry);
+        Self {
+            chain: genesis.chain(),
             genesis: Arc::new(genesis),
             tip,
+            upcoming: registry.upcoming(),
             registry,
-            elections: BTreeMap::new(),
-            log: BTreeMap::new(),
-            acts: BTreeSet::new(),
-            rolls: BTreeMap::new(),
-            ballots: BTreeMap::new(),
-            counts: BTreeMap::new(),
-        };
-        state.tip.state_root = root::of(&state.registry, state.elections.values());
-        state
+            elections: Elections::default(),
+            log: OrdMap::new(),
+            acts: OrdSet::new(),
+            rolls: OrdMap::new(),
+            ballots: OrdMap::new(),
+            counts: OrdMap::new(),
+        }
     }
 
     /// The state from rows written earlier, and what acts have done to rolls, by election and place in its log, in order. The root is
@@ -136,18 +150,17 @@ impl State {
         if found != tip.state_root {
             return Err(InvalidRows::Root(found).into());
         }
-        let mut state = Self {
-            chain: genesis.chain(),
-            genesis: Arc::new(genesis),
-            tip,
-            registry,
-            elections,
-            acts: log.values().map(|entry| entry.transaction).collect(),
-            log,
-            rolls: BTreeMap::new(),
-            ballots,
-            counts: BTreeMap::new(),
-        };
+        let mut state = Self::empty(genesis, tip, registry);
+        for record in elections.into_values() {
+            state.elections.put(Arc::new(record), tip.time);
+        }
+        for (key, entry) in log {
+            state.acts.insert(entry.transaction);
+            state.log.insert(key, Arc::new(entry));
+        }
+        for ((election, credential), record) in ballots {
+            state.ballots.entry(election).or_default().insert(credential, record);
+        }
         for ((election, contest, selection), votes) in counts {
             state.counts.entry((election, contest)).or_default().insert(Arc::new(selection), votes);
         }
@@ -163,9 +176,9 @@ impl State {
             let lost = state.change_roll(&id, &part);
             (roll.voters, roll.weight) = (roll.voters.saturating_sub(lost.0), roll.weight.saturating_sub(lost.1));
         }
-        for record in state.elections.values() {
-            if found.remove(&record.id).unwrap_or_default() != record.roll {
-                return Err(InvalidRows::Roll(record.id).into());
+        for (id, record) in state.elections.iter() {
+            if found.remove(id).unwrap_or_default() != record.roll {
+                return Err(InvalidRows::Roll(*id).into());
             }
         }
         Ok(state)
@@ -175,7 +188,9 @@ impl State {
     fn change_roll(&mut self, id: &ElectionId, part: &RollPart) -> (u64, u64) {
         let roll = self.rolls.entry(*id).or_default();
         let removed: Vec<_> = part.remove.iter().filter_map(|key| roll.remove(key)).collect();
-        roll.extend(part.add.iter().map(|Voter(key, weight)| (*key, *weight)));
+        for Voter(key, weight) in &part.add {
+            roll.insert(*key, *weight);
+        }
         (removed.len() as u64, removed.into_iter().map(u64::from).sum())
     }
 
@@ -195,28 +210,50 @@ impl State {
     }
 
     /// The set that decides the next height.
-    pub const fn validators(&self) -> &ValidatorSet {
+    pub fn validators(&self) -> &ValidatorSet {
         &self.registry.next
     }
 
     /// Who validates, who will, and what has been approved.
-    pub const fn registry(&self) -> &Registry {
+    pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
     /// Every election, by id.
     pub fn elections(&self) -> impl Iterator<Item = &ElectionRecord> {
-        self.elections.values()
+        self.elections.iter().map(|(_, record)| &**record)
     }
 
     /// The election with this id.
     pub fn election(&self, id: &ElectionId) -> Option<&ElectionRecord> {
-        self.elections.get(id)
+        self.elections.get(id).map(|record| &**record)
+    }
+
+    /// Elections, newest first: by the time of their creation, then by id, both downwards. With `after`, those that come after that
+    /// election: the last of one page is the cursor of the next, whatever was created in between. An unknown `after` gives none.
+    pub fn elections_newest(&self, after: Option<ElectionId>) -> impl Iterator<Item = &ElectionRecord> {
+        self.elections.newest(after)
+    }
+
+    /// Elections that are neither closed nor cancelled at the last decided block, in the order of [`Self::elections_newest`] and with the
+    /// same cursor; the election that it names may be over by now.
+    pub fn elections_running(&self, after: Option<ElectionId>) -> impl Iterator<Item = &ElectionRecord> {
+        self.elections.running(after)
+    }
+
+    /// Elections whose id begins with these hexadecimal digits, by id: 0 to 64 digits, of either case. None if they are no such digits.
+    pub fn elections_beginning<'a>(&'a self, digits: &str) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
+        self.elections.beginning(digits)
+    }
+
+    /// Elections with this title, by id; capital and small letters are the same.
+    pub fn elections_titled<'a>(&'a self, title: &str) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
+        self.elections.titled(title)
     }
 
     /// The ballot that a credential has cast.
     pub fn ballot(&self, election: &ElectionId, credential: &PublicKey) -> Option<&CastRecord> {
-        self.ballots.get(&(*election, *credential))
+        self.ballots.get(election)?.get(credential)
     }
 
     /// How many votes a key has in an election with a roll; none if it is not on it.
@@ -224,19 +261,19 @@ impl State {
         self.rolls.get(election)?.get(key).copied()
     }
 
-    pub(crate) fn into_roll(mut self, id: &ElectionId) -> BTreeMap<PublicKey, u32> {
-        self.rolls.remove(id).unwrap_or_default()
+    pub(crate) fn roll(&self, id: &ElectionId) -> BTreeMap<PublicKey, u32> {
+        self.rolls.get(id).into_iter().flatten().map(|(key, weight)| (*key, *weight)).collect()
     }
 
     /// What was done to an election, in order.
     pub fn log(&self, id: &ElectionId) -> impl Iterator<Item = &LogEntry> {
-        self.log.range((*id, 0)..=(*id, u64::MAX)).map(|(_, entry)| entry)
+        self.log.range((*id, 0)..=(*id, u64::MAX)).map(|(_, entry)| &**entry)
     }
 
     /// The proof that an election, as it is, is in the state root of the last block.
     pub fn election_proof(&self, id: &ElectionId) -> Option<InclusionProof> {
-        let place = self.elections.keys().position(|key| key == id)?;
-        root::proof(&self.registry, self.elections.values(), u32::try_from(place).ok()?)
+        let place = self.elections.iter().position(|(key, _)| key == id)?;
+        root::proof(&self.registry, self.elections(), u32::try_from(place).ok()?)
     }
 
     /// The count of an election; none if there is no such election.
@@ -246,16 +283,16 @@ impl State {
 
     /// The count of an election in at most so many steps; contests that these do not reach for are not complete.
     pub fn tally_within(&self, id: &ElectionId, steps_max: u64) -> Option<Tally> {
-        let record = self.elections.get(id)?;
+        let record = self.election(id)?;
         let counts = |contest| self.counts(id, contest).map(|(says, votes)| (&**says, *votes));
         Some(Tally::count(record, counts, steps_max))
     }
 
-    /// What an election's ballots say, to be counted elsewhere; none if there is no such election.
+    /// What an election's ballots say, to be counted elsewhere; none if there is no such election. Costs the same however many there are.
     pub fn uncounted(&self, id: &ElectionId) -> Option<Uncounted> {
         let record = self.elections.get(id)?.clone();
         let contests = u16::try_from(record.election.contests.len()).unwrap_or(u16::MAX);
-        let of_contest = |contest| self.counts(id, contest).map(|(says, votes)| (says.clone(), *votes)).collect();
+        let of_contest = |contest| self.counts.get(&(*id, contest)).cloned().unwrap_or_default();
         Some(Uncounted { record, counts: (0..contests).map(of_contest).collect() })
     }
 
@@ -264,9 +301,9 @@ impl State {
         self.counts.get(&(*id, contest)).into_iter().flatten()
     }
 
-    /// How many votes say so.
-    fn said(&self, id: &ElectionId, contest: u16, selection: &Selection) -> u64 {
-        self.counts.get(&(*id, contest)).and_then(|counts| counts.get(selection)).copied().unwrap_or(0)
+    /// How many votes say so, if any do, and the selection that all of them share.
+    fn said(&self, id: &ElectionId, contest: u16, selection: &Selection) -> Option<(&Arc<Selection>, &u64)> {
+        self.counts.get(&(*id, contest))?.get_key_value(selection)
     }
 
     /// The phase that an election is in at the last decided block.
@@ -276,14 +313,14 @@ impl State {
 
     /// When the next election opens or closes: a block is due then even if nothing else happens.
     pub fn next_boundary(&self) -> Option<Timestamp> {
-        let boundaries = self.elections.values().flat_map(ElectionRecord::boundaries);
-        boundaries.filter(|time| *time > self.tip.time).min()
+        self.elections.next_boundary()
     }
 
-    /// Elections that are in another phase at `time` than at the last decided block, if nothing is done to them.
-    pub fn turned(&self, time: Timestamp) -> impl Iterator<Item = ElectionId> {
-        let turns = move |record: &&ElectionRecord| record.phase(time) != record.phase(self.tip.time);
-        self.elections.values().filter(turns).map(|record| record.id)
+    /// Elections that are in another phase at `time` than at the last decided block, if nothing is done to them; `time` is not before that
+    /// block's.
+    pub fn turned(&self, time: Timestamp) -> BTreeSet<ElectionId> {
+        let turns = |record: &&ElectionRecord| record.phase(time) != record.phase(self.tip.time);
+        self.elections.due(time).filter(turns).map(|record| record.id).collect()
     }
 
     /// Begins a block at `time` on top of this state.
@@ -406,19 +443,27 @@ impl State {
         let hash = header.hash();
         self.tip = Tip { height: header.height, hash, time: header.time, state_root: changes.state_root };
         self.registry = changes.registry.clone();
-        self.elections.extend(changes.elections.iter().map(|(id, record)| (*id, record.clone())));
-        self.acts.extend(changes.log.values().map(|entry| entry.transaction));
-        self.log.extend(changes.log.iter().map(|(key, entry)| (*key, entry.clone())));
+        self.upcoming = self.registry.upcoming();
+        self.elections.pass(header.time);
+        for record in changes.elections.values() {
+            self.elections.put(record.clone(), header.time);
+        }
+        for (key, entry) in &changes.log {
+            self.acts.insert(entry.transaction);
+            self.log.insert(*key, entry.clone());
+        }
         for ((id, _), part) in &changes.rolls {
             self.change_roll(id, part);
         }
-        self.ballots.extend(changes.ballots.iter().map(|(key, record)| (*key, record.clone())));
+        for ((id, credential), record) in &changes.ballots {
+            self.ballots.entry(*id).or_default().insert(*credential, record.clone());
+        }
         for ((id, contest, selection), votes) in &changes.counts {
             let counts = self.counts.entry((*id, *contest)).or_default();
-            match counts.get_mut(selection) {
-                _ if *votes == 0 => drop(counts.remove(selection)),
-                Some(so_far) => *so_far = *votes,
-                None => drop(counts.insert(Arc::new(selection.clone()), *votes)),
+            if *votes == 0 {
+                counts.remove(selection);
+            } else {
+                counts.insert(selection.clone(), *votes);
             }
         }
     }

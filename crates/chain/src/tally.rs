@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use vote_counting::{Budget, Group, Outcome, Profile, Seed, approval, borda, irv, meek, schulze, score, scottish_stv};
 
@@ -81,8 +82,8 @@ type Counts<'a> = Vec<(&'a Selection, u64)>;
 #[derive(Clone, Debug)]
 pub struct Uncounted {
     /// The election.
-    pub record: ElectionRecord,
-    pub(crate) counts: Vec<Vec<(Arc<Selection>, u64)>>,
+    pub record: Arc<ElectionRecord>,
+    pub(crate) counts: Vec<OrdMap<Arc<Selection>, u64>>,
 }
 
 impl Uncounted {
@@ -277,7 +278,7 @@ fn sums(choices: usize, counts: &Counts<'_>) -> Vec<u64> {
                 sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += votes * u64::from(*score));
             }
             Selection::Ranked(ranks) => {
-                if let Some([only]) = ranks.first().map(Vec::as_slice) {
+                if let Some([only]) = ranks.iter().next() {
                     sums[usize::from(*only)] += votes;
                 }
             }
@@ -310,9 +311,7 @@ fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>, b
         }
         rule => {
             let ranked = |(selection, votes): &(&Selection, u64)| match selection {
-                Selection::Ranked(ranks) => {
-                    Some(Group { count: *votes, ranks: ranks.iter().map(|rank| places(rank)).collect() })
-                }
+                Selection::Ranked(ranks) => Some(Group { count: *votes, ranks: ranks.iter().map(places).collect() }),
                 _ => None,
             };
             let profile = Profile::new(choices, counts.iter().filter_map(ranked).collect());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use vote_api::{Answer, Client, Request};
-use vote_chain::{Contest, ContestTally, ElectionId, Round, Rule, Selection, Tally, Votes, encode};
+use vote_chain::{Contest, ContestTally, ElectionId, Ranks, Round, Rule, Selection, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
 use vote_counting::formats::{File, Format, Line};
 
@@ -61,7 +61,7 @@ fn choice(rule: Rule, line: &Line) -> Result<Selection, &'static str> {
             all.sort_unstable();
             Ok(Selection::Approved(all))
         }
-        _ => Ok(Selection::Ranked(ranks)),
+        _ => Ranks::new(&ranks).map(Selection::Ranked).ok_or("ranks too many alike"),
     }
 }
 

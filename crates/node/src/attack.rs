@@ -6,7 +6,8 @@ use serde_bytes::ByteBuf;
 use vote_api::{Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
     Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, Election, ElectionId,
-    ElectionPhase, ElectionRecord, Hash, Height, Organise, Organisers, Payload, PublicKey, Purpose, Rule, SecretKey,
+    ElectionPhase, ElectionRecord, Hash, Height, Organise, Organisers, Payload, PublicKey, Purpose, Ranks, Rule,
+    SecretKey,
     Selection, State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
@@ -146,7 +147,7 @@ impl Target {
             (Rule::Score, Some(count)) => {
                 Selection::Scored((0..count).map(|at| u8::from(at == usize::from(place))).collect())
             }
-            _ => Selection::Ranked(vec![vec![place]]),
+            _ => Selection::Ranked(Ranks::strict([place])),
         };
         self.contests.iter().map(one).collect()
     }
@@ -185,7 +186,7 @@ fn too_many(selections: &mut [Selection]) {
     if let Some(first) = selections.first_mut() {
         *first = match first {
             Selection::Scored(scores) => Selection::Scored([scores.as_slice(), &[1]].concat()),
-            Selection::Ranked(_) => Selection::Ranked((0..=500).map(|place| vec![place]).collect()),
+            Selection::Ranked(_) => Selection::Ranked(Ranks::strict(0..=500)),
             _ => Selection::Approved((0..=500).collect()),
         };
     }

@@ -321,7 +321,7 @@ fn part<T: Serialize>(items: impl Iterator<Item = T>) -> (Vec<T>, bool) {
 pub(crate) mod testing {
     use super::*;
     use vote_chain::{
-        BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organisers, Rule, SecretKey, Selection,
+        Act, BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organise, Organisers, Rule, SecretKey, Selection,
         StateRoot, Timestamp, Transaction, Validator, ValidatorSet, ValidatorSetHash, verify,
     };
 
@@ -372,10 +372,21 @@ pub(crate) mod testing {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::create(dir.path(), &genesis).expect("a ledger");
         let mut ledger = Ledger::new(Arc::new(State::new(genesis)), Arc::new(store), Arc::default());
+        let id = create(&mut ledger, "Test");
+        (ledger, id)
+    }
+
+    /// One more block with one more election.
+    pub(crate) fn create(ledger: &mut Ledger, title: &str) -> ElectionId {
         let contest = Contest::listed(vec!["A".into(), "B".into()], Rule::Plurality, 1);
-        let election = Election::simple("Test".into(), vec![contest], 0);
-        let (id, _) = commit(&mut ledger, &key(0), Payload::CreateElection(election));
-        (ledger, ElectionId::new(*id.hash()))
+        let election = Election::simple(title.into(), vec![contest], ledger.state.tip().height.get());
+        let (id, _) = commit(ledger, &key(0), Payload::CreateElection(election));
+        ElectionId::new(*id.hash())
+    }
+
+    /// One more block, in which the organiser does something to an election.
+    pub(crate) fn act(ledger: &mut Ledger, election: ElectionId, act: Act) {
+        commit(ledger, &key(0), Payload::Organise(Organise { election, act }));
     }
 
     /// One more block with one more ballot.

@@ -1,7 +1,7 @@
 //! Ballots as people type them.
 
 use sha2::{Digest, Sha256};
-use vote_chain::{Choices, Contest, InvalidSelection, Rule, SCORE_MAX, Selection};
+use vote_chain::{Choices, Contest, InvalidSelection, Ranks, Rule, SCORE_MAX, Selection};
 
 use crate::failure::Failure;
 use crate::output::clean;
@@ -111,8 +111,11 @@ fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
         Rule::Approval if words.trim() == "-" => Some(Selection::Approved(Vec::new())),
         Rule::Approval => sorted(words, ',').map(Selection::Approved),
         Rule::Score => scores(choices.len(), words, place).map(Selection::Scored),
-        _ if words.trim() == "-" => Some(Selection::Ranked(Vec::new())),
-        _ => words.split('>').map(|rank| sorted(rank, '=')).collect::<Option<_>>().map(Selection::Ranked),
+        _ if words.trim() == "-" => Some(Selection::Ranked(Ranks::default())),
+        _ => {
+            let ranks = words.split('>').map(|rank| sorted(rank, '=')).collect::<Option<Vec<_>>>()?;
+            Ranks::new(ranks).map(Selection::Ranked)
+        }
     }
 }
 
@@ -146,8 +149,8 @@ mod tests {
     #[test]
     fn ballots_are_read_by_words_and_numbers() {
         assert_eq!(says(Rule::Plurality, "Grace"), Some(Selection::Listed(1)));
-        assert_eq!(says(Rule::Irv, "Joan > 1 = Grace"), Some(Selection::Ranked(vec![vec![2], vec![0, 1]])));
-        assert_eq!(says(Rule::Irv, "-"), Some(Selection::Ranked(vec![])));
+        assert_eq!(says(Rule::Irv, "Joan > 1 = Grace"), Ranks::new([vec![2], vec![0, 1]]).map(Selection::Ranked));
+        assert_eq!(says(Rule::Irv, "-"), Some(Selection::Ranked(Ranks::default())));
         assert_eq!(says(Rule::Approval, "Joan, Ada"), Some(Selection::Approved(vec![0, 2])));
         assert_eq!(says(Rule::Approval, "-"), Some(Selection::Approved(Vec::new())));
         assert_eq!(says(Rule::Score, "Joan=10, 1=3"), Some(Selection::Scored(vec![3, 0, 10])));
@@ -174,7 +177,7 @@ mod tests {
         assert_eq!(says(Rule::Plurality, "@1"), Some(Selection::Listed(0)));
         assert_eq!(says(Rule::Plurality, "2"), Some(Selection::Listed(1)), "no choice is called so");
         assert_eq!(says(Rule::Plurality, "4"), Some(Selection::Listed(3)), "name and number are one");
-        assert_eq!(says(Rule::Irv, "@2 > @3"), Some(Selection::Ranked(vec![vec![1], vec![2]])));
+        assert_eq!(says(Rule::Irv, "@2 > @3"), Some(Selection::Ranked(Ranks::strict([1, 2]))));
         assert_eq!(says(Rule::Score, "Joan=1, @1=3"), Some(Selection::Scored(vec![3, 0, 1, 0])));
     }
 

@@ -1,5 +1,7 @@
 //! Changing the validator set by approvals.
 
+use std::sync::Arc;
+
 use super::execution::Execution;
 use super::invalid::InvalidTransaction;
 use crate::key::PublicKey;
@@ -15,7 +17,7 @@ impl Execution<'_> {
         change: &ValidatorChange,
         changes_before: u64,
     ) -> Result<(), InvalidTransaction> {
-        let registry = &mut self.changes.registry;
+        let registry = &self.changes.registry;
         if changes_before != registry.changes {
             return Err(InvalidTransaction::StaleApproval);
         }
@@ -26,10 +28,12 @@ impl Execution<'_> {
         if registry.approvals.len() >= CHANGES_PENDING_MAX && !registry.approvals.contains_key(change) {
             return Err(InvalidTransaction::TooManyChanges(CHANGES_PENDING_MAX));
         }
-        let approvals = registry.approvals.entry(change.clone()).or_default();
-        if !approvals.insert(signer) {
+        if registry.approvals.get(change).is_some_and(|approvals| approvals.contains(&signer)) {
             return Err(InvalidTransaction::AlreadyApproved(signer));
         }
+        let registry = Arc::make_mut(&mut self.changes.registry);
+        let approvals = registry.approvals.entry(change.clone()).or_default();
+        approvals.insert(signer);
         if registry.after.is_quorum(approvals.iter()) {
             registry.after = changed;
             registry.changes += 1;

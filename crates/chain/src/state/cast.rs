@@ -1,5 +1,6 @@
 //! Casting a ballot.
 
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::execution::Execution;
@@ -38,12 +39,15 @@ impl Execution<'_> {
         }
         let replaced = before.and_then(|before| before.selections.clone());
         for (contest, selection) in (0..).zip(replaced.iter().flat_map(|selections| selections.iter())) {
-            *self.count_mut(&election, contest, selection) -= weight;
+            *self.votes_mut(&election, contest, selection).1 -= weight;
         }
+        let mut said = Vec::with_capacity(ballot.selections.len());
         for (contest, selection) in (0..).zip(&ballot.selections) {
-            *self.count_mut(&election, contest, selection) += weight;
+            let (selection, votes) = self.votes_mut(&election, contest, selection);
+            *votes += weight;
+            said.push(selection);
         }
-        let selections = (revotes > 0).then(|| Arc::from(ballot.selections.as_slice()));
+        let selections = (revotes > 0).then(|| Arc::from(said));
         let (height, index, counter) = (self.height, self.applied, ballot.counter);
         self.changes
             .ballots
@@ -59,13 +63,21 @@ impl Execution<'_> {
 
     /// The ballot of a credential that counts so far.
     pub(super) fn cast_record(&self, election: &ElectionId, credential: &PublicKey) -> Option<&CastRecord> {
-        let key = (*election, *credential);
-        self.changes.ballots.get(&key).or_else(|| self.state.ballots.get(&key))
+        let changed = self.changes.ballots.get(&(*election, *credential));
+        changed.or_else(|| self.state.ballot(election, credential))
     }
 
-    fn count_mut(&mut self, election: &ElectionId, contest: u16, selection: &Selection) -> &mut u64 {
+    /// How many votes say so, to be changed, and the one copy of the selection that all equal ones share.
+    fn votes_mut(&mut self, election: &ElectionId, contest: u16, selection: &Selection) -> (Arc<Selection>, &mut u64) {
         let below = self.state.said(election, contest, selection);
-        self.changes.counts.entry((*election, contest, selection.clone())).or_insert(below)
+        let (selection, votes) = match below {
+            Some((said, votes)) => (said.clone(), *votes),
+            None => (Arc::new(selection.clone()), 0),
+        };
+        match self.changes.counts.entry((*election, contest, selection)) {
+            Entry::Occupied(entry) => (entry.key().2.clone(), entry.into_mut()),
+            Entry::Vacant(entry) => (entry.key().2.clone(), entry.insert(votes)),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Creating elections, and what their organisers do to them.
 
+use std::sync::Arc;
+
 use super::execution::Execution;
 use super::invalid::InvalidTransaction;
 use super::record::{ElectionRecord, LogEntry, Logged};
@@ -26,12 +28,12 @@ impl Execution<'_> {
         if self.election(&id).is_ok() {
             return Err(InvalidTransaction::ElectionExists(id));
         }
-        let new = self.changes.elections.keys().filter(|id| !self.state.elections.contains_key(id)).count();
         let limit = self.state.genesis.limits.elections_max;
-        if u32::try_from(self.state.elections.len() + new).is_ok_and(|count| count >= limit) {
+        if u32::try_from(self.state.elections.len() + self.created).is_ok_and(|count| count >= limit) {
             return Err(InvalidTransaction::TooManyElections(limit));
         }
-        self.changes.elections.insert(id, ElectionRecord::new(id, election, organiser, self.time));
+        self.created += 1;
+        self.changes.elections.insert(id, Arc::new(ElectionRecord::new(id, election, organiser, self.time)));
         Ok(())
     }
 
@@ -50,8 +52,7 @@ impl Execution<'_> {
         if phase.is_over() {
             return Err(InvalidTransaction::Over { election: *id, phase });
         }
-        let in_block = || self.changes.log.values().any(|entry| entry.transaction == transaction);
-        if self.state.acts.contains(&transaction) || in_block() {
+        if self.state.acts.contains(&transaction) || self.acts.contains(&transaction) {
             return Err(InvalidTransaction::ActDone(transaction));
         }
         let time = self.time;
@@ -74,7 +75,8 @@ impl Execution<'_> {
         let record = self.election_mut(id);
         let place = record.log.size();
         record.log.push(transaction.as_bytes());
-        self.changes.log.insert((*id, place), entry);
+        self.changes.log.insert((*id, place), Arc::new(entry));
+        self.acts.insert(transaction);
         Ok(())
     }
 }

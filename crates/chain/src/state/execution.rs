@@ -1,6 +1,7 @@
 //! A block in the making: changes on top of a state that stays as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use super::invalid::InvalidTransaction;
 use super::record::{CastRecord, ElectionRecord, LogEntry, Registry, RollPart};
 use super::{State, root};
 use crate::ballot::Selection;
-use crate::hash::{ElectionId, StateRoot};
+use crate::hash::{ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::time::{Height, Timestamp};
 use crate::transaction::Payload;
@@ -18,17 +19,17 @@ use crate::verify::Verified;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     /// Elections created, voted in, or acted upon.
-    pub elections: BTreeMap<ElectionId, ElectionRecord>,
+    pub elections: BTreeMap<ElectionId, Arc<ElectionRecord>>,
     /// Acts, by their places in their elections' logs.
-    pub log: BTreeMap<(ElectionId, u64), LogEntry>,
+    pub log: BTreeMap<(ElectionId, u64), Arc<LogEntry>>,
     /// What acts have done to rolls, by the same places.
     pub rolls: BTreeMap<(ElectionId, u64), RollPart>,
     /// Ballots cast.
     pub ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
     /// Votes that have changed, by election, contest, and what ballots say to it; 0 if there is none any more.
-    pub counts: BTreeMap<(ElectionId, u16, Selection), u64>,
+    pub counts: BTreeMap<(ElectionId, u16, Arc<Selection>), u64>,
     /// Validators and approvals after the block.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// The root over the state after the block.
     pub state_root: StateRoot,
 }
@@ -43,21 +44,33 @@ pub struct Execution<'a> {
     pub(super) changes: Changes,
     /// Votes of those whom the block puts on a roll; none for those whom it takes off.
     pub(super) roll_changes: BTreeMap<(ElectionId, PublicKey), Option<u32>>,
+    /// Elections that the block creates.
+    pub(super) created: usize,
+    /// The ids of the block's acts.
+    pub(super) acts: BTreeSet<TransactionId>,
 }
 
 impl<'a> Execution<'a> {
     pub(super) fn new(state: &'a State, height: Height, time: Timestamp) -> Self {
-        let registry = Registry { next: state.registry.after.clone(), ..state.registry.clone() };
         let changes = Changes {
             elections: BTreeMap::new(),
             log: BTreeMap::new(),
             rolls: BTreeMap::new(),
             ballots: BTreeMap::new(),
             counts: BTreeMap::new(),
-            registry,
+            registry: state.upcoming.clone(),
             state_root: StateRoot::default(),
         };
-        Self { state, time, height, applied: 0, changes, roll_changes: BTreeMap::new() }
+        Self {
+            state,
+            time,
+            height,
+            applied: 0,
+            changes,
+            roll_changes: BTreeMap::new(),
+            created: 0,
+            acts: BTreeSet::new(),
+        }
     }
 
     /// Applies one transaction.
@@ -80,18 +93,19 @@ impl<'a> Execution<'a> {
     pub fn finish(mut self) -> Changes {
         let mut merged: BTreeMap<_, _> = self.state.elections.iter().collect();
         merged.extend(&self.changes.elections);
-        self.changes.state_root = root::of(&self.changes.registry, merged.into_values());
+        self.changes.state_root = root::of(&self.changes.registry, merged.into_values().map(|record| &**record));
         self.changes
     }
 
     pub(super) fn election(&self, id: &ElectionId) -> Result<&ElectionRecord, InvalidTransaction> {
         let found = self.changes.elections.get(id).or_else(|| self.state.elections.get(id));
-        found.ok_or(InvalidTransaction::UnknownElection(*id))
+        found.map(|record| &**record).ok_or(InvalidTransaction::UnknownElection(*id))
     }
 
     /// The record that this block will leave behind, to be changed.
     pub(super) fn election_mut(&mut self, id: &ElectionId) -> &mut ElectionRecord {
-        let below = self.state;
-        self.changes.elections.entry(*id).or_insert_with(|| below.elections[id].clone())
+        let below = &self.state.elections;
+        let found = || below.get(id).expect("the caller has looked the election up").clone();
+        Arc::make_mut(self.changes.elections.entry(*id).or_insert_with(found))
     }
 }

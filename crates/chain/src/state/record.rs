@@ -201,7 +201,7 @@ pub struct CastRecord {
     /// How many ballots it has replaced.
     pub counter: u32,
     /// What it says, if it can be replaced.
-    pub selections: Option<Arc<[Selection]>>,
+    pub selections: Option<Arc<[Arc<Selection>]>>,
 }
 
 /// Who validates, who will, and what has been approved so far.
@@ -221,5 +221,14 @@ pub struct Registry {
 impl Registry {
     pub(crate) fn new(validators: ValidatorSet) -> Self {
         Self { next: validators.clone(), after: validators, approvals: BTreeMap::new(), changes: 0 }
+    }
+
+    /// This one as the next block finds it: the second set has moved into the place of the first.
+    pub(crate) fn upcoming(self: &Arc<Self>) -> Arc<Self> {
+        if self.next == self.after {
+            self.clone()
+        } else {
+            Arc::new(Self { next: self.after.clone(), ..(**self).clone() })
+        }
     }
 }

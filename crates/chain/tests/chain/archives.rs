@@ -2,7 +2,7 @@
 
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Act, Archive, ArchivedBlock, ArchivedTransaction, Election, ElectionId, Hash, InvalidArchive, Payload, Rule,
+    Act, Archive, ArchivedBlock, ArchivedTransaction, Election, ElectionId, Hash, InvalidArchive, Payload, Ranks, Rule,
     Selection, Timestamp, ValidatorChange, decode, encode,
 };
 
@@ -13,7 +13,7 @@ pub(crate) fn ledger() -> (Ledger, ElectionId) {
     let mut ledger = Ledger::new(genesis(1));
     let other = ledger.create(Election { salt: 99, ..election() });
     let id = ledger.create(counted(Rule::Irv, 1));
-    let ranked = |order: &[u16]| Selection::Ranked(order.iter().map(|place| vec![*place]).collect());
+    let ranked = |order: &[u16]| Selection::Ranked(Ranks::strict(order.iter().copied()));
     ledger.decide(&[
         ledger.ballot(50, id, ranked(&[0, 1])),
         ledger.ballot(60, other, Selection::Listed(0)),

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use vote_chain::{
     Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Genesis, Header, Limits,
-    Organise, Payload, Receipt, Rule, Selection, SetChange, Timestamp, ValidatorSet, Voter, Voters, decode, encode,
+    Organise, Payload, Ranks, Receipt, Rule, Selection, SetChange, Timestamp, ValidatorSet, Voter, Voters, decode,
+    encode,
 };
 
 use crate::archives::{archive, ledger};
@@ -45,7 +46,7 @@ fn ballot_of(rule: Rule, n: u16, dice: &mut Dice) -> Selection {
                 }
             }
             ranks.iter_mut().for_each(|rank| rank.sort_unstable());
-            Selection::Ranked(ranks)
+            Selection::Ranked(Ranks::new(ranks).unwrap())
         }
     }
 }
@@ -135,10 +136,10 @@ fn forced() -> Vec<(String, Vec<u8>)> {
         (Rule::Approval, Selection::Listed(0)),
         (Rule::Score, Selection::Scored(vec![11, 0, 0])),
         (Rule::Score, Selection::Scored(vec![1, 2])),
-        (Rule::Irv, Selection::Ranked(vec![vec![0], vec![0]])),
-        (Rule::Stv, Selection::Ranked(vec![vec![]])),
-        (Rule::Schulze, Selection::Ranked(vec![vec![1, 0]])),
-        (Rule::Meek, Selection::Ranked(vec![vec![3]])),
+        (Rule::Irv, Selection::Ranked(Ranks::new([vec![0], vec![0]]).unwrap())),
+        (Rule::Stv, Selection::Ranked(Ranks::new([vec![]]).unwrap())),
+        (Rule::Schulze, Selection::Ranked(Ranks::new([vec![1, 0]]).unwrap())),
+        (Rule::Meek, Selection::Ranked(Ranks::new([vec![3]]).unwrap())),
         (Rule::Irv, Selection::Abstain),
     ];
     let mut cases = Vec::new();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use vote_chain::{
     Act, Ballot, Base, Contest, Election, ElectionId, ElectionPhase, InvalidSelection, InvalidTransaction, Logged,
-    Majority, Organise, Payload, PublicKey, Rule, Selection, Share, Timestamp, Transaction, TransactionFault, Verified,
-    Voter, Voters, encode, verify,
+    Majority, Organise, Payload, PublicKey, Ranks, Rule, Selection, Share, Timestamp, Transaction, TransactionFault,
+    Verified, Voter, Voters, encode, verify,
 };
 
 use crate::archives::archive;
@@ -57,7 +57,7 @@ fn opened() -> (Ledger, ElectionId) {
 }
 
 fn ranked(order: &[u16]) -> Selection {
-    Selection::Ranked(order.iter().map(|place| vec![*place]).collect())
+    Selection::Ranked(Ranks::strict(order.iter().copied()))
 }
 
 fn ballot(ledger: &Ledger, voter: u8, counter: u32, election: ElectionId, selections: &[Selection]) -> Arc<Verified> {

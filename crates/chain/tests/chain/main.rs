@@ -6,6 +6,7 @@ mod archives;
 mod cases;
 mod elections;
 mod ledger;
+mod orders;
 mod properties;
 mod rules;
 mod set_changes;

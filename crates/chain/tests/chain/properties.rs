@@ -6,8 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use vote_chain::{
     Act, Ballot, Block, Choices, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Organise, Payload,
-    PublicKey, Receipt, Rule, Selection, State, Timestamp, Transaction, Validator, ValidatorChange, Verified, Voter,
-    Voters, decode, encode, verify,
+    PublicKey, Ranks, Receipt, Rule, Selection, State, Timestamp, Transaction, Validator, ValidatorChange, Verified,
+    Voter, Voters, decode, encode, verify,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key};
@@ -23,7 +23,7 @@ fn payload() -> impl Strategy<Value = Payload> {
         ".{0,40}".prop_map(Selection::WriteIn),
         places().prop_map(Selection::Approved),
         prop::collection::vec(any::<u8>(), 0..5).prop_map(Selection::Scored),
-        prop::collection::vec(places(), 0..5).prop_map(Selection::Ranked),
+        prop::collection::vec(places(), 0..5).prop_map(|ranks| Selection::Ranked(Ranks::new(ranks).unwrap())),
         Just(Selection::Abstain),
     ];
     let selections = prop::collection::vec(choice, 0..3);

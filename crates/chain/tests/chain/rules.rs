@@ -3,8 +3,8 @@
 use serde_bytes::ByteBuf;
 use vote_chain::{
     Act, Ballot, BlockHash, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height, InvalidBlock,
-    InvalidSelection, InvalidTransaction, Limits, Organise, Organisers, Payload, Rule, Selection, StateRoot, Timestamp,
-    Transaction, TransactionFault, ValidatorSetHash, VerifiedBlock, merkle_root, verify,
+    InvalidSelection, InvalidTransaction, Limits, Organise, Organisers, Payload, Ranks, Rule, Selection, StateRoot,
+    Timestamp, Transaction, TransactionFault, ValidatorSetHash, VerifiedBlock, merkle_root, verify,
 };
 
 use crate::ledger::{Ledger, START, counted, election, genesis, key, with_contests};
@@ -222,7 +222,7 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         (Rule::Plurality, Selection::Listed(1)),
         (Rule::Approval, Selection::Approved(vec![0, 2])),
         (Rule::Score, Selection::Scored(vec![10, 0, 3])),
-        (Rule::Irv, Selection::Ranked(vec![vec![2], vec![0, 1]])),
+        (Rule::Irv, Selection::Ranked(Ranks::new([vec![2], vec![0, 1]]).unwrap())),
     ];
     for (rule, _) in &ballots {
         let (ledger, id) = with_rule(*rule, 1);
@@ -237,10 +237,10 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         (Rule::Approval, Selection::Approved(vec![3])),
         (Rule::Score, Selection::Scored(vec![11, 0, 0])),
         (Rule::Score, Selection::Scored(vec![1, 1])),
-        (Rule::Stv, Selection::Ranked(vec![vec![0], vec![0]])),
-        (Rule::Stv, Selection::Ranked(vec![vec![1, 0]])),
-        (Rule::Stv, Selection::Ranked(vec![vec![]])),
-        (Rule::Stv, Selection::Ranked(vec![vec![3]])),
+        (Rule::Stv, Selection::Ranked(Ranks::new([vec![0], vec![0]]).unwrap())),
+        (Rule::Stv, Selection::Ranked(Ranks::new([vec![1, 0]]).unwrap())),
+        (Rule::Stv, Selection::Ranked(Ranks::new([vec![]]).unwrap())),
+        (Rule::Stv, Selection::Ranked(Ranks::new([vec![3]]).unwrap())),
     ];
     for (rule, choice) in bad {
         let (ledger, id) = with_rule(rule, 1);
@@ -254,7 +254,7 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
     let vote = |ledger: &Ledger, id, ballots: &[(u8, &[u16])]| -> Vec<_> {
         let mut voters = 50u8..;
         let each = ballots.iter().flat_map(|(count, order)| std::iter::repeat_n(order, usize::from(*count)));
-        let ranks = |order: &[u16]| Selection::Ranked(order.iter().map(|place| vec![*place]).collect());
+        let ranks = |order: &[u16]| Selection::Ranked(Ranks::strict(order.iter().copied()));
         each.map(|order| ledger.ballot(voters.next().unwrap(), id, ranks(order))).collect()
     };
     // Soup has the most first preferences, Pasta beats each of the others, Salad wins the runoff against Soup.
@@ -298,7 +298,7 @@ fn contest_that_takes_too_long_leaves_the_others_their_results() {
     let ranked = Contest::listed(vec!["Ada".into(), "Grace".into()], Rule::Irv, 1);
     let contests = vec![titled(hard, "hard"), titled(easy, "easy"), titled(ranked, "ranked")];
     let id = ledger.create(with_contests(contests));
-    let says = vec![Selection::Ranked(vec![vec![7]]), Selection::Listed(1), Selection::Ranked(vec![vec![1]])];
+    let says = vec![Selection::Ranked(Ranks::strict([7])), Selection::Listed(1), Selection::Ranked(Ranks::strict([1]))];
     let ballot = Ballot { election: id, name: String::new(), counter: 0, selections: says };
     let cast = ledger.ballot_of(&key(60), ballot);
     ledger.decide(&[cast]);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{
     Act, Ballot, Base, BlockHash, Contest, Election, ElectionId, Hash, Height, InclusionProof, Majority, MerkleTree,
-    Organise, Payload, Purpose, Results, Rule, Selection, Share, Timestamp, Transaction, TransactionId,
+    Organise, Payload, Purpose, Ranks, Results, Rule, Selection, Share, Timestamp, Transaction, TransactionId,
     ValidatorChange, Voter, Voters, decode, encode, merkle_root,
 };
 
@@ -42,7 +42,7 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
     let reason = String::from("as agreed");
     let replacement = Ballot {
         counter: 2,
-        selections: vec![Selection::Ranked(vec![vec![1], vec![0, 2]]), Selection::Abstain],
+        selections: vec![Selection::Ranked(Ranks::new([vec![1], vec![0, 2]]).unwrap()), Selection::Abstain],
         ..Ballot::plain(id, Selection::Abstain)
     };
     let (one, two) = (key(60).public().min(key(61).public()), key(60).public().max(key(61).public()));

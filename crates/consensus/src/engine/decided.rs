@@ -29,7 +29,7 @@ impl Host {
 
     fn apply(&mut self, decided: &Decided) {
         let (header, changes) = (decided.block.header(), &decided.changes);
-        let (touched, set_changed) = (self.touched(header, decided), changes.registry != *self.state.registry());
+        let (touched, set_changed) = (self.touched(header, decided), *changes.registry != *self.state.registry());
         self.state.commit(header, changes);
         self.boundary = self.state.next_boundary();
         let doubtful = |payload: &Payload| match payload {

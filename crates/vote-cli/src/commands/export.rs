@@ -227,7 +227,7 @@ fn ranks(selection: &Selection, candidates: &[String]) -> Result<Option<Vec<Vec<
         }
         Selection::Approved(approved) if approved.is_empty() => Some(Vec::new()),
         Selection::Approved(approved) => Some(vec![places(approved)]),
-        Selection::Ranked(ranks) => Some(ranks.iter().map(|rank| places(rank)).collect()),
+        Selection::Ranked(ranks) => Some(ranks.iter().map(places).collect()),
         Selection::Scored(_) => return Err(Failure::Usage("scores are no rankings; the archive has them".into())),
     })
 }

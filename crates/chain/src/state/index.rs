@@ -1,0 +1,131 @@
+//! Elections in the orders in which people ask for them. What each block changes keeps them up; nothing here looks at all elections.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+
+use super::record::ElectionRecord;
+use crate::hash::{ElectionId, Hash};
+use crate::time::Timestamp;
+
+/// Where an election stands among all: when it was created, and its id.
+type Age = (Timestamp, ElectionId);
+
+/// Every election, by id and in other orders. A clone costs the same however many there are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Elections {
+    by_id: OrdMap<ElectionId, Arc<ElectionRecord>>,
+    by_age: OrdSet<Age>,
+    /// Those that are neither closed nor cancelled.
+    running: OrdSet<Age>,
+    by_title: OrdSet<(Arc<str>, ElectionId)>,
+    /// The times at which elections open or close, after the last block's.
+    boundaries: OrdSet<(Timestamp, ElectionId)>,
+}
+
+impl Elections {
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) fn get(&self, id: &ElectionId) -> Option<&Arc<ElectionRecord>> {
+        self.by_id.get(id)
+    }
+
+    /// All of them, by id.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&ElectionId, &Arc<ElectionRecord>)> {
+        self.by_id.iter()
+    }
+
+    /// Takes in an election as it is after a block of time `now`; blocks come in the order of their times, each after [`Self::pass`].
+    pub(super) fn put(&mut self, record: Arc<ElectionRecord>, now: Timestamp) {
+        let id = record.id;
+        let age = (record.created_at, id);
+        let over = record.phase(now).is_over();
+        let coming: Vec<_> = record.boundaries().filter(|time| *time > now).collect();
+        let title = fold(&record.election.title);
+        match self.by_id.insert(id, record) {
+            Some(before) => {
+                for time in before.boundaries() {
+                    self.boundaries.remove(&(time, id));
+                }
+            }
+            None => {
+                self.by_age.insert(age);
+                self.by_title.insert((title, id));
+            }
+        }
+        self.boundaries.extend(coming.into_iter().map(|time| (time, id)));
+        if over {
+            self.running.remove(&age);
+        } else {
+            self.running.insert(age);
+        }
+    }
+
+    /// Lets time pass up to `now`: elections open and close by themselves.
+    pub(super) fn pass(&mut self, now: Timestamp) {
+        while let Some(boundary) = self.boundaries.get_min().copied().filter(|(time, _)| *time <= now) {
+            self.boundaries.remove(&boundary);
+            let record = &self.by_id[&boundary.1];
+            if record.phase(now).is_over() {
+                self.running.remove(&(record.created_at, record.id));
+            }
+        }
+    }
+
+    /// The first boundary that is still to come.
+    pub(super) fn next_boundary(&self) -> Option<Timestamp> {
+        self.boundaries.get_min().map(|(time, _)| *time)
+    }
+
+    /// Elections with a boundary up to `time`; one with two of them comes twice.
+    pub(super) fn due(&self, time: Timestamp) -> impl Iterator<Item = &ElectionRecord> {
+        let due = self.boundaries.iter().take_while(move |(at, _)| *at <= time);
+        due.map(|(_, id)| &*self.by_id[id])
+    }
+
+    /// Newest first; those that come after the election `after`, if one is named; none if there is no such election.
+    pub(super) fn newest(&self, after: Option<ElectionId>) -> impl Iterator<Item = &ElectionRecord> {
+        self.below(&self.by_age, after)
+    }
+
+    /// Like [`Self::newest`], without those that are over.
+    pub(super) fn running(&self, after: Option<ElectionId>) -> impl Iterator<Item = &ElectionRecord> {
+        self.below(&self.running, after)
+    }
+
+    fn below<'a>(
+        &'a self,
+        ages: &'a OrdSet<Age>,
+        after: Option<ElectionId>,
+    ) -> impl Iterator<Item = &'a ElectionRecord> {
+        let end = match after {
+            None => Some((Timestamp::from_ms(u64::MAX), ElectionId::new(Hash::from_bytes([0xff; 32])))),
+            Some(id) => self.by_id.get(&id).map(|record| (record.created_at, record.id)),
+        };
+        let last = after.is_none();
+        let ages =
+            end.into_iter().flat_map(move |end| ages.range(..=end).rev().filter(move |age| last || **age != end));
+        ages.map(|(_, id)| &*self.by_id[id])
+    }
+
+    /// By id, those whose id begins with these hexadecimal digits, of either case.
+    pub(super) fn beginning<'a>(&'a self, digits: &str) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
+        let range = Hash::beginning(digits).map(|(first, last)| ElectionId::new(first)..=ElectionId::new(last));
+        range.into_iter().flat_map(|range| self.by_id.range(range)).map(|(_, record)| &**record)
+    }
+
+    /// By id, those with this title, whatever the case of its letters.
+    pub(super) fn titled<'a>(&'a self, title: &str) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
+        let title = fold(title);
+        let (first, last) = (Hash::from_bytes([0; 32]), Hash::from_bytes([0xff; 32]));
+        let range = (title.clone(), ElectionId::new(first))..=(title, ElectionId::new(last));
+        self.by_title.range(range).map(|(_, id)| &*self.by_id[id])
+    }
+}
+
+/// A title for comparing: small letters, by Unicode.
+fn fold(title: &str) -> Arc<str> {
+    title.to_lowercase().into()
+}
