@@ -14,7 +14,7 @@ use libp2p::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::codec::Opaque;
+use crate::codec::{Opaque, Room};
 use crate::config::{StartError, Transport};
 use crate::limits::{
     BLOCK_BYTES_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, PENDING_CONNECTIONS_MAX, REQUEST_STREAMS_MAX,
@@ -56,7 +56,7 @@ pub(crate) fn ping() -> ping::Behaviour {
 }
 
 impl Node {
-    pub(crate) fn new(keypair: &Keypair, chain: &str, topics: &Topics) -> Result<Self, StartError> {
+    pub(crate) fn new(keypair: &Keypair, chain: &str, topics: &Topics, room: &Room) -> Result<Self, StartError> {
         let identify = identify::Config::new_with_signed_peer_record(protocol_version(chain), keypair)
             .with_agent_version(format!("node/{}", env!("CARGO_PKG_VERSION")))
             .with_push_listen_addr_updates(true);
@@ -68,19 +68,19 @@ impl Node {
             ping: ping(),
             rendezvous: rendezvous::client::Behaviour::new(keypair.clone()),
             gossip: gossip(chain, topics)?,
-            request: requests(&format!("/blockchain-voting/{short}/request/1"))?,
-            exchange: requests(&format!("/blockchain-voting/{short}/peers/1"))?,
+            request: requests(&format!("/blockchain-voting/{short}/request/2"), room)?,
+            exchange: requests(&format!("/blockchain-voting/{short}/peers/1"), room)?,
         })
     }
 }
 
-fn requests(name: &str) -> Result<request_response::Behaviour<Opaque>, StartError> {
+fn requests(name: &str, room: &Room) -> Result<request_response::Behaviour<Opaque>, StartError> {
     let protocol =
         StreamProtocol::try_from_owned(name.to_owned()).map_err(|error| StartError::Setup(error.to_string()))?;
     let config = request_response::Config::default()
         .with_request_timeout(REQUEST_TIMEOUT)
         .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
-    Ok(request_response::Behaviour::with_codec(Opaque, [(protocol, ProtocolSupport::Full)], config))
+    Ok(request_response::Behaviour::with_codec(Opaque { room: room.clone() }, [(protocol, ProtocolSupport::Full)], config))
 }
 
 /// The same bytes on the same topic are the same message.

@@ -3,8 +3,9 @@
 use libp2p::gossipsub::MessageId;
 use libp2p::request_response::ResponseChannel;
 use libp2p::{Multiaddr, PeerId};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::codec::{Parcel, Room};
 use crate::handle::Command;
 use crate::topic::Topic;
 
@@ -31,6 +32,8 @@ pub struct Gossip {
     /// The bytes.
     pub data: Vec<u8>,
     pub(crate) id: MessageId,
+    /// Its room among all gossip that the node has not dealt with, until this is dropped.
+    pub(crate) _room: OwnedSemaphorePermit,
 }
 
 /// What is to become of a gossiped message.
@@ -53,18 +56,24 @@ pub struct Request {
     pub data: Vec<u8>,
     /// To answer; dropped, the asker sees a failure.
     pub reply: Reply,
+    /// Its room among the questions of all peers, until this is dropped.
+    pub(crate) _room: Option<OwnedSemaphorePermit>,
 }
 
 /// Carries one answer.
 #[derive(Debug)]
 pub struct Reply {
-    pub(crate) channel: ResponseChannel<Vec<u8>>,
+    pub(crate) channel: ResponseChannel<Parcel>,
     pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) room: Room,
 }
 
 impl Reply {
-    /// Sends the answer; at most what a request may hold. It is dropped if the swarm is too busy.
+    /// Sends the answer. It is dropped if the swarm is too busy, or if answers that peers do not take fill all the room.
     pub fn send(self, data: Vec<u8>) {
+        let Some(data) = self.room.for_answer(data) else {
+            return tracing::debug!("an answer was dropped: peers do not take those that they have asked for");
+        };
         if self.commands.try_send(Command::Respond(self.channel, data)).is_err() {
             tracing::debug!("an answer was dropped: the swarm is busy or gone");
         }

@@ -7,6 +7,7 @@ use libp2p::request_response::ResponseChannel;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::codec::Parcel;
 use crate::event::{Gossip, PeerInfo, Verdict};
 use crate::topic::Topic;
 
@@ -14,7 +15,7 @@ use crate::topic::Topic;
 pub(crate) enum Command {
     Publish(Topic, Vec<u8>),
     Request(PeerId, Vec<u8>, oneshot::Sender<Result<Vec<u8>, RequestError>>),
-    Respond(ResponseChannel<Vec<u8>>, Vec<u8>),
+    Respond(ResponseChannel<Parcel>, Parcel),
     Report(MessageId, PeerId, Verdict),
     Disconnect(PeerId),
     Block(PeerId, Duration),

@@ -2,8 +2,18 @@
 
 use std::time::Duration;
 
-/// A request or a response, in bytes.
-pub(crate) const REQUEST_BYTES_MAX: usize = 1_310_720;
+/// A question of a peer, in bytes: the largest is a forged block with a certificate, of a staged attack.
+pub(crate) const REQUEST_BYTES_MAX: usize = 256 * 1024;
+/// An answer, in bytes: the largest are blocks.
+pub(crate) const ANSWER_BYTES_MAX: usize = 1_310_720;
+/// Questions and answers up to this are not counted in bytes, only in number.
+pub(crate) const SMALL_BYTES: usize = 4 * 1024;
+/// Questions of all peers that are being read or wait for the node, in bytes.
+pub(crate) const REQUESTS_BYTES: usize = 16 << 20;
+/// Answers of all peers that are being read, in bytes.
+pub(crate) const ANSWERS_IN_BYTES: usize = 32 << 20;
+/// Answers to all peers that they have not taken yet, in bytes.
+pub(crate) const ANSWERS_OUT_BYTES: usize = 32 << 20;
 /// A consensus message, in bytes.
 pub(crate) const CONSENSUS_BYTES_MAX: usize = 64 * 1024;
 /// A batch of transactions, in bytes.
@@ -38,8 +48,12 @@ pub(crate) const OUTBOX_MAX: usize = 256;
 pub(crate) const COMMANDS_MAX: usize = 4096;
 /// Gossip that waits for the node, consensus and blocks.
 pub(crate) const CONSENSUS_EVENTS_MAX: usize = 2048;
+/// The same in bytes, and with what the node is checking.
+pub(crate) const CONSENSUS_EVENTS_BYTES: usize = 64 << 20;
 /// Gossip that waits for the node, transactions.
 pub(crate) const TRANSACTION_EVENTS_MAX: usize = 512;
+/// The same in bytes, and with what the node is checking.
+pub(crate) const TRANSACTION_EVENTS_BYTES: usize = 32 << 20;
 /// Requests that wait for the node.
 pub(crate) const REQUEST_EVENTS_MAX: usize = 512;
 /// News of peers that wait for the node.

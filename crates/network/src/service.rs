@@ -17,17 +17,18 @@ use libp2p::core::SignedEnvelope;
 use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use crate::behaviour::{Node, NodeEvent, protocol_version, swarm};
 use crate::book::Book;
+use crate::codec::{Parcel, Room};
 use crate::config::{Config, StartError, Transport, check_port_free, split};
 use crate::event::{Events, Gossip, PeerEvent, PeerInfo, Request};
 use crate::handle::{Command, Handle, RequestError};
 use crate::limits::{
-    COMMANDS_MAX, CONSENSUS_EVENTS_MAX, OUTBOX_MAX, PEER_EVENTS_MAX, REQUEST_EVENTS_MAX, REQUESTS_PER_SECOND, TICK,
-    TRANSACTION_EVENTS_MAX,
+    COMMANDS_MAX, CONSENSUS_EVENTS_BYTES, CONSENSUS_EVENTS_MAX, OUTBOX_MAX, PEER_EVENTS_MAX, REQUEST_EVENTS_MAX,
+    REQUESTS_PER_SECOND, TICK, TRANSACTION_EVENTS_BYTES, TRANSACTION_EVENTS_MAX,
 };
 use crate::topic::{Topic, Topics};
 
@@ -50,6 +51,10 @@ struct Tracker {
 
 /// Where events go.
 struct Queues {
+    /// Room for gossip about blocks and votes, in bytes, until the node has dealt with it.
+    consensus_room: Arc<Semaphore>,
+    /// The same for transactions.
+    transactions_room: Arc<Semaphore>,
     consensus: mpsc::Sender<Gossip>,
     transactions: mpsc::Sender<Gossip>,
     requests: mpsc::Sender<Request>,
@@ -58,6 +63,8 @@ struct Queues {
 
 struct Service {
     swarm: Swarm<Node>,
+    /// For questions and answers, in bytes.
+    room: Room,
     chain: String,
     topics: Topics,
     /// For answers. Weak: the swarm ends when nobody else holds it.
@@ -92,7 +99,14 @@ pub async fn start(config: Config) -> Result<(Handle, Events), StartError> {
     let (transactions, transaction_events) = mpsc::channel(TRANSACTION_EVENTS_MAX);
     let (requests, request_events) = mpsc::channel(REQUEST_EVENTS_MAX);
     let (peers, peer_events) = mpsc::channel(PEER_EVENTS_MAX);
-    let queues = Queues { consensus, transactions, requests, peers };
+    let queues = Queues {
+        consensus_room: Arc::new(Semaphore::new(CONSENSUS_EVENTS_BYTES)),
+        transactions_room: Arc::new(Semaphore::new(TRANSACTION_EVENTS_BYTES)),
+        consensus,
+        transactions,
+        requests,
+        peers,
+    };
     let mut service = Service::new(&config, commands.downgrade(), queues)?;
     service.listen(&config.listen, config.transport).await?;
     tokio::spawn(service.run(inbox));
@@ -108,7 +122,8 @@ pub async fn start(config: Config) -> Result<(Handle, Events), StartError> {
 impl Service {
     fn new(config: &Config, commands: mpsc::WeakSender<Command>, queues: Queues) -> Result<Self, StartError> {
         let topics = Topics::new(&config.chain);
-        let behaviour = Node::new(&config.keypair, &config.chain, &topics)?;
+        let room = Room::default();
+        let behaviour = Node::new(&config.keypair, &config.chain, &topics, &room)?;
         let mut swarm = swarm(config.keypair.clone(), config.transport, behaviour)?;
         config.external.iter().for_each(|address| swarm.add_external_address(address.clone()));
         let quota = Quota::per_second(NonZeroU32::new(REQUESTS_PER_SECOND).unwrap_or(NonZeroU32::MIN));
@@ -116,6 +131,7 @@ impl Service {
         getrandom::fill(&mut salt).map_err(|error| StartError::Setup(error.to_string()))?;
         Ok(Self {
             swarm,
+            room,
             chain: config.chain.clone(),
             topics,
             commands,
@@ -228,7 +244,7 @@ impl Service {
         }
     }
 
-    fn respond(&mut self, channel: ResponseChannel<Vec<u8>>, data: Vec<u8>) {
+    fn respond(&mut self, channel: ResponseChannel<Parcel>, data: Parcel) {
         if self.swarm.behaviour_mut().request.send_response(channel, data).is_err() {
             tracing::debug!("an answer came too late");
         }
@@ -277,10 +293,14 @@ impl Service {
     /// Hands an event on, or counts it as dropped.
     fn queue<T>(dropped: &mut u64, queue: &mpsc::Sender<T>, event: T) {
         if queue.try_send(event).is_err() {
-            *dropped += 1;
-            if dropped.is_power_of_two() {
-                tracing::warn!(total = *dropped, "events dropped: the node does not keep up");
-            }
+            Self::count_dropped(dropped);
+        }
+    }
+
+    fn count_dropped(dropped: &mut u64) {
+        *dropped += 1;
+        if dropped.is_power_of_two() {
+            tracing::warn!(total = *dropped, "events dropped: the node does not keep up");
         }
     }
 

@@ -64,7 +64,14 @@ impl Service {
         if topic == Topic::Consensus {
             data.drain(..HEADER_BYTES);
         }
-        let queue = if topic == Topic::Transactions { &self.queues.transactions } else { &self.queues.consensus };
-        Self::queue(&mut self.dropped, queue, Gossip { topic, source, data, id });
+        let (queue, room) = match topic {
+            Topic::Transactions => (&self.queues.transactions, &self.queues.transactions_room),
+            Topic::Consensus | Topic::Blocks => (&self.queues.consensus, &self.queues.consensus_room),
+        };
+        let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        match room.clone().try_acquire_many_owned(bytes) {
+            Ok(room) => Self::queue(&mut self.dropped, queue, Gossip { topic, source, data, id, _room: room }),
+            Err(_) => Self::count_dropped(&mut self.dropped),
+        }
     }
 }

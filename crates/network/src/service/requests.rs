@@ -6,11 +6,12 @@ use libp2p::{PeerId, request_response};
 use tokio::sync::oneshot;
 
 use super::Service;
+use crate::codec::Parcel;
 use crate::event::{Reply, Request};
 use crate::handle::RequestError;
 use crate::limits::RECORDS_MAX;
 
-type Traffic = Event<Vec<u8>, Vec<u8>>;
+type Traffic = Event<Parcel, Parcel>;
 
 impl Service {
     pub(super) fn request(
@@ -23,7 +24,7 @@ impl Service {
             drop(answer.send(Err(RequestError::NoAnswer("it is not connected".into()))));
             return;
         }
-        let id = self.swarm.behaviour_mut().request.send_request(&peer, data);
+        let id = self.swarm.behaviour_mut().request.send_request(&peer, Parcel::own(data));
         self.asked.insert(id, answer);
     }
 
@@ -35,11 +36,12 @@ impl Service {
                     return;
                 }
                 let Some(commands) = self.commands.upgrade() else { return };
-                let reply = Reply { channel, commands };
-                Self::queue(&mut self.dropped, &self.queues.requests, Request { from: peer, data: request, reply });
+                let reply = Reply { channel, commands, room: self.room.clone() };
+                let Parcel { data, room } = request;
+                Self::queue(&mut self.dropped, &self.queues.requests, Request { from: peer, data, reply, _room: room });
             }
             Event::Message { message: Message::Response { request_id, response }, .. } => {
-                self.asked.remove(&request_id).map(|answer| answer.send(Ok(response)));
+                self.asked.remove(&request_id).map(|answer| answer.send(Ok(response.data)));
             }
             Event::OutboundFailure { request_id, error, .. } => {
                 let answer = self.asked.remove(&request_id);
@@ -57,17 +59,19 @@ impl Service {
             return;
         }
         let turn = usize::try_from(self.ticks / 10).unwrap_or(0) % nodes.len();
-        self.swarm.behaviour_mut().exchange.send_request(&nodes[turn], Vec::new());
+        self.swarm.behaviour_mut().exchange.send_request(&nodes[turn], Parcel::own(Vec::new()));
     }
 
     pub(super) fn on_exchange_event(&mut self, event: Traffic) {
         match event {
             Event::Message { peer, message: Message::Request { channel, .. }, .. } => {
                 let answer = if self.limiter.check_key(&peer).is_ok() { self.records(&peer) } else { Vec::new() };
-                drop(self.swarm.behaviour_mut().exchange.send_response(channel, answer));
+                if let Some(parcel) = self.room.for_answer(answer) {
+                    drop(self.swarm.behaviour_mut().exchange.send_response(channel, parcel));
+                }
             }
             Event::Message { peer, message: Message::Response { response, .. }, .. } => {
-                self.learn_records(&peer, &response)
+                self.learn_records(&peer, &response.data)
             }
             Event::InboundFailure { peer, error, .. } => log_inbound(&peer, &error),
             _ => {}

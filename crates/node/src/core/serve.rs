@@ -21,7 +21,7 @@ const JUDGED_TRANSACTIONS_MAX: usize = 100;
 
 impl Core {
     pub(super) fn serve(&mut self, request: Request) {
-        let Request { from, data, reply } = request;
+        let Request { from, data, reply, .. } = request;
         let question = match decode::<PeerRequest>(&data) {
             Ok(question) => question,
             Err(error) => {
