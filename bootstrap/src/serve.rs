@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use vote_network::tracker::{Reason, Tracker, TrackerEvent};
@@ -21,23 +22,62 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,libp2p=warn,libp2p_rendezvous=error")),
         )
         .init();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // A terminal that closes ends nothing: whoever has started the tracker there wants it to go on.
+    let mut hangup = signal(SignalKind::hangup())?;
     let dir = datadir::path(args.data_dir)?;
     let _lock = datadir::take(&dir)?;
     let keypair = datadir::key(&dir)?;
     let peer = keypair.public().to_peer_id();
-    let external = args.external.as_deref().map(address).transpose()?;
-    let mut tracker = start(&keypair, &address(&args.listen)?, &dir).await?;
+    let settings = Settings::of(&args, &dir)?;
+    let external = settings.external.as_deref().map(address).transpose()?;
+    // What can fail without the network fails first.
+    let socket = list::Socket::bind(&dir)?;
+    let mut tracker = start(&keypair, &address(&settings.listen)?, &dir).await?;
+    settings.keep(&dir)?;
     let listen = external.map_or_else(|| tracker.listen_addresses(), |address| vec![address]);
     say_ready(args.json, &listen, &peer.to_string());
-    let socket = list::Socket::bind(&dir)?;
     loop {
         tokio::select! {
             event = tracker.next() => say(args.json, &event),
             Some(asker) = socket.accept() => list::answer(asker, tracker.entries()),
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
+            Some(()) = hangup.recv() => tracing::info!("the terminal was closed; the tracker goes on"),
         }
+    }
+}
+
+/// Where nodes reach the tracker: as it was said, else as last time.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    listen: String,
+    external: Option<String>,
+}
+
+const LISTEN: &str = "/ip4/0.0.0.0/tcp/4700";
+
+impl Settings {
+    fn of(args: &ServeArgs, dir: &Path) -> Result<Self> {
+        let path = dir.join("settings");
+        let before: Option<Self> = match std::fs::read(&path) {
+            Ok(bytes) => Some(serde_json::from_slice(&bytes).with_context(|| {
+                format!("{} is damaged; remove it, and say --listen (and --external) again", path.display())
+            })?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        let (listen, external) = before.map_or((None, None), |before| (Some(before.listen), before.external));
+        Ok(Self {
+            listen: args.listen.clone().or(listen).unwrap_or_else(|| LISTEN.to_owned()),
+            external: args.external.clone().or(external),
+        })
+    }
+
+    fn keep(&self, dir: &Path) -> Result<()> {
+        datadir::write(&dir.join("settings"), serde_json::to_string(self)?.as_bytes())
     }
 }
 

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use vote_chain::ChainId;
 use vote_network::Multiaddr;
 
 use crate::cli::RunArgs;
 use crate::datadir;
 
-/// The config file as it is written.
-#[derive(Debug, Default, Deserialize)]
+/// The config file as it is written; also what is kept of the settings of last time.
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     genesis: Option<PathBuf>,
@@ -25,7 +25,7 @@ struct File {
     listen: Option<String>,
     external: Option<String>,
     socket: Option<PathBuf>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     allow_attacks: bool,
     block_interval_ms: Option<u64>,
     heartbeat_seconds: Option<u64>,
@@ -57,7 +57,12 @@ pub(crate) struct Config {
     pub(crate) allow_attacks: bool,
     pub(crate) engine: vote_consensus::Config,
     pub(crate) json: bool,
+    /// To be kept for the next start.
+    settings: File,
 }
+
+/// Settings of last time, in the data directory.
+const SETTINGS: &str = "settings.toml";
 
 const LISTEN: &str = "/ip4/0.0.0.0/tcp/4701";
 
@@ -66,9 +71,18 @@ impl Config {
     pub(crate) fn load(args: RunArgs) -> Result<Self> {
         let file = args.config.as_deref().map_or_else(|| Ok(File::default()), read)?;
         let data_dir = args.data_dir.or(file.data_dir).map_or_else(datadir::default, Ok)?;
+        let before = settings(&data_dir)?;
         let or = |a: Vec<String>, b: Vec<String>| if a.is_empty() { b } else { a };
+        let kept = File {
+            name: args.name.or(file.name).or(before.name),
+            listen: args.listen.or(file.listen).or(before.listen),
+            external: args.external.or(file.external).or(before.external),
+            bootstrap: or(or(args.bootstrap, file.bootstrap), before.bootstrap),
+            peer: or(or(args.peer, file.peer), before.peer),
+            ..File::default()
+        };
         let addresses =
-            |list: Vec<String>, what| list.iter().map(|text| dialable(text, what)).collect::<Result<Vec<_>>>();
+            |list: &[String], what| list.iter().map(|text| dialable(text, what)).collect::<Result<Vec<_>>>();
         let genesis = args.genesis.or(file.genesis);
         let origin = match (args.found, genesis) {
             (Some(name), _) => Origin::Found(name),
@@ -76,9 +90,9 @@ impl Config {
             (None, None) => Origin::Join,
         };
         let chain = args.chain.or(file.chain).map(|id| id.parse::<ChainId>()).transpose().context("--chain")?;
-        let listen = args.listen.or(file.listen).unwrap_or_else(|| LISTEN.to_owned());
-        let external = args.external.or(file.external);
+        let listen = kept.listen.clone().unwrap_or_else(|| LISTEN.to_owned());
         let socket = args.socket.or(file.socket).unwrap_or_else(|| default_socket(&data_dir));
+        crate::socket::check_path(&socket)?;
         let mut engine = vote_consensus::Config::default();
         if let Some(ms) = args.block_interval_ms.or(file.block_interval_ms) {
             engine.block_interval_ms = ms.clamp(1, 60_000);
@@ -89,11 +103,12 @@ impl Config {
         Ok(Self {
             origin,
             chain,
-            trackers: addresses(or(args.bootstrap, file.bootstrap), "--bootstrap")?,
-            peers: addresses(or(args.peer, file.peer), "--peer")?,
-            name: args.name.or(file.name),
+            trackers: addresses(&kept.bootstrap, "--bootstrap")?,
+            peers: addresses(&kept.peer, "--peer")?,
+            name: kept.name.clone(),
             listen: address(&listen).with_context(|| format!("--listen {listen}"))?,
-            external: external
+            external: kept
+                .external
                 .iter()
                 .map(|text| address(text).with_context(|| format!("--external {text}")))
                 .collect::<Result<_>>()?,
@@ -102,8 +117,25 @@ impl Config {
             engine,
             json: args.json,
             data_dir,
+            settings: kept,
         })
     }
+}
+
+impl Config {
+    /// Keeps name, addresses and trackers, so that the next start needs none of them.
+    pub(crate) fn keep(&self) -> Result<()> {
+        let text = toml::to_string(&self.settings).context("the settings cannot be written down")?;
+        datadir::write_private(&self.data_dir.join(SETTINGS), text.as_bytes())
+    }
+}
+
+fn settings(data_dir: &Path) -> Result<File> {
+    let path = data_dir.join(SETTINGS);
+    if !path.exists() {
+        return Ok(File::default());
+    }
+    read(&path).context("the settings of last time; remove the file, and say name and addresses again")
 }
 
 fn read(path: &Path) -> Result<File> {

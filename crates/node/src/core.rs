@@ -7,11 +7,14 @@ mod apps;
 mod calls;
 mod desk;
 mod gossip;
+mod news;
 mod peers;
 mod relay;
 mod serve;
 mod status;
 mod timers;
+#[cfg(test)]
+mod told;
 mod turn;
 
 use std::path::PathBuf;
@@ -78,6 +81,7 @@ pub(crate) struct Core {
     desk: desk::Desk,
     desk_wakes_at: Option<Instant>,
     relay: relay::Relay,
+    news: news::News,
     timers: Timers,
     inner: mpsc::Sender<Inner>,
     inner_events: mpsc::Receiver<Inner>,
@@ -141,6 +145,7 @@ impl Core {
             desk: desk::Desk::default(),
             desk_wakes_at: None,
             relay: relay::Relay::default(),
+            news: news::News::default(),
             timers: Timers::default(),
             inner,
             inner_events,
@@ -158,6 +163,7 @@ impl Core {
     ) -> Result<()> {
         tokio::pin!(shutdown);
         self.timers.set(0, Wake::Status);
+        self.tell_of_power();
         self.perform()?;
         loop {
             tokio::select! {

@@ -359,16 +359,27 @@ pub(crate) mod testing {
         (verified.id(), changes)
     }
 
-    /// A ledger with an open election of two choices.
-    pub(crate) fn created() -> (Ledger, ElectionId) {
+    /// A chain of one validator, whose key is `key(0)`.
+    pub(crate) fn simple_genesis() -> Genesis {
         let validators = vec![Validator { key: key(0).public(), name: "n".into(), power: 1 }];
-        let genesis = Genesis {
+        Genesis {
             name: "test".into(),
             time: Timestamp::from_ms(1),
             validators: ValidatorSet::new(validators).expect("one validator"),
             organisers: Organisers::Anyone,
             limits: Limits::default(),
-        };
+        }
+    }
+
+    /// An election of two choices in which any key may vote.
+    pub(crate) fn simple_election(title: &str, salt: u64) -> Election {
+        let contest = Contest::listed(vec!["A".into(), "B".into()], Rule::Plurality, 1);
+        Election::simple(title.into(), vec![contest], salt)
+    }
+
+    /// A ledger with an open election of two choices.
+    pub(crate) fn created() -> (Ledger, ElectionId) {
+        let genesis = simple_genesis();
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::create(dir.path(), &genesis).expect("a ledger");
         let mut ledger = Ledger::new(Arc::new(State::new(genesis)), Arc::new(store), Arc::default());
@@ -378,8 +389,7 @@ pub(crate) mod testing {
 
     /// One more block with one more election.
     pub(crate) fn create(ledger: &mut Ledger, title: &str) -> ElectionId {
-        let contest = Contest::listed(vec!["A".into(), "B".into()], Rule::Plurality, 1);
-        let election = Election::simple(title.into(), vec![contest], ledger.state.tip().height.get());
+        let election = simple_election(title, ledger.state.tip().height.get());
         let (id, _) = commit(ledger, &key(0), Payload::CreateElection(election));
         ElectionId::new(*id.hash())
     }

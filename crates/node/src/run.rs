@@ -33,11 +33,17 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs the node until a signal or an error ends it.
 pub(crate) async fn run(config: Config) -> Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // A terminal that closes ends nothing: whoever has started the node there wants it to go on.
+    let mut hangup = signal(SignalKind::hangup())?;
     let shutdown = async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return,
+                Some(()) = hangup.recv() => tracing::info!("the terminal was closed; the node goes on"),
+            }
         }
     };
     tokio::pin!(shutdown);
@@ -173,6 +179,7 @@ async fn serve(
     let state = Arc::new(engine.state().clone());
     let (ledger, published) = watch::channel(Arc::new(Ledger::new(state, store.clone(), Arc::default())));
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    config.keep()?;
     say_ready(config, keys, &name, &store, &listen);
     let mut core = Core::new(Parts {
         name,

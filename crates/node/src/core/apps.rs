@@ -10,6 +10,7 @@ use vote_chain::{
 use vote_consensus::{Decided, Equivocation, Origin, PoolRefusal};
 
 use super::calls::WAITING_MAX;
+use super::news::Blocks;
 use super::timers::Wake;
 use super::{Core, Inner};
 use crate::clock::now;
@@ -200,6 +201,10 @@ impl Core {
         let header = decided.block.header();
         let round = decided.certificate.round;
         tracing::debug!(height = %header.height, transactions = header.transactions_count, round, "block final");
+        if let Some(news) = self.news.block(Instant::now(), header.transactions_count) {
+            let Blocks { blocks, transactions } = news;
+            tracing::info!(height = %header.height, blocks, transactions, "final since the last such line");
+        }
         for equivocation in &decided.evidence {
             let Equivocation { validator, what, .. } = equivocation;
             tracing::warn!(%validator, what, "a validator has signed two different things");

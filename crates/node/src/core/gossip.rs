@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use tokio::time::Instant;
 use vote_chain::{Block, BlockHash, ChainId, CommitCertificate, TransactionId, Verified, VerifiedBlock, decode};
 use vote_consensus::{Event, Message, Origin, SignedProposal};
 use vote_network::{Gossip, Topic, Verdict};
@@ -44,7 +45,9 @@ impl Core {
 
     /// Honest nodes check before they pass on, so that whoever has sent this is at fault.
     fn reject(&mut self, gossip: &Gossip, reason: &str) {
-        tracing::warn!(peer = %gossip.source, topic = ?gossip.topic, reason, "message refused");
+        if let Some(unsaid) = self.news.warning(Instant::now(), "message refused") {
+            tracing::warn!(peer = %gossip.source, topic = ?gossip.topic, reason, unsaid, "message refused");
+        }
         self.network.report(gossip, Verdict::Reject);
         self.strike(gossip.source);
     }
@@ -95,10 +98,14 @@ impl Core {
         let CheckedProposal { proposal, hash, block } = checked;
         if let Err(reason) = &block {
             let proposer = proposal.message.proposer;
-            tracing::warn!(%proposer, block = %hash, reason, "proposed block refused");
+            if let Some(unsaid) = self.news.warning(Instant::now(), "proposed block refused") {
+                tracing::warn!(%proposer, block = %hash, reason, unsaid, "proposed block refused");
+            }
         }
-        if let Err(fault) = self.engine.handle(now(), Event::Proposal(Box::new(proposal), hash, block)) {
-            tracing::warn!(peer = %gossip.source, %fault, "proposal refused");
+        if let Err(fault) = self.engine.handle(now(), Event::Proposal(Box::new(proposal), hash, block))
+            && let Some(unsaid) = self.news.warning(Instant::now(), "proposal refused")
+        {
+            tracing::warn!(peer = %gossip.source, %fault, unsaid, "proposal refused");
         }
     }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::Instant;
 use vote_api::Member;
 use vote_chain::{Height, PublicKey, Timestamp, decode, encode};
 use vote_consensus::{Event, Peer};
@@ -191,6 +192,7 @@ impl Core {
         let name = self.peers.name(&peer);
         if let Some(number) = self.peers.disconnected(&peer) {
             tracing::info!(%peer, name, "peer disconnected");
+            self.tell_of_power();
             self.tell(Event::PeerLeft(number));
         }
     }
@@ -228,9 +230,14 @@ impl Core {
                 let name = hello.name.clone();
                 if self.peers.greet(&peer, hello) {
                     tracing::info!(%peer, name, "peer connected");
+                    self.tell_of_power();
                 }
             }
-            Err(reason) => tracing::warn!(%peer, reason, "peer's greeting refused"),
+            Err(reason) => {
+                if let Some(unsaid) = self.news.warning(Instant::now(), "greeting refused") {
+                    tracing::warn!(%peer, reason, unsaid, "peer's greeting refused");
+                }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Answering the questions of peers.
 
 use serde_bytes::ByteBuf;
+use tokio::time::Instant;
 use vote_chain::{Block, CommitCertificate, Height, VerifiedBlock, decode, encode};
 use vote_network::{PeerId, Reply, Request};
 use vote_storage::Store;
@@ -25,7 +26,9 @@ impl Core {
         let question = match decode::<PeerRequest>(&data) {
             Ok(question) => question,
             Err(error) => {
-                tracing::warn!(peer = %from, %error, "request refused");
+                if let Some(unsaid) = self.news.warning(Instant::now(), "request refused") {
+                    tracing::warn!(peer = %from, %error, unsaid, "request refused");
+                }
                 return self.strike(from);
             }
         };

@@ -104,6 +104,19 @@ impl Core {
         (connected.map(|validator| validator.power).sum(), set.power_total())
     }
 
+    /// Says when a quorum of validators is connected, and when it is not.
+    pub(super) fn tell_of_power(&mut self) {
+        let (connected, all) = self.power_connected();
+        match self.news.power(connected, all) {
+            Some(true) => tracing::info!(connected, all, "validators with more than two thirds of the power are connected"),
+            Some(false) => {
+                let missing = self.unreachable().join(", ");
+                tracing::warn!(connected, all, missing, "no quorum: nothing is decided until more validators are connected");
+            }
+            None => {}
+        }
+    }
+
     /// The names of the validators that are neither connected nor this node.
     fn unreachable(&self) -> Vec<String> {
         let keys: BTreeSet<_> = self.peers.keys().chain([self.key.public()]).collect();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use tokio::time::Instant;
 use vote_chain::encode;
 use vote_consensus::{Action, Message, Turn, Write};
 use vote_network::Topic;
@@ -65,7 +66,11 @@ impl Core {
             Action::Relay(transaction) => self.relay.add(&transaction),
             Action::Refused(id, fault) => self.refused(id, &fault),
             Action::Decided(decided) => self.decided(decided),
-            Action::Distrust(proposer, fault) => tracing::warn!(%proposer, %fault, "proposed block refused"),
+            Action::Distrust(proposer, fault) => {
+                if let Some(unsaid) = self.news.warning(Instant::now(), "proposed block refused") {
+                    tracing::warn!(%proposer, %fault, unsaid, "proposed block refused");
+                }
+            }
             Action::Blame(peer, reason) => self.blame(peer, &reason),
             Action::Halt(reason) => bail!("{reason}"),
         }
