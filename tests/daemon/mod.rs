@@ -1,5 +1,6 @@
 //! Networks of real processes on loopback. Each test ends in a count that is right on every node.
 
+mod apps;
 mod attacks;
 mod bad_input;
 mod cluster;

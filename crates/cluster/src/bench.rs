@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 use vote_api::{Client, Outcome};
 use vote_chain::{Contest, ElectionId, Rule, Selection};
-use vote_cluster::{Caster, Cluster, Options, credential};
+use vote_cluster::{Caster, Cluster, Options, credential, measure};
 
 use crate::election::Roll;
-use crate::{BenchArgs, election, measure};
+use crate::{BenchArgs, election};
 
 const IDLE: Duration = Duration::from_secs(10);
 const TRICKLE_SECONDS: usize = 10;

@@ -4,6 +4,7 @@
 
 mod cast;
 mod daemon;
+pub mod measure;
 mod network;
 mod programs;
 

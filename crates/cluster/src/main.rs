@@ -3,7 +3,6 @@
 mod bench;
 mod election;
 mod load;
-mod measure;
 mod pages;
 mod roll;
 mod ui;

@@ -12,11 +12,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use vote_api::Client;
 use vote_chain::{Contest, ElectionId, Rule, Selection};
-use vote_cluster::{Caster, Cluster, Daemon, Options, credential};
+use vote_cluster::{Caster, Cluster, Daemon, Options, credential, measure};
 
 use crate::bench::{latency, pids, round};
 use crate::election::Roll;
-use crate::{PagesArgs, election, measure};
+use crate::{PagesArgs, election};
 
 /// While nobody votes.
 const IDLE: Duration = Duration::from_secs(5);

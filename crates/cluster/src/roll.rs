@@ -6,10 +6,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use vote_api::Outcome;
 use vote_chain::{Contest, Rule, Selection};
-use vote_cluster::{Caster, Cluster, Options, credential};
+use vote_cluster::{Caster, Cluster, Options, credential, measure};
 
 use crate::election::Roll;
-use crate::{RollArgs, election, measure};
+use crate::{RollArgs, election};
 
 pub(crate) async fn run(args: RollArgs) -> Result<bool> {
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;

@@ -321,8 +321,8 @@ fn part<T: Serialize>(items: impl Iterator<Item = T>) -> (Vec<T>, bool) {
 pub(crate) mod testing {
     use super::*;
     use vote_chain::{
-        Act, BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organise, Organisers, Rule, SecretKey, Selection,
-        StateRoot, Timestamp, Transaction, Validator, ValidatorSet, ValidatorSetHash, verify,
+        Act, BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organise, Organisers, Rule,
+        SecretKey, Selection, StateRoot, Timestamp, Transaction, Validator, ValidatorSet, ValidatorSetHash, verify,
     };
 
     /// A header and a certificate of nothing.

@@ -103,9 +103,16 @@ struct Shared {
     frames: Arc<Semaphore>,
     // Touched for an instant when an app comes or goes, or when there is no room.
     sessions: Mutex<BTreeMap<u64, Arc<Outbox>>>,
+    // The same when one is refused.
+    refusals: Mutex<Refusals>,
 }
 
 impl Shared {
+    /// Notes in the log that an app was refused.
+    fn refused(&self, reason: &str) {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).note(Instant::now(), reason);
+    }
+
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Outbox>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -185,10 +192,10 @@ impl Socket {
             answers: Arc::new(Semaphore::new(ANSWERS_BYTES_ALL)),
             frames: Arc::new(Semaphore::new(FRAMES_BYTES_ALL)),
             sessions: Mutex::default(),
+            refusals: Mutex::default(),
         });
-        let mut refusals = Refusals::default();
         for number in 1.. {
-            let Some(stream) = self.accept(&mut refusals).await else { continue };
+            let Some(stream) = self.accept(&shared).await else { continue };
             let place = match places.clone().try_acquire_owned() {
                 Ok(place) => Some(place),
                 // The place of an app that is told to go is free in a moment.
@@ -198,7 +205,7 @@ impl Socket {
                 Err(_) => None,
             };
             let Some(place) = place else {
-                refusals.note(Instant::now(), &format!("{SESSIONS_MAX} apps are at work"));
+                shared.refused(&format!("{SESSIONS_MAX} apps are at work"));
                 tokio::spawn(session::refuse(stream));
                 continue;
             };
@@ -217,17 +224,17 @@ impl Socket {
     }
 
     /// The next app, if it is the owner's. Whatever the system says of one connection, the node goes on.
-    async fn accept(&self, refusals: &mut Refusals) -> Option<UnixStream> {
+    async fn accept(&self, shared: &Shared) -> Option<UnixStream> {
         match self.listener.accept().await {
             Ok((stream, _)) => match self.check(&stream) {
                 Ok(()) => Some(stream),
                 Err(reason) => {
-                    refusals.note(Instant::now(), &reason);
+                    shared.refused(&reason);
                     None
                 }
             },
             Err(error) => {
-                refusals.note(Instant::now(), &format!("the system gives no connection: {error}"));
+                shared.refused(&format!("the system gives no connection: {error}"));
                 // Out of descriptors or memory: they come back when others have let go of theirs.
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 None

@@ -10,7 +10,7 @@ use super::{ANSWER_BYTES_MAX, Ledger, refusal};
 impl Ledger {
     /// A page of the elections that fit, the newest first.
     pub(super) fn elections(&self, query: &ElectionQuery) -> Result<Answer, Refusal> {
-        let ElectionQuery { id, title, phases, after, limit } = query;
+        let ElectionQuery { id, title, phases, after: _, limit } = query;
         let hexadecimal = id.len() <= 64 && id.bytes().all(|digit| digit.is_ascii_hexdigit());
         if !hexadecimal || title.len() > QUERY_BYTES_MAX || !(1..=ELECTIONS_PAGE_MAX).contains(limit) {
             let reason = format!(

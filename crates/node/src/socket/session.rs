@@ -73,7 +73,7 @@ async fn read_calls(mut read: BufReader<OwnedReadHalf>, session: &Session) {
     match end {
         End::Closed => session.outbox.no_more_calls(),
         End::Refused(error) => {
-            tracing::debug!(%error, "app refused");
+            session.shared.refused(&error.to_string());
             let reason = format!("{error}; the connection is closed");
             session.notices().send(&Answer::Failed(Refusal { code: RefusalCode::Invalid, reason }), true);
         }
