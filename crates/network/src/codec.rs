@@ -189,7 +189,10 @@ mod tests {
         let error = request(&mut codec, &framed(REQUEST_BYTES_MAX + 1, 0)).await.unwrap_err();
         assert!(error.to_string().contains("are allowed"), "{error}");
         assert!(request(&mut codec, &framed(REQUEST_BYTES_MAX, 20_000)).await.is_err());
-        assert!(request(&mut codec, &framed(REQUEST_BYTES_MAX, REQUEST_BYTES_MAX)).await.is_ok(), "nothing is kept of it");
+        assert!(
+            request(&mut codec, &framed(REQUEST_BYTES_MAX, REQUEST_BYTES_MAX)).await.is_ok(),
+            "nothing is kept of it"
+        );
     }
 
     #[test]

@@ -7,8 +7,7 @@ use vote_api::{Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
     Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, Election, ElectionId,
     ElectionPhase, ElectionRecord, Hash, Height, Organise, Organisers, Payload, PublicKey, Purpose, Ranks, Rule,
-    SecretKey,
-    Selection, State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
+    SecretKey, Selection, State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
 use vote_network::{Handle, PeerId};
