@@ -45,7 +45,7 @@ pub use receipt::{InvalidReceipt, Receipt, SetChange};
 pub use share::{Base, Majority, Share};
 pub use state::{
     CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidRows, InvalidTransaction, LogEntry, Logged,
-    Registry, RollPart, RollRecord, Rows, State, Tip, Turnout,
+    Registry, Restore, RollPart, RollRecord, State, Tip, Turnout,
 };
 pub use tally::{COUNT_STEPS_MAX, Check, ContestTally, Tally, TallyLine, Uncounted};
 pub use text::{InvalidText, LABEL_BYTES_MAX, check_label};

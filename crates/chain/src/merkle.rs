@@ -21,10 +21,27 @@ pub fn merkle_root<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> Hash {
 
 /// The edge of a growing tree: enough to append to it and to know its root, in log2(size) hashes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawFrontier")]
 pub struct Frontier {
     size: u64,
     /// Roots of the full subtrees, largest first: one for each bit set in `size`.
     peaks: Vec<Hash>,
+}
+
+/// A frontier as it is read, before anything has looked at it.
+#[derive(Deserialize)]
+struct RawFrontier {
+    size: u64,
+    peaks: Vec<Hash>,
+}
+
+impl TryFrom<RawFrontier> for Frontier {
+    type Error = &'static str;
+
+    fn try_from(RawFrontier { size, peaks }: RawFrontier) -> Result<Self, Self::Error> {
+        let fits = peaks.len() as u64 == u64::from(size.count_ones());
+        if fits { Ok(Self { size, peaks }) } else { Err("a tree's edge has one root for each bit set in its size") }
+    }
 }
 
 impl Frontier {
@@ -147,6 +164,24 @@ mod tests {
             let tree = MerkleTree::new(leaves.iter().map(<[u8; 4]>::as_slice));
             assert_eq!(tree.root(), reference(&leaves), "{n} leaves");
             assert_eq!(merkle_root(leaves.iter().map(<[u8; 4]>::as_slice)), reference(&leaves), "{n} leaves");
+        }
+    }
+
+    #[test]
+    fn edge_comes_back_from_its_bytes_and_is_refused_with_a_root_too_many_or_too_few() {
+        use crate::encoding::{decode, encode};
+        let mut frontier = Frontier::default();
+        for leaf in contents(7) {
+            let edge: Frontier = decode(&encode(&frontier)).unwrap();
+            assert_eq!(edge, frontier);
+            let more = Frontier { peaks: [edge.peaks.clone(), vec![Hash::default()]].concat(), ..edge.clone() };
+            assert!(decode::<Frontier>(&encode(&more)).is_err());
+            let other = Frontier { size: edge.size + 2, ..edge };
+            assert_eq!(
+                decode::<Frontier>(&encode(&other)).is_ok(),
+                other.size.count_ones() == frontier.size.count_ones()
+            );
+            frontier.push(&leaf);
         }
     }
 

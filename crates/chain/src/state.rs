@@ -11,6 +11,7 @@ mod execution;
 mod index;
 mod invalid;
 mod record;
+mod restore;
 mod roll;
 mod root;
 
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use execution::{Changes, Execution};
 pub use invalid::{InvalidBlock, InvalidTransaction};
 pub use record::{CastRecord, ElectionRecord, LogEntry, Logged, Registry, RollPart, RollRecord, Turnout};
+pub use restore::{InvalidRows, Restore};
 pub(crate) use root::{election_leaf, sealed};
 
 use self::index::Elections;
@@ -73,36 +75,6 @@ pub struct State {
     counts: OrdMap<(ElectionId, u16), OrdMap<Arc<Selection>, u64>>,
 }
 
-/// What a state is restored from: the rows of storage.
-#[derive(Debug)]
-pub struct Rows {
-    /// Where the chain began.
-    pub genesis: Genesis,
-    /// The last decided block.
-    pub tip: Tip,
-    /// Who validates.
-    pub registry: Registry,
-    /// Every election.
-    pub elections: BTreeMap<ElectionId, ElectionRecord>,
-    /// Their logs.
-    pub log: BTreeMap<(ElectionId, u64), LogEntry>,
-    /// Every ballot that counts.
-    pub ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
-    /// Votes by what ballots say.
-    pub counts: BTreeMap<(ElectionId, u16, Selection), u64>,
-}
-
-/// Rows that are not those of one state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidRows {
-    /// The root says otherwise.
-    #[error("the state root is {0:.16}, not that of the last block")]
-    Root(StateRoot),
-    /// A roll that is not its election's.
-    #[error("the roll of election {0:.16} is not whole")]
-    Roll(ElectionId),
-}
-
 impl State {
     /// The state at the beginning of a chain.
     pub fn new(genesis: Genesis) -> Self {
@@ -134,54 +106,6 @@ impl State {
             ballots: OrdMap::new(),
             counts: OrdMap::new(),
         }
-    }
-
-    /// The state from rows written earlier, and what acts have done to rolls, by election and place in its log, in order. The root is
-    /// checked, and with it the elections and the rolls that they open with; for the other rows the caller answers.
-    ///
-    /// # Errors
-    /// [`InvalidRows`] if the root does not follow, or `parts` gives its own error.
-    pub fn restore<E: From<InvalidRows>>(
-        rows: Rows,
-        parts: impl IntoIterator<Item = Result<(ElectionId, RollPart), E>>,
-    ) -> Result<Self, E> {
-        let Rows { genesis, tip, registry, elections, log, ballots, counts } = rows;
-        let found = root::of(&registry, elections.values());
-        if found != tip.state_root {
-            return Err(InvalidRows::Root(found).into());
-        }
-        let mut state = Self::empty(genesis, tip, registry);
-        for record in elections.into_values() {
-            state.elections.put(Arc::new(record), tip.time);
-        }
-        for (key, entry) in log {
-            state.acts.insert(entry.transaction);
-            state.log.insert(key, Arc::new(entry));
-        }
-        for ((election, credential), record) in ballots {
-            state.ballots.entry(election).or_default().insert(credential, record);
-        }
-        for ((election, contest, selection), votes) in counts {
-            state.counts.entry((election, contest)).or_default().insert(Arc::new(selection), votes);
-        }
-        let mut found: BTreeMap<ElectionId, RollRecord> = BTreeMap::new();
-        for part in parts {
-            let (id, part) = part?;
-            let roll = found.entry(id).or_default();
-            if part.base {
-                roll.append(&part.add)
-            } else {
-                roll.count(&part.add)
-            }
-            let lost = state.change_roll(&id, &part);
-            (roll.voters, roll.weight) = (roll.voters.saturating_sub(lost.0), roll.weight.saturating_sub(lost.1));
-        }
-        for (id, record) in state.elections.iter() {
-            if found.remove(id).unwrap_or_default() != record.roll {
-                return Err(InvalidRows::Roll(*id).into());
-            }
-        }
-        Ok(state)
     }
 
     /// Applies a part to a roll; gives how many voters, and votes, were taken off.

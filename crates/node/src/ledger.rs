@@ -150,9 +150,7 @@ impl Ledger {
     /// A block up to the tip; one that is missing there is damage.
     pub(crate) fn load(&self, height: Height) -> Result<(Block, CommitCertificate), Refusal> {
         let found = self.store.block(height).map_err(|error| damaged(&error))?;
-        let (bytes, certificate) = found.ok_or_else(|| misfit(format_args!("block {height} is missing")))?;
-        let block = decode(&bytes).map_err(|error| misfit(format_args!("block {height}: {error}")))?;
-        Ok((block, certificate))
+        found.ok_or_else(|| misfit(format_args!("block {height} is missing")))
     }
 
     /// The bytes at a place of a block.

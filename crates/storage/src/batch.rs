@@ -3,7 +3,8 @@
 use redb::{Durability, ReadableTable, WriteTransaction};
 use vote_chain::{BlockHash, Changes, CommitCertificate, Genesis, Height, SetChange, State, VerifiedBlock, encode};
 
-use crate::error::StorageError;
+use crate::error::{Fault, StorageError};
+use crate::rows;
 use crate::store::Store;
 use crate::table::{self, FORMAT};
 
@@ -15,14 +16,28 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(store: &'a Store) -> Result<Self, StorageError> {
-        let mut transaction = store.database.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
-        // One-phase commits trust a checksum that is not made to withstand chosen data, and voters choose ours.
-        transaction.set_two_phase_commit(true);
+        let begin = || -> Result<WriteTransaction, Fault> {
+            let mut transaction = store.database.begin_write()?;
+            transaction.set_durability(Durability::Immediate)?;
+            // One-phase commits trust a checksum that is not made to withstand chosen data, and voters choose ours.
+            transaction.set_two_phase_commit(true);
+            Ok(transaction)
+        };
+        let transaction = begin().map_err(|fault| fault.of(&store.path))?;
         Ok(Self { transaction, store })
     }
 
+    /// Says of which file a fault is.
+    fn told<T>(&self, result: Result<T, Fault>) -> Result<T, StorageError> {
+        result.map_err(|fault| fault.of(&self.store.path))
+    }
+
     pub(crate) fn create(self, genesis: &Genesis) -> Result<(), StorageError> {
+        self.told(self.put_genesis(genesis))?;
+        self.finish()
+    }
+
+    fn put_genesis(&self, genesis: &Genesis) -> Result<(), Fault> {
         let state = State::new(genesis.clone());
         {
             let mut meta = self.transaction.open_table(table::META)?;
@@ -44,7 +59,7 @@ impl<'a> Batch<'a> {
         self.transaction.open_table(table::COUNTS)?;
         self.transaction.open_table(table::SET_CHANGES)?;
         self.transaction.open_table(table::EVIDENCE)?;
-        self.finish()
+        Ok(())
     }
 
     /// Appends an entry to the log of an open height.
@@ -52,6 +67,10 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`StorageError`] if the disk fails.
     pub fn append_log(&mut self, height: Height, entry: &[u8]) -> Result<(), StorageError> {
+        self.told(self.log(height, entry))
+    }
+
+    fn log(&self, height: Height, entry: &[u8]) -> Result<(), Fault> {
         let mut log = self.transaction.open_table(table::LOG)?;
         let last = log.range((height.get(), 0)..=(height.get(), u64::MAX))?.next_back().transpose()?;
         let place = last.map_or(0, |(key, _)| key.value().1 + 1);
@@ -64,8 +83,11 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`StorageError`] if the disk fails.
     pub fn put_body(&mut self, height: Height, hash: &BlockHash, block: &[u8]) -> Result<(), StorageError> {
-        self.transaction.open_table(table::BODIES)?.insert((height.get(), *hash.as_bytes()), block)?;
-        Ok(())
+        let put = || -> Result<(), Fault> {
+            self.transaction.open_table(table::BODIES)?.insert((height.get(), *hash.as_bytes()), block)?;
+            Ok(())
+        };
+        self.told(put())
     }
 
     /// Keeps a decided block and all that it changes; drops the log and the undecided blocks up to its height.
@@ -79,6 +101,16 @@ impl<'a> Batch<'a> {
         changes: &Changes,
         evidence: &[Vec<u8>],
     ) -> Result<(), StorageError> {
+        self.told(self.put_block(block, certificate, changes, evidence))
+    }
+
+    fn put_block(
+        &self,
+        block: &VerifiedBlock,
+        certificate: &CommitCertificate,
+        changes: &Changes,
+        evidence: &[Vec<u8>],
+    ) -> Result<(), Fault> {
         let header = block.header();
         let height = header.height.get();
         self.transaction.open_table(table::BLOCKS)?.insert(height, encode(&block.to_block()).as_slice())?;
@@ -105,7 +137,7 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn put_changes(&self, height: u64, changes: &Changes) -> Result<(), StorageError> {
+    fn put_changes(&self, height: u64, changes: &Changes) -> Result<(), Fault> {
         let Changes { elections, log, rolls, ballots, counts, registry, state_root: _ } = changes;
         self.transaction.open_table(table::META)?.insert("registry", encode(registry).as_slice())?;
         let mut table = self.transaction.open_table(table::ELECTIONS)?;
@@ -142,7 +174,7 @@ impl<'a> Batch<'a> {
         block: &VerifiedBlock,
         certificate: &CommitCertificate,
         changes: &Changes,
-    ) -> Result<(), StorageError> {
+    ) -> Result<(), Fault> {
         let header = block.header();
         let before = self.last_set()?;
         if before == header.next_validators {
@@ -158,11 +190,12 @@ impl<'a> Batch<'a> {
     }
 
     /// The hash of the set that signs now: of the last change, or of the genesis.
-    fn last_set(&self) -> Result<vote_chain::ValidatorSetHash, StorageError> {
+    fn last_set(&self) -> Result<vote_chain::ValidatorSetHash, Fault> {
         let table = self.transaction.open_table(table::SET_CHANGES)?;
-        let last = table.last()?;
-        let set = last.and_then(|(_, value)| vote_chain::decode::<SetChange>(value.value()).ok());
-        Ok(set.map_or_else(|| self.store.genesis().validators.hash(), |change| change.validators.hash()))
+        match table.last()? {
+            Some((height, bytes)) => Ok(rows::set_change(height.value(), bytes.value())?.validators.hash()),
+            None => Ok(self.store.genesis().validators.hash()),
+        }
     }
 
     /// Makes the batch durable.
@@ -170,6 +203,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`StorageError`] if the disk fails: nothing of the batch may be taken for written, and the process should end.
     pub fn finish(self) -> Result<(), StorageError> {
-        Ok(self.transaction.commit()?)
+        let Self { transaction, store } = self;
+        transaction.commit().map_err(|error| Fault::from(error).of(&store.path))
     }
 }

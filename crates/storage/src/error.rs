@@ -1,6 +1,8 @@
 //! What can go wrong with a disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use vote_chain::InvalidRows;
 
 /// The ledger cannot be read or written. A node that meets one of these must stop.
 #[derive(Debug, thiserror::Error)]
@@ -33,25 +35,88 @@ pub enum StorageError {
         /// Ours.
         wanted: u64,
     },
-    /// The system says no.
-    #[error("the ledger cannot be used: {0}")]
-    Io(#[from] std::io::Error),
-    /// The database says no.
-    #[error("the ledger cannot be used: {0}")]
-    Database(#[source] Box<redb::Error>),
+    /// The disk, or the system, says no: it is full, broken, or not ours to use.
+    #[error("the ledger {path} cannot be used: {source}")]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The database says no, and it is neither damage nor the disk.
+    #[error("the ledger {path} cannot be used: {source}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        source: Box<redb::Error>,
+    },
+}
+
+/// What goes wrong inside this crate, before it is said of which file.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Damaged(String),
+    Disk(std::io::Error),
+    Database(Box<redb::Error>),
+}
+
+impl Fault {
+    /// A row whose value does not fit its key, or the rest.
+    pub(crate) fn row(table: &str, key: impl std::fmt::Display, what: impl std::fmt::Display) -> Self {
+        Self::Damaged(format!("{table}, row {key}: {what}"))
+    }
+
+    pub(crate) fn of(self, path: &Path) -> StorageError {
+        let path = path.to_owned();
+        match self {
+            Self::Damaged(what) => StorageError::Damaged { path, what },
+            Self::Disk(source) => StorageError::Disk { path, source },
+            Self::Database(source) => StorageError::Database { path, source },
+        }
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    /// A file that ends before it should is damaged; the disk that it is on is not.
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => Self::Damaged(error.to_string()),
+            _ => Self::Disk(error),
+        }
+    }
+}
+
+impl From<redb::Error> for Fault {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Io(error) => error.into(),
+            redb::Error::PreviousIo => Self::Disk(std::io::Error::other(error.to_string())),
+            redb::Error::Corrupted(_)
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. }
+            | redb::Error::TableDoesNotExist(_) => Self::Damaged(error.to_string()),
+            error => Self::Database(Box::new(error)),
+        }
+    }
 }
 
 macro_rules! from_redb {
     ($($kind:ident)*) => {$(
-        impl From<redb::$kind> for StorageError {
+        impl From<redb::$kind> for Fault {
             fn from(error: redb::$kind) -> Self {
-                match redb::Error::from(error) {
-                    redb::Error::Io(error) => Self::Io(error),
-                    error => Self::Database(Box::new(error)),
-                }
+                redb::Error::from(error).into()
             }
         }
     )*};
 }
 
 from_redb!(TransactionError TableError StorageError CommitError DatabaseError SetDurabilityError);
+
+impl From<InvalidRows> for Fault {
+    fn from(fault: InvalidRows) -> Self {
+        Self::Damaged(fault.to_string())
+    }
+}

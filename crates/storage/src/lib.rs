@@ -1,10 +1,12 @@
 //! The ledger on the disk: one redb file, one transaction for each step that must survive whole or not at all.
 //!
-//! The only crate that knows a table. It keeps what it is given and gives it back; whether a block is valid it does not
-//! ask, but a state whose root does not fit its rows is not loaded.
+//! The only crate that knows a table. It keeps what it is given and gives it back, and believes no file: pages are checked when it is
+//! opened, and each row against its key and the others when it is read. What does not fit is an error with words.
 
 mod batch;
 mod error;
+mod load;
+mod rows;
 mod store;
 mod table;
 #[cfg(test)]
@@ -12,4 +14,5 @@ mod tests;
 
 pub use batch::Batch;
 pub use error::StorageError;
-pub use store::{Loaded, Store};
+pub use load::Loaded;
+pub use store::Store;

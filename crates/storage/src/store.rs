@@ -1,20 +1,17 @@
 //! Opening, creating, reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable};
-use serde::{Serialize, de::DeserializeOwned};
-use vote_chain::{
-    CommitCertificate, ElectionId, Genesis, Hash, Height, InvalidRows, PublicKey, Registry, Rows, SetChange, State,
-    Tip, TransactionId, decode,
-};
+use vote_chain::{Block, CommitCertificate, ElectionId, Genesis, Hash, Height, SetChange, TransactionId, decode};
 
 use crate::batch::Batch;
-use crate::error::StorageError;
+use crate::error::{Fault, StorageError};
+use crate::rows::{self, BlockRow};
 use crate::table::{self, FORMAT};
 
 const FILE: &str = "ledger.redb";
@@ -30,17 +27,6 @@ pub struct Store {
     pub(crate) genesis: Genesis,
 }
 
-/// What a node goes on from.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The state after the last decided block.
-    pub state: State,
-    /// The log of the height after, in order.
-    pub log: Vec<Vec<u8>>,
-    /// The undecided blocks of that height.
-    pub bodies: Vec<Vec<u8>>,
-}
-
 impl Store {
     /// Makes a new ledger in `dir`. It has its name only once it is whole: a crash in between leaves a file that
     /// [`Store::open`] discards.
@@ -49,60 +35,74 @@ impl Store {
     /// [`StorageError::Exists`] if there is one; any other if the disk fails.
     pub fn create(dir: &Path, genesis: &Genesis) -> Result<Self, StorageError> {
         let (path, unfinished) = (dir.join(FILE), dir.join(UNFINISHED));
-        if path.exists() {
+        if is_there(&path).map_err(|error| Fault::from(error).of(&path))? {
             return Err(StorageError::Exists(path));
         }
-        discard(&unfinished)?;
-        let file = OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(&unfinished)?;
-        let store =
-            Self { database: builder().create_with_backend(FileBackend::new(file)?)?, path, genesis: genesis.clone() };
+        let make = || -> Result<Database, Fault> {
+            discard(&unfinished)?;
+            let file = OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(&unfinished)?;
+            Ok(builder().create_with_backend(FileBackend::new(file)?)?)
+        };
+        let database = make().map_err(|fault| fault.of(&path))?;
+        let store = Self { database, path, genesis: genesis.clone() };
         store.begin()?.create(genesis)?;
-        fs::rename(&unfinished, &store.path)?;
-        File::open(dir)?.sync_all()?;
+        let name = || fs::rename(&unfinished, &store.path).and_then(|()| File::open(dir)?.sync_all());
+        name().map_err(|error| Fault::from(error).of(&store.path))?;
         Ok(store)
     }
 
-    /// Opens the ledger in `dir`; none if there is none.
+    /// Opens the ledger in `dir`; none if there is none. Every page that is in use is read, and its checksum verified.
     ///
     /// # Errors
     /// [`StorageError`] if it is in use, damaged, of another format, or cannot be read.
     pub fn open(dir: &Path) -> Result<Option<Self>, StorageError> {
         let path = dir.join(FILE);
-        discard(&dir.join(UNFINISHED))?;
-        if !path.exists() {
+        let look = || {
+            discard(&dir.join(UNFINISHED))?;
+            is_there(&path)
+        };
+        if !look().map_err(|error| Fault::from(error).of(&path))? {
             return Ok(None);
         }
-        let database = match builder().open(&path) {
-            Ok(database) => database,
-            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StorageError::InUse(path)),
-            Err(DatabaseError::Storage(redb::StorageError::Io(error)))
-                if error.kind() != std::io::ErrorKind::InvalidData
-                    && error.kind() != std::io::ErrorKind::UnexpectedEof =>
-            {
-                return Err(StorageError::Io(error));
-            }
-            Err(error) => return Err(StorageError::Damaged { path, what: error.to_string() }),
-        };
-        let genesis = Self::read_genesis(&database, &path)?;
-        Ok(Some(Self { database, path, genesis }))
+        match builder().open(&path) {
+            Ok(database) => Self::of_database(database, path).map(Some),
+            Err(DatabaseError::DatabaseAlreadyOpen) => Err(StorageError::InUse(path)),
+            Err(error) => Err(Fault::from(error).of(&path)),
+        }
     }
 
-    fn read_genesis(database: &Database, path: &Path) -> Result<Genesis, StorageError> {
-        let damaged = |what: &str| StorageError::Damaged { path: path.to_owned(), what: what.to_owned() };
-        let read = database.begin_read()?;
-        let meta = read.open_table(table::META).map_err(|_| damaged("it has no header"))?;
-        let format = meta.get("format")?.and_then(|value| value.value().try_into().ok().map(u64::from_le_bytes));
-        let found = format.ok_or_else(|| damaged("it has no format"))?;
+    /// The ledger that a database holds.
+    pub(crate) fn of_database(database: Database, path: PathBuf) -> Result<Self, StorageError> {
+        let format = || -> Result<u64, Fault> {
+            let read = database.begin_read()?;
+            let meta = read.open_table(table::META)?;
+            let format = meta.get("format")?.and_then(|value| value.value().try_into().ok().map(u64::from_le_bytes));
+            format.ok_or_else(|| Fault::row("meta", "format", "it is missing"))
+        };
+        let found = format().map_err(|fault| fault.of(&path))?;
         if found != FORMAT {
-            return Err(StorageError::Format { path: path.to_owned(), found, wanted: FORMAT });
+            return Err(StorageError::Format { path, found, wanted: FORMAT });
         }
-        let genesis = meta.get("genesis")?.ok_or_else(|| damaged("it has no genesis"))?;
-        decode(genesis.value()).map_err(|error| damaged(&format!("genesis: {error}")))
+        let genesis = || -> Result<Genesis, Fault> {
+            let read = database.begin_read()?;
+            let meta = read.open_table(table::META)?;
+            let genesis = meta.get("genesis")?.ok_or_else(|| Fault::row("meta", "genesis", "it is missing"))?;
+            let genesis: Genesis = decode(genesis.value()).map_err(|error| Fault::row("meta", "genesis", error))?;
+            genesis.check().map_err(|error| Fault::row("meta", "genesis", error))?;
+            Ok(genesis)
+        };
+        let genesis = genesis().map_err(|fault| fault.of(&path))?;
+        Ok(Self { database, path, genesis })
     }
 
     /// Where the chain begins.
     pub const fn genesis(&self) -> &Genesis {
         &self.genesis
+    }
+
+    /// Where the ledger lies.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Begins a batch of writes: all of them, or none.
@@ -113,89 +113,26 @@ impl Store {
         Batch::new(self)
     }
 
-    fn damaged(&self, what: impl Into<String>) -> StorageError {
-        StorageError::Damaged { path: self.path.clone(), what: what.into() }
+    pub(crate) fn read<T>(&self, ask: impl FnOnce(&ReadTransaction) -> Result<T, Fault>) -> Result<T, StorageError> {
+        let read = || ask(&self.database.begin_read()?);
+        read().map_err(|fault| fault.of(&self.path))
     }
 
-    fn value<T: Serialize + DeserializeOwned>(&self, bytes: &[u8], what: &str) -> Result<T, StorageError> {
-        decode(bytes).map_err(|error| self.damaged(format!("{what}: {error}")))
-    }
-
-    /// Loads the state and the open height.
+    /// The heights of the blocks that hold something of an election; none of an election that there is not.
     ///
     /// # Errors
-    /// [`StorageError::Damaged`] if rows cannot be read, or the state root does not follow from them.
-    pub fn load(&self) -> Result<Loaded, StorageError> {
-        let read = self.database.begin_read()?;
-        let state = self.load_state(&read)?;
-        let height = state.tip().height.next().get();
-        let mut log = Vec::new();
-        for row in read.open_table(table::LOG)?.range((height, 0)..(height + 1, 0))? {
-            log.push(row?.1.value().to_vec());
-        }
-        let mut bodies = Vec::new();
-        for row in read.open_table(table::BODIES)?.range((height, [0; 32])..(height + 1, [0; 32]))? {
-            bodies.push(row?.1.value().to_vec());
-        }
-        Ok(Loaded { state, log, bodies })
-    }
-
-    fn load_state(&self, read: &ReadTransaction) -> Result<State, StorageError> {
-        let meta = read.open_table(table::META)?;
-        let get = |key| -> Result<Vec<u8>, StorageError> {
-            let row = meta.get(key)?.ok_or_else(|| self.damaged(format!("it has no {key}")))?;
-            Ok(row.value().to_vec())
-        };
-        let tip: Tip = self.value(&get("tip")?, "tip")?;
-        let registry: Registry = self.value(&get("registry")?, "registry")?;
-        let mut rows = Rows {
-            genesis: self.genesis.clone(),
-            tip,
-            registry,
-            elections: BTreeMap::new(),
-            log: BTreeMap::new(),
-            ballots: BTreeMap::new(),
-            counts: BTreeMap::new(),
-        };
-        for row in read.open_table(table::ELECTIONS)?.iter()? {
-            let (key, value) = row?;
-            rows.elections.insert(election(key.value()), self.value(value.value(), "election")?);
-        }
-        for row in read.open_table(table::ACTS)?.iter()? {
-            let (key, value) = row?;
-            let (id, place) = key.value();
-            rows.log.insert((election(id), place), self.value(value.value(), "act")?);
-        }
-        for row in read.open_table(table::BALLOTS)?.iter()? {
-            let (key, value) = row?;
-            let (id, credential) = key.value();
-            let key = (election(id), PublicKey::from_bytes(credential));
-            rows.ballots.insert(key, self.value(value.value(), "ballot")?);
-        }
-        for row in read.open_table(table::COUNTS)?.iter()? {
-            let (key, value) = row?;
-            let (id, contest, selection) = key.value();
-            rows.counts.insert((election(id), contest, self.value(selection, "selection")?), value.value());
-        }
-        let table = read.open_table(table::ROLLS)?;
-        let parts = table.iter()?.map(|row| {
-            let (key, value) = row?;
-            Ok((election(key.value().0), self.value(value.value(), "roll")?))
-        });
-        State::restore(rows, parts).map_err(|fault| match fault {
-            Unrestored::Rows(fault) => self.damaged(fault.to_string()),
-            Unrestored::Storage(fault) => fault,
-        })
-    }
-
-    /// The heights of the blocks that hold something of an election.
-    ///
-    /// # Errors
-    /// [`StorageError`] if they cannot be read.
+    /// [`StorageError`] if they cannot be read, or name a block that there is not.
     pub fn heights(&self, id: &ElectionId) -> Result<BTreeSet<Height>, StorageError> {
-        let read = self.database.begin_read()?;
-        let (table, id) = (read.open_table(table::ELECTION_BLOCKS)?, *id.as_bytes());
-        table.range((id, 0)..=(id, u64::MAX))?.map(|row| Ok(Height::new(row?.0.value().1))).collect()
+        self.read(|read| {
+            let table = read.open_table(table::ELECTION_BLOCKS)?;
+            let bytes = *id.as_bytes();
+            let mut heights = BTreeSet::new();
+            for row in table.range((bytes, 0)..=(bytes, u64::MAX))? {
+                let (_, height) = row?.0.value();
+                heights.insert(rows::decided(read, height, "election_blocks", id)?);
+            }
+            Ok(heights)
+        })
     }
 
     /// Final transactions whose ids begin like this; two at most, which is enough to know that it says too little.
@@ -207,44 +144,71 @@ impl Store {
         let length = prefix.len().min(32);
         from[..length].copy_from_slice(&prefix[..length]);
         to[..length].copy_from_slice(&prefix[..length]);
-        let read = self.database.begin_read()?;
-        let rows = read.open_table(table::TRANSACTIONS)?;
-        rows.range(from..=to)?.take(2).map(|row| Ok(TransactionId::new(Hash::from_bytes(row?.0.value())))).collect()
+        self.read(|read| {
+            let rows = read.open_table(table::TRANSACTIONS)?;
+            let mut found = Vec::new();
+            for row in rows.range(from..=to)?.take(2) {
+                found.push(TransactionId::new(Hash::from_bytes(row?.0.value())));
+            }
+            Ok(found)
+        })
     }
 
-    /// A decided block, as canonical bytes, and what makes it final.
+    /// A decided block, and what makes it final; none above the last. The block is that of the height and whole, and the certificate
+    /// names it.
     ///
     /// # Errors
-    /// [`StorageError`] if it cannot be read.
-    pub fn block(&self, height: Height) -> Result<Option<(Vec<u8>, CommitCertificate)>, StorageError> {
-        let read = self.database.begin_read()?;
-        let Some(block) = read.open_table(table::BLOCKS)?.get(height.get())? else { return Ok(None) };
-        let certificates = read.open_table(table::CERTIFICATES)?;
-        let certificate = certificates.get(height.get())?.ok_or_else(|| self.damaged("a block has no certificate"))?;
-        Ok(Some((block.value().to_vec(), self.value(certificate.value(), "certificate")?)))
+    /// [`StorageError`] if it cannot be read, is missing, or is another.
+    pub fn block(&self, height: Height) -> Result<Option<(Block, CommitCertificate)>, StorageError> {
+        let row = self.read(|read| rows::block(read, height))?;
+        Ok(row.map(|BlockRow { block, certificate, .. }| (block, certificate)))
     }
 
-    /// Where a final transaction is: the block's height, and the place in it.
+    /// Like [`Self::block`], with the block's canonical bytes, to be passed on.
     ///
     /// # Errors
-    /// [`StorageError`] if it cannot be read.
+    /// [`StorageError`] as by [`Self::block`].
+    pub fn block_bytes(&self, height: Height) -> Result<Option<(Vec<u8>, CommitCertificate)>, StorageError> {
+        let row = self.read(|read| rows::block(read, height))?;
+        Ok(row.map(|BlockRow { bytes, certificate, .. }| (bytes, certificate)))
+    }
+
+    /// Where the index says that a final transaction is: the block's height, and the place in it. Who needs the transaction itself, or to
+    /// be sure, asks [`Self::transaction_bytes`].
+    ///
+    /// # Errors
+    /// [`StorageError`] if the index cannot be read, or names a block that there is not.
     pub fn transaction(&self, id: &TransactionId) -> Result<Option<(Height, u32)>, StorageError> {
-        let read = self.database.begin_read()?;
-        let row = read.open_table(table::TRANSACTIONS)?.get(*id.as_bytes())?;
-        Ok(row.map(|row| row.value()).map(|(height, index)| (Height::new(height), index)))
+        self.read(|read| rows::place(read, id))
+    }
+
+    /// A final transaction's bytes, with the height of its block and the place in it.
+    ///
+    /// # Errors
+    /// [`StorageError`] if it cannot be read, or another transaction is at that place.
+    pub fn transaction_bytes(&self, id: &TransactionId) -> Result<Option<(Vec<u8>, Height, u32)>, StorageError> {
+        self.read(|read| {
+            let Some((height, place)) = rows::place(read, id)? else { return Ok(None) };
+            let row = rows::block(read, height)?.ok_or_else(|| Fault::row("blocks", height, "it is missing"))?;
+            let at = usize::try_from(place).unwrap_or(usize::MAX);
+            let bytes = row.block.transactions.into_iter().nth(at).filter(|bytes| TransactionId::of(bytes) == *id);
+            let bytes = bytes.ok_or_else(|| {
+                Fault::row(
+                    "transactions",
+                    format!("{id:.16}"),
+                    format!("another is at place {place} of block {height}"),
+                )
+            })?;
+            Ok(Some((bytes.into_vec(), height, place)))
+        })
     }
 
     /// The changes of the validator set in blocks below `before`, in order.
     ///
     /// # Errors
-    /// [`StorageError`] if they cannot be read.
+    /// [`StorageError`] if they cannot be read, or do not fit their blocks.
     pub fn set_changes(&self, before: Height) -> Result<Vec<SetChange>, StorageError> {
-        let read = self.database.begin_read()?;
-        let mut changes = Vec::new();
-        for row in read.open_table(table::SET_CHANGES)?.range(..before.get())? {
-            changes.push(self.value(row?.1.value(), "change of validators")?);
-        }
-        Ok(changes)
+        self.read(|read| rows::set_changes(read, before))
     }
 
     /// Every equivocation, with the height at which it was seen.
@@ -252,47 +216,39 @@ impl Store {
     /// # Errors
     /// [`StorageError`] if they cannot be read.
     pub fn evidence(&self) -> Result<Vec<(Height, Vec<u8>)>, StorageError> {
-        let read = self.database.begin_read()?;
-        let mut evidence = Vec::new();
-        for row in read.open_table(table::EVIDENCE)?.iter()? {
-            let (key, value) = row?;
-            evidence.push((Height::new(key.value().0), value.value().to_vec()));
-        }
-        Ok(evidence)
+        self.read(|read| {
+            let mut evidence = Vec::new();
+            for row in read.open_table(table::EVIDENCE)?.iter()? {
+                let (key, proof) = row?;
+                let (height, place) = key.value();
+                let height = rows::decided(read, height, "evidence", format!("({height}, {place})"))?;
+                evidence.push((height, proof.value().to_vec()));
+            }
+            Ok(evidence)
+        })
     }
-}
-
-/// Why there is no state.
-enum Unrestored {
-    Rows(InvalidRows),
-    Storage(StorageError),
-}
-
-impl From<InvalidRows> for Unrestored {
-    fn from(fault: InvalidRows) -> Self {
-        Self::Rows(fault)
-    }
-}
-
-impl<E: Into<StorageError>> From<E> for Unrestored {
-    fn from(fault: E) -> Self {
-        Self::Storage(fault.into())
-    }
-}
-
-fn election(id: [u8; 32]) -> ElectionId {
-    ElectionId::new(Hash::from_bytes(id))
 }
 
 pub(crate) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
+    // A file that was closed well is read whole too: what another program or the disk has done to it since must not be believed.
+    builder.set_check_integrity_on_open(true);
     builder
 }
 
-fn discard(unfinished: &Path) -> Result<(), StorageError> {
+/// Whether there is a file, or a link, of that name, wherever it leads.
+fn is_there(path: &Path) -> std::io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn discard(unfinished: &Path) -> std::io::Result<()> {
     match fs::remove_file(unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

@@ -1,34 +1,19 @@
-//! What a node finds after a crash, on a disk that fails, and in a file that is damaged.
+//! What a node finds after a restart, and in a file that is damaged; in `faults` and `damage`, wherever a disk fails or a file is changed.
 
-use std::io;
+mod damage;
+mod disk;
+mod faults;
+mod script;
+
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
-use redb::StorageBackend;
-use vote_chain::bft::{Vote, vote_content};
 use vote_chain::{
-    Act, Ballot, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height, Limits, Organise,
-    Organisers, Payload, Purpose, Rule, SecretKey, Selection, State, Timestamp, Transaction, Validator, ValidatorSet,
-    VerifiedBlock, Voter, Voters, encode, verify,
+    Act, Ballot, Changes, CommitCertificate, Contest, Election, ElectionId, Height, Organise, Payload, Rule, SecretKey,
+    Selection, State, VerifiedBlock, Voter, Voters, encode,
 };
 
-use crate::store::builder;
+use self::script::{genesis, key, next_block};
 use crate::{StorageError, Store};
-
-fn key(at: u8) -> SecretKey {
-    SecretKey::from_seed(&[at; 32])
-}
-
-fn genesis() -> Genesis {
-    let validator = Validator { key: key(1).public(), name: "v1".into(), power: 1 };
-    Genesis {
-        name: "test".into(),
-        time: Timestamp::from_ms(1000),
-        validators: ValidatorSet::new(vec![validator]).unwrap(),
-        organisers: Organisers::Anyone,
-        limits: Limits::default(),
-    }
-}
 
 /// A node's steps: for each block, what it logs before, and then the block itself.
 struct Chain {
@@ -41,7 +26,7 @@ impl Chain {
         Self { state: State::new(genesis()), election: ElectionId::default() }
     }
 
-    fn next(&mut self) -> (VerifiedBlock, CommitCertificate, vote_chain::Changes) {
+    fn next(&mut self) -> (VerifiedBlock, CommitCertificate, Changes) {
         let height = self.state.tip().height.next();
         let signer = key(u8::try_from(height.get()).unwrap() + 100);
         let payload = if height.get() == 1 {
@@ -59,23 +44,10 @@ impl Chain {
     }
 
     /// A block of one transaction.
-    fn decide(
-        &mut self,
-        signer: &SecretKey,
-        payload: Payload,
-    ) -> (VerifiedBlock, CommitCertificate, vote_chain::Changes) {
-        let height = self.state.tip().height.next();
-        let bytes = Transaction::sign(self.state.chain(), signer, payload).to_bytes();
-        let transaction = Arc::new(verify(&self.state.chain(), &bytes).unwrap());
-        let time = self.state.tip().time.plus_ms(1);
-        let (block, changes, _) = self.state.build(time, key(1).public(), [&transaction]);
-        let (round, kind) = (malachite_types::Round::new(0), malachite_types::VoteType::Precommit);
-        let (hash, voter) = (block.hash(), key(1).public());
-        let content = vote_content(&Vote { height, round, kind, value: malachite_types::NilOrVal::Val(hash), voter });
-        let signature = key(1).sign(Purpose::Vote, &self.state.chain(), &content);
-        let signatures = vec![CommitSignature { validator: voter, signature }];
+    fn decide(&mut self, signer: &SecretKey, payload: Payload) -> (VerifiedBlock, CommitCertificate, Changes) {
+        let (block, certificate, changes) = next_block(&self.state, &[(signer.clone(), payload)]);
         self.state.commit(block.header(), &changes);
-        (block, CommitCertificate { height, round: 0, block: hash, signatures }, changes)
+        (block, certificate, changes)
     }
 
     /// Two log entries and a body in one batch, then the decision in another.
@@ -113,8 +85,7 @@ fn what_is_finished_is_there_after_a_restart() {
     assert_eq!(loaded.state.tally(&chain.election), chain.state.tally(&chain.election));
     assert_eq!(loaded.state.tally(&chain.election).unwrap().turnout.ballots, 4);
     assert_eq!((loaded.log, loaded.bodies.len()), (vec![b"open".to_vec()], 0), "logs of decided heights are gone");
-    let (bytes, certificate) = store.block(Height::new(3)).unwrap().unwrap();
-    let block: vote_chain::Block = vote_chain::decode(&bytes).unwrap();
+    let (block, certificate) = store.block(Height::new(3)).unwrap().unwrap();
     let set = &genesis().validators;
     assert_eq!(certificate.verify(&genesis().chain(), Height::new(3), &block.header.hash(), set), Ok(()));
     assert_eq!(store.transaction(&block.ids()[0]).unwrap(), Some((Height::new(3), 0)));
@@ -235,113 +206,4 @@ fn ledger_of_another_format_is_refused_by_its_number() {
     write.commit().unwrap();
     drop(store);
     assert!(matches!(Store::open(dir.path()), Err(StorageError::Format { found: 9, wanted: 2, .. })));
-}
-
-/// A disk that loses power at its n-th sync: what was not synced before may be on it or not, page by page.
-#[derive(Clone, Debug)]
-struct Disk(Arc<Mutex<Image>>);
-
-#[derive(Debug, Default)]
-struct Image {
-    current: Vec<u8>,
-    synced: Vec<u8>,
-    /// Syncs that still succeed.
-    left: usize,
-    syncs: usize,
-}
-
-impl Disk {
-    fn new(synced: Vec<u8>, left: usize) -> Self {
-        Self(Arc::new(Mutex::new(Image { current: synced.clone(), synced, left, syncs: 0 })))
-    }
-
-    /// The disk after the power cut: of each page written since the last sync, the old or the new content.
-    fn after_power_cut(&self, seed: u64) -> Vec<u8> {
-        let image = self.0.lock().unwrap();
-        let mut bytes = image.synced.clone();
-        bytes.resize(image.current.len().max(image.synced.len()), 0);
-        let pages = image.current.chunks(4096).zip(bytes.chunks_mut(4096));
-        for (at, (new, old)) in pages.enumerate() {
-            let coin = (seed ^ at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63;
-            if coin == 1 {
-                old[..new.len()].copy_from_slice(new);
-            }
-        }
-        bytes
-    }
-}
-
-impl StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().unwrap().current.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let at = usize::try_from(offset).unwrap();
-        out.copy_from_slice(&self.0.lock().unwrap().current[at..at + out.len()]);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.lock().unwrap().current.resize(usize::try_from(len).unwrap(), 0);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut image = self.0.lock().unwrap();
-        image.syncs += 1;
-        image.left = image.left.checked_sub(1).ok_or_else(|| io::Error::other("power cut"))?;
-        image.synced = image.current.clone();
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let at = usize::try_from(offset).unwrap();
-        let mut image = self.0.lock().unwrap();
-        if image.left == 0 && image.syncs > 0 {
-            return Ok(()); // written to a cache that is about to be lost
-        }
-        image.current[at..at + data.len()].copy_from_slice(data);
-        Ok(())
-    }
-}
-
-fn store_on(disk: &Disk) -> Result<Store, StorageError> {
-    let database = builder().create_with_backend(disk.clone())?;
-    Ok(Store { database, path: "test".into(), genesis: genesis() })
-}
-
-#[test]
-fn power_cut_at_any_sync_loses_nothing_that_was_finished_and_tears_nothing() {
-    let base = Disk::new(Vec::new(), usize::MAX);
-    store_on(&base).unwrap().begin().unwrap().create(&genesis()).unwrap();
-    let base = base.0.lock().unwrap().current.clone();
-    let mut cuts = 0;
-    for left in 1..60 {
-        let disk = Disk::new(base.clone(), left);
-        let mut chain = Chain::new();
-        let mut finished = 0;
-        let Ok(store) = store_on(&disk) else { continue };
-        let failed = loop {
-            match chain.step(&store) {
-                Ok(()) if finished == 6 => break false,
-                Ok(()) => finished += 1,
-                Err(_) => break true,
-            }
-        };
-        if !failed {
-            break;
-        }
-        cuts += 1;
-        std::mem::forget(store); // a machine without power closes no file
-        for seed in 0..4 {
-            let after = Disk::new(disk.after_power_cut(seed), usize::MAX);
-            let loaded = store_on(&after).unwrap().load().unwrap();
-            let height = loaded.state.tip().height.get();
-            assert!(height == finished || height == finished + 1, "cut {left}: {height}, {finished} were finished");
-            let entries = loaded.log.len();
-            assert!(entries == 0 || (entries, loaded.bodies.len()) == (2, 1), "cut {left}: {entries} entries");
-        }
-    }
-    assert!(cuts > 20, "{cuts} cuts show little");
 }

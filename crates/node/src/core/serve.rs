@@ -102,7 +102,7 @@ fn judge(
 fn read_blocks(store: &Store, from: Height) -> Result<Vec<(ByteBuf, CommitCertificate)>, vote_storage::StorageError> {
     let (mut blocks, mut bytes, mut height) = (Vec::new(), 0, from);
     while blocks.len() < BLOCKS_MAX
-        && let Some((block, certificate)) = store.block(height)?
+        && let Some((block, certificate)) = store.block_bytes(height)?
     {
         bytes += block.len() + certificate.signatures.len() * 110 + 64;
         if bytes > BLOCKS_BYTES_MAX && !blocks.is_empty() {

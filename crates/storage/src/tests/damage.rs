@@ -1,0 +1,128 @@
+//! Files that something else has changed since they were written.
+
+use std::collections::BTreeSet;
+
+use redb::{ReadableDatabase, ReadableTable};
+
+use super::disk::Disk;
+use super::script::{Script, create_on, open_on, seen};
+use crate::table;
+use crate::{StorageError, Store};
+
+/// A ledger with the whole script on it.
+fn written() -> (Disk, Store) {
+    let script = Script::whole();
+    let disk = Disk::default();
+    let store = create_on(disk.clone()).unwrap();
+    for batch in 0..script.batches.len() {
+        script.run(&store, batch).unwrap();
+    }
+    (disk, store)
+}
+
+/// What a node makes of a file: the ledger, or words.
+fn read(image: Vec<u8>) -> Result<Vec<u8>, String> {
+    match open_on(Disk::with(image)).and_then(|store| seen(&store)) {
+        Ok(seen) => Ok(seen),
+        Err(error @ (StorageError::Damaged { .. } | StorageError::Format { .. })) => Err(error.to_string()),
+        Err(error) => panic!("damage is not called so: {error:?}"),
+    }
+}
+
+/// Some bytes of each table, of keys and of values.
+fn samples(store: &Store) -> Vec<(&'static str, Vec<u8>)> {
+    let read = store.database.begin_read().unwrap();
+    let mut samples = Vec::new();
+    macro_rules! of {
+        ($name:literal, $table:expr, |$key:ident, $value:ident| $bytes:expr) => {
+            for row in read.open_table($table).unwrap().iter().unwrap().take(3) {
+                let (key, value) = row.unwrap();
+                let ($key, $value) = (key.value(), value.value());
+                samples.push(($name, $bytes));
+            }
+        };
+    }
+    of!("meta", table::META, |_k, v| v.to_vec());
+    of!("log", table::LOG, |_k, v| v.to_vec());
+    of!("bodies", table::BODIES, |k, _v| k.1.to_vec());
+    of!("bodies", table::BODIES, |_k, v| v.to_vec());
+    of!("blocks", table::BLOCKS, |_k, v| v.to_vec());
+    of!("certificates", table::CERTIFICATES, |_k, v| v.to_vec());
+    of!("transactions", table::TRANSACTIONS, |k, _v| k.to_vec());
+    of!("elections", table::ELECTIONS, |k, _v| k.to_vec());
+    of!("elections", table::ELECTIONS, |_k, v| v.to_vec());
+    of!("election_blocks", table::ELECTION_BLOCKS, |k, _v| [&k.0[..], &k.1.to_le_bytes()[..]].concat());
+    of!("acts", table::ACTS, |_k, v| v.to_vec());
+    of!("rolls", table::ROLLS, |_k, v| v.to_vec());
+    of!("ballots", table::BALLOTS, |k, _v| [k.0, k.1].concat());
+    of!("ballots", table::BALLOTS, |_k, v| v.to_vec());
+    of!("counts", table::COUNTS, |k, _v| k.2.to_vec());
+    of!("set_changes", table::SET_CHANGES, |_k, v| v.to_vec());
+    of!("evidence", table::EVIDENCE, |_k, v| v.to_vec());
+    samples
+}
+
+/// The places in the file where a sample stands; old copies of pages have it too.
+fn places(image: &[u8], sample: &[u8]) -> Vec<usize> {
+    let begins = image.iter().enumerate().filter(|(_, byte)| **byte == sample[0]);
+    begins.map(|(at, _)| at).filter(|at| image[*at..].starts_with(sample)).collect()
+}
+
+#[test]
+fn one_bit_changed_anywhere_is_refused_with_words_or_changes_nothing() {
+    let (disk, store) = written();
+    let (expected, samples) = (seen(&store).unwrap(), samples(&store));
+    let open = disk.bytes();
+    drop(store);
+    let closed = disk.bytes();
+    assert_eq!(read(closed.clone()).as_ref(), Ok(&expected));
+    assert_eq!(read(open.clone()).as_ref(), Ok(&expected), "left open, as by a crash");
+    for (image, how) in [(closed, "closed"), (open, "left open")] {
+        let mut refused = 0;
+        let mut tables = BTreeSet::new();
+        let mut flip = |at: usize, bit: usize| {
+            let mut changed = image.clone();
+            changed[at] ^= 1 << (bit % 8);
+            match read(changed) {
+                Ok(seen) => {
+                    assert!(seen == expected, "{how}: bit {bit} of byte {at} changes what is read");
+                    false
+                }
+                Err(_) => {
+                    refused += 1;
+                    true
+                }
+            }
+        };
+        // The header, which tells where everything is, and then here and there.
+        for at in (0..384).step_by(3).chain((384..image.len()).step_by(image.len() / 100)) {
+            flip(at, at / 3);
+        }
+        for (number, (name, sample)) in samples.iter().enumerate() {
+            let found = places(&image, sample);
+            assert!(!found.is_empty(), "{name} is in the file");
+            let noticed = found.iter().any(|at| flip(at + sample.len() * (number % 7) / 7, number));
+            assert!(noticed, "{how}: a row of {name} is changed, and nobody notices");
+            tables.insert(*name);
+        }
+        assert_eq!(tables.len(), 14, "each table is tried");
+        assert!(refused > 100, "{refused} of the changes have hit something");
+    }
+}
+
+#[test]
+fn file_cut_anywhere_is_refused_with_words_or_is_whole() {
+    let (disk, store) = written();
+    let expected = seen(&store).unwrap();
+    drop(store);
+    let image = disk.bytes();
+    let lengths = (0..image.len()).step_by(image.len() / 150).chain(1..20).chain(image.len() - 20..image.len());
+    let mut refused = 0;
+    for length in lengths {
+        match read(image[..length].to_vec()) {
+            Ok(seen) => assert!(seen == expected, "cut to {length} bytes it says something else"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 100, "{refused} cuts are noticed");
+}
