@@ -7,6 +7,7 @@ mod cases;
 mod elections;
 mod ledger;
 mod properties;
+mod receipts;
 mod rules;
 mod set_changes;
 mod vectors;
