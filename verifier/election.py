@@ -119,6 +119,32 @@ def fits(contest, answer):
     return named is not None and contest["min"] <= named <= contest["max"]
 
 
+def quoted(name):
+    """A name in quotation marks, if it could be taken for something else."""
+    if name in ("abstain", "-") or any(mark in name for mark in '>=,"\\'):
+        return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return name
+
+
+def words(contest, answer):
+    """What an answer that fits a contest says, in words."""
+    kind, content = answer
+    names = [quoted(name) for name in contest["choices"] or []]
+    if kind == ABSTAINS:
+        return "abstain"
+    if kind == WRITE_IN:
+        return quoted(content)
+    if kind == PLACE:
+        return names[content]
+    if kind == PLACES:
+        said = ", ".join(names[place] for place in content)
+    elif kind == SCORES:
+        said = ", ".join(f"{name}={score}" for name, score in zip(names, content) if score)
+    else:
+        said = " > ".join(" = ".join(names[place] for place in rank) for rank in content)
+    return said or "-"
+
+
 def read_ballot(value):
     ballot = struct(value, "ballot")
     raw(ballot["election"], 32), number(ballot["counter"], U32), label_or_empty(ballot["name"])

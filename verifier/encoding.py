@@ -3,7 +3,7 @@
 import re
 
 U8, U16, U32, U64 = (2**bits - 1 for bits in (8, 16, 32, 64))
-DEPTH = 8  # the levels of arrays and maps in a transaction; archives and receipts have 6
+DEPTH = 8  # the levels of arrays and maps in a transaction; archives, receipts and receipt files have 7 at most
 
 
 class Invalid(Exception):
@@ -115,6 +115,7 @@ SHAPES = {
     "set_change": ["header", "certificate", "validators"],
     "proof": ["index", "size", "path"],
     "receipt": ["genesis", "set_changes", "transaction", "proof", "header", "certificate"],
+    "receipt_file": ["receipt", "ballot", "election"],
     "archive": ["genesis", "set_changes", "election", "last", "last_certificate", "state_proof", "blocks"],
     "archived_block": ["header", "certificate", "transactions"],
     "transaction": ["content", "signature"],

@@ -11,6 +11,21 @@ CREATE, CAST, ORGANISE, APPROVE = range(4)
 READ = {CREATE: texts.read_election, CAST: texts.read_ballot, ORGANISE: texts.read_act}
 
 
+def read_transaction(chain_id, data):
+    """A transaction of a chain whose signature holds, as (signer, kind, what it says)."""
+    need(len(data) <= 65536, "a transaction that is too large")
+    transaction = struct(decode(data), "transaction")
+    content = struct(transaction["content"], "content")
+    signer, signature = raw(content["signer"], 32), raw(transaction["signature"], 64)
+    need(raw(content["chain"], 32) == chain_id, "a transaction of another chain")
+    kind, payload = variant(content["payload"], [True] * 4)
+    need(kind != APPROVE, "it is no transaction of an election")
+    said = READ[kind](payload)
+    # What is signed is the content's encoding: of the canonical data all but the map's head, two keys, and the signature.
+    need(signed("transaction", signer, chain_id, data[2:-67], signature), "the signature does not verify")
+    return signer, kind, said
+
+
 class Record:
     """An election in the making."""
 
@@ -35,16 +50,8 @@ class Record:
 
     def apply(self, data, identity, time):
         """Verifies and applies a transaction, with this id, of the block with this time."""
-        need(len(data) <= 65536, "a transaction that is too large")
-        transaction = struct(decode(data), "transaction")
-        content = struct(transaction["content"], "content")
-        signer, signature = raw(content["signer"], 32), raw(transaction["signature"], 64)
-        need(raw(content["chain"], 32) == self.chain.id, "a transaction of another chain")
-        kind, payload = variant(content["payload"], [True] * 4)
-        need(kind != APPROVE and (kind == CREATE) == (self.text is None), "it is no transaction of this election")
-        said = READ[kind](payload)
-        # What is signed is the content's encoding: of the canonical data all but the map's head, two keys, and the signature.
-        need(signed("transaction", signer, self.chain.id, data[2:-67], signature), "the signature does not verify")
+        signer, kind, said = read_transaction(self.chain.id, data)
+        need((kind == CREATE) == (self.text is None), "it is no transaction of this election")
         self.chain.signatures += 1
         if kind == CREATE:
             need(identity == self.id, "it is no transaction of this election")

@@ -42,6 +42,8 @@ def tree_of(data):
     if len(tree) == 7:
         for block in tree[6]:
             block[2] = [[0, Transaction(decode(entry[1]))] if entry[0] == 0 else entry for entry in block[2]]
+    elif len(tree) == 3:
+        tree.update({place: Transaction(decode(tree[place])) for place in (1, 2)})
     return tree
 
 
@@ -135,6 +137,9 @@ class Repair:
     """Signs a changed tree again, from the transactions up to the certificates."""
 
     def __init__(self, before, after):
+        self.file = None
+        if len(before) == 3:  # a receipt with its ballot and its election
+            self.file, before, after = (before, after), before[0], after[0]
         self.tree, self.archive = after, len(before) == 7
         self.ids = {}  # of what had another hash before the change
         self.old_chain, self.chain = (tagged("genesis", pack(tree[0])) for tree in (before, after))
@@ -151,6 +156,7 @@ class Repair:
             tolerant(self.last)
             tolerant(self.state_root)
         else:
+            tolerant(self.parts)
             root = tagged("x", b"")
             tolerant(lambda: tree[4].update({6: proof_root(read_proof(tree[3]), tree[2]) or root, 7: tree[3][1]}))
         steps = [(change[0], change[1]) for change in tree[1]]
@@ -158,6 +164,15 @@ class Repair:
         hashes = {}
         for header, certificate in sorted(steps, key=lambda step: step[0][2]):
             tolerant(self.certify, header, certificate, hashes)
+
+    def parts(self):
+        """The ballot and the election beside a receipt: the election first, whose id the ballot names."""
+        if self.file:
+            before, after = self.file
+            for place in (2, 1):
+                tolerant(self.transaction, after[place].value)
+                self.ids[tagged("transaction", pack(before[place].value))] = tagged("transaction", pack(after[place].value))
+            self.tree[2] = self.ids.get(self.tree[2], self.tree[2])
 
     def last(self):
         """The last header, if it is that of the last block."""

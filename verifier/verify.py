@@ -12,8 +12,9 @@ import re
 import sys
 
 from chain import Chain, read_header, read_proof
+from election import fits, words
 from encoding import Invalid, array, decode, encode, need, raw, struct, variant
-from ledger import Record
+from ledger import CAST, CREATE, Record, read_transaction
 from signing import Tree, proof_root, tagged
 
 FILE_BYTES_MAX = 4 << 30
@@ -67,16 +68,48 @@ def verify_receipt(value):
     proof = read_proof(receipt["proof"])
     leads = proof["size"] == header["transactions_count"] and proof_root(proof, raw(receipt["transaction"], 32)) == header["transactions_root"]
     need(leads, "the path does not lead from the ballot to the block")
-    return chain, {"kind": "receipt", "ballot": receipt["transaction"].hex(), "height": header["height"]}
+    return chain, {"kind": "receipt", "ballot": receipt["transaction"].hex(), "height": header["height"], "says": None}
+
+
+def verify_receipt_file(value):
+    """A receipt with the ballot that it is for and the ballot's election: what the ballot says, from these bytes alone."""
+    file = struct(value, "receipt_file")
+    chain, shown = verify_receipt(file["receipt"])
+    need(tagged("transaction", raw(file["ballot"], None)).hex() == shown["ballot"], "the ballot is not the one that the receipt is for")
+    credential, kind, ballot = part("ballot", chain, file["ballot"])
+    need(kind == CAST, "the transaction is no ballot")
+    identity = tagged("transaction", raw(file["election"], None))
+    need(identity == ballot["election"], "the election is not the one that the ballot is for")
+    organiser, kind, election = part("election", chain, file["election"])
+    need(kind == CREATE, "the transaction beside the ballot creates no election")
+    contests, answers = election["contests"], ballot["answers"]
+    need(len(answers) == len(contests) and all(map(fits, contests, answers)), "the ballot does not fit its election")
+    says = {
+        "election": identity.hex(), "title": election["title"], "organiser": organiser.hex(), "credential": credential.hex(),
+        "name": ballot["name"], "counter": ballot["counter"],
+        "contests": [{"title": contest["title"], "says": words(contest, answer)} for contest, answer in zip(contests, answers)],
+    }
+    return chain, {**shown, "says": says}
+
+
+def part(what, chain, data):
+    try:
+        return read_transaction(chain.id, data)
+    except Invalid as why:
+        raise Invalid(f"the {what} is not valid: {why}") from None
 
 
 def verify(data, chain_wanted=None):
     """Checks a file's content; gives what it shows, or raises Invalid."""
     value = decode(data)
-    need(isinstance(value, dict) and len(value) in (6, 7), "neither an archive nor a receipt")
-    chain, shown = verify_archive(value) if len(value) == 7 else verify_receipt(value)
+    need(isinstance(value, dict) and len(value) in CHECKS, "neither an archive nor a receipt")
+    chain, shown = CHECKS[len(value)](value)
     need(chain_wanted is None or chain.id.hex() == chain_wanted, f"it is from chain {chain.id.hex()[:16]}, not from the one asked for")
     return {"valid": True, "chain": chain.id.hex(), "chain_name": chain.genesis["name"], **shown}
+
+
+# By how many fields they have.
+CHECKS = {3: verify_receipt_file, 6: verify_receipt, 7: verify_archive}
 
 
 def chain_id(text):
@@ -108,8 +141,11 @@ def main():
     if args.json:
         print(json.dumps(shown))
     else:
-        contests = shown.pop("contests", [])
-        for contest in [shown, *contests]:
+        says = shown.pop("says", {}) if shown["kind"] == "receipt" else {}
+        if says is None:
+            shown["says"], says = "the file does not hold the ballot", {}
+        contests = shown.pop("contests", []) + says.pop("contests", [])
+        for contest in [shown, *([says] if says else []), *contests]:
             for name, value in contest.items():
                 print(f"{name:>12}  {value}")
             print()

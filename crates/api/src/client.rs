@@ -3,52 +3,41 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_bytes::ByteBuf;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
-use vote_chain::{Archive, CommitCertificate, ElectionId, Header, InclusionProof, LogEntry, TransactionId};
+use vote_chain::{CommitCertificate, Header, InclusionProof, TransactionId};
 
-use crate::frame::{read_frame, write_frame};
-use crate::message::{Answer, Call, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, Refusal, Reply, Request};
+use crate::chain::Chain;
+use crate::error::{CallError, ConnectError};
+use crate::frame::{FrameError, read_frame, write_frame};
+use crate::message::{Answer, Call, Refusal, Reply, Request};
 
 /// Calls that wait to be written.
 const CALLS_MAX: usize = 256;
 /// Answers of one call that wait to be taken. A call that lets more gather loses the connection.
 const ANSWERS_MAX: usize = 4096;
 
-/// The node cannot be reached.
-#[derive(Debug, thiserror::Error)]
-#[error("no node answers on {path}: {source}; is it running? Say where with --socket or VOTE_SOCKET")]
-pub struct ConnectError {
-    /// The socket.
-    pub path: std::path::PathBuf,
-    /// What the system says.
-    #[source]
-    pub source: std::io::Error,
-}
+/// A node that has not answered after so long will not: it is taken for broken.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// So long an attack may take, which is offered to every peer.
+pub(crate) const ATTACK_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A call that has brought no answer, or a refusal.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The node refuses.
-    #[error("{}", .0.reason)]
-    Refused(Refusal),
-    /// The node is leaving, or gone.
-    #[error("the node has gone; what was not final must be submitted to another node, or to this one when it is back")]
-    Gone,
-    /// The node answers something else than was asked.
-    #[error("the node gave an answer that does not fit the question; is it of another version?")]
-    Unexpected,
-}
-
-type Calls = Arc<Mutex<BTreeMap<u32, mpsc::Sender<Answer>>>>;
+type Calls = Arc<Mutex<BTreeMap<u32, mpsc::Sender<Result<Answer, CallError>>>>>;
 
 /// A connection to a node. Clones share it; calls may run side by side.
+///
+/// What a node says is not taken on trust. The methods for each question (`election`, `block`, `cast`, ...) give what was checked, as far as
+/// it can be: a node that says what is not so is told by [`CallError::False`]. [`Client::call`], [`Client::stream`] and [`Client::submit`]
+/// give what the node says as it says it.
 #[derive(Clone)]
 pub struct Client {
+    node: Arc<Path>,
+    chain: Chain,
     outgoing: mpsc::Sender<Call>,
     // Touched for an instant by the caller and by the reader; a task between them would only add a queue.
     calls: Calls,
@@ -58,7 +47,7 @@ pub struct Client {
 
 /// The answers of one call, in order.
 pub struct Answers {
-    queue: mpsc::Receiver<Answer>,
+    queue: mpsc::Receiver<Result<Answer, CallError>>,
 }
 
 impl Answers {
@@ -67,7 +56,7 @@ impl Answers {
     /// # Errors
     /// [`CallError::Refused`] if the node refuses.
     pub async fn next(&mut self) -> Result<Option<Answer>, CallError> {
-        match self.queue.recv().await {
+        match self.queue.recv().await.transpose()? {
             Some(Answer::Leaving) => Err(CallError::Gone),
             Some(Answer::Failed(refusal)) => Err(CallError::Refused(refusal)),
             answer => Ok(answer),
@@ -75,7 +64,7 @@ impl Answers {
     }
 }
 
-/// What became of a transaction.
+/// What became of a transaction, as the node says it.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// It is final.
@@ -96,11 +85,19 @@ pub struct Inclusion {
 }
 
 impl Client {
-    /// Connects to the node behind a socket.
+    /// Connects to the node behind a socket. The chain that it names first is the one that this client goes on with.
     ///
     /// # Errors
     /// [`ConnectError`] if none answers.
     pub async fn connect(path: &Path) -> Result<Self, ConnectError> {
+        Self::connect_to(path, Chain::default()).await
+    }
+
+    /// Connects to a node of this chain.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if none answers. Which chain the node is of is known at its first word of it.
+    pub async fn connect_to(path: &Path, chain: Chain) -> Result<Self, ConnectError> {
         let stream = UnixStream::connect(path).await;
         let stream = stream.map_err(|source| ConnectError { path: path.to_owned(), source })?;
         let (read, write) = stream.into_split();
@@ -109,7 +106,17 @@ impl Client {
         let calls = Calls::default();
         tokio::spawn(write_calls(write, to_write));
         tokio::spawn(read_replies(read, calls.clone(), gone));
-        Ok(Self { outgoing, calls, ids: Arc::default(), leaving })
+        Ok(Self { node: path.into(), chain, outgoing, calls, ids: Arc::default(), leaving })
+    }
+
+    /// The node's socket.
+    pub fn node(&self) -> &Path {
+        &self.node
+    }
+
+    /// What is known of the chain.
+    pub const fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// Whether the node has said that it is leaving, or has hung up.
@@ -139,73 +146,27 @@ impl Client {
         Ok(Answers { queue })
     }
 
-    /// Asks for one answer.
+    /// Asks for one answer, as the node says it.
     ///
     /// # Errors
-    /// [`CallError`] if the node refuses or is gone.
+    /// [`CallError`] if the node refuses, is gone, or says nothing within a minute.
     pub async fn call(&self, request: Request) -> Result<Answer, CallError> {
-        self.stream(request).await?.next().await?.ok_or(CallError::Gone)
+        self.call_for(request, ANSWER_TIMEOUT).await
     }
 
-    /// Every election, the newest first, a page at a time.
-    ///
-    /// # Errors
-    /// [`CallError`] if the node is gone.
-    pub async fn elections(&self) -> Result<Vec<ElectionView>, CallError> {
-        let mut all: Vec<ElectionView> = Vec::new();
-        loop {
-            let after = all.last().map(|view| view.record.id);
-            let query = ElectionQuery { after, limit: ELECTIONS_PAGE_MAX, ..ElectionQuery::default() };
-            let (elections, more) = self.elections_page(query).await?;
-            let ended = elections.is_empty() || !more;
-            all.extend(elections);
-            if ended {
-                return Ok(all);
-            }
-        }
+    pub(crate) async fn call_for(&self, request: Request, patience: Duration) -> Result<Answer, CallError> {
+        let call = async { self.stream(request).await?.next().await?.ok_or(CallError::Gone) };
+        tokio::time::timeout(patience, call).await.unwrap_or(Err(CallError::Silent(patience.as_secs())))
     }
 
-    /// A page of the elections that a query fits, the newest first, and whether another one follows.
-    ///
-    /// # Errors
-    /// [`CallError`] if the node refuses or is gone.
-    pub async fn elections_page(&self, query: ElectionQuery) -> Result<(Vec<ElectionView>, bool), CallError> {
-        match self.call(Request::Elections(query)).await? {
-            Answer::Elections { elections, more } => Ok((elections, more)),
-            _ => Err(CallError::Unexpected),
-        }
+    /// Waits for one of several answers that follow each other at once.
+    pub(crate) async fn in_time<T>(&self, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+        let patience = ANSWER_TIMEOUT;
+        tokio::time::timeout(patience, answer).await.unwrap_or(Err(CallError::Silent(patience.as_secs())))
     }
 
-    /// What was done to an election, in order.
-    ///
-    /// # Errors
-    /// [`CallError`] if the node refuses or is gone.
-    pub async fn log(&self, election: ElectionId) -> Result<Vec<LogEntry>, CallError> {
-        let mut answers = self.stream(Request::Log(election)).await?;
-        let mut all = Vec::new();
-        while let Some(answer) = answers.next().await? {
-            let Answer::Log(some) = answer else { return Err(CallError::Unexpected) };
-            all.extend(some);
-        }
-        Ok(all)
-    }
-
-    /// The archive of an election, unchecked.
-    ///
-    /// # Errors
-    /// [`CallError`] if the node refuses or is gone.
-    pub async fn archive(&self, election: ElectionId) -> Result<Archive, CallError> {
-        let mut answers = self.stream(Request::Archive(election)).await?;
-        let Some(Answer::ArchiveHead(mut archive)) = answers.next().await? else { return Err(CallError::Unexpected) };
-        while let Some(answer) = answers.next().await? {
-            let Answer::ArchiveBlock(block) = answer else { return Err(CallError::Unexpected) };
-            archive.blocks.push(*block);
-        }
-        Ok(*archive)
-    }
-
-    /// Submits signed transactions. Gives what the node said of each at once, and a stream of what becomes of those that
-    /// it has accepted.
+    /// Submits signed transactions. Gives what the node says of each at once, and a stream of what becomes of those that
+    /// it has accepted; unchecked: [`Client::decide`] waits, and checks.
     ///
     /// # Errors
     /// [`CallError`] if the node refuses all, or is gone.
@@ -213,9 +174,15 @@ impl Client {
         &self,
         transactions: Vec<Vec<u8>>,
     ) -> Result<(Vec<Result<TransactionId, Refusal>>, Outcomes), CallError> {
-        let transactions = transactions.into_iter().map(ByteBuf::from).collect();
-        let mut answers = self.stream(Request::Submit(transactions)).await?;
-        match answers.next().await?.ok_or(CallError::Gone)? {
+        self.submit_by(Request::Submit(transactions.into_iter().map(ByteBuf::from).collect())).await
+    }
+
+    pub(crate) async fn submit_by(
+        &self,
+        request: Request,
+    ) -> Result<(Vec<Result<TransactionId, Refusal>>, Outcomes), CallError> {
+        let mut answers = self.stream(request).await?;
+        match self.in_time(answers.next()).await?.ok_or(CallError::Gone)? {
             Answer::Submitted(results) => Ok((results, Outcomes { answers })),
             _ => Err(CallError::Unexpected),
         }
@@ -248,7 +215,7 @@ impl Outcomes {
     }
 }
 
-fn lock(calls: &Calls) -> std::sync::MutexGuard<'_, BTreeMap<u32, mpsc::Sender<Answer>>> {
+fn lock(calls: &Calls) -> std::sync::MutexGuard<'_, BTreeMap<u32, mpsc::Sender<Result<Answer, CallError>>>> {
     calls.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -262,22 +229,25 @@ async fn write_calls(mut write: OwnedWriteHalf, mut calls: mpsc::Receiver<Call>)
 
 async fn read_replies(read: OwnedReadHalf, calls: Calls, gone: watch::Sender<bool>) {
     let mut read = BufReader::with_capacity(64 * 1024, read);
-    let mut farewell = Answer::Leaving;
-    while let Ok(Some(Reply { id, last, answer })) = read_frame(&mut read).await {
+    let farewell = loop {
+        let Reply { id, last, answer } = match read_frame(&mut read).await {
+            Ok(Some(reply)) => reply,
+            Ok(None) | Err(FrameError::Io(_) | FrameError::Truncated) => break Ok(Answer::Leaving),
+            Err(FrameError::Malformed(_) | FrameError::TooLarge(_)) => break Err(CallError::Unexpected),
+        };
         if id == 0 {
-            farewell = answer;
-            break;
+            break Ok(answer);
         }
         let sender = lock(&calls).get(&id).cloned();
         let lagging =
-            sender.is_some_and(|sender| matches!(sender.try_send(answer), Err(mpsc::error::TrySendError::Full(_))));
+            sender.is_some_and(|sender| matches!(sender.try_send(Ok(answer)), Err(mpsc::error::TrySendError::Full(_))));
         if last {
             lock(&calls).remove(&id);
         }
         if lagging {
-            break;
+            break Ok(Answer::Leaving);
         }
-    }
+    };
     let _ = gone.send(true);
     for sender in std::mem::take(&mut *lock(&calls)).into_values() {
         let _ = sender.try_send(farewell.clone());

@@ -2,12 +2,23 @@
 //!
 //! This crate does not know how a node carries a request out.
 
+mod ask;
+mod cast;
+mod chain;
 mod client;
+mod election;
+mod error;
 mod frame;
 mod message;
 mod path;
+mod submit;
 
-pub use client::{Answers, CallError, Client, ConnectError, Inclusion, Outcome, Outcomes};
+pub use ask::{FinalBlock, Validators, VoterView, Watching};
+pub use cast::SignedBallot;
+pub use chain::{Chain, Proven};
+pub use client::{Answers, Client, Inclusion, Outcome, Outcomes};
+pub use election::CheckedElection;
+pub use error::{CallError, ConnectError};
 pub use frame::{FRAME_BYTES_MAX, FrameError, frame_length, read_body, read_frame, write_frame, write_reply};
 pub use message::{
     Answer, Attack, AttackReport, BlockAt, Call, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, EvidenceView, Member,
@@ -15,3 +26,4 @@ pub use message::{
     TALLY_LINES_MAX, TRACE_BYTES_MIN, Trace, Verdict,
 };
 pub use path::default_socket;
+pub use submit::Fate;

@@ -15,6 +15,7 @@ mod election;
 mod encoding;
 mod genesis;
 mod hash;
+mod kept;
 mod key;
 mod merkle;
 mod ranks;
@@ -27,6 +28,7 @@ mod time;
 mod transaction;
 mod validator;
 mod verify;
+mod words;
 
 pub use act::{ACT_VOTERS_MAX, Act, InvalidAct, Organise, ROLL_WEIGHT_MAX, Voter, WEIGHT_MAX};
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
@@ -38,10 +40,11 @@ pub use election::{Election, ElectionPhase, InvalidElection, Results, Voters};
 pub use encoding::{DecodeError, decode, encode};
 pub use genesis::{Genesis, InvalidGenesis, Limits, Organisers};
 pub use hash::{BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId, ValidatorSetHash};
+pub use kept::{InvalidReceiptFile, InvalidStatement, KeptReceipt, ReceiptFile, Statement};
 pub use key::{InvalidKey, PublicKey, Purpose, SecretKey, Signature};
 pub use merkle::{Frontier, InclusionProof, MerkleTree, merkle_root};
 pub use ranks::Ranks;
-pub use receipt::{InvalidReceipt, Receipt, SetChange};
+pub use receipt::{InvalidReceipt, Receipt, SetChange, SetHistory};
 pub use share::{Base, Majority, Share};
 pub use state::{
     CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidRows, InvalidTransaction, LogEntry, Logged,

@@ -21,7 +21,7 @@ pub struct SetChange {
     pub validators: ValidatorSet,
 }
 
-/// Proof that a transaction is in a final block. It says nothing about what the ballot holds.
+/// Proof that a transaction is in a final block. What that is, its bytes say: see [`KeptReceipt`](crate::KeptReceipt).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Where the chain begins; its hash must be the chain that you trust.
@@ -83,17 +83,97 @@ pub(crate) fn verify_set_changes(
     genesis.check()?;
     let chain = genesis.chain();
     let mut validators = genesis.validators.clone();
-    let mut last = 0;
-    for SetChange { header, certificate, validators: next } in changes {
-        let height = header.height.get();
-        let changes = next.hash() != validators.hash();
-        if height <= last || header.height >= below || !changes || header.next_validators != next.hash() {
-            return Err(InvalidReceipt::SetChange(height));
+    let mut last = Height::GENESIS;
+    for change in changes {
+        if change.header.height >= below {
+            return Err(InvalidReceipt::SetChange(change.header.height.get()));
         }
-        verify_header(&chain, header, certificate, &validators)?;
-        (validators, last) = (next.clone(), height);
+        change.verify(&chain, &validators, last)?;
+        validators = change.validators.clone();
+        last = change.header.height;
     }
     Ok(validators)
+}
+
+impl SetChange {
+    /// Checks that it is a change of `validators`, signed by them, above the change at the height `last`.
+    fn verify(&self, chain: &ChainId, validators: &ValidatorSet, last: Height) -> Result<(), InvalidReceipt> {
+        let Self { header, certificate, validators: next } = self;
+        let changes = next.hash() != validators.hash();
+        if header.height <= last || !changes || header.next_validators != next.hash() {
+            return Err(InvalidReceipt::SetChange(header.height.get()));
+        }
+        verify_header(chain, header, certificate, validators)
+    }
+}
+
+/// Who signs the blocks of a chain: its genesis, and each change of the set that has been shown so far. An app that has one can tell
+/// whether a block is final.
+#[derive(Clone, Debug)]
+pub struct SetHistory {
+    genesis: Genesis,
+    chain: ChainId,
+    changes: Vec<SetChange>,
+}
+
+impl SetHistory {
+    /// Begins with the genesis.
+    ///
+    /// # Errors
+    /// [`InvalidReceipt::Genesis`] if no chain can begin so.
+    pub fn new(genesis: Genesis) -> Result<Self, InvalidReceipt> {
+        genesis.check()?;
+        let chain = genesis.chain();
+        Ok(Self { genesis, chain, changes: Vec::new() })
+    }
+
+    /// Where the chain begins.
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The chain's id.
+    pub const fn chain(&self) -> ChainId {
+        self.chain
+    }
+
+    /// The height of the last change; that of the genesis if there was none.
+    pub fn last_change(&self) -> Height {
+        self.changes.last().map_or(Height::GENESIS, |change| change.header.height)
+    }
+
+    /// Takes the next changes, in order, each of which must follow from the one before it. Those before one that does not hold are kept.
+    ///
+    /// # Errors
+    /// [`InvalidReceipt`] names the first that does not hold.
+    pub fn extend(&mut self, changes: impl IntoIterator<Item = SetChange>) -> Result<(), InvalidReceipt> {
+        for change in changes {
+            let last = self.last_change();
+            change.verify(&self.chain, self.set_at(change.header.height), last)?;
+            let headers = self.changes.last().map(|last| &last.header).into_iter().chain([&change.header]);
+            verify_order(&self.genesis, headers)?;
+            self.changes.push(change);
+        }
+        Ok(())
+    }
+
+    /// The set that signs a height, as far as is known.
+    pub fn set_at(&self, height: Height) -> &ValidatorSet {
+        let before = self.changes.partition_point(|change| change.header.height < height);
+        let change = before.checked_sub(1).map(|at| &self.changes[at]);
+        change.map_or(&self.genesis.validators, |change| &change.validators)
+    }
+
+    /// Checks that a block is one of this chain, in order with the last change below it, and final.
+    ///
+    /// # Errors
+    /// [`InvalidReceipt`] if it is not. If the set has changed since the last change that is known here, it may be final all the same.
+    pub fn check_final(&self, header: &Header, certificate: &CommitCertificate) -> Result<(), InvalidReceipt> {
+        let before = self.changes.partition_point(|change| change.header.height < header.height);
+        let below = before.checked_sub(1).map(|at| &self.changes[at].header);
+        verify_order(&self.genesis, below.into_iter().chain([header]))?;
+        verify_header(&self.chain, header, certificate, self.set_at(header.height))
+    }
 }
 
 /// Checks that headers, each of them final, are of one history: of this version, above the genesis and later, and the higher the later; with
@@ -148,8 +228,18 @@ impl Receipt {
         let validators = verify_set_changes(&self.genesis, &self.set_changes, self.header.height)?;
         verify_order(&self.genesis, self.set_changes.iter().map(|change| &change.header).chain([&self.header]))?;
         verify_header(&chain, &self.header, &self.certificate, &validators)?;
-        let root = self.proof.root(self.transaction.as_bytes());
-        let whole = self.proof.size == self.header.transactions_count;
-        if whole && root == Some(self.header.transactions_root) { Ok(()) } else { Err(InvalidReceipt::Inclusion) }
+        self.header.check_inclusion(&self.transaction, &self.proof)
+    }
+}
+
+impl Header {
+    /// Checks that a transaction is in the block, at the place that the proof names.
+    ///
+    /// # Errors
+    /// [`InvalidReceipt::Inclusion`] if the proof does not show it.
+    pub fn check_inclusion(&self, transaction: &TransactionId, proof: &InclusionProof) -> Result<(), InvalidReceipt> {
+        let root = proof.root(transaction.as_bytes());
+        let whole = proof.size == self.transactions_count;
+        if whole && root == Some(self.transactions_root) { Ok(()) } else { Err(InvalidReceipt::Inclusion) }
     }
 }

@@ -76,7 +76,12 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Refused(refusal) => refusal.into(),
-            CallError::Gone => Self::Unreachable(error.to_string()),
+            CallError::Gone | CallError::Silent(_) => Self::Unreachable(error.to_string()),
+            CallError::NotFinal { .. } => {
+                let why = ". Too few validators may be connected: see `vote-cli status`";
+                Self::Unreachable(error.to_string()).and(why)
+            }
+            CallError::False { .. } | CallError::OtherChain { .. } => Self::Verification(error.to_string()),
             CallError::Unexpected => Self::Other(error.to_string()),
         }
     }

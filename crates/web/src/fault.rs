@@ -66,8 +66,11 @@ impl From<CallError> for Fault {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Refused(refusal) => refusal.into(),
-            CallError::Gone => Self::gone(),
-            CallError::Unexpected => Self::new(StatusCode::BAD_GATEWAY, "invalid", error.to_string()),
+            CallError::Gone | CallError::Silent(_) => Self::gone(),
+            CallError::NotFinal { .. } => Self::busy(error.to_string()),
+            CallError::Unexpected | CallError::False { .. } | CallError::OtherChain { .. } => {
+                Self::new(StatusCode::BAD_GATEWAY, "invalid", error.to_string())
+            }
         }
     }
 }

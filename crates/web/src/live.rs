@@ -127,7 +127,15 @@ impl Live {
                     sender.send_replace(Said::Refused(refusal));
                     true
                 }
-                Some(Err(CallError::Gone | CallError::Unexpected | CallError::Refused(_))) => {
+                Some(Err(
+                    CallError::Gone
+                    | CallError::Silent(_)
+                    | CallError::Unexpected
+                    | CallError::False { .. }
+                    | CallError::OtherChain { .. }
+                    | CallError::NotFinal { .. }
+                    | CallError::Refused(_),
+                )) => {
                     let news = sender.send_if_modified(|said| {
                         let news = !matches!(said, Said::Gone);
                         *said = Said::Gone;

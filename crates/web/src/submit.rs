@@ -56,7 +56,12 @@ impl Submissions {
         tokio::spawn(async move {
             let fate = this.carry(bytes).await.unwrap_or_else(|error| match error {
                 CallError::Refused(refusal) => Fate::Refused(refusal),
-                CallError::Gone | CallError::Unexpected => Fate::Unknown,
+                CallError::Gone
+                | CallError::Silent(_)
+                | CallError::Unexpected
+                | CallError::False { .. }
+                | CallError::OtherChain { .. }
+                | CallError::NotFinal { .. } => Fate::Unknown,
             });
             this.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             sender.send_replace(Some(fate));

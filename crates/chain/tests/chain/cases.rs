@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use vote_chain::{
     Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Genesis, Header, Limits,
-    Organise, Payload, Ranks, Receipt, Rule, Selection, SetChange, Timestamp, ValidatorSet, Voter, Voters, decode,
-    encode,
+    Organise, Payload, Ranks, Receipt, ReceiptFile, Rule, Selection, SetChange, Timestamp, ValidatorSet, Voter, Voters,
+    decode, encode,
 };
 
 use crate::archives::{archive, ledger};
 use crate::elections;
 use crate::ledger::{Ledger, START, certify_header, counted, election, genesis, key, with_contests};
+use crate::receipts;
 
 /// Numbers without a pattern, the same each time.
 struct Dice(u64);
@@ -124,6 +125,7 @@ fn good() -> Vec<(String, Vec<u8>)> {
     ledger.decide(&ballots);
     cases.push(("write-in".into(), encode(&archive(&ledger, id))));
     cases.extend(elections::all());
+    cases.extend(receipts::good());
     cases
 }
 
@@ -227,6 +229,7 @@ fn bad() -> Vec<(String, Vec<u8>)> {
     receipt.set_changes.push(handover(&grown, 6));
     cases.push(("receipt-set-change-at-its-block".into(), encode(&receipt)));
     cases.extend(impossible());
+    cases.extend(receipts::bad());
     cases
 }
 
@@ -306,8 +309,10 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
 
 /// What this crate says of a file.
 fn verdict(bytes: &[u8]) -> Value {
-    if let Ok(receipt) = decode::<Receipt>(bytes) {
-        return receipt.check(None).map_or(Value::Null, |()| json!({ "kind": "receipt" }));
+    if let Ok(file) = ReceiptFile::decode(bytes) {
+        return file.check(None).map_or(Value::Null, |says| {
+            json!({ "kind": "receipt", "ballot": file.receipt().transaction, "says": says.as_ref().map(receipts::statement) })
+        });
     }
     let Ok(archive) = decode::<Archive>(bytes) else { return Value::Null };
     let Ok(audit) = archive.verify(None, |_| {}) else { return Value::Null };
@@ -367,7 +372,7 @@ fn impossible_chains_are_refused_for_what_is_wrong_with_them() {
 #[test]
 fn good_cases_are_valid_and_bad_cases_are_not() {
     let (good, bad) = (good(), bad());
-    assert!(good.len() >= 110 && bad.len() >= 120);
+    assert!(good.len() >= 123 && bad.len() >= 180);
     let mut verdicts = BTreeMap::new();
     for (name, bytes) in &good {
         let found = verdict(bytes);

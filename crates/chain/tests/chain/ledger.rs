@@ -6,8 +6,8 @@ use vote_chain::bft::{Vote, vote_content};
 use vote_chain::{
     Act, Ballot, Block, Changes, CommitCertificate, CommitSignature, Contest, Election, ElectionId, ElectionRecord,
     Genesis, Hash, Header, Height, InvalidBlock, InvalidTransaction, Limits, Organise, Organisers, Payload, Purpose,
-    Receipt, Rule, SecretKey, Selection, SetChange, State, StateRoot, Timestamp, Transaction, Validator, ValidatorSet,
-    Verified, VerifiedBlock, Voter, encode, verify,
+    Receipt, Rule, SecretKey, Selection, SetChange, State, StateRoot, Timestamp, Transaction, TransactionId, Validator,
+    ValidatorSet, Verified, VerifiedBlock, Voter, encode, verify,
 };
 
 use sha2::{Digest, Sha256};
@@ -125,6 +125,19 @@ impl Ledger {
         let certificate = certify(&self.state, &verified, &(1..=9).map(key).collect::<Vec<_>>());
         self.state.commit(&header, &changes);
         self.blocks.push((forced, certificate));
+    }
+
+    /// Has all validators sign a block of any bytes, whatever they are; the state stays as it is.
+    pub(crate) fn force_bytes(&mut self, transactions: &[Vec<u8>]) {
+        let (block, changes) = self.build(&[]);
+        let mut header = block.header().clone();
+        let ids: Vec<_> = transactions.iter().map(|bytes| TransactionId::of(bytes)).collect();
+        header.transactions_root = vote_chain::merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()));
+        header.transactions_count = u32::try_from(ids.len()).unwrap();
+        let certificate = certify_header(&self.state, &header, 9);
+        let bytes = transactions.iter().map(|bytes| serde_bytes::ByteBuf::from(bytes.clone()));
+        self.blocks.push((Block { header: header.clone(), transactions: bytes.collect() }, certificate));
+        self.state.commit(&header, &changes);
     }
 
     /// The state root after transactions of which none is refused, as docs/protocol.md has it: so that an archive of them is refused for the

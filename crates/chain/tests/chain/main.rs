@@ -8,6 +8,7 @@ mod elections;
 mod ledger;
 mod orders;
 mod properties;
+mod receipts;
 mod rules;
 mod set_changes;
 mod vectors;

@@ -1,0 +1,194 @@
+//! Elections whose words are those of their organisers, whatever a node says.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use vote_chain::{
+    Act, Choices, Contest, ContestTally, Election, ElectionPhase, ElectionRecord, LogEntry, Logged, Outcome, Payload,
+    Timestamp, Voters,
+};
+
+use crate::chain::Proven;
+use crate::message::ElectionView;
+
+/// An election that was checked: its title, description, contests, rules, voters and organiser are those of the transaction that created
+/// it, which is final and whose hash is its id; its times are those of the transaction, or follow from acts that its organiser signed.
+///
+/// Its phase, turnout, roll and count are what the node says: only an archive shows them.
+#[derive(Clone, Debug)]
+pub struct CheckedElection {
+    view: Arc<ElectionView>,
+    created: Arc<Proven>,
+}
+
+impl Deref for CheckedElection {
+    type Target = ElectionView;
+
+    fn deref(&self) -> &ElectionView {
+        &self.view
+    }
+}
+
+impl CheckedElection {
+    /// What the node says of it, its words being checked.
+    pub const fn view(&self) -> &Arc<ElectionView> {
+        &self.view
+    }
+
+    /// The transaction that created it, as it was signed.
+    pub fn bytes(&self) -> &[u8] {
+        self.created.transaction.bytes()
+    }
+
+    /// Takes a view whose words are those of the transaction, and whose times are so far those of its text.
+    pub(crate) fn new(view: Arc<ElectionView>, created: Arc<Proven>) -> Result<Self, String> {
+        let record = &view.record;
+        let Payload::CreateElection(election) = &created.transaction.content().payload else {
+            return Err(format!("transaction {:.16} creates no election", created.transaction.id()));
+        };
+        if let Some(what) = difference(election, &record.election) {
+            return Err(format!(
+                "it shows election {:.16} with another {what} than the one that its organiser signed under this id",
+                record.id
+            ));
+        }
+        if created.transaction.content().signer != record.organiser {
+            return Err(format!("it names another organiser of election {:.16} than the one who signed it", record.id));
+        }
+        if created.time != record.created_at || created.height > view.height {
+            return Err(format!("it says that election {:.16} was created at another time", record.id));
+        }
+        if !fits_phase(record, view.phase) || !fits(election, &view) {
+            return Err(format!("what it says of election {:.16} contradicts itself", record.id));
+        }
+        Ok(Self { view, created })
+    }
+
+    /// Whether the times are those that follow from the election's text alone.
+    pub(crate) fn has_first_times(&self) -> bool {
+        Times::first(&self.view.record) == Times::of(&self.view.record)
+    }
+
+    /// Whether the times are those that follow from these acts.
+    pub(crate) fn has_times_after<'a>(&self, acts: impl IntoIterator<Item = (&'a Logged, Timestamp)>) -> bool {
+        let mut times = Times::first(&self.view.record);
+        for (act, time) in acts {
+            times.change(act, time);
+        }
+        times == Times::of(&self.view.record)
+    }
+}
+
+/// What of an election is shown otherwise than it was signed; in a word.
+fn difference(signed: &Election, shown: &Election) -> Option<&'static str> {
+    let contests = |of: fn(&Contest) -> &Choices| signed.contests.iter().map(of).ne(shown.contests.iter().map(of));
+    if signed == shown {
+        None
+    } else if signed.title != shown.title {
+        Some("title")
+    } else if contests(|contest| &contest.choices) {
+        Some("list of choices")
+    } else if signed.contests != shown.contests {
+        Some("set of contests")
+    } else {
+        Some("text")
+    }
+}
+
+/// When an election opens, closes, and was called off.
+#[derive(PartialEq, Eq)]
+struct Times {
+    opens_at: Option<Timestamp>,
+    closes_at: Option<Timestamp>,
+    cancelled_at: Option<Timestamp>,
+}
+
+impl Times {
+    const fn of(record: &ElectionRecord) -> Self {
+        Self { opens_at: record.opens_at, closes_at: record.closes_at, cancelled_at: record.cancelled_at }
+    }
+
+    /// Before its organiser has done anything.
+    fn first(record: &ElectionRecord) -> Self {
+        let election = &record.election;
+        let at_once = if election.voters == Voters::Anyone { Some(record.created_at) } else { None };
+        Self { opens_at: election.opens_at.or(at_once), closes_at: election.closes_at, cancelled_at: None }
+    }
+
+    fn change(&mut self, act: &Logged, time: Timestamp) {
+        match act {
+            Logged::Opened => self.opens_at = Some(time),
+            Logged::Closed => self.closes_at = Some(time),
+            Logged::TimesChanged { opens_at, closes_at, .. } => {
+                self.opens_at = *opens_at;
+                self.closes_at = *closes_at;
+            }
+            Logged::Cancelled(_) => self.cancelled_at = Some(time),
+            Logged::VotersAdded { .. } | Logged::RollChanged { .. } => {}
+        }
+    }
+}
+
+/// Whether an act changes an election's times.
+pub(crate) const fn changes_times(act: &Logged) -> bool {
+    match act {
+        Logged::Opened | Logged::Closed | Logged::TimesChanged { .. } | Logged::Cancelled(_) => true,
+        Logged::VotersAdded { .. } | Logged::RollChanged { .. } => false,
+    }
+}
+
+/// Whether a final transaction is the act that a log says it is.
+pub(crate) fn is_act(record: &ElectionRecord, entry: &LogEntry, proven: &Proven) -> bool {
+    let content = proven.transaction.content();
+    let Payload::Organise(organise) = &content.payload else { return false };
+    let said = |act: &Act| Logged::from(act) == entry.act;
+    content.signer == record.organiser
+        && organise.election == record.id
+        && said(&organise.act)
+        && (proven.height, proven.time) == (entry.height, entry.time)
+}
+
+/// Whether an election with these times can be in that phase, whatever the time is.
+fn fits_phase(record: &ElectionRecord, phase: ElectionPhase) -> bool {
+    let cancelled = record.cancelled_at.is_some();
+    match phase {
+        ElectionPhase::Cancelled => cancelled,
+        ElectionPhase::Closed => !cancelled && record.closes_at.is_some(),
+        ElectionPhase::Open => !cancelled && record.opens_at.is_some(),
+        ElectionPhase::Draft => !cancelled,
+    }
+}
+
+/// Whether a count is one of this election: whoever shows it looks names up by their places.
+fn fits(election: &Election, view: &ElectionView) -> bool {
+    let counted = &view.tally.contests;
+    let whole = counted.is_empty() || counted.len() == election.contests.len();
+    whole && election.contests.iter().zip(counted).all(|(contest, counted)| contest_fits(contest, counted))
+}
+
+fn contest_fits(contest: &Contest, counted: &ContestTally) -> bool {
+    let offered = |name: &String| match &contest.choices {
+        Choices::Listed(choices) => choices.contains(name),
+        Choices::WriteIn => true,
+    };
+    let led = counted.leaders.is_empty() || !counted.lines.is_empty();
+    led && counted.lines.iter().all(|line| offered(&line.choice))
+        && counted.leaders.iter().all(offered)
+        && counted.outcome.as_ref().is_none_or(|outcome| outcome_fits(contest, outcome))
+}
+
+fn outcome_fits(contest: &Contest, outcome: &Outcome) -> bool {
+    use vote_chain::Action;
+    let count = contest.listed_count().unwrap_or(0);
+    let known = |place: &usize| *place < count;
+    let rounds = outcome.rounds.iter().all(|round| {
+        let actions = round.actions.iter().all(|action| match action {
+            Action::Elect(places) => places.iter().all(known),
+            Action::Transfer(place) | Action::Exclude(place) => known(place),
+        });
+        actions && round.votes.len() == count
+    });
+    let square = |wins: &Vec<Vec<u64>>| wins.len() == count && wins.iter().all(|row| row.len() == count);
+    let ties = outcome.ties.iter().all(|tie| known(&tie.picked) && tie.candidates.iter().all(known));
+    rounds && ties && outcome.pairwise.as_ref().is_none_or(square) && outcome.winners.iter().all(known)
+}
