@@ -5,17 +5,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use vote_api::{Answer, BlockAt, CallError, Request, TRACE_BYTES_MIN, Trace};
+use vote_api::{Answer, BlockAt, CallError, ElectionQuery, QUERY_BYTES_MAX, Request, TRACE_BYTES_MIN, Trace};
 use vote_chain::{Height, TransactionId};
 
 use crate::code::{CodeFault, Kind, Tracker};
 use crate::fault::Fault;
 use crate::node::Node;
 
-/// What is searched for is no longer, in bytes.
-const QUERY_BYTES_MAX: usize = 200;
 /// Finds in one answer.
-const FOUND_MAX: usize = 20;
+const FOUND_MAX: u16 = 20;
 /// So many digits of a hash are enough to look for it.
 const DIGITS_MIN: usize = 4;
 /// Blocks, counted from the last, whose hashes and transactions are found by their beginnings.
@@ -45,32 +43,35 @@ impl Finder {
     pub(crate) async fn find(&self, query: &str) -> Result<Vec<Value>, Fault> {
         let words = query.trim().to_lowercase();
         if words.is_empty() || words.len() > QUERY_BYTES_MAX {
-            return Err(Fault::invalid(format!("search for 1 to {QUERY_BYTES_MAX} characters")));
+            return Err(Fault::invalid(format!("search for 1 to {QUERY_BYTES_MAX} bytes of text")));
         }
         let mut found = Vec::new();
-        match Tracker::read(&words) {
-            Ok(tracker) => {
-                found.extend(self.ballot(tracker.bytes()).await?);
-                return Ok(found);
-            }
-            // It should not have come here, and must not go further.
-            Err(fault @ CodeFault::OtherKind { found: Kind::VoterCode, .. }) => {
-                return Err(Fault::invalid(fault.to_string()));
-            }
-            Err(_) => {}
+        refuse_voter_code(&words)?;
+        if let Ok(tracker) = Tracker::read(&words) {
+            found.extend(self.ballot(tracker.bytes()).await?);
+            return Ok(found);
         }
         found.extend(self.block(&words).await?);
         if words.len() >= DIGITS_MIN && words.len() <= 64 && words.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             self.hashes(&words, &mut found).await?;
+            self.elections(ElectionQuery { id: words.clone(), ..ElectionQuery::default() }, &mut found).await?;
         }
-        for view in self.node.elections().await? {
-            let (id, title) = (view.record.id.to_string(), &view.record.election.title);
-            if id.starts_with(&words) || title.to_lowercase().contains(&words) {
-                found.push(json!({ "kind": "election", "id": id, "height": view.height, "title": title }));
+        self.elections(ElectionQuery { title: words, ..ElectionQuery::default() }, &mut found).await?;
+        found.truncate(usize::from(FOUND_MAX));
+        Ok(found)
+    }
+
+    /// The newest elections that a query fits, but for those that are found already.
+    async fn elections(&self, query: ElectionQuery, found: &mut Vec<Value>) -> Result<(), CallError> {
+        let (views, _) = self.node.elections(ElectionQuery { limit: FOUND_MAX, ..query }).await?;
+        for view in views {
+            let (id, title) = (view.record.id, &view.record.election.title);
+            let one = json!({ "kind": "election", "id": id, "height": view.height, "title": title });
+            if !found.contains(&one) {
+                found.push(one);
             }
         }
-        found.truncate(FOUND_MAX);
-        Ok(found)
+        Ok(())
     }
 
     /// The block of a height.
@@ -120,7 +121,7 @@ impl Finder {
             let ids = seen.transactions.iter().map(|id| json!(id)).filter(|id| Some(id) != known.as_ref());
             let fitting = ids.filter(|id| id.as_str().is_some_and(|id| id.starts_with(digits)));
             found.extend(fitting.map(|id| json!({ "kind": "transaction", "id": id, "height": seen.height })));
-            if found.len() >= FOUND_MAX {
+            if found.len() >= usize::from(FOUND_MAX) {
                 break;
             }
         }
@@ -163,6 +164,14 @@ fn seen(block: &vote_chain::Block) -> Seen {
 
 fn block_found(hash: &str, height: Height) -> Value {
     json!({ "kind": "block", "id": hash, "height": height })
+}
+
+/// A secret should not have come here, and must not go further.
+pub(crate) fn refuse_voter_code(text: &str) -> Result<(), Fault> {
+    match Tracker::read(text) {
+        Err(fault @ CodeFault::OtherKind { found: Kind::VoterCode, .. }) => Err(Fault::invalid(fault.to_string())),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// What the node does not have, or does not take for a name, is no find.

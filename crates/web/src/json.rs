@@ -1,7 +1,7 @@
 //! JSON views of what a node says: the answers of the page's API, and what `vote-cli --json` prints. docs/schemas describes the main ones.
 
 use serde_json::{Map, Value, json};
-use vote_api::{AttackReport, ElectionView, EvidenceView, Member, Status, Trace, Verdict};
+use vote_api::{AttackReport, ElectionView, EvidenceView, Member, Signing, Status, Trace, Verdict};
 use vote_chain::{
     Action, Base, Block, Check, Choices, CommitCertificate, Contest, ContestTally, ElectionRecord, LogEntry, Logged,
     Outcome, Payload, PublicKey, Receipt, Results, Round, Share, Tally, TieBreak, Timestamp, Transaction,
@@ -10,16 +10,26 @@ use vote_chain::{
 
 use crate::code::Tracker;
 
+/// A height that is open for longer is no longer on its way, in milliseconds.
+const STUCK_MS: u64 = 10_000;
+
 /// How a node is doing.
 pub fn status(status: &Status) -> Value {
     let (connected, total) = status.power_connected;
+    let (signing, waits) = match &status.signing {
+        Signing::Follower => ("follower", None),
+        Signing::Signs => ("signs", None),
+        Signing::Waits(why) => ("waits", Some(why)),
+    };
     json!({
         "node": status.node, "version": status.version, "peer": status.peer, "key": status.key,
         "chain": status.genesis.chain(), "chain_name": status.genesis.name, "height": status.height, "hash": status.hash,
         "time": status.time, "state_root": status.state_root, "validator": status.validator, "validators": status.validators,
         "peers": status.peers, "power_connected": connected, "power_total": total, "quorum": has_quorum(status),
         "tracker": status.tracker, "round": status.round, "pending": status.pending, "listen": status.listen,
-        "allow_attacks": status.allow_attacks,
+        "allow_attacks": status.allow_attacks, "signing": signing, "waits": waits, "unreachable": status.unreachable,
+        "deciding_ms": status.deciding_ms, "stuck": is_stuck(status), "clock_ahead_ms": status.clock_ahead_ms,
+        "evidence": status.evidence,
     })
 }
 
@@ -34,6 +44,11 @@ pub fn public_status(of: &Status) -> Value {
 pub fn has_quorum(status: &Status) -> bool {
     let (connected, total) = status.power_connected;
     u128::from(connected) * 3 > u128::from(total) * 2
+}
+
+/// Whether the next height has been open for so long that something is in its way, whoever is connected.
+pub fn is_stuck(status: &Status) -> bool {
+    status.deciding_ms.is_some_and(|open| open > STUCK_MS)
 }
 
 /// The node and its peers.
@@ -252,7 +267,8 @@ pub fn election(view: &ElectionView, chain: vote_chain::ChainId) -> Value {
         "cancelled_at": record.cancelled_at, "voters": voters, "revotes": election.revotes,
         "results": if election.results == Results::Live { "live" } else { "at closing" }, "tie_break": election.tie_break,
         "quorum": election.quorum.map(share), "contests": election.contests.iter().map(contest).collect::<Vec<_>>(),
-        "roll": roll(record), "board": { "size": record.board.size(), "root": record.board.root() }, "result": result(view),
+        "roll": roll(record), "board": { "size": record.board.size(), "root": record.board.root() },
+        "log": { "size": record.log.size(), "root": record.log.root() }, "result": result(view),
         "chain": chain,
     })
 }

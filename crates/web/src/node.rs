@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use vote_api::{Answer, Answers, CallError, Client, ElectionView, Refusal, RefusalCode, Request};
-use vote_chain::{ElectionId, LogEntry};
+use vote_api::{Answer, Answers, CallError, Client, ElectionQuery, ElectionView, Refusal, RefusalCode, Request};
+use vote_chain::{ElectionId, LogEntry, TransactionId};
 
 /// A node that has not answered after so long is taken for gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,11 +80,19 @@ impl Node {
         in_time(patience, client.call(request)).await
     }
 
-    /// Every election, by id.
-    pub(crate) async fn elections(&self) -> Result<Vec<ElectionView>, CallError> {
+    /// A page of the elections that a query fits, and whether another one follows.
+    pub(crate) async fn elections(&self, query: ElectionQuery) -> Result<(Vec<ElectionView>, bool), CallError> {
         let _room = self.room().await?;
         let client = self.client().await?;
-        in_time(ANSWER_TIMEOUT, client.elections()).await
+        in_time(ANSWER_TIMEOUT, client.elections_page(query)).await
+    }
+
+    /// A final transaction as it was signed.
+    pub(crate) async fn transaction(&self, id: TransactionId) -> Result<Vec<u8>, CallError> {
+        match self.ask(Request::Transaction(id)).await? {
+            Answer::Transaction { bytes, .. } if TransactionId::of(&bytes) == id => Ok(bytes.into_vec()),
+            _ => Err(CallError::Unexpected),
+        }
     }
 
     /// What was done to an election, in order.

@@ -17,14 +17,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use vote_api::{Answer, Attack, BlockAt, CallError, ElectionView, Request};
+use vote_api::{
+    Answer, Attack, BlockAt, CallError, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, QUERY_BYTES_MAX, Request,
+};
 use vote_chain::{
-    ElectionId, Height, PublicKey, Receipt, TRANSACTION_BYTES_MAX, Transaction, TransactionId, decode, encode, parse,
+    ElectionId, ElectionPhase, Height, PublicKey, Receipt, TRANSACTION_BYTES_MAX, Transaction, TransactionId, decode,
+    encode, parse,
 };
 
 use crate::archive::Archives;
 use crate::fault::Fault;
-use crate::find::{Finder, trace};
+use crate::find::{Finder, refuse_voter_code, trace};
 use crate::guard::{Guard, guard};
 use crate::json;
 use crate::live::Live;
@@ -94,7 +97,8 @@ pub(crate) fn app(
         .route("/ballots/{id}", get(ballot))
         .route("/receipts/{id}", get(receipt))
         .route("/receipts/check", post(check_receipt).layer(DefaultBodyLimit::max(RECEIPT_BYTES_MAX)))
-        .route("/transactions", post(submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX)));
+        .route("/transactions", post(submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX)))
+        .route("/transactions/{id}", get(transaction));
     if !guarding.is_public() {
         api = api.route("/session", post(session)).route("/attacks/{name}", post(attack));
     }
@@ -196,9 +200,51 @@ async fn evidence(State(app): State<App>) -> Answered {
     Ok(Json(json::evidence(&rows)))
 }
 
-async fn elections(State(app): State<App>) -> Answered {
-    let views = app.node.elections().await?;
-    Ok(Json(json!({ "elections": views.iter().map(json::summary).collect::<Vec<_>>() })))
+/// Which elections to list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listing {
+    /// Goes on after this one, the last of the page before.
+    after: Option<String>,
+    limit: Option<u16>,
+    /// Phases, with commas between them.
+    phase: Option<String>,
+    /// Words that the title has in it.
+    title: Option<String>,
+}
+
+impl Listing {
+    fn query(self) -> Result<ElectionQuery, Fault> {
+        let limit = self.limit.unwrap_or(ELECTIONS_PAGE_MAX);
+        if !(1..=ELECTIONS_PAGE_MAX).contains(&limit) {
+            return Err(Fault::invalid(format!("a page has 1 to {ELECTIONS_PAGE_MAX} elections, not {limit}")));
+        }
+        let title = self.title.unwrap_or_default().trim().to_owned();
+        if title.len() > QUERY_BYTES_MAX {
+            return Err(Fault::invalid(format!("search for at most {QUERY_BYTES_MAX} bytes of text")));
+        }
+        refuse_voter_code(&title)?;
+        Ok(ElectionQuery {
+            id: String::new(),
+            title,
+            phases: self.phase.iter().flat_map(|phases| phases.split(',')).map(phase).collect::<Result<_, _>>()?,
+            after: self.after.map(|after| parsed(&after, "election's id")).transpose()?,
+            limit,
+        })
+    }
+}
+
+fn phase(name: &str) -> Result<ElectionPhase, Fault> {
+    const ALL: [ElectionPhase; 4] =
+        [ElectionPhase::Draft, ElectionPhase::Open, ElectionPhase::Closed, ElectionPhase::Cancelled];
+    let found = ALL.into_iter().find(|phase| phase.to_string() == name);
+    found.ok_or_else(|| Fault::invalid(format!("{name:?} is no phase; draft, open, closed and cancelled are")))
+}
+
+async fn elections(State(app): State<App>, query: Result<Query<Listing>, QueryRejection>) -> Answered {
+    let Query(listing) = query.map_err(|fault| Fault::invalid(fault.body_text()))?;
+    let (views, more) = app.node.elections(listing.query()?).await?;
+    Ok(Json(json!({ "elections": views.iter().map(json::summary).collect::<Vec<_>>(), "more": more })))
 }
 
 async fn view(app: &App, id: &str) -> Result<ElectionView, Fault> {
@@ -292,6 +338,13 @@ fn checked(bytes: &[u8]) -> Result<Receipt, Fault> {
         decode(bytes).map_err(|error| Fault::invalid(format!("this is no receipt file: {error}")))?;
     receipt.check(None).map_err(|fault| Fault::invalid(format!("the receipt does not hold: {fault}")))?;
     Ok(receipt)
+}
+
+/// What was signed, byte for byte: what the page believes of an election, an act or a ballot it reads there itself.
+async fn transaction(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
+    let id: TransactionId = parsed(&id, "transaction's id")?;
+    let bytes = app.node.transaction(id).await.map_err(Fault::of_named)?;
+    Ok(file(&format!("{id:.16}.transaction"), bytes))
 }
 
 async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, Fault> {

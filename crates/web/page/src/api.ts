@@ -20,11 +20,13 @@ export interface Detail {
   election: string; title: string; description: string; organiser: string; phase: Phase; created_at: number; opens_at: number | null; closes_at: number | null;
   cancelled_at: number | null; voters: "anyone" | "roll" | "weighted roll"; revotes: number; results: "live" | "at closing"; tie_break: string;
   quorum: { numerator: number; denominator: number; more: boolean } | null; contests: Contest[];
-  roll: { voters: number; votes: number; size: number; root: string }; board: { size: number; root: string }; result: Result; chain: string;
+  roll: { voters: number; votes: number; size: number; root: string }; board: { size: number; root: string }; log: { size: number; root: string }; result: Result; chain: string;
 }
+export interface LogEntry { height: number; time: number; transaction: string; act: string; what: string }
 export interface Status {
   node: string; height: number; time: number; state_root: string; validator: boolean; validators: number; peers: number; power_connected: number; power_total: number;
-  quorum: boolean; tracker: boolean; round: number; pending: number;
+  quorum: boolean; tracker: boolean; round: number; pending: number; signing: "follower" | "signs" | "waits"; waits: string | null; unreachable: string[];
+  deciding_ms: number | null; stuck: boolean; clock_ahead_ms: number | null; evidence: number;
 }
 export interface Info {
   version: string; bundle: string; chain: string; chain_name: string; public: boolean; node: string; allow_attacks: boolean; attacks: { name: string; description: string }[];

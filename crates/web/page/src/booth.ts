@@ -1,16 +1,22 @@
 // Ballots in the making. They outlive the screen that shows them: who looks at another screen, or loses the node, loses no choice.
 
-import { type Detail, type Final, Refused, type Trace, get, post, returns } from "./api";
+import { returns } from "./api";
 import { type Selection, castBallot, sign, transactionId } from "./encoding/ledger";
+import { type SignedElection, Unsound } from "./encoding/signed";
 import type { Key } from "./keys";
+import { type Proven, passing, provenOf, submit } from "./proof";
 import { blank } from "./selection";
 import { Store } from "./store";
 
-/** `unknown`: it was sent, and nothing was heard of it yet. `void`: it can no longer be cast. */
-export type Step = "choose" | "review" | "casting" | "unknown" | "cast" | "void";
+/**
+ * `unknown`: it was sent, and nothing was heard of it yet. `unproven`: the node says that it is final, and what it gives to show it does not hold.
+ * `void`: it can no longer be cast.
+ */
+export type Step = "choose" | "review" | "casting" | "unknown" | "unproven" | "cast" | "void";
 
 export interface Ballot {
-  election: Detail;
+  /** As it was signed: it is what is filled in, and what is signed. */
+  election: SignedElection;
   voter: Key;
   counter: number;
   says: (Selection | null)[];
@@ -35,7 +41,7 @@ const update = (at: string, by: Partial<Ballot>) => {
 export const change = (ballot: Ballot, by: Partial<Ballot>) => update(place(ballot.election.election, ballot.voter), by);
 
 /** Begins a ballot, unless it is begun. */
-export function begin(election: Detail, voter: Key, counter: number): void {
+export function begin(election: SignedElection, voter: Key, counter: number): void {
   const at = place(election.election, voter);
   const now = ballots.get()[at];
   if (now && now.step !== "void" && (now.counter === counter || pending(now))) return;
@@ -44,7 +50,7 @@ export function begin(election: Detail, voter: Key, counter: number): void {
 }
 
 /** Whether it is on its way. */
-export const pending = ({ step }: Ballot) => step === "casting" || step === "unknown";
+export const pending = ({ step }: Ballot) => step === "casting" || step === "unknown" || step === "unproven";
 
 /** Whether it can still be cast, or is on its way. */
 export const making = ({ step }: Ballot) => step !== "cast" && step !== "void";
@@ -59,36 +65,37 @@ export function leave(voter: Key): void {
 
 const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
-/** Casts it, and comes back when it is final or refused. While nobody answers it asks again: the same ballot cannot count twice. */
+/** Casts it, and comes back when it is shown to be final, or refused. While nobody answers it asks again: the same ballot cannot count twice. */
 export async function cast(ballot: Ballot): Promise<void> {
   const { election, voter, counter, says } = ballot;
   const at = place(election.election, voter);
   const bytes = sign(election.chain, voter.seed, castBallot({ election: election.election, counter, name: voter.name, selections: says as Selection[] }));
   const id = transactionId(bytes);
-  const done = (height: number) => {
-    update(at, { step: "cast", touched: false, height });
+  const done = ({ receipt }: Proven) => {
+    update(at, { step: "cast", touched: false, height: receipt.height });
     // Whatever else is shown of this voter's ballots is old now.
     returns.set(returns.get() + 1);
   };
   update(at, { step: "casting", fault: null, id });
+  let unproven = false;
   for (;;) {
     try {
-      const answer = await post<Final>("/transactions", bytes);
-      if (answer.final && answer.height !== undefined) return done(answer.height);
-      update(at, { step: "casting" });
+      return done(await submit(bytes, election.chain, () => update(at, { step: "casting" })));
     } catch (error) {
-      const refused = error instanceof Refused ? error : new Refused(0, "invalid", String(error));
-      if (refused.code === "gone" || refused.code === "busy" || refused.status >= 500) {
-        update(at, { step: "unknown" });
-        await wait(RETRY_MS);
-        continue;
+      if (passing(error)) update(at, { step: "unknown" });
+      else if (error instanceof Unsound) {
+        // A node may be late with it once.
+        if (unproven) update(at, { step: "unproven" });
+        unproven = true;
+      } else {
+        // It may have come through before, with an answer that was lost.
+        const known = await provenOf(id, election.chain).catch(() => null);
+        if (known) return done(known);
+        update(at, { step: "review", fault: error instanceof Error ? error.message : String(error) });
+        // Perhaps this voter has voted elsewhere: see what holds now.
+        return returns.set(returns.get() + 1);
       }
-      // It may have come through before, with an answer that was lost.
-      const known = await get<Trace>(`/ballots/${id}`).catch(() => null);
-      if (known) return done(known.height);
-      update(at, { step: "review", fault: refused.message });
-      // Perhaps this voter has voted elsewhere: see what holds now.
-      return returns.set(returns.get() + 1);
+      await wait(RETRY_MS);
     }
   }
 }

@@ -49,12 +49,12 @@ function App({ info }: { info: Info }) {
   };
   const body = () => {
     switch (screen) {
-      case "election": return <ElectionScreen key={`${id} ${voter?.key}`} id={id} voter={voter} />;
+      case "election": return <ElectionScreen key={`${id} ${voter?.key}`} id={id} chain={info.chain} voter={voter} />;
       case "sign-in": return <Account key={voter?.key ?? ""} chain={info.chain} voter={voter} change={signed} />;
       case "check": return <CheckReceipt key="check" info={info} />;
-      case "ballot": return <BallotScreen key={id} id={id} height={height} />;
+      case "ballot": return <BallotScreen key={id} id={id} chain={info.chain} height={height} />;
       case "explorer": return <Explorer key="explorer" height={height} />;
-      case "block": return <BlockScreen key={id} height={id} last={height} />;
+      case "block": return <BlockScreen key={id} height={id} chain={info.chain} last={height} />;
       case "network": return <Network key="network" status={status} />;
       case "attacks": return <Attacks key="attacks" info={info} />;
       case "organise": return <Organise key="organise" info={info} />;
@@ -106,7 +106,7 @@ function Bar({ election, voter }: { election: string | null; voter: Key | null }
     return () => removeEventListener("beforeunload", warn);
   }, [loose]);
   const { step, height } = ballot ?? { step: null, height: null };
-  const text = step === "cast" ? t("cast_in", { n: height ?? 0 }) : step === "casting" ? t("casting") : step === "unknown" ? t("casting_unknown") : t("not_cast");
+  const text = step === "cast" ? t("cast_in", { n: height ?? 0 }) : step === "casting" ? t("casting") : step === "unknown" ? t("casting_unknown") : step === "unproven" ? t("casting_unproven") : t("not_cast");
   return (
     <div class={`bar ${ballot ? step : "none"}`} role="status">
       {ballot && <p>{text}{!shown && <> · <a href={`#/election/${ballot.election.election}`}>{ballot.election.title}</a></>}</p>}

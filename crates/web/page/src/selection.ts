@@ -2,20 +2,9 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import { type Contest, type Rule, type Selection, labelFault } from "./encoding/ledger";
+import { named, single } from "./encoding/fit";
+import { type Contest, type Selection, labelFault } from "./encoding/ledger";
 import { t } from "./texts";
-
-export const single = (rule: Rule) => rule === "plurality" || rule === "yes-no";
-export const ranks = (rule: Rule) => !single(rule) && rule !== "approval" && rule !== "score";
-
-/** How many choices a selection names. */
-export function named(says: Selection | null): number {
-  if (says === null || says === "abstain") return 0;
-  if ("approved" in says) return says.approved.length;
-  if ("scored" in says) return says.scored.filter((score) => score > 0).length;
-  if ("ranked" in says) return says.ranked.flat().length;
-  return 1;
-}
 
 /** What is wrong with a selection; none if nothing is. */
 export function wrong(contest: Contest, says: Selection | null): string | null {

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { renderSVG } from "uqr";
 import { Refused, get, returns } from "./api";
+import { Unsound } from "./encoding/signed";
 import { hasText, language, t, time, utc } from "./texts";
 
 export const short = (id: string) => id.slice(0, 16);
@@ -47,6 +48,7 @@ export function Problem({ why }: { why: string | null }) {
 
 /** Why something was not done, for people. The sentence of the server is in English. */
 export function reason(error: unknown): string {
+  if (error instanceof Unsound) return t(`unsound_${error.fault}`);
   if (!(error instanceof Refused)) return t("error", { reason: error instanceof Error ? error.message : String(error) });
   const known = `code_${error.code}`;
   return hasText(known) ? t(known, { reason: error.message }) : t("error", { reason: error.message });
@@ -68,6 +70,20 @@ export function useGet<T>(path: string | null, again: unknown = null): { value: 
     return () => void (live = false);
   }, [path, again, back]);
   return state.path === path ? state : { value: null, fault: null };
+}
+
+/** What comes of asking, asked again when `again` changes, and when the node is back; of nothing if there is nothing to ask. */
+export function useAsked<T>(ask: (() => Promise<T>) | null | "" | undefined, again: unknown): { value: T | null; fault: string | null } {
+  const [state, set] = useState<{ value: T | null; fault: string | null }>({ value: null, fault: null });
+  const back = returns.use();
+  useEffect(() => {
+    let live = true;
+    if (!ask) return set({ value: null, fault: null });
+    // While the node is gone the banner says so, and what is shown stays.
+    ask().then((value) => live && set({ value, fault: null }), (error) => live && !(error instanceof Refused && error.code === "gone") && set({ value: null, fault: reason(error) }));
+    return () => void (live = false);
+  }, [again, back]);
+  return state;
 }
 
 export function Qr({ text, label }: { text: string; label: string }) {
@@ -95,6 +111,8 @@ export function Arrival({ children }: { children: ComponentChildren }) {
 
 /** A time where the reader is, in UTC, and from now. */
 export function Time({ ms, from }: { ms: number; from?: boolean }) {
+  // A number can name a time that no calendar has.
+  if (Number.isNaN(new Date(ms).getTime())) return <span>{ms}</span>;
   return <time dateTime={new Date(ms).toISOString()}>{time(ms)} <span class="soft">({utc(ms)}{from && `; ${away(ms)}`})</span></time>;
 }
 

@@ -391,7 +391,7 @@ test("a receipt is checked by tracker, words and file; a voter code is sent nowh
   await anybody.getByRole("alert").filter({ hasText: "This is a voter code." }).waitFor();
   assert.deepEqual(asked, []);
   await anybody.getByLabel("Receipt file").setInputFiles({ name: "x.receipt", mimeType: "application/octet-stream", buffer: Buffer.from("no receipt") });
-  await anybody.getByRole("alert").filter({ hasText: "this is no receipt file" }).waitFor();
+  await anybody.getByRole("alert").filter({ hasText: "This cannot be read" }).waitFor();
   await done(ada);
   await done(anybody);
 });
@@ -582,7 +582,7 @@ async function screens(page, look) {
   await look("review");
   await button(page, "Cast my vote").click();
   await says(page, /Cast, final in block \d+/);
-  await page.getByText("1. Kim").first().waitFor({ state: "detached" });
+  await page.getByRole("heading", { name: "Your receipt" }).waitFor();
   for (const name of [/^Rounds/, "One against one", "Verify it yourself", "Change the times", "Cancel the election"]) await page.getByRole("group").getByText(name).first().click();
   await look("receipt and result");
   const ballot = await page.getByRole("region", { name: "Your receipt" }).getByRole("link").first().getAttribute("href");

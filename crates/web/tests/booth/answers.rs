@@ -1,7 +1,7 @@
 //! What is asked for is answered as the contract with the page says.
 
 use serde_json::{Value, json};
-use vote_chain::{Archive, ElectionId, decode};
+use vote_chain::{Act, Archive, ElectionId, TransactionId, decode};
 
 use crate::browser::Booth;
 use crate::fake::Node;
@@ -93,6 +93,49 @@ async fn election_is_shown_with_its_rules_and_what_others_wrote_as_they_wrote_it
     );
     let log = booth.get(&format!("/api/elections/{id}/log")).await.json();
     assert_eq!((&log["election"], &log["log"]), (&json!(id), &json!([])));
+}
+
+#[tokio::test]
+async fn elections_are_listed_a_page_at_a_time_by_phase_and_by_words_of_the_title() {
+    let node = Node::start();
+    let [lunch, dinner, again] = ["Lunch", "Dinner", "Lunch again"].map(|title| node.create(title));
+    node.decide(&node.act(dinner, Act::Close));
+    let booth = Booth::open(node.socket()).await;
+    let list = async |query: String| {
+        let said = booth.get(&format!("/api/elections?{query}")).await.json();
+        let found: Vec<_> = said["elections"].as_array().unwrap().iter().map(|one| one["election"].clone()).collect();
+        json!([found, said["more"]])
+    };
+    assert_eq!(list(String::new()).await, json!([[again, dinner, lunch], false]));
+    assert_eq!(list("limit=2".into()).await, json!([[again, dinner], true]));
+    assert_eq!(list(format!("limit=2&after={dinner}")).await, json!([[lunch], false]));
+    assert_eq!(list("phase=closed".into()).await, json!([[dinner], false]));
+    assert_eq!(list("phase=open,draft".into()).await, json!([[again, lunch], false]));
+    assert_eq!(list("title=%20lUNCH".into()).await, json!([[again, lunch], false]));
+    let long = format!("title={}", "x".repeat(201));
+    for wrong in ["limit=0", "limit=101", "limit=x", "phase=over", "phase=", "after=12", "page=2", &long] {
+        let refused = booth.get(&format!("/api/elections?{wrong}")).await.refusal();
+        assert_eq!(refused, (422, "invalid".into()), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_signed_is_given_byte_for_byte() {
+    let node = Node::start();
+    let id = node.create("Lunch");
+    let booth = Booth::open(node.socket()).await;
+    let ballot = node.ballot(2, id, 1);
+    let ballot_id = node.decide(&ballot);
+    let heard = booth.get(&format!("/api/transactions/{ballot_id}")).await;
+    assert_eq!((heard.header("content-type"), &heard.body), (Some("application/octet-stream"), &ballot));
+    let created = booth.get(&format!("/api/transactions/{id}")).await.body;
+    assert_eq!(TransactionId::of(&created).to_string(), id.to_string());
+    let unknown = booth.get(&format!("/api/transactions/{}", TransactionId::default())).await;
+    assert_eq!(unknown.refusal(), (404, "not_found".into()));
+    assert_eq!(booth.get("/api/transactions/12").await.refusal(), (422, "invalid".into()));
+    // A node that says something else for it is not believed.
+    node.lie_about(ballot_id, node.ballot(2, id, 0));
+    assert_eq!(booth.get(&format!("/api/transactions/{ballot_id}")).await.refusal(), (502, "invalid".into()));
 }
 
 #[tokio::test]

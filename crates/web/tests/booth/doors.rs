@@ -69,7 +69,18 @@ async fn everything_of_the_api_asks_for_the_session() {
     let node = Node::start();
     let id = node.create("Lunch");
     let booth = Booth::served(node.socket(), false, PATIENCE).await;
-    for path in ["", "/", "/info", "/live", "/elections", "/blocks/latest", "/find?q=a", "/nothing", "/%73tatus"] {
+    for path in [
+        "",
+        "/",
+        "/info",
+        "/live",
+        "/elections",
+        "/transactions/00",
+        "/blocks/latest",
+        "/find?q=a",
+        "/nothing",
+        "/%73tatus",
+    ] {
         assert_eq!(booth.get(&format!("/api{path}")).await.refusal(), (401, "unauthorised".into()), "{path}");
     }
     for path in ["live", "archive", "log"] {
@@ -197,6 +208,9 @@ async fn every_answer_keeps_to_itself_and_refusals_are_for_programs_too() {
         (format!("/api/elections/{}/log", "0".repeat(64)), 404),
         (format!("/api/elections/{}/archive", "0".repeat(64)), 404),
         (format!("/api/receipts/{}", "0".repeat(64)), 404),
+        (format!("/api/transactions/{id}"), 200),
+        (format!("/api/transactions/{}", "0".repeat(64)), 404),
+        ("/api/elections?limit=0".to_owned(), 422),
         (format!("/api/ballots/{}", "0".repeat(32)), 404),
         ("/api/ballots/00".to_owned(), 422),
         ("/api/blocks/%ff".to_owned(), 422),

@@ -12,7 +12,7 @@ use vote_api::{
     Answer, AttackReport, BlockAt, Call, EvidenceView, Member, PeerVerdict, Refusal, RefusalCode, Reply, Request,
     Verdict, read_frame, write_frame,
 };
-use vote_chain::{ElectionId, Height, TransactionId};
+use vote_chain::{Act, ElectionId, Height, Organise, Payload, TransactionId};
 
 use crate::ledger::{Ledger, key, refusal};
 
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     /// Transactions that were taken and are not final.
     pub(crate) held: watch::Sender<usize>,
     hold: AtomicBool,
+    /// What is given in place of true transactions.
+    lies: Mutex<BTreeMap<TransactionId, Vec<u8>>>,
 }
 
 pub(crate) struct Node {
@@ -45,6 +47,7 @@ impl Node {
             watching: watch::channel(0).0,
             held: watch::channel(0).0,
             hold: AtomicBool::new(false),
+            lies: Mutex::default(),
         });
         let mut node = Self { dir: tempfile::tempdir().unwrap(), shared, task: None };
         node.go_on();
@@ -85,6 +88,16 @@ impl Node {
 
     pub(crate) fn ballot(&self, by: u8, election: ElectionId, place: u16) -> Vec<u8> {
         self.shared.ledger.lock().unwrap().ballot(by, election, place)
+    }
+
+    /// What the organiser of [`Node::create`] does.
+    pub(crate) fn act(&self, election: ElectionId, act: Act) -> Vec<u8> {
+        self.shared.ledger.lock().unwrap().sign(1, Payload::Organise(Organise { election, act }))
+    }
+
+    /// Gives other bytes as a transaction.
+    pub(crate) fn lie_about(&self, id: TransactionId, bytes: Vec<u8>) {
+        self.shared.lies.lock().unwrap().insert(id, bytes);
     }
 
     /// Makes a transaction final that came by another way.
@@ -128,9 +141,11 @@ impl Shared {
             Request::Validators => {
                 Answer::Validators { set: ledger.state.validators().clone(), after: None, pending: Vec::new() }
             }
-            Request::Elections(_) => {
-                let elections = ledger.state.elections().filter_map(|record| ledger.view(&record.id)).collect();
-                Answer::Elections { elections, more: false }
+            Request::Elections(query) => ledger.elections(&query),
+            Request::Transaction(id) => {
+                let (bytes, height, index) = ledger.transaction(&id).ok_or_else(unknown)?;
+                let lie = self.lies.lock().unwrap().get(&id).cloned();
+                Answer::Transaction { bytes: lie.unwrap_or(bytes).into(), height, index }
             }
             Request::Election(id) => Answer::Election(Arc::new(ledger.view(&id).ok_or_else(unknown)?)),
             Request::Block(at) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vote_api::{Answer, ElectionView, Refusal, RefusalCode, Status, Trace};
+use vote_api::{Answer, ElectionQuery, ElectionView, Refusal, RefusalCode, Status, Trace};
 use vote_chain::{
     Archive, ArchivedBlock, ArchivedTransaction, Ballot, Block, CommitCertificate, CommitSignature, Contest, Election,
     ElectionId, Genesis, Height, InclusionProof, InvalidTransaction, Limits, Organisers, Payload, Purpose, Receipt,
@@ -129,6 +129,32 @@ impl Ledger {
     pub(crate) fn view(&self, id: &ElectionId) -> Option<ElectionView> {
         let (record, phase, tally) = (self.state.election(id)?.clone(), self.state.phase(id)?, self.state.tally(id)?);
         Some(ElectionView { record, phase, tally, height: self.state.tip().height })
+    }
+
+    pub(crate) fn elections(&self, query: &ElectionQuery) -> Answer {
+        let mut views: Vec<_> = self.state.elections().filter_map(|record| self.view(&record.id)).collect();
+        views.sort_by_key(|view| std::cmp::Reverse((view.record.created_at, view.record.id)));
+        if let Some(after) = query.after {
+            let last = views.iter().position(|view| view.record.id == after);
+            views.drain(..=last.unwrap_or(views.len() - 1));
+        }
+        let title = query.title.to_lowercase();
+        views.retain(|view| {
+            let phase = query.phases.is_empty() || query.phases.contains(&view.phase);
+            phase
+                && view.record.id.to_string().starts_with(&query.id)
+                && view.record.election.title.to_lowercase().contains(&title)
+        });
+        let more = views.len() > usize::from(query.limit);
+        views.truncate(usize::from(query.limit));
+        Answer::Elections { elections: views, more }
+    }
+
+    /// The bytes of a transaction, its block, and its place there.
+    pub(crate) fn transaction(&self, id: &TransactionId) -> Option<(Vec<u8>, Height, u32)> {
+        let (height, proof) = self.place(id)?;
+        let bytes = self.block(Some(height))?.0.transactions.swap_remove(usize::try_from(proof.index).unwrap());
+        Some((bytes.into_vec(), height, proof.index))
     }
 
     pub(crate) fn archive(&self, id: &ElectionId) -> Option<Archive> {

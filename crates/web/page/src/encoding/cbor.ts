@@ -1,4 +1,4 @@
-// The one canonical encoding (docs/protocol.md, section 1): what the ledger signs and hashes. Only what transactions need, and only writing.
+// The one canonical encoding (docs/protocol.md, section 1): what the ledger signs and hashes, written and read.
 
 /** A struct: its fields in order, numbered from 0. */
 export class Struct {
@@ -51,4 +51,89 @@ export function encode(value: Value): Uint8Array {
   const out: number[] = [];
   write(out, value);
   return Uint8Array.from(out);
+}
+
+/** Bytes that are not the canonical encoding of what they should be. */
+export class Malformed extends Error {}
+
+/** Arrays and maps within one another, at most; no transaction and no receipt has more. */
+const DEPTH_MAX = 8;
+
+/** Refuses bytes that are not UTF-8, and takes no mark at their beginning away. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+class Reader {
+  private at = 0;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  get left(): number {
+    return this.bytes.length - this.at;
+  }
+
+  private take(length: number | bigint): Uint8Array {
+    if (length > this.left) throw new Malformed("it ends too early");
+    const from = this.at;
+    this.at += Number(length);
+    return this.bytes.subarray(from, this.at);
+  }
+
+  /** Major type and number of what comes next. */
+  private head(): { major: number; n: number | bigint } {
+    const first = this.take(1)[0]!;
+    const major = first >> 5;
+    const small = first & 31;
+    if (small < 24) return { major, n: small };
+    if (small > 27) throw new Malformed("lengths must be definite");
+    const size = 1 << (small - 24);
+    let n = 0n;
+    for (const byte of this.take(size)) n = (n << 8n) | BigInt(byte);
+    // What fits fewer bytes is written so.
+    if (n < (size === 1 ? 24n : 1n << BigInt(4 * size))) throw new Malformed("a number is longer than it need be");
+    return { major, n: n <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(n) : n };
+  }
+
+  value(depth: number): Value {
+    const { major, n } = this.head();
+    if (major === 0) return n;
+    if (major === 2) return this.take(n).slice();
+    if (major === 3) return this.text(n);
+    if (major === 7 && n === 20) return false;
+    if (major === 7 && n === 21) return true;
+    if (major === 7 && n === 22) return null;
+    if (major !== 4 && major !== 5) throw new Malformed("it has what the encoding does not know");
+    if (depth === 0) throw new Malformed("it is too deep");
+    // Each item takes a byte at least, so nothing is made room for that does not come.
+    if (n > this.left) throw new Malformed("it ends too early");
+    const items: Value[] = [];
+    for (let number = 0; number < n; number++) {
+      if (major === 5) this.field(number);
+      items.push(this.value(depth - 1));
+    }
+    return major === 5 ? new Struct(items) : items;
+  }
+
+  private text(length: number | bigint): string {
+    const bytes = this.take(length);
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      throw new Malformed("a text is not UTF-8");
+    }
+  }
+
+  private field(number: number): void {
+    const { major, n } = this.head();
+    if (major !== 0 || n !== number) throw new Malformed("fields are not numbered in order");
+  }
+}
+
+/** Reads bytes from outside; takes the canonical ones alone. Numbers that a double does not hold exactly are bigints. */
+export function decode(bytes: Uint8Array): Value {
+  const reader = new Reader(bytes);
+  const value = reader.value(DEPTH_MAX);
+  if (reader.left > 0) throw new Malformed("there are bytes after its end");
+  const again = encode(value);
+  if (again.length !== bytes.length || again.some((byte, at) => byte !== bytes[at])) throw new Malformed("it is not the canonical encoding");
+  return value;
 }

@@ -60,7 +60,7 @@ export interface Election {
 
 /** What a label is: 1 to 100 bytes without white space at its ends, control characters, and characters that turn the direction of writing. */
 export const labelFault = (text: string): boolean =>
-  utf8ToBytes(text).length < 1 || utf8ToBytes(text).length > 100 || text !== text.trim() || /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
+  utf8ToBytes(text).length < 1 || utf8ToBytes(text).length > 100 || /^\p{White_Space}|\p{White_Space}$/u.test(text) || /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
 
 export type Voter = [key: string, weight: number];
 
@@ -114,9 +114,9 @@ export function organise(election: string, act: Act): Value {
   return [2, new Struct([hexToBytes(election), done])];
 }
 
-/** The bytes that are signed: the length of the tag, the tag, the chain, the content. */
-function preimage(chain: Uint8Array, content: Uint8Array): Uint8Array {
-  const tag = utf8ToBytes("blockchain-voting/1/transaction");
+/** The bytes that are signed for a purpose: the length of the tag, the tag, the chain, the content. */
+export function preimage(purpose: "transaction" | "vote", chain: Uint8Array, content: Uint8Array): Uint8Array {
+  const tag = utf8ToBytes(`blockchain-voting/1/${purpose}`);
   return concatBytes(Uint8Array.of(tag.length), tag, chain, content);
 }
 
@@ -125,11 +125,14 @@ export const publicKey = (seed: Uint8Array): string => bytesToHex(ed25519.getPub
 /** A signed transaction's bytes. */
 export function sign(chain: string, seed: Uint8Array, payload: Value): Uint8Array {
   const content = new Struct([hexToBytes(chain), ed25519.getPublicKey(seed), payload]);
-  const signature = ed25519.sign(preimage(hexToBytes(chain), encode(content)), seed);
+  const signature = ed25519.sign(preimage("transaction", hexToBytes(chain), encode(content)), seed);
   return encode(new Struct([content, signature]));
 }
 
-export function transactionId(bytes: Uint8Array): string {
-  const tag = utf8ToBytes("transaction");
-  return bytesToHex(sha256(concatBytes(Uint8Array.of(tag.length), tag, bytes)));
+/** The hash of content under a tag. */
+export function hashOf(tag: "transaction" | "block" | "genesis" | "validators", content: Uint8Array): string {
+  const name = utf8ToBytes(tag);
+  return bytesToHex(sha256(concatBytes(Uint8Array.of(name.length), name, content)));
 }
+
+export const transactionId = (bytes: Uint8Array): string => hashOf("transaction", bytes);

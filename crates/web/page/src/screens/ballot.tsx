@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Contest, Selection } from "../encoding/ledger";
-import { named, order, single } from "../selection";
+import { named, single } from "../encoding/fit";
+import { order } from "../selection";
 import { type Name, t } from "../texts";
 
 interface Props {

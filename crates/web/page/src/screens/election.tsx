@@ -1,35 +1,61 @@
 // One election: its rules, whether one may vote, the ballot, the receipt, the result, and how to check it all.
 
 import { useEffect, useState } from "preact/hooks";
-import { type Detail, type Phase as PhaseName, type Result, type Voting, follow } from "../api";
+import { type Detail, type LogEntry, type Phase as PhaseName, type Result, type Voting, follow } from "../api";
 import { type Ballot, ballots, begin, cast, change, making, pending, place } from "../booth";
+import type { SignedElection } from "../encoding/signed";
 import { type Key, organises } from "../keys";
-import { words, wrong } from "../selection";
+import { type Difference, type Proof, actOf, prove, provenOf, resultDiffers } from "../proof";
+import { wrong } from "../selection";
 import { t } from "../texts";
-import { Arrival, Command, Heading, Id, Phase, Problem, Raw, Time, useGet } from "../ui";
+import { Arrival, Command, Heading, Id, Phase, Problem, Raw, Time, useAsked, useGet } from "../ui";
 import { ContestField } from "./ballot";
 import { Manage } from "./manage";
-import { ReceiptCard } from "./receipt";
+import { ReceiptCard, Says } from "./receipt";
 import { Results } from "./results";
 import { Rules } from "./rules";
 
-function mayVote(e: Detail, phase: PhaseName, voter: Key | null, voting: Voting | null): { may: boolean; why: string } {
-  if (phase === "cancelled") return { may: false, why: t("may_cancelled") };
-  if (phase === "closed") return { may: false, why: t("may_over") };
+/** An election as it was signed, with what else the node says of it. */
+export type Shown = Omit<Detail, keyof SignedElection> & SignedElection;
+
+interface May { may: boolean; why: string }
+
+/** `cast`: whether this voter has a ballot, and once it was checked, how many it replaced. */
+function mayVote(e: Shown, voter: Key | null, voting: Voting | null, cast: { counter: number | null } | null): May {
+  if (e.phase === "cancelled") return { may: false, why: t("may_cancelled") };
+  if (e.phase === "closed") return { may: false, why: t("may_over") };
   if (!voter) return { may: false, why: t(e.voters === "anyone" ? "may_sign_in" : "may_sign_in_roll") };
   if (!voting) return { may: false, why: t("loading") };
   if (voting.votes === null) return { may: false, why: t("may_not_roll") };
-  if (phase === "draft") return { may: false, why: t("may_draft") };
-  if (!voting.ballot) return { may: true, why: t("may_yes", { n: voting.votes }) };
-  const left = e.revotes - voting.ballot.counter;
+  if (e.phase === "draft") return { may: false, why: t("may_draft") };
+  if (!cast) return { may: true, why: t("may_yes", { n: voting.votes }) };
+  if (cast.counter === null) return { may: false, why: t("has_voted") };
+  const left = e.revotes - cast.counter;
   return left > 0 ? { may: true, why: t("may_replace", { n: left }) } : { may: false, why: t("may_done") };
 }
 
-export function ElectionScreen({ id, voter }: { id: string; voter: Key | null }) {
+/** That the node says something else than what was signed, and what. */
+function Alarm({ differs }: { differs: Difference[] }) {
+  const named = ({ what, contest }: Difference) => (contest === undefined ? t(what) : `${t("e_contest", { n: contest + 1 })}: ${t(what)}`);
+  return (
+    <div role="alert">
+      {differs.length > 0 && (
+        <div class="problem">
+          <p>{t("differs")}</p>
+          <ul>{[...new Set(differs.map(named))].map((one) => <li key={one}>{one}</li>)}</ul>
+          <p>{t("differs_do")}</p>
+        </div>
+      )}
+    </div>
+  );
+}
+
+export function ElectionScreen({ id, chain, voter }: { id: string; chain: string; voter: Key | null }) {
   const [asked, again] = useState(0);
-  const { value: e, fault } = useGet<Detail>(`/elections/${id}`, asked);
+  const { value: said, fault } = useGet<Detail>(`/elections/${id}`, asked);
+  const { value: proof, fault: unproven } = useAsked<Proof>(said && (() => prove(id, chain, said)), said);
   const [result, setResult] = useState<Result | null>(null);
-  const phase = result?.phase ?? e?.phase;
+  const phase = result?.phase ?? said?.phase;
   const { value: voting } = useGet<Voting>(voter && `/elections/${id}/voters/${voter.key}`, `${asked} ${phase}`);
   useEffect(() => {
     const stop = follow<Result>(`/elections/${id}/live`, "result", (said) => {
@@ -40,11 +66,20 @@ export function ElectionScreen({ id, voter }: { id: string; voter: Key | null })
   }, [id]);
   // What an organiser does shows in the election itself.
   useEffect(() => again((n) => n + 1), [result?.phase, result?.voters]);
-  if (!e || !phase) return fault ? <><Heading>{t("elections")}</Heading><Problem why={fault} /></> : <p>{t("loading")}</p>;
-  const now = { ...e, phase };
+  const why = fault ?? unproven;
+  if (why) return <><Heading>{t("election")}</Heading><Problem why={why} /></>;
+  if (!said || !proof || !phase) return <p>{t("loading")}</p>;
+  return <Election proof={proof} said={said} phase={phase} result={result ?? said.result} voter={voter} voting={voting} again={() => again((n) => n + 1)} asked={asked} />;
+}
+
+interface ElectionProps { proof: Proof; said: Detail; phase: PhaseName; result: Result; voter: Key | null; voting: Voting | null; again: () => void; asked: number }
+
+function Election({ proof, said, phase, result, voter, voting, again, asked }: ElectionProps) {
+  const e: Shown = { ...said, ...proof.election, ...proof.times, phase };
+  const differs = [...proof.differs, ...resultDiffers(result, proof.election)];
   // What it has come to is the first that is asked of what is over.
   const over = phase === "closed" || phase === "cancelled";
-  const results = <Results result={result ?? e.result} contests={e.contests} quorum={e.quorum} />;
+  const results = <Results result={result} contests={e.contests} quorum={e.quorum} />;
   return (
     <>
       <Heading>{e.title}</Heading>
@@ -55,69 +90,79 @@ export function ElectionScreen({ id, voter }: { id: string; voter: Key | null })
         {phase === "closed" && e.closes_at !== null && <>{t("closed_at")}: <Time ms={e.closes_at} /></>}
         {phase === "cancelled" && e.cancelled_at !== null && <>{t("cancelled_at")}: <Time ms={e.cancelled_at} /></>}
       </p>
+      <Alarm differs={differs} />
       {e.description && <p class="description">{e.description}</p>}
       <div class={`vote ${over ? "over" : ""}`}>
         <section class="may" aria-labelledby="may">
           <h2 id="may">{t("may_i")}</h2>
-          <Voter e={now} voter={voter} voting={voting} />
+          <Voter e={e} signed={proof.election} trusted={differs.length === 0} voter={voter} voting={voting} />
         </section>
         {over && results}
         <section class="beside" aria-labelledby="rules">
           <h2 id="rules">{t("rules")}</h2>
-          <Rules e={now} />
+          <p class="soft">{t("rules_checked")}</p>
+          <Rules e={e} />
         </section>
-        {organises(e.chain, e.organiser) && <Manage e={now} done={() => again((n) => n + 1)} />}
+        {organises(e.chain, e.organiser) && <Manage e={e} done={again} />}
         {!over && results}
       </div>
-      <Log id={id} again={`${asked} ${phase} ${result?.voters}`} />
+      <Log of={proof.election} again={`${asked} ${phase} ${result.voters}`} />
       <section aria-labelledby="verify">
         <h2 id="verify">{t("verify")}</h2>
         <p>{t("verify_hint")}</p>
-        <Command lines={[`vote-cli export ${id} -o election.archive`, `vote-cli verify archive election.archive --chain ${e.chain}`]} />
+        <Command lines={[`vote-cli export ${e.election} -o election.archive`, `vote-cli verify archive election.archive --chain ${e.chain}`]} />
         <p>{t("verify_chain")}</p>
-        <p class="buttons"><a class="button quiet" href={`/api/elections/${id}/archive`} download>{t("archive")}</a></p>
+        <p class="buttons"><a class="button quiet" href={`/api/elections/${e.election}/archive`} download>{t("archive")}</a></p>
         <dl class="rules">
-          <dt>{t("election")}</dt><dd><Id id={id} /></dd>
+          <dt>{t("election")}</dt><dd><Id id={e.election} /></dd>
           <dt>{t("organiser")}</dt><dd><Id id={e.organiser} /></dd>
           <dt>{t("board")}</dt><dd>{t("ballots_n", { n: e.board.size })} <Id id={e.board.root} /></dd>
           {e.voters !== "anyone" && <><dt>{t("roll_root")}</dt><dd>{t("voters_n", { n: e.roll.voters })} <Id id={e.roll.root} /></dd></>}
         </dl>
-        <Raw value={{ ...now, result: result ?? e.result }} />
+        <Raw value={{ ...said, phase, result }} />
       </section>
     </>
   );
 }
 
+interface VoterProps { e: Shown; signed: SignedElection; trusted: boolean; voter: Key | null; voting: Voting | null }
+
 /** The answer to "May I vote?", and what follows from it. */
-function Voter({ e, voter, voting }: { e: Detail; voter: Key | null; voting: Voting | null }) {
-  const [replacing, replace] = useState(false);
+function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
   const all = ballots.use();
   const ballot = voter ? all[place(e.election, voter)] : undefined;
-  const { may, why } = mayVote(e, e.phase, voter, voting);
-  const counter = voting?.ballot ? voting.ballot.counter + 1 : 0;
-  const first = may && !voting?.ballot;
-  const fits = may && (first || replacing);
-  useEffect(() => {
-    if (voter && fits) begin(e, voter, counter);
-    // It is over, or this voter has voted elsewhere. Without an answer nothing is known.
-    else if (ballot && voting && making(ballot) && !pending(ballot)) change(ballot, { step: "void" });
-  }, [voter, fits, counter, voting]);
-  const now = ballot && making(ballot) && (pending(ballot) || (fits && ballot.counter === counter)) ? ballot : null;
+  const [replacing, replace] = useState(ballot !== undefined && making(ballot) && ballot.counter > 0);
   // What is final is shown at once, before the node is asked again.
-  const done = voting?.ballot ?? (ballot?.step === "cast" && ballot.id && ballot.height ? { transaction: ballot.id, height: ballot.height, counter: ballot.counter } : null);
+  const latest = ballot?.step === "cast" && ballot.counter >= (voting?.ballot?.counter ?? 0) ? ballot.id : null;
+  const id = latest ?? voting?.ballot?.transaction ?? null;
+  const { value, fault } = useAsked(id && voter ? () => provenOf(id, signed.chain) : null, id);
+  const proven = value?.receipt.transaction === id ? value : null;
+  // It is this voter's, in this election, or not what the node says.
+  const own = proven?.ballot && proven.ballot.voter === voter?.key && proven.ballot.election === signed.election ? proven.ballot : null;
+  const { may, why } = mayVote(e, voter, voting, id === null ? null : { counter: own?.counter ?? null });
+  const counter = own ? own.counter + 1 : 0;
+  const fits = trusted && may && (id === null || replacing);
+  const known = voting !== null && (id === null || own !== null);
+  useEffect(() => {
+    if (voter && fits) begin(signed, voter, counter);
+    // It is over, or this voter has voted elsewhere. Without an answer nothing is known.
+    else if (ballot && known && making(ballot) && !pending(ballot)) change(ballot, { step: "void" });
+  }, [voter, fits, counter, known]);
+  const now = ballot && making(ballot) && (pending(ballot) || (fits && ballot.counter === counter)) ? ballot : null;
   useEffect(() => {
     if (ballot?.step === "cast") replace(false);
   }, [ballot?.step]);
   return (
     <>
-      <p class="verdict">{why}</p>
+      <p class="verdict">{trusted ? why : t("may_not_here")}</p>
       {!voter && e.phase !== "closed" && e.phase !== "cancelled" && <p><a class="button" href="#/sign-in">{t("sign_in")}</a></p>}
       {now && <Booth ballot={now} />}
       {!now && ballot?.fault && <Problem why={t("not_taken", { reason: ballot.fault })} />}
-      {done && !now && (
+      {!now && <Problem why={fault ?? (proven && !own ? t("not_your_ballot") : null)} />}
+      {!now && proven && own && (
         <>
-          <ReceiptCard ballot={done.transaction} height={done.height} counter={done.counter} chain={e.chain} fresh={ballot?.step === "cast"} />
-          {may && <p><button type="button" class="quiet" onClick={() => replace(true)}>{t("replace")}</button></p>}
+          <ReceiptCard proven={proven} fresh={ballot?.step === "cast"} />
+          {trusted && may && <p><button type="button" class="quiet" onClick={() => replace(true)}>{t("replace")}</button></p>}
         </>
       )}
     </>
@@ -153,18 +198,11 @@ function Booth({ ballot }: { ballot: Ballot }) {
   return (
     <section class="card" aria-label={t("review")}>
       <Arrival>{t("review")}</Arrival>
-      <dl class="review">
-        {e.contests.map((contest, at) => (
-          <div key={at}>
-            <dt>{contest.title || t("your_ballot")}</dt>
-            <dd>{words(contest, says[at] ?? null).map((line) => <div key={line}>{line}</div>)}</dd>
-          </div>
-        ))}
-      </dl>
+      <Says contests={e.contests} selections={says} />
       <p>{t("open_ballots")} {voter.name ? t("open_name", { name: voter.name }) : t("open_key")}</p>
       <p>{e.revotes > ballot.counter ? t("r_revotes", { n: e.revotes - ballot.counter }) : t("r_once")}</p>
       <Problem why={ballot.fault && t("not_taken", { reason: ballot.fault })} />
-      {step === "unknown" && <p class="problem" role="alert">{t("unknown")}</p>}
+      {(step === "unknown" || step === "unproven") && <p class="problem" role="alert">{t(step)}</p>}
       <p class="buttons">
         <button type="button" class="quiet" disabled={pending(ballot)} onClick={() => change(ballot, { step: "choose", fault: null })}>{t("change")}</button>
         <button type="button" class="cast" disabled={pending(ballot)} onClick={() => void cast(ballot)}>{t("cast")}</button>
@@ -173,20 +211,48 @@ function Booth({ ballot }: { ballot: Ballot }) {
   );
 }
 
-interface Entry { height: number; time: number; transaction: string; act: string; what: string }
+/** Acts whose bytes are asked for, the latest; others are shown as the node says. */
+const ACTS_SHOWN_MAX = 20;
 
-function Log({ id, again }: { id: string; again: string }) {
-  const { value } = useGet<{ created_at: number; log: Entry[] }>(`/elections/${id}/log`, again);
+function Log({ of, again }: { of: SignedElection; again: string }) {
+  const { value } = useGet<{ created_at: number; log: LogEntry[] }>(`/elections/${of.election}/log`, again);
   if (!value) return null;
+  const first = value.log.length - ACTS_SHOWN_MAX;
   return (
     <section aria-labelledby="log">
       <h2 id="log">{t("log")}</h2>
+      <p class="soft">{t("log_checked")}</p>
       <ol class="list">
         <li><Time ms={value.created_at} />: {t("created")}</li>
-        {value.log.map((entry) => (
-          <li key={entry.transaction}><Time ms={entry.time} />: <span lang="en">{entry.what}</span> (<a href={`#/block/${entry.height}`}>{t("block_n", { n: entry.height })}</a>)</li>
+        {value.log.map((entry, at) => (
+          <li key={entry.transaction}><Time ms={entry.time} />: <Done of={of} entry={entry} ask={at >= first} /> (<a href={`#/block/${entry.height}`}>{t("block_n", { n: entry.height })}</a>)</li>
         ))}
       </ol>
     </section>
+  );
+}
+
+const clock = (ms: number | null) => (ms === null ? t("by_hand") : <Time ms={ms} />);
+
+/** What was done, from what the organiser has signed; the lists of voters are long, and shown as the node says. */
+function Done({ of, entry, ask }: { of: SignedElection; entry: LogEntry; ask: boolean }) {
+  const asked = ask && entry.act !== "add-voters";
+  const { value: act, fault } = useAsked(asked ? () => actOf(entry.transaction, of) : null, entry.transaction);
+  if (fault) return <span class="problem">{fault}</span>;
+  if (!act) return <span>{asked ? t("loading") : <><span lang="en">{entry.what}</span> {t("as_said")}</>}</span>;
+  if ("open" in act) return <>{t("kind_open")}</>;
+  if ("close" in act) return <>{t("kind_close")}</>;
+  if ("cancel" in act) return <>{t("kind_cancel")}: {act.cancel}</>;
+  if ("times" in act) return <>{t("kind_change_times")}: {t("opens")}: {clock(act.times.opens_at)}, {t("closes")}: {clock(act.times.closes_at)}: {act.times.reason}</>;
+  if ("add" in act) return <>{t("kind_add_voters")}: {t("voters_n", { n: act.add.length })}</>;
+  const { remove, add, reason } = act.change;
+  return (
+    <>
+      {t("kind_change_roll")}: {reason}
+      <ul>
+        {remove.map((key) => <li key={`-${key}`}>− <Id id={key} /></li>)}
+        {add.map(([key, votes]) => <li key={`+${key}`}>+ <Id id={key} /> {votes > 1 && t("votes_n", { n: votes })}</li>)}
+      </ul>
+    </>
   );
 }

@@ -1,8 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Block, get } from "../api";
 import { mayBeVoterCode } from "../encoding/codes";
+import { spelledOf } from "../proof";
 import { type Name, hasText, t } from "../texts";
-import { Heading, Id, Problem, Raw, Text, Time, reason, short, useGet } from "../ui";
+import { Heading, Id, Problem, Raw, Text, Time, reason, short, useAsked, useGet } from "../ui";
+import { Spelled } from "./receipt";
 
 interface Found { kind: string; id: string; height: number; title?: string }
 
@@ -68,7 +70,20 @@ export function Explorer({ height }: { height: number }) {
   );
 }
 
-export function BlockScreen({ height, last }: { height: string; last: number }) {
+/** What a ballot says, once somebody wants to see it. */
+function BallotWords({ id, chain }: { id: string; chain: string }) {
+  const [open, show] = useState(false);
+  const { value, fault } = useAsked(open ? () => spelledOf(id, chain) : null, open);
+  return (
+    <details onToggle={(event) => show(event.currentTarget.open)}>
+      <summary>{t("says")}</summary>
+      <Problem why={fault} />
+      {value && <Spelled ballot={value.ballot} election={value.election} />}
+    </details>
+  );
+}
+
+export function BlockScreen({ height, chain, last }: { height: string; chain: string; last: number }) {
   const { value: block, fault } = useGet<Block>(`/blocks/${encodeURIComponent(height)}`);
   const { value: set } = useGet<{ validators: { name: string; key: string }[] }>("/validators");
   const named = (key: string) => set?.validators.find((one) => one.key === key)?.name;
@@ -100,6 +115,7 @@ export function BlockScreen({ height, last }: { height: string; last: number }) 
               <Id id={one.id} {...(one.kind === "ballot" ? { href: `#/ballot/${one.id}` } : {})} /> <span class="pair">{t("signer")}: <Id id={one.signer} /></span>{" "}
               {one.election && <a class="pair" href={`#/election/${one.election}`}>{t("to_election")}</a>}
             </p>
+            {one.kind === "ballot" && <BallotWords id={one.id} chain={chain} />}
           </li>
         ))}
       </ul>

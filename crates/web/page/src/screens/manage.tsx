@@ -1,10 +1,11 @@
 // What the organiser of an election can do to it, in the browser that holds the organiser's key.
 
 import { useRef, useState } from "preact/hooks";
-import { type Detail, type Final, post } from "../api";
+import type { Detail } from "../api";
 import { codeQr } from "../encoding/codes";
 import { type Act, type Voter, organise, sign } from "../encoding/ledger";
 import { organiser } from "../keys";
+import { submit } from "../proof";
 import { type Card, adding, cardsCsv, issue, keysCsv, readRoll } from "../roll";
 import { Store } from "../store";
 import { type Name, number, t, utc } from "../texts";
@@ -24,8 +25,7 @@ async function decide(e: Detail, acts: Act[], done: (n: number) => void): Promis
   const key = organiser(e.chain);
   for (const [at, act] of acts.entries()) {
     const bytes = sign(e.chain, key.seed, organise(e.election, act));
-    let answer = await post<Final>("/transactions", bytes);
-    while (!answer.final) answer = await post<Final>("/transactions", bytes);
+    await submit(bytes, e.chain);
     done(at + 1);
   }
 }

@@ -8,6 +8,21 @@ import { Heading, Id, Problem, Time, Wide, reason, useGet } from "../ui";
 interface Member { name: string; peer: string; key: string | null; power: number | null; height: number | null; this: boolean }
 interface Set { validators: { name: string; key: string; power: number }[]; pending: { change: string; approved_by: string[] }[]; faults_tolerated: number }
 
+/** Whether blocks are decided: connections are not enough while one is open and nothing comes of it. */
+function deciding({ quorum, stuck, deciding_ms }: Status): string {
+  if (!quorum) return t("no_quorum");
+  return stuck ? t("stuck", { n: Math.floor((deciding_ms ?? 0) / 1000) }) : t("has_quorum");
+}
+
+/** A clock that is off by less is as good as right, in milliseconds. */
+const CLOCK_OFF_MS = 500;
+
+function clock(ahead: number | null): string {
+  if (ahead === null) return t("clock_unknown");
+  if (Math.abs(ahead) < CLOCK_OFF_MS) return t("clock_same");
+  return t(ahead > 0 ? "clock_ahead" : "clock_behind", { n: number(Math.round(Math.abs(ahead) / 100) / 10) });
+}
+
 export function Network({ status }: { status: Status | null }) {
   const height = status?.height ?? 0;
   const { value: members, fault } = useGet<{ members: Member[] }>("/members", status);
@@ -22,12 +37,15 @@ export function Network({ status }: { status: Status | null }) {
       <Problem why={fault} />
       {status && (
         <>
-          <p class={status.quorum ? "good" : "problem"} role="status">{t(status.quorum ? "has_quorum" : "no_quorum")}</p>
+          <p class={status.quorum && !status.stuck ? "good" : "problem"} role="status">{deciding(status)}</p>
+          {status.waits !== null && <p class="problem">{t("waits", { reason: status.waits })}</p>}
           <dl class="rules">
             <dt>{t("height")}</dt><dd><a href={`#/block/${height}`}>{number(height)}</a>{height > 0 && <>, <Time ms={status.time} /></>}</dd>
             <dt>{t("power_connected")}</dt><dd>{t("n_of", { n: number(status.power_connected), of: number(status.power_total) })}</dd>
             {set && <><dt>{t("faults")}</dt><dd>{t("faults_tolerated", { n: set.faults_tolerated })}</dd></>}
             <dt>{t("pending")}</dt><dd>{number(status.pending)}</dd>
+            {status.unreachable.length > 0 && <><dt>{t("unreachable")}</dt><dd>{status.unreachable.join(", ")}</dd></>}
+            <dt>{t("clock")}</dt><dd>{clock(status.clock_ahead_ms)}</dd>
             <dt>{t("tracker_of_nodes")}</dt><dd>{t(status.tracker ? "tracker_yes" : "tracker_no")}</dd>
           </dl>
         </>
@@ -57,6 +75,7 @@ export function Network({ status }: { status: Status | null }) {
         ? <ul>{set.pending.map((one) => <li key={one.change}><span lang="en">{one.change}</span>: {t("approved_n", { n: one.approved_by.length })}</li>)}</ul>
         : <p>{t("none_waiting")}</p>}
       <h2>{t("evidence")}</h2>
+      {status && status.evidence > 0 && <p>{t("evidence_n", { n: status.evidence })}</p>}
       {evidence?.evidence.length
         ? <ul>{evidence.evidence.map((one, at) => <li key={at}>{t("height")} {one.height}: <Id id={one.validator} /> <span lang="en">{one.what}</span></li>)}</ul>
         : <p>{t("no_evidence")}</p>}

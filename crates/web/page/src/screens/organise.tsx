@@ -1,10 +1,12 @@
 // A new election: a form, what voters will see, and putting it on the ledger.
 
 import { useState } from "preact/hooks";
-import { type Final, type Info, post } from "../api";
+import type { Info } from "../api";
+import { single } from "../encoding/fit";
 import { type Contest, type Election, RULES, type Rule, type Selection, type Share, createElection, labelFault, sign } from "../encoding/ledger";
 import { keyFile, organiser, readKeyFile, setOrganiser } from "../keys";
-import { blank, single } from "../selection";
+import { submit } from "../proof";
+import { blank } from "../selection";
 import { Store } from "../store";
 import { type Name, t, utc } from "../texts";
 import { Choice, FileField, Heading, Id, Problem, Text, Tick, reason, save } from "../ui";
@@ -165,10 +167,9 @@ function Preview({ info, e, back }: { info: Info; e: Election; back: () => void 
     setFault(null);
     const bytes = sign(info.chain, key.seed, createElection({ ...e, salt }));
     try {
-      let answer = await post<Final>("/transactions", bytes);
-      while (!answer.final) answer = await post<Final>("/transactions", bytes);
+      const { receipt } = await submit(bytes, info.chain);
       draft.set(empty());
-      location.hash = `#/election/${answer.id}`;
+      location.hash = `#/election/${receipt.transaction}`;
     } catch (error) {
       setFault(reason(error));
       setBusy(false);

@@ -1,96 +1,166 @@
-// Receipts: the one that a voter gets, what has become of a ballot, and checking a receipt.
+// Receipts: the one that a voter gets, what has become of a ballot, and checking a receipt. What a ballot says is read from what was signed.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Info, type Trace, file, get, post } from "../api";
+import { type Info, Refused, type Trace, get } from "../api";
 import { readTracker, tracker, trackerQr, trackerWords } from "../encoding/codes";
+import type { Contest, Selection } from "../encoding/ledger";
+import { type Kept, checkReceipt } from "../encoding/receipt";
+import { type SignedBallot, type SignedElection, Unsound } from "../encoding/signed";
+import { type Proven, provenOf, spelled } from "../proof";
+import { words } from "../selection";
 import { t } from "../texts";
-import { Command, Copy, FileField, Heading, Id, Problem, Qr, Raw, Text, Time, reason, save, useGet } from "../ui";
+import { Command, Copy, FileField, Heading, Id, Problem, Qr, Raw, Text, Time, reason, save, useAsked, useGet } from "../ui";
 import { codeFault } from "./sign_in";
 
-interface CardProps { ballot: string; height: number; counter: number; chain: string; fresh: boolean }
+/** What is said to each contest, in words. */
+export function Says({ contests, selections }: { contests: Contest[]; selections: (Selection | null)[] }) {
+  return (
+    <dl class="review">
+      {contests.map((contest, at) => (
+        <div key={at}>
+          <dt>{contest.title || t("your_ballot")}</dt>
+          <dd>{words(contest, selections[at] ?? null).map((line) => <div key={line}>{line}</div>)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
 
-export function ReceiptCard({ ballot, height, counter, chain, fresh }: CardProps) {
-  const [fault, setFault] = useState<string | null>(null);
+/** What a ballot says, from its own bytes and those of its election. */
+export function Spelled({ ballot, election }: { ballot: SignedBallot | null; election: SignedElection | null }) {
+  if (!ballot || !election) return <p>{t("says_nothing")}</p>;
+  return (
+    <section class="card" aria-label={t("says")}>
+      <h3>{t("says")}</h3>
+      <p><a href={`#/election/${election.election}`}>{election.title}</a></p>
+      <Says contests={election.contests} selections={ballot.selections} />
+      <dl class="rules">
+        <dt>{t("name")}</dt><dd>{ballot.name || t("none")}</dd>
+        <dt>{t("signer")}</dt><dd><Id id={ballot.voter} /></dd>
+        <dt>{t("r_replacing")}</dt><dd>{ballot.counter ? t("replaces_n", { n: ballot.counter }) : t("first_ballot")}</dd>
+      </dl>
+      <p class="soft">{t("says_checked")}</p>
+    </section>
+  );
+}
+
+export function ReceiptCard({ proven, fresh }: { proven: Proven; fresh: boolean }) {
   const heading = useRef<HTMLHeadingElement>(null);
+  const { transaction: id, height, chain } = proven.receipt;
   useEffect(() => {
     if (fresh) heading.current?.focus();
-  }, [fresh, ballot]);
-  const download = () => file(`/receipts/${ballot}`).then((bytes) => save(`${ballot.slice(0, 16)}.receipt`, bytes), (error) => setFault(reason(error)));
-  const code = tracker(ballot);
+  }, [fresh, id]);
+  const code = tracker(id);
+  const name = `${id.slice(0, 16)}.receipt`;
   return (
     <section class="card receipt" aria-labelledby="receipt">
       <h3 id="receipt" tabIndex={-1} ref={heading}>{t("receipt")}</h3>
       <p class="good">{t("cast_in", { n: height })}</p>
-      {counter > 0 && <p>{t("replaces")}</p>}
+      {proven.ballot!.counter > 0 && <p>{t("replaces")}</p>}
       <div class="two">
         <dl>
           <dt>{t("tracker")}</dt><dd><code class="code">{code}</code> <Copy text={code} what={t("tracker")} /></dd>
-          <dt>{t("words")}</dt><dd class="words" lang="en">{trackerWords(ballot)}</dd>
-          <dt>{t("ballot")}</dt><dd><Id id={ballot} href={`#/ballot/${ballot}`} /></dd>
+          <dt>{t("words")}</dt><dd class="words" lang="en">{trackerWords(id)}</dd>
+          <dt>{t("ballot")}</dt><dd><Id id={id} href={`#/ballot/${id}`} /></dd>
           <dt>{t("height")}</dt><dd><a href={`#/block/${height}`}>{t("block_n", { n: height })}</a></dd>
         </dl>
-        <Qr text={trackerQr(ballot)} label={`${t("tracker")}: ${code}`} />
+        <Qr text={trackerQr(id)} label={`${t("tracker")}: ${code}`} />
       </div>
+      <Spelled ballot={proven.ballot} election={proven.election} />
       <p>{t("receipt_says")}</p>
-      <Problem why={fault} />
       <p class="buttons">
-        <button type="button" class="quiet" onClick={download}>{t("download")}</button>
+        <button type="button" class="quiet" onClick={() => save(name, proven.file)}>{t("download")}</button>
         <button type="button" class="quiet" onClick={() => print()}>{t("print")}</button>
       </p>
       <details>
         <summary>{t("verify")}</summary>
-        <Command lines={[`vote-cli receipt check ${ballot.slice(0, 16)}.receipt --chain ${chain}`]} />
+        <Command lines={[`vote-cli receipt check ${name} --chain ${chain}`]} />
       </details>
     </section>
   );
 }
 
+/** Another ballot that takes a ballot's place: the same voter has signed it later. */
+async function checkSuccessor(id: string, chain: string, of: SignedBallot): Promise<void> {
+  const { ballot } = await provenOf(id, chain);
+  if (ballot?.voter !== of.voter || ballot.election !== of.election || ballot.counter <= of.counter) throw new Unsound("other", "it replaces another ballot");
+}
+
+/** What a node says of a ballot, after its receipt and what was signed were checked. */
+async function traced(trace: Trace, prefix: string, chain: string): Promise<Proven> {
+  const proven = await provenOf(trace.ballot, chain);
+  const { ballot, receipt } = proven;
+  // Of a ballot whose kind this page does not know nothing more is said.
+  const same = !ballot || (ballot.election === trace.election && ballot.counter === trace.counter);
+  const said = trace.ballot.startsWith(prefix) && receipt.height === trace.height && trace.counts === (trace.superseded_by === null);
+  if (!same || !said) throw new Unsound("other", "it is not what the node says");
+  if (trace.superseded_by && ballot) await checkSuccessor(trace.superseded_by, chain, ballot);
+  return proven;
+}
+
 /** What has become of a ballot. */
-function Fate({ trace }: { trace: Trace }) {
+function Fate({ trace, prefix, chain }: { trace: Trace; prefix: string; chain: string }) {
+  const { value: proven, fault } = useAsked(() => traced(trace, prefix, chain), trace);
+  if (fault) return <Problem why={fault} />;
+  if (!proven) return <p>{t("loading")}</p>;
+  const id = proven.receipt.transaction;
   return (
     <>
       <p class={trace.counts ? "good" : "verdict"}>{t(trace.phase === "cancelled" ? "counts_cancelled" : trace.counts ? "counts" : "superseded")}</p>
+      <p class="soft">{t("counts_said")}</p>
+      <Spelled ballot={proven.ballot} election={proven.election} />
       <dl class="rules">
-        <dt>{t("ballot")}</dt><dd><Id id={trace.ballot} /></dd>
-        <dt>{t("tracker")}</dt><dd><code>{tracker(trace.ballot)}</code> <Copy text={tracker(trace.ballot)} what={t("tracker")} /></dd>
-        <dt>{t("words")}</dt><dd class="words" lang="en">{trackerWords(trace.ballot)}</dd>
-        <dt>{t("included")}</dt><dd><a href={`#/block/${trace.height}`}>{t("block_n", { n: trace.height })}</a></dd>
-        <dt>{t("election")}</dt><dd><a href={`#/election/${trace.election}`}>{t("to_election")}</a></dd>
+        <dt>{t("ballot")}</dt><dd><Id id={id} /></dd>
+        <dt>{t("tracker")}</dt><dd><code>{tracker(id)}</code> <Copy text={tracker(id)} what={t("tracker")} /></dd>
+        <dt>{t("words")}</dt><dd class="words" lang="en">{trackerWords(id)}</dd>
+        <dt>{t("included")}</dt><dd><a href={`#/block/${proven.receipt.height}`}>{t("block_n", { n: proven.receipt.height })}</a></dd>
         {trace.superseded_by && <><dt>{t("superseded_by")}</dt><dd><Id id={trace.superseded_by} href={`#/ballot/${trace.superseded_by}`} /></dd></>}
       </dl>
     </>
   );
 }
 
-export function BallotScreen({ id, height }: { id: string; height: number }) {
+export function BallotScreen({ id, chain, height }: { id: string; chain: string; height: number }) {
   const { value: trace, fault } = useGet<Trace>(`/ballots/${id}`, height);
   return (
     <>
       <Heading>{t("ballot")}</Heading>
       <Problem why={fault} />
-      {trace && <><Fate trace={trace} /><Qr text={trackerQr(trace.ballot)} label={`${t("tracker")}: ${tracker(trace.ballot)}`} /><Raw value={trace} /></>}
+      {trace && <><Fate trace={trace} prefix={id} chain={chain} /><Qr text={trackerQr(trace.ballot)} label={`${t("tracker")}: ${tracker(trace.ballot)}`} /><Raw value={trace} /></>}
     </>
   );
 }
 
-interface Checked { height: number; time: number; ballot: string; chain: string; block: string; signatures: number; node: Trace | null }
+/** A receipt file that holds, and what its ballot says, if the file or the node has it. */
+async function read(file: Uint8Array): Promise<Kept> {
+  const kept = await checkReceipt(file);
+  return spelled(kept).catch((error) => {
+    if (error instanceof Refused) return kept;
+    throw error;
+  });
+}
 
 export function CheckReceipt({ info }: { info: Info }) {
   const [text, setText] = useState("");
   const [fault, setFault] = useState<string | null>(null);
-  const [trace, setTrace] = useState<Trace | null>(null);
-  const [checked, setChecked] = useState<Checked | null>(null);
-  const clear = () => [setFault(null), setTrace(null), setChecked(null)];
+  const [found, setFound] = useState<{ prefix: string; trace: Trace } | null>(null);
+  const [checked, setChecked] = useState<Kept | null>(null);
+  const clear = () => [setFault(null), setFound(null), setChecked(null)];
+  const find = async (prefix: string) => setFound({ prefix, trace: await get<Trace>(`/ballots/${prefix}`) });
   const look = async (event: Event) => {
     event.preventDefault();
     clear();
     const prefix = readTracker(text);
     if (typeof prefix !== "string") return setFault(codeFault(prefix, "tracker"));
-    await get<Trace>(`/ballots/${prefix}`).then(setTrace, (error) => setFault(reason(error)));
+    await find(prefix).catch((error) => setFault(reason(error)));
   };
   const check = async (bytes: Uint8Array) => {
     clear();
-    await post<Checked>("/receipts/check", bytes).then((said) => [setChecked(said), setTrace(said.node)], (error) => setFault(reason(error)));
+    const kept = await read(bytes).catch((error) => void setFault(reason(error)));
+    if (!kept) return;
+    setChecked(kept);
+    // Without a node the receipt holds all the same.
+    if (kept.receipt.chain === info.chain) await find(kept.receipt.transaction).catch(() => {});
   };
   return (
     <>
@@ -107,15 +177,16 @@ export function CheckReceipt({ info }: { info: Info }) {
           <>
             <p class="good">{t("valid")}</p>
             <dl class="rules">
-              <dt>{t("block")}</dt><dd><a href={`#/block/${checked.height}`}>{t("block_n", { n: checked.height })}</a>, <Time ms={checked.time} /></dd>
-              <dt>{t("chain")}</dt><dd><Id id={checked.chain} /> {t(checked.chain === info.chain ? "chain_own" : "chain_other")}</dd>
-              <dt>{t("signatures")}</dt><dd>{checked.signatures}</dd>
+              <dt>{t("block")}</dt><dd><a href={`#/block/${checked.receipt.height}`}>{t("block_n", { n: checked.receipt.height })}</a>, <Time ms={checked.receipt.time} /></dd>
+              <dt>{t("chain")}</dt><dd>{checked.receipt.chainName} <Id id={checked.receipt.chain} /> {t(checked.receipt.chain === info.chain ? "chain_own" : "chain_other")}</dd>
+              <dt>{t("signatures")}</dt><dd>{checked.receipt.signatures}</dd>
             </dl>
+            {!found && <Spelled ballot={checked.ballot} election={checked.election} />}
           </>
         )}
-        {trace && <Fate trace={trace} />}
-        {checked && !trace && <p>{t("node_unaware")}</p>}
-        {(trace || checked) && <p>{t("receipt_says")}</p>}
+        {found && <Fate trace={found.trace} prefix={found.prefix} chain={info.chain} />}
+        {checked && !found && <p>{t("node_unaware")}</p>}
+        {(found || checked) && <p>{t("receipt_says")}</p>}
       </div>
     </>
   );

@@ -2,7 +2,7 @@
 
 import type { Counted, Result } from "../api";
 import type { Contest, Rule, Share } from "../encoding/ledger";
-import { ranks } from "../selection";
+import { ranks } from "../encoding/fit";
 import { type Name, number, t } from "../texts";
 import { Wide } from "../ui";
 import { share } from "./rules";
@@ -35,6 +35,7 @@ export function Results({ result, contests, quorum }: { result: Result; contests
       <p aria-live="polite" aria-atomic="true">{t("turnout")}: {turnout(result)}</p>
       {result.quorum && quorum && <p class="soft">{t(result.quorum.reached ? "quorum_yes" : "quorum_no", { votes: number(result.quorum.votes), of: number(result.quorum.of), share: share(quorum) })}</p>}
       {result.withheld ? <p class="verdict">{t("withheld")}</p> : result.contests.map((counted, at) => <Count key={at} result={result} counted={counted} contest={contests[at]} />)}
+      <p class="soft">{t("count_said")}</p>
     </section>
   );
 }

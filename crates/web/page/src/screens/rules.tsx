@@ -1,7 +1,7 @@
 // The rules of a vote, in words, from the election alone: nothing of it is written by hand.
 
 import type { Contest, Share } from "../encoding/ledger";
-import { single } from "../selection";
+import { single } from "../encoding/fit";
 import { type Name, t } from "../texts";
 import { Time } from "../ui";
 import { bounds } from "./ballot";

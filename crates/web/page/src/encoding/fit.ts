@@ -1,0 +1,35 @@
+// Which selections fit a contest (docs/protocol.md, "Transactions").
+
+import type { Contest, Rule, Selection } from "./ledger";
+
+const SCORE_MAX = 10;
+
+export const single = (rule: Rule) => rule === "plurality" || rule === "yes-no";
+export const ranks = (rule: Rule) => !single(rule) && rule !== "approval" && rule !== "score";
+
+/** How many choices a selection names. */
+export function named(says: Selection | null): number {
+  if (says === null || says === "abstain") return 0;
+  if ("approved" in says) return says.approved.length;
+  if ("scored" in says) return says.scored.filter((score) => score > 0).length;
+  if ("ranked" in says) return says.ranked.flat().length;
+  return 1;
+}
+
+/** Whether it is of the rule's kind, of choices that are on the list, each once and in order. */
+function offered({ choices, rule }: Contest, says: Exclude<Selection, "abstain">): boolean {
+  if (!choices) return "written" in says;
+  const listed = (places: number[]) => places.every((place, at) => place < choices.length && (at === 0 || place > places[at - 1]!));
+  if ("listed" in says) return single(rule) && says.listed < choices.length;
+  if ("approved" in says) return rule === "approval" && listed(says.approved);
+  if ("scored" in says) return rule === "score" && says.scored.length === choices.length && says.scored.every((score) => score <= SCORE_MAX);
+  if (!("ranked" in says)) return false;
+  const all = says.ranked.flat();
+  return ranks(rule) && says.ranked.every((rank) => rank.length > 0 && listed(rank)) && new Set(all).size === all.length;
+}
+
+/** Whether the ledger takes it as an answer to a contest. */
+export function fits(contest: Contest, says: Selection): boolean {
+  if (says === "abstain") return contest.abstention;
+  return offered(contest, says) && named(says) >= contest.min && named(says) <= contest.max;
+}

@@ -1,0 +1,191 @@
+// What this page knows of itself, from bytes that were signed, and where the node says something else. The page's code is not the node's: who asks a node
+// that lies is told so here.
+
+import { type Detail, type Final, type LogEntry, Refused, type Result, file, get, post } from "./api";
+import { type Act, type Contest, transactionId } from "./encoding/ledger";
+import { type Kept, checkReceipt } from "./encoding/receipt";
+import { type SignedBallot, type SignedElection, Unsound, checkFit, readAct, readBallot, readElection } from "./encoding/signed";
+import type { Name } from "./texts";
+
+/** What was signed does not change: so many of each kind are kept. */
+const KEPT_MAX = 100;
+
+/** Asks for each thing once; what failed can be asked for again. */
+function kept<T>(ask: (id: string, chain: string) => Promise<T>): (id: string, chain: string) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (id, chain) => {
+    const at = `${chain}:${id}`;
+    const before = known.get(at);
+    if (before) return before;
+    const answer = ask(id, chain);
+    known.set(at, answer);
+    answer.catch(() => known.delete(at));
+    if (known.size > KEPT_MAX) known.delete(known.keys().next().value!);
+    return answer;
+  };
+}
+
+const signedBytes = (id: string) => file(`/transactions/${id}`);
+
+/** An election as its organiser signed it. */
+export const electionOf = kept(async (id, chain): Promise<SignedElection> => readElection(await signedBytes(id), id, chain));
+
+/** A ballot as its voter signed it; none if this page does not know its kind. */
+const ballotOf = kept(async (id, chain): Promise<SignedBallot | null> => readBallot(await signedBytes(id), id, chain));
+
+const actBytes = kept((id) => signedBytes(id));
+
+/** An act of an election, as its organiser signed it. */
+export const actOf = async (id: string, of: SignedElection): Promise<Act> => readAct(await actBytes(id, of.chain), id, of);
+
+/** A transaction that is final, as its receipt shows, and the receipt's file. */
+export interface Proven extends Kept {
+  file: Uint8Array;
+}
+
+/** What shows that a transaction is final; and if it is a ballot, what it says. */
+export const provenOf = kept(async (id, chain): Promise<Proven> => {
+  const bytes = await file(`/receipts/${id}`);
+  const found = await checkReceipt(bytes);
+  if (found.receipt.transaction !== id || found.receipt.chain !== chain) throw new Unsound("other", "it is the receipt of something else");
+  return { ...(await spelled(found)), file: bytes };
+});
+
+/** What a ballot says: itself, and the election that its places and numbers are of. */
+export interface Spelling {
+  ballot: SignedBallot | null;
+  election: SignedElection | null;
+}
+
+/** What a ballot says, from its bytes and its election's; nothing if this page does not know its kind. */
+export async function spelledOf(id: string, chain: string): Promise<Spelling> {
+  const ballot = await ballotOf(id, chain);
+  const election = ballot && (await electionOf(ballot.election, chain));
+  if (ballot && election) checkFit(ballot, election);
+  return { ballot, election };
+}
+
+/** A receipt with what its ballot says, also where the file has it not. */
+export async function spelled(found: Kept): Promise<Kept> {
+  return found.ballot ? found : { ...found, ...(await spelledOf(found.receipt.transaction, found.receipt.chain)) };
+}
+
+/** The node does not answer, or has no room: it can be asked again. */
+export const passing = (error: unknown): boolean => error instanceof Refused && (error.code === "gone" || error.code === "busy" || error.status >= 500);
+
+/** Has a transaction decided, and comes back with what shows that it is. While it is on its way, `waiting` is told. */
+export async function submit(bytes: Uint8Array, chain: string, waiting: () => void = () => {}): Promise<Proven> {
+  const id = transactionId(bytes);
+  for (;;) {
+    const answer = await post<Final>("/transactions", bytes);
+    if (answer.final) break;
+    waiting();
+  }
+  try {
+    return await provenOf(id, chain);
+  } catch (error) {
+    if (error instanceof Refused && !passing(error)) throw new Unsound("receipt", error.message);
+    throw error;
+  }
+}
+
+/** Something that the node says otherwise than it was signed; of a contest, by its place. */
+export interface Difference {
+  what: Name;
+  contest?: number;
+}
+
+/** An election as it was signed, with the times that its organiser's acts have given it. */
+export interface Proof {
+  election: SignedElection;
+  times: Times;
+  differs: Difference[];
+}
+
+interface Times {
+  opens_at: number | null;
+  closes_at: number | null;
+  cancelled_at: number | null;
+}
+
+export function equal(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false;
+  const [own, other] = [Object.entries(a), b as Record<string, unknown>];
+  return own.length === Object.keys(b).length && own.every(([name, value]) => Object.hasOwn(b, name) && equal(value, other[name]));
+}
+
+const TEXT: [keyof SignedElection & keyof Detail, Name][] = [
+  ["election", "election"], ["chain", "chain"], ["organiser", "organiser"], ["title", "e_title"], ["description", "e_description"], ["voters", "r_who"],
+  ["quorum", "r_quorum_title"], ["revotes", "r_replacing"], ["results", "r_count"], ["tie_break", "r_ties_title"],
+];
+const CONTEST: [keyof Contest, Name][] = [
+  ["title", "e_contest_title"], ["choices", "e_choices"], ["rule", "e_rule"], ["seats", "e_seats"], ["min", "e_min"], ["max", "e_max"], ["abstention", "e_abstain"],
+  ["majority", "e_majority"], ["shuffle", "e_shuffle"],
+];
+
+/** Where a node's count is of something else than the election. What it counts is its word alone. */
+export function resultDiffers(said: Result, signed: SignedElection): Difference[] {
+  const out: Difference[] = [];
+  if (said.election !== signed.election) out.push({ what: "election" });
+  if (said.title !== signed.title) out.push({ what: "e_title" });
+  if (!said.withheld && said.contests.length !== signed.contests.length) out.push({ what: "result" });
+  said.contests.forEach((counted, contest) => {
+    const own = signed.contests[contest];
+    if (!own) return;
+    const names = [...counted.counts.map(({ choice }) => choice), ...counted.leaders];
+    const foreign = own.choices && names.some((name) => !own.choices!.includes(name));
+    if (counted.title !== own.title || counted.rule !== own.rule || counted.seats !== own.seats || foreign) out.push({ what: "result", contest });
+  });
+  return out;
+}
+
+function textDiffers(said: Detail, signed: SignedElection): Difference[] {
+  const out: Difference[] = TEXT.filter(([field]) => !equal(said[field], signed[field])).map(([, what]) => ({ what }));
+  if (said.contests.length !== signed.contests.length) return [...out, { what: "what_is_decided" }];
+  signed.contests.forEach((own, contest) => {
+    for (const [field, what] of CONTEST) if (!equal(said.contests[contest]![field], own[field])) out.push({ what, contest });
+  });
+  return out;
+}
+
+/** Acts that set times; of all others none does. */
+const timed = ({ act }: LogEntry) => act === "open" || act === "close" || act === "change-times" || act === "cancel";
+
+/** The times that follow from an election's text and from what its organiser has signed. When a block was made is the node's word. */
+async function timesOf(said: Detail, signed: SignedElection): Promise<Times> {
+  const times: Times = { opens_at: signed.opens_at, closes_at: signed.closes_at, cancelled_at: null };
+  if (times.opens_at === null && signed.voters === "anyone") times.opens_at = said.created_at;
+  if (timesDiffer(said, times).length === 0) return times;
+  const { log } = await get<{ log: LogEntry[] }>(`/elections/${signed.election}/log`);
+  const entries = log.slice(0, said.log.size).filter(timed);
+  // A change of times sets both: what was before it is gone.
+  const from = entries.findLastIndex(({ act }) => act === "change-times");
+  for (const { transaction, time } of entries.slice(Math.max(from, 0))) {
+    const act = await actOf(transaction, signed);
+    if ("open" in act) times.opens_at = time;
+    else if ("close" in act) times.closes_at = time;
+    else if ("cancel" in act) times.cancelled_at = time;
+    else if ("times" in act) [times.opens_at, times.closes_at] = [act.times.opens_at, act.times.closes_at];
+  }
+  return times;
+}
+
+function timesDiffer(said: Detail, times: Times): Difference[] {
+  const fields: [keyof Times, Name][] = [["opens_at", "opens"], ["closes_at", "closes"], ["cancelled_at", "cancelled_at"]];
+  return fields.filter(([field]) => said[field] !== times[field]).map(([, what]) => ({ what }));
+}
+
+/** Whether a phase goes with the times. */
+function phaseDiffers({ phase, closes_at, cancelled_at }: Detail): Difference[] {
+  const goes = (phase === "cancelled") === (cancelled_at !== null) && (phase !== "closed" || closes_at !== null);
+  return goes ? [] : [{ what: "phase" }];
+}
+
+/** Compares what the node says of an election with what was signed. */
+export async function prove(id: string, chain: string, said: Detail): Promise<Proof> {
+  const election = await electionOf(id, chain);
+  const times = await timesOf(said, election);
+  const differs = [...textDiffers(said, election), ...timesDiffer(said, times), ...phaseDiffers(said), ...resultDiffers(said.result, election)];
+  return { election, times, differs };
+}
