@@ -153,12 +153,10 @@ impl Ledger {
         found.ok_or_else(|| misfit(format_args!("block {height} is missing")))
     }
 
-    /// The bytes at a place of a block.
-    fn bytes_at(block: Block, height: Height, index: u32, id: &TransactionId) -> Result<serde_bytes::ByteBuf, Refusal> {
-        let place = usize::try_from(index).unwrap_or(usize::MAX);
-        let bytes = block.transactions.into_iter().nth(place);
-        let bytes = bytes.filter(|bytes| TransactionId::of(bytes) == *id);
-        bytes.ok_or_else(|| misfit(format_args!("transaction {id:.16} is not in block {height} at place {index}")))
+    /// A final transaction, with its block and its place in it.
+    fn transaction_bytes(&self, id: &TransactionId) -> Result<Option<(Vec<u8>, Height, u32)>, Refusal> {
+        let found = self.store.transaction_bytes(id).map_err(|error| damaged(&error))?;
+        Ok(found.filter(|(_, height, _)| *height <= self.state.tip().height))
     }
 
     /// The proof that a final transaction is in its block; none if it is not final.
@@ -195,10 +193,8 @@ impl Ledger {
 
     fn transaction(&self, id: TransactionId) -> Result<Answer, Refusal> {
         let unknown = || refusal(RefusalCode::WrongState, "no such transaction is final at this node");
-        let (height, index) = self.find(&id)?.ok_or_else(unknown)?;
-        let (block, _) = self.load(height)?;
-        let bytes = Self::bytes_at(block, height, index, &id)?;
-        Ok(Answer::Transaction { bytes, height, index })
+        let (bytes, height, index) = self.transaction_bytes(&id)?.ok_or_else(unknown)?;
+        Ok(Answer::Transaction { bytes: bytes.into(), height, index })
     }
 
     fn block(&self, at: BlockAt) -> Result<Answer, Refusal> {
@@ -228,9 +224,7 @@ impl Ledger {
         let unknown = || refusal(RefusalCode::WrongState, "the ledger has no such ballot");
         let found = self.store.transactions_with(prefix).map_err(|error| damaged(&error))?;
         let [transaction] = found[..] else { return Err(unknown()) };
-        let (height, index) = self.find(&transaction)?.ok_or_else(unknown)?;
-        let (block, _) = self.load(height)?;
-        let bytes = Self::bytes_at(block, height, index, &transaction)?;
+        let (bytes, height, _) = self.transaction_bytes(&transaction)?.ok_or_else(unknown)?;
         let content = vote_chain::parse(&bytes).map_err(misfit)?.content;
         let Payload::CastBallot(Ballot { election, counter, .. }) = content.payload else { return Err(unknown()) };
         let phase = self.state.phase(&election);

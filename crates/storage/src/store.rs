@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend};
 use vote_chain::{Block, CommitCertificate, ElectionId, Genesis, Hash, Height, SetChange, TransactionId, decode};
 
 use crate::batch::Batch;
@@ -69,6 +69,28 @@ impl Store {
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(StorageError::InUse(path)),
             Err(error) => Err(Fault::from(error).of(&path)),
         }
+    }
+
+    /// Makes a new ledger on something else than a file: for tests of what a disk can do to a node.
+    ///
+    /// # Errors
+    /// [`StorageError`] if the backend fails.
+    pub fn create_on(backend: impl StorageBackend, genesis: &Genesis) -> Result<Self, StorageError> {
+        let path = PathBuf::from(FILE);
+        let database = builder().create_with_backend(backend).map_err(|error| Fault::from(error).of(&path))?;
+        let store = Self { database, path, genesis: genesis.clone() };
+        store.begin()?.create(genesis)?;
+        Ok(store)
+    }
+
+    /// Opens a ledger on something else than a file.
+    ///
+    /// # Errors
+    /// As by [`Store::open`].
+    pub fn open_on(backend: impl StorageBackend) -> Result<Self, StorageError> {
+        let path = PathBuf::from(FILE);
+        let database = builder().create_with_backend(backend).map_err(|error| Fault::from(error).of(&path))?;
+        Self::of_database(database, path)
     }
 
     /// The ledger that a database holds.

@@ -322,8 +322,7 @@ fn check(disk: Vec<u8>, heard: &Heard, syncs: usize) {
         if height == Height::GENESIS {
             return Some(BlockHash::default());
         }
-        let (bytes, _) = store.block(height).unwrap()?;
-        Some(decode::<vote_chain::Block>(&bytes).unwrap().header.hash())
+        store.block(height).unwrap().map(|(block, _)| block.header.hash())
     };
     for told in heard.lock().unwrap().iter() {
         let holds = match told {
