@@ -26,7 +26,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     // A terminal that closes ends nothing: whoever has started the tracker there wants it to go on.
     let mut hangup = signal(SignalKind::hangup())?;
-    let dir = datadir::path(args.data_dir)?;
+    let dir = datadir::path(args.data_dir.clone())?;
     let _lock = datadir::take(&dir)?;
     let keypair = datadir::key(&dir)?;
     let peer = keypair.public().to_peer_id();

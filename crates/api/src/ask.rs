@@ -488,7 +488,7 @@ fn is_cast(record: &CastRecord, proven: &Proven, election: ElectionId, credentia
         && ballot.election == election
         && ballot.counter == record.counter
         && (proven.height, proven.index) == (record.height, record.index)
-        && said.is_none_or(|said| said == ballot.selections.as_slice())
+        && said.is_none_or(|said| said.iter().map(AsRef::as_ref).eq(&ballot.selections))
 }
 
 /// An election that is followed.

@@ -61,6 +61,11 @@ fn quoted(name: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::contest::Rule;
+    use crate::ranks::Ranks;
+
+    fn ranked(ranks: &[&[u16]]) -> Selection {
+        Selection::Ranked(Ranks::new(ranks).expect("few"))
+    }
 
     #[test]
     fn selections_are_said_with_the_names_of_their_choices() {
@@ -71,8 +76,8 @@ mod tests {
             (Selection::Approved(vec![]), "-"),
             (Selection::Scored(vec![10, 0, 7]), "Ada=10, Joan=7"),
             (Selection::Scored(vec![0, 0, 0]), "-"),
-            (Selection::Ranked(vec![vec![2], vec![0, 1]]), "Joan > Ada = Grace"),
-            (Selection::Ranked(vec![]), "-"),
+            (ranked(&[&[2], &[0, 1]]), "Joan > Ada = Grace"),
+            (ranked(&[]), "-"),
             (Selection::Abstain, "abstain"),
             (Selection::WriteIn("Gr\u{fc}nkohl".into()), "Gr\u{fc}nkohl"),
         ] {
@@ -84,9 +89,9 @@ mod tests {
     fn no_name_is_taken_for_something_else() {
         let names = ["A > B", "A", "B", "-", "abstain", "say \"A\"", "A, B"].map(String::from);
         let contest = Contest::listed(names.into(), Rule::Irv, 1);
-        let single = |place| contest.in_words(&Selection::Ranked(vec![vec![place]]));
+        let single = |place| contest.in_words(&ranked(&[&[place]]));
         assert_eq!(single(0), "\"A > B\"");
-        assert_eq!(contest.in_words(&Selection::Ranked(vec![vec![1], vec![2]])), "A > B");
+        assert_eq!(contest.in_words(&ranked(&[&[1], &[2]])), "A > B");
         assert_eq!(single(3), "\"-\"");
         assert_eq!(single(4), "\"abstain\"");
         assert_eq!(single(5), "\"say \\\"A\\\"\"");

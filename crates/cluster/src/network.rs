@@ -149,7 +149,7 @@ impl Cluster {
 
     /// Memory that the process of a node holds, in MiB; 0 if it does not run.
     pub fn rss_mib(&self, at: usize) -> f64 {
-        self.nodes[at].daemon.as_ref().and_then(crate::Daemon::pid).map_or(0.0, crate::measure::rss_mib)
+        self.nodes[at].daemon.as_ref().and_then(Daemon::pid).map_or(0.0, crate::measure::rss_mib)
     }
 
     /// Adds a follower: a node that joins through the tracker. Gives its place in [`Cluster::nodes`].

@@ -4,7 +4,7 @@ use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
 use vote_chain::{
     Act, Ballot, Choices, Contest, Election, ElectionId, InvalidReceiptFile, InvalidStatement, KeptReceipt, Organise,
-    Payload, ReceiptFile, Rule, Selection, Statement, Transaction, TransactionId, decode, encode,
+    Payload, Ranks, ReceiptFile, Rule, Selection, Statement, Transaction, TransactionId, decode, encode,
 };
 
 use crate::archives;
@@ -36,6 +36,10 @@ fn says(contests: Vec<Contest>, selections: Vec<Selection>) -> KeptReceipt {
     cast(with_contests(contests), ballot).1
 }
 
+fn ranked(ranks: &[&[u16]]) -> Selection {
+    Selection::Ranked(Ranks::new(ranks).unwrap())
+}
+
 fn contest(title: &str, rule: Rule, choices: &[&str]) -> Contest {
     let choices = choices.iter().map(ToString::to_string).collect();
     Contest { title: title.into(), abstention: true, ..Contest::listed(choices, rule, 1) }
@@ -61,8 +65,8 @@ pub(crate) fn good() -> Vec<(String, Vec<u8>)> {
         ("approval-of-none", says(lunch(Rule::Approval), vec![Selection::Approved(vec![])])),
         ("score", says(lunch(Rule::Score), vec![Selection::Scored(vec![10, 0, 3, 0, 1, 0])])),
         ("score-of-none", says(lunch(Rule::Score), vec![Selection::Scored(vec![0; 6])])),
-        ("ranks", says(lunch(Rule::Irv), vec![Selection::Ranked(vec![vec![3], vec![0, 2], vec![1]])])),
-        ("ranks-of-none", says(lunch(Rule::Meek), vec![Selection::Ranked(vec![])])),
+        ("ranks", says(lunch(Rule::Irv), vec![ranked(&[&[3], &[0, 2], &[1]])])),
+        ("ranks-of-none", says(lunch(Rule::Meek), vec![ranked(&[])])),
         (
             "two-contests",
             says(
@@ -70,7 +74,7 @@ pub(crate) fn good() -> Vec<(String, Vec<u8>)> {
                     contest("Chair", Rule::Plurality, &["Ada", "Joan"]),
                     contest("Board", Rule::Stv, &["Ada", "Joan"]),
                 ],
-                vec![Selection::Listed(1), Selection::Ranked(vec![vec![1], vec![0]])],
+                vec![Selection::Listed(1), ranked(&[&[1], &[0]])],
             ),
         ),
     ];

@@ -108,10 +108,17 @@ impl Core {
     pub(super) fn tell_of_power(&mut self) {
         let (connected, all) = self.power_connected();
         match self.news.power(connected, all) {
-            Some(true) => tracing::info!(connected, all, "validators with more than two thirds of the power are connected"),
+            Some(true) => {
+                tracing::info!(connected, all, "validators with more than two thirds of the power are connected")
+            }
             Some(false) => {
                 let missing = self.unreachable().join(", ");
-                tracing::warn!(connected, all, missing, "no quorum: nothing is decided until more validators are connected");
+                tracing::warn!(
+                    connected,
+                    all,
+                    missing,
+                    "no quorum: nothing is decided until more validators are connected"
+                );
             }
             None => {}
         }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redb::{BackendIoError, StorageBackend};
+use redb::StorageBackend;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
 use vote_api::{Answer, BlockAt, Call, Reply, Request, read_frame, write_frame};
@@ -41,7 +41,7 @@ struct Platter {
     left: Option<usize>,
     failed: bool,
     /// Told that the next sync fails; and waited for, so that whoever wants to ask in that moment can.
-    failing: Option<(mpsc::UnboundedSender<()>, std::sync::mpsc::Receiver<()>)>,
+    failing: Option<(mpsc::Sender<()>, std::sync::mpsc::Receiver<()>)>,
 }
 
 impl Disk {
@@ -59,27 +59,27 @@ impl Disk {
     }
 }
 
-fn broken() -> BackendIoError {
-    std::io::Error::other("the disk has failed").into()
+fn broken() -> std::io::Error {
+    std::io::Error::other("the disk has failed")
 }
 
 impl StorageBackend for Disk {
-    fn len(&self) -> Result<u64, BackendIoError> {
+    fn len(&self) -> Result<u64, std::io::Error> {
         Ok(self.platter().written.len() as u64)
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), BackendIoError> {
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
         let from = usize::try_from(offset).unwrap();
         out.copy_from_slice(self.platter().written.get(from..from + out.len()).ok_or_else(broken)?);
         Ok(())
     }
 
-    fn set_len(&self, len: u64) -> Result<(), BackendIoError> {
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
         self.platter().written.resize(usize::try_from(len).unwrap(), 0);
         Ok(())
     }
 
-    fn sync_data(&self) -> Result<(), BackendIoError> {
+    fn sync_data(&self) -> Result<(), std::io::Error> {
         let mut platter = self.platter();
         if platter.failed {
             return Err(broken());
@@ -90,7 +90,7 @@ impl StorageBackend for Disk {
             // Reads go on while the write hangs.
             drop(platter);
             if let Some((tell, go_on)) = failing {
-                let _ = tell.send(());
+                let _ = tell.try_send(());
                 let _ = go_on.recv();
             }
             return Err(broken());
@@ -100,7 +100,7 @@ impl StorageBackend for Disk {
         Ok(())
     }
 
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), BackendIoError> {
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
         let mut platter = self.platter();
         if platter.failed {
             return Err(broken());
@@ -194,7 +194,7 @@ fn questions(election: ElectionId, voter: PublicKey, ballot: TransactionId) -> V
         Request::Receipt(ballot),
         Request::Transaction(ballot),
         Request::Block(BlockAt::Latest),
-        Request::Elections(vote_api::ElectionQuery { limit: 10, ..vote_api::ElectionQuery::default() }),
+        Request::Elections(vote_api::ElectionQuery { limit: 10, ..Default::default() }),
     ]
 }
 
@@ -239,13 +239,9 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
         clock_ahead_ms_max: 2000,
         data_dir: dir.path().to_owned(),
     });
-    let (tell, mut failing) = mpsc::unbounded_channel();
+    let (tell, mut failing) = mpsc::channel(1);
     let (go_on, wait) = std::sync::mpsc::channel();
-    {
-        let mut platter = disk.platter();
-        platter.left = Some(syncs);
-        platter.failing = Some((tell, wait));
-    }
+    disk.platter().left = Some(syncs);
     let node = tokio::spawn(async move {
         tokio::select! {
             done = core.run(events, inbox, std::future::pending()) => done,
@@ -264,12 +260,17 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
             }
         }
     });
-    let connect = || async { UnixStream::connect(dir.path().join("n.sock")).await.unwrap() };
+    let connect = || UnixStream::connect(dir.path().join("n.sock"));
+    let (Ok(stream), Ok(other)) = (connect().await, connect().await) else {
+        assert!(node.await.unwrap().is_err(), "a node that is gone has ended because its disk fails");
+        peer.abort();
+        return false;
+    };
     let sign = |signer: u8, payload| Transaction::sign(chain, &key(signer), payload).to_bytes();
     let creation = sign(0, Payload::CreateElection(simple_election("Test", 7)));
     let election = ElectionId::new(*TransactionId::of(&creation).hash());
     let ballot = |voter| sign(voter, Payload::CastBallot(Ballot::plain(election, Selection::Listed(0))));
-    let mut app = App { stream: connect().await, heard: heard.clone(), id: 0 };
+    let mut app = App { stream, heard: heard.clone(), id: 0 };
     let script = async {
         app.all(vec![Request::Submit(vec![creation.into()])], None).await?;
         for voter in 1..=VOTERS {
@@ -286,15 +287,20 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
         Some(())
     };
     // In the moment between a decision and the disk, another app asks about every ballot that there may be.
-    let mut asker = App { stream: connect().await, heard: heard.clone(), id: 0 };
+    let mut asker = App { stream: other, heard: heard.clone(), id: 0 };
     let between = async {
+        // Who is not served yet cannot ask in that moment.
+        asker.all(vec![Request::Genesis], None).await;
+        disk.platter().failing = Some((tell, wait));
         failing.recv().await;
         for voter in 1..=VOTERS {
             let voted = key(voter).public();
-            let all = questions(election, voted, TransactionId::of(&ballot(voter)));
-            asker.all(all, Some((election, voted))).await;
+            // What comes out of memory. Questions to the disk wait for it, as it hangs.
+            let elections = Request::Elections(vote_api::ElectionQuery { limit: 10, ..Default::default() });
+            asker.all(vec![Request::Voter(election, voted), elections], Some((election, voted))).await;
         }
-        go_on.send(()).unwrap();
+        // A disk that has failed before waits for nobody.
+        let _ = go_on.send(());
     };
     let ended = tokio::time::timeout(PATIENCE, async {
         tokio::select! {
