@@ -5,7 +5,7 @@ use std::path::Path;
 
 use vote_cluster::{Daemon, Programs};
 
-use crate::harness::{Ran, logged, run};
+use crate::harness::{Ran, ballots, cast_all, cluster, election, logged, run};
 
 struct Place {
     programs: Programs,
@@ -34,10 +34,15 @@ impl Place {
 
     /// Runs a node that must fail.
     async fn fail(&self, name: &str, more: &[&str]) -> String {
+        self.end_with(1, name, more).await
+    }
+
+    /// Runs a node that must end with this code.
+    async fn end_with(&self, wanted: i32, name: &str, more: &[&str]) -> String {
         let args = self.args(name, more);
         let Ran { code, out, err } =
             run(&self.programs.node, &args.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
-        assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+        assert_eq!((code, out.as_str()), (Some(wanted), ""), "{err}");
         let last = err.lines().last().unwrap().to_owned();
         assert!(last.starts_with("error: "), "{err}");
         last
@@ -101,8 +106,58 @@ async fn damaged_database_is_named_with_what_to_do() {
     let mut node = place.start("a", &["--found", "Co-op"]).await;
     node.kill().await.unwrap();
     std::fs::write(place.dir.path().join("a/ledger.redb"), b"scribble").unwrap();
-    let error = place.fail("a", &[]).await;
+    let error = place.end_with(4, "a", &[]).await;
     assert!(error.contains("is damaged") && error.contains("move the ledger away"), "{error}");
+}
+
+#[tokio::test]
+async fn ledger_that_is_only_a_dangling_link_is_not_founded_anew() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    assert!(node.terminate().await.unwrap().success());
+    let ledger = place.dir.path().join("a/ledger.redb");
+    std::fs::remove_file(&ledger).unwrap();
+    std::os::unix::fs::symlink(place.dir.path().join("unplugged/ledger.redb"), &ledger).unwrap();
+    let error = place.end_with(6, "a", &[]).await;
+    assert!(error.contains("cannot be used: No such file"), "{error}");
+}
+
+#[tokio::test]
+async fn whole_ledger_is_checked_while_no_node_uses_it_and_damage_has_its_words_and_its_code() {
+    let mut cluster = cluster(1).await;
+    let election = election(&cluster).await;
+    cast_all(&cluster, 0, ballots(&cluster, election, 0..50)).await;
+    let (program, dir) = (cluster.programs().node.clone(), cluster.nodes[0].data_dir.clone());
+    let folder = dir.display().to_string();
+    let args = ["check", "--data-dir", &folder, "--json"];
+    let busy = run(&program, &args, &[]).await;
+    assert_eq!(busy.code, Some(1), "{busy:?}");
+    assert!(busy.err.contains("is in use by another node; stop it"), "{busy:?}");
+    cluster.kill_node(0).await.unwrap();
+    let whole = run(&program, &args, &[]).await;
+    assert_eq!((whole.code, whole.err.as_str()), (Some(0), ""), "{whole:?}");
+    let said = whole.json();
+    assert_eq!((&said["valid"], &said["transactions"]), (&true.into(), &51.into()), "{said}");
+    assert_eq!(said["chain"], cluster.chain.to_string());
+    assert!(said["signatures"].as_u64().unwrap() >= 51 + said["height"].as_u64().unwrap(), "{said}");
+    let words = run(&program, &args[..3], &[]).await;
+    assert!(words.out.starts_with("The ledger is whole"), "{words:?}");
+
+    // One bit of the election's title, wherever it stands.
+    let ledger = dir.join("ledger.redb");
+    let mut bytes = std::fs::read(&ledger).unwrap();
+    let places: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"Lunch")).collect();
+    places.iter().for_each(|at| bytes[*at] ^= 1);
+    std::fs::write(&ledger, bytes).unwrap();
+    let damaged = run(&program, &args, &[]).await;
+    assert_eq!(damaged.code, Some(4), "{damaged:?}");
+    assert_eq!(damaged.json()["valid"], false);
+    assert!(damaged.err.contains("is damaged") && damaged.err.contains("move the ledger away"), "{damaged:?}");
+
+    let nowhere = cluster.folder().join("nowhere");
+    let none = run(&program, &["check", "--data-dir", nowhere.to_str().unwrap()], &[]).await;
+    assert_eq!((none.code, nowhere.exists()), (Some(1), false), "{none:?}");
+    assert!(none.err.contains("there is no data directory"), "{none:?}");
 }
 
 #[tokio::test]

@@ -180,6 +180,24 @@ impl State {
         self.ballots.get(election)?.get(credential)
     }
 
+    /// Every ballot that counts, by election and credential.
+    pub fn ballots(&self) -> impl Iterator<Item = (&ElectionId, &PublicKey, &CastRecord)> {
+        let of_election = |(id, ballots)| std::iter::repeat(id).zip(ballots);
+        self.ballots.iter().flat_map(of_election).map(|(id, (credential, record))| (id, credential, record))
+    }
+
+    /// Votes by what ballots say, by election, contest, and selection.
+    pub fn votes(&self) -> impl Iterator<Item = (&ElectionId, u16, &Selection, u64)> {
+        let of_contest = |(key, votes)| std::iter::repeat(key).zip(votes);
+        let all = self.counts.iter().flat_map(of_contest);
+        all.map(|((id, contest), (selection, votes))| (id, *contest, &**selection, *votes))
+    }
+
+    /// How many votes say so to a contest, if any do.
+    pub fn votes_for(&self, id: &ElectionId, contest: u16, selection: &Selection) -> Option<u64> {
+        self.said(id, contest, selection).map(|(_, votes)| *votes)
+    }
+
     /// How many votes a key has in an election with a roll; none if it is not on it.
     pub fn weight(&self, election: &ElectionId, key: &PublicKey) -> Option<u32> {
         self.rolls.get(election)?.get(key).copied()

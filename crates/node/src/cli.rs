@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Keeps a ledger of ballots together with the nodes of other organisations, and serves apps on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "node", version, args_conflicts_with_subcommands = true)]
+#[command(name = "node", version, args_conflicts_with_subcommands = true, after_help = crate::exit::Exit::help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Key(KeyArgs),
     /// Writes the genesis of a planned network, to be given to each of its nodes
     Genesis(GenesisArgs),
+    /// Checks a ledger that no node uses: every block from the first on, every signature and rule, every row
+    Check(CheckArgs),
 }
 
 /// What can be set on the command line, by a `VOTE_NODE_*` variable, and in the config file; in this order of weight.
@@ -75,6 +77,16 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
     /// Where keys live
+    #[arg(long, value_name = "DIR", env = "VOTE_NODE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print one line of JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Where the ledger lives
     #[arg(long, value_name = "DIR", env = "VOTE_NODE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Print one line of JSON instead of text

@@ -1,11 +1,13 @@
 //! `node`: keeps the ledger together with the other nodes, and serves the apps on this machine.
 
 mod attack;
+mod check;
 mod cli;
 mod clock;
 mod config;
 mod core;
 mod datadir;
+mod exit;
 mod join;
 mod keys;
 mod ledger;
@@ -24,18 +26,20 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Some(cli::Command::Key(args)) => planned::key(&args),
         Some(cli::Command::Genesis(args)) => planned::genesis(&args),
+        Some(cli::Command::Check(args)) => check::check(&args),
         None => config::Config::load(cli.run).and_then(serve),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => exit::Exit::Done.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            exit::Exit::of(&error).into()
         }
     }
 }
 
 fn serve(config: config::Config) -> anyhow::Result<()> {
+    exit::call_database_panics_damage(vote_storage::Store::file(&config.data_dir));
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())

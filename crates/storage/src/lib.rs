@@ -4,6 +4,7 @@
 //! opened, and each row against its key and the others when it is read. What does not fit is an error with words.
 
 mod batch;
+mod check;
 mod error;
 mod load;
 mod rows;
@@ -13,6 +14,7 @@ mod table;
 mod tests;
 
 pub use batch::Batch;
+pub use check::Checked;
 pub use error::StorageError;
 pub use load::Loaded;
 pub use store::Store;

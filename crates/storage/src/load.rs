@@ -109,6 +109,12 @@ fn check_indexes(read: &ReadTransaction, state: &State) -> Result<(), Fault> {
             return Err(Fault::row("election_blocks", key, "there is no such election, or no such block"));
         }
     }
+    for row in read.open_table(table::EVIDENCE)?.iter()? {
+        let (height, place) = row?.0.value();
+        if !(1..=last).contains(&height) {
+            return Err(Fault::row("evidence", format!("({height}, {place})"), "there is no such block"));
+        }
+    }
     let places = state.genesis().limits.block_transactions_max;
     let mut count = 0u64;
     for row in read.open_table(table::TRANSACTIONS)?.iter()? {
@@ -131,7 +137,7 @@ fn check_indexes(read: &ReadTransaction, state: &State) -> Result<(), Fault> {
     Ok(())
 }
 
-fn load_log(read: &ReadTransaction, open: Height) -> Result<Vec<Vec<u8>>, Fault> {
+pub(crate) fn load_log(read: &ReadTransaction, open: Height) -> Result<Vec<Vec<u8>>, Fault> {
     let mut log = Vec::new();
     for row in read.open_table(table::LOG)?.iter()? {
         let (key, entry) = row?;
@@ -148,7 +154,7 @@ fn load_log(read: &ReadTransaction, open: Height) -> Result<Vec<Vec<u8>>, Fault>
     Ok(log)
 }
 
-fn load_bodies(read: &ReadTransaction, open: Height) -> Result<Vec<Vec<u8>>, Fault> {
+pub(crate) fn load_bodies(read: &ReadTransaction, open: Height) -> Result<Vec<Vec<u8>>, Fault> {
     let mut bodies = Vec::new();
     for row in read.open_table(table::BODIES)?.iter()? {
         let (key, bytes) = row?;

@@ -34,7 +34,7 @@ impl Store {
     /// # Errors
     /// [`StorageError::Exists`] if there is one; any other if the disk fails.
     pub fn create(dir: &Path, genesis: &Genesis) -> Result<Self, StorageError> {
-        let (path, unfinished) = (dir.join(FILE), dir.join(UNFINISHED));
+        let (path, unfinished) = (Self::file(dir), dir.join(UNFINISHED));
         if is_there(&path).map_err(|error| Fault::from(error).of(&path))? {
             return Err(StorageError::Exists(path));
         }
@@ -56,7 +56,7 @@ impl Store {
     /// # Errors
     /// [`StorageError`] if it is in use, damaged, of another format, or cannot be read.
     pub fn open(dir: &Path) -> Result<Option<Self>, StorageError> {
-        let path = dir.join(FILE);
+        let path = Self::file(dir);
         let look = || {
             discard(&dir.join(UNFINISHED))?;
             is_there(&path)
@@ -122,7 +122,12 @@ impl Store {
         &self.genesis
     }
 
-    /// Where the ledger lies.
+    /// Where the ledger of a data directory lies.
+    pub fn file(dir: &Path) -> PathBuf {
+        dir.join(FILE)
+    }
+
+    /// Where this ledger lies.
     pub fn path(&self) -> &Path {
         &self.path
     }

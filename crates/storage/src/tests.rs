@@ -1,5 +1,6 @@
 //! What a node finds after a restart, and in a file that is damaged; in `faults` and `damage`, wherever a disk fails or a file is changed.
 
+mod check;
 mod damage;
 mod disk;
 mod faults;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use redb::{ReadableDatabase, ReadableTable};
 
 use super::disk::Disk;
-use super::script::{Script, create_on, open_on, seen};
+use super::script::{Script, genesis, seen};
 use crate::table;
 use crate::{StorageError, Store};
 
@@ -13,7 +13,7 @@ use crate::{StorageError, Store};
 fn written() -> (Disk, Store) {
     let script = Script::whole();
     let disk = Disk::default();
-    let store = create_on(disk.clone()).unwrap();
+    let store = Store::create_on(disk.clone(), &genesis()).unwrap();
     for batch in 0..script.batches.len() {
         script.run(&store, batch).unwrap();
     }
@@ -22,7 +22,7 @@ fn written() -> (Disk, Store) {
 
 /// What a node makes of a file: the ledger, or words.
 fn read(image: Vec<u8>) -> Result<Vec<u8>, String> {
-    match open_on(Disk::with(image)).and_then(|store| seen(&store)) {
+    match Store::open_on(Disk::with(image)).and_then(|store| seen(&store)) {
         Ok(seen) => Ok(seen),
         Err(error @ (StorageError::Damaged { .. } | StorageError::Format { .. })) => Err(error.to_string()),
         Err(error) => panic!("damage is not called so: {error:?}"),

@@ -1,11 +1,12 @@
 //! Disks that fail while they are written to.
 
 use super::disk::{Disk, Failure};
-use super::script::{Script, create_on, open_on, seen};
+use super::script::{Script, genesis, seen};
+use crate::Store;
 
 /// What a reader finds after each batch of the script, on a disk that does not fail; first after none.
 fn expected(script: &Script) -> Vec<Vec<u8>> {
-    let store = create_on(Disk::default()).unwrap();
+    let store = Store::create_on(Disk::default(), &genesis()).unwrap();
     let mut expected = vec![seen(&store).unwrap()];
     for batch in 0..script.batches.len() {
         script.run(&store, batch).unwrap();
@@ -16,7 +17,7 @@ fn expected(script: &Script) -> Vec<Vec<u8>> {
 
 /// Runs the script on a disk until something fails; gives how many batches have been finished, none if the ledger was not even made.
 fn run(script: &Script, disk: &Disk) -> Option<usize> {
-    let store = create_on(disk.clone()).ok()?;
+    let store = Store::create_on(disk.clone(), &genesis()).ok()?;
     let failed = (0..script.batches.len()).find(|batch| script.run(&store, *batch).is_err());
     if disk.is_dead() {
         std::mem::forget(store); // a machine without power closes no file
@@ -44,7 +45,8 @@ fn disk_that_fails_at_any_write_or_sync_keeps_what_was_finished_and_nothing_half
             Failure::Power => (0..2).map(|seed| disk.after_power_cut(seed)).collect(),
         };
         for image in images {
-            let store = open_on(Disk::with(image)).unwrap_or_else(|error| panic!("{failure:?} at {at}: {error}"));
+            let store =
+                Store::open_on(Disk::with(image)).unwrap_or_else(|error| panic!("{failure:?} at {at}: {error}"));
             let seen = seen(&store).unwrap_or_else(|error| panic!("{failure:?} at {at}: {error}"));
             let after = expected.iter().position(|expected| *expected == seen);
             let after = after.unwrap_or_else(|| panic!("{failure:?} at {at}: no state that ever was"));

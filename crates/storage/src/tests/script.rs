@@ -1,20 +1,16 @@
 //! A chain of some blocks with everything that a ledger can hold, as the writes of a node, and what a reader must find after each.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use malachite_types::{NilOrVal, Round, VoteType};
-use redb::StorageBackend;
 use vote_chain::bft::{Vote, vote_content};
 use vote_chain::{
-    Act, Ballot, Changes, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Height, Limits,
-    Organise, Organisers, Payload, PublicKey, Purpose, Ranks, Rule, SecretKey, Selection, State, Timestamp,
+    Act, Ballot, Changes, CommitCertificate, CommitSignature, Contest, Election, ElectionId, Genesis, Header, Height,
+    Limits, Organise, Organisers, Payload, PublicKey, Purpose, Ranks, Rule, SecretKey, Selection, State, Timestamp,
     Transaction, TransactionId, Validator, ValidatorChange, ValidatorSet, VerifiedBlock, Voter, Voters, encode, verify,
 };
 
-use crate::error::Fault;
-use crate::store::builder;
 use crate::{StorageError, Store};
 
 pub(crate) fn key(at: u8) -> SecretKey {
@@ -48,16 +44,21 @@ pub(crate) fn next_block(
     let proposer = state.validators().iter().next().unwrap().key;
     let (block, changes, refused) = state.build(state.tip().time.plus_ms(1), proposer, &transactions);
     assert!(refused.is_empty(), "{:?}", state.execute(state.tip().time.plus_ms(1)).apply(&refused[0]));
-    let (height, round) = (block.header().height, Round::new(0));
+    let certificate = certify(state, block.header());
+    (block, certificate, changes)
+}
+
+/// The precommits of all validators for a block on top of this state.
+pub(crate) fn certify(state: &State, header: &Header) -> CommitCertificate {
+    let (height, hash, round) = (header.height, header.hash(), Round::new(0));
     let precommit = |validator: &Validator| {
         let signer = (1..=3).map(key).find(|key| key.public() == validator.key).unwrap();
-        let value = NilOrVal::Val(block.hash());
+        let value = NilOrVal::Val(hash);
         let content = vote_content(&Vote { height, round, kind: VoteType::Precommit, value, voter: validator.key });
-        CommitSignature { validator: validator.key, signature: signer.sign(Purpose::Vote, &chain, &content) }
+        CommitSignature { validator: validator.key, signature: signer.sign(Purpose::Vote, &state.chain(), &content) }
     };
     let signatures = state.validators().iter().map(precommit).collect();
-    let certificate = CommitCertificate { height, round: 0, block: block.hash(), signatures };
-    (block, certificate, changes)
+    CommitCertificate { height, round: 0, block: hash, signatures }
 }
 
 /// What a node asks of its disk.
@@ -70,7 +71,12 @@ pub(crate) enum Write {
 /// The writes, those of one batch together.
 pub(crate) struct Script {
     pub(crate) batches: Vec<Vec<Write>>,
+    /// The state after all of it.
     pub(crate) state: State,
+    /// Any key may vote; with a roll and replacements; called off.
+    pub(crate) elections: [ElectionId; 3],
+    /// The states before each block.
+    before: Vec<State>,
 }
 
 fn cast(election: ElectionId, counter: u32, selections: Vec<Selection>) -> Payload {
@@ -91,7 +97,12 @@ impl Script {
     /// Elections of several kinds, a roll that is changed, ballots that are replaced, acts of each kind, two changes of the set, evidence,
     /// and a height that is open.
     pub(crate) fn whole() -> Self {
-        let mut script = Self { batches: Vec::new(), state: State::new(genesis()) };
+        let mut script = Self {
+            batches: Vec::new(),
+            state: State::new(genesis()),
+            elections: [ElectionId::default(); 3],
+            before: Vec::new(),
+        };
         let (organiser, names) = (key(200), |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>());
         let plain = vec![Contest::listed(names(&["Soup", "Pasta"]), Rule::Plurality, 1)];
         let plain = Payload::CreateElection(Election::simple("Lunch".into(), plain, 1));
@@ -111,7 +122,8 @@ impl Script {
         };
         let create = |election| (organiser.clone(), Payload::CreateElection(election));
         let created = script.decide(&[(organiser.clone(), plain), create(rolled), create(called_off)]);
-        let [plain, rolled, called_off] = created.map(|id| ElectionId::new(*id.hash()));
+        script.elections = created.map(|id| ElectionId::new(*id.hash()));
+        let [plain, rolled, called_off] = script.elections;
         let act = |election, act| (organiser.clone(), organise(election, act));
         script.decide::<2>(&[
             act(rolled, Act::AddVoters(roll([(50, 3), (51, 4)]))),
@@ -160,12 +172,42 @@ impl Script {
         let (height, block) = (block.header().height, Arc::new(block));
         let evidence =
             if height.get() % 3 == 0 { vec![b"two votes".to_vec(), b"two proposals".to_vec()] } else { Vec::new() };
+        self.before.push(self.state.clone());
         self.state.commit(block.header(), &changes);
         self.batches.push(vec![Write::Log(height, b"one"), Write::Log(height, b"two"), Write::Body(block.clone())]);
         let commit = Write::Commit(block.clone(), certificate, Box::new(changes), evidence);
         self.batches.push(vec![Write::Log(height, b"three"), commit]);
         let ids: Vec<_> = block.transactions().iter().map(|transaction| transaction.id()).collect();
         ids.try_into().unwrap()
+    }
+
+    /// So many blocks more, with a ballot each, in place of the open height.
+    pub(crate) fn vote_on(&mut self, blocks: u64) {
+        self.batches.pop();
+        let contests = vec![Contest::listed(vec!["Yes".into(), "No".into()], Rule::YesNo, 1)];
+        let election = Election { revotes: 3, ..Election::simple("More".into(), contests, 4) };
+        let [id] = self.decide(&[(key(200), Payload::CreateElection(election))]);
+        for number in 0..blocks - 1 {
+            let voter = key(50 + u8::try_from(number % 100).unwrap());
+            let counter = u32::try_from(number / 100).unwrap();
+            let says = vec![Selection::Listed(u16::from(number % 3 == 0))];
+            self.decide::<1>(&[(voter, cast(ElectionId::new(*id.hash()), counter, says))]);
+        }
+        self.open_height();
+    }
+
+    /// The state before the last block.
+    pub(crate) fn before_last(&self) -> State {
+        self.before.last().unwrap().clone()
+    }
+
+    /// The transaction at a place of a block.
+    pub(crate) fn transaction(&self, height: u64, place: usize) -> TransactionId {
+        let of_height = |write: &Write| match write {
+            Write::Commit(block, ..) if block.header().height.get() == height => Some(block.transactions()[place].id()),
+            _ => None,
+        };
+        self.batches.iter().flatten().find_map(of_height).unwrap()
     }
 
     fn open_height(&mut self) {
@@ -189,22 +231,6 @@ impl Script {
         }
         open.finish()
     }
-}
-
-/// Makes a new ledger on a disk.
-pub(crate) fn create_on(disk: impl StorageBackend) -> Result<Store, StorageError> {
-    let path = Path::new("test");
-    let database = builder().create_with_backend(disk).map_err(|error| Fault::from(error).of(path))?;
-    let store = Store { database, path: path.to_owned(), genesis: genesis() };
-    store.begin()?.create(&genesis())?;
-    Ok(store)
-}
-
-/// Opens what is on a disk.
-pub(crate) fn open_on(disk: impl StorageBackend) -> Result<Store, StorageError> {
-    let path = Path::new("test");
-    let database = builder().create_with_backend(disk).map_err(|error| Fault::from(error).of(path))?;
-    Store::of_database(database, path.to_owned())
 }
 
 /// Reads everything that a node could be asked for, as one value to compare.
