@@ -9,5 +9,6 @@ mod examples;
 mod failures;
 mod gui;
 mod joining;
+mod restored;
 mod starting;
 mod voting;

@@ -7,42 +7,42 @@ use vote_cluster::{Daemon, Programs};
 
 use crate::harness::{Ran, ballots, cast_all, cluster, election, logged, run};
 
-struct Place {
-    programs: Programs,
-    dir: tempfile::TempDir,
+pub(super) struct Place {
+    pub(super) programs: Programs,
+    pub(super) dir: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { programs: Programs::find().unwrap(), dir: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.dir.path().join(name).display().to_string()
     }
 
-    fn args(&self, name: &str, more: &[&str]) -> Vec<String> {
+    pub(super) fn args(&self, name: &str, more: &[&str]) -> Vec<String> {
         let (data, socket) = (self.path(name), self.path(&format!("{name}.sock")));
         let common = ["--json", "--listen", "127.0.0.1:0", "--data-dir", &data, "--socket", &socket];
         common.iter().chain(more).map(ToString::to_string).collect()
     }
 
-    async fn start(&self, name: &str, more: &[&str]) -> Daemon {
+    pub(super) async fn start(&self, name: &str, more: &[&str]) -> Daemon {
         let log = self.dir.path().join(format!("{name}.log"));
         Daemon::start(name, &self.programs.node, &self.args(name, more), &log).await.unwrap()
     }
 
-    /// Runs a node that must fail.
-    async fn fail(&self, name: &str, more: &[&str]) -> String {
-        self.end_with(1, name, more).await
+    /// Runs a node that must fail, with exit code 1.
+    pub(super) async fn fail(&self, name: &str, more: &[&str]) -> String {
+        self.fail_with(1, name, more).await
     }
 
-    /// Runs a node that must end with this code.
-    async fn end_with(&self, wanted: i32, name: &str, more: &[&str]) -> String {
+    /// Runs a node that must fail with this exit code.
+    pub(super) async fn fail_with(&self, exit: i32, name: &str, more: &[&str]) -> String {
         let args = self.args(name, more);
         let Ran { code, out, err } =
             run(&self.programs.node, &args.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await;
-        assert_eq!((code, out.as_str()), (Some(wanted), ""), "{err}");
+        assert_eq!((code, out.as_str()), (Some(exit), ""), "{err}");
         let last = err.lines().last().unwrap().to_owned();
         assert!(last.starts_with("error: "), "{err}");
         last
@@ -81,7 +81,7 @@ async fn wrong_chain_and_founding_twice_are_named() {
     assert!(error.contains("already holds chain"), "{error}");
     let error = place.fail("empty", &[]).await;
     assert!(error.contains("--bootstrap") && error.contains("--found"), "{error}");
-    let error = place.fail("empty", &["--bootstrap", "127.0.0.1:4700"]).await;
+    let error = place.fail_with(2, "empty", &["--bootstrap", "127.0.0.1:4700"]).await;
     assert!(error.contains("must end in /p2p/"), "{error}");
 }
 
@@ -92,11 +92,11 @@ async fn keys_that_others_can_read_are_refused() {
     assert!(node.terminate().await.unwrap().success());
     let key = place.dir.path().join("a/validator.key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let error = place.fail("a", &[]).await;
+    let error = place.fail_with(5, "a", &[]).await;
     assert!(error.contains("can be read by others") && error.contains("chmod 600"), "{error}");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&key, "not a key").unwrap();
-    let error = place.fail("a", &[]).await;
+    let error = place.fail_with(5, "a", &[]).await;
     assert!(error.contains("is not a key file"), "{error}");
 }
 
@@ -106,7 +106,7 @@ async fn damaged_database_is_named_with_what_to_do() {
     let mut node = place.start("a", &["--found", "Co-op"]).await;
     node.kill().await.unwrap();
     std::fs::write(place.dir.path().join("a/ledger.redb"), b"scribble").unwrap();
-    let error = place.end_with(4, "a", &[]).await;
+    let error = place.fail_with(4, "a", &[]).await;
     assert!(error.contains("is damaged") && error.contains("move the ledger away"), "{error}");
 }
 
@@ -118,7 +118,7 @@ async fn ledger_that_is_only_a_dangling_link_is_not_founded_anew() {
     let ledger = place.dir.path().join("a/ledger.redb");
     std::fs::remove_file(&ledger).unwrap();
     std::os::unix::fs::symlink(place.dir.path().join("unplugged/ledger.redb"), &ledger).unwrap();
-    let error = place.end_with(6, "a", &[]).await;
+    let error = place.fail_with(6, "a", &[]).await;
     assert!(error.contains("cannot be used: No such file"), "{error}");
 }
 
@@ -158,25 +158,6 @@ async fn whole_ledger_is_checked_while_no_node_uses_it_and_damage_has_its_words_
     let none = run(&program, &["check", "--data-dir", nowhere.to_str().unwrap()], &[]).await;
     assert_eq!((none.code, nowhere.exists()), (Some(1), false), "{none:?}");
     assert!(none.err.contains("there is no data directory"), "{none:?}");
-}
-
-#[tokio::test]
-async fn validator_that_has_lost_its_ledger_does_not_sign_with_its_old_key() {
-    let place = Place::new();
-    let mut node = place.start("a", &["--found", "Co-op"]).await;
-    node.kill().await.unwrap();
-    let dir = place.dir.path().join("a");
-    std::fs::rename(dir.join("ledger.redb"), place.dir.path().join("lost")).unwrap();
-    let error = place.fail("a", &["--found", "Again"]).await;
-    assert!(error.contains("could sign twice") && error.contains("move validator.key away"), "{error}");
-    std::fs::rename(place.dir.path().join("lost"), dir.join("ledger.redb")).unwrap();
-    let mut restored = place.start("a", &[]).await;
-    restored.kill().await.unwrap();
-    std::fs::remove_file(dir.join("ledger.redb")).unwrap();
-    std::fs::remove_file(dir.join("validator.key")).unwrap();
-    let mut fresh = place.start("a", &["--found", "Again"]).await;
-    assert_ne!(fresh.ready["key"], node.ready["key"]);
-    assert!(fresh.terminate().await.unwrap().success());
 }
 
 #[tokio::test]

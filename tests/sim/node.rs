@@ -7,10 +7,13 @@ use vote_chain::{
     Block, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId, VerifiedBlock, decode,
     encode,
 };
-use vote_consensus::{Action, Config, Decided, Engine, Event, Message, Origin, Peer, Recovered, Timer, Turn, Write};
+use vote_consensus::{
+    Action, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Recovered, SignState, Timer, Turn,
+    Write,
+};
 
 /// What survives a crash: what storage would hold.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Disk {
     pub(super) log: Vec<(Height, Vec<u8>)>,
     pub(super) bodies: BTreeMap<(Height, [u8; 32]), Vec<u8>>,
@@ -31,6 +34,7 @@ impl Disk {
                     self.bodies.retain(|(open, _), _| *open > height);
                     self.decided.push(decided);
                 }
+                Write::Sign(_) => panic!("a sign-state is kept apart"),
             }
         }
     }
@@ -52,7 +56,28 @@ impl Disk {
     }
 }
 
-pub(super) fn recover(genesis: &Genesis, disk: &Disk, key: &SecretKey, config: Config, now: Timestamp) -> Engine {
+/// The file beside the ledger.
+#[derive(Clone, Copy)]
+pub(super) struct Signs {
+    /// None if the file is not there.
+    pub(super) state: Option<SignState>,
+    pub(super) folder: Folder,
+}
+
+impl Default for Signs {
+    /// That of a key that was just made.
+    fn default() -> Self {
+        Self { state: Some(SignState::default()), folder: Folder::Left }
+    }
+}
+
+pub(super) fn recover(
+    genesis: &Genesis,
+    (disk, signs): (&Disk, &Signs),
+    key: &SecretKey,
+    config: Config,
+    now: Timestamp,
+) -> Engine {
     let (state, chain) = (disk.state(genesis), genesis.chain());
     let height = state.tip().height.next();
     let log = disk.log.iter().filter(|(open, _)| *open == height).map(|(_, entry)| entry.clone()).collect();
@@ -61,7 +86,8 @@ pub(super) fn recover(genesis: &Genesis, disk: &Disk, key: &SecretKey, config: C
         Arc::new(VerifiedBlock::verify(&chain, &block, |_| None).expect("own disk"))
     };
     let bodies = disk.bodies.iter().filter(|((open, _), _)| *open == height).map(|(_, bytes)| body(bytes)).collect();
-    Engine::recover(config, key.clone(), Recovered { state, log, bodies }, now)
+    let Signs { state: signed, folder } = *signs;
+    Engine::recover(config, key.clone(), Recovered { state, log, bodies, signed, folder }, now)
 }
 
 /// Hands gossiped bytes to an engine as a node does.
@@ -95,19 +121,28 @@ pub(super) enum Outcome {
     Wake(u64, Timer),
     Decided(Arc<Decided>),
     Blame,
-    Halt(String),
+    Halt(Halt),
 }
 
-pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Vec<Outcome>) {
+/// What a turn means: what goes to the ledger, what to the sign-state after it, and what then.
+pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Option<SignState>, Vec<Outcome>) {
     let outcome = |action| match action {
         Action::Publish(message) => Some(Outcome::Publish(message.to_bytes())),
         Action::Relay(transaction) => Some(Outcome::Relay(transaction.bytes().to_vec())),
         Action::RequestBlocks { peer, from } => Some(Outcome::Ask(peer, from)),
         Action::SetTimer { after_ms, timer } => Some(Outcome::Wake(after_ms, timer)),
         Action::Decided(decided) => Some(Outcome::Decided(decided)),
-        Action::Halt(reason) => Some(Outcome::Halt(reason)),
+        Action::Halt(halt) => Some(Outcome::Halt(halt)),
         Action::Blame(..) => Some(Outcome::Blame),
         Action::Refused(..) | Action::Distrust(..) => None,
     };
-    (turn.writes, turn.actions.into_iter().filter_map(outcome).collect())
+    let mut signed = None;
+    let mut writes = Vec::new();
+    for write in turn.writes {
+        match write {
+            Write::Sign(state) => signed = Some(state),
+            Write::Log { .. } | Write::Body { .. } | Write::Commit(_) => writes.push(write),
+        }
+    }
+    (writes, signed, turn.actions.into_iter().filter_map(outcome).collect())
 }

@@ -7,10 +7,10 @@ use vote_chain::{
     Ballot, BlockHash, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey, Rule,
     SecretKey, Selection, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
 };
-use vote_consensus::{Config, Decided, Engine, Event, Message, Origin, Peer, Timer};
+use vote_consensus::{Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer};
 
 use super::crime::{Crime, rouse};
-use super::node::{Disk, Outcome, outcomes, receive, recover, submit};
+use super::node::{Disk, Outcome, Signs, outcomes, receive, recover, submit};
 use super::random::Random;
 
 /// What goes wrong.
@@ -29,12 +29,37 @@ enum Due {
     Gossip(usize, Vec<u8>),
     Transaction(usize, Vec<u8>, Origin),
     Timer(usize, u32, Timer),
+    Question(usize, usize, Height),
     Status(usize, usize, Height),
     Ask(usize, usize, Height),
     Blocks(usize, usize, Height),
-    Heartbeat(usize),
+    Heartbeat(usize, u32),
     Crash,
     Restart(usize),
+}
+
+/// How far a node comes with a turn before it crashes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flushed {
+    Nothing,
+    Ledger,
+    All,
+}
+
+/// What a node had on its disk at some time.
+#[derive(Clone)]
+pub(super) struct Image {
+    pub(super) disk: Disk,
+    pub(super) signs: Signs,
+}
+
+/// What is put back from an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Restored {
+    /// The ledger alone; the sign-state is where it was.
+    Ledger,
+    /// The whole folder.
+    Folder,
 }
 
 pub(super) struct World {
@@ -45,17 +70,27 @@ pub(super) struct World {
     pub(super) faults: Faults,
     config: Config,
     pub(super) genesis: Genesis,
-    keys: Vec<SecretKey>,
+    pub(super) keys: Vec<SecretKey>,
     pub(super) engines: Vec<Option<Engine>>,
     pub(super) disks: Vec<Disk>,
+    pub(super) signs: Vec<Signs>,
+    /// Nodes that have ended by themselves, and why.
+    pub(super) halted: Vec<Option<Halt>>,
+    /// Whose images to take: all that it has had on its disk.
+    pub(super) photographed: Option<usize>,
+    pub(super) images: Vec<Image>,
     incarnation: Vec<u32>,
-    doomed: Option<(usize, bool)>,
+    doomed: Option<(usize, Flushed)>,
     /// The one that lies, and how.
     pub(super) criminal: Option<(usize, Crime)>,
     /// Validators that a final block's evidence accuses.
     pub(super) accused: BTreeSet<PublicKey>,
     /// Peers that a node has blamed.
     pub(super) blamed: u64,
+    /// A key that two nodes have: it may well sign twice until one of them stops.
+    pub(super) shared_key: Option<PublicKey>,
+    /// Whether nodes that have the same key meet. If their network identity is the same too, they do not.
+    pub(super) introduced: bool,
     /// Consensus messages that were published.
     pub(super) published: u64,
     /// Nodes that are cut off from those of another group.
@@ -95,11 +130,17 @@ impl World {
             keys: (0..nodes).map(key).collect(),
             engines: (0..nodes).map(|_| None).collect(),
             disks: (0..nodes).map(|_| Disk::default()).collect(),
+            signs: vec![Signs::default(); nodes],
+            halted: vec![None; nodes],
+            photographed: None,
+            images: Vec::new(),
             incarnation: vec![0; nodes],
             doomed: None,
             criminal: None,
             accused: BTreeSet::new(),
             blamed: 0,
+            shared_key: None,
+            introduced: true,
             published: 0,
             group: vec![0; nodes],
             blocks: BTreeMap::new(),
@@ -126,14 +167,15 @@ impl World {
     }
 
     pub(super) fn start(&mut self, at: usize) {
-        let engine = recover(&self.genesis, &self.disks[at], &self.keys[at], self.config, self.time());
+        let found = (&self.disks[at], &self.signs[at]);
+        let engine = recover(&self.genesis, found, &self.keys[at], self.config, self.time());
         self.engines[at] = Some(engine);
         self.incarnation[at] += 1;
         // Whoever submits again what was decided in the crash hears from this disk that it is final.
         for decided in self.disks[at].decided.clone() {
             self.agree(&decided);
         }
-        self.after(200, Due::Heartbeat(at));
+        self.after(200, Due::Heartbeat(at, self.incarnation[at]));
         self.settle(at);
     }
 
@@ -141,6 +183,16 @@ impl World {
     pub(super) fn stop(&mut self, at: usize) {
         self.engines[at] = None;
         self.incarnation[at] += 1;
+    }
+
+    /// Ends a node, and starts it again from an earlier image of its disk.
+    pub(super) fn restore(&mut self, at: usize, image: &Image, what: Restored) {
+        self.stop(at);
+        self.disks[at] = image.disk.clone();
+        if what == Restored::Folder {
+            self.signs[at] = Signs { folder: Folder::Copied, ..image.signs };
+        }
+        self.start(at);
     }
 
     /// Submits a transaction to a node as an app does.
@@ -212,7 +264,18 @@ impl World {
                 }
                 at
             }
+            Due::Question(at, from, height) => {
+                if self.engines[at].is_some() {
+                    let tip = self.disks[at].tip();
+                    self.send(at, from, |from| Due::Status(from, at, tip));
+                }
+                return self.step(Due::Status(at, from, height));
+            }
             Due::Status(at, from, height) => {
+                let (peer, key) = (Peer(from as u64), self.keys[from].public());
+                if self.introduced || key != self.keys[at].public() {
+                    self.tell(at, Event::Met { peer, key, known: true });
+                }
                 self.tell(at, Event::Status(Peer(from as u64), height));
                 at
             }
@@ -230,7 +293,12 @@ impl World {
                 self.tell(at, Event::Blocks(Peer(from as u64), blocks));
                 at
             }
-            Due::Heartbeat(at) => return self.heartbeat(at),
+            Due::Heartbeat(at, incarnation) => {
+                if self.incarnation[at] == incarnation {
+                    self.heartbeat(at);
+                }
+                return;
+            }
             Due::Crash => return self.doom(),
             Due::Restart(at) => {
                 if self.engines[at].is_none() {
@@ -250,18 +318,15 @@ impl World {
     }
 
     fn heartbeat(&mut self, at: usize) {
-        if self.engines[at].is_none() {
-            return;
-        }
         let tip = self.disks[at].tip();
         for to in (0..self.engines.len()).filter(|to| *to != at) {
-            self.send(at, to, |to| Due::Status(to, at, tip));
+            self.send(at, to, |to| Due::Question(to, at, tip));
             if self.criminal == Some((at, Crime::Rouser)) {
                 let vote = rouse(&self.keys[at], &self.genesis.chain(), tip.next());
                 self.send(at, to, |to| Due::Gossip(to, vote.clone()));
             }
         }
-        self.after(1000, Due::Heartbeat(at));
+        self.after(1000, Due::Heartbeat(at, self.incarnation[at]));
     }
 
     /// Some node will crash at its next turn, before or after the turn is on its disk.
@@ -271,7 +336,7 @@ impl World {
             return;
         }
         let at = usize::try_from(self.random.below(nodes)).unwrap();
-        let flushed = self.random.below(2) == 0;
+        let flushed = [Flushed::Nothing, Flushed::Ledger, Flushed::All][usize::try_from(self.random.below(3)).unwrap()];
         if self.engines.iter().all(Option::is_some) {
             self.doomed = Some((at, flushed));
         }
@@ -279,22 +344,41 @@ impl World {
         self.after(next, Due::Crash);
     }
 
+    /// Has a node crash at its next turn that says something: all of it is on the disk, and nothing is said.
+    pub(super) fn mute(&mut self, at: usize) {
+        self.doomed = Some((at, Flushed::All));
+    }
+
     /// Carries out what a node wants: first its disk, then the world.
     fn settle(&mut self, at: usize) {
         let Some(engine) = &mut self.engines[at] else { return };
-        let (writes, actions) = outcomes(engine.turn());
+        let (writes, signed, actions) = outcomes(engine.turn());
         let speaks = actions.iter().any(|action| !matches!(action, Outcome::Wake(..)));
-        if let Some((_, flushed)) = self.doomed.take_if(|(doomed, _)| *doomed == at && speaks) {
-            if flushed {
-                self.disks[at].flush(writes);
-            }
+        let crash = self.doomed.take_if(|(doomed, _)| *doomed == at && speaks).map(|(_, flushed)| flushed);
+        if crash != Some(Flushed::Nothing) {
+            self.disks[at].flush(writes);
+            self.photograph(at);
+        }
+        if let Some(state) = signed.filter(|_| matches!(crash, None | Some(Flushed::All))) {
+            self.signs[at] = Signs { state: Some(state), folder: Folder::Left };
+            self.photograph(at);
+        }
+        if crash.is_some() {
             self.crashes += 1;
             self.stop(at);
             return self.after(400, Due::Restart(at));
         }
-        self.disks[at].flush(writes);
         for action in actions {
             self.act(at, action);
+            if self.halted[at].is_some() {
+                break;
+            }
+        }
+    }
+
+    fn photograph(&mut self, at: usize) {
+        if self.photographed == Some(at) {
+            self.images.push(Image { disk: self.disks[at].clone(), signs: self.signs[at] });
         }
     }
 
@@ -327,7 +411,11 @@ impl World {
             Outcome::Wake(after, timer) => self.after(after, Due::Timer(at, self.incarnation[at], timer)),
             Outcome::Decided(decided) => self.agree(&decided),
             Outcome::Blame => self.blamed += 1,
-            Outcome::Halt(reason) => self.fault = Some(format!("node {at} has halted: {reason}")),
+            Outcome::Halt(halt @ (Halt::KeyElsewhere(_) | Halt::KeyUnknown(_))) => {
+                self.halted[at] = Some(halt);
+                self.stop(at);
+            }
+            Outcome::Halt(halt) => self.fault = Some(format!("node {at} has halted: {halt}")),
         }
     }
 
@@ -335,7 +423,7 @@ impl World {
     fn agree(&mut self, decided: &Decided) {
         let header = decided.block.header();
         self.finals.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
-        self.accused.extend(decided.evidence.iter().map(|equivocation| equivocation.validator));
+        self.accused.extend(decided.evidence.iter().flat_map(|evidence| evidence.accused()).map(|(key, _)| key));
         let agreed = *self.blocks.entry(header.height).or_insert_with(|| decided.block.hash());
         if agreed != decided.block.hash() {
             self.fault = Some(format!("two blocks are final at height {}", header.height));
@@ -366,7 +454,8 @@ impl World {
             }
             _ => return,
         };
-        if *self.signed.entry(key).or_insert_with(|| content.clone()) != content {
+        let twice = *self.signed.entry(key).or_insert_with(|| content.clone()) != content;
+        if twice && self.shared_key != Some(key.0) {
             self.fault = Some(format!("node {at} signed twice at height {} round {}", key.1, key.2));
         }
     }
@@ -382,7 +471,7 @@ impl World {
         (self.faults, self.doomed) = (Faults { delay_ms: 5, ..Faults::default() }, None);
         self.group.fill(0);
         for at in 0..self.engines.len() {
-            if self.engines[at].is_none() {
+            if self.engines[at].is_none() && self.halted[at].is_none() {
                 self.start(at);
             }
         }

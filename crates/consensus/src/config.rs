@@ -57,11 +57,17 @@ pub struct Safety {
     pub keep_log: bool,
     /// More than two thirds of the power decide; otherwise one half is enough, and two halves can decide apart.
     pub two_thirds: bool,
+    /// Sign nothing at or below what the sign-state says. Without it a validator whose ledger is put back signs twice.
+    pub sign_state: bool,
+    /// Sign nothing before it is known where the others are. Without it a validator whose folder is put back signs twice.
+    pub wait: bool,
+    /// Stop at a signature of the own key that was not made here. Without it two nodes can go on with one key.
+    pub own_key: bool,
 }
 
 impl Default for Safety {
     fn default() -> Self {
-        Self { keep_log: true, two_thirds: true }
+        Self { keep_log: true, two_thirds: true, sign_state: true, wait: true, own_key: true }
     }
 }
 

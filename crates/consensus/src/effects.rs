@@ -3,10 +3,9 @@
 use malachite::{ConsensusMsg, Effect, LivenessMsg, Resumable, Resume, SignedConsensusMsg};
 use malachite_signing::VerifierExt;
 use malachite_types::{Round, SignedMessage, Timeout};
-use vote_chain::Purpose;
-use vote_chain::bft::{Ctx, proposal_content, vote_content};
+use vote_chain::bft::Ctx;
 
-use crate::engine::{Host, timer_key};
+use crate::engine::{Host, is_unsigned, timer_key};
 use crate::message::{Message, SignedProposal};
 use crate::signatures::at_once;
 use crate::turn::{Action, Timer, Write};
@@ -71,20 +70,15 @@ impl Host {
                 self.decided(certificate, &evidence);
                 r.resume_with(())
             }
-            Effect::CertVerifiedSyncValue(value, proposer, r) => {
-                self.sync_certified(value.certificate.round, proposer);
-                r.resume_with(())
-            }
-            Effect::CertRejectedSyncValue(_, height, error, r) => {
-                self.sync_rejected(format!("a certificate for height {height} that does not hold: {error}"));
-                r.resume_with(())
-            }
+            // Blocks that others have decided do not come here (engine/sync.rs).
+            Effect::CertVerifiedSyncValue(_, _, r) => r.resume_with(()),
+            Effect::CertRejectedSyncValue(_, _, _, r) => r.resume_with(()),
             Effect::SignVote(vote, r) => {
-                let signature = self.key.sign(Purpose::Vote, &self.state.chain(), &vote_content(&vote));
+                let signature = self.sign_vote(&vote);
                 r.resume_with(SignedMessage::new(vote, signature))
             }
             Effect::SignProposal(proposal, r) => {
-                let signature = self.key.sign(Purpose::Proposal, &self.state.chain(), &proposal_content(&proposal));
+                let signature = self.sign_proposal(&proposal);
                 r.resume_with(SignedMessage::new(proposal, signature))
             }
             Effect::VerifySignature(signed, key, r) => {
@@ -129,12 +123,18 @@ impl Host {
     }
 
     fn publish(&mut self, message: Message) {
+        if is_unsigned(&message) {
+            return;
+        }
         self.act(Action::Publish(Box::new(message)));
     }
 
     fn publish_proposal(&mut self, proposal: SignedProposal) {
         debug_assert!(proposal.message.round != Round::Nil);
-        if let Some((block, _)) = self.bodies.get(&proposal.message.value) {
+        // Who decides alone has decided by the time that its proposal is to go out.
+        let last = self.last.as_ref().filter(|block| block.hash() == proposal.message.value);
+        let open = self.bodies.get(&proposal.message.value).map(|(block, _)| block);
+        if let Some(block) = open.or(last) {
             let block = Box::new(block.to_block());
             self.publish(Message::Proposal(proposal, block));
         }

@@ -7,13 +7,14 @@ mod decided;
 mod height;
 mod messages;
 mod proposal;
+mod signing;
 mod sync;
 mod window;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use malachite::{Error, Input, Params, State as Malachite};
+use malachite::{Error, Input, MisbehaviorEvidence, Params, State as Malachite};
 use malachite_types::{Round, Timeout, ValuePayload};
 use vote_chain::bft::Ctx;
 use vote_chain::{
@@ -25,10 +26,13 @@ use crate::config::Config;
 use crate::mempool::{Mempool, Origin, PoolRefusal};
 use crate::message::{Message, SignedProposal};
 use crate::signatures::Checker;
-use crate::turn::{Action, Peer, Timer, Turn, Write};
+use crate::signed::{Folder, SignState};
+use crate::turn::{Action, Halt, Peer, Timer, Turn, Write};
 use crate::wal::LogEntry;
 
 pub use messages::MessageFault;
+pub(crate) use signing::is_unsigned;
+pub use signing::{Signing, Wait};
 
 /// Between looks at who is ahead and what should be repeated, in milliseconds.
 pub(crate) const TICK_MS: u64 = 500;
@@ -44,6 +48,15 @@ pub enum Event {
     Blocks(Peer, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
     /// The peer has not answered, or nonsense.
     BlocksFailed(Peer),
+    /// A peer has proven that it has a validator key; it may be a follower all the same.
+    Met {
+        /// The peer.
+        peer: Peer,
+        /// Its key.
+        key: PublicKey,
+        /// Whether this node knew the peer before it started.
+        known: bool,
+    },
     /// A peer says what its last decided height is.
     Status(Peer, Height),
     /// A peer is gone.
@@ -61,12 +74,24 @@ pub struct Recovered {
     pub log: Vec<Vec<u8>>,
     /// The bodies of that height, verified.
     pub bodies: Vec<Arc<VerifiedBlock>>,
+    /// What this node's key has signed; none if nothing is known of it.
+    pub signed: Option<SignState>,
+    /// Where that was found.
+    pub folder: Folder,
+}
+
+/// What a validator has to go through again before it goes on with the open height.
+struct Replay {
+    entries: Vec<Input<Ctx>>,
+    bodies: Vec<Arc<VerifiedBlock>>,
 }
 
 /// One node's part in deciding blocks.
 pub struct Engine {
     malachite: Malachite<Ctx>,
     host: Host,
+    /// The log of the open height, until this node knows where the others are: what follows from it may be new votes.
+    replay: Option<Replay>,
 }
 
 /// All that effects touch; apart from Malachite's state, which is borrowed while they do.
@@ -74,6 +99,7 @@ pub(crate) struct Host {
     pub(crate) key: SecretKey,
     pub(crate) address: PublicKey,
     pub(crate) config: Config,
+    pub(crate) signer: signing::Signer,
     pub(crate) state: State,
     pub(crate) mempool: Mempool,
     pub(crate) checker: Checker,
@@ -93,6 +119,8 @@ pub(crate) struct Host {
     pub(crate) built: BTreeMap<Round, BlockHash>,
     /// Valid bodies of the open height, and what they would change.
     pub(crate) bodies: BTreeMap<BlockHash, (Arc<VerifiedBlock>, Changes)>,
+    /// The last block that was decided since the start.
+    pub(crate) last: Option<Arc<VerifiedBlock>>,
     pub(crate) window: window::Window,
     /// Verified inputs for heights that have not started.
     pub(crate) early: BTreeMap<Height, Vec<messages::Early>>,
@@ -104,9 +132,10 @@ pub(crate) struct Host {
 }
 
 impl Engine {
-    /// Goes on from what is on the disk. Replays the log: what was said before the crash is said again, word for word.
+    /// Goes on from what is on the disk. As soon as it may sign, it goes through the log again: what was said before the
+    /// crash is said again, word for word.
     pub fn recover(config: Config, key: SecretKey, recovered: Recovered, now: Timestamp) -> Self {
-        let Recovered { state, log, bodies } = recovered;
+        let Recovered { state, log, bodies, signed, folder } = recovered;
         let (address, height) = (key.public(), state.tip().height.next());
         let params = Params {
             address,
@@ -116,33 +145,46 @@ impl Engine {
         };
         // Nothing for later heights is ever fed to Malachite, so its own queues stay empty.
         let malachite = Malachite::new(Ctx, height, state.validators().clone(), params, 1, 1);
-        let mut engine = Self { malachite, host: Host::new(config, key, state, now) };
+        let signer = signing::Signer::new(signed, folder);
+        let mut engine = Self { malachite, host: Host::new(config, key, signer, state, now), replay: None };
         engine.host.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
-        engine.replay(height, log, bodies);
+        engine.read_log(&log, bodies);
         engine.settle();
         engine
     }
 
-    fn replay(&mut self, height: Height, log: Vec<Vec<u8>>, bodies: Vec<Arc<VerifiedBlock>>) {
-        if log.is_empty() {
-            return;
-        }
-        let host = &mut self.host;
-        for block in bodies {
-            let Ok(changes) = host.state.validate(&block) else {
-                return host
-                    .act(Action::Halt("an undecided block on the disk breaks the rules of its own ledger".into()));
-            };
-            host.bodies.insert(block.hash(), (block, changes));
-        }
+    fn read_log(&mut self, log: &[Vec<u8>], bodies: Vec<Arc<VerifiedBlock>>) {
         let entries: Option<Vec<_>> =
             log.iter().map(|bytes| LogEntry::from_bytes(bytes).map(LogEntry::into_input)).collect();
         let Some(entries) = entries else {
-            return host.act(Action::Halt("the log of the open height is damaged".into()));
+            return self.host.halt(Halt::Damaged("the log of the open height is damaged"));
         };
-        host.recovering = true;
-        host.note_built(&entries);
-        host.start_height(height);
+        for entry in &entries {
+            match entry {
+                Input::Vote(vote) => self.host.note_own(&vote.message),
+                Input::Proposal(proposal) => self.host.note_own_proposal(&proposal.message),
+                _ => {}
+            }
+        }
+        self.replay = (!entries.is_empty()).then_some(Replay { entries, bodies });
+    }
+
+    /// Goes through the log of the open height, once nothing is in the way; true if it did.
+    fn consider_replay(&mut self) -> bool {
+        let waits = self.host.is_validator_now() && !self.host.is_informed();
+        let Some(Replay { entries, bodies }) = self.replay.take_if(|_| !waits) else { return false };
+        let height = self.host.height();
+        for block in bodies {
+            let Ok(changes) = self.host.state.validate(&block) else {
+                let what = "an undecided block on the disk breaks the rules of its own ledger";
+                self.host.halt(Halt::Damaged(what));
+                return true;
+            };
+            self.host.bodies.insert(block.hash(), (block, changes));
+        }
+        self.host.recovering = true;
+        self.host.note_built(&entries);
+        self.host.begin_height(height);
         self.drain();
         self.malachite.record_recovered_own_precommit_extensions(&entries);
         self.malachite.index_wal_entries(&entries);
@@ -151,11 +193,15 @@ impl Engine {
         }
         self.malachite.reset_entries_index();
         self.host.recovering = false;
+        if height == self.host.height() {
+            self.host.feed_early(height);
+        }
         if let Some((height, round)) = self.host.to_propose.take()
             && (height, round) == (self.malachite.height(), self.malachite.round())
         {
             self.host.propose(height, round);
         }
+        true
     }
 
     /// Takes in an event.
@@ -169,6 +215,7 @@ impl Engine {
             Event::Proposal(proposal, hash, block) => self.host.on_proposal(*proposal, hash, block)?,
             Event::Blocks(peer, blocks) => self.host.on_blocks(peer, blocks),
             Event::BlocksFailed(peer) => self.host.on_blocks_failed(peer),
+            Event::Met { peer, key, known } => self.host.on_met(peer, key, known),
             Event::Status(peer, height) => self.host.on_status(peer, height),
             Event::PeerLeft(peer) => self.host.on_peer_left(peer),
             Event::Timer(timer) => self.host.on_timer(timer),
@@ -230,10 +277,9 @@ impl Engine {
         self.host.deciding.then_some(self.host.started_at)
     }
 
-    /// Whether this node is a validator at the next height or the one after.
-    pub fn is_validator(&self) -> bool {
-        let (registry, key) = (self.host.state.registry(), &self.host.address);
-        registry.next.contains(key) || registry.after.contains(key)
+    /// Whether this node signs, and if not, why.
+    pub fn signing(&self) -> Signing {
+        self.host.signing()
     }
 
     /// This node's validator key.
@@ -244,11 +290,26 @@ impl Engine {
     fn settle(&mut self) {
         loop {
             self.drain();
-            if !self.host.feed_sync() && !self.host.consider_start() {
+            self.host.consider_signing();
+            if !self.feed_sync() && !self.consider_replay() && !self.host.consider_start() {
                 break;
             }
         }
         self.host.set_wake();
+    }
+
+    /// Takes in the next block of an answer, if it is that of the open height; true if there was one.
+    fn feed_sync(&mut self) -> bool {
+        let Some(synced) = self.host.next_synced() else { return false };
+        let Some(changes) = self.host.check_synced(&synced) else { return true };
+        // Nothing of the open height is gone through again once it is decided.
+        self.replay = None;
+        let seen = MisbehaviorEvidence {
+            proposals: self.malachite.driver.take_proposal_evidence(),
+            votes: self.malachite.driver.take_vote_evidence(),
+        };
+        self.host.decided_elsewhere(synced, changes, &seen);
+        true
     }
 
     fn drain(&mut self) {
@@ -264,18 +325,19 @@ impl Engine {
             with: effect => Ok::<_, Error<Ctx>>(host.effect(effect))
         );
         if let Err(error) = done {
-            self.host.act(Action::Halt(format!("consensus cannot go on: {error}")));
+            self.host.halt(Halt::Broken(error.to_string()));
         }
     }
 }
 
 impl Host {
-    fn new(config: Config, key: SecretKey, state: State, now: Timestamp) -> Self {
+    fn new(config: Config, key: SecretKey, signer: signing::Signer, state: State, now: Timestamp) -> Self {
         let (address, checker, boundary) = (key.public(), Checker::new(state.chain()), state.next_boundary());
         Self {
             key,
             address,
             config,
+            signer,
             mempool: Mempool::default(),
             checker,
             now,
@@ -288,6 +350,7 @@ impl Host {
             to_propose: None,
             built: BTreeMap::new(),
             bodies: BTreeMap::new(),
+            last: None,
             window: window::Window::default(),
             early: BTreeMap::new(),
             sync: sync::Sync::default(),
@@ -310,6 +373,11 @@ impl Host {
     /// The height that is being decided, or will be next.
     pub(crate) fn height(&self) -> Height {
         self.state.tip().height.next()
+    }
+
+    /// Whether this node is a validator at the open height.
+    pub(crate) fn is_validator_now(&self) -> bool {
+        self.state.validators().contains(&self.address)
     }
 
     fn take_in(&mut self, transaction: Arc<Verified>, origin: Origin) -> Result<(), PoolRefusal> {

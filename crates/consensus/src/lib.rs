@@ -7,17 +7,21 @@
 mod config;
 mod effects;
 mod engine;
+mod evidence;
 mod mempool;
 mod message;
 mod signatures;
+mod signed;
 mod turn;
 mod wal;
 
 pub use config::{Config, Safety, Timeouts};
-pub use engine::{Engine, Event, MessageFault, Recovered, judge};
+pub use engine::{Engine, Event, MessageFault, Recovered, Signing, Wait, judge};
+pub use evidence::{Certified, Equivocation, Evidence, Fork, InvalidEvidence};
 pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal};
 pub use message::{Message, SignedProposal};
-pub use turn::{Action, Decided, Equivocation, Peer, Timer, Turn, Write};
+pub use signed::{Folder, SignState, Signed, Step};
+pub use turn::{Action, Decided, Halt, Peer, Timer, Turn, Write};
 
 /// Malachite's words, for those who take votes apart.
 pub mod bft {

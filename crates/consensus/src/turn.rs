@@ -3,24 +3,27 @@
 use std::sync::Arc;
 
 use malachite_types::Timeout;
-use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 use vote_chain::{
     BlockHash, Changes, CommitCertificate, Height, InvalidBlock, InvalidTransaction, PublicKey, TransactionId,
     Verified, VerifiedBlock,
 };
 
+use crate::evidence::{Certified, Evidence};
 use crate::message::Message;
+use crate::signed::SignState;
 
 /// A peer, by a number that the host gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Peer(pub u64);
 
-/// What one or more events led to. Make all `writes` durable in one step, and only then carry out the `actions`, in
-/// order. If the writes fail, the process must end without any of the actions.
+/// What one or more events led to. Make all `writes` durable, and only then carry out the `actions`, in order. If the
+/// writes fail, the process must end without any of the actions.
+///
+/// All writes but [`Write::Sign`] become durable in one step; after that the last [`Write::Sign`] does, in a file of its
+/// own. In this order, since a sign-state that knows more than the ledger means that the ledger is an older copy.
 #[derive(Debug, Default)]
 pub struct Turn {
-    /// To the disk, together.
+    /// To the disk.
     pub writes: Vec<Write>,
     /// After that.
     pub actions: Vec<Action>,
@@ -47,6 +50,8 @@ pub enum Write {
     },
     /// A decided block. The log and the bodies up to its height are of no more use.
     Commit(Arc<Decided>),
+    /// What this validator has signed; takes the place of what was written before.
+    Sign(SignState),
 }
 
 /// A block that is final, and what it changes.
@@ -59,20 +64,7 @@ pub struct Decided {
     /// What it changes.
     pub changes: Changes,
     /// Validators that were seen to sign two different things.
-    pub evidence: Vec<Equivocation>,
-}
-
-/// Two things that one validator signed for the same height, round and step: proof of its fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Equivocation {
-    /// The validator.
-    pub validator: PublicKey,
-    /// What was signed twice, in words.
-    pub what: String,
-    /// The first signed message (docs/protocol.md, "Evidence").
-    pub first: ByteBuf,
-    /// The second.
-    pub second: ByteBuf,
+    pub evidence: Vec<Evidence>,
 }
 
 /// Something to do once the writes are durable.
@@ -105,7 +97,37 @@ pub enum Action {
     /// A peer has sent what no honest one sends.
     Blame(Peer, String),
     /// Going on could do harm: end the process, and say why.
-    Halt(String),
+    Halt(Halt),
+}
+
+/// Why a node must end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    /// A block is final that does not follow from this node's last block.
+    #[error("block {:.16} of height {} is final, and does not follow from the last block of this ledger", .0.header.hash(), .0.header.height)]
+    Fork(Box<Certified>),
+    /// A block is final that no honest validator votes for.
+    #[error("block {hash} at height {height} is certified, but breaks a rule: {fault}")]
+    Certified {
+        /// The block.
+        hash: BlockHash,
+        /// Its height.
+        height: Height,
+        /// The rule.
+        fault: InvalidBlock,
+    },
+    /// What is on the disk does not fit together.
+    #[error("{0}")]
+    Damaged(&'static str),
+    /// The key of this validator signs, or is shown, somewhere else.
+    #[error("the key of this validator is used elsewhere: {0}")]
+    KeyElsewhere(String),
+    /// The key is a validator's, and nothing is known of what it has signed.
+    #[error("{0} is a validator, and nothing here knows what it has signed")]
+    KeyUnknown(PublicKey),
+    /// The agreement has come to a point where it cannot be.
+    #[error("consensus cannot go on: {0}")]
+    Broken(String),
 }
 
 /// A timer of the engine; opaque to its host.

@@ -1,12 +1,17 @@
 //! Peers met before, with their addresses. Kept on the disk, so that a node finds the others when no tracker answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
 use libp2p::{Multiaddr, PeerId};
 
 use crate::limits::{BOOK_ADDRESSES_MAX, BOOK_PEERS_MAX};
+
+/// The peers in a file of peers met before; none if there is no such file.
+pub fn known_peers(path: &Path) -> BTreeSet<PeerId> {
+    Book::load(path).peers.into_keys().collect()
+}
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Book {

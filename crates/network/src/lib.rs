@@ -15,6 +15,7 @@ mod service;
 mod topic;
 pub mod tracker;
 
+pub use book::known_peers;
 pub use config::{Config, StartError, Transport};
 pub use discover::{DiscoverError, discover};
 pub use event::{Events, Gossip, PeerEvent, PeerInfo, Reply, Request, Verdict};

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Keeps a ledger of ballots together with the nodes of other organisations, and serves apps on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "node", version, args_conflicts_with_subcommands = true, after_help = crate::exit::Exit::help())]
+#[command(name = "node", version, args_conflicts_with_subcommands = true, after_help = crate::exit::HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -57,6 +57,10 @@ pub(crate) struct RunArgs {
     /// Where apps connect
     #[arg(long, value_name = "PATH", env = "VOTE_SOCKET")]
     pub(crate) socket: Option<PathBuf>,
+    /// Sign without waiting for others, for this one start: you know that this validator's key has signed nothing that is not in
+    /// this folder. If it has, and others have seen it, final ballots can be lost and the ledger can fork
+    #[arg(long)]
+    pub(crate) alone: bool,
     /// Stage attacks on the peers when an app asks for it
     #[arg(long)]
     pub(crate) allow_attacks: bool,

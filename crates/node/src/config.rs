@@ -55,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) external: Vec<Multiaddr>,
     pub(crate) socket: PathBuf,
     pub(crate) allow_attacks: bool,
+    /// Whether the operator vouches that this folder is the newest. Of one start only, so it is no setting of the file.
+    pub(crate) alone: bool,
     pub(crate) engine: vote_consensus::Config,
     pub(crate) json: bool,
     /// To be kept for the next start.
@@ -114,6 +116,7 @@ impl Config {
                 .collect::<Result<_>>()?,
             socket,
             allow_attacks: args.allow_attacks || file.allow_attacks,
+            alone: args.alone,
             engine,
             json: args.json,
             data_dir,

@@ -6,21 +6,24 @@
 mod apps;
 mod calls;
 mod desk;
+mod evidence;
 mod gossip;
 mod news;
 mod peers;
 mod relay;
 mod serve;
+mod signing;
 mod status;
 mod timers;
 #[cfg(test)]
 mod told;
 mod turn;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
+use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use vote_chain::{CommitCertificate, SecretKey, TransactionId, VerifiedBlock};
@@ -31,7 +34,9 @@ use vote_storage::Store;
 use crate::clock::now;
 use crate::ledger::{Inclusion, Ledger};
 use crate::pool::Pool;
+use crate::sign_state::Signs;
 use crate::socket::Command;
+pub(crate) use evidence::Kept;
 use gossip::{CheckedProposal, CheckedTransactions};
 use timers::{Timers, Wake};
 
@@ -52,6 +57,8 @@ pub(crate) enum Inner {
     Status(PeerId, peers::PeerStatus),
     /// A peer has said who it is, or has failed to prove it.
     Hello(PeerId, Result<crate::peer::Hello, String>),
+    /// A peer has shown proofs of misbehaviour, and these hold; or one does not.
+    Evidence(PeerId, Result<Vec<evidence::Proven>, String>),
     /// Elections are counted.
     Counted(desk::Done),
     /// A transaction that was sent again is final, and this is the proof; or it cannot be read.
@@ -72,8 +79,17 @@ pub(crate) struct Core {
     pool: Pool,
     allow_attacks: bool,
     clock_ahead_ms_max: u64,
-    data_dir: PathBuf,
-    validating: bool,
+    /// What the validator key has signed.
+    signs: Signs,
+    /// What was last logged of whether this node signs.
+    signing: signing::Said,
+    /// The peers that this node knew before it was started.
+    known: BTreeSet<PeerId>,
+    evidence: Kept,
+    /// Why the node must end, if it must.
+    end: Option<anyhow::Error>,
+    /// What peers are shown before that.
+    farewell: Vec<ByteBuf>,
     peers: peers::Peers,
     calls: calls::Calls,
     /// What is told once this turn is on the disk.
@@ -104,7 +120,10 @@ pub(crate) struct Parts {
     pub(crate) allow_attacks: bool,
     /// A block whose time is further ahead of this node's clock is refused, in milliseconds.
     pub(crate) clock_ahead_ms_max: u64,
-    pub(crate) data_dir: PathBuf,
+    pub(crate) signs: Signs,
+    /// The peers that this node knew before it was started.
+    pub(crate) known: BTreeSet<PeerId>,
+    pub(crate) evidence: Kept,
 }
 
 impl Core {
@@ -121,10 +140,11 @@ impl Core {
             pool,
             allow_attacks,
             clock_ahead_ms_max,
-            data_dir,
+            signs,
+            known,
+            evidence,
         } = parts;
         let (inner, inner_events) = mpsc::channel(INNER_MAX);
-        let validating = engine.is_validator();
         Self {
             name,
             key,
@@ -137,8 +157,12 @@ impl Core {
             pool,
             allow_attacks,
             clock_ahead_ms_max,
-            validating,
-            data_dir,
+            signs,
+            signing: signing::Said::default(),
+            known,
+            evidence,
+            end: None,
+            farewell: Vec::new(),
             peers: peers::Peers::default(),
             calls: calls::Calls::default(),
             submitted: Vec::new(),
@@ -161,6 +185,20 @@ impl Core {
         mut commands: mpsc::Receiver<Command>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
+        let done = self.turn_by_turn(&mut events, &mut commands, shutdown).await;
+        match &done {
+            Ok(()) => self.calls.leave(),
+            Err(_) => self.say_farewell().await,
+        }
+        done
+    }
+
+    async fn turn_by_turn(
+        &mut self,
+        events: &mut Events,
+        commands: &mut mpsc::Receiver<Command>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<()> {
         tokio::pin!(shutdown);
         self.timers.set(0, Wake::Status);
         self.tell_of_power();
@@ -178,10 +216,9 @@ impl Core {
                 Some(gossip) = events.transactions.recv() => self.on_gossip(gossip),
                 else => break,
             }
-            self.take_more(&mut events, &mut commands);
+            self.take_more(events, commands);
             self.perform()?;
         }
-        self.calls.leave();
         Ok(())
     }
 
@@ -213,6 +250,7 @@ impl Core {
             }
             Inner::Status(peer, status) => self.on_peer_status(peer, status),
             Inner::Hello(peer, hello) => self.on_hello(peer, hello),
+            Inner::Evidence(peer, checked) => self.on_evidence(peer, checked),
             Inner::Counted(done) => self.desk.done(Instant::now(), &self.ledger.borrow().state, done),
             Inner::FinalBefore(id, found) => self.on_final_before(id, *found),
         }

@@ -1,11 +1,16 @@
 //! The data directory: private, and one process's.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+
+use crate::exit::{Exit, Stop};
+
+/// More is read of no private file.
+const PRIVATE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where a node's data goes if nothing else is said.
 pub(crate) fn default() -> Result<PathBuf> {
@@ -59,22 +64,35 @@ pub(crate) fn make_private(path: &Path) -> Result<()> {
     made.with_context(|| format!("cannot make the directory {}", path.display()))
 }
 
-/// Reads a file that nobody else may read.
+/// Reads a file that nobody else may read; none if there is none. A private file has a few kilobytes.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>> {
-    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
-    if metadata.mode() & 0o077 != 0 {
-        let path = path.display();
-        bail!(
-            "{path} can be read by others (mode {:o}); run `chmod 600 {path}`, and make a new key if others may have it",
-            metadata.mode() & 0o777
-        );
+    let read = || -> io::Result<Option<(u32, Vec<u8>)>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let mode = file.metadata()?.mode();
+        let mut bytes = Vec::new();
+        file.take(PRIVATE_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(Some((mode, bytes)))
+    };
+    let path = path.display();
+    match read() {
+        Ok(Some((mode, _))) if mode & 0o077 != 0 => {
+            let mode = mode & 0o777;
+            let why = format!(
+                "{path} can be read by others (mode {mode:o}); run `chmod 600 {path}`, and make a new key if others may have it"
+            );
+            Err(Stop::new(Exit::Key, why).into())
+        }
+        Ok(found) => Ok(found.map(|(_, bytes)| bytes)),
+        Err(error) => Err(Stop::new(Exit::Key, format!("cannot read {path}: {error}")).into()),
     }
-    fs::read(path).map(Some).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Writes a file that only its owner can read: whole, or not at all.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
-    let write = || -> std::io::Result<()> {
+    let write = || -> io::Result<()> {
         let temporary = path.with_extension("new");
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
         file.write_all(content)?;

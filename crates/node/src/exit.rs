@@ -1,79 +1,118 @@
-//! How the program ends, for whoever has started it.
+//! How a node ends, told by its exit code: a supervisor must know whether to start it again.
 
+use std::fmt;
+use std::io;
 use std::panic::PanicHookInfo;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use vote_storage::StorageError;
 
-/// What the exit code says. A supervisor can start the node again after a failure, or once the disk has room; the others need a person.
+/// The exit codes; `node --help` and README.md list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done.
-    Done = 0,
-    /// Failed, for any reason that has no code of its own.
-    Failure = 1,
-    /// Called with options that it does not have.
-    Usage = 2,
-    /// A block is certified that conflicts with this node's ledger.
-    Fork = 3,
-    /// The ledger is not what was written.
-    Damaged = 4,
-    /// This node's validator key signs somewhere else too.
-    KeyElsewhere = 5,
-    /// The disk is full, broken, or not ours to use.
-    Disk = 6,
+    /// It has done what it was asked.
+    Done,
+    /// Anything that has no code of its own; starting again may help.
+    Failure,
+    /// The command line or the config file is wrong.
+    Usage,
+    /// The network has a block that does not follow from this node's ledger.
+    Fork,
+    /// The ledger on the disk is not what was written.
+    Damaged,
+    /// The validator key is used elsewhere, or what it has signed is not known here.
+    Key,
+    /// The disk is full, or cannot be written.
+    Disk,
 }
 
-impl Exit {
-    const ALL: [Self; 7] =
-        [Self::Done, Self::Failure, Self::Usage, Self::Fork, Self::Damaged, Self::KeyElsewhere, Self::Disk];
+/// After the options in `node --help`.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  failure
+  2  usage
+  3  fork: the network has a block that does not follow from this ledger
+  4  the ledger is damaged
+  5  the validator key is used elsewhere, or what it has signed is not known here
+  6  the disk is full, or cannot be written
+A supervisor must not start the node again after 3, 4 or 5 (systemd: RestartPreventExitStatus=3 4 5):
+each of them waits for a person.";
 
-    const fn words(self) -> &'static str {
+impl Exit {
+    const fn number(self) -> u8 {
         match self {
-            Self::Done => "done",
-            Self::Failure => "failure",
-            Self::Usage => "usage",
-            Self::Fork => "fork",
-            Self::Damaged => "damaged ledger",
-            Self::KeyElsewhere => "own key in use elsewhere",
-            Self::Disk => "disk",
+            Self::Done => 0,
+            Self::Failure => 1,
+            Self::Usage => 2,
+            Self::Fork => 3,
+            Self::Damaged => 4,
+            Self::Key => 5,
+            Self::Disk => 6,
         }
     }
 
-    /// All codes, for `--help`.
-    pub(crate) fn help() -> String {
-        let codes = Self::ALL.map(|exit| format!("{} {}", exit.code(), exit.words()));
-        format!("Exit codes: {}", codes.join(", "))
+    /// As the process ends with it.
+    pub(crate) fn code(self) -> ExitCode {
+        self.number().into()
     }
 
-    /// The code.
-    pub(crate) const fn code(self) -> u8 {
-        self as u8
-    }
-
-    /// How a program ends that has met this error.
+    /// The code for an error: that of the first [`Stop`] or error of the disk among its causes.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        let of_storage = error.chain().find_map(|cause| cause.downcast_ref::<StorageError>());
-        match of_storage {
-            Some(StorageError::Damaged { .. }) => Self::Damaged,
-            Some(StorageError::Disk { .. }) => Self::Disk,
-            Some(
+        error.chain().find_map(Self::of_cause).unwrap_or(Self::Failure)
+    }
+
+    fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if let Some(stop) = cause.downcast_ref::<Stop>() {
+            return Some(stop.exit);
+        }
+        if let Some(fault) = cause.downcast_ref::<StorageError>() {
+            return match fault {
+                StorageError::Damaged { .. } => Some(Self::Damaged),
+                StorageError::Disk { .. } => Some(Self::Disk),
                 StorageError::InUse(_)
                 | StorageError::Exists(_)
                 | StorageError::Format { .. }
-                | StorageError::Database { .. },
-            )
-            | None => Self::Failure,
+                | StorageError::Database { .. } => None,
+            };
         }
+        cause.downcast_ref::<io::Error>().filter(|error| is_of_the_disk(error)).map(|_| Self::Disk)
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        exit.code().into()
+fn is_of_the_disk(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    let kinds = [
+        io::ErrorKind::StorageFull,
+        io::ErrorKind::QuotaExceeded,
+        io::ErrorKind::ReadOnlyFilesystem,
+        io::ErrorKind::FileTooLarge,
+    ];
+    kinds.contains(&error.kind()) || error.raw_os_error() == Some(EIO)
+}
+
+/// An end with a code of its own.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    exit: Exit,
+    why: String,
+}
+
+impl Stop {
+    /// Says why, and what to do now.
+    pub(crate) fn new(exit: Exit, why: impl Into<String>) -> Self {
+        Self { exit, why: why.into() }
     }
 }
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Stop {}
 
 /// From now on a panic of the database ends the process with the words and the code of a damaged ledger. The library panics on some pages
 /// that were changed since they were checked; the process would end without advice, since it ends on every panic. Other panics are shown
@@ -84,7 +123,7 @@ pub(crate) fn call_database_panics_damage(ledger: PathBuf) {
         let Some(place) = panic.location().filter(|place| is_of_database(place.file())) else { return usual(panic) };
         let what = format!("the database fails at {}:{}: {}", place.file(), place.line(), message(panic));
         eprintln!("error: {}", StorageError::Damaged { path: ledger.clone(), what });
-        std::process::exit(Exit::Damaged.code().into());
+        std::process::exit(Exit::Damaged.number().into());
     }));
 }
 
@@ -108,19 +147,22 @@ fn message<'a>(panic: &'a PanicHookInfo<'_>) -> &'a str {
 mod tests {
     use std::process::Command;
 
+    use anyhow::Context;
     use redb::{Database, TableDefinition, TypeName, Value, backends::InMemoryBackend};
 
     use super::*;
 
     #[test]
-    fn error_of_the_ledger_has_its_code_under_whatever_is_said_before_it() {
-        let path = PathBuf::from("ledger.redb");
-        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        let disk = anyhow::Error::from(StorageError::Disk { path: path.clone(), source: full });
-        assert_eq!(Exit::of(&disk.context("the ledger cannot be written")), Exit::Disk);
-        let damaged = StorageError::Damaged { path, what: "a row".into() };
-        assert_eq!(Exit::of(&anyhow::Error::from(damaged).context("one").context("two")), Exit::Damaged);
-        assert_eq!(Exit::of(&anyhow::anyhow!("no tracker")), Exit::Failure);
+    fn code_is_that_of_the_cause_however_deep_it_lies() {
+        let stop: anyhow::Result<()> = Err(Stop::new(Exit::Key, "the key runs elsewhere").into());
+        assert_eq!(Exit::of(&stop.context("one").context("two").unwrap_err()), Exit::Key);
+        let source = io::Error::from(io::ErrorKind::StorageFull);
+        let full: Result<(), StorageError> = Err(StorageError::Disk { path: "ledger.redb".into(), source });
+        assert_eq!(Exit::of(&full.context("the ledger cannot be written").unwrap_err()), Exit::Disk);
+        let full: io::Result<()> = Err(io::ErrorKind::StorageFull.into());
+        assert_eq!(Exit::of(&full.context("cannot write listen").unwrap_err()), Exit::Disk);
+        let missing: io::Result<()> = Err(io::ErrorKind::NotFound.into());
+        assert_eq!(Exit::of(&missing.context("cannot read the genesis").unwrap_err()), Exit::Failure);
     }
 
     #[test]
@@ -192,11 +234,11 @@ mod tests {
             (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
         };
         let (code, words) = run("database");
-        assert_eq!(code, Some(Exit::Damaged.code().into()), "{words}");
+        assert_eq!(code, Some(Exit::Damaged.number().into()), "{words}");
         assert!(words.contains("the ledger /data/ledger.redb is damaged (the database fails at "), "{words}");
         assert!(words.contains("move the ledger away"), "{words}");
         let (code, words) = run("other");
-        assert_ne!(code, Some(Exit::Damaged.code().into()), "{words}");
+        assert_ne!(code, Some(Exit::Damaged.number().into()), "{words}");
         assert!(words.contains("another one") && !words.contains("is damaged"), "{words}");
     }
 }

@@ -16,9 +16,9 @@ use vote_api::{
 };
 use vote_chain::{
     Ballot, Block, CommitCertificate, ElectionId, Header, Height, Payload, PublicKey, Receipt, Results, State, Tally,
-    TransactionId, decode, encode,
+    TransactionId, ValidatorSet, encode,
 };
-use vote_consensus::Equivocation;
+use vote_consensus::{Certified, Evidence, Fork};
 use vote_storage::{StorageError, Store};
 
 pub(crate) use trees::{Inclusion, Tree, Trees};
@@ -73,6 +73,22 @@ impl Question {
             | Request::Approve(_)
             | Request::Attack(_) => return Err(request),
         })
+    }
+}
+
+/// Who decides each height, as far as it is known.
+pub(crate) struct Sets {
+    first: ValidatorSet,
+    /// In the order of heights: the set that decides the heights above.
+    changes: Vec<(Height, ValidatorSet)>,
+    last: Height,
+}
+
+impl Sets {
+    pub(crate) fn of(&self, height: Height) -> Option<&ValidatorSet> {
+        let later = self.changes.partition_point(|(at, _)| *at < height);
+        let set = later.checked_sub(1).map_or(&self.first, |at| &self.changes[at].1);
+        (height > Height::GENESIS && height <= self.last).then_some(set)
     }
 }
 
@@ -239,12 +255,38 @@ impl Ledger {
     fn evidence(&self) -> Result<Answer, Refusal> {
         let rows = self.store.evidence().map_err(|error| damaged(&error))?;
         let latest = rows.len().saturating_sub(EVIDENCE_MAX);
-        let view = |(height, bytes): (Height, Vec<u8>)| {
-            let Equivocation { validator, what, .. } =
-                decode(&bytes).map_err(|error| misfit(format_args!("evidence of height {height}: {error}")))?;
-            Ok(EvidenceView { height, validator, what })
-        };
-        Ok(Answer::Evidence(rows.into_iter().skip(latest).map(view).collect::<Result<_, Refusal>>()?))
+        let mut views = Vec::new();
+        for (height, bytes) in rows.into_iter().skip(latest) {
+            let evidence = Evidence::from_bytes(&bytes)
+                .map_err(|error| misfit(format_args!("evidence of height {height}: {error}")))?;
+            let accused = evidence.accused().into_iter();
+            views.extend(accused.map(|(validator, what)| EvidenceView { height, validator, what }));
+        }
+        Ok(Answer::Evidence(views))
+    }
+
+    /// The validators of every height so far.
+    pub(crate) fn sets(&self) -> Result<Sets, Refusal> {
+        let changes = self.store.set_changes(self.state.tip().height.next()).map_err(|error| damaged(&error))?;
+        let changes = changes.into_iter().map(|change| (change.header.height, change.validators)).collect();
+        Ok(Sets { first: self.state.genesis().validators.clone(), changes, last: self.state.tip().height.next() })
+    }
+
+    /// The block of a fork that cannot be final if this ledger is right; none if the fork is elsewhere.
+    pub(crate) fn excluded_by(&self, fork: &Fork) -> Result<Option<Certified>, Refusal> {
+        let tip = self.state.tip();
+        for block in [&fork.first, &fork.second] {
+            let header = &block.header;
+            let excluded = if header.height <= tip.height {
+                self.load(header.height)?.0.header.hash() != header.hash()
+            } else {
+                header.height == tip.height.next() && header.parent != tip.hash
+            };
+            if excluded {
+                return Ok(Some(block.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// How many proofs of misbehaviour there are.

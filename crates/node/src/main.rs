@@ -15,11 +15,14 @@ mod peer;
 mod planned;
 mod pool;
 mod run;
+mod sign_state;
 mod socket;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use exit::Exit;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
@@ -27,15 +30,20 @@ fn main() -> ExitCode {
         Some(cli::Command::Key(args)) => planned::key(&args),
         Some(cli::Command::Genesis(args)) => planned::genesis(&args),
         Some(cli::Command::Check(args)) => check::check(&args),
-        None => config::Config::load(cli.run).and_then(serve),
+        None => match config::Config::load(cli.run) {
+            Ok(config) => serve(config),
+            Err(error) => return end(&error, Exit::Usage),
+        },
     };
     match done {
-        Ok(()) => exit::Exit::Done.into(),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            exit::Exit::of(&error).into()
-        }
+        Ok(()) => Exit::Done.code(),
+        Err(error) => end(&error, Exit::of(&error)),
     }
+}
+
+fn end(error: &anyhow::Error, exit: Exit) -> ExitCode {
+    eprintln!("error: {error:#}");
+    exit.code()
 }
 
 fn serve(config: config::Config) -> anyhow::Result<()> {
@@ -44,7 +52,7 @@ fn serve(config: config::Config) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-            tracing_subscriber::EnvFilter::new("info,arc_malachitebft_core_consensus=warn,libp2p=warn")
+            tracing_subscriber::EnvFilter::new("info,arc_malachitebft_core_consensus=error,libp2p=warn")
         }))
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()

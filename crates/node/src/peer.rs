@@ -23,6 +23,8 @@ pub(crate) enum PeerRequest {
     Judge(Block),
     /// Would you take this block for final?
     JudgeDecided(Block, CommitCertificate),
+    /// Here are proofs of misbehaviour; which have you?
+    Evidence(Vec<ByteBuf>),
 }
 
 /// The answer.
@@ -39,6 +41,8 @@ pub(crate) enum PeerResponse {
         accepted: bool,
         reason: String,
     },
+    /// All that it keeps.
+    Evidence(Vec<ByteBuf>),
 }
 
 /// A node's word for which validator it speaks, signed with the validator's key for its network identity alone.

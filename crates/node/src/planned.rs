@@ -13,7 +13,7 @@ use crate::keys::Keys;
 pub(crate) fn key(args: &KeyArgs) -> Result<()> {
     let path = args.data_dir.clone().map_or_else(datadir::default, Ok)?;
     datadir::make_private(&path)?;
-    let keys = Keys::load_or_make(&path)?;
+    let keys = Keys::for_showing(&path)?;
     let (peer, key) = (keys.node.public().to_peer_id().to_string(), keys.validator.public().to_string());
     if args.json {
         println!("{}", serde_json::json!({ "peer": peer, "key": key, "data_dir": path }));

@@ -4,6 +4,7 @@
 //! task for each app; short tasks for questions to peers; blocking threads for signatures and old blocks. The first of
 //! swarm, loop and socket to end ends the node.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +12,21 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use vote_chain::{Block, Genesis, VerifiedBlock, check_label, decode};
-use vote_consensus::{Engine, Recovered};
-use vote_network::{Events, Handle, Multiaddr, PeerEvent, Transport};
+use vote_chain::{Block, Genesis, State, VerifiedBlock, check_label, decode};
+use vote_consensus::{Engine, Folder, Recovered, SignState};
+use vote_network::{Events, Handle, Multiaddr, PeerEvent, PeerId, Transport, known_peers};
 use vote_storage::{Loaded, Store};
 
 use crate::clock::now;
 use crate::config::{Config, Origin};
-use crate::core::{Core, Parts};
+use crate::core::{Core, Kept, Parts};
 use crate::datadir::{DataDir, write_private};
+use crate::exit::{Exit, Stop};
 use crate::join::{self, Source};
-use crate::keys::{Keys, has_validated, mark_validating};
+use crate::keys::{self, Keys};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
+use crate::sign_state::{Found, SignFile, Signs};
 use crate::socket::Socket;
 
 /// Commands of apps that wait for the loop.
@@ -48,7 +51,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     };
     tokio::pin!(shutdown);
     let dir = DataDir::take(&config.data_dir)?;
-    let keys = Keys::load_or_make(dir.path())?;
+    let keys = Keys::for_start(dir.path())?;
     let name = name(&config, &keys)?;
     let started = tokio::select! {
         started = start(&config, &dir, &keys, &name) => started?,
@@ -64,6 +67,10 @@ struct Started {
     listen: Vec<String>,
     /// What has happened in the network before the loop begins.
     news: Vec<PeerEvent>,
+    /// What the validator key has signed, if the folder knows.
+    signed: Option<Found>,
+    /// The peers that this node knew when it was started.
+    known: BTreeSet<PeerId>,
 }
 
 fn name(config: &Config, keys: &Keys) -> Result<String> {
@@ -74,17 +81,20 @@ fn name(config: &Config, keys: &Keys) -> Result<String> {
 
 /// Opens or gets the ledger, and joins the network of its chain.
 async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Result<Started> {
+    let key = keys.validator.public();
+    let mut signed = SignFile::find(dir.path(), &key)?;
+    let known = known_peers(&dir.file("peers"));
     if let Some(store) = Store::open(dir.path())? {
+        let chain = store.genesis().chain();
         check_chain(config, store.genesis(), dir.path())?;
-        let (network, events, listen) = connect(config, dir, keys, &store.genesis().chain().to_string()).await?;
-        return Ok(Started { store: Arc::new(store), network, events, listen, news: Vec::new() });
+        if let Some(found) = &mut signed {
+            found.file.bind(chain)?;
+        }
+        let (network, events, listen) = connect(config, dir, keys, &chain.to_string()).await?;
+        return Ok(Started { store: Arc::new(store), network, events, listen, news: Vec::new(), signed, known });
     }
-    if has_validated(dir.path(), &keys.validator.public()) {
-        bail!(
-            "the ledger of {} is gone, and with it what this validator has signed; with its key it could sign twice. Restore the \
-             ledger, or move validator.key away and have the new key admitted in place of the old one",
-            dir.path().display()
-        );
+    if signed.is_none() && keys::is_marked(dir.path(), &key) {
+        return Err(unknown_signatures(dir.path()).into());
     }
     let source = join::find(config, keys, name).await?;
     let chain = match &source {
@@ -96,8 +106,37 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         Source::Known(genesis) => (genesis, Vec::new()),
         Source::Peers(chain) => join::fetch(&chain, &network, &mut events).await?,
     };
+    if matches!(config.origin, Origin::Found(_)) {
+        // Nobody can have signed anything on a chain that did not exist.
+        let file = match signed {
+            Some(Found { mut file, .. }) => {
+                file.bind(chain)?;
+                file.write(file.state())?;
+                file
+            }
+            None => SignFile::create(dir.path(), key, Some(chain), SignState::default())?,
+        };
+        signed = Some(Found { file, folder: Folder::Left });
+    }
+    match &mut signed {
+        Some(found) => found.file.bind(chain)?,
+        None if genesis.validators.contains(&key) => return Err(unknown_signatures(dir.path()).into()),
+        // Made once the ledger shows that the key is no validator's.
+        None => {}
+    }
     let store = Store::create(dir.path(), &genesis)?;
-    Ok(Started { store: Arc::new(store), network, events, listen, news })
+    Ok(Started { store: Arc::new(store), network, events, listen, news, signed, known })
+}
+
+/// The key is a validator's, and the folder does not know what it has signed.
+fn unknown_signatures(dir: &Path) -> Stop {
+    let why = format!(
+        "validator.key of {} is the key of a validator, but the file sign-state, which says what the key has signed, is not there: \
+         the node could sign twice. Restore the whole data directory from its newest backup, sign-state with it; or give the node a \
+         new key: move validator.key away, run `node key`, and have the new key admitted in place of the old one",
+        dir.display()
+    );
+    Stop::new(Exit::Key, why)
 }
 
 /// A data directory is one chain's for good.
@@ -169,11 +208,9 @@ async fn serve(
     started: Started,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Started { store, network, events, listen, news } = started;
-    let engine = recover(config, keys, &store)?;
-    if engine.is_validator() {
-        mark_validating(&config.data_dir, &keys.validator.public())?;
-    }
+    let Started { store, network, events, listen, news, signed, known } = started;
+    let (engine, signs) = recover(config, keys, &store, signed)?;
+    let evidence = Kept::of(&store)?;
     let pool = Pool::new(store.genesis().chain());
     let socket = Socket::bind(&config.socket).await?;
     let state = Arc::new(engine.state().clone());
@@ -193,7 +230,9 @@ async fn serve(
         pool: pool.clone(),
         allow_attacks: config.allow_attacks,
         clock_ahead_ms_max: config.engine.clock_ahead_ms_max,
-        data_dir: config.data_dir.clone(),
+        signs,
+        known,
+        evidence,
     });
     news.into_iter().for_each(|event| core.on_peer_event(event));
     let done = tokio::select! {
@@ -208,7 +247,7 @@ async fn serve(
 }
 
 /// Loads what is on the disk and has the engine go on from it.
-fn recover(config: &Config, keys: &Keys, store: &Store) -> Result<Engine> {
+fn recover(config: &Config, keys: &Keys, store: &Store, signed: Option<Found>) -> Result<(Engine, Signs)> {
     let Loaded { state, log, bodies } = store.load()?;
     let chain = state.chain();
     let body = |bytes: &Vec<u8>| {
@@ -216,10 +255,44 @@ fn recover(config: &Config, keys: &Keys, store: &Store) -> Result<Engine> {
         VerifiedBlock::verify(&chain, &block, |_| None).ok().map(Arc::new)
     };
     let bodies = bodies.iter().map(body).collect::<Option<Vec<_>>>();
-    let bodies = bodies.context(
-        "an undecided block on the disk is damaged; move the ledger away and join anew, as a validator with a new validator.key",
-    )?;
-    Ok(Engine::recover(config.engine, keys.validator.clone(), Recovered { state, log, bodies }, now()))
+    let damaged = || {
+        let why = "an undecided block on the disk is damaged; move the ledger away, and start the node with a tracker or peer that has \
+                   the chain: it will fetch and verify it anew";
+        Stop::new(Exit::Damaged, why)
+    };
+    let bodies = bodies.ok_or_else(damaged)?;
+    let key = keys.validator.public();
+    let signed = match signed {
+        Some(found) => Some(found),
+        None => take_over(&config.data_dir, keys, &state)?,
+    };
+    let folder = match &signed {
+        Some(_) if config.alone => Folder::Vouched,
+        Some(found) => found.folder,
+        None => Folder::Copied,
+    };
+    let file = signed.map(|found| found.file);
+    let recovered = Recovered { state, log, bodies, signed: file.as_ref().map(SignFile::state), folder };
+    let engine = Engine::recover(config.engine, keys.validator.clone(), recovered, now());
+    Ok((engine, Signs::new(config.data_dir.clone(), key, chain, file)))
+}
+
+/// A folder of version 0.1 has no sign-state, and a mark if its key has signed. The log of the open height has what there is to know:
+/// it was written before each signature. This is done once; the mark is gone afterwards.
+fn take_over(dir: &Path, keys: &Keys, state: &State) -> Result<Option<Found>> {
+    let key = keys.validator.public();
+    let registry = state.registry();
+    if !keys::is_marked(dir, &key) {
+        let validates = registry.next.contains(&key) || registry.after.contains(&key);
+        return if validates { Err(unknown_signatures(dir).into()) } else { Ok(None) };
+    }
+    let signed = SignState { silent: state.tip().height, ..SignState::default() };
+    let file = SignFile::create(dir, key, Some(state.chain()), signed)?;
+    keys::remove_mark(dir)?;
+    tracing::warn!(
+        "sign-state is made from the ledger, once: from now on it belongs into backups of the data directory"
+    );
+    Ok(Some(Found { file, folder: Folder::Left }))
 }
 
 fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[String]) {

@@ -121,9 +121,8 @@ impl<'a> Batch<'a> {
         }
         self.put_changes(height, changes)?;
         self.put_set_change(block, certificate, changes)?;
-        let mut rows = self.transaction.open_table(table::EVIDENCE)?;
-        for (place, proof) in (0u64..).zip(evidence) {
-            rows.insert((height, place), proof.as_slice())?;
+        for proof in evidence {
+            self.evidence(header.height, proof)?;
         }
         self.transaction.open_table(table::LOG)?.retain_in(..(height + 1, 0), |_, _| false)?;
         self.transaction.open_table(table::BODIES)?.retain_in(..(height + 1, [0; 32]), |_, _| false)?;
@@ -134,6 +133,29 @@ impl<'a> Batch<'a> {
             state_root: header.state_root,
         };
         self.transaction.open_table(table::META)?.insert("tip", encode(&tip).as_slice())?;
+        Ok(())
+    }
+
+    /// Keeps a proof of misbehaviour under a height that is decided; twice the same is kept once.
+    ///
+    /// # Errors
+    /// [`StorageError`] if the disk fails.
+    pub fn put_evidence(&mut self, height: Height, proof: &[u8]) -> Result<(), StorageError> {
+        self.told(self.evidence(height, proof))
+    }
+
+    fn evidence(&self, height: Height, proof: &[u8]) -> Result<(), Fault> {
+        let height = height.get();
+        let mut rows = self.transaction.open_table(table::EVIDENCE)?;
+        let mut place = 0;
+        for row in rows.range((height, 0)..=(height, u64::MAX))? {
+            let (key, known) = row?;
+            if known.value() == proof {
+                return Ok(());
+            }
+            place = key.value().1 + 1;
+        }
+        rows.insert((height, place), proof)?;
         Ok(())
     }
 

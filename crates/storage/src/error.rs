@@ -16,8 +16,7 @@ pub enum StorageError {
     /// Its content is not what was written.
     #[error(
         "the ledger {path} is damaged ({what}); move the ledger away, and start the node with a tracker or peer that has the \
-         chain: it will fetch and verify it anew. A validator no longer knows what it has signed: move validator.key away \
-         too, and have the new key admitted in place of the old one"
+         chain: it will fetch and verify it anew. A validator then signs nothing up to the height that its sign-state names"
     )]
     Damaged {
         /// The file.

@@ -5,21 +5,41 @@ use std::sync::Arc;
 
 use malachite::MisbehaviorEvidence;
 use malachite_types::CommitCertificate as MalachiteCertificate;
-use serde_bytes::ByteBuf;
 use vote_chain::bft::Ctx;
-use vote_chain::{CommitCertificate, CommitSignature, ElectionId, Header, LogEntry, Logged, Payload};
+use vote_chain::{
+    Changes, CommitCertificate, CommitSignature, ElectionId, Header, LogEntry, Logged, Payload, VerifiedBlock,
+};
 
 use super::Host;
-use crate::turn::{Action, Decided, Equivocation, Write};
+use super::sync::Synced;
+use crate::evidence::equivocations;
+use crate::turn::{Action, Decided, Halt, Write};
 
 impl Host {
     pub(crate) fn decided(&mut self, certificate: MalachiteCertificate<Ctx>, evidence: &MisbehaviorEvidence<Ctx>) {
         let Some((block, changes)) = self.bodies.remove(&certificate.value_id) else {
-            return self
-                .act(Action::Halt(format!("block {} is decided, but not held as valid here", certificate.value_id)));
+            let what = format!("block {} is decided, but not held as valid here", certificate.value_id);
+            return self.halt(Halt::Broken(what));
         };
-        let certificate = own_certificate(certificate);
-        let evidence = self.equivocations(evidence);
+        self.final_block(block, own_certificate(certificate), changes, evidence);
+    }
+
+    /// Others have decided the open height, as a certificate shows that holds.
+    pub(super) fn decided_elsewhere(&mut self, synced: Synced, changes: Changes, seen: &MisbehaviorEvidence<Ctx>) {
+        let Synced { block, certificate, .. } = synced;
+        self.look_for_own(&certificate);
+        self.final_block(block, certificate, changes, seen);
+    }
+
+    fn final_block(
+        &mut self,
+        block: Arc<VerifiedBlock>,
+        certificate: CommitCertificate,
+        changes: Changes,
+        seen: &MisbehaviorEvidence<Ctx>,
+    ) {
+        let evidence = equivocations(self.state.validators(), seen);
+        self.last = Some(block.clone());
         let decided = Arc::new(Decided { block, certificate, changes, evidence });
         self.write(Write::Commit(decided.clone()));
         self.apply(&decided);
@@ -31,6 +51,9 @@ impl Host {
         let (header, changes) = (decided.block.header(), &decided.changes);
         let (touched, set_changed) = (self.touched(header, decided), *changes.registry != *self.state.registry());
         self.state.commit(header, changes);
+        if set_changed {
+            self.forget_former();
+        }
         self.boundary = self.state.next_boundary();
         let doubtful = |payload: &Payload| match payload {
             Payload::ApproveChange { .. } => set_changed,
@@ -42,11 +65,14 @@ impl Host {
             self.act(Action::Refused(transaction.id(), fault));
         }
         self.deciding = false;
+        let open = self.height();
+        self.early.retain(|height, _| *height >= open);
         self.bodies.clear();
         self.built.clear();
         self.window.clear();
         self.timers.clear();
         self.checker.forget();
+        self.signer.forget_height();
     }
 
     /// Elections that have opened, closed, or been acted upon, so that what waits for them may no longer fit. A voter more on a roll
@@ -57,24 +83,6 @@ impl Host {
         let due = self.boundary.is_some_and(|boundary| boundary <= header.time);
         let by_the_clock = due.then(|| self.state.turned(header.time)).into_iter().flatten();
         acted.chain(by_the_clock).collect()
-    }
-
-    fn equivocations(&self, evidence: &MisbehaviorEvidence<Ctx>) -> Vec<Equivocation> {
-        let bytes = |value: borsh::io::Result<Vec<u8>>| ByteBuf::from(value.expect("encoding to memory"));
-        let mut found = Vec::new();
-        for validator in self.state.validators().iter().map(|validator| validator.key) {
-            for (first, second) in evidence.votes.get(&validator).into_iter().flatten() {
-                let what = format!("two votes in round {} of height {}", first.message.round, first.message.height);
-                let (first, second) = (bytes(borsh::to_vec(first)), bytes(borsh::to_vec(second)));
-                found.push(Equivocation { validator, what, first, second });
-            }
-            for (first, second) in evidence.proposals.get(&validator).into_iter().flatten() {
-                let what = format!("two proposals in round {} of height {}", first.message.round, first.message.height);
-                let (first, second) = (bytes(borsh::to_vec(first)), bytes(borsh::to_vec(second)));
-                found.push(Equivocation { validator, what, first, second });
-            }
-        }
-        found
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use malachite::Input;
-use malachite_types::{Round, VoteExtensionPolicy};
+use malachite_types::{Round, Timeout, VoteExtensionPolicy};
 use vote_chain::{Height, Timestamp};
 
 use super::Host;
@@ -21,12 +21,17 @@ impl Host {
     }
 
     /// The time at which there is a reason to start: others have, transactions, a change of the set that is to come into
-    /// force, a boundary of an election, or the heartbeat. A follower waits for validators.
+    /// force, a boundary of an election, or the heartbeat. Who does not sign waits for those who do; a validator that does not
+    /// know yet where the others are does not even listen, since what it leaves out now it does not say later.
     fn start_due(&self) -> Option<Timestamp> {
+        let validates = self.is_validator_now();
+        if validates && !self.is_informed() {
+            return None;
+        }
         if self.others_have_started() {
             return Some(self.now);
         }
-        if !self.state.validators().contains(&self.address) {
+        if !validates || !self.signs_at(self.height()) {
             return None;
         }
         let pace = self.started_at.plus_ms(self.config.block_interval_ms);
@@ -58,12 +63,19 @@ impl Host {
         }
     }
 
-    pub(super) fn start_height(&mut self, height: Height) {
+    fn start_height(&mut self, height: Height) {
+        self.begin_height(height);
+        self.feed_early(height);
+    }
+
+    pub(super) fn begin_height(&mut self, height: Height) {
         (self.deciding, self.started_at, self.round) = (true, self.now, Round::new(0));
         self.timers.clear();
         let validators = self.state.validators().clone();
         // No target time: with one, Malachite reads the clock.
         self.inbox.push_back(Input::StartHeight(height, validators, false, None, VoteExtensionPolicy::Disabled));
-        self.feed_early(height);
+        for round in 0..self.rounds_to_skip() {
+            self.inbox.push_back(Input::TimeoutElapsed(Timeout::precommit(Round::new(round))));
+        }
     }
 }

@@ -99,6 +99,9 @@ impl Host {
         if !self.checker.vote_holds(&vote.message, &vote.signature) {
             return Err(MessageFault::Signature(voter));
         }
+        if voter == self.address {
+            self.look_at_own_vote(&vote.message);
+        }
         if self.is_current(height) {
             self.feed_vote(vote);
         } else if !self.early.get(&height).is_some_and(|early| early.iter().any(|e| e.is_vote(&vote))) {

@@ -55,6 +55,9 @@ impl Host {
         if proposal.message.value != hash || block.as_ref().is_ok_and(|block| block.hash() != hash) {
             return Err(MessageFault::OtherBlock(proposal.message.proposer));
         }
+        if proposal.message.proposer == self.address {
+            self.look_at_own_proposal(&proposal.message);
+        }
         if self.deciding && height == self.height() {
             self.take_proposal(proposal, hash, block);
         } else {
@@ -121,6 +124,9 @@ impl Host {
 
     /// Our turn: the block that we built for this round before a crash, or a new one.
     pub(crate) fn propose(&mut self, height: Height, round: Round) {
+        if !self.may_propose(height, round) {
+            return;
+        }
         let before = self.built.get(&round).copied().filter(|hash| self.bodies.contains_key(hash));
         let hash = before.unwrap_or_else(|| self.build(round));
         self.inbox.push_back(Input::Propose(LocallyProposedValue::new(height, round, hash)));

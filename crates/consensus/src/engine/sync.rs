@@ -4,21 +4,19 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use malachite::{Input, PeerId};
-use malachite_types::{
-    CommitCertificate as MalachiteCertificate, CommitSignature, ExtendedCommitCertificate, Round, Validity,
-    ValueOrigin, ValueResponse, VoteExtensions,
-};
-use vote_chain::bft::Ctx;
-use vote_chain::{CommitCertificate, Height, PublicKey, Timestamp, VerifiedBlock};
+use vote_chain::{Changes, CommitCertificate, Height, Timestamp, VerifiedBlock};
 
 use super::Host;
-use crate::turn::{Action, Peer};
+use crate::evidence::Certified;
+use crate::turn::{Action, Halt, Peer};
 
 /// A peer that has not answered for so long is taken for silent, in milliseconds.
 const ANSWER_MS_MAX: u64 = 15_000;
 /// A node that is one height behind for less than this is not behind: the votes are on their way. In milliseconds.
 const BEHIND_MS_MIN: u64 = 400;
+
+/// Who has so often given no block above this node's own says only that it has some.
+const FAILURES_MAX: u32 = 3;
 
 /// What is known of the others, and what was asked for.
 #[derive(Default)]
@@ -27,25 +25,60 @@ pub(crate) struct Sync {
     asked: Option<(Peer, Timestamp)>,
     last_asked: Option<Peer>,
     behind_since: Option<Timestamp>,
-    queue: VecDeque<(Peer, Arc<VerifiedBlock>, CommitCertificate)>,
-    /// The block whose certificate Malachite is looking at.
-    pub(crate) current: Option<(Peer, Arc<VerifiedBlock>)>,
+    queue: VecDeque<Synced>,
+    /// Peers that have not given the block after this height, and how often they were asked for it.
+    failed: BTreeMap<Peer, (Height, u32)>,
+}
+
+/// A block that a peer says is final.
+pub(crate) struct Synced {
+    peer: Peer,
+    pub(super) block: Arc<VerifiedBlock>,
+    pub(super) certificate: CommitCertificate,
+}
+
+impl Synced {
+    fn height(&self) -> Height {
+        self.block.header().height
+    }
+}
+
+impl Sync {
+    /// What a peer has said last.
+    pub(super) fn told(&self, peer: Peer) -> Option<Height> {
+        self.tips.get(&peer).copied()
+    }
+
+    /// Whether one of these peers says that it has more than `tip`, and has not yet failed to show it.
+    pub(super) fn somebody_is_ahead(&self, tip: Height, who: impl Fn(&Peer) -> bool) -> bool {
+        let empty = |peer| self.failed.get(peer).is_some_and(|(at, times)| *at == tip && *times >= FAILURES_MAX);
+        self.tips.iter().any(|(peer, height)| *height > tip && who(peer) && !empty(peer))
+    }
+
+    fn note_failed(&mut self, peer: Peer, tip: Height) {
+        let (at, times) = self.failed.get(&peer).copied().unwrap_or((tip, 0));
+        self.failed.insert(peer, (tip, if at == tip { times + 1 } else { 1 }));
+        self.tips.remove(&peer);
+    }
 }
 
 impl Host {
     pub(super) fn on_status(&mut self, peer: Peer, height: Height) {
         self.sync.tips.insert(peer, height);
+        self.note_height(peer, height);
         self.consider_sync();
     }
 
     pub(super) fn on_peer_left(&mut self, peer: Peer) {
+        self.forget_met(peer);
         self.sync.tips.remove(&peer);
+        self.sync.failed.remove(&peer);
         self.sync.asked.take_if(|(asked, _)| *asked == peer);
         self.consider_sync();
     }
 
     pub(super) fn on_blocks_failed(&mut self, peer: Peer) {
-        self.sync.tips.remove(&peer);
+        self.sync.note_failed(peer, self.state.tip().height);
         self.sync.asked.take_if(|(asked, _)| *asked == peer);
         self.consider_sync();
     }
@@ -54,22 +87,24 @@ impl Host {
         if self.sync.asked.take_if(|(asked, _)| *asked == peer).is_none() {
             return;
         }
-        let expected =
-            self.sync.queue.back().map_or_else(|| self.height(), |(_, block, _)| block.header().height.next());
+        let expected = self.sync.queue.back().map_or_else(|| self.height(), |synced| synced.height().next());
         let wanted = blocks.into_iter().skip_while(|(block, _)| block.header().height < expected);
         let in_order =
             (expected.get()..).zip(wanted).take_while(|(height, (block, _))| block.header().height.get() == *height);
         let before = self.sync.queue.len();
-        self.sync.queue.extend(in_order.map(|(_, (block, certificate))| (peer, block, certificate)));
+        self.sync.queue.extend(in_order.map(|(_, (block, certificate))| Synced { peer, block, certificate }));
         if self.sync.queue.len() == before {
-            self.sync.tips.remove(&peer);
+            self.sync.note_failed(peer, self.state.tip().height);
         }
     }
 
     /// Asks the next peer that is ahead, unless an answer is still awaited.
     pub(super) fn consider_sync(&mut self) {
         let (now, tip) = (self.now, self.state.tip().height);
-        if self.sync.asked.is_some_and(|(_, at)| now.ms_since(at) < ANSWER_MS_MAX) || !self.sync.queue.is_empty() {
+        if let Some((silent, _)) = self.sync.asked.take_if(|(_, at)| now.ms_since(*at) >= ANSWER_MS_MAX) {
+            self.sync.note_failed(silent, tip);
+        }
+        if self.sync.asked.is_some() || !self.sync.queue.is_empty() {
             return;
         }
         let ahead: Vec<_> =
@@ -88,75 +123,51 @@ impl Host {
         self.act(Action::RequestBlocks { peer, from: tip.next() });
     }
 
-    /// Feeds the next block of an answer, if it is that of the open height; true if it did.
-    pub(super) fn feed_sync(&mut self) -> bool {
+    /// The next block of an answer, if it is that of the open height.
+    pub(super) fn next_synced(&mut self) -> Option<Synced> {
         let height = self.height();
-        while self.sync.queue.front().is_some_and(|(_, block, _)| block.header().height < height) {
+        while self.sync.queue.front().is_some_and(|synced| synced.height() < height) {
             self.sync.queue.pop_front();
         }
-        if self.sync.queue.front().is_some_and(|(_, block, _)| block.header().height > height) {
+        if self.sync.queue.front().is_some_and(|synced| synced.height() > height) {
             self.sync.queue.clear(); // the one before has led to no decision
         }
-        let Some((peer, block, certificate)) = self.sync.queue.pop_front() else { return false };
-        if block.hash() != certificate.block {
-            self.reject_sync(peer, format!("a certificate for another block at height {height}"));
-            return true;
-        }
-        if !self.deciding {
-            self.start_height(height);
-        }
-        let response =
-            ValueResponse::new(peer_id(peer), block.hash().as_bytes().to_vec().into(), extended(&certificate));
-        self.sync.current = Some((peer, block));
-        self.inbox.push_back(Input::SyncValueResponse(response));
-        true
+        self.sync.queue.pop_front()
     }
 
-    /// The certificate holds: the block is final, whatever the clock says.
-    pub(crate) fn sync_certified(&mut self, round: Round, proposer: PublicKey) {
-        let Some((_, block)) = self.sync.current.take() else { return };
-        let (height, hash) = (block.header().height, block.hash());
-        if let Err(fault) = self.keep_body(block) {
-            let reason = format!("block {hash} at height {height} is certified, but breaks a rule: {fault}");
-            return self.act(Action::Halt(reason));
+    /// What a block changes that a certificate makes final, whatever the clock says. None if the certificate does not
+    /// hold, or if this node must end. This goes past Malachite, which would propose and vote at a height that is over.
+    pub(super) fn check_synced(&mut self, synced: &Synced) -> Option<Changes> {
+        let Synced { peer, block, certificate } = synced;
+        let (height, hash) = (self.height(), block.hash());
+        if let Err(fault) = certificate.verify(&self.state.chain(), height, &hash, self.state.validators()) {
+            self.reject_sync(*peer, format!("a certificate for height {height} that does not hold: {fault}"));
+            return None;
         }
-        self.value_known(height, round, proposer, hash, Validity::Valid, ValueOrigin::Sync);
-    }
-
-    pub(crate) fn sync_rejected(&mut self, reason: String) {
-        if let Some((peer, _)) = self.sync.current.take() {
-            self.reject_sync(peer, reason);
+        let tip = self.state.tip();
+        if tip.height > Height::GENESIS && block.header().parent != tip.hash {
+            let certified = Certified { header: block.header().clone(), certificate: certificate.clone() };
+            self.halt(Halt::Fork(Box::new(certified)));
+            return None;
+        }
+        match self.state.validate(block) {
+            Ok(changes) => Some(changes),
+            Err(fault) => {
+                self.halt(Halt::Certified { hash, height, fault });
+                None
+            }
         }
     }
 
     fn reject_sync(&mut self, peer: Peer, reason: String) {
         self.sync.queue.clear();
-        self.sync.tips.remove(&peer);
+        self.sync.note_failed(peer, self.state.tip().height);
         self.act(Action::Blame(peer, reason));
         self.consider_sync();
     }
 
     pub(super) fn sync_decided(&mut self) {
         self.sync.behind_since = None;
-        self.sync.current = None;
         self.consider_sync();
     }
-}
-
-fn extended(certificate: &CommitCertificate) -> ExtendedCommitCertificate<Ctx> {
-    let signature = |s: &vote_chain::CommitSignature| CommitSignature::new(s.validator, s.signature);
-    let certificate = MalachiteCertificate {
-        height: certificate.height,
-        round: Round::new(certificate.round),
-        value_id: certificate.block,
-        commit_signatures: certificate.signatures.iter().map(signature).collect(),
-    };
-    ExtendedCommitCertificate::from_commit_certificate_and_extensions(certificate, VoteExtensions::new(vec![]))
-}
-
-/// Malachite names peers by multihash; ours are numbers.
-fn peer_id(peer: Peer) -> PeerId {
-    let mut multihash = vec![0x00, 8];
-    multihash.extend(peer.0.to_be_bytes());
-    PeerId::from_bytes(&multihash).expect("an identity multihash of eight bytes")
 }

@@ -7,7 +7,7 @@ use vote_api::{Answer, Attack, Refusal, RefusalCode, Request};
 use vote_chain::{
     InvalidTransaction, Payload, Transaction, TransactionFault, TransactionId, ValidatorChange, Verified,
 };
-use vote_consensus::{Decided, Equivocation, Origin, PoolRefusal};
+use vote_consensus::{Decided, Evidence, Origin, PoolRefusal};
 
 use super::calls::WAITING_MAX;
 use super::news::Blocks;
@@ -205,8 +205,7 @@ impl Core {
             let Blocks { blocks, transactions } = news;
             tracing::info!(height = %header.height, blocks, transactions, "final since the last such line");
         }
-        for equivocation in &decided.evidence {
-            let Equivocation { validator, what, .. } = equivocation;
+        for (validator, what) in decided.evidence.iter().flat_map(Evidence::accused) {
             tracing::warn!(%validator, what, "a validator has signed two different things");
         }
         self.desk.changed(&self.ledger.borrow().state, &decided.changes);

@@ -27,6 +27,8 @@ const SHUT_OUT: Duration = Duration::from_secs(300);
 const BLOCKS_PER_SECOND: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Blocks judged for one peer.
 const JUDGEMENTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
+/// Answers with evidence for one peer; honest ones ask once.
+const EVIDENCE_PER_SECOND: NonZeroU32 = NonZeroU32::new(2).expect("not zero");
 
 struct Known {
     number: Peer,
@@ -37,6 +39,9 @@ struct Known {
     strikes: u32,
     blocks: DefaultDirectRateLimiter,
     judgements: DefaultDirectRateLimiter,
+    evidence: DefaultDirectRateLimiter,
+    /// Whether it was asked for its evidence.
+    asked_evidence: bool,
 }
 
 /// A peer's answer to the question how far it is.
@@ -82,6 +87,8 @@ impl Peers {
             strikes: 0,
             blocks: limit(BLOCKS_PER_SECOND),
             judgements: limit(JUDGEMENTS_PER_SECOND),
+            evidence: limit(EVIDENCE_PER_SECOND),
+            asked_evidence: false,
         };
         self.by_id.insert(peer, known);
         self.ids.insert(number, peer);
@@ -129,6 +136,10 @@ impl Peers {
         self.by_id.len()
     }
 
+    pub(super) fn number(&self, id: &PeerId) -> Option<Peer> {
+        self.by_id.get(id).map(|known| known.number)
+    }
+
     pub(super) fn id(&self, number: Peer) -> Option<PeerId> {
         self.ids.get(&number).copied()
     }
@@ -151,6 +162,23 @@ impl Peers {
     /// Whether to judge a block for this peer now.
     pub(super) fn may_ask_judgement(&self, id: &PeerId) -> bool {
         self.by_id.get(id).is_some_and(|known| known.judgements.check().is_ok())
+    }
+
+    /// Whether to take evidence from this peer now, and to answer with this node's.
+    pub(super) fn may_ask_evidence(&self, id: &PeerId) -> bool {
+        self.by_id.get(id).is_some_and(|known| known.evidence.check().is_ok())
+    }
+
+    /// Those that were not yet asked for evidence, and have no block that this node has not. From now on they were asked.
+    pub(super) fn ask_for_evidence(&mut self, tip: Height) -> Vec<PeerId> {
+        let mut asked = Vec::new();
+        for (id, known) in &mut self.by_id {
+            if !known.asked_evidence && known.height.is_some_and(|height| height <= tip) {
+                known.asked_evidence = true;
+                asked.push(*id);
+            }
+        }
+        asked
     }
 
     /// The validator keys that connected peers have proven.
@@ -228,10 +256,12 @@ impl Core {
         match hello {
             Ok(hello) => {
                 let name = hello.name.clone();
+                let key = hello.key;
                 if self.peers.greet(&peer, hello) {
                     tracing::info!(%peer, name, "peer connected");
                     self.tell_of_power();
                 }
+                self.met(peer, key);
             }
             Err(reason) => {
                 if let Some(unsaid) = self.news.warning(Instant::now(), "greeting refused") {
@@ -244,8 +274,10 @@ impl Core {
     /// Compares heights with every peer: what a node has missed can only be seen so.
     pub(super) fn ask_status(&mut self) {
         self.timers.set(STATUS_MS, Wake::Status);
+        self.say_whether_it_signs();
         self.peers.nameless().into_iter().for_each(|peer| self.ask_hello(peer));
         self.peers.ids().for_each(|peer| self.ask_height(peer));
+        self.ask_evidence();
     }
 
     fn ask_height(&self, peer: PeerId) {

@@ -46,6 +46,7 @@ impl Core {
             PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => return self.send_blocks(height, reply),
             PeerRequest::Judge(block) => return self.check(from, block, None, reply),
             PeerRequest::JudgeDecided(block, certificate) => return self.check(from, block, Some(certificate), reply),
+            PeerRequest::Evidence(sent) => return self.exchange_evidence(from, sent, reply),
             PeerRequest::Blocks(_) => return tracing::debug!(peer = %from, "asks for blocks too often; not answered"),
         };
         reply.send(encode(&answer));

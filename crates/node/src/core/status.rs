@@ -68,7 +68,11 @@ impl Core {
             listen: self.listen.clone(),
             allow_attacks: self.allow_attacks,
             wire_bytes: self.bytes,
-            signing: if self.engine.is_validator() { Signing::Signs } else { Signing::Follower },
+            signing: match self.engine.signing() {
+                vote_consensus::Signing::Follower => Signing::Follower,
+                vote_consensus::Signing::Signs => Signing::Signs,
+                vote_consensus::Signing::Waits(wait) => Signing::Waits(wait.to_string()),
+            },
             unreachable: self.unreachable(),
             deciding_ms: self.engine.deciding_since().map(|since| now().ms_since(since)),
             clock_ahead_ms: self.peers.clock_ahead_ms(),

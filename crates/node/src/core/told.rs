@@ -1,6 +1,7 @@
 //! Whatever an app or a peer was told is true after the node has ended: a scripted run is ended at each point at which the disk is
 //! asked to make something durable, and what is on the disk then is compared with what was said.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,16 +13,17 @@ use vote_chain::{
     Ballot, BlockHash, CastRecord, ElectionId, Height, Payload, PublicKey, Selection, Transaction, TransactionId,
     decode, encode,
 };
-use vote_consensus::{Config, Engine, Recovered};
+use vote_consensus::{Config, Engine, Folder, Recovered, SignState};
 use vote_network::{Keypair, PeerEvent, Transport};
 use vote_storage::{Loaded, Store};
 
-use super::{Core, Parts};
+use super::{Core, Kept, Parts};
 use crate::clock::now;
 use crate::ledger::Ledger;
 use crate::ledger::testing::{key, simple_election, simple_genesis};
 use crate::peer::{PeerRequest, PeerResponse};
 use crate::pool::Pool;
+use crate::sign_state::Signs;
 use crate::socket::Socket;
 
 /// Far more than a run takes.
@@ -166,7 +168,7 @@ impl App {
 
     /// Asks all, and hears all answers; none if the node is gone before.
     async fn all(&mut self, requests: Vec<Request>, voter: Option<(ElectionId, PublicKey)>) -> Option<()> {
-        let mut open = std::collections::BTreeSet::new();
+        let mut open = BTreeSet::new();
         for request in requests {
             open.insert(self.ask(request).await?);
         }
@@ -205,7 +207,10 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
     let Loaded { state, log, bodies } = store.load().unwrap();
     assert!(log.is_empty() && bodies.is_empty());
     let chain = state.chain();
-    let engine = Engine::recover(Config::default(), key(0), Recovered { state, log, bodies: Vec::new() }, now());
+    let signed = Some(SignState::default());
+    let recovered = Recovered { state, log, bodies: Vec::new(), signed, folder: Folder::Left };
+    let engine = Engine::recover(Config::default(), key(0), recovered, now());
+    let signs = Signs::new(dir.path().to_owned(), key(0).public(), chain, None);
     let keypair = Keypair::generate_ed25519();
     let local = keypair.public().to_peer_id();
     let network = |keypair, peers| vote_network::Config {
@@ -237,7 +242,9 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
         pool: pool.clone(),
         allow_attacks: false,
         clock_ahead_ms_max: 2000,
-        data_dir: dir.path().to_owned(),
+        signs,
+        known: BTreeSet::new(),
+        evidence: Kept::default(),
     });
     let (tell, mut failing) = mpsc::channel(1);
     let (go_on, wait) = std::sync::mpsc::channel();

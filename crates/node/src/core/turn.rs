@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::time::Instant;
 use vote_chain::encode;
-use vote_consensus::{Action, Message, Turn, Write};
+use vote_consensus::{Action, Halt, Message, Turn, Write};
 use vote_network::Topic;
 
 use super::timers::Wake;
@@ -15,11 +15,10 @@ use crate::peer::{PeerRequest, PeerResponse};
 impl Core {
     /// Makes what has happened durable, and only then acts on it. An error ends the node with nothing more said.
     pub(super) fn perform(&mut self) -> Result<()> {
-        let Turn { writes, actions } = self.engine.turn();
-        if !self.validating && self.engine.is_validator() {
-            crate::keys::mark_validating(&self.data_dir, &self.key.public())?;
-            self.validating = true;
+        if let Some(error) = self.end.take() {
+            return Err(error);
         }
+        let Turn { writes, actions } = self.engine.turn();
         if !writes.is_empty() {
             let written = tokio::task::block_in_place(|| self.persist(&writes));
             written
@@ -43,19 +42,32 @@ impl Core {
         self.ledger.send_modify(|ledger| *ledger = Arc::new(ledger.at(state)));
     }
 
-    fn persist(&self, writes: &[Write]) -> Result<()> {
+    /// The ledger first, then the sign-state: a sign-state that knows more than the ledger tells of an older copy of the ledger.
+    fn persist(&mut self, writes: &[Write]) -> Result<()> {
+        let mut signed = None;
         let mut batch = self.store.begin()?;
         for write in writes {
             match write {
                 Write::Log { height, entry } => batch.append_log(*height, entry)?,
                 Write::Body { height, hash, block } => batch.put_body(*height, hash, &encode(&block.to_block()))?,
                 Write::Commit(decided) => {
-                    let evidence: Vec<_> = decided.evidence.iter().map(encode).collect();
+                    let mut evidence = Vec::new();
+                    for proof in &decided.evidence {
+                        let bytes = proof.to_bytes();
+                        if self.evidence.admit(proof, &bytes) {
+                            evidence.push(bytes);
+                        }
+                    }
                     batch.commit_block(&decided.block, &decided.certificate, &decided.changes, &evidence)?;
                 }
+                Write::Sign(state) => signed = Some(*state),
             }
         }
-        Ok(batch.finish()?)
+        batch.finish()?;
+        match signed {
+            Some(state) => self.signs.write(state),
+            None => Ok(()),
+        }
     }
 
     fn carry_out(&mut self, action: Action) -> Result<()> {
@@ -72,7 +84,12 @@ impl Core {
                 }
             }
             Action::Blame(peer, reason) => self.blame(peer, &reason),
-            Action::Halt(reason) => bail!("{reason}"),
+            Action::Halt(halt) => {
+                if let Halt::Fork(theirs) = &halt {
+                    self.forked(theirs.as_ref().clone())?;
+                }
+                return Err(super::signing::stop(halt).into());
+            }
         }
         Ok(())
     }

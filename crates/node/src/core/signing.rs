@@ -1,0 +1,83 @@
+//! Whether this node signs: what it tells the engine of those who prove their keys, what it says while it waits, and how it ends.
+
+use vote_chain::PublicKey;
+use vote_consensus::{Event, Halt, Signing};
+use vote_network::PeerId;
+
+use super::Core;
+use crate::exit::{Exit, Stop};
+
+/// What was last logged.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// A wait of less than a second is not worth a line.
+    waited: bool,
+    logged: bool,
+}
+
+impl Core {
+    /// A peer has proven that it has a validator key.
+    pub(super) fn met(&mut self, id: PeerId, key: PublicKey) {
+        let Some(peer) = self.peers.number(&id) else { return };
+        if key == self.key.public() {
+            tracing::error!(peer = %id, "a peer has the validator key of this node: two nodes must never run with one key");
+        }
+        let known = self.known.contains(&id);
+        self.tell(Event::Met { peer, key, known });
+    }
+
+    /// Logs once when this node begins to wait before it signs, and when it goes on.
+    pub(super) fn say_whether_it_signs(&mut self) {
+        let said = &mut self.signing;
+        match self.engine.signing() {
+            Signing::Waits(wait) => {
+                if said.waited && !said.logged {
+                    tracing::warn!("this validator signs nothing for now: it {wait}");
+                    said.logged = true;
+                }
+                said.waited = true;
+            }
+            Signing::Signs => {
+                if said.logged {
+                    tracing::info!("this validator signs again");
+                }
+                *said = Said::default();
+            }
+            Signing::Follower => *said = Said::default(),
+        }
+    }
+}
+
+/// What the operator is told when the engine ends the node.
+pub(super) fn stop(halt: Halt) -> Stop {
+    let exit = match &halt {
+        Halt::Fork(_) | Halt::Certified { .. } => Exit::Fork,
+        Halt::Damaged(_) => Exit::Damaged,
+        Halt::KeyElsewhere(_) | Halt::KeyUnknown(_) => Exit::Key,
+        Halt::Broken(_) => Exit::Failure,
+    };
+    let now = match &halt {
+        Halt::Fork(_) => {
+            "Validators with more than two thirds of the power have signed for a history that excludes this one; ask their operators \
+             which one stands. `vote-cli evidence` at another node names those who have signed for both. A follower goes over to the \
+             history of its peers with `node recover`, which keeps this ledger aside"
+        }
+        Halt::Certified { .. } => {
+            "This program and the validators do not have the same rules, or more than two thirds of their power is dishonest: ask their \
+             operators, and compare versions"
+        }
+        Halt::Damaged(_) => {
+            "Move the ledger away, and start the node with a tracker or peer that has the chain: it will fetch and verify it anew"
+        }
+        Halt::KeyElsewhere(_) => {
+            "End the other node, for good, before you start this one again; or this folder is older than what the key has signed, and is \
+             started again once. Never run one validator key on two machines"
+        }
+        Halt::KeyUnknown(_) => {
+            "Restore the whole data directory from its newest backup, sign-state with it; or give the node a new key: move \
+             validator.key away, run `node key`, and have the new key admitted in place of the old one"
+        }
+        Halt::Broken(_) => "This is an error of the program; start the node again, and report it with the log",
+    };
+    Stop::new(exit, format!("{halt}. {now}"))
+}
