@@ -1,13 +1,15 @@
-//! The smallest app that votes: connects to a node, casts a ballot with a new credential, checks the receipt, counts.
+//! The smallest app that votes: connects to a node, casts a ballot with a new credential, keeps the receipt, counts.
 //!
 //! ```text
 //! cargo run --release --bin cluster                                     # in one terminal; it prints sockets
 //! cargo run -p vote-examples --example cast_and_tally -- SOCKET Soup    # in another
 //! ```
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
-use vote_api::{Answer, Client, Outcome, Request};
-use vote_chain::{Ballot, ElectionPhase, Payload, SecretKey, Transaction};
+use vote_api::{Client, ElectionQuery};
+use vote_chain::{ElectionPhase, SecretKey};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -15,14 +17,15 @@ async fn main() -> Result<()> {
     let (Some(socket), Some(choice)) = (words.next(), words.next()) else {
         bail!("usage: cast_and_tally SOCKET CHOICE")
     };
+    // The client checks what the node says, as far as it can be checked. Who knows the chain beforehand connects with
+    // `Client::connect_to(path, Chain::pinned(id))`; this app takes the node's word for the chain.
     let node = Client::connect(socket.as_ref()).await?;
 
-    // Which chain is this, and what is there to vote on?
-    let Answer::Genesis(genesis) = node.call(Request::Genesis).await? else { bail!("no genesis") };
-    let elections = node.elections().await?;
-    let open = elections.into_iter().find(|view| view.phase == ElectionPhase::Open);
-    let election = open.context("no election is open")?;
-    println!("voting in {:?} on chain {:?}", election.record.election.title, genesis.name);
+    // What is there to vote on? A list is the node's word; an election is the one that its organiser signed, or an error.
+    let query = ElectionQuery { phases: vec![ElectionPhase::Open], limit: 1, ..ElectionQuery::default() };
+    let (open, _) = node.elections_page(query).await?;
+    let election = node.election(open.first().context("no election is open")?.record.id).await?;
+    println!("voting in {:?} on chain {:?}", election.record.election.title, node.genesis().await?.name);
 
     // A credential is a key: whoever keeps it has one ballot in each open election. This one is thrown away.
     let mut seed = [0; 32];
@@ -31,23 +34,19 @@ async fn main() -> Result<()> {
     // An election may have several contests; this app knows what to say to one.
     let [contest] = election.record.election.contests.as_slice() else { bail!("the election has several contests") };
     let selection = contest.choice(&choice).context("that choice is not offered")?;
-    let ballot = Ballot { name: "example".into(), ..Ballot::plain(election.record.id, selection) };
-    let signed = Transaction::sign(genesis.chain(), &credential, Payload::CastBallot(ballot));
+    let signed = node.sign_ballot(&election, &credential, "example".into(), vec![selection]).await?;
 
-    // The node says at once whether it takes the ballot, and later that it is final.
-    let (accepted, mut outcomes) = node.submit(vec![signed.to_bytes()]).await?;
-    if let Some(Err(refusal)) = accepted.first() {
-        bail!("refused: {}", refusal.reason);
-    }
-    let Some(Outcome::Final(ballot)) = outcomes.next().await?.into_iter().flatten().next() else { bail!("not final") };
-    println!("ballot {:.16} is final in block {}", ballot.transaction, ballot.block.0.height);
+    // Waits until it is final: with a proof and a certificate that hold, or an error.
+    let kept = node.cast(&signed, Duration::from_secs(30)).await?;
+    println!("ballot {:.16} is final in block {}", kept.receipt.transaction, kept.receipt.header.height);
 
-    // The receipt proves it to anybody who trusts the chain's id, with no node at hand.
-    let Answer::Receipt(receipt) = node.call(Request::Receipt(ballot.transaction)).await? else { bail!("no receipt") };
-    receipt.check(Some(&genesis.chain()))?;
-    println!("the receipt is valid: {} validators have signed", receipt.certificate.signatures.len());
+    // What is kept says later what was signed, to anybody who trusts the chain's id, with no node at hand.
+    let says = kept.check(Some(&node.genesis().await?.chain()))?;
+    let words: Vec<_> = says.words().map(|(_, words)| words).collect();
+    println!("the receipt is valid: {} validators have signed", kept.receipt.certificate.signatures.len());
+    println!("it says: {}", words.join("; "));
 
-    let Answer::Election(election) = node.call(Request::Election(election.record.id)).await? else { bail!("no tally") };
+    let election = node.election(election.record.id).await?;
     for line in election.tally.contests.iter().flat_map(|contest| &contest.lines) {
         println!("{:>6}  {}", line.votes, line.choice);
     }

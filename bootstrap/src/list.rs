@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use vote_network::tracker::Entry;
 
 use crate::cli::ListArgs;
-use crate::datadir;
+use crate::{datadir, say};
 
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -70,24 +70,19 @@ pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
         .context("the tracker does not answer")??;
     let nodes: Vec<Value> = serde_json::from_str(&text).context("the tracker's answer cannot be read")?;
     if args.json {
-        println!("{}", serde_json::json!({ "nodes": nodes }));
-        return Ok(());
+        return say::lines(&json!({ "nodes": nodes }).to_string());
     }
     if nodes.is_empty() {
-        println!("nobody is registered");
+        return say::lines("nobody is registered");
     }
-    for node in &nodes {
-        let text = |key: &str| node[key].as_str().unwrap_or_default().to_owned();
-        let addresses: Vec<_> = node["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        println!(
-            "{}  chain {:.16}  for {:>6} s  {}",
-            text("peer"),
-            text("chain"),
-            node["age_seconds"],
-            addresses.join(" ")
-        );
-    }
-    Ok(())
+    say::lines(&nodes.iter().map(row).collect::<Vec<_>>().join("\n"))
+}
+
+fn row(node: &Value) -> String {
+    let text = |key: &str| node[key].as_str().unwrap_or_default().to_owned();
+    let addresses: Vec<_> = node["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let (peer, chain, age) = (text("peer"), text("chain"), &node["age_seconds"]);
+    format!("{peer}  chain {chain:.16}  for {age:>6} s  {}", addresses.join(" "))
 }
 
 /// One node on the list.

@@ -10,7 +10,7 @@ use vote_network::tracker::{Reason, Tracker, TrackerEvent};
 use vote_network::{Multiaddr, Transport};
 
 use crate::cli::ServeArgs;
-use crate::{datadir, list};
+use crate::{datadir, list, say};
 
 /// Runs until a signal ends it.
 pub(crate) async fn run(args: ServeArgs) -> Result<()> {
@@ -37,10 +37,11 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
     let mut tracker = start(&keypair, &address(&settings.listen)?, &dir).await?;
     settings.keep(&dir)?;
     let listen = external.map_or_else(|| tracker.listen_addresses(), |address| vec![address]);
-    say_ready(args.json, &listen, &peer.to_string());
+    say_ready(args.json, &listen, &peer.to_string())?;
     loop {
         tokio::select! {
-            event = tracker.next() => say(args.json, &event),
+            // Nobody may read it; the tracker goes on.
+            event = tracker.next() => drop(say::lines(&told(args.json, &event))),
             Some(asker) = socket.accept() => list::answer(asker, tracker.entries()),
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
@@ -117,16 +118,19 @@ fn address(text: &str) -> Result<Multiaddr> {
     Ok(format!("/{kind}/{}/tcp/{}", socket.ip(), socket.port()).parse()?)
 }
 
-fn say_ready(as_json: bool, listen: &[Multiaddr], peer: &str) {
+fn say_ready(as_json: bool, listen: &[Multiaddr], peer: &str) -> Result<()> {
     let full: Vec<_> = listen.iter().map(|address| format!("{address}/p2p/{peer}")).collect();
     if as_json {
-        println!("{}", json!({ "address": full.first(), "addresses": full, "pid": std::process::id() }));
-    } else {
-        full.iter().for_each(|address| println!("bootstrap: give this address to nodes: {address}"));
+        let ready = json!({ "address": full.first(), "addresses": full, "pid": std::process::id() });
+        return say::lines(&ready.to_string());
     }
+    let lines: Vec<_> =
+        full.iter().map(|address| format!("bootstrap: give this address to nodes: {address}")).collect();
+    say::lines(&lines.join("\n"))
 }
 
-fn say(as_json: bool, event: &TrackerEvent) {
+/// What has happened, in a line.
+fn told(as_json: bool, event: &TrackerEvent) -> String {
     let (word, entry, why) = match event {
         TrackerEvent::Joined(entry) => ("joined", entry, None),
         TrackerEvent::Left(entry, Reason::Unregistered) => ("left", entry, Some("it said goodbye")),
@@ -137,11 +141,10 @@ fn say(as_json: bool, event: &TrackerEvent) {
         let mut line = list::entry_json(entry);
         line["event"] = word.into();
         line["reason"] = why.into();
-        println!("{line}");
-        return;
+        return line.to_string();
     }
     let addresses: Vec<_> = entry.addresses.iter().map(ToString::to_string).collect();
     let chain = entry.chain.get(..16).unwrap_or(&entry.chain);
     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-    println!("{word} {} chain {chain} at {}{why}", entry.peer, addresses.join(" "));
+    format!("{word} {} chain {chain} at {}{why}", entry.peer, addresses.join(" "))
 }

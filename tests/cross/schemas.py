@@ -58,6 +58,12 @@ def main():
             checked.append(check("ballot", said("receipt", "check", first["tracker"])))
             checked.append(check("receipt", said("receipt", "check", first["receipt"])))
             checked.append(check("receipt", said("receipt", "check", first["receipt"], "--node")))
+            checked.append(check("receipt", said("receipt", "show", first["ballot"])))
+            words = [(contest["title"], contest["says"]) for contest in said("receipt", "check", first["receipt"])["says"]["contests"]]
+            assert [says for _, says in words] == ["Ada > Grace", "Yes"], words
+            # An act is no ballot: its receipt says nothing.
+            act = said("election", "log", election)["log"][0]["transaction"]
+            assert check("receipt", said("receipt", "show", act)) and said("receipt", "show", act)["says"] is None
             checked.append(check("election-log", said("election", "log", election)))
             archive = str(Path(folder) / "assembly.archive")
             said("export", election, "-o", archive)

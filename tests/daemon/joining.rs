@@ -58,11 +58,23 @@ async fn validators_are_admitted_by_approvals_until_one_may_fail_and_removed_aga
         cluster.add_follower().await.unwrap();
     }
     cluster.connected(PATIENCE).await.unwrap();
-    for (size, name) in [(2, "n2"), (3, "n3"), (4, "n4")] {
+    let mut keys = Vec::new();
+    for at in 0..4 {
+        keys.push(cluster.status(at).await.unwrap().key.to_string());
+    }
+    // A name is not enough, where nobody can be asked; and it is said what two validators mean.
+    let named = cli(&cluster, 0, &["validator", "admit", "n2"]).await;
+    assert!(named.code == Some(2) && named.err.contains(&keys[1]), "{named:?}");
+    let unasked = cli(&cluster, 0, &["validator", "admit", &keys[1]]).await;
+    assert!(unasked.code == Some(2) && unasked.err.contains("With two validators none may fail"), "{unasked:?}");
+    for size in 2..=4 {
         for at in 0..size - 1 {
-            let approved = cli(&cluster, at, &["validator", "admit", name, "--json"]).await;
-            // The last approvals may not be needed any more.
-            assert!(approved.code == Some(0) || approved.code == Some(3), "{approved:?}");
+            let admit = ["validator", "admit", &keys[size - 1], "--yes", "--json"];
+            let approved = cli(&cluster, at, &admit).await;
+            // The last approvals may not be needed any more; they are told that the change is made.
+            assert_eq!(approved.code, Some(0), "{approved:?}");
+            let counted = approved.json()["validators"].as_u64().unwrap();
+            assert!(counted == size as u64 || !approved.json()["approvals"].is_null(), "{approved:?}");
         }
         let grown = |statuses: &[vote_api::Status]| statuses.iter().all(|s| s.validators as usize == size);
         cast_all(&cluster, 0, ballots(&cluster, election, size * 10..size * 10 + 10)).await;
@@ -75,9 +87,11 @@ async fn validators_are_admitted_by_approvals_until_one_may_fail_and_removed_aga
     cluster.start_node(0).await.unwrap();
     cluster.connected(PATIENCE).await.unwrap();
     for at in 1..4 {
-        let approved = cli(&cluster, at, &["validator", "remove", "n1"]).await;
+        let approved = cli(&cluster, at, &["validator", "remove", &keys[0], "--yes"]).await;
         assert_eq!(approved.code, Some(0), "{approved:?}");
     }
+    let again = cli(&cluster, 1, &["validator", "remove", &keys[0], "--yes"]).await;
+    assert!(again.code == Some(3) && again.err.contains("no such validator"), "{again:?}");
     cast_all(&cluster, 0, ballots(&cluster, election, 60..70)).await;
     cluster.until("the set to shrink", PATIENCE, |statuses| statuses.iter().all(|s| s.validators == 3)).await.unwrap();
     // A receipt from after all these changes leads back to the genesis.

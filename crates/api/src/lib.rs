@@ -7,17 +7,20 @@ mod cast;
 mod chain;
 mod client;
 mod election;
+mod elections;
 mod error;
 mod frame;
 mod message;
 mod path;
+mod prove;
 mod submit;
 
-pub use ask::{FinalBlock, Validators, VoterView, Watching};
+pub use ask::{FinalBlock, Validators, VoterView};
 pub use cast::SignedBallot;
 pub use chain::{Chain, Proven};
 pub use client::{Answers, Client, Inclusion, Outcome, Outcomes};
 pub use election::CheckedElection;
+pub use elections::Watching;
 pub use error::{CallError, ConnectError};
 pub use frame::{FRAME_BYTES_MAX, FrameError, frame_length, read_body, read_frame, write_frame, write_reply};
 pub use message::{

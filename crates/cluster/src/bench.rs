@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
-use vote_api::{Client, Outcome};
+use vote_api::Client;
 use vote_chain::{Contest, ElectionId, Rule, Selection};
 use vote_cluster::{Caster, Cluster, Options, credential, measure};
 
 use crate::election::Roll;
-use crate::{BenchArgs, election};
+use crate::{BenchArgs, election, output};
 
 const IDLE: Duration = Duration::from_secs(10);
 const TRICKLE_SECONDS: usize = 10;
+/// So long a ballot may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
@@ -25,11 +27,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
     };
     cluster.stop().await?;
     let report = report?;
-    if args.json {
-        println!("{report}");
-    } else {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    }
+    output::lines(if args.json { report.to_string() } else { serde_json::to_string_pretty(&report)? })?;
     Ok(report["final"] == report["ballots"])
 }
 
@@ -102,14 +100,11 @@ pub(crate) async fn latency(
     Ok(json!({ "p50": at(50), "p99": at(99), "max": at(100), "ballots": times.len() }))
 }
 
-/// The time from submitting to final, as an app sees it.
-async fn one(client: &Client, bytes: Vec<u8>) -> Result<Duration> {
+/// The time from submitting to final, as an app sees it: with the proof checked.
+pub(crate) async fn one(client: &Client, bytes: Vec<u8>) -> Result<Duration> {
     let start = Instant::now();
-    let (_, mut outcomes) = client.submit(vec![bytes]).await?;
-    match outcomes.next().await?.and_then(|outcomes| outcomes.into_iter().next()) {
-        Some(Outcome::Final(_)) => Ok(start.elapsed()),
-        _ => bail!("a ballot was refused"),
-    }
+    client.decide(bytes, PATIENCE).await.context("a ballot is not final")?;
+    Ok(start.elapsed())
 }
 
 async fn throughput(cluster: &Cluster, clients: Vec<Client>, election: ElectionId, count: usize) -> Result<Value> {

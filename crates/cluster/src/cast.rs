@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use vote_api::{Client, Outcome, RefusalCode};
+use vote_api::{CallError, Client, Fate, RefusalCode};
 use vote_chain::{Ballot, ChainId, ElectionId, Payload, SecretKey, Selection, Transaction};
 
 use crate::daemon::ClusterError;
@@ -84,34 +84,25 @@ impl Caster {
 }
 
 async fn cast(client: &Client, mut ballots: Vec<Vec<u8>>, progress: &Progress) -> Result<(), ClusterError> {
-    let failed = |reason: String| ClusterError::Node { node: "(casting)".into(), reason };
     while !ballots.is_empty() {
-        let (results, mut outcomes) =
-            client.submit(ballots.clone()).await.map_err(|error| failed(error.to_string()))?;
+        let (fates, done) = client.decide_all(ballots.clone(), FINAL_TIMEOUT).await;
+        match done {
+            // Each has its fate.
+            Ok(()) | Err(CallError::Refused(_)) => {}
+            Err(CallError::NotFinal { seconds, .. }) => {
+                return Err(ClusterError::Timeout { seconds, what: "for ballots to become final".into() });
+            }
+            Err(error) => return Err(ClusterError::Node { node: "(casting)".into(), reason: error.to_string() }),
+        }
         let mut again = Vec::new();
-        for (bytes, result) in ballots.into_iter().zip(results) {
-            match result {
-                Ok(_) => {}
-                Err(refusal) if refusal.code == RefusalCode::Busy => again.push(bytes),
-                Err(refusal) => refused(progress, &refusal.reason),
+        for (bytes, fate) in ballots.into_iter().zip(fates) {
+            match fate {
+                Fate::Final(_) => drop(progress.finals.fetch_add(1, Ordering::Relaxed)),
+                Fate::Refused(refusal) if refusal.code == RefusalCode::Busy => again.push(bytes),
+                Fate::Refused(refusal) => refused(progress, &refusal.reason),
+                Fate::Open => refused(progress, "the node refuses all of the call"),
             }
         }
-        let all = async {
-            while let Some(outcomes) = outcomes.next().await.map_err(|error| failed(error.to_string()))? {
-                for outcome in outcomes {
-                    match outcome {
-                        Outcome::Final(_) => drop(progress.finals.fetch_add(1, Ordering::Relaxed)),
-                        Outcome::Refused(_, refusal) => refused(progress, &refusal.reason),
-                    }
-                }
-            }
-            Ok::<(), ClusterError>(())
-        };
-        let waited = tokio::time::timeout(FINAL_TIMEOUT, all).await;
-        waited.map_err(|_| ClusterError::Timeout {
-            seconds: FINAL_TIMEOUT.as_secs(),
-            what: "for ballots to become final".into(),
-        })??;
         ballots = again;
         if !ballots.is_empty() {
             tokio::time::sleep(BUSY_PAUSE).await;

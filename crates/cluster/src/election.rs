@@ -1,7 +1,9 @@
 //! Elections for demos and measurements.
 
-use anyhow::{Context, Result, bail};
-use vote_api::{Client, Outcome};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use vote_api::Client;
 use vote_chain::{
     ACT_VOTERS_MAX, Act, ChainId, Contest, Election, ElectionId, Organise, Payload, PublicKey, Transaction,
     TransactionId, Voter, Voters,
@@ -40,6 +42,8 @@ pub(crate) async fn create(
     Ok(id)
 }
 
+/// So long an act may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Acts in one call: as many as fit a frame.
 const ACTS_AT_ONCE: usize = 16;
 
@@ -47,18 +51,9 @@ const ACTS_AT_ONCE: usize = 16;
 async fn decide(client: &Client, chain: ChainId, payloads: Vec<Payload>) -> Result<TransactionId> {
     let key = credential(u64::MAX, 0);
     let sign = |payload| Transaction::sign(chain, &key, payload).to_bytes();
-    let (results, mut outcomes) = client.submit(payloads.into_iter().map(sign).collect()).await?;
-    if let Some(Err(refusal)) = results.iter().find(|result| result.is_err()) {
-        bail!("the election is refused: {}", refusal.reason);
-    }
-    let mut last = None;
-    while let Some(some) = outcomes.next().await? {
-        for outcome in some {
-            match outcome {
-                Outcome::Final(inclusion) => last = Some(inclusion.transaction),
-                Outcome::Refused(_, refusal) => bail!("the election is refused: {}", refusal.reason),
-            }
-        }
-    }
-    last.context("the node says nothing of the election")
+    let signed: Vec<_> = payloads.into_iter().map(sign).collect();
+    let last = signed.last().map(|bytes| TransactionId::of(bytes)).context("there is nothing to decide")?;
+    let (_, done) = client.decide_all(signed, PATIENCE).await;
+    done.context("the election is refused")?;
+    Ok(last)
 }

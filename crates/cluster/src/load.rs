@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
-use vote_api::{Answer, Client, Request};
+use serde_json::{Value, json as object};
+use vote_api::Client;
 use vote_chain::{Contest, ContestTally, ElectionId, Ranks, Round, Rule, Selection, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
 use vote_counting::formats::{File, Format, Line};
 
 use crate::election::Roll;
-use crate::{LoadArgs, election};
+use crate::{LoadArgs, election, output};
 
 /// Very different ballots take a node minutes to count.
 const COUNT_PATIENCE: Duration = Duration::from_secs(900);
@@ -28,9 +28,10 @@ struct Outcome {
 pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
     let format = Format::of(&args.file.to_string_lossy())
         .context("the file's name must end in .blt, .soc, .soi, .toc or .toi")?;
-    let text = std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let content =
+        std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
     let file =
-        format.parse(&text).with_context(|| format!("{} cannot be read", args.file.display()))?.without_withdrawn();
+        format.parse(&content).with_context(|| format!("{} cannot be read", args.file.display()))?.without_withdrawn();
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
     let outcome = tokio::select! {
         outcome = cast(&cluster, &args, &file) => outcome,
@@ -39,11 +40,7 @@ pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
     cluster.stop().await?;
     let outcome = outcome?;
     let agree = outcome.tallies.windows(2).all(|pair| (&pair[0].1, &pair[0].2) == (&pair[1].1, &pair[1].2));
-    if args.json {
-        print_json(&args, &file, &outcome, agree);
-    } else {
-        print_text(&args, &file, &outcome, agree);
-    }
+    output::lines(if args.json { json(&args, &file, &outcome, agree) } else { text(&args, &file, &outcome, agree) })?;
     Ok(agree && outcome.finals == outcome.cast)
 }
 
@@ -122,12 +119,10 @@ async fn cast(cluster: &Cluster, args: &LoadArgs, file: &File) -> Result<Outcome
 
 /// The count, however long it takes the node.
 async fn counted(client: &Client, election: ElectionId) -> Result<Tally> {
-    let mut answers = client.stream(Request::WatchElection(election)).await?;
-    while let Some(answer) = answers.next().await? {
-        if let Answer::Election(view) = answer
-            && view.tally.contests.iter().all(|contest| contest.complete)
-        {
-            return Ok(view.tally.clone());
+    let mut changes = client.watch_election(election).await?;
+    while let Some(election) = changes.next().await? {
+        if election.tally.contests.iter().all(|contest| contest.complete) {
+            return Ok(election.tally.clone());
         }
     }
     bail!("the node shows no whole count")
@@ -148,7 +143,7 @@ fn by_name(file: &File, round: &Round) -> BTreeMap<String, Value> {
     file.candidates.iter().cloned().zip(round.votes.iter().map(number)).collect()
 }
 
-fn print_json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
+fn json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String {
     let all: u64 = file.ballots.iter().map(|line| line.group.count).sum();
     let tally = outcome.tallies.first().and_then(|(_, tally, _)| tally.contests.first());
     let counts: BTreeMap<_, _> =
@@ -157,8 +152,8 @@ fn print_json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
     let rounds: Vec<_> = outcome_of(tally).map_or_else(Vec::new, counted);
     let lines = not_castable(args, file)
         .into_iter()
-        .map(|(line, count, why)| json!({ "line": line, "ballots": count, "reason": why }));
-    let report = json!({
+        .map(|(line, count, why)| object!({ "line": line, "ballots": count, "reason": why }));
+    let report = object!({
         "file": args.file,
         "ballots": all,
         "cast": outcome.cast,
@@ -179,7 +174,7 @@ fn print_json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
         "state_roots": outcome.tallies.iter().map(|(_, _, root)| root).collect::<Vec<_>>(),
         "agree": agree,
     });
-    println!("{report}");
+    report.to_string()
 }
 
 fn outcome_of(tally: Option<&ContestTally>) -> Option<&vote_chain::Outcome> {
@@ -194,34 +189,35 @@ fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-fn print_text(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) {
-    println!("{} ({}), counted by {}", file.title, args.file.display(), args.rule.name());
+fn text(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String {
+    let mut lines = vec![format!("{} ({}), counted by {}", file.title, args.file.display(), args.rule.name())];
     for (line, count, why) in not_castable(args, file) {
-        println!("  line {line}, {count} ballot(s): {why}; cannot be cast under this rule, and not counted");
+        lines.push(format!("  line {line}, {count} ballot(s): {why}; cannot be cast under this rule, and not counted"));
     }
-    println!(
+    lines.push(format!(
         "  {} ballots cast, {} final, {} refused, in {:.2} s: {:.0} a second",
         outcome.cast,
         outcome.finals,
         outcome.refused,
         outcome.seconds,
         per_second(outcome)
-    );
+    ));
     if args.roll {
-        println!("  {} voters put on the roll in {:.2} s", outcome.cast, outcome.roll_seconds);
+        lines.push(format!("  {} voters put on the roll in {:.2} s", outcome.cast, outcome.roll_seconds));
     }
     if let Some(tally) = outcome.tallies.first().and_then(|(_, tally, _)| tally.contests.first()) {
         let width = tally.lines.iter().map(|line| line.choice.chars().count()).max().unwrap_or(0);
-        tally.lines.iter().for_each(|line| println!("  {:<width$}  {:>7}", line.choice, line.votes));
+        lines.extend(tally.lines.iter().map(|line| format!("  {:<width$}  {:>7}", line.choice, line.votes)));
         for (at, round) in outcome_of(Some(tally)).iter().flat_map(|outcome| &outcome.rounds).enumerate() {
             let votes = file.candidates.iter().zip(&round.votes).filter(|(_, votes)| votes.0 > 0);
             let votes: Vec<_> = votes.map(|(name, votes)| format!("{name} {votes}")).collect();
-            println!("  round {}: {}; for nobody {}", at + 1, votes.join(", "), round.exhausted);
+            lines.push(format!("  round {}: {}; for nobody {}", at + 1, votes.join(", "), round.exhausted));
         }
-        println!("  elected: {}", tally.leaders.join(", "));
+        lines.push(format!("  elected: {}", tally.leaders.join(", ")));
     }
     for (node, tally, root) in &outcome.tallies {
-        println!("  {node} counts {} ballots, state root {root:.16}", tally.turnout.ballots);
+        lines.push(format!("  {node} counts {} ballots, state root {root:.16}", tally.turnout.ballots));
     }
-    println!("  {}", if agree { "all nodes agree" } else { "THE NODES DO NOT AGREE" });
+    lines.push(format!("  {}", if agree { "all nodes agree" } else { "THE NODES DO NOT AGREE" }));
+    lines.join("\n")
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod election;
 mod load;
+mod output;
 mod pages;
 mod roll;
 mod ui;
@@ -155,6 +156,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) if output::is_unread(&error) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use vote_api::{Answer, Client, Request, Status};
+use vote_api::{Chain, Client, Status};
 use vote_chain::ChainId;
 
 use crate::daemon::{ClusterError, Daemon};
@@ -67,6 +67,7 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// The chain.
     pub chain: ChainId,
+    known: Chain,
     node_args: Vec<String>,
 }
 
@@ -123,6 +124,7 @@ impl Cluster {
             tracker_address,
             nodes: Vec::new(),
             chain,
+            known: Chain::pinned(chain),
             node_args: options.node_args,
         };
         for number in 1..=options.validators {
@@ -235,13 +237,13 @@ impl Cluster {
         Daemon::start("page", &self.programs.vote_cli, &args, &self.folder.join("page.log")).await
     }
 
-    /// A client of a node.
+    /// A client of a node, of this chain and no other. All clients share what they know of the chain: each block is checked once.
     ///
     /// # Errors
     /// [`ClusterError::Node`] if it does not answer.
     pub async fn client(&self, at: usize) -> Result<Client, ClusterError> {
         let node = &self.nodes[at];
-        let client = Client::connect(&node.socket).await;
+        let client = Client::connect_to(&node.socket, self.known.clone()).await;
         client.map_err(|error| ClusterError::Node { node: node.name.clone(), reason: error.to_string() })
     }
 
@@ -250,12 +252,8 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError::Node`] if it does not answer.
     pub async fn status(&self, at: usize) -> Result<Status, ClusterError> {
-        let failed = |reason: String| ClusterError::Node { node: self.nodes[at].name.clone(), reason };
-        match self.client(at).await?.call(Request::Status).await {
-            Ok(Answer::Status(status)) => Ok(*status),
-            Ok(_) => Err(failed("another answer than its status".into())),
-            Err(error) => Err(failed(error.to_string())),
-        }
+        let status = self.client(at).await?.status().await;
+        status.map_err(|error| ClusterError::Node { node: self.nodes[at].name.clone(), reason: error.to_string() })
     }
 
     /// The places of the nodes that run.

@@ -16,7 +16,7 @@ use vote_cluster::{Caster, Cluster, Daemon, Options, credential, measure};
 
 use crate::bench::{latency, pids, round};
 use crate::election::Roll;
-use crate::{PagesArgs, election};
+use crate::{PagesArgs, election, output};
 
 /// While nobody votes.
 const IDLE: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub(crate) async fn run(args: PagesArgs) -> Result<bool> {
     };
     cluster.stop().await?;
     let report = report?;
-    println!("{}", if args.json { report.to_string() } else { serde_json::to_string_pretty(&report)? });
+    output::lines(if args.json { report.to_string() } else { serde_json::to_string_pretty(&report)? })?;
     Ok(report["open"] == report["pages"])
 }
 

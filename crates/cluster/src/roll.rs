@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde_json::{Value, json};
-use vote_api::Outcome;
 use vote_chain::{Contest, Rule, Selection};
 use vote_cluster::{Caster, Cluster, Options, credential, measure};
 
+use crate::bench::one;
 use crate::election::Roll;
-use crate::{RollArgs, election};
+use crate::{RollArgs, election, output};
 
 pub(crate) async fn run(args: RollArgs) -> Result<bool> {
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
@@ -18,7 +18,7 @@ pub(crate) async fn run(args: RollArgs) -> Result<bool> {
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     cluster.stop().await?;
-    println!("{}", if args.json { report?.to_string() } else { serde_json::to_string_pretty(&report?)? });
+    output::lines(if args.json { report?.to_string() } else { serde_json::to_string_pretty(&report?)? })?;
     Ok(true)
 }
 
@@ -94,13 +94,5 @@ async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<Value> {
 /// Milliseconds from submitting a ballot to its being final, as an app of that node sees it.
 async fn final_ms(cluster: &Cluster, at: usize, ballot: Vec<u8>) -> Result<f64> {
     let client = cluster.client(at.min(cluster.nodes.len() - 1)).await?;
-    let start = Instant::now();
-    let (results, mut outcomes) = client.submit(vec![ballot]).await?;
-    if let Some(Err(refusal)) = results.into_iter().next() {
-        bail!("a ballot is refused: {}", refusal.reason);
-    }
-    match outcomes.next().await?.and_then(|outcomes| outcomes.into_iter().next()).context("no word of a ballot")? {
-        Outcome::Final(_) => Ok(start.elapsed().as_secs_f64() * 1000.0),
-        Outcome::Refused(_, refusal) => bail!("a ballot is refused: {}", refusal.reason),
-    }
+    Ok(one(&client, ballot).await?.as_secs_f64() * 1000.0)
 }

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use tokio::sync::mpsc;
-use vote_api::{Answer, Client, Request};
+use vote_api::Client;
 use vote_chain::{ElectionId, Selection};
 use vote_cluster::{Caster, Cluster, credential};
 
@@ -19,6 +19,8 @@ use screen::{Action, Life, Screen};
 const LOOK: Duration = Duration::from_millis(500);
 /// A node that says nothing for so long is shown as silent.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// So long ballots are waited for, in vain if too many nodes are down.
+const FINAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Ballots that are cast in one look while voting goes on.
 const BALLOTS: usize = 50;
 
@@ -141,9 +143,9 @@ async fn look_at(cluster: &mut Cluster, screen: &mut Screen, voters: &mut Voters
     }
     let Some(at) = answered else { return };
     let Ok(client) = cluster.client(at).await else { return };
-    let asked = client.call(Request::Election(voters.election));
-    if let Ok(Ok(Answer::Election(view))) = tokio::time::timeout(PATIENCE, asked).await {
-        screen.count(view.tally.turnout.ballots, Instant::now());
+    let asked = client.election(voters.election);
+    if let Ok(Ok(election)) = tokio::time::timeout(PATIENCE, asked).await {
+        screen.count(election.tally.turnout.ballots, Instant::now());
     }
     if screen.voting() {
         tokio::spawn(cast(client, voters.some(cluster)));
@@ -152,7 +154,5 @@ async fn look_at(cluster: &mut Cluster, screen: &mut Screen, voters: &mut Voters
 
 /// What becomes of these ballots is seen in the count.
 async fn cast(client: Client, ballots: Vec<Vec<u8>>) {
-    if let Ok((_, mut outcomes)) = client.submit(ballots).await {
-        while let Ok(Some(_)) = outcomes.next().await {}
-    }
+    drop(client.decide_all(ballots, FINAL_TIMEOUT).await);
 }

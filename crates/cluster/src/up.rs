@@ -9,7 +9,7 @@ use vote_chain::{Contest, ElectionId, Rule, faults_tolerated};
 use vote_cluster::{Cluster, Daemon, Options};
 
 use crate::election::Roll;
-use crate::{UpArgs, election, ui};
+use crate::{UpArgs, election, output, ui};
 
 pub(crate) async fn run(args: UpArgs) -> Result<bool> {
     if args.ui && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
@@ -48,17 +48,17 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
         return done.map(|()| true);
     }
     let mut page = if args.gui { Some(cluster.start_page(0).await?) } else { None };
-    if args.json {
-        println!("{}", describe(&cluster, &election, page.as_ref()));
-    } else {
-        banner(&cluster, &election, usize::from(args.nodes), page.as_ref());
-    }
+    let ready = match args.json {
+        true => describe(&cluster, &election, page.as_ref()).to_string(),
+        false => banner(&cluster, &election, usize::from(args.nodes), page.as_ref()),
+    };
+    output::lines(ready)?;
     tokio::select! {
         () = &mut stop => {}
         () = watch(&mut cluster, &mut page) => {}
     }
     if !args.json {
-        println!("\nstopping ...");
+        eprintln!("\nstopping ...");
     }
     if let Some(mut page) = page {
         page.terminate().await?;
@@ -112,33 +112,34 @@ fn describe(cluster: &Cluster, election: &ElectionId, page: Option<&Daemon>) -> 
     })
 }
 
-fn banner(cluster: &Cluster, election: &ElectionId, validators: usize, page: Option<&Daemon>) {
+fn banner(cluster: &Cluster, election: &ElectionId, validators: usize, page: Option<&Daemon>) -> String {
     let cli = cluster.programs().vote_cli.display();
     let pid = |daemon: &Option<Daemon>| daemon.as_ref().and_then(Daemon::pid).unwrap_or_default();
     let faults = faults_tolerated(validators);
-    println!("\nA network is up. Validators: {validators}, of which {faults} may fail or lie.");
-    println!("\n  tracker   {}", cluster.tracker_address);
-    println!("  chain     {}", cluster.chain);
-    println!("  election  {election}");
+    let mut lines = vec![
+        format!("\nA network is up. Validators: {validators}, of which {faults} may fail or lie.\n"),
+        format!("  tracker   {}", cluster.tracker_address),
+        format!("  chain     {}", cluster.chain),
+        format!("  election  {election}"),
+    ];
     for node in &cluster.nodes {
-        println!("  {:<8}  process {:<7} socket {}", node.name, pid(&node.daemon), node.socket.display());
+        let (name, pid) = (&node.name, pid(&node.daemon));
+        lines.push(format!("  {name:<8}  process {pid:<7} socket {}", node.socket.display()));
     }
-    println!("  logs      {}/*.log", cluster.folder().display());
+    lines.push(format!("  logs      {}/*.log", cluster.folder().display()));
     let (first, last) = (&cluster.nodes[0], &cluster.nodes[cluster.nodes.len() - 1]);
     if let Some(url) = page.and_then(|page| page.ready["url"].as_str()) {
-        println!(
-            "\nVote in a browser on this machine; whoever has this address can use {} in your name:\n",
+        lines.push(format!(
+            "\nVote in a browser on this machine; whoever has this address can use {} in your name:\n\n  {url}",
             first.name
-        );
-        println!("  {url}");
+        ));
     }
-    println!("\nTry, in another terminal:\n");
-    println!("  {cli} --socket {} cast Soup --name Ada", last.socket.display());
-    println!("  {cli} --socket {} tally", first.socket.display());
-    println!("  {cli} --socket {} attack run forged-parent", first.socket.display());
-    println!("  kill -9 {}        # a node dies; the others go on", pid(&last.daemon));
-    println!(
-        "\nCtrl-C ends the network and leaves nothing behind{}.",
-        if cluster.folder().starts_with(std::env::temp_dir()) { "" } else { " but its folder" }
-    );
+    lines.push("\nTry, in another terminal:\n".to_owned());
+    lines.push(format!("  {cli} --socket {} cast Soup --name Ada", last.socket.display()));
+    lines.push(format!("  {cli} --socket {} tally", first.socket.display()));
+    lines.push(format!("  {cli} --socket {} attack run forged-parent", first.socket.display()));
+    lines.push(format!("  kill -9 {}        # a node dies; the others go on", pid(&last.daemon)));
+    let stays = if cluster.folder().starts_with(std::env::temp_dir()) { "" } else { " but its folder" };
+    lines.push(format!("\nCtrl-C ends the network and leaves nothing behind{stays}."));
+    lines.join("\n")
 }

@@ -37,6 +37,8 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => Exit::Done.code(),
+        // Whoever read what is printed has gone away: nobody is left to be told.
+        Err(error) if is_unread(&error) => Exit::Failure.code(),
         Err(error) => end(&error, Exit::of(&error)),
     }
 }
@@ -44,6 +46,11 @@ fn main() -> ExitCode {
 fn end(error: &anyhow::Error, exit: Exit) -> ExitCode {
     eprintln!("error: {error:#}");
     exit.code()
+}
+
+fn is_unread(error: &anyhow::Error) -> bool {
+    let io = error.root_cause().downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn serve(config: config::Config) -> anyhow::Result<()> {

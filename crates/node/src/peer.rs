@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
     Block, ChainId, CommitCertificate, Genesis, Height, PublicKey, Purpose, SecretKey, Signature, Timestamp,
-    check_label, encode,
+    check_node_name, encode,
 };
 use vote_network::PeerId;
 
@@ -63,9 +63,9 @@ impl Hello {
         Self { name, key: key.public(), signature }
     }
 
-    /// Whether the peer has proven what it says.
+    /// Whether the peer has proven what it says, and does not call itself by a key or an id.
     pub(crate) fn holds(&self, chain: &ChainId, peer: &PeerId) -> bool {
-        check_label(&self.name).is_ok()
+        check_node_name(&self.name).is_ok()
             && self.key.verifies(Purpose::Node, chain, &statement(peer, &self.name), &self.signature)
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use vote_chain::{Block, Genesis, State, VerifiedBlock, check_label, decode};
+use vote_chain::{Block, Genesis, State, VerifiedBlock, check_node_name, decode};
 use vote_consensus::{Engine, Folder, Recovered, SignState};
 use vote_network::{Events, Handle, Multiaddr, PeerEvent, PeerId, Transport, known_peers};
 use vote_storage::{Loaded, Store};
@@ -75,7 +75,7 @@ struct Started {
 
 fn name(config: &Config, keys: &Keys) -> Result<String> {
     let name = config.name.clone().unwrap_or_else(|| format!("node-{:.6}", keys.validator.public()));
-    check_label(&name).with_context(|| format!("--name {name}"))?;
+    check_node_name(&name).with_context(|| format!("--name {name}"))?;
     Ok(name)
 }
 

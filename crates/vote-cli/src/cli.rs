@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use vote_chain::Rule;
+use vote_chain::{ElectionPhase, Rule};
 
 /// Cast ballots, count them, check receipts, and try to cheat.
 ///
@@ -36,10 +36,14 @@ pub(crate) struct Global {
     /// How long to wait until something is final, in seconds
     #[arg(long, global = true, value_name = "SECONDS", env = "VOTE_TIMEOUT")]
     pub(crate) timeout: Option<u64>,
+    /// The chain that you trust: a node, or a file, of another is refused. Without it the chain that a node is on when you first vote
+    /// through it is remembered, and held to
+    #[arg(long, global = true, value_name = "ID", env = "VOTE_CHAIN")]
+    pub(crate) chain: Option<String>,
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Config file (TOML: socket, data_dir, timeout)
+    /// Config file (TOML: socket, data_dir, timeout, chain)
     #[arg(long, global = true, value_name = "FILE", env = "VOTE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -50,8 +54,11 @@ pub(crate) enum Command {
     Cast(CastArgs),
     /// Count an election
     Tally {
-        /// Id of the election, or the beginning of it; may be left out if there is only one
+        /// Id of the election, the beginning of it, its title, or a part of it; may be left out if there is only one
         election: Option<String>,
+        /// Do not take the node's word for the count: fetch every ballot, check all of them, and count here
+        #[arg(long, conflicts_with = "watch")]
+        verify: bool,
         /// Follow it until the election closes: a screen on a terminal, else printed again after each block that changes it
         #[arg(long)]
         watch: bool,
@@ -89,7 +96,7 @@ pub(crate) enum Command {
     /// as .blt, .toi, .cat, .abif or .csv, as cast vote records (.cvr.json, NIST SP 1500-103), or its results alone (.results.json,
     /// NIST SP 1500-100)
     Export {
-        /// Id of the election, or the beginning of it; may be left out if there is only one
+        /// Id of the election, the beginning of it, its title, or a part of it; may be left out if there is only one
         election: Option<String>,
         /// File to write; one that is there is kept, and nothing done
         #[arg(short, long, value_name = "FILE")]
@@ -127,7 +134,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct CastArgs {
-    /// Election (id or the beginning of it) and what you say to each of its contests; the election may be left out if only one is open
+    /// Election (its id, the beginning of it, its title, or a part of it) and what you say to each of its contests; the election may be
+    /// left out if only one is open
     #[arg(required = true, num_args = 1..=21, value_names = ["ELECTION", "CHOICE"])]
     pub(crate) words: Vec<String>,
     /// How you want to be called on the ledger; also picks the credential
@@ -189,11 +197,11 @@ pub(crate) enum ElectionCommand {
         /// File to write; printed if left out
         file: Option<PathBuf>,
     },
-    /// List all elections
-    List,
+    /// List elections, the newest first; in the node's words
+    List(ListArgs),
     /// Show one election
     Show {
-        /// Id, or the beginning of it
+        /// Id, the beginning of it, its title, or a part of it
         election: Option<String>,
     },
     /// Open a draft now: its roll is frozen from then on
@@ -224,15 +232,32 @@ pub(crate) enum ElectionCommand {
     },
     /// What its organiser has done to an election
     Log {
-        /// Id, or the beginning of it
+        /// Id, the beginning of it, its title, or a part of it
         election: Option<String>,
     },
+}
+
+/// Which elections to list.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only those that are draft, open, closed or cancelled; may be repeated
+    #[arg(long, value_parser = phase())]
+    pub(crate) phase: Vec<ElectionPhase>,
+    /// Only those with these words in their titles
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    pub(crate) title: String,
+    /// At most so many
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Go on after this one, the last of the list before: its whole id
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<String>,
 }
 
 /// An act of an election's organiser.
 #[derive(Debug, Args)]
 pub(crate) struct ActArgs {
-    /// Id, or the beginning of it
+    /// Id, the beginning of it, its title, or a part of it
     pub(crate) election: Option<String>,
     /// File of the organiser's credential
     #[arg(long, value_name = "FILE")]
@@ -306,14 +331,14 @@ pub(crate) enum RollCommand {
     Issue(IssueArgs),
     /// The roll in numbers, and its root
     Show {
-        /// Id of the election, or the beginning of it
+        /// Id of the election, the beginning of it, its title, or a part of it
         election: Option<String>,
     },
     /// Whether a key or code may vote, and if not, why
     Check {
         /// The key; or - for a voter code or a key that is asked for (or read from standard input): a code is secret, and no argument
         who: String,
-        /// Id of the election, or the beginning of it
+        /// Id of the election, the beginning of it, its title, or a part of it
         election: Option<String>,
     },
     /// Change the roll, also while the election is open; those who have voted stay
@@ -400,9 +425,6 @@ pub(crate) enum ReceiptCommand {
         /// Ask the node too whether the ballot counts
         #[arg(long)]
         node: bool,
-        /// The chain that it must be from
-        #[arg(long, value_name = "ID")]
-        chain: Option<String>,
     },
 }
 
@@ -415,9 +437,6 @@ pub(crate) enum VerifyCommand {
         /// Write the result as a page to print
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
-        /// The chain that it must be from
-        #[arg(long, value_name = "ID")]
-        chain: Option<String>,
     },
 }
 
@@ -427,16 +446,25 @@ pub(crate) enum ValidatorCommand {
     List,
     /// Have this node approve that a node becomes a validator
     Admit {
-        /// Its name, id or key, as `members` shows them, or the beginning
+        /// Its validator key, which its operator reads to you (`node key`, or `status` there); or its name, and you are shown the key and asked
         node: String,
         /// Its power
         #[arg(long, default_value_t = 1)]
         power: u64,
+        /// What it is called in the set; what it calls itself if left out
+        #[arg(long)]
+        name: Option<String>,
+        /// Do not ask; only with the whole key
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Have this node approve that a validator becomes a follower
     Remove {
-        /// Its name or key, as `validator list` shows them, or the beginning
+        /// Its key, as `validator list` shows it; or its name, and you are shown the key and asked
         node: String,
+        /// Do not ask; only with the whole key
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 
@@ -444,6 +472,16 @@ pub(crate) enum ValidatorCommand {
 fn rule() -> impl TypedValueParser<Value = Rule> {
     PossibleValuesParser::new(Rule::ALL.map(Rule::name))
         .map(|name| Rule::named(&name).expect("only these names are let through"))
+}
+
+/// Reads the name of a phase.
+fn phase() -> impl TypedValueParser<Value = ElectionPhase> {
+    PossibleValuesParser::new(["draft", "open", "closed", "cancelled"]).map(|name| match name.as_str() {
+        "draft" => ElectionPhase::Draft,
+        "open" => ElectionPhase::Open,
+        "closed" => ElectionPhase::Closed,
+        _ => ElectionPhase::Cancelled,
+    })
 }
 
 fn share(text: &str) -> Result<vote_chain::Share, String> {

@@ -24,22 +24,21 @@ use crate::failure::Failure;
 use crate::output;
 
 pub(crate) use attack::stage;
-pub(crate) use cast::{Cast, cast_in, voter};
+pub(crate) use cast::{Cast, cast_signed, sign};
 pub(crate) use election::create_write_in;
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Cast(args) => cast::run(context, args).await,
-        Command::Tally { election, watch, csv, html } => {
-            tally::run(context, election.as_deref(), watch, csv, html.as_deref()).await
+        Command::Tally { election, verify, watch, csv, html } => {
+            let shown = tally::Shown { csv, html: html.as_deref() };
+            tally::run(context, election.as_deref(), verify, watch, shown).await
         }
         Command::Attack(command) => attack::run(context, command).await,
         Command::Export { election, output, contest } => {
             export::run(context, election.as_deref(), &output, contest).await
         }
-        Command::Verify(VerifyCommand::Archive { file, html, chain }) => {
-            archive::verify(context, &file, html.as_deref(), chain.as_deref())
-        }
+        Command::Verify(VerifyCommand::Archive { file, html }) => archive::verify(context, &file, html.as_deref()),
         Command::Count(args) => count::run(context, &args),
         Command::Status => node::status(context).await,
         Command::Members => node::members(context).await,

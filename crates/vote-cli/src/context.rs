@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use vote_api::Client;
+use vote_api::{CallError, Chain, Client};
+use vote_chain::ChainId;
 
 use crate::cli::Global;
 use crate::failure::Failure;
+use crate::{known, people};
 
 const TIMEOUT_SECONDS: u64 = 30;
 
@@ -17,6 +19,7 @@ struct File {
     socket: Option<PathBuf>,
     data_dir: Option<PathBuf>,
     timeout: Option<u64>,
+    chain: Option<String>,
 }
 
 /// Settings: command line, then `VOTE_*` variables, then the config file, then defaults.
@@ -25,6 +28,8 @@ pub(crate) struct Context {
     socket: Option<PathBuf>,
     pub(crate) data_dir: PathBuf,
     pub(crate) timeout: Duration,
+    /// The chain that is trusted, if it was said.
+    pub(crate) chain: Option<ChainId>,
     pub(crate) json: bool,
 }
 
@@ -52,17 +57,40 @@ impl Context {
             .or_else(|| directory("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("vote-cli")));
         let missing =
             || Failure::Usage("neither --data-dir nor HOME is set: say where credentials and receipts go".into());
+        let chain = global.chain.or(file.chain).map(|chain| {
+            chain.parse().map_err(|error| Failure::Usage(format!("the chain to trust (--chain, VOTE_CHAIN): {error}")))
+        });
         Ok(Self {
             socket: global.socket.or(file.socket).or_else(|| vote_api::default_socket(|name| std::env::var_os(name))),
             data_dir: data_dir.ok_or_else(missing)?,
             timeout: Duration::from_secs(global.timeout.or(file.timeout).unwrap_or(TIMEOUT_SECONDS)),
+            chain: chain.transpose()?,
             json: global.json,
         })
     }
 
-    /// Connects to the node.
+    /// Connects to the node. It must be on the chain that is trusted: the one that was said, or the one that it was on when something was
+    /// first signed for it.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::connect(self.socket()?).await?)
+        let socket = self.socket()?;
+        let remembered = if self.chain.is_none() { known::chain(&self.data_dir, socket)? } else { None };
+        let chain = self.chain.or(remembered).map_or_else(Chain::default, Chain::pinned);
+        let client = Client::connect_to(socket, chain).await?;
+        match client.genesis().await {
+            Err(error @ CallError::OtherChain { .. }) if remembered.is_some() => {
+                Err(Failure::from(error).and(&known::advice(&self.data_dir, socket)))
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(client),
+        }
+    }
+
+    /// Remembers the node's chain, before something is signed for it; unless one was said.
+    pub(crate) async fn remember(&self, client: &Client) -> Result<(), Failure> {
+        match self.chain {
+            Some(_) => Ok(()),
+            None => known::remember(&self.data_dir, client.node(), &client.genesis().await?.chain()),
+        }
     }
 
     /// Where the node's socket is.
@@ -70,10 +98,13 @@ impl Context {
         self.socket.as_deref().ok_or_else(|| Failure::Usage("say where the node's socket is, with --socket".into()))
     }
 
-    /// The file of a named credential.
-    pub(crate) fn credential_file(&self, name: Option<&str>) -> PathBuf {
-        let keep = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' };
-        let name: String = name.unwrap_or("default").chars().map(keep).collect();
-        self.data_dir.join("credentials").join(format!("{name}.key"))
+    /// The file of a person's credential; of nobody in particular without a name.
+    pub(crate) fn credential_file(&self, name: Option<&str>) -> Result<PathBuf, Failure> {
+        people::file(&self.data_dir.join("credentials"), name.unwrap_or_default())
+    }
+
+    /// The file of the organiser's credential.
+    pub(crate) fn organiser_file(&self) -> PathBuf {
+        self.data_dir.join("credentials").join(format!("{}.key", people::ORGANISER))
     }
 }

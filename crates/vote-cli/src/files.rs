@@ -34,6 +34,20 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     written
 }
 
+/// Writes a file over one of ours that is there: the old content stays until the new one is whole.
+pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
+    let written = || {
+        let (unfinished, mut file) = unfinished(path, mode)?;
+        let written =
+            file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&unfinished, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    };
+    written().map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
+}
+
 /// A file beside `path`, under a name that no other file has.
 fn unfinished(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     let mut tries = 0;
@@ -81,6 +95,16 @@ mod tests {
         assert_eq!((fs::read(&path).unwrap(), fs::read(&other).unwrap()), (b"first".to_vec(), b"mine".to_vec()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing that is not finished stays");
         assert!(write_new(&dir.path().join("no/folder"), b"", PUBLIC).is_err());
+    }
+
+    #[test]
+    fn file_is_replaced_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.receipt");
+        fs::write(&path, "a longer first").unwrap();
+        replace(&path, b"second", PRIVATE).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing that is not finished stays");
     }
 
     #[test]

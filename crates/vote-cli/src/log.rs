@@ -49,7 +49,10 @@ fn acts(entries: &[LogEntry]) -> Vec<(Timestamp, String)> {
             Logged::VotersAdded { voters, weight } => Some((u64::from(voters), weight)),
             _ => None,
         });
-        let (voters, votes) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+        let (voters, votes) = counts.fold((0u64, 0u64), |sum, count| {
+            // A node's word: any numbers.
+            (sum.0.saturating_add(count.0), sum.1.saturating_add(count.1))
+        });
         Some(match run.len() {
             1 => line(last, describe(&last.act)),
             acts => line(last, format!("{voters} voters with {votes} votes added to the roll, by {acts} acts")),

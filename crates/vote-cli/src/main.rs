@@ -1,5 +1,6 @@
 //! `vote-cli`: cast, tally, check receipts, stage attacks; an app of a node like any other.
 
+mod ask;
 mod ballot;
 mod cards;
 mod cli;
@@ -11,21 +12,24 @@ mod failure;
 mod file;
 mod files;
 mod find;
+mod known;
 mod log;
 mod menu;
 mod output;
+mod people;
 mod qr;
 mod receipts;
 mod report;
 mod result;
 mod roll_file;
 mod rules;
+mod says;
 mod screen;
 mod share;
 mod submit;
 mod time;
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -76,9 +80,16 @@ fn run(global: cli::Global, command: Command) -> Result<(), Failure> {
 }
 
 fn finish(done: Result<(), Failure>) -> ExitCode {
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
+    let printed = output::finish();
+    match (done, printed) {
+        (Ok(()), Ok(())) => ExitCode::SUCCESS,
+        // The reader has seen enough, and closed its end: it is not told, whoever looks at the exit code is.
+        (Ok(()), Err(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        (Ok(()), Err(error)) => {
+            eprintln!("error: not all of it could be printed: {error}. What was to be done is done");
+            ExitCode::FAILURE
+        }
+        (Err(failure), _) => {
             if !matches!(failure, Failure::Interrupted) {
                 eprintln!("error: {failure}");
             }

@@ -1,16 +1,18 @@
 //! The menu: name; C cast, T tally, S stage attack, Q quit.
 
-use std::io::Write;
-
 use tokio::sync::mpsc;
-use vote_api::{Attack, Client, ElectionView};
+use vote_api::{Attack, CheckedElection, Client, ElectionQuery, ElectionView};
 use vote_chain::{Choices, ElectionPhase, SecretKey};
 use zeroize::Zeroizing;
 
 use crate::commands::Cast;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{ballot, code, commands, credential, find, output, result};
+use crate::people::normal;
+use crate::{ballot, code, commands, credential, find, output, result, says};
+
+/// Elections that are listed to pick from.
+const LISTED: u16 = 20;
 
 /// Standard input, read when something is asked, on a thread of its own: a terminal cannot be waited for otherwise.
 struct Input {
@@ -39,9 +41,7 @@ impl Input {
 
     /// Asks, and waits for a line; none at the end of the input.
     async fn ask(&mut self, prompt: &str) -> Option<String> {
-        let mut out = std::io::stdout();
-        let _ = write!(out, "{prompt}");
-        let _ = out.flush();
+        output::prompt(prompt);
         Some(self.answer(None).await?.trim().to_owned())
     }
 
@@ -70,7 +70,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
 }
 
 async fn serve(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
-    loop {
+    while !output::has_failed() {
         output::line("\n(C) cast a ballot   (T) tally   (S) stage an attack   (Q) quit");
         let Some(choice) = input.ask("> ").await else { return Ok(()) };
         let done = match choice.to_lowercase().as_str() {
@@ -89,6 +89,7 @@ async fn serve(context: &Context, client: &Client, input: &mut Input, name: &str
             Ok(()) => {}
         }
     }
+    Ok(())
 }
 
 async fn client_is_gone(client: &Client) -> bool {
@@ -100,27 +101,35 @@ async fn client_is_gone(client: &Client) -> bool {
 }
 
 /// The election to cast in: the only open one, or one that is picked; if there is none at all, one is made.
-async fn pick_open(context: &Context, client: &Client, input: &mut Input) -> Result<Option<ElectionView>, Failure> {
-    let mut elections = client.elections().await?;
-    if elections.is_empty() {
+async fn pick_open(context: &Context, client: &Client, input: &mut Input) -> Result<Option<CheckedElection>, Failure> {
+    if list(client, &[]).await?.0.is_empty() {
         output::line("There is no election yet; one is created, in which everybody writes in a choice.");
         commands::create_write_in(context, client, "Vote").await?;
-        elections = client.elections().await?;
     }
-    elections.retain(|view| view.phase == ElectionPhase::Open);
-    if elections.is_empty() {
+    let open = list(client, &[ElectionPhase::Open]).await?;
+    if open.0.is_empty() {
         return Err(Failure::NotFound("no election is open".into()));
     }
-    pick(elections, input).await
+    pick(client, open, input).await
 }
 
-async fn pick(elections: Vec<ElectionView>, input: &mut Input) -> Result<Option<ElectionView>, Failure> {
-    match elections.as_slice() {
+/// Some elections in these phases, the newest first, and whether there are more.
+async fn list(client: &Client, phases: &[ElectionPhase]) -> Result<(Vec<ElectionView>, bool), Failure> {
+    let query = ElectionQuery { phases: phases.to_vec(), limit: LISTED, ..ElectionQuery::default() };
+    Ok(client.elections_page(query).await?)
+}
+
+async fn pick(
+    client: &Client,
+    (elections, more): (Vec<ElectionView>, bool),
+    input: &mut Input,
+) -> Result<Option<CheckedElection>, Failure> {
+    let picked = match elections.as_slice() {
         [] => {
             output::line("There is no election yet.");
-            Ok(None)
+            return Ok(None);
         }
-        [one] => Ok(Some(one.clone())),
+        [one] if !more => one.record.id,
         several => {
             for (at, view) in several.iter().enumerate() {
                 output::line(format_args!(
@@ -130,18 +139,26 @@ async fn pick(elections: Vec<ElectionView>, input: &mut Input) -> Result<Option<
                     view.phase
                 ));
             }
+            if more {
+                output::line("  and older ones: type a part of the title, or the beginning of the id");
+            }
             let Some(answer) = input.ask("Which election? ").await else { return Ok(None) };
-            let picked = answer.parse::<usize>().ok().and_then(|at| several.get(at.checked_sub(1)?)).cloned();
-            picked.map(Some).ok_or_else(|| Failure::Usage("there is no such number".into()))
+            let place = answer.parse::<usize>().ok().and_then(|at| several.get(at.checked_sub(1)?));
+            match place {
+                Some(view) => view.record.id,
+                None if answer.is_empty() => return Err(Failure::Usage("there is no such number".into())),
+                None => return find::any_election(client, Some(&answer)).await.map(Some),
+            }
         }
-    }
+    };
+    Ok(Some(client.election(picked).await?))
 }
 
 async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
-    let Some(view) = pick_open(context, client, input).await? else { return Ok(()) };
-    let Some(key) = key(context, client, input, &view, name).await? else { return Ok(()) };
+    let Some(election) = pick_open(context, client, input).await? else { return Ok(()) };
+    let Some(key) = key(context, client, input, &election, name).await? else { return Ok(()) };
     let mut words = Vec::new();
-    for contest in &view.record.election.contests {
+    for contest in &election.record.election.contests {
         if !contest.title.is_empty() {
             output::line(output::clean(&contest.title));
         }
@@ -157,10 +174,13 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
         let Some(answer) = input.ask(&prompt).await else { return Ok(()) };
         words.push(answer);
     }
-    let Cast { receipt, path, .. } = commands::cast_in(context, client, &view, &key, name.to_owned(), &words).await?;
+    let signed = commands::sign(client, &election, &key, normal(name), &words).await?;
+    output::line("You cast:");
+    says::lines(signed.says()).iter().for_each(output::line);
+    let Cast { kept, path, .. } = commands::cast_signed(context, client, &election, &key, &signed).await?;
     output::line(format_args!(
         "Your ballot is final, in block {}. The receipt is {}",
-        receipt.header.height,
+        kept.receipt.header.height,
         path.display()
     ));
     Ok(())
@@ -172,17 +192,18 @@ async fn key(
     context: &Context,
     client: &Client,
     input: &mut Input,
-    view: &ElectionView,
+    election: &CheckedElection,
     name: &str,
 ) -> Result<Option<SecretKey>, Failure> {
-    let (file, title) = (context.credential_file(Some(name)), output::clean(&view.record.election.title));
-    if !view.record.election.has_roll() {
+    let title = output::clean(&election.record.election.title);
+    let file = context.credential_file(Some(name))?;
+    if !election.record.election.has_roll() {
         return credential::load_or_make(&file).map(Some);
     }
     let mut with = None;
     if file.exists() {
         let key = credential::load(&file)?;
-        if commands::voter(client, view, &key).await?.0.is_some() {
+        if is_on_roll(client, election, &key).await? {
             return Ok(Some(key));
         }
         with = Some(format!("the credential {}", file.display()));
@@ -191,7 +212,7 @@ async fn key(
     let Some(code) = input.ask_secret(prompt).await else { return Ok(None) };
     if !code.trim().is_empty() {
         let key = code::parse(&code)?.secret_key();
-        if commands::voter(client, view, &key).await?.0.is_some() {
+        if is_on_roll(client, election, &key).await? {
             return Ok(Some(key));
         }
         with = Some("this code".to_owned());
@@ -202,9 +223,14 @@ async fn key(
     }))
 }
 
+async fn is_on_roll(client: &Client, election: &CheckedElection, key: &SecretKey) -> Result<bool, Failure> {
+    Ok(client.voter(election.record.id, key.public()).await?.weight.is_some())
+}
+
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
-    if let Some(view) = pick(client.elections().await?, input).await? {
-        result::lines(&find::by_id(client, view.record.id).await?).iter().for_each(output::line);
+    let all = list(client, &[]).await?;
+    if let Some(election) = pick(client, all, input).await? {
+        result::lines(&election).iter().for_each(output::line);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Data for people and for programs.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use vote_chain::faults_tolerated;
@@ -13,9 +14,37 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Prints a line to standard output; a reader that has gone away is no error of ours.
+/// Why standard output takes no more, once it does not. Of the whole program, as standard output is: a command that has said half of what
+/// it should must not end as if it had said all.
+static FAILED: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints a line to standard output. If that fails, nothing more is printed, and the program ends with an error.
 pub(crate) fn line(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    keep(if has_failed() { Ok(()) } else { writeln!(io::stdout(), "{text}") });
+}
+
+/// Prints a question, and leaves the cursor behind it.
+pub(crate) fn prompt(text: &str) {
+    let written = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
+    keep(written);
+}
+
+fn keep(written: io::Result<()>) {
+    if let Err(error) = written {
+        // The first one says what is wrong.
+        let _ = FAILED.set(error);
+    }
+}
+
+/// Whether standard output takes no more.
+pub(crate) fn has_failed() -> bool {
+    FAILED.get().is_some()
+}
+
+/// Flushes standard output, and says whether all was printed.
+pub(crate) fn finish() -> Result<(), &'static io::Error> {
+    keep(io::stdout().flush());
+    FAILED.get().map_or(Ok(()), Err)
 }
 
 /// Prints one object.
@@ -25,7 +54,7 @@ pub(crate) fn json(value: &Value) {
 
 /// Prints lines such as `  label  text`; on a terminal, what does not fit a row goes on below the text.
 pub(crate) fn described(lines: &[String]) {
-    let terminal = std::io::stdout().is_terminal();
+    let terminal = io::stdout().is_terminal();
     let columns = if terminal { ratatui::crossterm::terminal::size().ok() } else { None };
     let width = columns.map_or(usize::MAX, |(columns, _)| columns.into());
     lines.iter().flat_map(|text| wrapped(text, width)).for_each(line);

@@ -9,14 +9,14 @@ use ratatui::style::{Style, Stylize};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Paragraph, Wrap};
 use tokio::sync::mpsc;
-use vote_api::{Answer, Answers, CallError, ElectionView};
+use vote_api::{CallError, CheckedElection, ElectionView, Watching};
 
 use crate::failure::Failure;
 use crate::result;
 
 /// What the screen shows.
 struct Screen {
-    view: ElectionView,
+    view: Arc<ElectionView>,
     /// Lines that are scrolled past.
     skipped: u16,
     /// Why nothing new will come.
@@ -70,17 +70,17 @@ fn keys() -> mpsc::Receiver<Event> {
 }
 
 /// Shows an election and what becomes of it, until the reader leaves.
-pub(crate) async fn run(view: ElectionView, mut answers: Answers) -> Result<(), Failure> {
-    let (mut screen, mut keys) = (Screen { view, skipped: 0, ended: None }, keys());
+pub(crate) async fn run(election: CheckedElection, mut changes: Watching) -> Result<(), Failure> {
+    let mut screen = Screen { view: election.view().clone(), skipped: 0, ended: None };
+    let mut keys = keys();
     let mut terminal = ratatui::try_init().map_err(Failure::other)?;
     let done = loop {
         if let Err(error) = terminal.draw(|frame| screen.draw(frame)) {
             break Err(Failure::other(error));
         }
         tokio::select! {
-            answer = answers.next(), if screen.ended.is_none() => match answer {
-                Ok(Some(Answer::Election(view))) => screen.view = Arc::unwrap_or_clone(view),
-                Ok(Some(_)) => break Err(CallError::Unexpected.into()),
+            change = changes.next(), if screen.ended.is_none() => match change {
+                Ok(Some(election)) => screen.view = election.view().clone(),
                 Ok(None) => screen.ended = Some("the election is over"),
                 Err(CallError::Gone) => screen.ended = Some("THE NODE IS GONE: this is the last that it said"),
                 Err(error) => break Err(error.into()),
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn screen_shows_bars_verdict_and_what_the_keys_do() {
-        let mut screen = Screen { view: crate::report::tests::view(), skipped: 0, ended: None };
+        let mut screen = Screen { view: Arc::new(crate::report::tests::view()), skipped: 0, ended: None };
         let mut terminal = Terminal::new(TestBackend::new(66, 9)).unwrap();
         terminal.draw(|frame| screen.draw(frame)).unwrap();
         let expected = [

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use vote_api::{AttackReport, ElectionView, EvidenceView, Member, Signing, Status, Trace, Verdict};
 use vote_chain::{
     Action, Base, Block, Check, Choices, CommitCertificate, Contest, ContestTally, ElectionRecord, LogEntry, Logged,
-    Outcome, Payload, PublicKey, Receipt, Results, Round, Share, Tally, TieBreak, Timestamp, Transaction,
+    Outcome, Payload, PublicKey, Receipt, Results, Round, Share, Statement, Tally, TieBreak, Timestamp, Transaction,
     TransactionId, ValidatorChange, ValidatorSet, Voter, Voters, Votes, faults_tolerated,
 };
 
@@ -326,14 +326,23 @@ pub fn trace(trace: &Trace) -> Value {
     })
 }
 
-/// A receipt that holds.
+/// A receipt that holds. What the ballot says, if the file holds it, is for the caller to add, as [`statement`] has it.
 pub fn receipt(receipt: &Receipt, pinned: bool, node: Option<&Trace>) -> Value {
     let tracker = Tracker::of(&receipt.transaction);
     json!({
         "valid": true, "ballot": receipt.transaction, "chain": receipt.genesis.chain(), "chain_name": receipt.genesis.name,
         "chain_pinned": pinned, "height": receipt.header.height, "time": receipt.header.time, "block": receipt.header.hash(),
         "place": receipt.proof.index, "signatures": receipt.certificate.signatures.len(), "set_changes": receipt.set_changes.len(),
-        "tracker": tracker.to_string(), "words": tracker.words(), "node": node.map(trace),
+        "tracker": tracker.to_string(), "words": tracker.words(), "node": node.map(trace), "says": null,
+    })
+}
+
+/// What a ballot says, from signed bytes.
+pub fn statement(says: &Statement) -> Value {
+    let contests: Vec<_> = says.words().map(|(title, words)| json!({ "title": title, "says": words })).collect();
+    json!({
+        "election": says.ballot.election, "title": says.election.title, "organiser": says.organiser,
+        "credential": says.credential, "name": says.ballot.name, "counter": says.ballot.counter, "contests": contests,
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 use vote_api::Member;
-use vote_chain::{Height, PublicKey, Timestamp, decode, encode};
+use vote_chain::{Height, PublicKey, Timestamp, decode, encode, is_same_name};
 use vote_consensus::{Event, Peer};
 use vote_network::PeerId;
 
@@ -254,6 +254,9 @@ impl Core {
 
     pub(super) fn on_hello(&mut self, peer: PeerId, hello: Result<Hello, String>) {
         match hello {
+            Ok(hello) if self.is_name_of_another(&hello) => {
+                tracing::warn!(%peer, name = hello.name, key = %hello.key, "peer calls itself by the name of a validator; refused");
+            }
             Ok(hello) => {
                 let name = hello.name.clone();
                 let key = hello.key;
@@ -269,6 +272,12 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Whether a peer that is no validator has the name of one: who reads it would take it for that one.
+    fn is_name_of_another(&self, hello: &Hello) -> bool {
+        let set = self.engine.state().validators();
+        !set.contains(&hello.key) && set.iter().any(|validator| is_same_name(&validator.name, &hello.name))
     }
 
     /// Compares heights with every peer: what a node has missed can only be seen so.

@@ -1,7 +1,7 @@
 //! `attack`.
 
 use serde_json::json;
-use vote_api::{Answer, Attack, AttackReport, Client, Request, Verdict};
+use vote_api::{Attack, AttackReport, Client, Verdict};
 use vote_web::json as views;
 
 use crate::cli::AttackCommand;
@@ -46,9 +46,7 @@ fn list(context: &Context) {
 
 /// Has the node stage an attack, and shows what each peer made of it.
 pub(crate) async fn stage(context: &Context, client: &Client, attack: Attack) -> Result<(), Failure> {
-    let Answer::Attack(report) = client.call(Request::Attack(attack)).await? else {
-        return Err(vote_api::CallError::Unexpected.into());
-    };
+    let report = client.attack(attack).await?;
     let accepted = report.verdicts.iter().filter(|row| row.verdict == Verdict::Accepted).count();
     let answered = report.verdicts.iter().filter(|row| row.verdict != Verdict::Silent).count();
     if context.json {

@@ -3,34 +3,42 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use vote_api::{Answer, Client, ElectionView, Request};
-use vote_chain::{Ballot, CastRecord, Choices, Contest, ElectionPhase, Payload, Receipt, SecretKey, TransactionId};
+use vote_api::{CheckedElection, Client, SignedBallot};
+use vote_chain::{Choices, Contest, ElectionPhase, KeptReceipt, SecretKey, Statement, TransactionId};
 use vote_web::code::Tracker;
 
 use crate::cli::CastArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{ballot, code, credential, find, output, receipts, result, submit};
+use crate::people::normal;
+use crate::{ballot, code, credential, find, output, receipts, result, says};
 
 /// A word of so many hexadecimal digits, with which an election's id begins, means the election.
 const ID_DIGITS_MIN: usize = 4;
 
 pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure> {
     let client = context.client().await?;
-    let (view, choices) = said(&client.elections().await?, &args.words)?;
-    let key = key(context, &args, &view)?;
-    let cast = cast_in(context, &client, &view, &key, args.name.unwrap_or_default(), choices).await?;
-    let Cast { receipt, path, replaced } = cast;
+    let (election, choices) = said(&client, &args.words).await?;
+    let key = key(context, &args, &election)?;
+    let name = normal(args.name.as_deref().unwrap_or_default());
+    let signed = sign(&client, &election, &key, name, choices).await?;
+    if !context.json {
+        output::line("You cast:");
+        says::lines(signed.says()).iter().for_each(output::line);
+    }
+    let cast = cast_signed(context, &client, &election, &key, &signed).await?;
+    let Cast { kept, path, says, replaced } = cast;
+    let receipt = &kept.receipt;
     if context.json {
         output::json(&json!({
-            "ballot": receipt.transaction, "election": view.record.id, "choices": choices, "credential": key.public(),
+            "ballot": receipt.transaction, "election": election.record.id, "choices": choices, "credential": key.public(),
             "height": receipt.header.height, "chain": receipt.genesis.chain(), "receipt": path, "final": true, "replaced": replaced,
-            "tracker": Tracker::of(&receipt.transaction).to_string(),
+            "tracker": Tracker::of(&receipt.transaction).to_string(), "says": vote_web::json::statement(&says),
         }));
     } else {
         output::line(format_args!(
             "Your ballot in {:?} is final, in block {}.",
-            output::clean(&view.record.election.title),
+            output::clean(&election.record.election.title),
             receipt.header.height
         ));
         output::line(format_args!("  ballot   {}", receipt.transaction));
@@ -46,26 +54,29 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
 
 /// The election that is meant, and what is said to each of its contests: the first word names the election, unless there are just as
 /// many words as the only open one has contests.
-fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, &'a [String]), Failure> {
-    let open = |phase| phase == ElectionPhase::Open;
-    let unsaid = find::pick(all, None, open);
-    if let Ok(view) = &unsaid
-        && view.record.election.contests.len() == words.len()
+async fn said<'a>(client: &Client, words: &'a [String]) -> Result<(CheckedElection, &'a [String]), Failure> {
+    let unsaid = find::unsaid(client, &[ElectionPhase::Open]).await;
+    if let Err(failure @ (Failure::Verification(_) | Failure::Unreachable(_))) = unsaid {
+        return Err(failure);
+    }
+    if let Ok(election) = &unsaid
+        && election.record.election.contests.len() == words.len()
     {
-        return match taken_for_a_choice(all, view, &words[0]) {
-            Some(meant) => Err(no_choice(&meant, &words[0], open)),
-            None => Ok((view.clone(), words)),
+        return match taken_for_a_choice(client, election, &words[0]).await? {
+            Some(meant) => Err(no_choice(&meant, &words[0])),
+            None => Ok((election.clone(), words)),
         };
     }
     let [first, choices @ ..] = words else { return Err(Failure::Usage("say what you choose".into())) };
     if choices.is_empty()
         && unsaid.is_err()
-        && let Some(meant) = begins_with(all, first)
+        && let Some(meant) = named(client, first).await?
     {
-        return Err(no_choice(&meant, first, open));
+        return Err(no_choice(&meant, first));
     }
-    let view = if choices.is_empty() { unsaid } else { find::pick(all, Some(first), open) }?;
-    let wanted: Vec<_> = view.record.election.contests.iter().map(|contest| output::clean(&contest.title)).collect();
+    let election = if choices.is_empty() { unsaid } else { find::election(client, Some(first)).await }?;
+    let wanted: Vec<_> =
+        election.record.election.contests.iter().map(|contest| output::clean(&contest.title)).collect();
     if choices.len() != wanted.len() {
         let wanted = if wanted.len() == 1 {
             "one choice".to_owned()
@@ -74,29 +85,34 @@ fn said<'a>(all: &[ElectionView], words: &'a [String]) -> Result<(ElectionView, 
         };
         return Err(Failure::Usage(format!("this election asks for {wanted}")));
     }
-    Ok((view, choices))
+    Ok((election, choices))
 }
 
-/// The elections that a word means which would be cast as a choice; none if it is a choice that is listed.
-fn taken_for_a_choice(all: &[ElectionView], view: &ElectionView, word: &str) -> Option<Vec<ElectionView>> {
+/// The election that a word means which would be cast as a choice; none if it is a choice that is listed.
+async fn taken_for_a_choice(
+    client: &Client,
+    election: &CheckedElection,
+    word: &str,
+) -> Result<Option<CheckedElection>, Failure> {
     let listed = |contest: &Contest| matches!(contest.choices, Choices::Listed(_)) && contest.choice(word).is_some();
-    if view.record.election.contests.first().is_some_and(listed) { None } else { begins_with(all, word) }
+    if election.record.election.contests.first().is_some_and(listed) { Ok(None) } else { named(client, word).await }
 }
 
-/// The elections whose ids begin with a word that is long enough to mean one.
-fn begins_with(all: &[ElectionView], word: &str) -> Option<Vec<ElectionView>> {
-    let begins = |view: &&ElectionView| view.record.id.to_string().starts_with(&word.to_lowercase());
-    let meant: Vec<_> = all.iter().filter(begins).cloned().collect();
-    (word.len() >= ID_DIGITS_MIN && !meant.is_empty()).then_some(meant)
+/// The election whose id begins with a word that is long enough to mean one, or that has just this title.
+async fn named(client: &Client, word: &str) -> Result<Option<CheckedElection>, Failure> {
+    let mut found = if word.len() >= ID_DIGITS_MIN { find::begun(client, word).await? } else { Vec::new() };
+    if found.is_empty() {
+        found = find::titled(client, word).await?;
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(client.election(find::only(&found, word)?).await?))
 }
 
 /// Why an election alone is no ballot, and what to type.
-fn no_choice(meant: &[ElectionView], word: &str, open: impl Fn(ElectionPhase) -> bool) -> Failure {
-    let view = match find::pick(meant, Some(word), open) {
-        Ok(view) => view,
-        Err(failure) => return failure,
-    };
-    let election = &view.record.election;
+fn no_choice(meant: &CheckedElection, word: &str) -> Failure {
+    let election = &meant.record.election;
     let contest = |contest: &Contest| {
         let title =
             if contest.title.is_empty() { String::new() } else { format!("{}: ", output::clean(&contest.title)) };
@@ -110,77 +126,80 @@ fn no_choice(meant: &[ElectionView], word: &str, open: impl Fn(ElectionPhase) ->
     Failure::Usage(format!(
         "{word} is the election {:?}; say what you choose too: vote-cli cast {:.8}{}. It asks for{asked}",
         output::clean(&election.title),
-        view.record.id,
+        meant.record.id,
         " CHOICE".repeat(election.contests.len())
     ))
 }
 
 /// The credential to sign with. For a roll a new one would be of no use.
-fn key(context: &Context, args: &CastArgs, view: &ElectionView) -> Result<SecretKey, Failure> {
+fn key(context: &Context, args: &CastArgs, election: &CheckedElection) -> Result<SecretKey, Failure> {
     if args.code {
         return Ok(code::parse(&code::secret_line("Your voter code: ")?)?.secret_key());
     }
-    let file = args.credential.clone().unwrap_or_else(|| context.credential_file(args.name.as_deref()));
-    if view.record.election.has_roll() { credential::load(&file) } else { credential::load_or_make(&file) }
+    let file = match &args.credential {
+        Some(file) => file.clone(),
+        None => context.credential_file(args.name.as_deref())?,
+    };
+    if election.record.election.has_roll() { credential::load(&file) } else { credential::load_or_make(&file) }
 }
 
 /// A ballot that was cast.
 pub(crate) struct Cast {
-    pub(crate) receipt: Receipt,
-    /// Where the receipt is kept.
+    pub(crate) kept: Box<KeptReceipt>,
+    /// Where it is kept.
     pub(crate) path: PathBuf,
+    /// What the ballot says, from what is kept alone.
+    pub(crate) says: Statement,
     /// The ballot that it replaces.
     pub(crate) replaced: Option<TransactionId>,
 }
 
-/// Casts a ballot, waits until it is final, and keeps the receipt.
-pub(crate) async fn cast_in(
-    context: &Context,
+/// Signs what a voter says in words, and sends nothing yet.
+pub(crate) async fn sign(
     client: &Client,
-    view: &ElectionView,
+    election: &CheckedElection,
     key: &SecretKey,
     name: String,
     words: &[String],
-) -> Result<Cast, Failure> {
-    let contests = &view.record.election.contests;
+) -> Result<SignedBallot, Failure> {
+    let contests = &election.record.election.contests;
     let selections =
         contests.iter().zip(words).map(|(contest, words)| ballot::parse(contest, words)).collect::<Result<_, _>>()?;
-    let (election, before) = (view.record.id, voter(client, view, key).await?.1);
-    // Where nothing can be replaced, the same ballot again is the same transaction, and final already.
-    let replaced = before.filter(|_| view.record.election.revotes > 0);
-    let counter = replaced.as_ref().map_or(0, |before| before.counter + 1);
-    let ballot = Ballot { election, counter, name, selections };
-    let receipt = match submit::run(context, client, key, Payload::CastBallot(ballot)).await {
+    Ok(client.sign_ballot(election, key, name, selections).await?)
+}
+
+/// Casts a signed ballot, waits until it is final, and keeps the receipt.
+pub(crate) async fn cast_signed(
+    context: &Context,
+    client: &Client,
+    election: &CheckedElection,
+    key: &SecretKey,
+    signed: &SignedBallot,
+) -> Result<Cast, Failure> {
+    context.remember(client).await?;
+    let kept = match client.cast(signed, context.timeout).await.map_err(Failure::from) {
         Err(Failure::NotEligible(reason)) => {
-            return Err(Failure::NotEligible(explained(client, view, key, reason).await));
+            return Err(Failure::NotEligible(explained(client, election, key, reason).await));
         }
         other => other?,
     };
-    let path = receipts::store(context, &receipt)?;
-    Ok(Cast { receipt, path, replaced: replaced.map(|before| before.transaction) })
-}
-
-/// How many votes a credential has in an election, and its ballot that counts.
-pub(crate) async fn voter(
-    client: &Client,
-    view: &ElectionView,
-    key: &SecretKey,
-) -> Result<(Option<u32>, Option<CastRecord>), Failure> {
-    match client.call(Request::Voter(view.record.id, key.public())).await? {
-        Answer::Voter { weight, ballot } => Ok((weight, ballot)),
-        _ => Err(vote_api::CallError::Unexpected.into()),
-    }
+    let says = kept.check(context.chain.as_ref()).map_err(|fault| Failure::Verification(fault.to_string()))?;
+    let path = receipts::store(context, &kept)?;
+    Ok(Cast { kept: Box::new(kept), path, says, replaced: signed.replaces() })
 }
 
 /// Adds to a refusal where the credential's ballot is, or what to do about the roll.
-async fn explained(client: &Client, view: &ElectionView, key: &SecretKey, reason: String) -> String {
-    match voter(client, view, key).await {
-        Ok((_, Some(record))) => {
-            format!("{reason}; its ballot {} is final in block {}", record.transaction, record.height)
-        }
-        Ok((None, None)) => format!(
-            "{reason}; use the credential or the code that its organiser has on the roll (`vote-cli roll check KEY` says more)"
-        ),
-        _ => reason,
+async fn explained(client: &Client, election: &CheckedElection, key: &SecretKey, reason: String) -> String {
+    match client.voter(election.record.id, key.public()).await {
+        Ok(voter) => match (voter.weight, voter.ballot) {
+            (_, Some(record)) => {
+                format!("{reason}; its ballot {} is final in block {}", record.transaction, record.height)
+            }
+            (None, None) => format!(
+                "{reason}; use the credential or the code that its organiser has on the roll (`vote-cli roll check KEY` says more)"
+            ),
+            (Some(_), None) => reason,
+        },
+        Err(_) => reason,
     }
 }

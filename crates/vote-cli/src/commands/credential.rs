@@ -15,7 +15,10 @@ pub(super) fn run(context: &Context, command: CredentialCommand) -> Result<(), F
         CredentialCommand::New { file } => (true, file),
         CredentialCommand::Show { file } => (false, file),
     };
-    let file = file.unwrap_or_else(|| context.credential_file(None));
+    let file = match file {
+        Some(file) => file,
+        None => context.credential_file(None)?,
+    };
     let key = if new { credential::make(&file)? } else { credential::load(&file)? };
     show(context, &file, &key.public());
     Ok(())

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use vote_api::{Client, ElectionView};
+use vote_api::{CheckedElection, Client, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView};
 use vote_chain::{
     Act, Base, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise, Payload, SecretKey, Timestamp,
     Voters,
 };
 use vote_web::json;
 
-use crate::cli::{ActArgs, CreateArgs, ElectionCommand};
+use crate::cli::{ActArgs, CreateArgs, ElectionCommand, ListArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
@@ -20,10 +20,10 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
     match command {
         ElectionCommand::Create(args) => create(context, args).await,
         ElectionCommand::New { file } => new(file.as_deref()),
-        ElectionCommand::List => list(context).await,
+        ElectionCommand::List(args) => list(context, args).await,
         ElectionCommand::Show { election } => {
-            let view = find::any_election(&context.client().await?, election.as_deref()).await?;
-            show(context, &view);
+            let election = find::any_election(&context.client().await?, election.as_deref()).await?;
+            show(context, &election);
             Ok(())
         }
         ElectionCommand::Open(args) => {
@@ -84,18 +84,18 @@ pub(super) async fn act(
     context: &Context,
     args: ActArgs,
     act: impl FnOnce(&ElectionView) -> Result<Act, Failure>,
-) -> Result<(ElectionView, Height), Failure> {
+) -> Result<(CheckedElection, Height), Failure> {
     let client = context.client().await?;
-    let view = find::any_election(&client, args.election.as_deref()).await?;
+    let election = find::any_election(&client, args.election.as_deref()).await?;
     let key = organiser(context, args.credential)?;
-    let organise = Organise { election: view.record.id, act: act(&view)? };
-    let receipt = submit::run(context, &client, &key, Payload::Organise(organise)).await?;
-    Ok((find::by_id(&client, view.record.id).await?, receipt.header.height))
+    let organise = Organise { election: election.record.id, act: act(&election)? };
+    let inclusion = submit::run(context, &client, &key, Payload::Organise(organise)).await?;
+    Ok((client.election(election.record.id).await?, inclusion.block.0.height))
 }
 
 /// The organiser's credential, which must be there.
 pub(super) fn organiser(context: &Context, file: Option<PathBuf>) -> Result<SecretKey, Failure> {
-    credential::load(&file.unwrap_or_else(|| context.credential_file(Some("organiser"))))
+    credential::load(&file.unwrap_or_else(|| context.organiser_file()))
 }
 
 fn done(context: &Context, view: &ElectionView, height: Height, mut value: Value, words: &str) {
@@ -111,7 +111,7 @@ fn done(context: &Context, view: &ElectionView, height: Height, mut value: Value
 async fn log(context: &Context, election: Option<&str>) -> Result<(), Failure> {
     let client = context.client().await?;
     let view = find::any_election(&client, election).await?;
-    let entries = client.log(view.record.id).await?;
+    let entries = client.checked_log(&view).await?;
     let record = &view.record;
     if context.json {
         output::json(&json::log(&view, &entries));
@@ -175,14 +175,15 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let client = context.client().await?;
-    let key = credential::load_or_make(&args.credential.unwrap_or_else(|| context.credential_file(Some("organiser"))))?;
+    let key = credential::load_or_make(&args.credential.unwrap_or_else(|| context.organiser_file()))?;
     let has_roll = election.has_roll();
-    let receipt = submit::run(context, &client, &key, Payload::CreateElection(election)).await?;
-    let id = ElectionId::new(*receipt.transaction.hash());
+    let inclusion = submit::run(context, &client, &key, Payload::CreateElection(election)).await?;
+    let id = ElectionId::new(*inclusion.transaction.hash());
+    let height = inclusion.block.0.height;
     if context.json {
-        output::json(&json!({ "election": id, "height": receipt.header.height, "organiser": key.public() }));
+        output::json(&json!({ "election": id, "height": height, "organiser": key.public() }));
     } else {
-        output::line(format_args!("The election is on the ledger, in block {}.\n  id  {id}", receipt.header.height));
+        output::line(format_args!("The election is on the ledger, in block {height}.\n  id  {id}"));
         if has_roll {
             output::line(format_args!(
                 "Now its roll: vote-cli roll import FILE {id:.8}, and when it is complete: vote-cli election open {id:.8}"
@@ -206,15 +207,23 @@ fn new(path: Option<&Path>) -> Result<(), Failure> {
 
 /// A write-in election that is open at once.
 pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &str) -> Result<(), Failure> {
-    let key = credential::load_or_make(&context.credential_file(Some("organiser")))?;
+    let key = credential::load_or_make(&context.organiser_file())?;
     let election = Election::simple(title.to_owned(), vec![Contest::write_in()], salt()?);
     submit::run(context, client, &key, Payload::CreateElection(election)).await.map(drop)
 }
 
-async fn list(context: &Context) -> Result<(), Failure> {
-    let elections = context.client().await?.elections().await?;
+async fn list(context: &Context, args: ListArgs) -> Result<(), Failure> {
+    let client = context.client().await?;
+    let after = args.after.as_deref().map(str::parse::<ElectionId>).transpose();
+    let after = after.map_err(|error| Failure::Usage(format!("--after: {error}")))?;
+    let query = ElectionQuery { title: args.title, phases: args.phase, after, ..ElectionQuery::default() };
+    let (elections, more) = match args.limit {
+        None => (client.elections_all(query).await?, false),
+        Some(limit) => at_most(&client, query, limit).await?,
+    };
     if context.json {
-        output::json(&json!({ "elections": elections.iter().map(json::summary).collect::<Vec<_>>() }));
+        let listed: Vec<_> = elections.iter().map(json::summary).collect();
+        output::json(&json!({ "elections": listed, "more": more }));
         return Ok(());
     }
     let mut rows = vec![["ID", "PHASE", "BALLOTS", "TITLE"].map(String::from).to_vec()];
@@ -228,7 +237,26 @@ async fn list(context: &Context) -> Result<(), Failure> {
         ]);
     }
     output::table(&rows);
+    if let Some(last) = elections.last().filter(|_| more) {
+        output::line(format_args!("There are more: --after {}", last.record.id));
+    }
     Ok(())
+}
+
+/// So many of the elections that a query fits, and whether there are more.
+async fn at_most(client: &Client, mut query: ElectionQuery, limit: u32) -> Result<(Vec<ElectionView>, bool), Failure> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut all = Vec::new();
+    loop {
+        let left = limit - all.len();
+        query.limit = u16::try_from(left).unwrap_or(u16::MAX).min(ELECTIONS_PAGE_MAX);
+        let (some, more) = client.elections_page(query.clone()).await?;
+        all.extend(some);
+        query.after = all.last().map(|view| view.record.id);
+        if !more || all.len() >= limit {
+            return Ok((all, more));
+        }
+    }
 }
 
 fn show(context: &Context, view: &ElectionView) {
@@ -265,4 +293,7 @@ fn show(context: &Context, view: &ElectionView) {
         ));
     }
     output::line(format_args!("  board      {} ballots, root {}", record.board.size(), record.board.root()));
+    output::line(
+        "Words, rules, times and organiser are those that were signed. Phase, roll and board are the node's word.",
+    );
 }

@@ -33,9 +33,10 @@ pub(super) async fn run(
         return Err(Failure::Other(format!("{shown} exists already and is kept; choose another file")));
     }
     let client = context.client().await?;
-    let view = find::election(&client, election).await?;
-    let archive = client.archive(view.record.id).await?;
-    let audit = archive.verify(None, |_| {});
+    let election = find::election(&client, election).await?;
+    let chain = client.genesis().await?.chain();
+    let archive = client.archive(election.record.id).await?;
+    let audit = archive.verify(Some(&chain), |_| {});
     let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
     let name = file.to_string_lossy().to_lowercase();
     let (format, ballots) = (Format::of(&name), audit.tally.turnout.ballots);

@@ -1,61 +1,107 @@
 //! `status`, `members`, `block`, `evidence`.
 
-use vote_api::{Answer, BlockAt, Request, Status};
-use vote_chain::{Block, CommitCertificate, Height, Transaction, parse};
+use std::sync::Arc;
+
+use vote_api::{BlockAt, Client, FinalBlock, Signing, Status};
+use vote_chain::{Height, Payload, Statement, Transaction, Verified, parse, verify};
 use vote_web::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{find, output, time};
+use crate::{output, says, time};
+
+/// A clock that is further from those of the peers, in milliseconds, is in need of setting: validators refuse blocks that seem to come from
+/// two seconds ahead.
+const CLOCK_MS_MAX: u64 = 500;
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
-    let Answer::Status(status) = context.client().await?.call(Request::Status).await? else {
-        return Err(vote_api::CallError::Unexpected.into());
-    };
+    let status = context.client().await?.status().await?;
     if context.json {
-        output::json(&json::status(&status))
+        output::json(&json::status(&status));
     } else {
-        print_status(&status)
+        let rows = rows(&status, time::now().ms_since(status.time));
+        output::table(&rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect::<Vec<_>>());
     }
     Ok(())
 }
 
-fn print_status(status: &Status) {
+/// What is shown of a status; its last block was made so many milliseconds ago.
+fn rows(status: &Status, age_ms: u64) -> Vec<(&'static str, String)> {
     let n = usize::try_from(status.validators).unwrap_or(0);
     let role = if status.validator { "validator" } else { "follower" };
-    let (connected, total) = status.power_connected;
-    let age = time::now().ms_since(status.time) / 1000;
-    let rows = [
-        ("node", format!("{} ({role}), version {}", clean(&status.node), status.version)),
+    let mut rows = vec![
+        ("node", format!("{} ({role}), version {}", clean(&status.node), clean(&status.version))),
+        ("key", status.key.to_string()),
         ("chain", format!("{} ({})", status.genesis.chain(), clean(&status.genesis.name))),
-        ("last block", format!("{}, {age} s ago", status.height)),
+        ("last block", format!("{}, {} s ago", status.height, age_ms / 1000)),
         ("state root", status.state_root.to_string()),
         ("network", output::validators(n)),
-        (
-            "connected",
-            format!(
-                "{} peers, {connected} of {total} power{}",
-                status.peers,
-                if json::has_quorum(status) { "" } else { ": TOO LITTLE to decide blocks" }
-            ),
-        ),
-        ("tracker", if status.tracker { "registered" } else { "out of reach, or none" }.to_owned()),
-        (
-            "waiting",
-            format!(
-                "{} transactions{}",
-                status.pending,
-                if status.round > 0 { format!(", round {} of the open height", status.round) } else { String::new() }
-            ),
-        ),
-        ("listens on", status.listen.join(" ")),
+        ("connected", connected(status)),
+        ("deciding", deciding(status)),
     ];
-    output::table(&rows.map(|(name, value)| vec![name.to_owned(), value]));
+    if let Signing::Waits(why) = &status.signing {
+        rows.push(("signing", format!("NOT YET: {}", clean(why))));
+    }
+    rows.push(("clock", clock(status.clock_ahead_ms)));
+    rows.push(("tracker", if status.tracker { "registered" } else { "out of reach, or none" }.to_owned()));
+    rows.push(("waiting", format!("{} transactions", status.pending)));
+    if status.evidence > 0 {
+        rows.push(("evidence", evidence_advice(status.evidence)));
+    }
+    rows.push(("listens on", clean(&status.listen.join(" "))));
+    rows
+}
+
+fn connected(status: &Status) -> String {
+    let (connected, total) = status.power_connected;
+    let mut text = format!("{} peers, {connected} of {total} power", status.peers);
+    if !json::has_quorum(status) {
+        text.push_str(": TOO LITTLE to decide blocks");
+    }
+    if !status.unreachable.is_empty() {
+        let names: Vec<_> = status.unreachable.iter().map(|name| clean(name)).collect();
+        text.push_str(&format!("; out of reach: {}", names.join(", ")));
+    }
+    text
+}
+
+fn deciding(status: &Status) -> String {
+    let next = status.height.next();
+    let round = if status.round > 0 { format!(", in round {}", status.round) } else { String::new() };
+    match status.deciding_ms {
+        None => "nothing to decide".to_owned(),
+        Some(ms) if json::is_stuck(status) => {
+            let seconds = ms / 1000;
+            format!(
+                "NOTHING IS DECIDED: block {next} has been open for {seconds} s{round}; look at the other validators"
+            )
+        }
+        Some(ms) => format!("block {next}, for {ms} ms{round}"),
+    }
+}
+
+fn clock(ahead: Option<i64>) -> String {
+    let Some(ahead) = ahead else { return "not compared: no peer has said its time".to_owned() };
+    let distance = ahead.unsigned_abs();
+    let seconds = format!("{}.{} s", distance / 1000, distance % 1000 / 100);
+    let which = if ahead < 0 { "behind" } else { "ahead of" };
+    if distance > CLOCK_MS_MAX {
+        format!("{seconds} {which} the clocks of the peers: SET IT (with NTP), or blocks are refused")
+    } else {
+        format!("as the peers' ({seconds} {which} them)")
+    }
+}
+
+fn evidence_advice(count: u32) -> String {
+    format!(
+        "{count} proofs that a validator signed two different things: `vote-cli evidence` says who; ask its operator, and remove it with \
+         `vote-cli validator remove KEY`"
+    )
 }
 
 pub(super) async fn members(context: &Context) -> Result<(), Failure> {
-    let members = find::members(&context.client().await?).await?;
+    let members = context.client().await?.members().await?;
     if context.json {
         output::json(&json::members(&members));
         return Ok(());
@@ -78,19 +124,53 @@ pub(super) async fn members(context: &Context) -> Result<(), Failure> {
 
 pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), Failure> {
     let at = height.map_or(BlockAt::Latest, |height| BlockAt::Height(Height::new(height)));
-    let Answer::Block { block, certificate } = context.client().await?.call(Request::Block(at)).await? else {
-        return Err(vote_api::CallError::Unexpected.into());
-    };
-    let transactions: Vec<_> = block.transactions.iter().filter_map(|bytes| parse(bytes).ok()).collect();
+    let client = context.client().await?;
+    let shown = client.block(at).await?;
+    let contents = contents(&client, &shown).await?;
     if context.json {
-        output::json(&json::block(&block, &certificate, &transactions))
+        let transactions: Vec<_> = contents.iter().map(|content| content.parsed.clone()).collect();
+        let mut value = json::block(&shown.block, &shown.certificate, &transactions);
+        for (at, content) in contents.iter().enumerate() {
+            value["transactions"][at]["says"] = content.says.as_ref().map(json::statement).into();
+        }
+        output::json(&value);
     } else {
-        print_block(&block, &certificate, &transactions)
+        print_block(&shown, &contents);
     }
     Ok(())
 }
 
-fn print_block(block: &Block, certificate: &CommitCertificate, transactions: &[Transaction]) {
+/// A transaction of a block.
+struct Content {
+    verified: Arc<Verified>,
+    parsed: Transaction,
+    /// What it says, if it is a ballot.
+    says: Option<Statement>,
+}
+
+/// The transactions of a block; what ballots say is read with the bytes of their elections.
+async fn contents(client: &Client, shown: &FinalBlock) -> Result<Vec<Content>, Failure> {
+    let chain = client.genesis().await?.chain();
+    let mut contents = Vec::new();
+    for bytes in &shown.block.transactions {
+        let broken = |fault: &dyn std::fmt::Display| {
+            Failure::Verification(format!(
+                "a transaction of block {} does not hold: {fault}",
+                shown.block.header.height
+            ))
+        };
+        let verified = Arc::new(verify(&chain, bytes).map_err(|fault| broken(&fault))?);
+        let parsed = parse(bytes).map_err(|fault| broken(&fault))?;
+        let says = match &parsed.content.payload {
+            Payload::CastBallot(ballot) => Some(client.statement(&verified, ballot.election).await?),
+            Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => None,
+        };
+        contents.push(Content { verified, parsed, says });
+    }
+    Ok(contents)
+}
+
+fn print_block(FinalBlock { block, certificate }: &FinalBlock, contents: &[Content]) {
     let header = &block.header;
     output::line(format_args!("block {} at {}", header.height, header.time));
     output::line(format_args!("  hash        {}\n  parent      {}", header.hash(), header.parent));
@@ -100,16 +180,17 @@ fn print_block(block: &Block, certificate: &CommitCertificate, transactions: &[T
         certificate.signatures.len(),
         certificate.round
     ));
-    for (id, transaction) in block.ids().into_iter().zip(transactions) {
-        let (kind, what) = json::describe(transaction);
-        output::line(format_args!("  {id:.16}  {kind} {}", clean(&what)));
+    for content in contents {
+        let (kind, what) = json::describe(&content.parsed);
+        output::line(format_args!("  {:.16}  {kind} {}", content.verified.id(), clean(&what)));
+        for line in content.says.iter().flat_map(says::contests) {
+            output::line(format_args!("                    {line}"));
+        }
     }
 }
 
 pub(super) async fn evidence(context: &Context) -> Result<(), Failure> {
-    let Answer::Evidence(rows) = context.client().await?.call(Request::Evidence).await? else {
-        return Err(vote_api::CallError::Unexpected.into());
-    };
+    let rows = context.client().await?.evidence().await?;
     if context.json {
         output::json(&json::evidence(&rows));
     } else if rows.is_empty() {

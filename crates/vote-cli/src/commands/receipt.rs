@@ -3,29 +3,48 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use vote_api::{Answer, Client, Request, Trace};
-use vote_chain::{ChainId, ElectionPhase, Receipt, TransactionId};
+use vote_api::Trace;
+use vote_chain::{ElectionPhase, Receipt, ReceiptFile, Statement, TransactionId};
 use vote_web::{code::Tracker, json};
 
 use crate::cli::ReceiptCommand;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::qr::Qr;
-use crate::{output, receipts};
+use crate::{output, receipts, says};
+
+/// A receipt file that holds.
+struct Checked {
+    file: ReceiptFile,
+    /// What the ballot says; none if the file does not hold it.
+    says: Option<Statement>,
+}
+
+impl Checked {
+    fn new(context: &Context, file: ReceiptFile) -> Result<Self, Failure> {
+        let says = file.check(context.chain.as_ref()).map_err(|fault| Failure::Verification(fault.to_string()))?;
+        Ok(Self { file, says })
+    }
+
+    fn receipt(&self) -> &Receipt {
+        self.file.receipt()
+    }
+}
 
 pub(super) async fn run(context: &Context, command: ReceiptCommand) -> Result<(), Failure> {
     match command {
-        ReceiptCommand::Check { what, node, chain } => check_any(context, &what, node, chain.as_deref()).await,
+        ReceiptCommand::Check { what, node } => check_any(context, &what, node).await,
         ReceiptCommand::Show { what, qr } => {
-            let receipt = match what.parse::<TransactionId>() {
-                Ok(id) if !Path::new(&what).exists() => receipts::fetch(&context.client().await?, id).await?,
-                _ => receipts::read(Path::new(&what))?,
+            let checked = match what.parse::<TransactionId>() {
+                Ok(id) if !Path::new(&what).exists() => {
+                    Checked::new(context, context.client().await?.receipt_file(id).await?)?
+                }
+                _ => Checked::new(context, receipts::read(Path::new(&what))?)?,
             };
-            check(&receipt, None)?;
-            show(context, &receipt, false, None);
+            show(context, &checked, None);
             if qr && !context.json {
                 let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-                output::line(Qr::of_tracker(&Tracker::of(&receipt.transaction)).terminal(colours).trim_end());
+                output::line(Qr::of_tracker(&Tracker::of(&checked.receipt().transaction)).terminal(colours).trim_end());
             }
             Ok(())
         }
@@ -33,45 +52,31 @@ pub(super) async fn run(context: &Context, command: ReceiptCommand) -> Result<()
 }
 
 /// Checks a receipt file, and asks the node if that is wanted; or asks the node about a tracker.
-async fn check_any(context: &Context, what: &[String], node: bool, chain: Option<&str>) -> Result<(), Failure> {
-    let trusted =
-        chain.map(str::parse::<ChainId>).transpose().map_err(|error| Failure::Usage(format!("--chain: {error}")))?;
+async fn check_any(context: &Context, what: &[String], node: bool) -> Result<(), Failure> {
     let said = what.join(" ");
     match Tracker::read(&said) {
         Ok(tracker) if !Path::new(&said).exists() => {
-            if trusted.is_some() {
-                return Err(Failure::Usage("a tracker names no chain; --chain is for receipt files".into()));
-            }
-            let trace = trace(&context.client().await?, tracker.bytes()).await?;
+            let trace = context.client().await?.trace(tracker.bytes()).await?;
             if context.json {
                 output::json(&json::trace(&trace));
             } else {
                 output::line(format_args!("ballot  {}", trace.transaction));
                 output::line(format_args!("  {}", fate(&trace)));
-                output::line("The node says so; only a receipt file shows it without trusting a node.");
+                output::line(
+                    "That the ballot is on the ledger was checked. That no other counts instead, and how the election stands, is the \
+                     node's word.",
+                );
             }
             Ok(())
         }
         Err(fault) if what.len() > 1 => Err(Failure::Usage(format!("{said:?} is no tracker: {fault}"))),
         _ => {
-            let receipt = receipts::read(Path::new(&said))?;
-            check(&receipt, trusted.as_ref())?;
-            let id = receipt.transaction;
-            let trace = if node { Some(trace(&context.client().await?, id.as_bytes()).await?) } else { None };
-            show(context, &receipt, trusted.is_some(), trace.as_ref());
+            let checked = Checked::new(context, receipts::read(Path::new(&said))?)?;
+            let id = checked.receipt().transaction;
+            let trace = if node { Some(context.client().await?.trace(id.as_bytes()).await?) } else { None };
+            show(context, &checked, trace.as_ref());
             Ok(())
         }
-    }
-}
-
-fn check(receipt: &Receipt, trusted: Option<&ChainId>) -> Result<(), Failure> {
-    receipt.check(trusted).map_err(|fault| Failure::Verification(fault.to_string()))
-}
-
-async fn trace(client: &Client, prefix: &[u8]) -> Result<Trace, Failure> {
-    match client.call(Request::Trace(prefix.to_vec().into())).await? {
-        Answer::Trace(trace) if trace.transaction.as_bytes().starts_with(prefix) => Ok(*trace),
-        _ => Err(vote_api::CallError::Unexpected.into()),
     }
 }
 
@@ -88,13 +93,21 @@ fn fate(trace: &Trace) -> String {
     format!("included in block {}, {counts}", trace.height)
 }
 
-fn show(context: &Context, receipt: &Receipt, pinned: bool, trace: Option<&Trace>) {
+fn show(context: &Context, checked: &Checked, trace: Option<&Trace>) {
+    let pinned = context.chain.is_some();
+    let receipt = checked.receipt();
     if context.json {
-        return output::json(&json::receipt(receipt, pinned, trace));
+        let mut value = json::receipt(receipt, pinned, trace);
+        value["says"] = checked.says.as_ref().map(json::statement).into();
+        return output::json(&value);
     }
     let (Receipt { genesis, header, .. }, tracker) = (receipt, Tracker::of(&receipt.transaction));
     output::line("The receipt is valid.");
     output::line(format_args!("  ballot   {}", receipt.transaction));
+    match &checked.says {
+        Some(says) => says::lines(says).iter().for_each(output::line),
+        None => output::line("  says     this receipt does not hold the ballot: what it says is not shown"),
+    }
     output::line(format_args!("  tracker  {tracker}"));
     output::line(format_args!("  words    {}", tracker.words()));
     let place = receipt.proof.index;
@@ -106,8 +119,13 @@ fn show(context: &Context, receipt: &Receipt, pinned: bool, trace: Option<&Trace
         output::line(format_args!("  node     {}", fate(trace)));
     }
     output::line(
-        "It shows that this ballot is on the ledger of that chain, if no more than a third of its validators' power is dishonest. It does not show what the ballot says.",
+        "It shows that this ballot is on the ledger of that chain, if no more than a third of its validators' power is dishonest.",
     );
+    if checked.says.is_some() {
+        output::line(
+            "What it says was read from the signed ballot and its election; anybody who has this file can do so.",
+        );
+    }
     if !pinned {
         output::line("Compare the chain's id with the one that you trust, or have it done with --chain ID.");
     }

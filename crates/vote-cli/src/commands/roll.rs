@@ -1,11 +1,11 @@
 //! `roll`: who may vote.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use serde_json::json;
-use vote_api::{Answer, Client, ElectionView, Request};
+use vote_api::{Client, ElectionView, VoterView};
 use vote_chain::{
     ACT_VOTERS_MAX, Act, CastRecord, ElectionPhase, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX,
 };
@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
 use crate::roll_file::{self, KeyRow, KeysPreview, Person, Report};
-use crate::{code, files, find, log, output, submit};
+use crate::{ask, code, files, find, log, output, submit};
 
 /// Acts in one call: as many as fit a frame.
 const ACTS_AT_ONCE: usize = 16;
@@ -31,7 +31,8 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
         RollCommand::Import(args) => import(context, args).await,
         RollCommand::Issue(args) => issue(context, &args),
         RollCommand::Show { election } => {
-            show(context, &find::any_election(&context.client().await?, election.as_deref()).await?)
+            let election = find::any_election(&context.client().await?, election.as_deref()).await?;
+            show(context, &election)
         }
         RollCommand::Check { who, election } => check(context, &who, election.as_deref()).await,
         RollCommand::Change { act: args, add, remove, reason } => {
@@ -122,12 +123,13 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     let imported = new.len();
     if imported > 0 {
         if !yes {
-            confirm(&format!("Put {imported} voters on the roll of {:?}?", clean(&view.record.election.title)))?;
+            let question = format!("Put {imported} voters on the roll of {:?}?", clean(&view.record.election.title));
+            ask::confirm(&question, "say --yes to do it, or --preview to look only")?;
         }
         let key = organiser(context, act.credential)?;
         put_on(context, &client, &view, &key, &read, &on_roll).await?;
     }
-    let view = find::by_id(&client, view.record.id).await?;
+    let view = client.election(view.record.id).await?;
     let roll = &view.record.roll;
     if context.json {
         output::json(&json!({
@@ -146,7 +148,8 @@ async fn on_roll(client: &Client, view: &ElectionView) -> Result<BTreeMap<Public
     if view.record.roll.voters == 0 {
         return Ok(BTreeMap::new());
     }
-    let audit = client.archive(view.record.id).await?.verify(None, |_| {});
+    let chain = client.genesis().await?.chain();
+    let audit = client.archive(view.record.id).await?.verify(Some(&chain), |_| {});
     let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
     Ok(audit.weights)
 }
@@ -228,17 +231,6 @@ fn show_rows(context: &Context, file: &Path, read: &KeysPreview, new: &[&KeyRow]
     if new.len() > SHOWN {
         output::line(format_args!("  and {} more", new.len() - SHOWN));
     }
-}
-
-/// Asks on the terminal; off one, the answer must have been given.
-fn confirm(question: &str) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::Usage("say --yes to do it, or --preview to look only".into()));
-    }
-    eprint!("{question} [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(Failure::other)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::Other("nothing is done".into())) }
 }
 
 /// Puts those voters on a roll who are not on it yet, in the order of their keys: that says nothing of the file, and is quickest to store.
@@ -374,9 +366,7 @@ async fn check(context: &Context, who: &str, election: Option<&str>) -> Result<(
     let key = whose(who)?;
     let client = context.client().await?;
     let view = find::any_election(&client, election).await?;
-    let Answer::Voter { weight, ballot } = client.call(Request::Voter(view.record.id, key)).await? else {
-        return Err(vote_api::CallError::Unexpected.into());
-    };
+    let VoterView { weight, ballot } = client.voter(view.record.id, key).await?;
     let verdict = verdict(&view, weight, ballot.as_ref());
     if context.json {
         output::json(&json!({

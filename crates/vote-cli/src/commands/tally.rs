@@ -3,47 +3,81 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use vote_api::{Answer, ElectionView, Request};
+use vote_api::{CheckedElection, Client, ElectionView};
 use vote_web::json;
 
+use super::archive;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{files, find, output, report, result, screen, submit};
+use crate::{files, find, output, report, result, screen};
+
+/// What to show of a count.
+pub(super) struct Shown<'a> {
+    pub(super) csv: bool,
+    pub(super) html: Option<&'a Path>,
+}
 
 pub(super) async fn run(
     context: &Context,
     election: Option<&str>,
+    verify: bool,
     watch: bool,
-    csv: bool,
-    html: Option<&Path>,
+    shown: Shown<'_>,
 ) -> Result<(), Failure> {
     let client = context.client().await?;
-    let view = find::election(&client, election).await?;
-    if let Some(file) = html {
-        let (entries, genesis) = (client.log(view.record.id).await?, submit::genesis(&client).await?);
-        let page = report::html(&view, &entries, &genesis.chain(), &genesis.name);
+    let election = find::election(&client, election).await?;
+    if verify {
+        return counted_here(context, &client, &election, shown).await;
+    }
+    if let Some(file) = shown.html {
+        let (entries, genesis) = (client.checked_log(&election).await?, client.genesis().await?);
+        let page = report::html(&election, &entries, &genesis.chain(), &genesis.name);
         files::write_new(file, page.as_bytes(), files::PUBLIC)?;
     }
-    if csv {
-        output::line(report::csv(&view).map_err(Failure::other)?.trim_end());
+    if shown.csv {
+        output::line(report::csv(&election).map_err(Failure::other)?.trim_end());
         return Ok(());
     }
     if !watch {
-        show(context, &view);
+        show(context, &election);
         return Ok(());
     }
-    let mut answers = client.stream(Request::WatchElection(view.record.id)).await?;
+    let mut changes = client.watch_election(election.record.id).await?;
     if !context.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        return screen::run(view, answers).await;
+        return screen::run(election, changes).await;
     }
-    while let Some(answer) = answers.next().await? {
-        if let Answer::Election(view) = answer {
-            show(context, &view);
+    while let Some(election) = changes.next().await? {
+        show(context, &election);
+        if output::has_failed() {
+            break;
         }
     }
     Ok(())
 }
 
+/// Fetches every ballot, checks them, and counts: nothing of it is the node's word, but that it shows its last block.
+async fn counted_here(
+    context: &Context,
+    client: &Client,
+    election: &CheckedElection,
+    shown: Shown<'_>,
+) -> Result<(), Failure> {
+    let chain = client.genesis().await?.chain();
+    let archive = client.archive(election.record.id).await?;
+    let audit = archive::checked(&archive, &chain)?;
+    if shown.csv {
+        let view = archive::view(&archive, &audit);
+        output::line(report::csv(&view).map_err(Failure::other)?.trim_end());
+    } else {
+        archive::show(context, &archive, &audit, context.chain.is_some());
+    }
+    archive::write_page(&archive, &audit, shown.html)
+}
+
 fn show(context: &Context, view: &ElectionView) {
-    if context.json { output::json(&json::result(view)) } else { result::lines(view).iter().for_each(output::line) }
+    if context.json {
+        return output::json(&json::result(view));
+    }
+    result::lines(view).iter().for_each(output::line);
+    output::line("The count is the node's word; `tally --verify` fetches every ballot and counts here.");
 }

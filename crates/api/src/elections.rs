@@ -1,0 +1,177 @@
+//! Questions about elections. A list is the node's word; an election is checked against its own bytes.
+
+use std::sync::Arc;
+
+use vote_chain::{ElectionId, LogEntry, Logged, TransactionId};
+
+use crate::client::{Answers, Client};
+use crate::election::{CheckedElection, changes_times, is_act};
+use crate::error::CallError;
+use crate::message::{Answer, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, Request};
+
+impl Client {
+    /// The elections that a query fits, a page of them, the newest first, and whether another page follows. All of it is the node's word:
+    /// what is fetched with [`Client::election`] is checked.
+    ///
+    /// # Errors
+    /// [`CallError::False`] if the node shows some that do not fit.
+    pub async fn elections_page(&self, query: ElectionQuery) -> Result<(Vec<ElectionView>, bool), CallError> {
+        let Answer::Elections { elections, more } = self.call(Request::Elections(query.clone())).await? else {
+            return Err(CallError::Unexpected);
+        };
+        let age = |view: &ElectionView| (view.record.created_at, view.record.id);
+        let in_order = elections.is_sorted_by(|a, b| age(a) > age(b));
+        let all_fit = elections.len() <= usize::from(query.limit) && elections.iter().all(|view| query.fits(view));
+        let goes_on = !more || !elections.is_empty();
+        if in_order && all_fit && goes_on {
+            Ok((elections, more))
+        } else {
+            Err(self.fault("it lists elections that were not asked for"))
+        }
+    }
+
+    /// Every election that a query fits, the newest first, page after page. As [`Client::elections_page`].
+    ///
+    /// # Errors
+    /// [`CallError`] if the node is gone.
+    pub async fn elections_all(&self, mut query: ElectionQuery) -> Result<Vec<ElectionView>, CallError> {
+        let mut all: Vec<ElectionView> = Vec::new();
+        loop {
+            query.limit = ELECTIONS_PAGE_MAX;
+            let (elections, more) = self.elections_page(query.clone()).await?;
+            if let (Some(last), Some(first)) = (all.last(), elections.first())
+                && (first.record.created_at, first.record.id) >= (last.record.created_at, last.record.id)
+            {
+                return Err(self.fault("it lists elections again that it has listed before"));
+            }
+            all.extend(elections);
+            query.after = all.last().map(|view| view.record.id);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Every election, the newest first, page after page. As [`Client::elections_page`].
+    ///
+    /// # Errors
+    /// [`CallError`] if the node is gone.
+    pub async fn elections(&self) -> Result<Vec<ElectionView>, CallError> {
+        self.elections_all(ElectionQuery::default()).await
+    }
+
+    /// An election as it is now, with its count. Its words are checked: see [`CheckedElection`].
+    ///
+    /// # Errors
+    /// [`CallError::False`] if it is not the one that its organiser signed.
+    pub async fn election(&self, id: ElectionId) -> Result<CheckedElection, CallError> {
+        let Answer::Election(view) = self.call(Request::Election(id)).await? else { return Err(CallError::Unexpected) };
+        self.checked(id, view).await
+    }
+
+    /// An election now, and again after blocks that change it, until it is over.
+    ///
+    /// # Errors
+    /// [`CallError`] if the node is gone.
+    pub async fn watch_election(&self, id: ElectionId) -> Result<Watching, CallError> {
+        let answers = self.stream(Request::WatchElection(id)).await?;
+        Ok(Watching { client: self.clone(), id, answers })
+    }
+
+    async fn checked(&self, id: ElectionId, view: Arc<ElectionView>) -> Result<CheckedElection, CallError> {
+        if view.record.id != id {
+            return Err(self.fault("it shows another election than was asked for"));
+        }
+        let created = self.proven(TransactionId::new(*id.hash())).await?;
+        let election = CheckedElection::new(view, created).map_err(|what| self.fault(what))?;
+        if election.has_first_times() {
+            return Ok(election);
+        }
+        // Somebody has changed them: its organiser, by acts that are on the ledger.
+        let entries = self.log_entries(id).await?;
+        let entries: Vec<_> = entries.iter().filter(|entry| changes_times(&entry.act)).collect();
+        for entry in &entries {
+            self.check_act(&election, entry).await?;
+        }
+        if election.has_times_after(entries.iter().map(|entry| (&entry.act, entry.time))) {
+            Ok(election)
+        } else {
+            Err(self.fault(format!("the times of election {id:.16} are not those that its organiser has set")))
+        }
+    }
+
+    async fn check_act(&self, election: &CheckedElection, entry: &LogEntry) -> Result<(), CallError> {
+        let proven = self.proven(entry.transaction).await?;
+        if is_act(&election.record, entry, &proven) {
+            return Ok(());
+        }
+        let id = election.record.id;
+        Err(self.fault(format!("its log of election {id:.16} has an act that its organiser has not done so")))
+    }
+
+    async fn log_entries(&self, id: ElectionId) -> Result<Vec<LogEntry>, CallError> {
+        let mut answers = self.stream(Request::Log(id)).await?;
+        let mut all: Vec<LogEntry> = Vec::new();
+        while let Some(answer) = self.in_time(answers.next()).await? {
+            let Answer::Log(some) = answer else { return Err(CallError::Unexpected) };
+            all.extend(some);
+        }
+        Ok(all)
+    }
+
+    /// What was done to an election, in order, in the node's words.
+    ///
+    /// # Errors
+    /// [`CallError`] if the node refuses or is gone.
+    pub async fn log(&self, election: ElectionId) -> Result<Vec<LogEntry>, CallError> {
+        self.log_entries(election).await
+    }
+
+    /// What was done to an election, in order. All acts are those of its organiser, on the ledger; but for how many voters were added to a
+    /// draft's roll, and that no act is missing, which is the node's word.
+    ///
+    /// # Errors
+    /// [`CallError::False`] if an act is not on the ledger, or another.
+    pub async fn checked_log(&self, election: &CheckedElection) -> Result<Vec<LogEntry>, CallError> {
+        let entries = self.log_entries(election.record.id).await?;
+        for entry in &entries {
+            // Each is a transaction of up to 64 KiB, and a large roll takes hundreds of them.
+            if !matches!(entry.act, Logged::VotersAdded { .. }) {
+                self.check_act(election, entry).await?;
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// An election that is followed.
+pub struct Watching {
+    client: Client,
+    id: ElectionId,
+    answers: Answers,
+}
+
+impl Watching {
+    /// The election after the next change, checked as by [`Client::election`]; none when it is over.
+    ///
+    /// # Errors
+    /// [`CallError`] if the node is gone, or at fault.
+    pub async fn next(&mut self) -> Result<Option<CheckedElection>, CallError> {
+        match self.answers.next().await? {
+            None => Ok(None),
+            Some(Answer::Election(view)) => self.client.checked(self.id, view).await.map(Some),
+            Some(_) => Err(CallError::Unexpected),
+        }
+    }
+}
+
+impl ElectionQuery {
+    /// Whether an election is one that the query is after.
+    pub fn fits(&self, view: &ElectionView) -> bool {
+        let id = view.record.id.to_string();
+        let title = view.record.election.title.to_lowercase();
+        (self.phases.is_empty() || self.phases.contains(&view.phase))
+            && id.starts_with(&self.id.to_lowercase())
+            && title.contains(&self.title.to_lowercase())
+    }
+}

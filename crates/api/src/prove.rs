@@ -1,0 +1,145 @@
+//! What is proven: bytes by their hashes and signatures, blocks by their certificates, and those by the sets that lead there from the genesis.
+
+use std::sync::Arc;
+
+use vote_chain::{
+    Ballot, CommitCertificate, ElectionId, Genesis, Header, InvalidReceipt, KeptReceipt, Payload, Receipt, ReceiptFile,
+    SetChange, Statement, TransactionId, Verified, verify,
+};
+
+use crate::chain::{Distrust, Proven};
+use crate::client::Client;
+use crate::error::CallError;
+use crate::message::{Answer, Request};
+
+impl Client {
+    /// What is not so, and who says it.
+    pub(crate) fn fault(&self, what: impl Into<String>) -> CallError {
+        CallError::False { node: self.node().to_owned(), what: what.into() }
+    }
+
+    /// Where the chain began: of the chain that is trusted, or, if none is, of the node's.
+    ///
+    /// # Errors
+    /// [`CallError::OtherChain`] if the node is of another chain than before, or than the one that is trusted.
+    pub async fn genesis(&self) -> Result<Genesis, CallError> {
+        if let Some(genesis) = self.chain().genesis() {
+            return Ok(genesis);
+        }
+        let Answer::Genesis(genesis) = self.call(Request::Genesis).await? else { return Err(CallError::Unexpected) };
+        self.begin(&genesis)?;
+        Ok(*genesis)
+    }
+
+    pub(crate) fn begin(&self, genesis: &Genesis) -> Result<(), CallError> {
+        self.chain().begin(genesis.clone()).map_err(|distrust| match distrust {
+            Distrust::OtherChain { trusted, found } => {
+                CallError::OtherChain { node: self.node().to_owned(), trusted, found }
+            }
+            Distrust::Genesis(fault) => self.fault(fault.to_string()),
+        })
+    }
+
+    /// A receipt, which holds.
+    ///
+    /// # Errors
+    /// [`CallError::False`] if it does not, or is for something else.
+    pub async fn receipt(&self, id: TransactionId) -> Result<Receipt, CallError> {
+        let trusted = self.genesis().await?.chain();
+        let Answer::Receipt(receipt) = self.call(Request::Receipt(id)).await? else {
+            return Err(CallError::Unexpected);
+        };
+        if receipt.transaction != id {
+            return Err(self.fault("its receipt is for something else than was asked for"));
+        }
+        receipt.check(Some(&trusted)).map_err(|fault| self.fault(format!("its receipt does not hold: {fault}")))?;
+        Ok(*receipt)
+    }
+
+    /// The receipt of a final transaction, and, if that is a ballot, all that it takes to say what it says.
+    ///
+    /// # Errors
+    /// [`CallError::False`] if anything of it does not hold.
+    pub async fn receipt_file(&self, id: TransactionId) -> Result<ReceiptFile, CallError> {
+        let proven = self.proven(id).await?;
+        let receipt = proven.receipt.clone();
+        let Payload::CastBallot(Ballot { election, .. }) = &proven.transaction.content().payload else {
+            return Ok(ReceiptFile::Bare(Box::new(receipt)));
+        };
+        let created = self.proven(TransactionId::new(*election.hash())).await?;
+        let bytes = |transaction: &Verified| transaction.bytes().to_vec().into();
+        let kept = KeptReceipt { receipt, ballot: bytes(&proven.transaction), election: bytes(&created.transaction) };
+        kept.check(None).map_err(|fault| self.fault(format!("a final ballot cannot be read: {fault}")))?;
+        Ok(ReceiptFile::Kept(Box::new(kept)))
+    }
+
+    /// What a final ballot says, in a block or elsewhere: from its bytes, and those of its election, which are fetched.
+    ///
+    /// # Errors
+    /// [`CallError::False`] if they do not hold.
+    pub async fn statement(&self, ballot: &Verified, of: ElectionId) -> Result<Statement, CallError> {
+        let created = self.proven(TransactionId::new(*of.hash())).await?;
+        let chain = self.genesis().await?.chain();
+        let read = Statement::read(&chain, ballot.bytes(), created.transaction.bytes());
+        read.map_err(|fault| self.fault(format!("a final ballot cannot be read: {fault}")))
+    }
+
+    /// A final transaction: its bytes, whose hash is its id, and the proof that it is final. Those that were asked for before are
+    /// remembered.
+    ///
+    /// # Errors
+    /// [`CallError::False`] if the bytes are others, the signature does not hold, or the proof.
+    pub async fn proven(&self, id: TransactionId) -> Result<Arc<Proven>, CallError> {
+        if let Some(proven) = self.chain().proven(&id) {
+            return Ok(proven);
+        }
+        let chain = self.genesis().await?.chain();
+        let answer = self.call(Request::Transaction(id)).await?;
+        let Answer::Transaction { bytes, height, index } = answer else { return Err(CallError::Unexpected) };
+        if TransactionId::of(&bytes) != id {
+            return Err(self.fault(format!("the bytes that it gives for transaction {id:.16} are others")));
+        }
+        let transaction = verify(&chain, &bytes);
+        let transaction = transaction.map_err(|fault| self.fault(format!("transaction {id:.16}: {fault}")))?;
+        let receipt = self.receipt(id).await?;
+        let (header, place) = (&receipt.header, receipt.proof.index);
+        if (header.height, place) != (height, index) {
+            return Err(self.fault(format!("it says of two places where transaction {id:.16} is")));
+        }
+        let time = header.time;
+        let proven = Proven { transaction: Arc::new(transaction), height, time, index, receipt };
+        let proven = Arc::new(proven);
+        self.chain().remember(&proven);
+        Ok(proven)
+    }
+
+    /// Checks that a block is final, by the sets that are known; asks for later changes of the set if it is not by these.
+    pub(crate) async fn check_final(&self, header: &Header, certificate: &CommitCertificate) -> Result<(), CallError> {
+        self.genesis().await?;
+        let fault = match self.chain().check_final(header, certificate) {
+            Ok(()) => return Ok(()),
+            Err(fault) => fault,
+        };
+        if matches!(fault, InvalidReceipt::Certificate { .. }) {
+            self.refresh_sets().await?;
+        }
+        let verdict = self.chain().check_final(header, certificate);
+        verdict.map_err(|fault| self.fault(format!("what it says is final is not: {fault}")))
+    }
+
+    /// Asks for the changes of the set after the last one that is known, and checks them.
+    pub(crate) async fn refresh_sets(&self) -> Result<(), CallError> {
+        self.genesis().await?;
+        let above = self.chain().last_change();
+        let mut answers = self.stream(Request::SetChanges(above)).await?;
+        while let Some(answer) = self.in_time(answers.next()).await? {
+            let Answer::SetChanges(changes) = answer else { return Err(CallError::Unexpected) };
+            // Another call may have brought some of them meanwhile.
+            let known = self.chain().last_change();
+            let new: Vec<SetChange> = changes.into_iter().filter(|change| change.header.height > known).collect();
+            let follow = self.chain().extend(new);
+            follow.map_err(|fault| self.fault(format!("its changes of the validators do not hold: {fault}")))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! What programs print and keep: all of it, or an error; and each voter's own.
+
+use std::fs::{File, OpenOptions};
+use std::process::Stdio;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+use vote_chain::{ReceiptFile, encode};
+use vote_cluster::Cluster;
+
+use crate::harness::{PATIENCE, Ran, cli, cluster, election, run, voter_dir};
+
+/// Runs a program whose standard output is this.
+async fn into(output: impl Into<Stdio>, program: &std::path::Path, args: &[&str], cluster: &Cluster) -> Ran {
+    let mut command = Command::new(program);
+    command.args(args).env("VOTE_SOCKET", &cluster.nodes[0].socket).env("VOTE_DATA_DIR", voter_dir(cluster));
+    command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped()).kill_on_drop(true);
+    let done = timeout(PATIENCE, command.spawn().unwrap().wait_with_output()).await.unwrap().unwrap();
+    Ran { code: done.status.code(), out: String::new(), err: String::from_utf8(done.stderr).unwrap() }
+}
+
+fn full() -> File {
+    OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+/// The end of a pipe that nobody reads.
+fn unread() -> std::io::PipeWriter {
+    std::io::pipe().unwrap().1
+}
+
+#[tokio::test]
+async fn output_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_a_quiet_one() {
+    let mut cluster = cluster(1).await;
+    let id = election(&cluster).await.to_string();
+    let programs = cluster.programs().clone();
+    let path = |name: &str| cluster.folder().join(name).display().to_string();
+    let (tracker, keys, genesis) = (path("bootstrap"), path("more"), path("more.genesis"));
+    let key = cluster.status(0).await.unwrap().key.to_string();
+    let validator = format!("a={key}");
+    let commands: [(&std::path::Path, &[&str]); 10] = [
+        (&programs.vote_cli, &["status"]),
+        (&programs.vote_cli, &["status", "--json"]),
+        (&programs.vote_cli, &["election", "list"]),
+        (&programs.vote_cli, &["election", "new"]),
+        (&programs.vote_cli, &["tally", &id, "--csv"]),
+        (&programs.vote_cli, &["block"]),
+        (&programs.vote_cli, &["completions", "bash"]),
+        (&programs.vote_cli, &["man"]),
+        (&programs.bootstrap, &["list", "--data-dir", &tracker]),
+        (&programs.node, &["key", "--data-dir", &keys]),
+    ];
+    for (program, args) in commands {
+        let ran = into(full(), program, args, &cluster).await;
+        assert_eq!(ran.code, Some(1), "{args:?}: {ran:?}");
+        assert!(ran.err.contains("could be printed") && ran.err.contains("space"), "{args:?}: {ran:?}");
+        let ran = into(unread(), program, args, &cluster).await;
+        assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{args:?}");
+    }
+    let plan = ["genesis", "--name", "x", "--validator", &validator, "--output", &genesis];
+    let ran = into(full(), &programs.node, &plan, &cluster).await;
+    assert!(ran.code == Some(1) && ran.err.contains("could be printed"), "{ran:?}");
+    // What was to be done besides is done.
+    let cast = into(full(), &programs.vote_cli, &["cast", &id, "Soup"], &cluster).await;
+    assert!(cast.code == Some(1) && cast.err.contains("What was to be done is done"), "{cast:?}");
+    assert_eq!(cli(&cluster, 0, &["tally", &id, "--json"]).await.json()["ballots"], 1);
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn people_whose_names_are_alike_have_keys_of_their_own() {
+    let mut cluster = cluster(1).await;
+    election(&cluster).await;
+    let long = "x".repeat(99);
+    let names = ["Li Wei", "Li.Wei", "Li_Wei", "li wei", "\u{1f389}", "\u{1f5f3}", "organiser", "default", &long];
+    for name in names {
+        let cast = cli(&cluster, 0, &["cast", "Soup", "--name", name]).await;
+        assert_eq!(cast.code, Some(0), "{name}: {cast:?}");
+    }
+    let ballots = async || cli(&cluster, 0, &["tally", "--json"]).await.json()["ballots"].as_u64();
+    assert_eq!(ballots().await, Some(names.len() as u64));
+    // However it is typed, it is the same person: who has voted.
+    for (name, again) in [("J\u{f6}rg", "Jo\u{308}rg"), ("Ada", " Ada ")] {
+        assert_eq!(cli(&cluster, 0, &["cast", "Soup", "--name", name]).await.code, Some(0));
+        let twice = cli(&cluster, 0, &["cast", "Pasta", "--name", again]).await;
+        assert!(twice.code == Some(4) && twice.err.contains("already voted"), "{twice:?}");
+    }
+    assert_eq!(ballots().await, Some(names.len() as u64 + 2));
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn receipt_says_what_was_signed_and_one_of_an_earlier_version_does_not() {
+    let mut cluster = cluster(1).await;
+    election(&cluster).await;
+    let cast = cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada"]).await;
+    assert!(cast.out.contains("You cast:") && cast.out.contains("says     Pasta"), "{cast:?}");
+    let cast = cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada", "--json"]).await.json();
+    let (file, id) = (cast["receipt"].as_str().unwrap().to_owned(), cast["ballot"].as_str().unwrap().to_owned());
+    let whole = std::fs::read(&file).unwrap();
+    for args in [["receipt", "check", &file], ["receipt", "show", &file], ["receipt", "show", &id]] {
+        let shown = cli(&cluster, 0, &args).await;
+        for words in ["says     Pasta", "election \"Lunch\"", "name     Ada", "counter  0"] {
+            assert!(shown.code == Some(0) && shown.out.contains(words), "{words:?} is missing in {shown:?}");
+        }
+    }
+    let block = cli(&cluster, 0, &["block", &cast["height"].to_string()]).await;
+    assert!(block.out.contains("Pasta") && block.out.contains("by Ada"), "{block:?}");
+    // A ballot of somebody else, or another election, beside a good receipt.
+    let other = cli(&cluster, 0, &["cast", "Soup", "--name", "Joan", "--json"]).await.json();
+    let Ok(ReceiptFile::Kept(mut kept)) = ReceiptFile::decode(&whole) else { panic!("it holds the ballot") };
+    let Ok(ReceiptFile::Kept(others)) = ReceiptFile::decode(&std::fs::read(other["receipt"].as_str().unwrap()).unwrap())
+    else {
+        panic!("it holds the ballot")
+    };
+    let bare = encode(&kept.receipt);
+    let own = std::mem::replace(&mut kept.ballot, others.ballot);
+    std::fs::write(&file, encode(&kept)).unwrap();
+    let forged = cli(&cluster, 0, &["receipt", "check", &file]).await;
+    assert!(forged.code == Some(6) && forged.err.contains("not the one that the receipt is for"), "{forged:?}");
+    kept.election = own.clone();
+    kept.ballot = own;
+    std::fs::write(&file, encode(&kept)).unwrap();
+    let forged = cli(&cluster, 0, &["receipt", "check", &file]).await;
+    assert!(forged.code == Some(6) && forged.err.contains("not the one that the ballot is for"), "{forged:?}");
+    // As an earlier version has written it.
+    std::fs::write(&file, bare).unwrap();
+    let old = cli(&cluster, 0, &["receipt", "check", &file]).await;
+    assert!(old.code == Some(0) && old.out.contains("does not hold the ballot"), "{old:?}");
+    assert!(cli(&cluster, 0, &["receipt", "check", &file, "--json"]).await.json()["says"].is_null());
+    // Cast again, which is harmless, it is kept whole.
+    assert_eq!(cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada"]).await.code, Some(0));
+    assert_eq!(std::fs::read(&file).unwrap(), whole);
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn node_is_not_called_by_a_key_or_like_another() {
+    let programs = vote_cluster::Programs::find().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let key = run(&programs.node, &["key", "--json", "--data-dir", &path("n")], &[]).await.json();
+    let key = key["key"].as_str().unwrap().to_owned();
+    let found = ["--found", "Co-op", "--name", &key, "--data-dir", &path("n"), "--socket", &path("n.sock")];
+    let refused = run(&programs.node, &found, &[]).await;
+    assert!(refused.code == Some(1) && refused.err.contains("looks like a key or an id"), "{refused:?}");
+    let other = run(&programs.node, &["key", "--json", "--data-dir", &path("m")], &[]).await.json();
+    let other = other["key"].as_str().unwrap().to_owned();
+    for (first, second, words) in [("north", "North", "is the name of another validator"), ("north", &key, "looks like a key")] {
+        let (first, second) = (format!("{first}={key}"), format!("{second}={other}"));
+        let plan = ["genesis", "--name", "x", "--validator", &first, "--validator", &second, "--output", &path("g")];
+        let refused = run(&programs.node, &plan, &[]).await;
+        assert!(refused.code == Some(1) && refused.err.contains(words), "{refused:?}");
+    }
+}
