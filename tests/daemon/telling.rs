@@ -108,7 +108,8 @@ async fn receipt_says_what_was_signed_and_one_of_an_earlier_version_does_not() {
     // A ballot of somebody else, or another election, beside a good receipt.
     let other = cli(&cluster, 0, &["cast", "Soup", "--name", "Joan", "--json"]).await.json();
     let Ok(ReceiptFile::Kept(mut kept)) = ReceiptFile::decode(&whole) else { panic!("it holds the ballot") };
-    let Ok(ReceiptFile::Kept(others)) = ReceiptFile::decode(&std::fs::read(other["receipt"].as_str().unwrap()).unwrap())
+    let Ok(ReceiptFile::Kept(others)) =
+        ReceiptFile::decode(&std::fs::read(other["receipt"].as_str().unwrap()).unwrap())
     else {
         panic!("it holds the ballot")
     };
@@ -145,7 +146,9 @@ async fn node_is_not_called_by_a_key_or_like_another() {
     assert!(refused.code == Some(1) && refused.err.contains("looks like a key or an id"), "{refused:?}");
     let other = run(&programs.node, &["key", "--json", "--data-dir", &path("m")], &[]).await.json();
     let other = other["key"].as_str().unwrap().to_owned();
-    for (first, second, words) in [("north", "North", "is the name of another validator"), ("north", &key, "looks like a key")] {
+    for (first, second, words) in
+        [("north", "North", "is the name of another validator"), ("north", &key, "looks like a key")]
+    {
         let (first, second) = (format!("{first}={key}"), format!("{second}={other}"));
         let plan = ["genesis", "--name", "x", "--validator", &first, "--validator", &second, "--output", &path("g")];
         let refused = run(&programs.node, &plan, &[]).await;

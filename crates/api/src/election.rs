@@ -69,6 +69,11 @@ impl CheckedElection {
         Times::first(&self.view.record) == Times::of(&self.view.record)
     }
 
+    /// Whether the times are those that it had before.
+    pub(crate) fn has_times_of(&self, before: &Self) -> bool {
+        Times::of(&self.view.record) == Times::of(&before.view.record)
+    }
+
     /// Whether the times are those that follow from these acts.
     pub(crate) fn has_times_after<'a>(&self, acts: impl IntoIterator<Item = (&'a Logged, Timestamp)>) -> bool {
         let mut times = Times::first(&self.view.record);

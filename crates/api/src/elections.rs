@@ -66,7 +66,7 @@ impl Client {
     /// [`CallError::False`] if it is not the one that its organiser signed.
     pub async fn election(&self, id: ElectionId) -> Result<CheckedElection, CallError> {
         let Answer::Election(view) = self.call(Request::Election(id)).await? else { return Err(CallError::Unexpected) };
-        self.checked(id, view).await
+        self.checked(id, view, None).await
     }
 
     /// An election now, and again after blocks that change it, until it is over.
@@ -75,20 +75,27 @@ impl Client {
     /// [`CallError`] if the node is gone.
     pub async fn watch_election(&self, id: ElectionId) -> Result<Watching, CallError> {
         let answers = self.stream(Request::WatchElection(id)).await?;
-        Ok(Watching { client: self.clone(), id, answers })
+        Ok(Watching { client: self.clone(), id, answers, last: None })
     }
 
-    async fn checked(&self, id: ElectionId, view: Arc<ElectionView>) -> Result<CheckedElection, CallError> {
+    /// `before` is the same election earlier: its times were checked then.
+    async fn checked(
+        &self,
+        id: ElectionId,
+        view: Arc<ElectionView>,
+        before: Option<&CheckedElection>,
+    ) -> Result<CheckedElection, CallError> {
         if view.record.id != id {
             return Err(self.fault("it shows another election than was asked for"));
         }
         let created = self.proven(TransactionId::new(*id.hash())).await?;
         let election = CheckedElection::new(view, created).map_err(|what| self.fault(what))?;
-        if election.has_first_times() {
+        if election.has_first_times() || before.is_some_and(|before| election.has_times_of(before)) {
             return Ok(election);
         }
-        // Somebody has changed them: its organiser, by acts that are on the ledger.
-        let entries = self.log_entries(id).await?;
+        // Somebody has changed them: its organiser, by acts that are on the ledger. What was done since the view was made is not in it.
+        let mut entries = self.log_entries(id).await?;
+        entries.truncate(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX));
         let entries: Vec<_> = entries.iter().filter(|entry| changes_times(&entry.act)).collect();
         for entry in &entries {
             self.check_act(&election, entry).await?;
@@ -149,6 +156,7 @@ pub struct Watching {
     client: Client,
     id: ElectionId,
     answers: Answers,
+    last: Option<CheckedElection>,
 }
 
 impl Watching {
@@ -159,7 +167,11 @@ impl Watching {
     pub async fn next(&mut self) -> Result<Option<CheckedElection>, CallError> {
         match self.answers.next().await? {
             None => Ok(None),
-            Some(Answer::Election(view)) => self.client.checked(self.id, view).await.map(Some),
+            Some(Answer::Election(view)) => {
+                let election = self.client.checked(self.id, view, self.last.as_ref()).await?;
+                self.last = Some(election.clone());
+                Ok(Some(election))
+            }
             Some(_) => Err(CallError::Unexpected),
         }
     }

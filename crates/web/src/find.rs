@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use vote_api::{Answer, BlockAt, CallError, ElectionQuery, QUERY_BYTES_MAX, Request, TRACE_BYTES_MIN, Trace};
+use vote_api::{BlockAt, CallError, ElectionQuery, QUERY_BYTES_MAX, TRACE_BYTES_MIN, Trace};
 use vote_chain::{Height, TransactionId};
 
 use crate::code::{CodeFault, Kind, Tracker};
@@ -63,7 +63,8 @@ impl Finder {
 
     /// The newest elections that a query fits, but for those that are found already.
     async fn elections(&self, query: ElectionQuery, found: &mut Vec<Value>) -> Result<(), CallError> {
-        let (views, _) = self.node.elections(ElectionQuery { limit: FOUND_MAX, ..query }).await?;
+        let query = ElectionQuery { limit: FOUND_MAX, ..query };
+        let (views, _) = self.node.ask(|client| async move { client.elections_page(query).await }).await?;
         for view in views {
             let (id, title) = (view.record.id, &view.record.election.title);
             let one = json!({ "kind": "election", "id": id, "height": view.height, "title": title });
@@ -77,11 +78,8 @@ impl Finder {
     /// The block of a height.
     async fn block(&self, words: &str) -> Result<Option<Value>, CallError> {
         let Ok(height) = words.parse() else { return Ok(None) };
-        match self.node.ask(Request::Block(BlockAt::Height(Height::new(height)))).await {
-            Ok(Answer::Block { block, .. }) => {
-                Ok(Some(block_found(&block.header.hash().to_string(), Height::new(height))))
-            }
-            Ok(_) => Err(CallError::Unexpected),
+        match self.seen(BlockAt::Height(Height::new(height))).await {
+            Ok(seen) => Ok(Some(block_found(&seen.hash, seen.height))),
             Err(error) => missing(error),
         }
     }
@@ -103,12 +101,11 @@ impl Finder {
         if known.is_none()
             && let Ok(id) = digits.parse::<TransactionId>()
         {
-            match self.node.ask(Request::Receipt(id)).await {
-                Ok(Answer::Receipt(receipt)) => {
-                    found.push(json!({ "kind": "transaction", "id": id, "height": receipt.header.height }));
+            match self.node.ask(|client| async move { client.proven(id).await }).await {
+                Ok(proven) => {
+                    found.push(json!({ "kind": "transaction", "id": id, "height": proven.height }));
                     return Ok(());
                 }
-                Ok(_) => return Err(CallError::Unexpected),
                 Err(error) => missing::<()>(error).map(drop)?,
             }
         }
@@ -128,25 +125,26 @@ impl Finder {
         Ok(())
     }
 
+    async fn seen(&self, at: BlockAt) -> Result<Seen, CallError> {
+        let block = self.node.ask(|client| async move { client.block(at).await }).await?.block;
+        Ok(Seen { height: block.header.height, hash: block.header.hash().to_string(), transactions: block.ids() })
+    }
+
     /// Asks for the blocks that are new.
     async fn refresh(&self, recent: &mut VecDeque<Seen>) -> Result<(), CallError> {
-        let last = match self.node.ask(Request::Block(BlockAt::Latest)).await {
-            Ok(Answer::Block { block, .. }) => seen(&block),
-            Ok(_) => return Err(CallError::Unexpected),
+        let last = match self.seen(BlockAt::Latest).await {
+            Ok(last) => last,
             // There is none yet.
             Err(error) => return missing::<()>(error).map(drop),
         };
         if recent.back().is_some_and(|known| known.height > last.height) {
-            // Of another chain: the node was given a new one.
+            // The node was given an older ledger.
             recent.clear();
         }
         let oldest = last.height.get().saturating_sub(RECENT_BLOCKS_MAX - 1).max(1);
         let next = recent.back().map_or(oldest, |known| known.height.get() + 1).max(oldest);
         for height in next..last.height.get() {
-            match self.node.ask(Request::Block(BlockAt::Height(Height::new(height)))).await? {
-                Answer::Block { block, .. } => recent.push_back(seen(&block)),
-                _ => return Err(CallError::Unexpected),
-            }
+            recent.push_back(self.seen(BlockAt::Height(Height::new(height))).await?);
         }
         if next <= last.height.get() {
             recent.push_back(last);
@@ -156,10 +154,6 @@ impl Finder {
         }
         Ok(())
     }
-}
-
-fn seen(block: &vote_chain::Block) -> Seen {
-    Seen { height: block.header.height, hash: block.header.hash().to_string(), transactions: block.ids() }
 }
 
 fn block_found(hash: &str, height: Height) -> Value {
@@ -184,8 +178,6 @@ fn missing<T>(error: CallError) -> Result<Option<T>, CallError> {
 
 /// What has become of the ballot whose id begins so.
 pub(crate) async fn trace(node: &Node, prefix: &[u8]) -> Result<Trace, CallError> {
-    match node.ask(Request::Trace(prefix.to_vec().into())).await? {
-        Answer::Trace(trace) if trace.transaction.as_bytes().starts_with(prefix) => Ok(*trace),
-        _ => Err(CallError::Unexpected),
-    }
+    let prefix = prefix.to_vec();
+    node.ask(|client| async move { client.trace(&prefix).await }).await
 }

@@ -10,13 +10,14 @@ use vote_chain::{
 
 use crate::code::Tracker;
 
-/// A height that is open for longer is no longer on its way, in milliseconds.
-const STUCK_MS: u64 = 10_000;
+/// A height that is open so long without a decision, in milliseconds, is in trouble: rounds are longer one after another, and the first
+/// ones take seconds.
+const DECIDING_MS_MAX: u64 = 10_000;
 
 /// How a node is doing.
 pub fn status(status: &Status) -> Value {
     let (connected, total) = status.power_connected;
-    let (signing, waits) = match &status.signing {
+    let (signing, why) = match &status.signing {
         Signing::Follower => ("follower", None),
         Signing::Signs => ("signs", None),
         Signing::Waits(why) => ("waits", Some(why)),
@@ -25,11 +26,11 @@ pub fn status(status: &Status) -> Value {
         "node": status.node, "version": status.version, "peer": status.peer, "key": status.key,
         "chain": status.genesis.chain(), "chain_name": status.genesis.name, "height": status.height, "hash": status.hash,
         "time": status.time, "state_root": status.state_root, "validator": status.validator, "validators": status.validators,
-        "peers": status.peers, "power_connected": connected, "power_total": total, "quorum": has_quorum(status),
+        "peers": status.peers, "power_connected": connected, "power_total": total, "quorum": has_quorum(status), "stalled": is_stalled(status),
+        "signing": signing, "signing_waits_for": why, "unreachable": status.unreachable, "deciding_ms": status.deciding_ms,
+        "clock_ahead_ms": status.clock_ahead_ms, "evidence": status.evidence,
         "tracker": status.tracker, "round": status.round, "pending": status.pending, "listen": status.listen,
-        "allow_attacks": status.allow_attacks, "signing": signing, "waits": waits, "unreachable": status.unreachable,
-        "deciding_ms": status.deciding_ms, "stuck": is_stuck(status), "clock_ahead_ms": status.clock_ahead_ms,
-        "evidence": status.evidence,
+        "allow_attacks": status.allow_attacks,
     })
 }
 
@@ -40,15 +41,15 @@ pub fn public_status(of: &Status) -> Value {
     value
 }
 
+/// Whether a block should have been decided long ago: whatever is connected, it is not enough.
+pub fn is_stalled(status: &Status) -> bool {
+    status.deciding_ms.is_some_and(|ms| ms > DECIDING_MS_MAX)
+}
+
 /// Whether enough of the power is connected to decide blocks.
 pub fn has_quorum(status: &Status) -> bool {
     let (connected, total) = status.power_connected;
     u128::from(connected) * 3 > u128::from(total) * 2
-}
-
-/// Whether the next height has been open for so long that something is in its way, whoever is connected.
-pub fn is_stuck(status: &Status) -> bool {
-    status.deciding_ms.is_some_and(|open| open > STUCK_MS)
 }
 
 /// The node and its peers.

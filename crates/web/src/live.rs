@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_stream::wrappers::WatchStream;
-use vote_api::{Answer, CallError, ElectionView, Refusal, RefusalCode, Request};
+use vote_api::{CallError, CheckedElection, Refusal, RefusalCode, Watching};
 use vote_chain::ElectionId;
 
 use crate::fault::Fault;
@@ -162,22 +162,22 @@ impl Live {
     async fn say(&self, topic: Topic, sender: &watch::Sender<Said>) -> Result<(), CallError> {
         match topic {
             Topic::Status => loop {
-                let Answer::Status(status) = self.node.ask(Request::Status).await? else {
-                    return Err(CallError::Unexpected);
-                };
+                let status = self.node.ask(|client| async move { client.status().await }).await?;
                 let said = if self.public { json::public_status(&status) } else { json::status(&status) };
                 sender.send_replace(Said::Event("status", said.to_string().into()));
                 sleep(LOOK).await;
             },
             Topic::Election(id) => {
-                let (mut answers, mut over) = (self.node.apart(Request::WatchElection(id)).await?, false);
-                let mut unsaid: Option<Arc<ElectionView>> = None;
+                let mut over = false;
+                let views = watched(self.node.connect().await?.watch_election(id).await?);
+                tokio::pin!(views);
+                let mut unsaid: Option<CheckedElection> = None;
                 let mut next = Instant::now();
                 loop {
-                    let answer = match &unsaid {
-                        None => answers.next().await?,
-                        Some(view) => match timeout_at(next, answers.next()).await {
-                            Ok(answer) => answer?,
+                    let heard = match &unsaid {
+                        None => views.next().await,
+                        Some(view) => match timeout_at(next, views.next()).await {
+                            Ok(heard) => heard,
                             Err(_) => {
                                 sender.send_replace(Said::Event("result", json::result(view).to_string().into()));
                                 (unsaid, next) = (None, Instant::now() + RESULT_PAUSE);
@@ -185,14 +185,9 @@ impl Live {
                             }
                         },
                     };
-                    match answer {
-                        Some(Answer::Election(view)) => {
-                            over = view.phase.is_over();
-                            unsaid = Some(view);
-                        }
-                        Some(_) => return Err(CallError::Unexpected),
-                        None => break,
-                    }
+                    let Some(view) = heard.transpose()? else { break };
+                    over = view.phase.is_over();
+                    unsaid = Some(view);
                 }
                 if let Some(view) = unsaid {
                     sender.send_replace(Said::Event("result", json::result(&view).to_string().into()));
@@ -202,6 +197,14 @@ impl Live {
             }
         }
     }
+}
+
+/// What is being checked goes on being checked while nobody waits for it.
+fn watched(watching: Watching) -> impl Stream<Item = Result<CheckedElection, CallError>> {
+    stream::unfold(watching, |mut watching| async {
+        let next = watching.next().await.transpose()?;
+        Some((next, watching))
+    })
 }
 
 fn events(

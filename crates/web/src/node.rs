@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use vote_api::{Answer, Answers, CallError, Client, ElectionQuery, ElectionView, Refusal, RefusalCode, Request};
-use vote_chain::{ElectionId, LogEntry, TransactionId};
+use vote_api::{Answer, Answers, Attack, AttackReport, CallError, Chain, Client, Refusal, RefusalCode, Request};
 
 /// A node that has not answered after so long is taken for gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,6 +18,8 @@ const QUESTIONS_MAX: usize = 64;
 /// The way to the node.
 pub(crate) struct Node {
     socket: PathBuf,
+    /// Known from the first word of a node on, whichever is behind the socket later.
+    chain: Chain,
     /// Held while a connection is made, so that a node that is back is not run into by all at once.
     client: Mutex<Option<Client>>,
     room: Semaphore,
@@ -31,11 +32,6 @@ pub(crate) struct Apart {
 }
 
 impl Apart {
-    /// The next answer, however long it takes.
-    pub(crate) async fn next(&mut self) -> Result<Option<Answer>, CallError> {
-        self.answers.next().await
-    }
-
     /// The next answer, of those that follow one another at once.
     pub(crate) async fn next_soon(&mut self) -> Result<Option<Answer>, CallError> {
         in_time(ANSWER_TIMEOUT, self.answers.next()).await
@@ -44,7 +40,7 @@ impl Apart {
 
 impl Node {
     pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket, client: Mutex::default(), room: Semaphore::new(QUESTIONS_MAX) }
+        Self { socket, chain: Chain::default(), client: Mutex::default(), room: Semaphore::new(QUESTIONS_MAX) }
     }
 
     /// A client of the node; an error if it is gone.
@@ -68,38 +64,32 @@ impl Node {
         Ok(room.expect("it is never closed"))
     }
 
-    async fn connect(&self) -> Result<Client, CallError> {
-        in_time(ANSWER_TIMEOUT, async { Client::connect(&self.socket).await.map_err(|_| CallError::Gone) }).await
+    /// A connection of its own: it ends with the client, and all that is asked by it.
+    pub(crate) async fn connect(&self) -> Result<Client, CallError> {
+        let connect = async { Client::connect_to(&self.socket, self.chain.clone()).await.map_err(|_| CallError::Gone) };
+        in_time(ANSWER_TIMEOUT, connect).await
     }
 
-    /// Asks for one answer.
-    pub(crate) async fn ask(&self, request: Request) -> Result<Answer, CallError> {
-        let patience = if matches!(request, Request::Attack(_)) { ATTACK_TIMEOUT } else { ANSWER_TIMEOUT };
+    /// Asks something, once there is room for it.
+    pub(crate) async fn ask<T, F>(&self, question: impl FnOnce(Client) -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        self.ask_for(ANSWER_TIMEOUT, question).await
+    }
+
+    /// Has an attack staged.
+    pub(crate) async fn attack(&self, attack: Attack) -> Result<AttackReport, CallError> {
+        self.ask_for(ATTACK_TIMEOUT, |client| async move { client.attack(attack).await }).await
+    }
+
+    async fn ask_for<T, F>(&self, patience: Duration, question: impl FnOnce(Client) -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
         let _room = self.room().await?;
         let client = self.client().await?;
-        in_time(patience, client.call(request)).await
-    }
-
-    /// A page of the elections that a query fits, and whether another one follows.
-    pub(crate) async fn elections(&self, query: ElectionQuery) -> Result<(Vec<ElectionView>, bool), CallError> {
-        let _room = self.room().await?;
-        let client = self.client().await?;
-        in_time(ANSWER_TIMEOUT, client.elections_page(query)).await
-    }
-
-    /// A final transaction as it was signed.
-    pub(crate) async fn transaction(&self, id: TransactionId) -> Result<Vec<u8>, CallError> {
-        match self.ask(Request::Transaction(id)).await? {
-            Answer::Transaction { bytes, .. } if TransactionId::of(&bytes) == id => Ok(bytes.into_vec()),
-            _ => Err(CallError::Unexpected),
-        }
-    }
-
-    /// What was done to an election, in order.
-    pub(crate) async fn log(&self, election: ElectionId) -> Result<Vec<LogEntry>, CallError> {
-        let _room = self.room().await?;
-        let client = self.client().await?;
-        in_time(ANSWER_TIMEOUT, client.log(election)).await
+        in_time(patience, question(client)).await
     }
 
     /// Asks for many answers, on a connection of its own.

@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use vote_api::{
-    Answer, Attack, BlockAt, CallError, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, QUERY_BYTES_MAX, Request,
+    Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, FinalBlock, QUERY_BYTES_MAX, Validators, VoterView,
 };
 use vote_chain::{
-    ElectionId, ElectionPhase, Height, PublicKey, Receipt, TRANSACTION_BYTES_MAX, Transaction, TransactionId, decode,
-    encode, parse,
+    ElectionId, ElectionPhase, Height, PublicKey, Receipt, ReceiptFile, Statement, TRANSACTION_BYTES_MAX, Transaction,
+    TransactionId, parse,
 };
 
 use crate::archive::Archives;
@@ -116,11 +116,6 @@ async fn page(uri: Uri) -> Result<Response, Fault> {
     assets::serve(uri.path())
 }
 
-/// What was said where something else was needed.
-fn unexpected() -> Fault {
-    CallError::Unexpected.into()
-}
-
 fn parsed<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, Fault> {
     text.parse().map_err(|_| Fault::invalid(format!("{text:?} is no {what}")))
 }
@@ -168,7 +163,7 @@ async fn session(State(app): State<App>, Whole(body): Whole) -> Result<Response,
 }
 
 async fn info(State(app): State<App>) -> Answered {
-    let Answer::Status(status) = app.node.ask(Request::Status).await? else { return Err(unexpected()) };
+    let status = app.node.ask(|client| async move { client.status().await }).await?;
     let public = app.guard.is_public();
     let attacks = Attack::ALL.iter().map(|a| json!({ "name": a.name(), "description": a.description() }));
     Ok(Json(json!({
@@ -179,24 +174,22 @@ async fn info(State(app): State<App>) -> Answered {
 }
 
 async fn status(State(app): State<App>) -> Answered {
-    let Answer::Status(status) = app.node.ask(Request::Status).await? else { return Err(unexpected()) };
+    let status = app.node.ask(|client| async move { client.status().await }).await?;
     Ok(Json(if app.guard.is_public() { json::public_status(&status) } else { json::status(&status) }))
 }
 
 async fn members(State(app): State<App>) -> Answered {
-    let Answer::Members(members) = app.node.ask(Request::Members).await? else { return Err(unexpected()) };
+    let members = app.node.ask(|client| async move { client.members().await }).await?;
     Ok(Json(if app.guard.is_public() { json::public_members(&members) } else { json::members(&members) }))
 }
 
 async fn validators(State(app): State<App>) -> Answered {
-    let Answer::Validators { set, after, pending } = app.node.ask(Request::Validators).await? else {
-        return Err(unexpected());
-    };
+    let Validators { set, after, pending } = app.node.ask(|client| async move { client.validators().await }).await?;
     Ok(Json(json::validators(&set, after.as_ref(), &pending)))
 }
 
 async fn evidence(State(app): State<App>) -> Answered {
-    let Answer::Evidence(rows) = app.node.ask(Request::Evidence).await? else { return Err(unexpected()) };
+    let rows = app.node.ask(|client| async move { client.evidence().await }).await?;
     Ok(Json(json::evidence(&rows)))
 }
 
@@ -243,24 +236,19 @@ fn phase(name: &str) -> Result<ElectionPhase, Fault> {
 
 async fn elections(State(app): State<App>, query: Result<Query<Listing>, QueryRejection>) -> Answered {
     let Query(listing) = query.map_err(|fault| Fault::invalid(fault.body_text()))?;
-    let (views, more) = app.node.elections(listing.query()?).await?;
+    let query = listing.query()?;
+    let (views, more) = app.node.ask(|client| async move { client.elections_page(query).await }).await?;
     Ok(Json(json!({ "elections": views.iter().map(json::summary).collect::<Vec<_>>(), "more": more })))
 }
 
-async fn view(app: &App, id: &str) -> Result<ElectionView, Fault> {
-    match app.node.ask(Request::Election(parsed(id, "election's id")?)).await.map_err(Fault::of_named)? {
-        Answer::Election(view) => Ok(Arc::unwrap_or_clone(view)),
-        _ => Err(unexpected()),
-    }
-}
-
 async fn election(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
+    let id: ElectionId = parsed(&id, "election's id")?;
     let make = async {
-        let view = view(&app, &id).await?;
-        let Answer::Genesis(genesis) = app.node.ask(Request::Genesis).await? else { return Err(unexpected()) };
-        Ok(json::election(&view, genesis.chain()))
+        let asked = app.node.ask(|client| async move { Ok((client.election(id).await?, client.genesis().await?)) });
+        let (election, genesis) = asked.await.map_err(Fault::of_named)?;
+        Ok(json::election(&election, genesis.chain()))
     };
-    let bytes = app.shared.answer(parsed(&id, "election's id")?, make).await?;
+    let bytes = app.shared.answer(id, make).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 
@@ -273,9 +261,10 @@ async fn follow_status(State(app): State<App>) -> Result<Response, Fault> {
 }
 
 async fn log(State(app): State<App>, Named(id): Named<String>) -> Answered {
-    let view = view(&app, &id).await?;
-    let entries = app.node.log(view.record.id).await.map_err(Fault::of_named)?;
-    Ok(Json(json::log(&view, &entries)))
+    let id: ElectionId = parsed(&id, "election's id")?;
+    let asked = app.node.ask(|client| async move { Ok((client.election(id).await?, client.log(id).await?)) });
+    let (election, entries) = asked.await.map_err(Fault::of_named)?;
+    Ok(Json(json::log(&election, &entries)))
 }
 
 fn file(name: &str, content: impl IntoResponse) -> Response {
@@ -293,9 +282,8 @@ async fn archive(State(app): State<App>, Named(id): Named<String>) -> Result<Res
 
 async fn voter(State(app): State<App>, Named((id, key)): Named<(String, String)>) -> Answered {
     let (id, key): (ElectionId, PublicKey) = (parsed(&id, "election's id")?, parsed(&key, "key")?);
-    let Answer::Voter { weight, ballot } = app.node.ask(Request::Voter(id, key)).await.map_err(Fault::of_named)? else {
-        return Err(unexpected());
-    };
+    let asked = app.node.ask(|client| async move { client.voter(id, key).await });
+    let VoterView { weight, ballot } = asked.await.map_err(Fault::of_named)?;
     let ballot = ballot
         .map(|ballot| json!({ "transaction": ballot.transaction, "height": ballot.height, "counter": ballot.counter }));
     Ok(Json(json!({ "votes": weight, "ballot": ballot })))
@@ -303,9 +291,8 @@ async fn voter(State(app): State<App>, Named((id, key)): Named<(String, String)>
 
 async fn block(State(app): State<App>, Named(at): Named<String>) -> Answered {
     let at = if at == "latest" { BlockAt::Latest } else { BlockAt::Height(Height::new(parsed(&at, "height")?)) };
-    let Answer::Block { block, certificate } = app.node.ask(Request::Block(at)).await.map_err(Fault::of_named)? else {
-        return Err(unexpected());
-    };
+    let asked = app.node.ask(|client| async move { client.block(at).await });
+    let FinalBlock { block, certificate } = asked.await.map_err(Fault::of_named)?;
     let transactions: Vec<Transaction> = block.transactions.iter().filter_map(|bytes| parse(bytes).ok()).collect();
     Ok(Json(json::block(&block, &certificate, &transactions)))
 }
@@ -317,34 +304,35 @@ async fn ballot(State(app): State<App>, Named(id): Named<String>) -> Answered {
 
 async fn receipt(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
     let id: TransactionId = parsed(&id, "ballot's id")?;
-    let answer = app.node.ask(Request::Receipt(id)).await.map_err(Fault::of_named)?;
-    let Answer::Receipt(receipt) = answer else { return Err(unexpected()) };
-    // A page has no other word than this one's: nothing is handed on that does not hold.
-    if receipt.transaction != id || receipt.check(None).is_err() {
-        return Err(unexpected());
-    }
-    Ok(file(&format!("{id:.16}.receipt"), encode(receipt.as_ref())))
+    let asked = app.node.ask(|client| async move { client.receipt_file(id).await });
+    let receipt = asked.await.map_err(Fault::of_named)?;
+    Ok(file(&format!("{id:.16}.receipt"), receipt.to_bytes()))
 }
 
 async fn check_receipt(State(app): State<App>, Whole(body): Whole) -> Answered {
-    let _permit = app.checks.acquire().await.map_err(|_| unexpected())?;
-    let receipt = tokio::task::spawn_blocking(move || checked(&body)).await.map_err(|_| unexpected())??;
+    let ended = || Fault::busy("the receipt could not be checked now; try again later");
+    let _permit = app.checks.acquire().await.map_err(|_| ended())?;
+    let (receipt, says) = tokio::task::spawn_blocking(move || checked(&body)).await.map_err(|_| ended())??;
     let node = trace(&app.node, receipt.transaction.as_bytes()).await.ok();
-    Ok(Json(json::receipt(&receipt, false, node.as_ref())))
+    let mut value = json::receipt(&receipt, false, node.as_ref());
+    value["says"] = says.as_ref().map(json::statement).into();
+    Ok(Json(value))
 }
 
-fn checked(bytes: &[u8]) -> Result<Receipt, Fault> {
-    let receipt: Receipt =
-        decode(bytes).map_err(|error| Fault::invalid(format!("this is no receipt file: {error}")))?;
-    receipt.check(None).map_err(|fault| Fault::invalid(format!("the receipt does not hold: {fault}")))?;
-    Ok(receipt)
+/// What a file shows; and what the ballot says, if the file has it.
+fn checked(bytes: &[u8]) -> Result<(Receipt, Option<Statement>), Fault> {
+    let file =
+        ReceiptFile::decode(bytes).map_err(|error| Fault::invalid(format!("this is no receipt file: {error}")))?;
+    let says = file.check(None).map_err(|fault| Fault::invalid(format!("the receipt does not hold: {fault}")))?;
+    Ok((file.receipt().clone(), says))
 }
 
 /// What was signed, byte for byte: what the page believes of an election, an act or a ballot it reads there itself.
 async fn transaction(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
     let id: TransactionId = parsed(&id, "transaction's id")?;
-    let bytes = app.node.transaction(id).await.map_err(Fault::of_named)?;
-    Ok(file(&format!("{id:.16}.transaction"), bytes))
+    let asked = app.node.ask(|client| async move { client.proven(id).await });
+    let proven = asked.await.map_err(Fault::of_named)?;
+    Ok(file(&format!("{id:.16}.transaction"), proven.transaction.bytes().to_vec()))
 }
 
 async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, Fault> {
@@ -362,8 +350,7 @@ async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, 
 async fn attack(State(app): State<App>, Named(name): Named<String>) -> Answered {
     let attack = Attack::ALL.into_iter().find(|attack| attack.name() == name);
     let attack = attack.ok_or_else(|| Fault::not_found(format!("there is no attack {name:?}")))?;
-    let Answer::Attack(report) = app.node.ask(Request::Attack(attack)).await? else { return Err(unexpected()) };
-    Ok(Json(json::attack(&report)))
+    Ok(Json(json::attack(&app.node.attack(attack).await?)))
 }
 
 #[derive(Deserialize)]

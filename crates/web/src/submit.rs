@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
-use vote_api::{CallError, Outcome, Refusal};
+use vote_api::{CallError, Refusal};
 use vote_chain::{Height, TransactionId};
 
 use crate::fault::Fault;
@@ -12,6 +13,9 @@ use crate::node::Node;
 
 /// Transactions on their way at one time.
 const WAITING_MAX: usize = 768;
+
+/// So long one may be on its way; whoever still waits is told that nothing is known, and sends it again.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// What has become of a transaction.
 #[derive(Clone, Debug)]
@@ -70,16 +74,8 @@ impl Submissions {
     }
 
     async fn carry(&self, bytes: Vec<u8>) -> Result<Fate, CallError> {
-        let (results, mut outcomes) = self.node.client().await?.submit(vec![bytes]).await?;
-        if let Some(Err(refusal)) = results.into_iter().next() {
-            return Ok(Fate::Refused(refusal));
-        }
-        let outcome = outcomes.next().await?.and_then(|outcomes| outcomes.into_iter().next());
-        Ok(match outcome {
-            Some(Outcome::Final(inclusion)) => Fate::Final(inclusion.block.0.height),
-            Some(Outcome::Refused(_, refusal)) => Fate::Refused(refusal),
-            None => Fate::Unknown,
-        })
+        let inclusion = self.node.client().await?.decide(bytes, WAIT_MAX).await?;
+        Ok(Fate::Final(inclusion.block.0.height))
     }
 }
 

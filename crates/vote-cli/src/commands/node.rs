@@ -71,7 +71,7 @@ fn deciding(status: &Status) -> String {
     let round = if status.round > 0 { format!(", in round {}", status.round) } else { String::new() };
     match status.deciding_ms {
         None => "nothing to decide".to_owned(),
-        Some(ms) if json::is_stuck(status) => {
+        Some(ms) if json::is_stalled(status) => {
             let seconds = ms / 1000;
             format!(
                 "NOTHING IS DECIDED: block {next} has been open for {seconds} s{round}; look at the other validators"

@@ -25,8 +25,8 @@ export interface Detail {
 export interface LogEntry { height: number; time: number; transaction: string; act: string; what: string }
 export interface Status {
   node: string; height: number; time: number; state_root: string; validator: boolean; validators: number; peers: number; power_connected: number; power_total: number;
-  quorum: boolean; tracker: boolean; round: number; pending: number; signing: "follower" | "signs" | "waits"; waits: string | null; unreachable: string[];
-  deciding_ms: number | null; stuck: boolean; clock_ahead_ms: number | null; evidence: number;
+  quorum: boolean; tracker: boolean; round: number; pending: number; signing: "follower" | "signs" | "waits"; signing_waits_for: string | null; unreachable: string[];
+  deciding_ms: number | null; stalled: boolean; clock_ahead_ms: number | null; evidence: number;
 }
 export interface Info {
   version: string; bundle: string; chain: string; chain_name: string; public: boolean; node: string; allow_attacks: boolean; attacks: { name: string; description: string }[];
@@ -105,7 +105,8 @@ export function follow<T>(path: string, name: string, tell: (said: T) => void, t
     const now = (source = new EventSource(`/api${path}`));
     now.addEventListener(name, (event) => {
       there(true);
-      tell(JSON.parse((event as MessageEvent<string>).data) as T);
+      const said = JSON.parse((event as MessageEvent<string>).data) as T | null;
+      if (said) tell(said);
     });
     now.addEventListener("gone", () => there(false));
     now.addEventListener("error", () => {

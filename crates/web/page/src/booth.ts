@@ -4,7 +4,7 @@ import { returns } from "./api";
 import { type Selection, castBallot, sign, transactionId } from "./encoding/ledger";
 import { type SignedElection, Unsound } from "./encoding/signed";
 import type { Key } from "./keys";
-import { type Proven, passing, provenOf, submit } from "./proof";
+import { type Proven, passing, pause, provenOf, submit } from "./proof";
 import { blank } from "./selection";
 import { Store } from "./store";
 
@@ -26,8 +26,6 @@ export interface Ballot {
   id: string | null;
   height: number | null;
 }
-
-const RETRY_MS = 2000;
 
 export const ballots = new Store<Record<string, Ballot>>({});
 
@@ -63,8 +61,6 @@ export function leave(voter: Key): void {
   ballots.set(Object.fromEntries(Object.entries(ballots.get()).filter(([, one]) => one.voter.key !== voter.key || pending(one))));
 }
 
-const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
-
 /** Casts it, and comes back when it is shown to be final, or refused. While nobody answers it asks again: the same ballot cannot count twice. */
 export async function cast(ballot: Ballot): Promise<void> {
   const { election, voter, counter, says } = ballot;
@@ -95,7 +91,7 @@ export async function cast(ballot: Ballot): Promise<void> {
         // Perhaps this voter has voted elsewhere: see what holds now.
         return returns.set(returns.get() + 1);
       }
-      await wait(RETRY_MS);
+      await pause();
     }
   }
 }

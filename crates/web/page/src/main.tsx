@@ -15,7 +15,7 @@ import { BallotScreen, CheckReceipt } from "./screens/receipt";
 import { Account, called } from "./screens/sign_in";
 import "./style.css";
 import { LANGUAGES, type Language, direction, language, setLanguage, t } from "./texts";
-import { Copy, Problem, reason, short } from "./ui";
+import { Boundary, Copy, Problem, reason, short } from "./ui";
 
 const route = () => location.hash.replace(/^#\/?/, "").split("/");
 
@@ -75,7 +75,7 @@ function App({ info }: { info: Info }) {
         </nav>
       </header>
       <div role="status" aria-live="assertive">{away && <p class="gone">{t(away === "locked" ? "code_unauthorised" : "gone")}</p>}</div>
-      <main id="main">{body()}</main>
+      <main id="main"><Boundary key={[screen, id, voter?.key].join(" ")}>{body()}</Boundary></main>
       <footer>
         <p>
           <span class="pair">{t("footer", { version: info.version })} <span class="id"><code title={info.bundle}>{short(info.bundle)}…</code> <Copy text={info.bundle} what={t("bundle")} /></span></span>{" "}

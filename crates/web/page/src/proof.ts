@@ -73,6 +73,11 @@ export async function spelled(found: Kept): Promise<Kept> {
 /** The node does not answer, or has no room: it can be asked again. */
 export const passing = (error: unknown): boolean => error instanceof Refused && (error.code === "gone" || error.code === "busy" || error.status >= 500);
 
+/** Before a node is asked again. */
+const RETRY_MS = 2000;
+
+export const pause = () => new Promise((done) => setTimeout(done, RETRY_MS));
+
 /** Has a transaction decided, and comes back with what shows that it is. While it is on its way, `waiting` is told. */
 export async function submit(bytes: Uint8Array, chain: string, waiting: () => void = () => {}): Promise<Proven> {
   const id = transactionId(bytes);
@@ -80,6 +85,7 @@ export async function submit(bytes: Uint8Array, chain: string, waiting: () => vo
     const answer = await post<Final>("/transactions", bytes);
     if (answer.final) break;
     waiting();
+    await pause();
   }
   try {
     return await provenOf(id, chain);

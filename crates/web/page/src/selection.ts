@@ -16,13 +16,17 @@ export function wrong(contest: Contest, says: Selection | null): string | null {
   return null;
 }
 
+/** A name that could be taken for something else is put in quotation marks: no two selections have the same words. */
+const quoted = (name: string): string =>
+  /[="\\]/.test(name) || name === t("abstain") || name === t("nothing_chosen") ? `"${name.replace(/["\\]/g, "\\$&")}"` : name;
+
 /** A selection in words, a line for each thing it says. */
 export function words(contest: Contest, says: Selection | null): string[] {
-  const name = (place: number) => contest.choices?.[place] ?? "";
+  const name = (place: number) => quoted(contest.choices?.[place] ?? "");
   if (says === null) return [t("nothing_chosen")];
   if (says === "abstain") return [t("abstain")];
   if ("listed" in says) return [name(says.listed)];
-  if ("written" in says) return [says.written];
+  if ("written" in says) return [quoted(says.written)];
   const lines = "approved" in says ? says.approved.map(name)
     : "scored" in says ? says.scored.map((score, place) => `${name(place)}: ${score}`)
     : says.ranked.map((rank, at) => `${at + 1}. ${rank.map(name).join(" = ")}`);

@@ -667,6 +667,12 @@ export const TEXTS = {
     "Ce que dit le nœud ne va pas avec ce qui a été signé. Utilisez un autre nœud.",
     "Lo que dice el nodo no concuerda con lo que se firmó. Use otro nodo.",
   ],
+  unsound_said: [
+    "This cannot be shown: the node's answer is not of the form that this page knows.",
+    "Das lässt sich nicht zeigen: die Antwort des Knotens hat nicht die Form, die diese Seite kennt.",
+    "Ceci ne peut être montré : la réponse du nœud n'a pas la forme que cette page connaît.",
+    "Esto no se puede mostrar: la respuesta del nodo no tiene la forma que esta página conoce.",
+  ],
   unsound_receipt: [
     "The receipt does not hold: it does not show that this is on the ledger.",
     "Der Beleg stimmt nicht: er zeigt nicht, dass das im Register steht.",

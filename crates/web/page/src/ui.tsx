@@ -1,7 +1,7 @@
 // Small pieces that screens share.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useId, useRef, useState } from "preact/hooks";
 import { renderSVG } from "uqr";
 import { Refused, get, returns } from "./api";
 import { Unsound } from "./encoding/signed";
@@ -44,6 +44,12 @@ export function Raw({ value }: { value: unknown }) {
 
 export function Problem({ why }: { why: string | null }) {
   return <div role="alert">{why && <p class="problem">{why}</p>}</div>;
+}
+
+/** A screen, or why it cannot be shown: an answer of another form than this page knows ends a screen, not the page. */
+export function Boundary({ children }: { children: ComponentChildren }) {
+  const [error] = useErrorBoundary();
+  return error ? <Problem why={t("unsound_said")} /> : <>{children}</>;
 }
 
 /** Why something was not done, for people. The sentence of the server is in English. */

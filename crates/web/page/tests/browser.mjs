@@ -396,6 +396,134 @@ test("a receipt is checked by tracker, words and file; a voter code is sent nowh
   await done(anybody);
 });
 
+test("a node that turns two choices round is found out, and nobody can vote there", async () => {
+  const ada = await person();
+  const path = await create(ada, lunch());
+  await signIn(ada, "Ada");
+  const sent = [];
+  ada.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+  await ada.route(`**/api/elections/${path.split("/").at(-1)}`, async (route) => {
+    const answer = await (await route.fetch()).json();
+    answer.contests[0].choices = ["Pasta", "Soup", "Salad"];
+    await route.fulfill({ json: answer });
+  });
+  await ada.reload();
+  const alarm = ada.getByRole("alert").filter({ hasText: "shows another election than the one that its organiser has signed" });
+  await alarm.getByRole("listitem").filter({ hasText: "Contest 1: Choices" }).waitFor();
+  await ada.getByText("Not here: the node shows another election than the one that was signed.").waitFor();
+  assert.equal(await ada.getByRole("radio").count(), 0);
+  assert.equal(await button(ada, "Review my ballot").count(), 0);
+  assert.deepEqual(sent, []);
+  // Bytes that are not the election's are not even shown.
+  await ada.unroute(`**/api/elections/${path.split("/").at(-1)}`);
+  await ada.route(`**/api/transactions/${path.split("/").at(-1)}`, (route) => route.fulfill({ body: Buffer.from("a0", "hex"), contentType: "application/octet-stream" }));
+  await ada.reload();
+  await ada.getByRole("alert").filter({ hasText: "The node gives something else than what was signed under this id." }).waitFor();
+  assert.equal(await ada.getByRole("radio").count(), 0);
+  await ada.unroute(`**/api/transactions/${path.split("/").at(-1)}`);
+  await ada.reload();
+  await ada.getByRole("radio", { name: "Soup" }).waitFor();
+  await done(ada);
+});
+
+test("a ballot is not said to be cast without a receipt that holds", async () => {
+  const ada = await person();
+  const path = await create(ada, lunch());
+  await signIn(ada, "Ada");
+  await go(ada, path);
+  await ada.getByRole("radio", { name: "Soup" }).check();
+  await ada.route("**/api/receipts/*", async (route) => {
+    const bytes = await (await route.fetch()).body();
+    bytes[Math.floor(bytes.length / 3)] ^= 1;
+    await route.fulfill({ body: bytes, contentType: "application/octet-stream" });
+  });
+  await button(ada, "Review my ballot").click();
+  await button(ada, "Cast my vote").click();
+  await says(ada, "NOT shown to be cast");
+  assert.equal(await ada.getByRole("heading", { name: "Your receipt" }).count(), 0);
+  await ada.unroute("**/api/receipts/*");
+  await says(ada, /Cast, final in block \d+/);
+  await ada.getByRole("heading", { name: "Your receipt" }).waitFor();
+  await done(ada);
+});
+
+test("receipt, ballot and block say in words what was cast", async () => {
+  const ada = await person();
+  const { title, ...more } = lunch();
+  const path = await create(ada, { title, ...more });
+  await signIn(ada, "Ada");
+  await go(ada, path);
+  await ada.getByRole("radio", { name: "Pasta" }).check();
+  await cast(ada);
+  const read = async (page) => {
+    const said = page.getByRole("region", { name: "What the ballot says" });
+    for (const words of [title, "Pasta", "Ada", "It is the voter's first ballot here."]) await said.getByText(words, { exact: true }).waitFor();
+  };
+  const receipt = ada.getByRole("region", { name: "Your receipt" });
+  await read(receipt);
+  const saved = ada.waitForEvent("download");
+  await button(receipt, "Download the receipt").click();
+  const file = await (await saved).path();
+  const [ballot, block] = [await receipt.getByRole("link").first().getAttribute("href"), await receipt.getByRole("link", { name: /^Block/ }).getAttribute("href")];
+  const anybody = await person();
+  await go(anybody, ballot);
+  await read(anybody);
+  await go(anybody, block);
+  await anybody.getByText("What the ballot says").first().click();
+  await read(anybody);
+  // The file says it by itself: without the node too.
+  await anybody.getByRole("link", { name: "Check a receipt" }).click();
+  await anybody.route("**/api/ballots/*", (route) => route.abort());
+  await anybody.route("**/api/transactions/*", (route) => route.abort());
+  await anybody.getByLabel("Receipt file").setInputFiles(file);
+  await says(anybody, "The receipt holds");
+  await read(anybody);
+  await done(ada);
+  await done(anybody);
+});
+
+test("many elections are shown a page at a time, and found by their titles", async () => {
+  const page = await person();
+  const many = [["open", 30], ["closed", 40]].flatMap(([phase, count]) => [...Array(count).keys()].map((n) => ({
+    election: `${n + (phase === "open" ? 100 : 200)}`.padStart(64, "0"), title: `Vote ${phase} ${n}`, phase, created_at: 1e12 - n, opens_at: null, closes_at: 1e12, ballots: n, voters: null, contests: 1,
+  })));
+  const titles = [];
+  await page.route(/\/api\/elections\?/, (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    titles.push(query.get("title"));
+    const fit = many.filter(({ phase, title }) => phase === query.get("phase") && title.includes(query.get("title")));
+    const from = query.get("after") ? fit.findIndex(({ election }) => election === query.get("after")) + 1 : 0;
+    const elections = fit.slice(from, from + Number(query.get("limit")));
+    return route.fulfill({ json: { elections, more: from + elections.length < fit.length } });
+  });
+  await page.reload();
+  const links = page.getByRole("main").getByRole("listitem").getByRole("link");
+  await page.getByRole("link", { name: "Vote open 24", exact: true }).waitFor();
+  assert.equal(await links.count(), 25);
+  await button(page, "Show more").focus();
+  await page.keyboard.press("Enter");
+  await says(page, "50 elections are shown.");
+  await focused(page.getByRole("link", { name: "Vote open 25", exact: true }));
+  assert.equal(await links.count(), 50);
+  assert.equal(await links.nth(30).innerText(), "Vote closed 0");
+  await button(page, "Show more").click();
+  await says(page, "70 elections are shown.");
+  await button(page, "Show more").waitFor({ state: "detached" });
+  await page.getByRole("searchbox", { name: "Words of a title" }).fill("closed 3");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "Vote closed 39", exact: true }).waitFor();
+  assert.equal(await links.count(), 11);
+  await page.getByRole("searchbox").fill("nothing of the kind");
+  await button(page, "Search").click();
+  await says(page, "No election has these words in its title.");
+  // A secret is sent nowhere.
+  await page.getByRole("searchbox").fill("000G-40R4-0M30-E209-185G-R38E-1XM9-HF0P");
+  await button(page, "Search").click();
+  await page.getByRole("alert").filter({ hasText: "This is a voter code." }).waitFor();
+  assert.ok(!titles.some((title) => title.includes("40R4")));
+  await done(page);
+});
+
 test("the explorer finds what there is, and shows blocks whole", async () => {
   const page = await person();
   const { title, ...more } = lunch();
@@ -444,6 +572,22 @@ test("the network page is live", async () => {
   assert.ok((await height()) > first, "the height goes up by itself");
   await done(page);
   await done(other);
+});
+
+test("the network page does not say that all is well while nothing is decided", async () => {
+  const page = await person();
+  const status = await (await page.request.get(`${base}api/status`)).json();
+  const said = { ...status, stalled: true, deciding_ms: 42_500, unreachable: ["n3", "n4"], clock_ahead_ms: -2300, evidence: 2, signing: "waits", signing_waits_for: "it does not know yet what it has signed" };
+  await page.route("**/api/live", (route) => route.fulfill({ contentType: "text/event-stream", body: `event: status\ndata: ${JSON.stringify(said)}\n\n` }));
+  await page.reload();
+  await page.getByRole("link", { name: "Network" }).click();
+  await says(page, "NO BLOCK IS DECIDED: one has been open for 42 seconds.");
+  await page.getByText("n3, n4", { exact: true }).waitFor();
+  await page.getByText("2.3 s behind its peers'").waitFor();
+  await page.getByText("This validator waits before it signs: it does not know yet what it has signed").waitFor();
+  await page.getByText("2 proofs are kept.").waitFor();
+  assert.equal(await page.getByText("Enough validators are connected").count(), 0);
+  await done(page);
 });
 
 test("the node goes and comes back: it is said, no choice is lost, and the ballot gets through", async () => {

@@ -133,8 +133,10 @@ async fn what_was_signed_is_given_byte_for_byte() {
     let unknown = booth.get(&format!("/api/transactions/{}", TransactionId::default())).await;
     assert_eq!(unknown.refusal(), (404, "not_found".into()));
     assert_eq!(booth.get("/api/transactions/12").await.refusal(), (422, "invalid".into()));
-    // A node that says something else for it is not believed.
+    // A node that says something else for it is not believed, nor asked again for what is known.
     node.lie_about(ballot_id, node.ballot(2, id, 0));
+    assert_eq!(booth.get(&format!("/api/transactions/{ballot_id}")).await.body, ballot);
+    let booth = Booth::open(node.socket()).await;
     assert_eq!(booth.get(&format!("/api/transactions/{ballot_id}")).await.refusal(), (502, "invalid".into()));
 }
 

@@ -9,5 +9,6 @@ mod fake;
 mod ledger;
 mod live;
 mod patience;
+mod recorded;
 mod search;
 mod transactions;

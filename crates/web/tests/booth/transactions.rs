@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::timeout;
-use vote_chain::{Receipt, TransactionId, decode};
+use vote_chain::{KeptReceipt, TransactionId, decode, encode};
 
 use crate::browser::{Booth, PATIENCE};
 use crate::fake::Node;
@@ -129,9 +129,9 @@ async fn receipt_is_a_file_that_holds_and_a_forged_one_does_not() {
     assert_eq!(heard.header("content-type"), Some("application/octet-stream"));
     let name = format!("attachment; filename=\"{ballot:.16}.receipt\"");
     assert_eq!(heard.header("content-disposition"), Some(name.as_str()));
-    let receipt: Receipt = decode(&heard.body).unwrap();
-    let chain = receipt.genesis.chain();
-    assert_eq!((receipt.transaction, receipt.check(Some(&chain))), (ballot, Ok(())));
+    let kept: KeptReceipt = decode(&heard.body).unwrap();
+    let chain = kept.receipt.genesis.chain();
+    assert_eq!((kept.receipt.transaction, kept.check(Some(&chain)).unwrap().transaction), (ballot, ballot));
     let checked = booth.post("/api/receipts/check", &heard.body).await.json();
     let tracker = vote_web::code::Tracker::of(&ballot);
     for (field, value) in [
@@ -143,12 +143,22 @@ async fn receipt_is_a_file_that_holds_and_a_forged_one_does_not() {
         ("tracker", json!(tracker.to_string())),
         ("words", json!(tracker.words())),
         (
+            "says",
+            json!({
+                "election": id, "title": "Lunch", "organiser": key(1).public(), "credential": key(2).public(), "name": "",
+                "counter": 0, "contests": [{ "title": "", "says": "\"<b>Pasta</b>\"" }],
+            }),
+        ),
+        (
             "node",
             json!({ "ballot": ballot, "height": 2, "election": id, "phase": "open", "counter": 0, "counts": true, "superseded_by": null }),
         ),
     ] {
         assert_eq!(checked[field], value, "{field}");
     }
+    // A file of before holds no more than the receipt.
+    let bare = booth.post("/api/receipts/check", &encode(&kept.receipt)).await.json();
+    assert_eq!((&bare["ballot"], &bare["says"]), (&json!(ballot), &json!(null)));
     let mut refused = 0;
     for place in (0..heard.body.len()).step_by(7) {
         let mut forged = heard.body.clone();

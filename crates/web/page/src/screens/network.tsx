@@ -9,9 +9,9 @@ interface Member { name: string; peer: string; key: string | null; power: number
 interface Set { validators: { name: string; key: string; power: number }[]; pending: { change: string; approved_by: string[] }[]; faults_tolerated: number }
 
 /** Whether blocks are decided: connections are not enough while one is open and nothing comes of it. */
-function deciding({ quorum, stuck, deciding_ms }: Status): string {
+function deciding({ quorum, stalled, deciding_ms }: Status): string {
   if (!quorum) return t("no_quorum");
-  return stuck ? t("stuck", { n: Math.floor((deciding_ms ?? 0) / 1000) }) : t("has_quorum");
+  return stalled ? t("stuck", { n: Math.floor((deciding_ms ?? 0) / 1000) }) : t("has_quorum");
 }
 
 /** A clock that is off by less is as good as right, in milliseconds. */
@@ -37,8 +37,8 @@ export function Network({ status }: { status: Status | null }) {
       <Problem why={fault} />
       {status && (
         <>
-          <p class={status.quorum && !status.stuck ? "good" : "problem"} role="status">{deciding(status)}</p>
-          {status.waits !== null && <p class="problem">{t("waits", { reason: status.waits })}</p>}
+          <p class={status.quorum && !status.stalled ? "good" : "problem"} role="status">{deciding(status)}</p>
+          {status.signing_waits_for !== null && <p class="problem">{t("waits", { reason: status.signing_waits_for })}</p>}
           <dl class="rules">
             <dt>{t("height")}</dt><dd><a href={`#/block/${height}`}>{number(height)}</a>{height > 0 && <>, <Time ms={status.time} /></>}</dd>
             <dt>{t("power_connected")}</dt><dd>{t("n_of", { n: number(status.power_connected), of: number(status.power_total) })}</dd>

@@ -31,7 +31,7 @@ export function Spelled({ ballot, election }: { ballot: SignedBallot | null; ele
   if (!ballot || !election) return <p>{t("says_nothing")}</p>;
   return (
     <section class="card" aria-label={t("says")}>
-      <h3>{t("says")}</h3>
+      <p><strong>{t("says")}</strong></p>
       <p><a href={`#/election/${election.election}`}>{election.title}</a></p>
       <Says contests={election.contests} selections={ballot.selections} />
       <dl class="rules">
