@@ -13,6 +13,7 @@ mod ledger;
 mod peer;
 mod planned;
 mod pool;
+mod recover;
 mod run;
 mod sign_state;
 mod socket;
@@ -28,8 +29,12 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Some(cli::Command::Key(args)) => planned::key(&args),
         Some(cli::Command::Genesis(args)) => planned::genesis(&args),
+        Some(cli::Command::Recover(args)) => match config::Config::load(args.run) {
+            Ok(config) => block_on("warn,vote_network=error", recover::run(config)),
+            Err(error) => return end(&error, Exit::Usage),
+        },
         None => match config::Config::load(cli.run) {
-            Ok(config) => serve(config),
+            Ok(config) => block_on("info,arc_malachitebft_core_consensus=error,libp2p=warn", run::run(config)),
             Err(error) => return end(&error, Exit::Usage),
         },
     };
@@ -44,13 +49,15 @@ fn end(error: &anyhow::Error, exit: Exit) -> ExitCode {
     exit.code()
 }
 
-fn serve(config: config::Config) -> anyhow::Result<()> {
+/// Runs `work`; logs what `filter` says, unless `RUST_LOG` says otherwise.
+fn block_on(filter: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-            tracing_subscriber::EnvFilter::new("info,arc_malachitebft_core_consensus=error,libp2p=warn")
-        }))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter)),
+        )
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -58,7 +65,7 @@ fn serve(config: config::Config) -> anyhow::Result<()> {
         .thread_stack_size(1 << 20)
         .enable_all()
         .build()?;
-    let done = runtime.block_on(run::run(config));
+    let done = runtime.block_on(work);
     runtime.shutdown_background();
     done
 }
