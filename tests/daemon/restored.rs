@@ -320,3 +320,59 @@ async fn sign_state_of_another_chain_is_not_overwritten() {
     assert_eq!(status(&again).await.signing, Signing::Signs);
     assert!(again.terminate().await.unwrap().success());
 }
+
+/// The founder's operator puts an old copy back and says that nobody has anything newer, which is not so.
+#[tokio::test]
+async fn fork_stops_the_follower_is_shown_to_all_and_recovering_loses_nothing_in_silence() {
+    let place = Place::new();
+    let (mut tracker, address) = tracker(&place).await;
+    let args = ["--bootstrap", &address, "--heartbeat-seconds", "1"];
+    let mut north = place.start("north", &[&["--found", "Co-op"], args.as_slice()].concat()).await;
+    let mut south = place.start("south", &args).await;
+    let election = new_election(&place, &north).await;
+    cast_at(&north, election, 0..1).await;
+    assert!(north.terminate().await.unwrap().success());
+    let (live, backup) = (place.dir.path().join("north"), place.dir.path().join("backup"));
+    copy(&live, &backup);
+    let mut north = place.start("north", &args).await;
+    let lost = cast_at(&north, election, 1..3).await;
+    let height = status(&north).await.height;
+    let ahead = until(&south, "the follower to have them", |status| status.height >= height).await.height;
+    assert!(north.terminate().await.unwrap().success());
+    assert!(south.terminate().await.unwrap().success());
+    copy(&backup, &live);
+    let mut north = place.start("north", &[args.as_slice(), &["--alone"]].concat()).await;
+    let kept = cast_at(&north, election, 5..7).await;
+    until(&north, "the founder to be further than its follower was", |status| status.height > ahead.next()).await;
+
+    // The follower is back, and meets another history. Both end, and say so.
+    let mut south = place.start("south", &args).await;
+    assert_eq!(ended(&mut south).await, Some(3));
+    logged(&south.log, "node recover").await;
+    assert_eq!(ended(&mut north).await, Some(3));
+    // The founder goes on where it was once its operator has seen that, and so does the evidence.
+    let mut north = place.start("north", &args).await;
+    let evidence = vote(&place, &north, &["evidence", "--json"]).await;
+    let what = evidence.to_string();
+    assert!(what.contains("fork: signed for block") && what.contains(north.ready["key"].as_str().unwrap()), "{what}");
+
+    let data = place.path("south");
+    let recover = ["recover", "--json", "--data-dir", &data, "--bootstrap", &address, "--listen", "127.0.0.1:0"];
+    let report = run(&place.programs.node, &recover, &[]).await;
+    assert_eq!(report.code, Some(0), "{report:?}");
+    let report = report.json();
+    let named = report["lost_transactions"].to_string();
+    assert!(lost.iter().all(|id| named.contains(&id.to_string())), "{report}");
+    assert!(kept.iter().all(|id| !named.contains(&id.to_string())), "{report}");
+    for file in ["old_ledger", "lost_file"] {
+        assert!(fs::metadata(report[file].as_str().unwrap()).unwrap().len() > 0, "{report}");
+    }
+    let mut south = place.start("south", &args).await;
+    has_receipts(&south, &kept).await;
+    let height = status(&north).await.height;
+    let there = until(&south, "the follower to go on", |status| status.height >= height).await;
+    assert!(there.evidence > 0, "it keeps the proof");
+    for daemon in [&mut north, &mut south, &mut tracker] {
+        assert!(daemon.terminate().await.unwrap().success());
+    }
+}

@@ -1,6 +1,6 @@
 //! Validators that come back from an older copy of their folder, from an older ledger, or twice.
 
-use vote_consensus::{Config, Folder, Halt, Safety, Signing, Wait};
+use vote_consensus::{Certified, Config, Evidence, Folder, Fork, Halt, Safety, Signing, Wait};
 
 use super::node::Disk;
 use super::random::Random;
@@ -173,6 +173,35 @@ fn founder_in_a_copy_of_its_folder_waits_for_a_peer_that_it_knew_unless_it_is_vo
     world.start(founder);
     assert!(world.run(10, |world| tip(world) > before));
     assert_eq!(world.fault, None);
+}
+
+/// Its operator vouches for an old folder, while the follower that has more is out of reach.
+#[test]
+fn follower_of_a_founder_that_forks_stops_with_proof_of_it() {
+    for seed in seeds(4) {
+        let (mut world, founder) = lived(seed, 2, 1, CALM, Safety::default());
+        world.forks = true;
+        world.shared_key = Some(key(founder).public()); // it signs twice, as its operator has it
+        let image = world.images[world.images.len() / 2].clone();
+        world.group = vec![0, 1];
+        let ahead = world.disks[1].tip();
+        world.restore(founder, &image, Restored::Folder);
+        world.stop(founder);
+        world.signs[founder].folder = Folder::Vouched;
+        world.start(founder);
+        assert!(world.run(60, |world| world.disks[founder].tip() > ahead), "seed {seed}: it goes on alone");
+        world.group = vec![0, 0];
+        assert!(world.run(60, |world| world.halted[1].is_some()), "seed {seed}: the follower sees nothing");
+        let Some(Halt::Fork(theirs)) = world.halted[1].clone() else { panic!("seed {seed}: {:?}", world.halted[1]) };
+        let last = world.disks[1].decided.last().unwrap();
+        assert_eq!(last.block.header().height, ahead, "seed {seed}: nothing of its own ledger is lost");
+        let ours = Certified { header: last.block.header().clone(), certificate: last.certificate.clone() };
+        let fork = Fork::new(ours, *theirs);
+        assert_eq!(fork.signers(), [key(founder).public()].into());
+        let evidence = Evidence::Fork(Box::new(fork));
+        assert_eq!(evidence.check(&world.genesis.chain(), |_| Some(&world.genesis.validators)), Ok(()));
+        assert_eq!(world.fault, None, "seed {seed}");
+    }
 }
 
 #[test]

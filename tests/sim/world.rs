@@ -89,6 +89,8 @@ pub(super) struct World {
     pub(super) blamed: u64,
     /// A key that two nodes have: it may well sign twice until one of them stops.
     pub(super) shared_key: Option<PublicKey>,
+    /// Whether the test makes a fork.
+    pub(super) forks: bool,
     /// Whether nodes that have the same key meet. If their network identity is the same too, they do not.
     pub(super) introduced: bool,
     /// Consensus messages that were published.
@@ -141,6 +143,7 @@ impl World {
             blamed: 0,
             shared_key: None,
             introduced: true,
+            forks: false,
             published: 0,
             group: vec![0; nodes],
             blocks: BTreeMap::new(),
@@ -415,6 +418,10 @@ impl World {
                 self.halted[at] = Some(halt);
                 self.stop(at);
             }
+            Outcome::Halt(halt @ Halt::Fork(_)) if self.forks => {
+                self.halted[at] = Some(halt);
+                self.stop(at);
+            }
             Outcome::Halt(halt) => self.fault = Some(format!("node {at} has halted: {halt}")),
         }
     }
@@ -425,7 +432,7 @@ impl World {
         self.finals.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
         self.accused.extend(decided.evidence.iter().flat_map(|evidence| evidence.accused()).map(|(key, _)| key));
         let agreed = *self.blocks.entry(header.height).or_insert_with(|| decided.block.hash());
-        if agreed != decided.block.hash() {
+        if agreed != decided.block.hash() && !self.forks {
             self.fault = Some(format!("two blocks are final at height {}", header.height));
         }
     }

@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Genesis(GenesisArgs),
     /// Checks a ledger that no node uses: every block from the first on, every signature and rule, every row
     Check(CheckArgs),
+    /// After a fork: fetches the ledger anew from the peers, keeps the old one aside, and says what of it is not in the new one
+    Recover(Box<RecoverArgs>),
 }
 
 /// What can be set on the command line, by a `VOTE_NODE_*` variable, and in the config file; in this order of weight.
@@ -76,6 +78,12 @@ pub(crate) struct RunArgs {
     /// When ready, print one line of JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -37,6 +37,7 @@ use crate::pool::Pool;
 use crate::sign_state::Signs;
 use crate::socket::Command;
 pub(crate) use evidence::Kept;
+pub(crate) use gossip::check_blocks;
 use gossip::{CheckedProposal, CheckedTransactions};
 use timers::{Timers, Wake};
 

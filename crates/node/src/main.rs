@@ -14,6 +14,7 @@ mod ledger;
 mod peer;
 mod planned;
 mod pool;
+mod recover;
 mod run;
 mod sign_state;
 mod socket;
@@ -30,8 +31,18 @@ fn main() -> ExitCode {
         Some(cli::Command::Key(args)) => planned::key(&args),
         Some(cli::Command::Genesis(args)) => planned::genesis(&args),
         Some(cli::Command::Check(args)) => check::check(&args),
+        Some(cli::Command::Recover(args)) => match config::Config::load(args.run) {
+            Ok(config) => {
+                exit::call_database_panics_damage(vote_storage::Store::file(&config.data_dir));
+                block_on("warn,vote_network=error", recover::run(config))
+            }
+            Err(error) => return end(&error, Exit::Usage),
+        },
         None => match config::Config::load(cli.run) {
-            Ok(config) => serve(config),
+            Ok(config) => {
+                exit::call_database_panics_damage(vote_storage::Store::file(&config.data_dir));
+                block_on("info,arc_malachitebft_core_consensus=error,libp2p=warn", run::run(config))
+            }
             Err(error) => return end(&error, Exit::Usage),
         },
     };
@@ -53,14 +64,15 @@ fn is_unread(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-fn serve(config: config::Config) -> anyhow::Result<()> {
-    exit::call_database_panics_damage(vote_storage::Store::file(&config.data_dir));
+/// Runs `work`; logs what `filter` says, unless `RUST_LOG` says otherwise.
+fn block_on(filter: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-            tracing_subscriber::EnvFilter::new("info,arc_malachitebft_core_consensus=error,libp2p=warn")
-        }))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter)),
+        )
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -68,7 +80,7 @@ fn serve(config: config::Config) -> anyhow::Result<()> {
         .thread_stack_size(1 << 20)
         .enable_all()
         .build()?;
-    let done = runtime.block_on(run::run(config));
+    let done = runtime.block_on(work);
     runtime.shutdown_background();
     done
 }

@@ -36,19 +36,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs the node until a signal or an error ends it.
 pub(crate) async fn run(config: Config) -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    // A terminal that closes ends nothing: whoever has started the node there wants it to go on.
-    let mut hangup = signal(SignalKind::hangup())?;
-    let shutdown = async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => return,
-                _ = terminate.recv() => return,
-                Some(()) = hangup.recv() => tracing::info!("the terminal was closed; the node goes on"),
-            }
-        }
-    };
+    let shutdown = shutdown()?;
     tokio::pin!(shutdown);
     let dir = DataDir::take(&config.data_dir)?;
     let keys = Keys::for_start(dir.path())?;
@@ -58,6 +46,23 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         () = &mut shutdown => return Ok(()),
     };
     serve(&config, &keys, name, started, shutdown).await
+}
+
+/// Resolves when a signal asks the process to leave.
+pub(crate) fn shutdown() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // A terminal that closes ends nothing: whoever has started the node there wants it to go on.
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return,
+                Some(()) = hangup.recv() => tracing::info!("the terminal was closed; the node goes on"),
+            }
+        }
+    })
 }
 
 struct Started {
@@ -161,7 +166,12 @@ fn check_chain(config: &Config, genesis: &Genesis, dir: &Path) -> Result<()> {
     }
 }
 
-async fn connect(config: &Config, dir: &DataDir, keys: &Keys, chain: &str) -> Result<(Handle, Events, Vec<String>)> {
+pub(crate) async fn connect(
+    config: &Config,
+    dir: &DataDir,
+    keys: &Keys,
+    chain: &str,
+) -> Result<(Handle, Events, Vec<String>)> {
     let remembered = remembered_listen(&config.listen, dir);
     let attempt = |listen: Multiaddr| {
         let config = vote_network::Config {

@@ -176,6 +176,8 @@ impl Core {
                 return self.strike(peer);
             }
         };
+        // Whoever has started this node again after a fork knows of it, and of every other proof of the same.
+        let known = self.evidence.forks > 0;
         let mut fresh = Vec::new();
         for Proven { evidence, bytes, height, against } in proven {
             if !self.evidence.admit(&evidence, &bytes) {
@@ -184,7 +186,7 @@ impl Core {
             for (validator, what) in evidence.accused() {
                 tracing::warn!(%validator, what, "a peer has shown what a validator has signed");
             }
-            if let Some(against) = against.filter(|block| self.speaks_for_the_present_set(block)) {
+            if let Some(against) = against.filter(|block| !known && self.speaks_for_the_present_set(block)) {
                 self.farewell.push(ByteBuf::from(bytes.clone()));
                 self.end = Some(super::signing::stop(Halt::Fork(against)).into());
             }

@@ -148,7 +148,7 @@ impl Core {
 }
 
 /// Reads and verifies the answer to a request for blocks.
-pub(super) fn check_blocks(
+pub(crate) fn check_blocks(
     chain: &ChainId,
     bytes: &[u8],
 ) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String> {

@@ -32,3 +32,5 @@ pub(super) const REFUSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Between two lines in the log about apps that were refused.
 pub(super) const REFUSALS_SAID: Duration = Duration::from_secs(60);
+/// Between looks whether an app that sends no more calls is still there to read.
+pub(super) const HANG_UP_LOOK: Duration = Duration::from_millis(500);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, BufReader, BufWriter};
+use tokio::io::{AsyncReadExt, BufReader, BufWriter, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -12,7 +12,7 @@ use vote_api::{
     write_reply,
 };
 
-use super::limits::{CALLS_MAX, FRAME_TIMEOUT, REFUSE_TIMEOUT, SESSIONS_MAX, SMALL_FRAME};
+use super::limits::{CALLS_MAX, FRAME_TIMEOUT, HANG_UP_LOOK, REFUSE_TIMEOUT, SESSIONS_MAX, SMALL_FRAME};
 use super::outbox::{OpenCall, Outbox};
 use super::{AppCall, Command, Shared};
 use crate::ledger::Question;
@@ -71,7 +71,10 @@ async fn read_calls(mut read: BufReader<OwnedReadHalf>, session: &Session) {
         }
     };
     match end {
-        End::Closed => session.outbox.no_more_calls(),
+        End::Closed => {
+            session.outbox.no_more_calls();
+            return hung_up(read.get_ref()).await;
+        }
         End::Refused(error) => {
             session.shared.refused(&error.to_string());
             let reason = format!("{error}; the connection is closed");
@@ -80,6 +83,13 @@ async fn read_calls(mut read: BufReader<OwnedReadHalf>, session: &Session) {
         End::Gone => return,
     }
     std::future::pending().await
+}
+
+/// Waits until an app that has closed its writing side is gone altogether: one that watches would keep its place until there is news.
+async fn hung_up(read: &OwnedReadHalf) {
+    while read.ready(Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed()) {
+        tokio::time::sleep(HANG_UP_LOOK).await;
+    }
 }
 
 /// Reads one call and has it answered. An app that does not read its answers is not read from.
