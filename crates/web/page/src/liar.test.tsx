@@ -44,7 +44,6 @@ const WORD_OF_THE_NODE: [route: string, fields: string[], shown: string, why: st
     "When something was done, and whether something was left out, is the node's word, and so is what is marked so. What sets the times is checked.",
   ],
   ["/elections/ELECTION/voters/GRACE", ["votes"], ".verdict", "How many votes a ballot has, the ledger says, not the page."],
-  ["/elections/ELECTION/voters/ADA", ["votes"], ".verdict", "How many votes a ballot has, the ledger says, not the page."],
   ["/elections/ELECTION/voters/ADA", ["ballot"], ".may", "A node can say that somebody has not voted. What they sign then is their first ballot again, and the ledger takes none twice."],
   ["/transactions", ["final"], ".may", "Not final yet, it says, and goes on asking."],
   ["/ballots/FIRST", ["phase"], ".verdict, .good", "Whether a ballot counts is shown as the word of this node."],
@@ -347,4 +346,10 @@ test("a node that turns two choices round in all that it says is noticed before 
   // Counts alone are its own word: nobody votes otherwise by them.
   await votes({ route: `${ELECTION}/live`, field: "Soup and Salad", said: turned[`${ELECTION}/live`]! });
   expect(sent).toEqual([recorded.cast]);
+});
+
+test("somebody else's ballot is not taken for one's own", async () => {
+  const { ballot } = after[`${ELECTION}/voters/${GRACE}`] as { ballot: Json };
+  const { alarm, cast } = await comesBack({ route: `${ELECTION}/voters/${ADA}`, field: "ballot", said: { votes: 1, ballot } });
+  expect([alarm, cast]).toEqual(["What the node says does not go with what was signed. Use another node.", false]);
 });

@@ -613,12 +613,6 @@ export const TEXTS = {
     "Los actos se muestran como los firmó el organizador, salvo que se indique. Cuándo se hicieron es palabra del nodo.",
   ],
   as_said: ["(as the node says)", "(wie der Knoten sagt)", "(selon le nœud)", "(según el nodo)"],
-  not_your_ballot: [
-    "The node names a ballot as yours that you have not signed, or not in this election. Use another node.",
-    "Der Knoten nennt einen Stimmzettel als Ihren, den Sie nicht unterschrieben haben, oder nicht in dieser Abstimmung. Benutzen Sie einen anderen Knoten.",
-    "Le nœud donne pour vôtre un bulletin que vous n'avez pas signé, ou pas dans ce vote. Utilisez un autre nœud.",
-    "El nodo da por suya una papeleta que usted no ha firmado, o no en esta votación. Use otro nodo.",
-  ],
   unproven: [
     "The node says that your ballot is final, and what it gives to show it does not hold. Do not rely on it. Leave this page open: it asks again. Look for your ballot at another node.",
     "Der Knoten sagt, Ihr Stimmzettel sei endgültig, aber was er dafür zeigt, stimmt nicht. Verlassen Sie sich nicht darauf. Lassen Sie die Seite offen: sie fragt wieder. Suchen Sie Ihren Stimmzettel bei einem anderen Knoten.",

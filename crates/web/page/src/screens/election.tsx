@@ -3,9 +3,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Detail, type LogEntry, type Phase as PhaseName, type Result, type Voting, follow } from "../api";
 import { type Ballot, ballots, begin, cast, change, making, pending, place } from "../booth";
-import type { SignedElection } from "../encoding/signed";
+import type { SignedBallot, SignedElection } from "../encoding/signed";
 import { type Key, organises } from "../keys";
-import { type Difference, type Proof, actOf, prove, provenOf, resultDiffers } from "../proof";
+import { type Difference, type Proof, type Proven, actOf, prove, provenOf, resultDiffers } from "../proof";
 import { wrong } from "../selection";
 import { t } from "../texts";
 import { Arrival, Command, Heading, Id, Phase, Problem, Raw, Time, useAsked, useGet } from "../ui";
@@ -125,6 +125,12 @@ function Election({ proof, said, phase, result, voter, voting, again, asked }: E
   );
 }
 
+/** A voter's ballot in an election, if it is that, and what the node says of it. */
+function castBy(voter: Key, of: SignedElection, { ballot, receipt }: Proven, said: Voting["ballot"]): SignedBallot | null {
+  if (ballot?.voter !== voter.key || ballot.election !== of.election) return null;
+  return !said || (said.counter === ballot.counter && said.height === receipt.height) ? ballot : null;
+}
+
 interface VoterProps { e: Shown; signed: SignedElection; trusted: boolean; voter: Key | null; voting: Voting | null }
 
 /** The answer to "May I vote?", and what follows from it. */
@@ -137,8 +143,7 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
   const id = latest ?? voting?.ballot?.transaction ?? null;
   const { value, fault } = useAsked(id && voter ? () => provenOf(id, signed.chain) : null, id);
   const proven = value?.receipt.transaction === id ? value : null;
-  // It is this voter's, in this election, or not what the node says.
-  const own = proven?.ballot && proven.ballot.voter === voter?.key && proven.ballot.election === signed.election ? proven.ballot : null;
+  const own = proven && voter ? castBy(voter, signed, proven, voting?.ballot?.transaction === id ? voting.ballot : null) : null;
   const { may, why } = mayVote(e, voter, voting, id === null ? null : { counter: own?.counter ?? null });
   const counter = own ? own.counter + 1 : 0;
   const fits = trusted && may && (id === null || replacing);
@@ -158,7 +163,7 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
       {!voter && e.phase !== "closed" && e.phase !== "cancelled" && <p><a class="button" href="#/sign-in">{t("sign_in")}</a></p>}
       {now && <Booth ballot={now} />}
       {!now && ballot?.fault && <Problem why={t("not_taken", { reason: ballot.fault })} />}
-      {!now && <Problem why={fault ?? (proven && !own ? t("not_your_ballot") : null)} />}
+      {!now && <Problem why={fault ?? (proven && !own ? t("unsound_other") : null)} />}
       {!now && proven && own && (
         <>
           <ReceiptCard proven={proven} fresh={ballot?.step === "cast"} />
