@@ -91,7 +91,7 @@ pub async fn write_frame<W: AsyncWrite + Unpin, T: Serialize>(write: &mut W, mes
     Ok(write.flush().await?)
 }
 
-/// Writes the reply that consists of these and flushes it; `answer` is an encoded [`Answer`](crate::Answer), which several replies can
+/// Writes the reply that consists of these and flushes it; `answer` is an encoded [`Answer`], which several replies can
 /// share.
 ///
 /// # Errors
