@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vote_chain::{ElectionId, LogEntry, Logged, TransactionId};
+use vote_chain::{ElectionId, Frontier, LogEntry, Logged, TransactionId};
 
 use crate::client::{Answers, Client};
 use crate::election::{CheckedElection, changes_times, is_act};
@@ -99,6 +99,7 @@ impl Client {
         }
         // Somebody has changed them: its organiser, by acts that are on the ledger. What was done since the view was made is not in it.
         let mut entries = self.log_entries(id).await?;
+        self.check_log(&election, &entries)?;
         entries.truncate(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX));
         let entries: Vec<_> = entries.iter().filter(|entry| changes_times(&entry.act)).collect();
         for entry in &entries {
@@ -108,6 +109,19 @@ impl Client {
             Ok(election)
         } else {
             Err(self.fault(format!("the times of election {id:.16} are not those that its organiser has set")))
+        }
+    }
+
+    /// Whether a log begins with the acts that the election's record has: none of them is missing, or another.
+    fn check_log(&self, election: &CheckedElection, entries: &[LogEntry]) -> Result<(), CallError> {
+        let mut log = Frontier::default();
+        for entry in entries.iter().take(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX)) {
+            log.push(entry.transaction.as_bytes());
+        }
+        if log == election.record.log {
+            Ok(())
+        } else {
+            Err(self.fault(format!("its log of election {:.16} is not that of its record", election.record.id)))
         }
     }
 
@@ -139,12 +153,13 @@ impl Client {
     }
 
     /// What was done to an election, in order. All acts are those of its organiser, on the ledger; but for how many voters were added to a
-    /// draft's roll, and that no act is missing, which is the node's word.
+    /// draft's roll, which is the node's word. None is missing of those that the election's record has.
     ///
     /// # Errors
     /// [`CallError::False`] if an act is not on the ledger, or another.
     pub async fn checked_log(&self, election: &CheckedElection) -> Result<Vec<LogEntry>, CallError> {
         let entries = self.log_entries(election.record.id).await?;
+        self.check_log(election, &entries)?;
         for entry in &entries {
             // Each is a transaction of up to 64 KiB, and a large roll takes hundreds of them.
             if !matches!(entry.act, Logged::VotersAdded { .. }) {
