@@ -1,5 +1,6 @@
 //! Questions about elections. A list is the node's word; an election is checked against its own bytes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use vote_chain::{ElectionId, Frontier, LogEntry, Logged, TransactionId};
@@ -112,13 +113,15 @@ impl Client {
         }
     }
 
-    /// Whether a log begins with the acts that the election's record has: none of them is missing, or another.
+    /// Whether a log begins with the acts that the election's record has, and names none twice: none of them is missing, or another.
     fn check_log(&self, election: &CheckedElection, entries: &[LogEntry]) -> Result<(), CallError> {
         let mut log = Frontier::default();
         for entry in entries.iter().take(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX)) {
             log.push(entry.transaction.as_bytes());
         }
-        if log == election.record.log {
+        // An act can be done once.
+        let different: BTreeSet<_> = entries.iter().map(|entry| entry.transaction).collect();
+        if log == election.record.log && different.len() == entries.len() {
             Ok(())
         } else {
             Err(self.fault(format!("its log of election {:.16} is not that of its record", election.record.id)))
