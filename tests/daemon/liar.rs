@@ -12,7 +12,8 @@ use tokio::task::{JoinHandle, JoinSet};
 /// The lying node. It is there until it is dropped.
 pub(crate) struct Liar {
     pub(crate) socket: PathBuf,
-    lies: Arc<Mutex<Lies>>,
+    /// Of the apps that come from now on; those that came before keep theirs, so that a late answer to one of them counts for nothing.
+    lies: Arc<Mutex<Arc<Mutex<Lies>>>>,
     task: JoinHandle<()>,
 }
 
@@ -74,7 +75,7 @@ impl Liar {
     pub(crate) fn start(socket: PathBuf, honest: &Path) -> Self {
         let listener = UnixListener::bind(&socket).unwrap();
         let honest = honest.to_owned();
-        let lies = Arc::<Mutex<Lies>>::default();
+        let lies = Arc::<Mutex<Arc<Mutex<Lies>>>>::default();
         let shared = lies.clone();
         let task = tokio::spawn(async move {
             // Ends with the listener.
@@ -82,25 +83,30 @@ impl Liar {
             loop {
                 let (app, _) = listener.accept().await.unwrap();
                 let node = UnixStream::connect(&honest).await.unwrap();
-                apps.spawn(pass_on(app, node, shared.clone()));
+                let lies = shared.lock().unwrap().clone();
+                apps.spawn(pass_on(app, node, lies));
             }
         });
         Self { socket, lies, task }
     }
 
-    /// Lies so from now on, and counts answers from 0 again.
+    /// Lies so to the apps that come from now on, and counts answers from 0 again.
     pub(crate) fn plan(&self, plan: Plan) {
-        *self.lies.lock().unwrap() = Lies { plan, ..Lies::default() };
+        *self.lies.lock().unwrap() = Arc::new(Mutex::new(Lies { plan, ..Lies::default() }));
+    }
+
+    fn last_plan(&self) -> Arc<Mutex<Lies>> {
+        self.lies.lock().unwrap().clone()
     }
 
     /// The answers since the plan was made, as they were.
     pub(crate) fn heard(&self) -> Vec<Value> {
-        self.lies.lock().unwrap().heard.clone()
+        self.last_plan().lock().unwrap().heard.clone()
     }
 
     /// Whether there was anything to change.
     pub(crate) fn has_lied(&self) -> bool {
-        self.lies.lock().unwrap().told
+        self.last_plan().lock().unwrap().told
     }
 }
 

@@ -269,6 +269,8 @@ async fn copy_of_a_validator_that_runs_elsewhere_stops_by_itself_before_it_signs
     let twin = cluster.folder().join("twin");
     copy(&cluster.nodes[3].data_dir, &twin);
     cluster.start_node(3).await.unwrap();
+    let signs = |statuses: &[Status]| statuses.iter().all(|status| status.signing == Signing::Signs);
+    cluster.until("all to sign", PATIENCE, signs).await.unwrap();
     // On another machine it has another identity in the network, or the two would only fight for connections.
     fs::remove_file(twin.join("node.key")).unwrap();
     let data = twin.display().to_string();

@@ -120,7 +120,7 @@ impl Client {
             Ok(()) => return Ok(()),
             Err(fault) => fault,
         };
-        if matches!(fault, InvalidReceipt::Certificate { .. }) {
+        if matches!(fault, InvalidReceipt::Certificate { .. } | InvalidReceipt::NextSet(_)) {
             self.refresh_sets().await?;
         }
         let verdict = self.chain().check_final(header, certificate);

@@ -65,6 +65,9 @@ pub enum InvalidReceipt {
         #[source]
         fault: CertificateFault,
     },
+    /// It names another set for the next height than the changes lead to, so that some of them are not shown.
+    #[error("the block at height {0} names other validators for the next height than the changes of the set lead to")]
+    NextSet(u64),
     /// The ballot is not in the block.
     #[error("the path does not lead from the ballot to the block")]
     Inclusion,
@@ -164,7 +167,8 @@ impl SetHistory {
         change.map_or(&self.genesis.validators, |change| &change.validators)
     }
 
-    /// Checks that a block is one of this chain, in order with the last change below it, and final.
+    /// Checks that a block is one of this chain, in order with the last change below it, and final. The set that the block names for the
+    /// next height is the one that is known here: whoever leaves out a change cannot do with fewer signatures than it takes.
     ///
     /// # Errors
     /// [`InvalidReceipt`] if it is not. If the set has changed since the last change that is known here, it may be final all the same.
@@ -172,7 +176,9 @@ impl SetHistory {
         let before = self.changes.partition_point(|change| change.header.height < header.height);
         let below = before.checked_sub(1).map(|at| &self.changes[at].header);
         verify_order(&self.genesis, below.into_iter().chain([header]))?;
-        verify_header(&self.chain, header, certificate, self.set_at(header.height))
+        verify_header(&self.chain, header, certificate, self.set_at(header.height))?;
+        let next = self.set_at(header.height.next()).hash();
+        if header.next_validators == next { Ok(()) } else { Err(InvalidReceipt::NextSet(header.height.get())) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Validators come and go, and receipts stay true across it.
 
 use vote_chain::{
-    CertificateFault, ChainId, Hash, InvalidReceipt, InvalidTransaction, Payload, Selection, ValidatorChange, decode,
-    encode,
+    CertificateFault, ChainId, Hash, InvalidReceipt, InvalidTransaction, Payload, Selection, SetHistory,
+    ValidatorChange, decode, encode,
 };
 
 use crate::ledger::{Ledger, certify, election, genesis, key, validator};
@@ -106,6 +106,20 @@ fn receipt_lies_are_named() {
     idle.set_changes[0].header = ledger.blocks[0].0.header.clone();
     idle.set_changes[0].certificate = ledger.blocks[0].1.clone();
     assert_eq!(idle.check(None), Err(InvalidReceipt::SetChange(1)), "a change changes something");
+}
+
+#[test]
+fn block_with_the_signatures_of_the_former_set_alone_shows_that_a_change_is_left_out() {
+    let ledger = grown();
+    let receipt = ledger.receipt(5, 0);
+    let mut told = SetHistory::new(receipt.genesis.clone()).unwrap();
+    let mut certificate = receipt.certificate.clone();
+    certificate.signatures.retain(|signature| signature.validator == key(1).public());
+    assert_eq!(told.check_final(&receipt.header, &certificate), Err(InvalidReceipt::NextSet(5)));
+    told.extend(receipt.set_changes).unwrap();
+    assert_eq!(told.check_final(&receipt.header, &receipt.certificate), Ok(()));
+    let fewer = told.check_final(&receipt.header, &certificate);
+    assert!(matches!(fewer, Err(InvalidReceipt::Certificate { height: 5, .. })), "{fewer:?}");
 }
 
 #[test]

@@ -236,8 +236,9 @@ pub(crate) fn is_unsigned(message: &Message) -> bool {
 /// What is known of the others.
 impl Host {
     pub(super) fn on_met(&mut self, peer: Peer, key: PublicKey, known: bool) {
-        let starts = !self.signer.informed && self.config.safety.own_key;
-        if key == self.address && self.is_member(&key) && starts {
+        // A copy that has signed nothing yet ends itself, and leaves the node that it was copied from alone.
+        let silent = !self.signer.informed || self.signer.silent() >= self.height();
+        if key == self.address && self.is_member(&key) && silent && self.config.safety.own_key {
             let reason = "a peer has shown that it has the same key".to_owned();
             return self.halt(Halt::KeyElsewhere(reason));
         }
