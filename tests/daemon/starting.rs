@@ -2,10 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use vote_cluster::{Daemon, Programs};
 
-use crate::harness::{Ran, ballots, cast_all, cluster, election, logged, run};
+use crate::harness::{PATIENCE, Ran, ballots, cast_all, cluster, election, logged, run};
 
 pub(super) struct Place {
     pub(super) programs: Programs,
@@ -196,4 +200,28 @@ async fn several_chains_at_one_tracker_have_to_be_told_apart() {
         assert!(daemon.terminate().await.unwrap().success());
     }
     assert!(!Path::new(&place.path("three.sock")).exists());
+}
+
+/// What a terminal leaves behind that closes: SIGHUP, and a standard error that takes nothing more.
+#[tokio::test]
+async fn terminal_that_closes_ends_neither_node_nor_tracker() {
+    let place = Place::new();
+    let node_args = place.args("a", &["--found", "Co-op"]);
+    let tracker_data = place.path("tracker");
+    let tracker_args = ["--json", "--listen", "127.0.0.1:0", "--data-dir", &tracker_data].map(String::from).to_vec();
+    for (program, args) in [(&place.programs.node, node_args), (&place.programs.bootstrap, tracker_args)] {
+        let mut command = tokio::process::Command::new(program);
+        command.args(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(out.next_line().await.unwrap().unwrap().starts_with('{'), "it is ready");
+        drop(child.stderr.take());
+        let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap());
+        // The second one comes when what is said of the first could not be written.
+        for signal in [Signal::SIGHUP, Signal::SIGHUP, Signal::SIGTERM] {
+            kill(pid, signal).unwrap();
+        }
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it leaves when it is told to").unwrap();
+        assert!(ended.success(), "{}: {ended}", program.display());
+    }
 }

@@ -61,7 +61,9 @@ impl Host {
                 r.resume_with(())
             }
             Effect::WalAppend(height, input, r) => {
-                let entry = LogEntry::from_input(input).filter(|_| !self.recovering && self.config.safety.keep_log);
+                // What is left of a height that is decided by now is of no use: the block is on the disk.
+                let wanted = !self.recovering && self.config.safety.keep_log && height == self.height();
+                let entry = LogEntry::from_input(input).filter(|_| wanted);
                 entry.into_iter().for_each(|entry| self.write(Write::Log { height, entry: entry.to_bytes() }));
                 r.resume_with(())
             }

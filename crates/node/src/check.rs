@@ -5,13 +5,14 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use vote_chain::{Height, decode};
-use vote_consensus::Equivocation;
+use vote_chain::Height;
+use vote_consensus::Evidence;
 use vote_storage::{Checked, StorageError, Store};
 
 use crate::cli::CheckArgs;
 use crate::datadir::{self, DataDir};
 use crate::exit;
+use crate::planned::print;
 
 pub(crate) fn check(args: &CheckArgs) -> Result<()> {
     let done = whole(args);
@@ -20,7 +21,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<()> {
     {
         let damaged = exit::Exit::of(error) == exit::Exit::Damaged;
         let valid = if damaged { Some(false) } else { None };
-        println!("{}", serde_json::json!({ "valid": valid, "reason": format!("{error:#}") }));
+        print(&serde_json::json!({ "valid": valid, "reason": format!("{error:#}") }).to_string())?;
     }
     done
 }
@@ -37,8 +38,7 @@ fn whole(args: &CheckArgs) -> Result<()> {
     let Some(store) = Store::open(dir.path())? else { bail!("there is no ledger in {}", path.display()) };
     let checked = follow(&store)?;
     check_evidence(&store)?;
-    show(args, &store, &checked, started.elapsed().as_secs_f64());
-    Ok(())
+    print(&report(args, &store, &checked, started.elapsed().as_secs_f64()))
 }
 
 fn follow(store: &Store) -> Result<Checked> {
@@ -52,7 +52,7 @@ fn follow(store: &Store) -> Result<Checked> {
     };
     let checked = store.check(threads, progress);
     if bar {
-        eprintln!();
+        let _ = writeln!(std::io::stderr());
     }
     checked.context("the ledger does not hold")
 }
@@ -60,7 +60,7 @@ fn follow(store: &Store) -> Result<Checked> {
 /// Evidence follows from no block: it must be readable.
 fn check_evidence(store: &Store) -> Result<()> {
     for (height, proof) in store.evidence()? {
-        if let Err(error) = decode::<Equivocation>(&proof) {
+        if let Err(error) = Evidence::from_bytes(&proof) {
             let what = format!("evidence, of block {height}: {error}");
             return Err(StorageError::Damaged { path: store.path().to_owned(), what }.into());
         }
@@ -68,23 +68,23 @@ fn check_evidence(store: &Store) -> Result<()> {
     Ok(())
 }
 
-fn show(args: &CheckArgs, store: &Store, checked: &Checked, seconds: f64) {
+fn report(args: &CheckArgs, store: &Store, checked: &Checked, seconds: f64) -> String {
     let Checked { height, transactions, signatures, rows } = checked;
-    let genesis = store.genesis();
-    let chain = genesis.chain();
+    let (genesis, path) = (store.genesis(), store.path());
+    let (chain, name) = (genesis.chain(), &genesis.name);
     if args.json {
         let done = serde_json::json!({
-            "valid": true, "ledger": store.path(), "chain": chain, "chain_name": genesis.name, "height": height,
+            "valid": true, "ledger": path, "chain": chain, "chain_name": name, "height": height,
             "transactions": transactions, "signatures": signatures, "rows": rows, "seconds": seconds,
         });
-        println!("{done}");
-        return;
+        return done.to_string();
     }
-    println!("The ledger is whole: every block follows from the one before, and every row from the blocks.");
-    println!("  ledger   {}", store.path().display());
-    println!("  chain    {chain} ({})", genesis.name);
-    println!(
-        "  checked  {height} blocks, {transactions} transactions, {signatures} signatures, {rows} rows in {seconds:.1} s"
-    );
-    println!("Whether it is the whole chain, only other nodes can say: compare the height with theirs.");
+    format!(
+        "The ledger is whole: every block follows from the one before, and every row from the blocks.\n  \
+         ledger   {}\n  \
+         chain    {chain} ({name})\n  \
+         checked  {height} blocks, {transactions} transactions, {signatures} signatures, {rows} rows in {seconds:.1} s\n\
+         Whether it is the whole chain, only other nodes can say: compare the height with theirs.",
+        path.display()
+    )
 }

@@ -19,6 +19,7 @@ mod run;
 mod sign_state;
 mod socket;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -55,7 +56,8 @@ fn main() -> ExitCode {
 }
 
 fn end(error: &anyhow::Error, exit: Exit) -> ExitCode {
-    eprintln!("error: {error:#}");
+    // The exit code says it too, if nobody reads this.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
     exit.code()
 }
 
@@ -68,6 +70,8 @@ fn is_unread(error: &anyhow::Error) -> bool {
 fn block_on(filter: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        // To say so on a terminal that is closed would end the program.
+        .log_internal_errors(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()

@@ -27,7 +27,7 @@ pub(crate) fn key(args: &KeyArgs) -> Result<()> {
 }
 
 /// Prints lines; an error if not all of them could be printed.
-fn print(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).context("not all of it could be printed")
 }

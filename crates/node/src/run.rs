@@ -25,6 +25,7 @@ use crate::exit::{Exit, Stop};
 use crate::join::{self, Source};
 use crate::keys::{self, Keys};
 use crate::ledger::Ledger;
+use crate::planned::print;
 use crate::pool::Pool;
 use crate::sign_state::{Found, SignFile, Signs};
 use crate::socket::Socket;
@@ -227,7 +228,7 @@ async fn serve(
     let (ledger, published) = watch::channel(Arc::new(Ledger::new(state, store.clone(), Arc::default())));
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     config.keep()?;
-    say_ready(config, keys, &name, &store, &listen);
+    say_ready(config, keys, &name, &store, &listen)?;
     let mut core = Core::new(Parts {
         name,
         key: keys.validator.clone(),
@@ -305,7 +306,7 @@ fn take_over(dir: &Path, keys: &Keys, state: &State) -> Result<Option<Found>> {
     Ok(Some(Found { file, folder: Folder::Left }))
 }
 
-fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[String]) {
+fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[String]) -> Result<()> {
     let (peer, key, genesis) = (keys.node.public().to_peer_id(), keys.validator.public(), store.genesis());
     let full: Vec<_> = listen.iter().map(|address| format!("{address}/p2p/{peer}")).collect();
     if config.json {
@@ -313,10 +314,13 @@ fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[
             "name": name, "pid": std::process::id(), "app_socket": config.socket, "data_dir": config.data_dir,
             "listen": full, "peer": peer.to_string(), "key": key, "chain": genesis.chain(), "chain_name": genesis.name,
         });
-        println!("{ready}");
-        return;
+        return print(&ready.to_string());
     }
-    println!("node {name} on chain {:?}\n  chain id       {}", genesis.name, genesis.chain());
-    full.iter().for_each(|address| println!("  listens on     {address}"));
-    println!("  validator key  {key}\n  apps connect   vote-cli --socket {}", config.socket.display());
+    let listens: String = full.iter().map(|address| format!("  listens on     {address}\n")).collect();
+    print(&format!(
+        "node {name} on chain {:?}\n  chain id       {}\n{listens}  validator key  {key}\n  apps connect   vote-cli --socket {}",
+        genesis.name,
+        genesis.chain(),
+        config.socket.display()
+    ))
 }

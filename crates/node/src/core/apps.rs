@@ -230,14 +230,16 @@ impl Core {
     /// Has the desk's work done, and wakes up when there is more.
     pub(super) fn mind_desk(&mut self) {
         let ledger = self.ledger.borrow().clone();
-        while let Some(job) = self.desk.next_job(Instant::now(), &ledger.state) {
+        // One time for both: what is not due in the first look is to wake in the second.
+        let now = Instant::now();
+        while let Some(job) = self.desk.next_job(now, &ledger.state) {
             let ledger = ledger.clone();
             self.spawn(async move {
                 let done = tokio::task::spawn_blocking(move || job.run(&ledger, Instant::now));
                 Some(Inner::Counted(done.await.expect("a count does not panic, and nobody ends its thread")))
             });
         }
-        if let Some(at) = self.desk.wake_at(Instant::now())
+        if let Some(at) = self.desk.wake_at(now)
             && self.desk_wakes_at.is_none_or(|before| at < before)
         {
             self.desk_wakes_at = Some(at);

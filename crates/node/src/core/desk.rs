@@ -146,7 +146,7 @@ impl Desk {
 
     /// When there may be work again.
     pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
-        [self.show_at(now), self.slow_at, self.counts.wake_at()].into_iter().flatten().min()
+        [self.show_at(now), self.slow_at, self.counts.wake_at(now)].into_iter().flatten().min()
     }
 
     fn show_at(&self, now: Instant) -> Option<Instant> {

@@ -121,7 +121,13 @@ fn of_open_height(script: &Script) -> Vec<Case> {
     let row = format!("({open}, ");
     vec![
         case("log", format!("({open}, 2)"), "out of order", true, put!(table::LOG, (open, 2), b"x".as_slice())),
-        case("log", "(3, 0)", "not of the open height", true, put!(table::LOG, (3, 0), b"x".as_slice())),
+        case(
+            "log",
+            format!("({}, 0)", open + 1),
+            "not of the open height",
+            true,
+            put!(table::LOG, (open + 1, 0), b"x".as_slice()),
+        ),
         case("bodies", row, "another block", true, move |write| {
             let body = write.open_table(table::BODIES).unwrap().pop_last().unwrap().unwrap().1.value().to_vec();
             write.open_table(table::BODIES).unwrap().insert((open, [7; 32]), body.as_slice()).unwrap();

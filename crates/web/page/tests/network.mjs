@@ -7,7 +7,8 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const START_MS = 120_000;
+// The programs may be built first, since the page is a part of one of them.
+const START_MS = 400_000;
 
 /** Starts a program; gives its handle, and the line of JSON that it prints when it is ready. */
 function begin(program, args) {

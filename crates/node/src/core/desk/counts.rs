@@ -110,9 +110,10 @@ impl Counts {
         Some(*id)
     }
 
-    /// When the next long count may be made that is in its pause now.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
-        let pausing = self.elections.values().filter(|aside| aside.queued.is_some() && !aside.running);
+    /// When the next long count may be made that is in its pause now. What waits for another count, or for somebody who asks, is looked at
+    /// again when that ends, or comes.
+    pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
+        let pausing = self.elections.values().filter(|aside| aside.queued.is_some() && aside.not_before > now);
         pausing.map(|aside| aside.not_before).min()
     }
 
@@ -179,11 +180,12 @@ mod tests {
         assert_eq!(counts.take(Kind::Short, now, all), Some(id(3)), "in the order in which they came");
         counts.elections.get_mut(&id(3)).unwrap().running = false;
         assert_eq!(counts.take(Kind::Short, now, |election| *election != id(4)), None, "nobody asks for it any more");
+        assert_eq!(counts.wake_at(now), None, "what waits for another count, or for nobody, wakes nobody up");
         assert_eq!(counts.take(Kind::Short, now, all), Some(id(4)));
         counts.elections.get_mut(&id(1)).unwrap().running = false;
         counts.elections.get_mut(&id(2)).unwrap().not_before = later;
         assert_eq!(counts.take(Kind::Long, now, all), None, "it pauses");
-        assert_eq!(counts.wake_at(), Some(later));
+        assert_eq!(counts.wake_at(now), Some(later));
         assert!(!counts.takes_long(&id(3), all));
         (5..9).for_each(|election| counts.enqueue(now, id(election), false));
         assert!(counts.takes_long(&id(3), all), "too many wait before it");
