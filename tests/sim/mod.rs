@@ -4,6 +4,7 @@ mod crime;
 mod node;
 mod random;
 mod restored;
+mod strangers;
 mod world;
 
 use crime::Crime;
@@ -235,7 +236,7 @@ fn what_apps_have_brought_is_passed_on_again_whatever_peers_have_brought_before(
     for _ in 0..60 {
         now += 500;
         let tick = vote_consensus::Event::Timer(vote_consensus::Timer::Tick);
-        let _ = engine.handle(vote_chain::Timestamp::from_ms(now), tick);
+        engine.handle(vote_chain::Timestamp::from_ms(now), tick);
         for action in engine.turn().actions {
             if let vote_consensus::Action::Relay(transaction) = action {
                 passed_on.insert(transaction.id());

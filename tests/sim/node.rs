@@ -8,8 +8,8 @@ use vote_chain::{
     encode,
 };
 use vote_consensus::{
-    Action, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Recovered, SignState, Timer, Turn,
-    Write,
+    Action, Config, Decided, Engine, Folder, Halt, Message, Origin, Peer, Received, Recovered, SignState, Taken, Timer,
+    Turn, Write,
 };
 
 /// What survives a crash: what storage would hold.
@@ -80,7 +80,8 @@ pub(super) fn recover(
 ) -> Engine {
     let (state, chain) = (disk.state(genesis), genesis.chain());
     let height = state.tip().height.next();
-    let log = disk.log.iter().filter(|(open, _)| *open == height).map(|(_, entry)| entry.clone()).collect();
+    assert!(disk.log.iter().all(|(open, _)| *open == height), "the log is that of the open height");
+    let log = disk.log.iter().map(|(_, entry)| entry.clone()).collect();
     let body = |bytes: &Vec<u8>| {
         let block: Block = decode(bytes).expect("own disk");
         Arc::new(VerifiedBlock::verify(&chain, &block, |_| None).expect("own disk"))
@@ -90,22 +91,28 @@ pub(super) fn recover(
     Engine::recover(config, key.clone(), Recovered { state, log, bodies, signed, folder }, now)
 }
 
-/// Hands gossiped bytes to an engine as a node does.
-pub(super) fn receive(engine: &mut Engine, now: Timestamp, bytes: &[u8]) {
-    match Message::from_bytes(bytes).ok().flatten() {
-        Some(Message::Proposal(proposal, block)) => {
-            let hash = block.header.hash();
-            if engine.wants_proposal(&proposal) != Ok(true) || hash != proposal.message.value || !block.is_whole() {
-                return;
-            }
-            let known = |bytes: &[u8]| engine.pending_transaction(&TransactionId::of(bytes)).cloned();
-            let verified = VerifiedBlock::verify(&engine.state().chain(), &block, known);
-            let verified = verified.map(Arc::new).map_err(|(at, fault)| format!("{at}: {fault}"));
-            let _ = engine.handle(now, Event::Proposal(Box::new(proposal), hash, verified));
-        }
-        Some(message) => drop(engine.handle(now, Event::Message(message))),
-        None => {}
+/// Hands gossiped bytes to an engine as a node does, and says whether the node passes them on. An error names what is wrong with them:
+/// it is held against whoever has sent them.
+pub(super) fn receive(engine: &mut Engine, now: Timestamp, bytes: &[u8]) -> Result<bool, String> {
+    let message = Message::from_bytes(bytes).map_err(|error| error.to_string())?.ok_or("no message")?;
+    let passes = |taken| matches!(taken, Taken::New | Taken::Again);
+    let Message::Proposal(proposal, block) = message else {
+        return engine.receive(now, Received::Message(message)).map(passes).map_err(|fault| fault.to_string());
+    };
+    let hash = block.header.hash();
+    if hash != proposal.message.value || !block.is_whole() {
+        return Err("the block is not the one that was proposed".into());
     }
+    match engine.look_at_proposal(now, &proposal) {
+        Ok(Taken::New) => {}
+        taken => return taken.map(passes).map_err(|fault| fault.to_string()),
+    }
+    let known = |bytes: &[u8]| engine.pending_transaction(&TransactionId::of(bytes)).cloned();
+    let verified = VerifiedBlock::verify(&engine.state().chain(), &block, known);
+    let verified = verified.map(Arc::new).map_err(|(at, fault)| format!("{at}: {fault}"));
+    let wrong = verified.as_ref().err().cloned();
+    let taken = engine.receive(now, Received::Proposal(Box::new(proposal), hash, verified));
+    wrong.map_or_else(|| taken.map(passes).map_err(|fault| fault.to_string()), Err)
 }
 
 pub(super) fn submit(engine: &mut Engine, now: Timestamp, bytes: &[u8], origin: Origin) -> bool {

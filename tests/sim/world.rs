@@ -26,7 +26,7 @@ pub(super) struct Faults {
 }
 
 enum Due {
-    Gossip(usize, Vec<u8>),
+    Gossip(usize, Letter),
     Transaction(usize, Vec<u8>, Origin),
     Timer(usize, u32, Timer),
     Question(usize, usize, Height),
@@ -36,6 +36,16 @@ enum Due {
     Heartbeat(usize, u32),
     Crash,
     Restart(usize),
+}
+
+/// A message on its way over gossip.
+#[derive(Clone)]
+struct Letter {
+    /// Who has passed it on, which need not be who has said it.
+    from: usize,
+    /// The same for all copies: a node looks at one of them.
+    number: u64,
+    bytes: Vec<u8>,
 }
 
 /// How far a node comes with a turn before it crashes.
@@ -87,6 +97,14 @@ pub(super) struct World {
     pub(super) accused: BTreeSet<PublicKey>,
     /// Peers that a node has blamed.
     pub(super) blamed: u64,
+    /// Messages that were held against whoever had passed them on.
+    pub(super) struck: u64,
+    /// A node without a key, whose engine is never asked.
+    pub(super) stranger: Option<usize>,
+    /// Whether nodes pass on what they cannot check.
+    pub(super) careless: bool,
+    /// The messages that each node has looked at.
+    read: Vec<BTreeSet<u64>>,
     /// A key that two nodes have: it may well sign twice until one of them stops.
     pub(super) shared_key: Option<PublicKey>,
     /// Whether the test makes a fork.
@@ -141,6 +159,10 @@ impl World {
             criminal: None,
             accused: BTreeSet::new(),
             blamed: 0,
+            struck: 0,
+            stranger: None,
+            careless: false,
+            read: vec![BTreeSet::new(); nodes],
             shared_key: None,
             introduced: true,
             forks: false,
@@ -173,6 +195,7 @@ impl World {
         let found = (&self.disks[at], &self.signs[at]);
         let engine = recover(&self.genesis, found, &self.keys[at], self.config, self.time());
         self.engines[at] = Some(engine);
+        self.read[at].clear();
         self.incarnation[at] += 1;
         // Whoever submits again what was decided in the crash hears from this disk that it is final.
         for decided in self.disks[at].decided.clone() {
@@ -247,13 +270,24 @@ impl World {
         false
     }
 
+    /// Runs for so many simulated milliseconds.
+    pub(super) fn run_ms(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.fault.is_none() && self.agenda.first_key_value().is_some_and(|((time, _), _)| *time <= end) {
+            let ((time, _), due) = self.agenda.pop_first().expect("just looked");
+            self.now = self.now.max(time);
+            self.step(due);
+        }
+        self.now = self.now.max(end);
+    }
+
     fn step(&mut self, due: Due) {
         let now = self.time();
         let node = match due {
-            Due::Gossip(at, bytes) => {
-                self.note(at, &bytes);
-                if let Some(engine) = &mut self.engines[at] {
-                    receive(engine, now, &bytes);
+            Due::Gossip(at, letter) => {
+                self.note(at, &letter.bytes);
+                if self.read[at].insert(letter.number) {
+                    self.deliver(at, letter);
                 }
                 at
             }
@@ -313,10 +347,40 @@ impl World {
         self.settle(node);
     }
 
+    /// Has a node look at a message, and pass it on if it finds that it holds. Nobody honest is ever blamed.
+    fn deliver(&mut self, at: usize, letter: Letter) {
+        let now = self.time();
+        let Some(engine) = &mut self.engines[at] else { return };
+        match receive(engine, now, &letter.bytes) {
+            Ok(passes) => {
+                if !passes && !self.careless {
+                    return;
+                }
+                let others = (0..self.engines.len()).filter(|to| ![at, letter.from].contains(to));
+                let unread: Vec<_> = others.filter(|to| !self.read[*to].contains(&letter.number)).collect();
+                let letter = Letter { from: at, ..letter };
+                for to in unread {
+                    self.send(at, to, |to| Due::Gossip(to, letter.clone()));
+                }
+            }
+            Err(reason) => {
+                self.struck += 1;
+                if self.is_honest(letter.from) {
+                    self.fault = Some(format!("node {at} holds it against node {} that {reason}", letter.from));
+                }
+            }
+        }
+    }
+
+    /// The last of the nodes may be a stranger: it has no engine.
+    fn is_honest(&self, at: usize) -> bool {
+        self.stranger != Some(at) && self.criminal.is_none_or(|(criminal, _)| criminal != at)
+    }
+
     fn tell(&mut self, at: usize, event: Event) {
         let now = self.time();
         if let Some(engine) = &mut self.engines[at] {
-            let _ = engine.handle(now, event);
+            engine.handle(now, event);
         }
     }
 
@@ -326,7 +390,8 @@ impl World {
             self.send(at, to, |to| Due::Question(to, at, tip));
             if self.criminal == Some((at, Crime::Rouser)) {
                 let vote = rouse(&self.keys[at], &self.genesis.chain(), tip.next());
-                self.send(at, to, |to| Due::Gossip(to, vote.clone()));
+                let letter = self.letter(at, vote.clone());
+                self.send(at, to, |to| Due::Gossip(to, letter.clone()));
             }
         }
         self.after(1000, Due::Heartbeat(at, self.incarnation[at]));
@@ -397,9 +462,7 @@ impl World {
                         peers.into_iter().map(|to| (to, bytes.clone())).collect()
                     }
                 };
-                for (to, bytes) in letters {
-                    self.send(at, to, move |to| Due::Gossip(to, bytes.clone()));
-                }
+                self.post(at, letters);
             }
             Outcome::Relay(bytes) => {
                 for to in (0..self.engines.len()).filter(|to| *to != at) {
@@ -434,6 +497,25 @@ impl World {
         let agreed = *self.blocks.entry(header.height).or_insert_with(|| decided.block.hash());
         if agreed != decided.block.hash() && !self.forks {
             self.fault = Some(format!("two blocks are final at height {}", header.height));
+        }
+    }
+
+    fn letter(&mut self, from: usize, bytes: Vec<u8>) -> Letter {
+        self.sequence += 1;
+        self.read[from].insert(self.sequence);
+        Letter { from, number: self.sequence, bytes }
+    }
+
+    /// Sends messages to peers; the same to several is one message.
+    pub(super) fn post(&mut self, from: usize, letters: Vec<(usize, Vec<u8>)>) {
+        let mut numbered: BTreeMap<Vec<u8>, Letter> = BTreeMap::new();
+        for (to, bytes) in letters {
+            let letter = match numbered.get(&bytes) {
+                Some(letter) => letter.clone(),
+                None => self.letter(from, bytes.clone()),
+            };
+            numbered.insert(bytes, letter.clone());
+            self.send(from, to, |to| Due::Gossip(to, letter.clone()));
         }
     }
 

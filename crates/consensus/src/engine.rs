@@ -1,6 +1,6 @@
 //! The engine: dispatch, and the state that Malachite does not keep.
 //!
-//! Order of calls: [`Engine::recover`] once; then for each event [`Engine::handle`] or [`Engine::submit`], as many as are
+//! Order of calls: [`Engine::recover`] once; then for each event [`Engine::handle`], [`Engine::receive`] or [`Engine::submit`], as many as are
 //! at hand; then [`Engine::turn`], whose writes and actions must be carried out before the next event. Getters any time.
 
 mod decided;
@@ -30,20 +30,26 @@ use crate::signed::{Folder, SignState};
 use crate::turn::{Action, Halt, Peer, Timer, Turn, Write};
 use crate::wal::LogEntry;
 
-pub use messages::MessageFault;
+pub use messages::{Dropped, MessageFault, Taken};
 pub(crate) use signing::is_unsigned;
 pub use signing::{Signing, Wait};
 
 /// Between looks at who is ahead and what should be repeated, in milliseconds.
 pub(crate) const TICK_MS: u64 = 500;
 
-/// Something that has happened.
+/// What a peer has sent to all.
+#[derive(Debug)]
+pub enum Received {
+    /// A vote or a certificate.
+    Message(Message),
+    /// A proposal that [`Engine::look_at_proposal`] finds new, and whose block is whole. `Err` says which of its transactions no
+    /// validator may accept.
+    Proposal(Box<SignedProposal>, BlockHash, Result<Arc<VerifiedBlock>, String>),
+}
+
+/// Something else that has happened.
 #[derive(Debug)]
 pub enum Event {
-    /// A vote or a certificate has come. Proposals come as `Event::Proposal`.
-    Message(Message),
-    /// A proposal has come whose block is whole. `Err` says which of its transactions no validator may accept.
-    Proposal(Box<SignedProposal>, BlockHash, Result<Arc<VerifiedBlock>, String>),
     /// The answer to `Action::RequestBlocks`: decided blocks from the height asked for, in order; none is an answer too.
     Blocks(Peer, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
     /// The peer has not answered, or nonsense.
@@ -121,7 +127,8 @@ pub(crate) struct Host {
     pub(crate) bodies: BTreeMap<BlockHash, (Arc<VerifiedBlock>, Changes)>,
     /// The last block that was decided since the start.
     pub(crate) last: Option<Arc<VerifiedBlock>>,
-    pub(crate) window: window::Window,
+    pub(crate) windows: BTreeMap<Height, window::Window>,
+    pub(crate) passed: window::Passed,
     /// Verified inputs for heights that have not started.
     pub(crate) early: BTreeMap<Height, Vec<messages::Early>>,
     pub(crate) sync: sync::Sync,
@@ -204,15 +211,24 @@ impl Engine {
         true
     }
 
-    /// Takes in an event.
+    /// Takes in what a peer has sent, and says whether to pass it on.
     ///
     /// # Errors
     /// [`MessageFault`] if an honest peer would not have sent it; the event has changed nothing then.
-    pub fn handle(&mut self, now: Timestamp, event: Event) -> Result<(), MessageFault> {
+    pub fn receive(&mut self, now: Timestamp, received: Received) -> Result<Taken, MessageFault> {
+        self.host.now = now;
+        let taken = match received {
+            Received::Message(message) => self.host.on_message(message)?,
+            Received::Proposal(proposal, hash, block) => self.host.on_proposal(*proposal, hash, block)?,
+        };
+        self.settle();
+        Ok(taken)
+    }
+
+    /// Takes in an event.
+    pub fn handle(&mut self, now: Timestamp, event: Event) {
         self.host.now = now;
         match event {
-            Event::Message(message) => self.host.on_message(message)?,
-            Event::Proposal(proposal, hash, block) => self.host.on_proposal(*proposal, hash, block)?,
             Event::Blocks(peer, blocks) => self.host.on_blocks(peer, blocks),
             Event::BlocksFailed(peer) => self.host.on_blocks_failed(peer),
             Event::Met { peer, key, known } => self.host.on_met(peer, key, known),
@@ -221,7 +237,6 @@ impl Engine {
             Event::Timer(timer) => self.host.on_timer(timer),
         }
         self.settle();
-        Ok(())
     }
 
     /// Takes in verified transactions. Accepted promises nothing: only a decided block does.
@@ -351,7 +366,8 @@ impl Host {
             built: BTreeMap::new(),
             bodies: BTreeMap::new(),
             last: None,
-            window: window::Window::default(),
+            windows: BTreeMap::new(),
+            passed: window::Passed::default(),
             early: BTreeMap::new(),
             sync: sync::Sync::default(),
             round: Round::new(0),

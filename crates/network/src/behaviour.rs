@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use libp2p::core::transport::MemoryTransport;
 use libp2p::core::{Transport as _, upgrade::Version};
-use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode, WhitelistSubscriptionFilter};
+use libp2p::gossipsub::{
+    self, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicScoreParams, ValidationMode,
+    WhitelistSubscriptionFilter,
+};
 use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
@@ -21,6 +24,11 @@ use crate::limits::{
     REQUEST_TIMEOUT,
 };
 use crate::topic::{Topic, Topics};
+
+/// Promises of messages that a peer may break before that counts against it.
+const BROKEN_PROMISES: f64 = 20.0;
+/// The score that a validator has beforehand, once it has proven its key: it takes a flood of false messages to be unheard for a moment.
+pub(crate) const PROVEN_SCORE: f64 = 1000.0;
 
 /// Order matters: what refuses connections comes first.
 #[derive(NetworkBehaviour)]
@@ -123,10 +131,48 @@ fn gossip(
     let filter = WhitelistSubscriptionFilter(topics.hashes().cloned().collect());
     let behaviour = gossipsub::Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter);
     let mut behaviour = behaviour.map_err(|error| StartError::Setup(error.to_owned()))?;
+    let (params, thresholds) = scores(topics);
+    behaviour.with_peer_score(params, thresholds).map_err(StartError::Setup)?;
     for topic in Topic::ALL {
         behaviour.subscribe(&topic.ident(chain)).map_err(|error| StartError::Setup(error.to_string()))?;
     }
     Ok(behaviour)
+}
+
+/// How gossipsub scores peers. Only what no honest peer does counts: messages that the node has found false. After some nine of them within
+/// a few seconds, nothing that a peer sends is looked at, until the score has recovered, which takes seconds; the node itself shuts out who goes on.
+///
+/// All else is off, since it would hit honest peers: several nodes of an organisation have one address; whoever has a slow line is late, and
+/// keeps no promise to send; who has nothing to say delivers nothing. What is left of [`BROKEN_PROMISES`] ends floods of promises.
+fn scores(topics: &Topics) -> (PeerScoreParams, PeerScoreThresholds) {
+    let of_topic = TopicScoreParams {
+        topic_weight: 1.0,
+        time_in_mesh_weight: 0.0,
+        first_message_deliveries_weight: 0.0,
+        mesh_message_deliveries_weight: 0.0,
+        mesh_failure_penalty_weight: 0.0,
+        invalid_message_deliveries_weight: -1.0,
+        invalid_message_deliveries_decay: 0.9,
+        ..TopicScoreParams::default()
+    };
+    let params = PeerScoreParams {
+        topics: topics.hashes().map(|hash| (hash.clone(), of_topic.clone())).collect(),
+        app_specific_weight: 1.0,
+        ip_colocation_factor_weight: 0.0,
+        behaviour_penalty_weight: -0.1,
+        behaviour_penalty_threshold: BROKEN_PROMISES,
+        behaviour_penalty_decay: 0.9,
+        slow_peer_weight: 0.0,
+        ..PeerScoreParams::default()
+    };
+    let thresholds = PeerScoreThresholds {
+        gossip_threshold: -20.0,
+        publish_threshold: -40.0,
+        graylist_threshold: -80.0,
+        accept_px_threshold: 0.0,
+        opportunistic_graft_threshold: 0.0,
+    };
+    (params, thresholds)
 }
 
 /// A swarm of that behaviour over that transport.

@@ -17,6 +17,7 @@ pub(crate) enum Command {
     Request(PeerId, Vec<u8>, oneshot::Sender<Result<Vec<u8>, RequestError>>),
     Respond(ResponseChannel<Parcel>, Parcel),
     Report(MessageId, PeerId, Verdict),
+    Trust(PeerId),
     Disconnect(PeerId),
     Block(PeerId, Duration),
     Dial(PeerId, Multiaddr),
@@ -78,6 +79,11 @@ impl Handle {
     /// Says what is to become of a gossiped message.
     pub fn report(&self, gossip: &Gossip, verdict: Verdict) {
         self.tell(Command::Report(gossip.id.clone(), gossip.source, verdict));
+    }
+
+    /// A peer has proven the key of a validator: it has credit with gossip, as long as it is connected.
+    pub fn trust(&self, peer: PeerId) {
+        self.tell(Command::Trust(peer));
     }
 
     /// Closes all connections to a peer; it may come back.

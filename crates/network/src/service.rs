@@ -20,7 +20,7 @@ use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
-use crate::behaviour::{Node, NodeEvent, protocol_version, swarm};
+use crate::behaviour::{Node, NodeEvent, PROVEN_SCORE, protocol_version, swarm};
 use crate::book::Book;
 use crate::codec::{Parcel, Room};
 use crate::config::{Config, StartError, Transport, check_port_free, split};
@@ -235,6 +235,9 @@ impl Service {
             Command::Request(peer, data, answer) => self.request(peer, data, answer),
             Command::Respond(channel, data) => self.respond(channel, data),
             Command::Report(id, source, verdict) => self.report(&id, &source, verdict),
+            Command::Trust(peer) => {
+                self.swarm.behaviour_mut().gossip.set_application_score(&peer, PROVEN_SCORE);
+            }
             Command::Disconnect(peer) => self.disconnect(peer),
             Command::Block(peer, time) => self.block(peer, time),
             Command::Dial(peer, address) => self.dial(peer, vec![address]),

@@ -9,7 +9,7 @@ use crate::limits::{BLOCK_BYTES_MAX, CONSENSUS_BYTES_MAX, TRANSACTIONS_BYTES_MAX
 pub enum Topic {
     /// Votes and certificates. A message that is sent again is delivered again.
     Consensus,
-    /// Proposed blocks. The same bytes are delivered once.
+    /// Proposed blocks. One that is sent again is delivered again.
     Blocks,
     /// Batches of transactions. The same bytes are delivered once.
     Transactions,
@@ -28,11 +28,11 @@ impl Topic {
 
     pub(crate) fn ident(self, chain: &str) -> IdentTopic {
         let name = match self {
-            Self::Consensus => "consensus",
-            Self::Blocks => "blocks",
-            Self::Transactions => "transactions",
+            Self::Consensus => "consensus/1",
+            Self::Blocks => "blocks/2",
+            Self::Transactions => "transactions/1",
         };
-        IdentTopic::new(format!("/blockchain-voting/{chain}/{name}/1"))
+        IdentTopic::new(format!("/blockchain-voting/{chain}/{name}"))
     }
 }
 

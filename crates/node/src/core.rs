@@ -280,11 +280,9 @@ impl Core {
         self.serve(request);
     }
 
-    /// Tells the engine of something. A fault is only logged: no peer caused it.
+    /// Tells the engine of something.
     pub(crate) fn tell(&mut self, event: Event) {
-        if let Err(fault) = self.engine.handle(now(), event) {
-            tracing::debug!(%fault, "event refused");
-        }
+        self.engine.handle(now(), event);
     }
 
     pub(crate) fn spawn(&self, work: impl Future<Output = Option<Inner>> + Send + 'static) {

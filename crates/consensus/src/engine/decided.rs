@@ -67,9 +67,10 @@ impl Host {
         self.deciding = false;
         let open = self.height();
         self.early.retain(|height, _| *height >= open);
+        self.windows.retain(|height, _| *height >= open);
+        self.passed.forget_below(open);
         self.bodies.clear();
         self.built.clear();
-        self.window.clear();
         self.timers.clear();
         self.checker.forget();
         self.signer.forget_height();

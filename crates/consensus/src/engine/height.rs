@@ -1,13 +1,15 @@
 //! When a height starts. Between heights the engine rests: no empty rounds, no traffic.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use malachite::Input;
 use malachite_types::{Round, Timeout, VoteExtensionPolicy};
-use vote_chain::{Height, Timestamp};
+use vote_chain::{Height, Timestamp, Verified};
 
 use super::Host;
 use super::messages::Early;
+use crate::mempool::may_fit;
 use crate::turn::{Action, Timer};
 
 impl Host {
@@ -34,21 +36,34 @@ impl Host {
         if !validates || !self.signs_at(self.height()) {
             return None;
         }
-        let pace = self.started_at.plus_ms(self.config.block_interval_ms);
-        let heartbeat = self.state.tip().time.plus_ms(self.config.heartbeat_ms);
-        let registry = self.state.registry();
-        let wanted = (!self.mempool.is_empty() || registry.next != registry.after).then_some(pace);
-        [Some(heartbeat), wanted, self.boundary].into_iter().flatten().min()
+        self.reason_to_start(!self.mempool.is_empty())
     }
 
-    /// Whether somebody has proposed, or more than a third of the power votes: among them is one that is honest. A single
-    /// validator that lies could otherwise have the others make blocks of nothing without end.
+    /// Whether the first round has a proposal that there is a reason for, or more than a third of the power votes: among them
+    /// is one that is honest. A validator that lies could otherwise have the others make blocks of nothing without end.
     fn others_have_started(&self) -> bool {
         let Some(early) = self.early.get(&self.height()) else { return false };
         let set = self.state.validators();
         let voters: BTreeSet<_> = early.iter().map(Early::signer).collect();
         let power: u64 = voters.into_iter().filter_map(|key| set.get(key)).map(|validator| validator.power).sum();
-        early.iter().any(Early::is_proposal) || u128::from(power) * 3 > u128::from(set.power_total())
+        early.iter().any(|early| self.is_due(early)) || u128::from(power) * 3 > u128::from(set.power_total())
+    }
+
+    /// Whether this is a proposal of the first round with a transaction that fits, or for which it is time by this node's clock.
+    fn is_due(&self, early: &Early) -> bool {
+        let Early::Proposal(proposal, _, Ok(block)) = early else { return false };
+        let fits = |transaction: &Arc<Verified>| may_fit(&self.state, self.now, transaction).is_ok();
+        let time = || self.reason_to_start(false).is_some_and(|due| due <= self.now);
+        proposal.message.round == Round::new(0) && (block.transactions().iter().any(fits) || time())
+    }
+
+    /// The time at which this node's clock and its ledger give a reason, `waiting` for transactions or not.
+    fn reason_to_start(&self, waiting: bool) -> Option<Timestamp> {
+        let pace = self.started_at.plus_ms(self.config.block_interval_ms);
+        let heartbeat = self.state.tip().time.plus_ms(self.config.heartbeat_ms);
+        let registry = self.state.registry();
+        let wanted = (waiting || registry.next != registry.after).then_some(pace);
+        [Some(heartbeat), wanted, self.boundary].into_iter().flatten().min()
     }
 
     /// Asks to be woken when a reason will be there.

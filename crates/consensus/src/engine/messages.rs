@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use malachite::Input;
 use malachite_signing::VerifierExt;
-use malachite_types::{PolkaCertificate, RoundCertificate, SignedVote};
+use malachite_types::{NilOrVal, PolkaCertificate, Round, RoundCertificate, SignedVote, VoteType};
 use vote_chain::bft::{Ctx, Vote};
 use vote_chain::{BlockHash, Height, PublicKey, ValidatorSet, VerifiedBlock};
 
+use super::window::{Kind, What};
 use super::{Host, threshold};
 use crate::message::{Message, SignedProposal};
 use crate::signatures::at_once;
@@ -35,6 +36,39 @@ pub enum MessageFault {
     Certificate(Height),
 }
 
+/// What this node makes of a message in which nothing is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It holds, and is to be passed on.
+    New,
+    /// A proposal whose block is held here, and that is to be passed on again.
+    Again,
+    /// It is not passed on, and nobody is to blame.
+    Dropped(Dropped),
+}
+
+/// Why a message is not passed on. What depends on how far this node is, is never held against whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dropped {
+    /// It was passed on a moment ago.
+    Known,
+    /// It is for a height whose validators this node does not know, or knows no more.
+    OtherHeight,
+    /// It is for a round that is too far ahead, or its signer has said too many different things of its round.
+    TooMany,
+}
+
+impl Dropped {
+    /// In words.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Known => "it is known",
+            Self::OtherHeight => "it is for a height that is over or far ahead",
+            Self::TooMany => "it is for a round far ahead, or one of many of its signer",
+        }
+    }
+}
+
 /// What came for a height that has not started.
 pub(crate) enum Early {
     Vote(SignedVote<Ctx>),
@@ -42,14 +76,18 @@ pub(crate) enum Early {
 }
 
 impl Early {
-    pub(super) const fn is_proposal(&self) -> bool {
-        matches!(self, Self::Proposal(..))
-    }
-
     pub(super) fn signer(&self) -> &PublicKey {
         match self {
             Self::Vote(vote) => &vote.message.voter,
             Self::Proposal(proposal, ..) => &proposal.message.proposer,
+        }
+    }
+
+    /// The block of a proposal, if all of its signatures hold.
+    pub(super) fn block(&self) -> Option<&BlockHash> {
+        match self {
+            Self::Proposal(_, hash, Ok(_)) => Some(hash),
+            Self::Proposal(..) | Self::Vote(_) => None,
         }
     }
 
@@ -59,25 +97,37 @@ impl Early {
 }
 
 impl Host {
-    pub(super) fn on_message(&mut self, message: Message) -> Result<(), MessageFault> {
+    pub(super) fn on_message(&mut self, message: Message) -> Result<Taken, MessageFault> {
         match message {
             Message::Vote(vote) => self.on_vote(vote),
             Message::Polka(certificate) if self.is_current(certificate.height) => {
                 self.check_polka(&certificate)?;
+                let what = (certificate.height, Kind::Polka, certificate.round, None, Some(certificate.value_id));
                 self.inbox.push_back(Input::PolkaCertificate(certificate));
-                Ok(())
+                Ok(self.pass_on(what))
             }
             Message::Round(certificate) if self.is_current(certificate.height) => {
                 self.check_round(&certificate)?;
+                let what = (certificate.height, Kind::Round, certificate.round, None, None);
                 self.inbox.push_back(Input::RoundCertificate(certificate));
-                Ok(())
+                Ok(self.pass_on(what))
             }
-            Message::Polka(_) | Message::Round(_) | Message::Proposal(..) => Ok(()),
+            Message::Polka(_) | Message::Round(_) | Message::Proposal(..) => Ok(Taken::Dropped(Dropped::OtherHeight)),
         }
+    }
+
+    /// Something holds: whether to pass it on.
+    pub(super) fn pass_on(&mut self, what: What) -> Taken {
+        if self.passed.is_due(what, self.now) { Taken::New } else { Taken::Dropped(Dropped::Known) }
     }
 
     fn is_current(&self, height: Height) -> bool {
         self.deciding && height == self.height()
+    }
+
+    /// The round that this node is in at a height; the first, where it has not begun.
+    pub(super) fn round_at(&self, height: Height) -> Round {
+        if self.is_current(height) { self.round } else { Round::new(0) }
     }
 
     /// The set that decides a height, as far as it is known: of the next height and of the one after.
@@ -90,9 +140,9 @@ impl Host {
         }
     }
 
-    fn on_vote(&mut self, vote: SignedVote<Ctx>) -> Result<(), MessageFault> {
-        let Vote { height, voter, .. } = vote.message;
-        let Some(set) = self.set_of(height) else { return Ok(()) };
+    fn on_vote(&mut self, vote: SignedVote<Ctx>) -> Result<Taken, MessageFault> {
+        let Vote { height, round, kind, value, voter } = vote.message.clone();
+        let Some(set) = self.set_of(height) else { return Ok(Taken::Dropped(Dropped::OtherHeight)) };
         if !set.contains(&voter) {
             return Err(MessageFault::Stranger(voter, height));
         }
@@ -102,18 +152,24 @@ impl Host {
         if voter == self.address {
             self.look_at_own_vote(&vote.message);
         }
+        let current = self.round_at(height);
+        if !self.windows.entry(height).or_default().admit_vote(&vote.message, current) {
+            return Ok(Taken::Dropped(Dropped::TooMany));
+        }
         if self.is_current(height) {
-            self.feed_vote(vote);
+            self.inbox.push_back(Input::Vote(vote));
         } else if !self.early.get(&height).is_some_and(|early| early.iter().any(|e| e.is_vote(&vote))) {
             self.keep_early(height, Early::Vote(vote));
         }
-        Ok(())
-    }
-
-    fn feed_vote(&mut self, vote: SignedVote<Ctx>) {
-        if self.window.admit_vote(&vote.message, self.round) {
-            self.inbox.push_back(Input::Vote(vote));
-        }
+        let kind = match kind {
+            VoteType::Prevote => Kind::Prevote,
+            VoteType::Precommit => Kind::Precommit,
+        };
+        let block = match value {
+            NilOrVal::Val(block) => Some(block),
+            NilOrVal::Nil => None,
+        };
+        Ok(self.pass_on((height, kind, round, Some(voter), block)))
     }
 
     fn check_polka(&self, certificate: &PolkaCertificate<Ctx>) -> Result<(), MessageFault> {
@@ -142,7 +198,7 @@ impl Host {
     pub(super) fn feed_early(&mut self, height: Height) {
         for early in self.early.remove(&height).unwrap_or_default() {
             match early {
-                Early::Vote(vote) => self.feed_vote(vote),
+                Early::Vote(vote) => self.inbox.push_back(Input::Vote(vote)),
                 Early::Proposal(proposal, hash, block) => self.take_proposal(proposal, hash, block),
             }
         }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use malachite::{Input, LocallyProposedValue, ProposedValue};
 use malachite_types::{Context, Round, Validity, ValueOrigin};
 use vote_chain::bft::{Ctx, Proposal};
-use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, VerifiedBlock};
+use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, Timestamp, VerifiedBlock};
 
-use super::messages::{Early, MessageFault};
+use super::messages::{Dropped, Early, MessageFault, Taken};
+use super::window::{Kind, What};
 use super::{Host, check_clock};
 use crate::mempool::may_fit;
 use crate::message::SignedProposal;
@@ -17,19 +18,34 @@ use crate::turn::{Action, Write};
 const BODIES_MAX: usize = 128;
 
 impl super::Engine {
-    /// Whether a proposal is worth the work of verifying its block: it is for a height at hand, from the proposer of its
-    /// round, signed. False if it is merely too old or too new.
+    /// Looks at a proposal before the work of verifying its block: whether it is for a height at hand, from the proposer of
+    /// its round, and signed. New: its block is to be verified, and [`super::Received::Proposal`] follows. It counts as taken in from now
+    /// on, so that a proposer has at most two blocks verified for a round.
     ///
     /// # Errors
     /// [`MessageFault`] if an honest peer would not have sent it.
-    pub fn wants_proposal(&self, proposal: &SignedProposal) -> Result<bool, MessageFault> {
-        let host = &self.host;
-        let open = host.deciding && proposal.message.height == host.height();
-        Ok(host.check_proposal(proposal)? && (!open || host.window.wants_proposal(&proposal.message, host.round)))
+    pub fn look_at_proposal(&mut self, now: Timestamp, proposal: &SignedProposal) -> Result<Taken, MessageFault> {
+        self.host.now = now;
+        let message = &proposal.message;
+        if !self.host.check_proposal(proposal)? {
+            return Ok(Taken::Dropped(Dropped::OtherHeight));
+        }
+        let current = self.host.round_at(message.height);
+        let window = self.host.windows.entry(message.height).or_default();
+        if window.knows_proposal(message) {
+            let again = self.host.holds_block_of(message) && self.host.passed.is_due(what(message), now);
+            return Ok(if again { Taken::Again } else { Taken::Dropped(Dropped::Known) });
+        }
+        Ok(if window.admit_proposal(message, current) { Taken::New } else { Taken::Dropped(Dropped::TooMany) })
     }
 }
 
+fn what(proposal: &Proposal) -> What {
+    (proposal.height, Kind::Proposal, proposal.round, Some(proposal.proposer), Some(proposal.value))
+}
+
 impl Host {
+    /// Whether the validators of its height are known.
     fn check_proposal(&self, proposal: &SignedProposal) -> Result<bool, MessageFault> {
         let Proposal { height, round, proposer, .. } = proposal.message;
         let Some(set) = self.set_of(height) else { return Ok(false) };
@@ -42,14 +58,21 @@ impl Host {
         Ok(true)
     }
 
+    /// Whether the block of a proposal is held, with transactions whose signatures hold.
+    fn holds_block_of(&self, proposal: &Proposal) -> bool {
+        let early = self.early.get(&proposal.height);
+        self.bodies.contains_key(&proposal.value)
+            || early.is_some_and(|early| early.iter().any(|early| early.block() == Some(&proposal.value)))
+    }
+
     pub(super) fn on_proposal(
         &mut self,
         proposal: SignedProposal,
         hash: BlockHash,
         block: Result<Arc<VerifiedBlock>, String>,
-    ) -> Result<(), MessageFault> {
+    ) -> Result<Taken, MessageFault> {
         if !self.check_proposal(&proposal)? {
-            return Ok(());
+            return Ok(Taken::Dropped(Dropped::OtherHeight));
         }
         let height = proposal.message.height;
         if proposal.message.value != hash || block.as_ref().is_ok_and(|block| block.hash() != hash) {
@@ -58,12 +81,13 @@ impl Host {
         if proposal.message.proposer == self.address {
             self.look_at_own_proposal(&proposal.message);
         }
+        let what = what(&proposal.message);
         if self.deciding && height == self.height() {
             self.take_proposal(proposal, hash, block);
         } else {
             self.keep_early(height, Early::Proposal(proposal, hash, block));
         }
-        Ok(())
+        Ok(self.pass_on(what))
     }
 
     pub(super) fn take_proposal(
@@ -72,10 +96,11 @@ impl Host {
         hash: BlockHash,
         block: Result<Arc<VerifiedBlock>, String>,
     ) {
-        if !self.window.admit_proposal(&proposal.message, self.round) {
+        let Proposal { height, round, proposer, .. } = proposal.message;
+        let current = self.round_at(height);
+        if !self.windows.entry(height).or_default().admit_proposal(&proposal.message, current) {
             return;
         }
-        let Proposal { height, round, proposer, .. } = proposal.message;
         let validity = match block {
             Ok(block) => self.judge_body(block),
             Err(_) => Some(Validity::Invalid),

@@ -1,10 +1,10 @@
-//! What of the open height was taken in, so that a validator that lies cannot make this node hold more than a little.
+//! What of a height was taken in, so that a validator that lies cannot make this node hold more than a little, or pass on more.
 
 use std::collections::BTreeMap;
 
 use malachite_types::{NilOrVal, Round, VoteType};
 use vote_chain::bft::{Proposal, Vote};
-use vote_chain::{BlockHash, PublicKey};
+use vote_chain::{BlockHash, Height, PublicKey, Timestamp};
 
 /// Different messages of one validator for one round and step: a second one is evidence, a third is noise.
 const DIFFERENT_MAX: usize = 2;
@@ -30,10 +30,6 @@ const fn step(kind: VoteType) -> u8 {
 const PROPOSAL: u8 = 2;
 
 impl Window {
-    pub(crate) fn clear(&mut self) {
-        self.seen.clear();
-    }
-
     /// Whether to take in a vote, in round `current`; again if it was before.
     pub(crate) fn admit_vote(&mut self, vote: &Vote, current: Round) -> bool {
         let key = (vote.voter, vote.round, step(vote.kind));
@@ -51,8 +47,13 @@ impl Window {
             && self.admit((proposal.proposer, proposal.round, PROPOSAL), NilOrVal::Val(proposal.value))
     }
 
-    /// Whether a proposal would be taken in.
-    pub(crate) fn wants_proposal(&self, proposal: &Proposal, current: Round) -> bool {
+    /// Whether a proposal was taken in.
+    pub(crate) fn knows_proposal(&self, proposal: &Proposal) -> bool {
+        let known = self.seen.get(&(proposal.proposer, proposal.round, PROPOSAL));
+        known.is_some_and(|values| values.contains(&NilOrVal::Val(proposal.value)))
+    }
+
+    fn wants_proposal(&self, proposal: &Proposal, current: Round) -> bool {
         let limit = current.as_u32().unwrap_or(0).saturating_add(PROPOSAL_ROUNDS_AHEAD_MAX);
         let near = proposal.round.as_u32().is_some_and(|round| round <= limit);
         let known = self.seen.get(&(proposal.proposer, proposal.round, PROPOSAL));
@@ -77,10 +78,49 @@ impl Window {
     }
 }
 
+/// What was passed on, by what it says. Who sends it again, or signs it again, has it passed on again only after a while:
+/// a voter says its vote again if it is missed, and not every node is its peer.
+#[derive(Default)]
+pub(crate) struct Passed {
+    at: BTreeMap<What, Timestamp>,
+}
+
+/// Of a vote, a proposal, or a certificate: height, kind, round, who has signed it (of a certificate: nobody), and for which block.
+pub(crate) type What = (Height, Kind, Round, Option<PublicKey>, Option<BlockHash>);
+
+/// The kinds of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Prevote,
+    Precommit,
+    Proposal,
+    Polka,
+    Round,
+}
+
+/// What was passed on is not passed on again for so long, in milliseconds.
+const AGAIN_MS: u64 = 2000;
+
+impl Passed {
+    /// Whether to pass it on; from now on it was.
+    pub(crate) fn is_due(&mut self, what: What, now: Timestamp) -> bool {
+        let due = self.at.get(&what).is_none_or(|at| now.ms_since(*at) >= AGAIN_MS);
+        if due {
+            self.at.insert(what, now);
+        }
+        due
+    }
+
+    /// Forgets what is of heights before this one.
+    pub(crate) fn forget_below(&mut self, height: Height) {
+        self.at.retain(|what, _| what.0 >= height);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vote_chain::{Hash, Height, SecretKey};
+    use vote_chain::{Hash, SecretKey};
 
     fn vote(round: u32, value: u8) -> Vote {
         let voter = SecretKey::from_seed(&[1; 32]).public();
@@ -114,5 +154,15 @@ mod tests {
         assert!(window.admit_proposal(&proposal(4), Round::new(0)));
         assert!(!window.admit_proposal(&proposal(5), Round::new(0)));
         assert!(window.admit_proposal(&proposal(5), Round::new(1)));
+    }
+
+    #[test]
+    fn what_was_passed_on_is_passed_on_again_only_after_a_while() {
+        let mut passed = Passed::default();
+        let what = (Height::new(3), Kind::Prevote, Round::new(0), None, None);
+        let due = |passed: &mut Passed, ms| passed.is_due(what, Timestamp::from_ms(ms));
+        assert_eq!([1000, 1001, 2999, 3000, 3001].map(|ms| due(&mut passed, ms)), [true, false, false, true, false]);
+        passed.forget_below(Height::new(4));
+        assert!(due(&mut passed, 3002));
     }
 }

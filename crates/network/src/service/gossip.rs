@@ -7,12 +7,16 @@ use super::Service;
 use crate::event::{Gossip, Verdict};
 use crate::topic::Topic;
 
-/// In front of a consensus message: who sent it, at random, and its number; so that one sent again is another message.
+/// In front of a consensus message or a block: who sent it, at random, and its number; so that one sent again is another message.
 const HEADER_BYTES: usize = 24;
+
+const fn is_numbered(topic: Topic) -> bool {
+    matches!(topic, Topic::Consensus | Topic::Blocks)
+}
 
 impl Service {
     pub(super) fn publish(&mut self, topic: Topic, data: Vec<u8>) {
-        let bytes = if topic == Topic::Consensus { self.number(&data) } else { data };
+        let bytes = if is_numbered(topic) { self.number(&data) } else { data };
         self.send(topic, bytes);
     }
 
@@ -58,10 +62,10 @@ impl Service {
 
     fn on_message(&mut self, source: PeerId, id: MessageId, topic: Option<Topic>, mut data: Vec<u8>) {
         let fits = topic.filter(|topic| data.len() <= topic.bytes_max() + HEADER_BYTES);
-        let Some(topic) = fits.filter(|topic| *topic != Topic::Consensus || data.len() >= HEADER_BYTES) else {
+        let Some(topic) = fits.filter(|topic| !is_numbered(*topic) || data.len() >= HEADER_BYTES) else {
             return self.report(&id, &source, Verdict::Reject);
         };
-        if topic == Topic::Consensus {
+        if is_numbered(topic) {
             data.drain(..HEADER_BYTES);
         }
         let (queue, room) = match topic {
@@ -69,9 +73,14 @@ impl Service {
             Topic::Consensus | Topic::Blocks => (&self.queues.consensus, &self.queues.consensus_room),
         };
         let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        match room.clone().try_acquire_many_owned(bytes) {
-            Ok(room) => Self::queue(&mut self.dropped, queue, Gossip { topic, source, data, id, _room: room }),
-            Err(_) => Self::count_dropped(&mut self.dropped),
+        let taken = room.clone().try_acquire_many_owned(bytes).is_ok_and(|room| {
+            let gossip = Gossip { topic, source, data, id: id.clone(), _room: room };
+            queue.try_send(gossip).is_ok()
+        });
+        if !taken {
+            Self::count_dropped(&mut self.dropped);
+            // Gossipsub would hold it until it hears what has become of it.
+            self.report(&id, &source, Verdict::Ignore);
         }
     }
 }

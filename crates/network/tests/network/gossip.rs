@@ -9,22 +9,29 @@ use vote_network::{PublishError, Topic, Verdict};
 use crate::host::{Host, config, id, two};
 
 #[tokio::test]
-async fn vote_that_is_sent_again_is_delivered_again_and_a_block_only_once() {
+async fn vote_or_block_that_is_sent_again_is_delivered_again_and_a_transaction_only_once() {
     let (a, mut b) = two().await;
-    a.reach(&mut b, Topic::Blocks, "first").await;
-    for topic in [Topic::Consensus, Topic::Blocks] {
+    a.reach(&mut b, Topic::Transactions, "first").await;
+    for topic in [Topic::Consensus, Topic::Blocks, Topic::Transactions] {
         a.handle.publish(topic, b"again".to_vec()).unwrap();
         a.handle.publish(topic, b"again".to_vec()).unwrap();
         a.handle.publish(topic, b"end".to_vec()).unwrap();
     }
     let mut seen = Vec::new();
-    while seen.iter().filter(|(_, data)| data == b"end").count() < 2 {
-        let topic = if seen.len() % 2 == 0 { Topic::Consensus } else { Topic::Blocks };
-        let gossip = b.next(topic).await;
-        seen.push((gossip.topic, gossip.data));
+    for topic in [Topic::Consensus, Topic::Transactions] {
+        // Blocks come in the queue of consensus messages.
+        let ends = if topic == Topic::Consensus { 2 } else { 1 };
+        while seen.iter().filter(|(_, data)| data == b"end").count() < ends {
+            let gossip = b.next(topic).await;
+            seen.push((gossip.topic, gossip.data));
+        }
+        if topic == Topic::Consensus {
+            let times = |topic| seen.iter().filter(|(seen, data)| *seen == topic && data == b"again").count();
+            assert_eq!((times(Topic::Consensus), times(Topic::Blocks)), (2, 2));
+            seen.clear();
+        }
     }
-    let times = |topic| seen.iter().filter(|(seen, data)| *seen == topic && data == b"again").count();
-    assert_eq!((times(Topic::Consensus), times(Topic::Blocks)), (2, 1));
+    assert_eq!(seen.iter().filter(|(_, data)| data == b"again").count(), 1);
 }
 
 #[tokio::test]
@@ -98,4 +105,39 @@ async fn peer_that_restarts_beside_its_dead_connection_is_heard_within_seconds()
     let heard = again.reach(&mut a, Topic::Consensus, "after").await;
     assert!(heard.data.starts_with(b"after"));
     assert!(back.elapsed() < Duration::from_secs(10), "heard after {:?} only", back.elapsed());
+}
+
+/// Publishes numbered messages on a topic from one node until the other has one of them.
+async fn published_until_heard(a: &Host, b: &mut Host, words: &str) -> usize {
+    for number in 0.. {
+        a.handle.publish(Topic::Transactions, format!("{words} {number}").into_bytes()).unwrap();
+        let next = tokio::time::timeout(Duration::from_millis(250), b.events.transactions.recv()).await;
+        if let Ok(Some(gossip)) = next {
+            b.handle.report(&gossip, Verdict::Accept);
+            return number;
+        }
+        assert!(number < 400, "it is not heard again");
+    }
+    unreachable!("it is heard, or the test fails");
+}
+
+#[tokio::test]
+async fn peer_whose_messages_are_false_is_unheard_for_seconds_and_then_heard_again() {
+    let (a, mut b) = two().await;
+    for number in 0..10 {
+        let gossip = a.reach(&mut b, Topic::Transactions, &format!("false {number}")).await;
+        b.handle.report(&gossip, Verdict::Reject);
+    }
+    assert!(published_until_heard(&a, &mut b, "true").await > 2, "it is unheard at first");
+}
+
+#[tokio::test]
+async fn validator_that_has_proven_its_key_is_heard_all_the_same() {
+    let (a, mut b) = two().await;
+    b.handle.trust(a.peer);
+    for number in 0..10 {
+        let gossip = a.reach(&mut b, Topic::Transactions, &format!("false {number}")).await;
+        b.handle.report(&gossip, Verdict::Reject);
+    }
+    assert_eq!(published_until_heard(&a, &mut b, "true").await, 0);
 }

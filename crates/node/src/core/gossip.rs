@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 use vote_chain::{Block, BlockHash, ChainId, CommitCertificate, TransactionId, Verified, VerifiedBlock, decode};
-use vote_consensus::{Event, Message, Origin, SignedProposal};
+use vote_consensus::{Dropped, Message, MessageFault, Origin, Received, SignedProposal, Taken};
 use vote_network::{Gossip, Topic, Verdict};
 
 use super::{Core, Inner};
@@ -37,6 +37,9 @@ pub(crate) struct CheckedTransactions {
 impl Core {
     pub(super) fn on_gossip(&mut self, gossip: Gossip) {
         self.bytes.1 += u64::try_from(gossip.data.len()).unwrap_or(u64::MAX);
+        if !self.peers.is_heard(&gossip.source, Instant::now()) {
+            return self.network.report(&gossip, Verdict::Ignore);
+        }
         match gossip.topic {
             Topic::Transactions => self.on_transactions(gossip),
             Topic::Consensus | Topic::Blocks => self.on_consensus(gossip),
@@ -55,27 +58,42 @@ impl Core {
     fn on_consensus(&mut self, gossip: Gossip) {
         match Message::from_bytes(&gossip.data) {
             Ok(Some(Message::Proposal(proposal, block))) => self.on_proposal(gossip, proposal, *block),
-            Ok(Some(message)) => match self.engine.handle(now(), Event::Message(message)) {
-                Ok(()) => self.network.report(&gossip, Verdict::Accept),
-                Err(fault) => self.reject(&gossip, &fault.to_string()),
-            },
+            Ok(Some(message)) => {
+                let taken = self.engine.receive(now(), Received::Message(message));
+                self.answer(&gossip, taken);
+            }
             Ok(None) => self.reject(&gossip, "not a consensus message"),
             Err(error) => self.reject(&gossip, &error.to_string()),
         }
     }
 
-    /// A proposal with its block: cheap checks first, signatures of unknown transactions on the pool.
-    fn on_proposal(&mut self, gossip: Gossip, proposal: SignedProposal, block: Block) {
-        match self.engine.wants_proposal(&proposal) {
-            Ok(true) => {}
-            Ok(false) => return self.network.report(&gossip, Verdict::Ignore),
-            Err(fault) => return self.reject(&gossip, &fault.to_string()),
+    /// Passes a message on, drops it, or holds it against whoever has passed it on.
+    fn answer(&mut self, gossip: &Gossip, taken: Result<Taken, MessageFault>) {
+        match taken {
+            Ok(Taken::New | Taken::Again) => self.network.report(gossip, Verdict::Accept),
+            Ok(Taken::Dropped(why)) => {
+                let reason = why.reason();
+                if why != Dropped::Known
+                    && let Some(unsaid) = self.news.warning(Instant::now(), reason)
+                {
+                    tracing::debug!(peer = %gossip.source, topic = ?gossip.topic, reason, unsaid, "message dropped");
+                }
+                self.network.report(gossip, Verdict::Ignore);
+            }
+            Err(fault) => self.reject(gossip, &fault.to_string()),
         }
+    }
+
+    /// A proposal with its block: cheap checks first, signatures of unknown transactions on the pool. It is passed on when all hold.
+    fn on_proposal(&mut self, gossip: Gossip, proposal: SignedProposal, block: Block) {
         let hash = block.header.hash();
         if hash != proposal.message.value || !block.is_whole() {
             return self.reject(&gossip, "the block is not the one that was proposed");
         }
-        self.network.report(&gossip, Verdict::Accept);
+        match self.engine.look_at_proposal(now(), &proposal) {
+            Ok(Taken::New) => {}
+            taken => return self.answer(&gossip, taken),
+        }
         let known: Vec<_> = block.ids().iter().map(|id| self.engine.pending_transaction(id).cloned()).collect();
         let chain = self.engine.state().chain();
         let all_known = known.iter().all(Option::is_some);
@@ -96,16 +114,11 @@ impl Core {
 
     pub(super) fn on_checked_proposal(&mut self, gossip: &Gossip, checked: CheckedProposal) {
         let CheckedProposal { proposal, hash, block } = checked;
-        if let Err(reason) = &block {
-            let proposer = proposal.message.proposer;
-            if let Some(unsaid) = self.news.warning(Instant::now(), "proposed block refused") {
-                tracing::warn!(%proposer, block = %hash, reason, unsaid, "proposed block refused");
-            }
-        }
-        if let Err(fault) = self.engine.handle(now(), Event::Proposal(Box::new(proposal), hash, block))
-            && let Some(unsaid) = self.news.warning(Instant::now(), "proposal refused")
-        {
-            tracing::warn!(peer = %gossip.source, %fault, unsaid, "proposal refused");
+        let false_block = block.as_ref().err().cloned();
+        let taken = self.engine.receive(now(), Received::Proposal(Box::new(proposal), hash, block));
+        match false_block {
+            Some(reason) => self.reject(gossip, &reason),
+            None => self.answer(gossip, taken),
         }
     }
 

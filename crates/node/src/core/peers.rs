@@ -19,10 +19,15 @@ use crate::peer::{Hello, PeerRequest, PeerResponse};
 /// Between questions for the peers' heights, in milliseconds.
 const STATUS_MS: u64 = 1000;
 
-/// A peer that has sent so many things that no honest one sends is shut out.
-const STRIKES_MAX: u32 = 20;
-/// For so long.
+/// Things that no honest peer sends, of one peer: so many are suffered in a row ...
+const STRIKES_MAX: NonZeroU32 = NonZeroU32::new(8).expect("not zero");
+/// ... and one more after each such time. A wrong word now and then, of a program that is wrong, shuts nobody out.
+const STRIKE_LAPSES: Duration = Duration::from_secs(15);
+/// A peer that goes beyond it is shut out for so long; a validator that has proven its key is slowed down for as long instead, since
+/// nothing could be decided if too many were shut out.
 const SHUT_OUT: Duration = Duration::from_secs(300);
+/// Messages a second of a validator that is slowed down.
+const SLOWED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 /// Answers with blocks for one peer: so many a second, in bursts of as many.
 const BLOCKS_PER_SECOND: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Blocks judged for one peer.
@@ -36,7 +41,9 @@ struct Known {
     height: Option<Height>,
     /// How far this node's clock is ahead of the peer's, in milliseconds.
     clock_ahead_ms: Option<i64>,
-    strikes: u32,
+    strikes: DefaultDirectRateLimiter,
+    /// Until when it is slowed down, and to what.
+    slowed: Option<(Instant, DefaultDirectRateLimiter)>,
     blocks: DefaultDirectRateLimiter,
     judgements: DefaultDirectRateLimiter,
     evidence: DefaultDirectRateLimiter,
@@ -62,6 +69,15 @@ impl PeerStatus {
     }
 }
 
+/// What follows from something that no honest node sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strike {
+    Counted,
+    /// It is a validator, and heard slowly from now on.
+    Slowed,
+    ShutOut,
+}
+
 /// The table of peers.
 #[derive(Default)]
 pub(crate) struct Peers {
@@ -79,12 +95,14 @@ impl Peers {
         self.sequence += 1;
         let number = Peer(self.sequence);
         let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
+        let strikes = Quota::with_period(STRIKE_LAPSES).expect("not zero").allow_burst(STRIKES_MAX);
         let known = Known {
             number,
             hello: None,
             height: None,
             clock_ahead_ms: None,
-            strikes: 0,
+            strikes: RateLimiter::direct(strikes),
+            slowed: None,
             blocks: limit(BLOCKS_PER_SECOND),
             judgements: limit(JUDGEMENTS_PER_SECOND),
             evidence: limit(EVIDENCE_PER_SECOND),
@@ -102,11 +120,25 @@ impl Peers {
         Some(known.number)
     }
 
-    /// Counts something that no honest node sends; true if it is the last that is suffered.
-    fn strike(&mut self, peer: &PeerId) -> bool {
-        let Some(known) = self.by_id.get_mut(peer) else { return false };
-        known.strikes += 1;
-        known.strikes == STRIKES_MAX
+    /// Counts something that no honest node sends.
+    fn strike(&mut self, peer: &PeerId, now: Instant, validator: impl Fn(&PublicKey) -> bool) -> Strike {
+        let Some(known) = self.by_id.get_mut(peer) else { return Strike::Counted };
+        if known.strikes.check().is_ok() {
+            return Strike::Counted;
+        }
+        if known.hello.as_ref().is_none_or(|hello| !validator(&hello.key)) {
+            return Strike::ShutOut;
+        }
+        let already = known.slowed.as_ref().is_some_and(|(until, _)| now < *until);
+        known.slowed = Some((now + SHUT_OUT, RateLimiter::direct(Quota::per_second(SLOWED_PER_SECOND))));
+        if already { Strike::Counted } else { Strike::Slowed }
+    }
+
+    /// Whether to look at a message of this peer now.
+    pub(super) fn is_heard(&mut self, peer: &PeerId, now: Instant) -> bool {
+        let Some(known) = self.by_id.get_mut(peer) else { return true };
+        known.slowed.take_if(|(until, _)| *until <= now);
+        known.slowed.as_ref().is_none_or(|(_, messages)| messages.check().is_ok())
     }
 
     /// A peer has proven who it is; true if it is the first time.
@@ -227,9 +259,17 @@ impl Core {
 
     /// Counts something that no honest node sends.
     pub(super) fn strike(&mut self, peer: PeerId) {
-        if self.peers.strike(&peer) {
-            tracing::warn!(%peer, minutes = SHUT_OUT.as_secs() / 60, "peer sends what no honest node sends; shut out");
-            self.network.block(peer, SHUT_OUT);
+        let set = self.engine.state().validators();
+        let (name, minutes) = (self.peers.name(&peer), SHUT_OUT.as_secs() / 60);
+        match self.peers.strike(&peer, Instant::now(), |key| set.contains(key)) {
+            Strike::Counted => {}
+            Strike::Slowed => {
+                tracing::warn!(%peer, name, minutes, "a validator sends what no honest node sends; it is heard slowly");
+            }
+            Strike::ShutOut => {
+                tracing::warn!(%peer, name, minutes, "peer sends what no honest node sends; shut out");
+                self.network.block(peer, SHUT_OUT);
+            }
         }
     }
 
@@ -342,14 +382,35 @@ mod tests {
     }
 
     #[test]
-    fn peer_has_one_number_for_as_long_as_it_is_there_and_is_shut_out_once() {
+    fn stranger_is_shut_out_for_many_false_messages_and_a_validator_only_slowed_down() {
+        let (chain, key) = (vote_chain::ChainId::default(), vote_chain::SecretKey::from_seed(&[1; 32]));
+        let mut peers = Peers::default();
+        let [stranger, validator] = [PeerId::random(), PeerId::random()];
+        for peer in [stranger, validator] {
+            peers.connected(peer).unwrap();
+        }
+        peers.greet(&validator, Hello::new("n1".into(), &key, &chain, &validator));
+        let now = Instant::now();
+        let mut strike = |peer: &PeerId| peers.strike(peer, now, |known| *known == key.public());
+        for peer in [stranger, validator] {
+            assert!((0..STRIKES_MAX.get()).all(|_| strike(&peer) == Strike::Counted), "a few are suffered");
+        }
+        assert_eq!(
+            [strike(&stranger), strike(&validator), strike(&validator)],
+            [Strike::ShutOut, Strike::Slowed, Strike::Counted]
+        );
+        let heard = (0..1000).filter(|_| peers.is_heard(&validator, now)).count();
+        assert!((20..100).contains(&heard), "{heard}");
+        assert!(peers.is_heard(&validator, now + SHUT_OUT), "it is heard in full again");
+    }
+
+    #[test]
+    fn peer_has_one_number_for_as_long_as_it_is_there() {
         let mut peers = Peers::default();
         let peer = PeerId::random();
         let number = peers.connected(peer).unwrap();
         assert!(peers.connected(peer).is_none());
         assert_eq!((peers.id(number), peers.count()), (Some(peer), 1));
-        let struck = (0..2 * STRIKES_MAX).filter(|_| peers.strike(&peer)).count();
-        assert_eq!(struck, 1);
         assert_eq!(peers.disconnected(&peer), Some(number));
         assert_eq!((peers.id(number), peers.said(&peer, status(1, 0))), (None, None));
     }

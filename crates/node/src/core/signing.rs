@@ -22,6 +22,9 @@ impl Core {
         if key == self.key.public() {
             tracing::error!(peer = %id, "a peer has the validator key of this node: two nodes must never run with one key");
         }
+        if self.engine.state().validators().contains(&key) {
+            self.network.trust(id);
+        }
         let known = self.known.contains(&id);
         self.tell(Event::Met { peer, key, known });
     }
