@@ -296,6 +296,7 @@ impl Ledger {
 
     fn validators(&self) -> Answer {
         let registry = self.state.registry();
+        let registry = registry.without_lapsed(self.state.tip().time);
         let pending = registry.approvals.iter().map(|(change, keys)| (change.clone(), keys.iter().copied().collect()));
         Answer::Validators {
             set: registry.next.clone(),

@@ -127,9 +127,6 @@ pub enum InvalidTransaction {
     /// Approved before.
     #[error("{0:.16} has already approved this change")]
     AlreadyApproved(PublicKey),
-    /// Too many are waiting for approvals.
-    #[error("{0} changes of the validators are waiting for approvals already")]
-    TooManyChanges(usize),
     /// A change that cannot be made.
     #[error("the change cannot be made: {0}")]
     Change(#[from] InvalidValidatorSet),

@@ -216,11 +216,56 @@ pub struct Registry {
     pub approvals: BTreeMap<ValidatorChange, BTreeSet<PublicKey>>,
     /// How many changes there have been.
     pub changes: u64,
+    /// The same approvals by who has given them and when, the oldest first. Not in the state root, which follows from the blocks without it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<PublicKey, Vec<(Timestamp, ValidatorChange)>>,
+}
+
+/// An approval that has waited for so long, by the ledger's time, is void: 30 days, in milliseconds.
+const APPROVAL_LAPSES_MS: u64 = 30 * 24 * 3600 * 1000;
+
+/// Approvals from before this time are void at that one.
+pub(crate) fn lapsed_before(time: Timestamp) -> Timestamp {
+    Timestamp::from_ms(time.ms().saturating_sub(APPROVAL_LAPSES_MS))
 }
 
 impl Registry {
     pub(crate) fn new(validators: ValidatorSet) -> Self {
-        Self { next: validators.clone(), after: validators, approvals: BTreeMap::new(), changes: 0 }
+        Self {
+            next: validators.clone(),
+            after: validators,
+            approvals: BTreeMap::new(),
+            changes: 0,
+            given: BTreeMap::new(),
+        }
+    }
+
+    /// The registry as the next approval finds it, if that comes at this time.
+    pub fn without_lapsed(&self, time: Timestamp) -> Self {
+        let mut registry = self.clone();
+        registry.lapse(lapsed_before(time));
+        registry
+    }
+
+    /// Withdraws the approvals that were given before `time`.
+    pub(crate) fn lapse(&mut self, time: Timestamp) {
+        let mut lapsed = Vec::new();
+        for (signer, given) in &mut self.given {
+            let old = given.partition_point(|(at, _)| *at < time);
+            lapsed.extend(given.drain(..old).map(|(_, change)| (*signer, change)));
+        }
+        self.given.retain(|_, given| !given.is_empty());
+        lapsed.iter().for_each(|(signer, change)| self.withdraw(signer, change));
+    }
+
+    /// Takes an approval out of the sum of them.
+    pub(crate) fn withdraw(&mut self, signer: &PublicKey, change: &ValidatorChange) {
+        if let Some(signers) = self.approvals.get_mut(change) {
+            signers.remove(signer);
+            if signers.is_empty() {
+                self.approvals.remove(change);
+            }
+        }
     }
 
     /// This one as the next block finds it: the second set has moved into the place of the first.

@@ -165,7 +165,7 @@ fn late_changes_of_the_roll_stand_in_the_log_and_spare_those_who_have_voted() {
     };
     // Somebody sends an act again that the organiser has undone.
     let (joins, leaves) = (change(&ledger, &[], &[(54, 9)]), change(&ledger, &[54], &[]));
-    let mut twice = Ledger { state: ledger.state.clone(), blocks: Vec::new(), changes: Vec::new() };
+    let mut twice = Ledger { state: ledger.state.clone(), ..Ledger::new(genesis(4)) };
     twice.decide(&[joins.clone(), leaves]);
     assert_eq!(twice.try_one(&joins), Err(InvalidTransaction::ActDone(joins.id())));
     let both = [ranked(&[0]), Selection::Listed(1)];

@@ -52,11 +52,13 @@ pub(crate) struct Ledger {
     pub(crate) state: State,
     pub(crate) blocks: Vec<(Block, CommitCertificate)>,
     pub(crate) changes: Vec<SetChange>,
+    /// Between two blocks.
+    pub(crate) pause_ms: u64,
 }
 
 impl Ledger {
     pub(crate) fn new(genesis: Genesis) -> Self {
-        Self { state: State::new(genesis), blocks: Vec::new(), changes: Vec::new() }
+        Self { state: State::new(genesis), blocks: Vec::new(), changes: Vec::new(), pause_ms: 1000 }
     }
 
     pub(crate) fn sign(&self, key: &SecretKey, payload: Payload) -> Arc<Verified> {
@@ -78,7 +80,7 @@ impl Ledger {
     }
 
     pub(crate) fn next_time(&self) -> Timestamp {
-        self.state.tip().time.plus_ms(1000)
+        self.state.tip().time.plus_ms(self.pause_ms)
     }
 
     pub(crate) fn try_one(&self, transaction: &Arc<Verified>) -> Result<(), InvalidTransaction> {

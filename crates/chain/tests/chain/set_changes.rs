@@ -52,6 +52,38 @@ fn approvals_of_strangers_twice_or_for_a_set_that_is_gone_are_refused() {
     }
 }
 
+#[test]
+fn approvals_of_one_validator_stand_in_nobodys_way() {
+    let mut ledger = Ledger::new(genesis(4));
+    for junk in 10..16 {
+        ledger.decide(&[approve(&ledger, 1, ValidatorChange::Admit(validator(junk)))]);
+    }
+    let waiting: Vec<_> = ledger.state.registry().approvals.keys().cloned().collect();
+    let newest: Vec<_> = (12..16).map(|junk| ValidatorChange::Admit(validator(junk))).collect();
+    assert!(waiting.len() == 4 && newest.iter().all(|change| waiting.contains(change)), "the newest four wait");
+    let remove = ValidatorChange::Remove(key(1).public());
+    let honest: Vec<_> = (2..=4).map(|by| approve(&ledger, by, remove.clone())).collect();
+    ledger.decide(&honest);
+    assert!(!ledger.state.registry().after.contains(&key(1).public()), "three of four remove it in one block");
+}
+
+#[test]
+fn approval_that_has_waited_for_a_month_is_void_and_can_be_given_again() {
+    let mut ledger = Ledger::new(genesis(4));
+    let admit = ValidatorChange::Admit(validator(5));
+    ledger.decide(&[approve(&ledger, 1, admit.clone()), approve(&ledger, 2, admit.clone())]);
+    assert_eq!(
+        ledger.try_one(&approve(&ledger, 1, admit.clone())),
+        Err(InvalidTransaction::AlreadyApproved(key(1).public()))
+    );
+    ledger.pause_ms = 31 * 24 * 3600 * 1000;
+    ledger.decide(&[approve(&ledger, 3, admit.clone())]);
+    ledger.pause_ms = 1000;
+    assert_eq!(ledger.state.registry().approvals[&admit].len(), 1, "the first two have lapsed");
+    ledger.decide(&[approve(&ledger, 1, admit.clone()), approve(&ledger, 2, admit)]);
+    assert_eq!(ledger.state.registry().after.count(), 5);
+}
+
 /// A chain that goes from one validator to two, with a ballot before and after.
 fn grown() -> Ledger {
     let mut ledger = Ledger::new(genesis(1));

@@ -47,7 +47,6 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::NotOnRoll { .. }
         | I::NotValidator(_) => RefusalCode::NotEligible,
         I::TooManyElections(_)
-        | I::TooManyChanges(_)
         | I::Contests { .. }
         | I::Selection { .. }
         | I::Weighted { .. }
