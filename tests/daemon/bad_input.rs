@@ -63,8 +63,8 @@ async fn garbage_on_the_ports_of_node_and_tracker_is_logged_and_harms_nobody() {
             assert!(ended.is_ok(), "the connection stays open");
         }
     }
-    logged(&cluster.nodes[0].log, "connection refused").await;
-    logged(&cluster.tracker.as_ref().unwrap().log, "connection refused").await;
+    logged(&cluster.nodes[0].log, "connections refused").await;
+    logged(&cluster.tracker.as_ref().unwrap().log, "connections refused").await;
     cast_all(&cluster, 0, ballots(&cluster, election, 0..20)).await;
     cluster.add_follower().await.unwrap();
     all_count(&cluster, election, 20).await;

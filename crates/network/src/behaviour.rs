@@ -12,18 +12,20 @@ use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{
-    StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify, noise, ping, rendezvous, tcp,
-    yamux,
+    StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, dns, identify, noise, ping, rendezvous,
+    tcp, yamux,
 };
 use sha2::{Digest, Sha256};
 
 use crate::codec::{Opaque, Room};
 use crate::config::{StartError, Transport};
+use crate::doors::Doors;
 use crate::limits::{
     BLOCK_BYTES_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, PENDING_CONNECTIONS_MAX, REQUEST_STREAMS_MAX,
-    REQUEST_TIMEOUT,
+    REQUEST_TIMEOUT, STALLED_MAX,
 };
 use crate::topic::{Topic, Topics};
+use crate::watched::Watched;
 
 /// Promises of messages that a peer may break before that counts against it.
 const BROKEN_PROMISES: f64 = 20.0;
@@ -50,7 +52,7 @@ pub(crate) fn protocol_version(chain: &str) -> String {
 
 pub(crate) fn connection_limits() -> connection_limits::Behaviour {
     let limits = connection_limits::ConnectionLimits::default()
-        .with_max_pending_incoming(Some(PENDING_CONNECTIONS_MAX))
+        // Those that come in are bounded at the doors.
         .with_max_pending_outgoing(Some(PENDING_CONNECTIONS_MAX))
         .with_max_established(Some(CONNECTIONS_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
@@ -186,11 +188,17 @@ pub(crate) fn swarm<B: NetworkBehaviour>(
     let builder = SwarmBuilder::with_existing_identity(keypair).with_tokio();
     match transport {
         Transport::Tcp => {
-            let tcp =
-                builder.with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default);
-            let dns = tcp.map_err(|error| setup(&error))?.with_dns().map_err(|error| setup(&error))?;
-            let swarm = dns.with_behaviour(|_| behaviour).map_err(|error| setup(&error))?;
-            Ok(swarm.with_swarm_config(idle).build())
+            let builder = builder.with_other_transport(|keypair| {
+                let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+                let named = dns::tokio::Transport::system(tcp)?;
+                let noise = noise::Config::new(keypair)?;
+                let watched = named.map(|stream, _| Watched::new(stream, STALLED_MAX));
+                let connections =
+                    watched.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux::Config::default());
+                Ok(Doors::new(connections.boxed()))
+            });
+            let swarm = builder.map_err(|error| setup(&error))?.with_behaviour(|_| behaviour);
+            Ok(swarm.map_err(|error| setup(&error))?.with_swarm_config(idle).build())
         }
         Transport::Memory => {
             let memory = builder.with_other_transport(|keypair| {

@@ -15,8 +15,18 @@ pub fn known_peers(path: &Path) -> BTreeSet<PeerId> {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Book {
-    peers: BTreeMap<PeerId, Vec<Multiaddr>>,
+    peers: BTreeMap<PeerId, Entry>,
+    sequence: u64,
     changed: bool,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Entry {
+    addresses: Vec<Multiaddr>,
+    /// Whether this node has been connected to it, now or earlier. What others say of a peer is a hint, and goes first.
+    reached: bool,
+    /// When it was learnt of: the greater, the later.
+    number: u64,
 }
 
 impl Book {
@@ -24,43 +34,68 @@ impl Book {
     pub(crate) fn learn(&mut self, peer: PeerId, addresses: impl IntoIterator<Item = Multiaddr>) {
         let mut addresses: Vec<_> = addresses.into_iter().filter(|address| !address.is_empty()).collect();
         addresses.truncate(BOOK_ADDRESSES_MAX);
-        if addresses.is_empty() || (self.peers.len() >= BOOK_PEERS_MAX && !self.peers.contains_key(&peer)) {
+        if addresses.is_empty() || (!self.peers.contains_key(&peer) && !self.has_room()) {
             return;
         }
-        self.changed |= self.peers.get(&peer) != Some(&addresses);
-        self.peers.insert(peer, addresses);
+        self.sequence += 1;
+        let new = || Entry { number: self.sequence, ..Entry::default() };
+        let entry = self.peers.entry(peer).or_insert_with(new);
+        self.changed |= entry.reached && entry.addresses != addresses;
+        entry.addresses = addresses;
+    }
+
+    /// This node is connected to a peer of its chain.
+    pub(crate) fn reached(&mut self, peer: &PeerId) {
+        if let Some(entry) = self.peers.get_mut(peer) {
+            self.changed |= !entry.reached;
+            entry.reached = true;
+        }
+    }
+
+    /// Makes room by forgetting whom nobody has reached, the longest known first; false if all were reached.
+    fn has_room(&mut self) -> bool {
+        if self.peers.len() < BOOK_PEERS_MAX {
+            return true;
+        }
+        let hints = self.peers.iter().filter(|(_, entry)| !entry.reached);
+        let oldest = hints.min_by_key(|(_, entry)| entry.number).map(|(peer, _)| *peer);
+        oldest.is_some_and(|oldest| self.peers.remove(&oldest).is_some())
     }
 
     pub(crate) fn addresses(&self, peer: &PeerId) -> &[Multiaddr] {
-        self.peers.get(peer).map_or(&[], Vec::as_slice)
+        self.peers.get(peer).map_or(&[], |entry| &entry.addresses)
     }
 
+    /// All of them, those that were reached before the others.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&PeerId, &Vec<Multiaddr>)> {
-        self.peers.iter()
+        let some = |reached| self.peers.iter().filter(move |(_, entry)| entry.reached == reached);
+        some(true).chain(some(false)).map(|(peer, entry)| (peer, &entry.addresses))
     }
 
     /// Reads a book; a line that is no address with a `/p2p/` part is skipped: addresses are hints, and peers prove
     /// who they are.
     pub(crate) fn load(path: &Path) -> Self {
-        let mut peers: BTreeMap<PeerId, Vec<Multiaddr>> = BTreeMap::new();
+        let mut peers: BTreeMap<PeerId, Entry> = BTreeMap::new();
         let text = std::fs::read_to_string(path).unwrap_or_default();
         for line in text.lines().take(BOOK_PEERS_MAX * BOOK_ADDRESSES_MAX) {
             if let Some((peer, address)) = line.parse().ok().and_then(|address| crate::config::split(&address).ok()) {
-                peers.entry(peer).or_default().push(address);
+                let entry = peers.entry(peer).or_default();
+                entry.addresses.push(address);
+                entry.reached = true;
             }
         }
-        Self { peers, changed: false }
+        Self { peers, sequence: 0, changed: false }
     }
 
-    /// Writes the book if it has changed: whole, or not at all.
+    /// Writes the peers that were reached, if they have changed: all of them, or nothing.
     pub(crate) fn save(&mut self, path: &Path) -> io::Result<()> {
         if !self.changed {
             return Ok(());
         }
-        let line = |(peer, addresses): (&PeerId, &Vec<Multiaddr>)| {
-            addresses.iter().map(|address| format!("{address}/p2p/{peer}\n")).collect::<String>()
+        let line = |(peer, entry): (&PeerId, &Entry)| {
+            entry.addresses.iter().map(|address| format!("{address}/p2p/{peer}\n")).collect::<String>()
         };
-        let text: String = self.peers.iter().map(line).collect();
+        let text: String = self.peers.iter().filter(|(_, entry)| entry.reached).map(line).collect();
         let temporary = path.with_extension("new");
         std::fs::write(&temporary, text)?;
         std::fs::rename(&temporary, path)?;
@@ -80,6 +115,7 @@ mod tests {
         let (peer, address) = (PeerId::random(), "/ip4/127.0.0.1/tcp/1".parse::<Multiaddr>().unwrap());
         let mut book = Book::default();
         book.learn(peer, [address.clone()]);
+        book.reached(&peer);
         book.save(&path).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("nonsense\n/ip4/1.2.3.4/tcp/5\n{text}")).unwrap();
@@ -95,5 +131,25 @@ mod tests {
         }
         assert_eq!(book.iter().count(), BOOK_PEERS_MAX);
         assert!(book.iter().all(|(_, addresses)| addresses.len() <= BOOK_ADDRESSES_MAX));
+    }
+
+    #[test]
+    fn peers_that_were_reached_stay_whatever_strangers_say_and_only_they_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("peers");
+        let (known, newcomer) = (PeerId::random(), PeerId::random());
+        let address: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
+        let mut book = Book::default();
+        book.learn(known, [address.clone()]);
+        book.reached(&known);
+        for _ in 0..2 * BOOK_PEERS_MAX {
+            book.learn(PeerId::random(), [address.clone()]);
+        }
+        book.learn(newcomer, [address]);
+        assert_eq!(book.iter().count(), BOOK_PEERS_MAX);
+        assert_eq!(book.iter().next().map(|(peer, _)| *peer), Some(known), "it is dialled first");
+        assert!(!book.addresses(&newcomer).is_empty(), "there is room for who comes after them");
+        book.save(&path).unwrap();
+        assert_eq!(known_peers(&path), [known].into());
     }
 }

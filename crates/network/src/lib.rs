@@ -8,12 +8,15 @@ mod book;
 mod codec;
 mod config;
 mod discover;
+mod doors;
 mod event;
 mod handle;
 mod limits;
+mod refused;
 mod service;
 mod topic;
 pub mod tracker;
+mod watched;
 
 pub use book::known_peers;
 pub use config::{Config, StartError, Transport};

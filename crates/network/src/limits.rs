@@ -26,14 +26,20 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const REQUEST_STREAMS_MAX: usize = 64;
 /// Requests of one peer: so many a second, in bursts of as many.
 pub(crate) const REQUESTS_PER_SECOND: u32 = 200;
-/// Connections that are being made, each way.
+/// Connections that this node is making.
 pub(crate) const PENDING_CONNECTIONS_MAX: u32 = 32;
+/// Connections that are coming in and have not yet shown who they are.
+pub(crate) const HALF_OPEN_MAX: usize = 256;
+/// Data that a peer does not take for so long ends the connection.
+pub(crate) const STALLED_MAX: Duration = Duration::from_secs(8);
 /// Connections, all together.
 pub(crate) const CONNECTIONS_MAX: u32 = 200;
 /// Connections to one peer: two sides may dial at once.
 pub(crate) const CONNECTIONS_PER_PEER_MAX: u32 = 3;
-/// Connections that one address may open, loopback apart.
-pub(crate) const CONNECTIONS_PER_IP_MAX: usize = 32;
+/// Connections that may come from one prefix (an IPv4 address, or 48 bits of an IPv6 address), loopback apart.
+pub(crate) const CONNECTIONS_PER_PREFIX_MAX: usize = 32;
+/// So many connections are kept free: who comes then makes the oldest one go that has proven nothing, of the prefix that has the most.
+pub(crate) const CONNECTIONS_FREE: usize = 8;
 /// Peers that a node looks for.
 pub(crate) const PEERS_WANTED: usize = 16;
 /// Peers whose addresses are kept.
@@ -67,6 +73,8 @@ pub(crate) const SUBSCRIBE_GRACE: Duration = Duration::from_secs(5);
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// How long a tracker keeps a registration unless it is renewed.
 pub(crate) const REGISTRATION_TTL: Duration = Duration::from_secs(180);
+/// The longest time that may be asked for, as a multiple of that: what strangers have registered is gone so soon.
+pub(crate) const REGISTRATION_TTLS_MAX: u64 = 3;
 /// Between questions to a tracker while more peers are wanted, and when there are enough.
 pub(crate) const DISCOVER_SOON: Duration = Duration::from_secs(2);
 /// See [`DISCOVER_SOON`].

@@ -20,16 +20,18 @@ use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
-use crate::behaviour::{Node, NodeEvent, PROVEN_SCORE, protocol_version, swarm};
+use crate::behaviour::{Node, NodeEvent, protocol_version, swarm};
 use crate::book::Book;
 use crate::codec::{Parcel, Room};
 use crate::config::{Config, StartError, Transport, check_port_free, split};
+use crate::doors::Prefix;
 use crate::event::{Events, Gossip, PeerEvent, PeerInfo, Request};
 use crate::handle::{Command, Handle, RequestError};
 use crate::limits::{
     COMMANDS_MAX, CONSENSUS_EVENTS_BYTES, CONSENSUS_EVENTS_MAX, OUTBOX_MAX, PEER_EVENTS_MAX, REQUEST_EVENTS_MAX,
     REQUESTS_PER_SECOND, TICK, TRANSACTION_EVENTS_BYTES, TRANSACTION_EVENTS_MAX,
 };
+use crate::refused::Refused;
 use crate::topic::{Topic, Topics};
 
 /// A connected peer.
@@ -37,6 +39,10 @@ struct Peer {
     since: Instant,
     /// Whether it speaks our chain's protocols; trackers and strangers do not.
     node: bool,
+    /// Whether it has proven the key of a validator.
+    proven: bool,
+    /// Where it comes from, if it has come in.
+    prefix: Option<Prefix>,
     record: Option<SignedEnvelope>,
 }
 
@@ -44,6 +50,8 @@ struct Peer {
 struct Tracker {
     address: Multiaddr,
     registered: bool,
+    /// Whether the log has it that the tracker does not register this node.
+    refusal_said: bool,
     renew_at: Instant,
     discover_at: Instant,
     dial: discovery::Backoff,
@@ -71,7 +79,8 @@ struct Service {
     commands: mpsc::WeakSender<Command>,
     queues: Queues,
     peers: BTreeMap<PeerId, Peer>,
-    per_ip: BTreeMap<std::net::IpAddr, usize>,
+    per_prefix: BTreeMap<Prefix, usize>,
+    refused: Refused,
     trackers: BTreeMap<PeerId, Tracker>,
     fixed: BTreeMap<PeerId, Multiaddr>,
     backoff: BTreeMap<PeerId, discovery::Backoff>,
@@ -137,7 +146,8 @@ impl Service {
             commands,
             queues,
             peers: BTreeMap::new(),
-            per_ip: BTreeMap::new(),
+            per_prefix: BTreeMap::new(),
+            refused: Refused::default(),
             trackers: config
                 .trackers
                 .iter()
@@ -215,9 +225,10 @@ impl Service {
             self.sweep_ghosts();
             self.limiter.retain_recent();
         }
+        self.save_book();
+        self.refused.say();
         if self.ticks.is_multiple_of(10) {
             self.exchange_peers();
-            self.save_book();
         }
     }
 
@@ -235,9 +246,7 @@ impl Service {
             Command::Request(peer, data, answer) => self.request(peer, data, answer),
             Command::Respond(channel, data) => self.respond(channel, data),
             Command::Report(id, source, verdict) => self.report(&id, &source, verdict),
-            Command::Trust(peer) => {
-                self.swarm.behaviour_mut().gossip.set_application_score(&peer, PROVEN_SCORE);
-            }
+            Command::Trust(peer) => self.trust(peer),
             Command::Disconnect(peer) => self.disconnect(peer),
             Command::Block(peer, time) => self.block(peer, time),
             Command::Dial(peer, address) => self.dial(peer, vec![address]),
@@ -272,7 +281,7 @@ impl Service {
                 tracing::debug!(%peer, %error, "not connected");
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
-                tracing::warn!(from = %send_back_addr, %error, "connection refused");
+                self.refused.note(&error.to_string(), &send_back_addr);
             }
             _ => {}
         }

@@ -13,6 +13,8 @@ use libp2p::{Multiaddr, PeerId, Swarm, connection_limits, identify, ping, rendez
 
 use crate::behaviour;
 use crate::config::{StartError, Transport, check_port_free};
+use crate::limits::{REGISTRATION_TTL, REGISTRATION_TTLS_MAX};
+use crate::refused::Refused;
 
 /// A node that has lost its connection is taken for gone after this.
 const GRACE: Duration = Duration::from_secs(10);
@@ -69,6 +71,7 @@ pub struct Tracker {
     swarm: Swarm<Behaviour>,
     entries: BTreeMap<(PeerId, String), Entry>,
     waiting: Vec<TrackerEvent>,
+    refused: Refused,
 }
 
 impl Tracker {
@@ -79,7 +82,7 @@ impl Tracker {
     pub async fn start(keypair: Keypair, listen: &Multiaddr, transport: Transport) -> Result<Self, StartError> {
         let config = rendezvous::server::Config::default()
             .with_min_ttl(60)
-            .with_max_ttl(3600)
+            .with_max_ttl(REGISTRATION_TTL.as_secs() * REGISTRATION_TTLS_MAX)
             .with_max_registration_per_peer(4)
             .with_max_registration_total(REGISTRATIONS_MAX)
             .with_max_stored_cookies(COOKIES_MAX);
@@ -106,7 +109,7 @@ impl Tracker {
                 _ => {}
             }
         }
-        Ok(Self { swarm, entries: BTreeMap::new(), waiting: Vec::new() })
+        Ok(Self { swarm, entries: BTreeMap::new(), waiting: Vec::new(), refused: Refused::default() })
     }
 
     /// Where it listens.
@@ -144,7 +147,7 @@ impl Tracker {
                 self.mark(peer_id, Some(Instant::now()))
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
-                tracing::warn!(from = %send_back_addr, %error, "connection refused");
+                self.refused.note(&error.to_string(), &send_back_addr);
             }
             _ => {}
         }
@@ -173,7 +176,9 @@ impl Tracker {
             Event::PeerUnregistered { peer, namespace } => {
                 self.remove(&(peer, namespace.to_string()), Reason::Unregistered)
             }
-            Event::PeerNotRegistered { peer, error, .. } => tracing::warn!(%peer, ?error, "registration refused"),
+            Event::PeerNotRegistered { peer, error, .. } => {
+                self.refused.note(&format!("not registered: {error:?}"), &peer)
+            }
             // A refreshed registration expires in name only; the sweep knows better.
             _ => {}
         }
@@ -186,6 +191,7 @@ impl Tracker {
     }
 
     fn sweep(&mut self) {
+        self.refused.say();
         let now = Instant::now();
         let reason = |entry: &Entry| {
             let gone = entry.gone_since.is_some_and(|since| now.duration_since(since) > GRACE);

@@ -1,38 +1,44 @@
 //! Connections: who is there, and the guard against dead ones.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use libp2p::core::{ConnectedPoint, PeerRecord};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, identify};
 
 use super::{Peer, Service};
+use crate::behaviour::PROVEN_SCORE;
+use crate::doors::{Prefix, is_loopback, prefix, to_make_room};
 use crate::event::PeerEvent;
-use crate::limits::{CONNECTIONS_PER_IP_MAX, GHOST_AGE, SUBSCRIBE_GRACE};
+use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_MAX, CONNECTIONS_PER_PREFIX_MAX, GHOST_AGE, SUBSCRIBE_GRACE};
 
-fn remote_ip(endpoint: &ConnectedPoint) -> Option<IpAddr> {
+/// Where a connection has come in from, loopback apart, where all that runs on this machine has one prefix.
+fn remote_prefix(endpoint: &ConnectedPoint) -> Option<Prefix> {
     let ConnectedPoint::Listener { send_back_addr, .. } = endpoint else { return None };
-    match send_back_addr.iter().next()? {
-        Protocol::Ip4(ip) => Some(ip.into()),
-        Protocol::Ip6(ip) => Some(ip.into()),
-        _ => None,
-    }
-    .filter(|ip: &IpAddr| !ip.is_loopback())
+    prefix(send_back_addr).filter(|_| !is_loopback(send_back_addr))
 }
 
 impl Service {
     pub(super) fn on_connected(&mut self, peer: PeerId, endpoint: &ConnectedPoint, established: u32) {
-        if let Some(ip) = remote_ip(endpoint) {
-            let count = self.per_ip.entry(ip).or_default();
+        let prefix = remote_prefix(endpoint);
+        if let Some(prefix) = prefix {
+            let count = self.per_prefix.entry(prefix).or_default();
             *count += 1;
-            if *count > CONNECTIONS_PER_IP_MAX {
-                tracing::warn!(%peer, %ip, "too many connections from one address");
+            if *count > CONNECTIONS_PER_PREFIX_MAX {
+                self.refused.note("too many connections from one address", &peer);
                 return self.disconnect(peer);
             }
         }
-        let known = self.peers.entry(peer).or_insert_with(|| Peer { since: Instant::now(), node: false, record: None });
+        if established == 1 {
+            self.make_room();
+        }
+        let known = self.peers.entry(peer).or_insert_with(|| Peer {
+            since: Instant::now(),
+            node: false,
+            proven: false,
+            prefix,
+            record: None,
+        });
         // Gossipsub says what it listens to on a peer's first connection only. If that one is dead and the peer has
         // restarted, it would never hear us: drop it, and it comes back with a first connection.
         if established > 1 && known.since.elapsed() > GHOST_AGE {
@@ -45,12 +51,12 @@ impl Service {
     }
 
     pub(super) fn on_closed(&mut self, peer: PeerId, endpoint: &ConnectedPoint, left: u32, cause: Option<String>) {
-        if let Some(ip) = remote_ip(endpoint) {
-            let count = self.per_ip.get(&ip).copied().unwrap_or(0);
+        if let Some(prefix) = remote_prefix(endpoint) {
+            let count = self.per_prefix.get(&prefix).copied().unwrap_or(0);
             if count <= 1 {
-                self.per_ip.remove(&ip)
+                self.per_prefix.remove(&prefix)
             } else {
-                self.per_ip.insert(ip, count - 1)
+                self.per_prefix.insert(prefix, count - 1)
             };
         }
         if let Some(cause) = &cause {
@@ -65,10 +71,40 @@ impl Service {
         self.on_tracker_lost(peer);
     }
 
+    /// Has the one go that has proven nothing, is not of those that this node looks for, and has been here for longest, of the prefix that has
+    /// the most, if few places are left.
+    fn make_room(&mut self) {
+        let of_strangers = |(id, peer): (&PeerId, &Peer)| {
+            let stranger = !peer.proven && !self.trackers.contains_key(id) && !self.fixed.contains_key(id);
+            stranger.then_some((peer.since, *id, peer.prefix))
+        };
+        let mut strangers: Vec<_> = self.peers.iter().filter_map(of_strangers).collect();
+        let places = usize::try_from(CONNECTIONS_MAX).unwrap_or(usize::MAX);
+        if strangers.len() + CONNECTIONS_FREE < places {
+            return;
+        }
+        strangers.sort_unstable_by_key(|(since, ..)| *since);
+        if let Some(oldest) = to_make_room(strangers.into_iter().map(|(_, id, prefix)| (id, prefix))) {
+            self.refused.note("another peer wants its place", &oldest);
+            self.disconnect(oldest);
+        }
+    }
+
+    /// A peer has proven the key of a validator: it has credit with gossip, and a place whatever strangers hold.
+    pub(super) fn trust(&mut self, id: PeerId) {
+        let behaviour = self.swarm.behaviour_mut();
+        behaviour.gossip.set_application_score(&id, PROVEN_SCORE);
+        behaviour.limits.bypass_peer_id(&id);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.proven = true;
+        }
+    }
+
     pub(super) fn on_identified(&mut self, id: PeerId, info: identify::Info) {
         let ours = self.is_ours(&info.protocol_version);
         if !ours && !self.trackers.contains_key(&id) {
-            tracing::warn!(peer = %id, protocol = %info.protocol_version, "not a node of this chain; disconnected");
+            tracing::debug!(peer = %id, protocol = %info.protocol_version, "not a node of this chain");
+            self.refused.note("it is no node of this chain", &id);
             return self.disconnect(id);
         }
         let Some(peer) = self.peers.get_mut(&id) else { return };
@@ -87,6 +123,7 @@ impl Service {
             self.book.learn(id, info.listen_addrs);
         }
         if new {
+            self.book.reached(&id);
             self.tell(PeerEvent::Connected(id));
         }
     }

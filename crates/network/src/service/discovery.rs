@@ -35,7 +35,7 @@ impl Backoff {
 impl Tracker {
     pub(super) fn new(address: Multiaddr) -> Self {
         let now = Instant::now();
-        Self { address, registered: false, renew_at: now, discover_at: now, dial: Backoff::new() }
+        Self { address, registered: false, refusal_said: false, renew_at: now, discover_at: now, dial: Backoff::new() }
     }
 }
 
@@ -98,13 +98,19 @@ impl Service {
             Event::Registered { rendezvous_node: id, .. } => {
                 let Some(tracker) = self.trackers.get_mut(&id) else { return };
                 tracker.renew_at = Instant::now() + REGISTRATION_TTL / 3;
+                tracker.refusal_said = false;
                 if !std::mem::replace(&mut tracker.registered, true) {
                     tracing::info!(tracker = %id, "registered with the tracker");
                     self.tell(PeerEvent::Registered { tracker: id });
                 }
             }
             Event::RegisterFailed { rendezvous_node: id, error, .. } => {
-                tracing::warn!(tracker = %id, ?error, "the tracker does not register this node");
+                let Some(tracker) = self.trackers.get_mut(&id) else { return };
+                if std::mem::take(&mut tracker.registered) || !tracker.refusal_said {
+                    tracker.refusal_said = true;
+                    tracing::warn!(tracker = %id, ?error, "the tracker does not register this node; trying again");
+                }
+                self.tell(PeerEvent::TrackerLost { tracker: id });
             }
             Event::Discovered { registrations, .. } => {
                 for registration in registrations {
