@@ -33,7 +33,7 @@ use crate::json;
 use crate::live::Live;
 use crate::node::Node;
 use crate::shared::Shared;
-use crate::submit::{Fate, Submissions};
+use crate::submit::Submissions;
 use crate::{assets, bundle_hash};
 
 /// A receipt file is a few kilobytes.
@@ -339,11 +339,7 @@ async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, 
     let id = TransactionId::of(&body);
     match timeout(app.finality, app.submissions.submit(id, body.to_vec())).await {
         Err(_) => Ok((StatusCode::ACCEPTED, Json(json!({ "id": id, "final": false }))).into_response()),
-        Ok(fate) => match fate? {
-            Fate::Final(height) => Ok(Json(json!({ "id": id, "height": height, "final": true })).into_response()),
-            Fate::Refused(refusal) => Err(refusal.into()),
-            Fate::Unknown => Err(Fault::gone()),
-        },
+        Ok(height) => Ok(Json(json!({ "id": id, "height": height?, "final": true })).into_response()),
     }
 }
 
