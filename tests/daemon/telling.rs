@@ -37,7 +37,10 @@ async fn output_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_
     let (tracker, keys, genesis) = (path("bootstrap"), path("more"), path("more.genesis"));
     let key = cluster.status(0).await.unwrap().key.to_string();
     let validator = format!("a={key}");
-    let commands: [(&std::path::Path, &[&str]); 10] = [
+    let commands: [(&std::path::Path, &[&str]); 13] = [
+        (&programs.vote_cli, &["--help"]),
+        (&programs.vote_cli, &["help", "cast"]),
+        (&programs.vote_cli, &["--version"]),
         (&programs.vote_cli, &["status"]),
         (&programs.vote_cli, &["status", "--json"]),
         (&programs.vote_cli, &["election", "list"]),
@@ -61,6 +64,14 @@ async fn output_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_
     let plan = ["genesis", "--name", "x", "--validator", &validator, "--output", &genesis];
     let ran = into(full(), &programs.node, &plan, &cluster).await;
     assert!(ran.code == Some(6) && ran.err.contains("could be printed"), "{ran:?}");
+    // An error that cannot be told has its code all the same.
+    let path = path("nobody.sock");
+    for (args, code) in [(&["status", "--socket", &path][..], 5), (&["no such command"], 2), (&["cast"], 2), (&[], 2)] {
+        let mut command = Command::new(&programs.vote_cli);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(full()).kill_on_drop(true);
+        let done = timeout(PATIENCE, command.status()).await.unwrap().unwrap();
+        assert_eq!(done.code(), Some(code), "{args:?}");
+    }
     // What was to be done besides is done.
     let cast = into(full(), &programs.vote_cli, &["cast", &id, "Soup"], &cluster).await;
     assert!(cast.code == Some(1) && cast.err.contains("What was to be done is done"), "{cast:?}");

@@ -27,7 +27,9 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
         Ok(_) => {}
         // The page waits for a node that is down; whoever starts it should know.
         Err(failure @ Failure::Unreachable(_)) => {
-            eprintln!("{failure}; the page is served all the same, and finds the node when it is there");
+            output::aside(format_args!(
+                "{failure}; the page is served all the same, and finds the node when it is there"
+            ));
         }
         Err(failure) => return Err(failure),
     }
