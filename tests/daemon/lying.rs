@@ -135,7 +135,9 @@ impl Stage {
         let created = ok(&cluster, &["election", "create", file.to_str().unwrap(), "--json"]).await.json();
         let election = created["election"].as_str().unwrap().to_owned();
         ok(&cluster, &["election", "create", "--title", "Another", "--choice", "Yes", "--choice", "No"]).await;
-        ok(&cluster, &["election", "times", &election, "--closes", "+2h", "--reason", "more time"]).await;
+        for closes in ["+2h", "+3h"] {
+            ok(&cluster, &["election", "times", &election, "--closes", closes, "--reason", "more time"]).await;
+        }
         let cast = |name: &'static str, words: [&'static str; 2]| {
             let (cluster, election) = (&cluster, election.clone());
             async move { ok(cluster, &["cast", &election, words[0], words[1], "--name", name, "--json"]).await.json() }
