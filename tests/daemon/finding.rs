@@ -4,7 +4,7 @@ use vote_chain::{Contest, Election, Payload, Rule, Transaction};
 use vote_cluster::credential;
 
 use super::liar::{Liar, Plan};
-use crate::harness::{cast_all, cli, cluster, run, voter_dir};
+use crate::harness::{cast_all, cli, cluster, run, run_told, voter_dir};
 
 async fn create(cluster: &vote_cluster::Cluster, title: &str) -> String {
     let args = ["election", "create", "--title", title, "--choice", "Yes", "--choice", "No", "--json"];
@@ -55,6 +55,33 @@ async fn election_is_named_by_its_title_a_part_of_it_or_the_beginning_of_its_id(
     let alone = cli(&cluster, 0, &["cast", "Old printer"]).await;
     assert!(alone.code == Some(2) && alone.err.contains("say what you choose too"), "{alone:?}");
     assert!(alone.err.contains(&old[..8]) && alone.err.contains("Yes, No"), "{alone:?}");
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_names_an_election_by_its_title_on_a_terminal_is_shown_it_and_asked() {
+    let mut cluster = cluster(1).await;
+    let chair = create(&cluster, "Chair").await;
+    let data = voter_dir(&cluster);
+    let env = [("VOTE_SOCKET", cluster.nodes[0].socket.as_path()), ("VOTE_DATA_DIR", data.as_path())];
+    let program = cluster.programs().vote_cli.display().to_string();
+    // A terminal, as far as a program can tell.
+    let typed = async |words: &str, answer: &str| {
+        let command = format!("'{program}' cast {words}");
+        run_told("script".as_ref(), &["-qec", &command, "/dev/null"], &env, answer).await
+    };
+    for words in ["Chair Yes", "Yes", &format!("{} Yes", &chair[..6])] {
+        let asked = typed(words, "n\n").await;
+        assert!(asked.code == Some(1) && asked.out.contains("nothing is done"), "{words}: {asked:?}");
+        assert!(asked.out.contains(&format!("Election \"Chair\", {chair}")), "{words}: {asked:?}");
+    }
+    assert_eq!(cli(&cluster, 0, &["tally", "Chair", "--json"]).await.json()["ballots"], 0);
+    let cast = typed("Chair Yes --name Ada", "y\n").await;
+    assert!(cast.code == Some(0) && cast.out.contains("is final"), "{cast:?}");
+    for words in [format!("{} Yes --name Joan", &chair[..8]), "Yes --name Grace --json".to_owned()] {
+        let cast = typed(&words, "").await;
+        assert!(cast.code == Some(0) && !cast.out.contains("Vote in this election?"), "{words}: {cast:?}");
+    }
     cluster.stop().await.unwrap();
 }
 
