@@ -65,9 +65,16 @@ async fn output_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_
     let ran = into(full(), &programs.node, &plan, &cluster).await;
     assert!(ran.code == Some(6) && ran.err.contains("could be printed"), "{ran:?}");
     // An error that cannot be told has its code all the same.
-    let path = path("nobody.sock");
-    for (args, code) in [(&["status", "--socket", &path][..], 5), (&["no such command"], 2), (&["cast"], 2), (&[], 2)] {
-        let mut command = Command::new(&programs.vote_cli);
+    let (nowhere, no_file) = (path("nobody.sock"), path("no.toml"));
+    for (program, args, code) in [
+        (&programs.vote_cli, &["status", "--socket", &nowhere][..], 5),
+        (&programs.vote_cli, &["no such command"], 2),
+        (&programs.vote_cli, &["cast"], 2),
+        (&programs.vote_cli, &[], 2),
+        (&programs.node, &["--config", &no_file], 2),
+        (&programs.bootstrap, &["list", "--data-dir", &nowhere], 1),
+    ] {
+        let mut command = Command::new(program);
         command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(full()).kill_on_drop(true);
         let done = timeout(PATIENCE, command.status()).await.unwrap().unwrap();
         assert_eq!(done.code(), Some(code), "{args:?}");

@@ -52,7 +52,7 @@ fn follow(store: &Store) -> Result<Checked> {
     };
     let checked = store.check(threads, progress);
     if bar {
-        eprintln!();
+        let _ = writeln!(std::io::stderr());
     }
     checked.context("the ledger does not hold")
 }

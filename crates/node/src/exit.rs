@@ -1,7 +1,7 @@
 //! How a node ends, told by its exit code: a supervisor must know whether to start it again.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
@@ -122,7 +122,7 @@ pub(crate) fn call_database_panics_damage(ledger: PathBuf) {
     std::panic::set_hook(Box::new(move |panic| {
         let Some(place) = panic.location().filter(|place| is_of_database(place.file())) else { return usual(panic) };
         let what = format!("the database fails at {}:{}: {}", place.file(), place.line(), message(panic));
-        eprintln!("error: {}", StorageError::Damaged { path: ledger.clone(), what });
+        let _ = writeln!(io::stderr(), "error: {}", StorageError::Damaged { path: ledger.clone(), what });
         std::process::exit(Exit::Damaged.number().into());
     }));
 }

@@ -19,6 +19,7 @@ mod run;
 mod sign_state;
 mod socket;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -55,7 +56,8 @@ fn main() -> ExitCode {
 }
 
 fn end(error: &anyhow::Error, exit: Exit) -> ExitCode {
-    eprintln!("error: {error:#}");
+    // The code is told also where words are not: a supervisor goes by it.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
     exit.code()
 }
 
