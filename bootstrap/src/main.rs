@@ -6,7 +6,7 @@ mod list;
 mod say;
 mod serve;
 
-use std::io::Write as _;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if say::is_unread(&error) => ExitCode::FAILURE,
         Err(error) => {
+            // The code is told also where words are not.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
-use vote_api::{Answer, BlockAt, Call, Reply, Request, read_frame, write_frame};
+use vote_api::{Answer, BlockAt, Call, CallError, Reply, Request, read_frame, write_frame};
 use vote_chain::{Contest, Election, Height, Payload, Rule, Transaction};
 use vote_cluster::{Cluster, credential};
 
@@ -133,5 +133,15 @@ async fn apps_that_do_nothing_make_room_and_those_at_work_keep_their_places() {
         ask(stream, 2, Request::Genesis).await;
         assert!(matches!(reply(stream).await.answer, Answer::Genesis(_)), "who works keeps its place");
     }
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn call_that_is_larger_than_a_frame_is_refused_and_the_node_is_not_taken_for_gone() {
+    let mut cluster = cluster(1).await;
+    let client = cluster.client(0).await.unwrap();
+    let refused = client.submit(vec![vec![0; 65_536]; 21]).await.err().unwrap();
+    assert!(matches!(&refused, CallError::Refused(refusal) if refusal.reason.contains("a frame of")), "{refused}");
+    client.status().await.unwrap();
     cluster.stop().await.unwrap();
 }

@@ -52,7 +52,7 @@ pub(crate) enum Step {
 pub(crate) enum Lie {
     /// A number is one more; an enum is the next one.
     More,
-    /// A text has another letter.
+    /// A text has more letters, and more than any is meant to have.
     Longer,
     /// One bit of a byte string is another.
     Flipped,
@@ -199,7 +199,7 @@ impl Lie {
         let before = value.clone();
         match (self, &mut *value) {
             (Self::More, Value::Integer(number)) => *number += 1,
-            (Self::Longer, Value::Text(text)) => text.push('x'),
+            (Self::Longer, Value::Text(text)) => text.push_str(&"x".repeat(70_000)),
             (Self::Flipped, Value::Bytes(bytes)) => match bytes.last_mut() {
                 Some(last) => *last ^= 1,
                 None => bytes.push(1),

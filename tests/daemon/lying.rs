@@ -12,7 +12,7 @@ use vote_chain::{
 use vote_cluster::{Cluster, Options, credential};
 
 use super::liar::{Liar, Lie, Plan, Step, lies_about, number};
-use crate::harness::{PATIENCE, Ran, cli, cluster, election, run, voter_dir};
+use crate::harness::{PATIENCE, Ran, cli, cluster, election, run, run_told, voter_dir};
 
 /// Answers of the app protocol, by their numbers.
 const STATUS: i128 = 0;
@@ -135,7 +135,9 @@ impl Stage {
         let created = ok(&cluster, &["election", "create", file.to_str().unwrap(), "--json"]).await.json();
         let election = created["election"].as_str().unwrap().to_owned();
         ok(&cluster, &["election", "create", "--title", "Another", "--choice", "Yes", "--choice", "No"]).await;
-        ok(&cluster, &["election", "times", &election, "--closes", "+2h", "--reason", "more time"]).await;
+        for closes in ["+2h", "+3h"] {
+            ok(&cluster, &["election", "times", &election, "--closes", closes, "--reason", "more time"]).await;
+        }
         let cast = |name: &'static str, words: [&'static str; 2]| {
             let (cluster, election) = (&cluster, election.clone());
             async move { ok(cluster, &["cast", &election, words[0], words[1], "--name", name, "--json"]).await.json() }
@@ -530,4 +532,38 @@ async fn node_that_is_on_another_chain_than_it_was_is_refused() {
     assert_eq!(run(&program, &["status", "--chain", &old], &env).await.code, Some(6));
     first.stop().await.unwrap();
     second.stop().await.unwrap();
+}
+
+/// The titles of two elections, changed for each other in lists.
+fn retitled(mut answer: Value) -> Value {
+    fn swap(value: &mut Value) {
+        match value {
+            Value::Array(parts) => parts.iter_mut().for_each(swap),
+            Value::Map(fields) => fields.values_mut().for_each(swap),
+            Value::Text(text) if text == "Assembly" => *text = "Another".into(),
+            Value::Text(text) if text == "Another" => *text = "Assembly".into(),
+            _ => {}
+        }
+    }
+    if number(&answer) == ELECTIONS {
+        swap(&mut answer);
+    }
+    answer
+}
+
+#[tokio::test]
+async fn menu_believes_no_title_of_a_list() {
+    let mut stage = Stage::new().await;
+    let data = voter_dir(&stage.cluster);
+    let env = [("VOTE_SOCKET", stage.liar.socket.as_path()), ("VOTE_DATA_DIR", data.as_path())];
+    let program = stage.cluster.programs().vote_cli.clone();
+    let menu = async || run_told(&program, &["menu"], &env, "Ada\nc\n1\nYes\nq\n").await;
+    stage.liar.plan(Plan::All(retitled));
+    let lied = menu().await;
+    assert!(lied.out.contains("is at fault: an election in its list has another title"), "{lied:?}");
+    assert!(!lied.out.contains("You cast"), "{lied:?}");
+    stage.liar.plan(Plan::Honest);
+    let shown = menu().await;
+    assert!(shown.out.contains("Election \"Another\", ") && shown.out.contains("Your ballot is final"), "{shown:?}");
+    stage.cluster.stop().await.unwrap();
 }

@@ -37,7 +37,10 @@ async fn output_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_
     let (tracker, keys, genesis) = (path("bootstrap"), path("more"), path("more.genesis"));
     let key = cluster.status(0).await.unwrap().key.to_string();
     let validator = format!("a={key}");
-    let commands: [(&std::path::Path, &[&str]); 10] = [
+    let commands: [(&std::path::Path, &[&str]); 13] = [
+        (&programs.vote_cli, &["--help"]),
+        (&programs.vote_cli, &["help", "cast"]),
+        (&programs.vote_cli, &["--version"]),
         (&programs.vote_cli, &["status"]),
         (&programs.vote_cli, &["status", "--json"]),
         (&programs.vote_cli, &["election", "list"]),
@@ -61,6 +64,21 @@ async fn output_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_
     let plan = ["genesis", "--name", "x", "--validator", &validator, "--output", &genesis];
     let ran = into(full(), &programs.node, &plan, &cluster).await;
     assert!(ran.code == Some(6) && ran.err.contains("could be printed"), "{ran:?}");
+    // An error that cannot be told has its code all the same.
+    let (nowhere, no_file) = (path("nobody.sock"), path("no.toml"));
+    for (program, args, code) in [
+        (&programs.vote_cli, &["status", "--socket", &nowhere][..], 5),
+        (&programs.vote_cli, &["no such command"], 2),
+        (&programs.vote_cli, &["cast"], 2),
+        (&programs.vote_cli, &[], 2),
+        (&programs.node, &["--config", &no_file], 2),
+        (&programs.bootstrap, &["list", "--data-dir", &nowhere], 1),
+    ] {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(full()).kill_on_drop(true);
+        let done = timeout(PATIENCE, command.status()).await.unwrap().unwrap();
+        assert_eq!(done.code(), Some(code), "{args:?}");
+    }
     // What was to be done besides is done.
     let cast = into(full(), &programs.vote_cli, &["cast", &id, "Soup"], &cluster).await;
     assert!(cast.code == Some(1) && cast.err.contains("What was to be done is done"), "{cast:?}");
@@ -128,11 +146,23 @@ async fn receipt_says_what_was_signed_and_one_of_an_earlier_version_does_not() {
     // As an earlier version has written it.
     std::fs::write(&file, bare).unwrap();
     let old = cli(&cluster, 0, &["receipt", "check", &file]).await;
-    assert!(old.code == Some(0) && old.out.contains("does not hold the ballot"), "{old:?}");
+    assert!(
+        old.code == Some(0)
+            && old.out.contains("does not say whether this is a ballot")
+            && !old.out.contains("this ballot"),
+        "{old:?}"
+    );
     assert!(cli(&cluster, 0, &["receipt", "check", &file, "--json"]).await.json()["says"].is_null());
-    // Cast again, which is harmless, it is kept whole.
-    assert_eq!(cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada"]).await.code, Some(0));
-    assert_eq!(std::fs::read(&file).unwrap(), whole);
+    // Cast again, which is harmless, it is kept whole; so is one that is damaged.
+    for damaged in [std::fs::read(&file).unwrap(), encode(&kept), whole[..100].to_vec()] {
+        std::fs::write(&file, damaged).unwrap();
+        assert_eq!(cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada"]).await.code, Some(0));
+        assert_eq!(std::fs::read(&file).unwrap(), whole);
+    }
+    // An act has a receipt too, and is not called a ballot.
+    let created = cli(&cluster, 0, &["receipt", "show", &cast["election"].to_string().replace('"', "")]).await;
+    assert!(created.code == Some(0) && created.out.contains("  transaction "), "{created:?}");
+    assert!(!created.out.contains("  ballot "), "{created:?}");
     cluster.stop().await.unwrap();
 }
 

@@ -160,6 +160,7 @@ async fn menu_asks_for_a_name_and_casts_counts_attacks_and_quits() {
     assert_eq!(done.status.code(), Some(0), "{out}");
     for words in [
         "There is no election yet.",
+        "Election \"Vote\", ",
         "Your ballot is final",
         "Not done: credential",
         "Rust leads, with 1 of 1 votes.",

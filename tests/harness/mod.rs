@@ -38,7 +38,7 @@ pub(crate) async fn run(program: &Path, args: &[&str], env: &[(&str, &Path)]) ->
 }
 
 /// Runs a program that is told something on its standard input.
-async fn run_told(program: &Path, args: &[&str], env: &[(&str, &Path)], input: &str) -> Ran {
+pub(crate) async fn run_told(program: &Path, args: &[&str], env: &[(&str, &Path)], input: &str) -> Ran {
     let mut command = Command::new(program);
     command.args(args).envs(env.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.kill_on_drop(true).spawn().unwrap();

@@ -1,6 +1,6 @@
 //! What an app knows of the chain by itself, and need not believe a node: who signs its blocks, and what it has seen proven.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vote_chain::{
@@ -27,7 +27,7 @@ struct Known {
     pinned: Option<ChainId>,
     sets: Option<SetHistory>,
     blocks: VecDeque<(BlockHash, CommitCertificate)>,
-    transactions: BTreeMap<TransactionId, Arc<Proven>>,
+    transactions: VecDeque<Arc<Proven>>,
 }
 
 /// A transaction that is final, with the bytes that were signed.
@@ -127,15 +127,15 @@ impl Chain {
 
     /// A transaction that was proven before.
     pub(crate) fn proven(&self, id: &TransactionId) -> Option<Arc<Proven>> {
-        self.lock().transactions.get(id).cloned()
+        self.lock().transactions.iter().find(|proven| proven.transaction.id() == *id).cloned()
     }
 
-    /// Remembers a transaction that is proven.
+    /// Remembers a transaction that is proven, and forgets the one that it has known for longest.
     pub(crate) fn remember(&self, proven: &Arc<Proven>) {
         let mut known = self.lock();
         if known.transactions.len() >= TRANSACTIONS_MAX {
-            known.transactions.pop_first();
+            known.transactions.pop_front();
         }
-        known.transactions.insert(proven.transaction.id(), proven.clone());
+        known.transactions.push_back(proven.clone());
     }
 }

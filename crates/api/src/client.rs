@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_bytes::ByteBuf;
-use tokio::io::BufReader;
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
@@ -14,8 +14,8 @@ use vote_chain::{CommitCertificate, Header, InclusionProof, TransactionId};
 
 use crate::chain::Chain;
 use crate::error::{CallError, ConnectError};
-use crate::frame::{FrameError, read_frame, write_frame};
-use crate::message::{Answer, Call, Refusal, Reply, Request};
+use crate::frame::{FrameError, frame, read_frame};
+use crate::message::{Answer, Call, Refusal, RefusalCode, Reply, Request};
 
 /// Calls that wait to be written.
 const CALLS_MAX: usize = 256;
@@ -38,7 +38,7 @@ type Calls = Arc<Mutex<BTreeMap<u32, mpsc::Sender<Result<Answer, CallError>>>>>;
 pub struct Client {
     node: Arc<Path>,
     chain: Chain,
-    outgoing: mpsc::Sender<Call>,
+    outgoing: mpsc::Sender<Vec<u8>>,
     // Touched for an instant by the caller and by the reader; a task between them would only add a queue.
     calls: Calls,
     ids: Arc<std::sync::atomic::AtomicU32>,
@@ -134,12 +134,14 @@ impl Client {
     /// Asks for several answers.
     ///
     /// # Errors
-    /// [`CallError::Gone`] if there is no node any more.
+    /// [`CallError::Gone`] if there is no node any more; [`CallError::Refused`] if it asks for more than a frame can hold.
     pub async fn stream(&self, request: Request) -> Result<Answers, CallError> {
         let (answers, queue) = mpsc::channel(ANSWERS_MAX);
         let id = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed).wrapping_add(1).max(1);
+        let call = frame(&Call { id, request })
+            .map_err(|error| CallError::Refused(Refusal { code: RefusalCode::Invalid, reason: error.to_string() }))?;
         lock(&self.calls).insert(id, answers);
-        if *self.leaving.borrow() || self.outgoing.send(Call { id, request }).await.is_err() {
+        if *self.leaving.borrow() || self.outgoing.send(call).await.is_err() {
             lock(&self.calls).remove(&id);
             return Err(CallError::Gone);
         }
@@ -219,9 +221,9 @@ fn lock(calls: &Calls) -> std::sync::MutexGuard<'_, BTreeMap<u32, mpsc::Sender<R
     calls.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn write_calls(mut write: OwnedWriteHalf, mut calls: mpsc::Receiver<Call>) {
+async fn write_calls(mut write: OwnedWriteHalf, mut calls: mpsc::Receiver<Vec<u8>>) {
     while let Some(call) = calls.recv().await {
-        if write_frame(&mut write, &call).await.is_err() {
+        if write.write_all(&call).await.is_err() {
             return;
         }
     }

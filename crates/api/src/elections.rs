@@ -103,9 +103,7 @@ impl Client {
         self.check_log(&election, &entries)?;
         entries.truncate(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX));
         let entries: Vec<_> = entries.iter().filter(|entry| changes_times(&entry.act)).collect();
-        for entry in &entries {
-            self.check_act(&election, entry).await?;
-        }
+        self.check_acts(&election, entries.iter().copied()).await?;
         if election.has_times_after(entries.iter().map(|entry| (&entry.act, entry.time))) {
             Ok(election)
         } else {
@@ -128,13 +126,27 @@ impl Client {
         }
     }
 
-    async fn check_act(&self, election: &CheckedElection, entry: &LogEntry) -> Result<(), CallError> {
-        let proven = self.proven(entry.transaction).await?;
-        if is_act(&election.record, entry, &proven) {
-            return Ok(());
+    /// Whether acts of a log are on the ledger, and in this order: which of two comes last decides what holds.
+    async fn check_acts<'a>(
+        &self,
+        election: &CheckedElection,
+        entries: impl Iterator<Item = &'a LogEntry>,
+    ) -> Result<(), CallError> {
+        let (id, mut last) = (election.record.id, None);
+        for entry in entries {
+            let proven = self.proven(entry.transaction).await?;
+            if !is_act(&election.record, entry, &proven) {
+                return Err(
+                    self.fault(format!("its log of election {id:.16} has an act that its organiser has not done so"))
+                );
+            }
+            let place = Some((proven.height, proven.index));
+            if place <= last {
+                return Err(self.fault(format!("its log of election {id:.16} is not in the order of the ledger")));
+            }
+            last = place;
         }
-        let id = election.record.id;
-        Err(self.fault(format!("its log of election {id:.16} has an act that its organiser has not done so")))
+        Ok(())
     }
 
     async fn log_entries(&self, id: ElectionId) -> Result<Vec<LogEntry>, CallError> {
@@ -163,12 +175,9 @@ impl Client {
     pub async fn checked_log(&self, election: &CheckedElection) -> Result<Vec<LogEntry>, CallError> {
         let entries = self.log_entries(election.record.id).await?;
         self.check_log(election, &entries)?;
-        for entry in &entries {
-            // Each is a transaction of up to 64 KiB, and a large roll takes hundreds of them.
-            if !matches!(entry.act, Logged::VotersAdded { .. }) {
-                self.check_act(election, entry).await?;
-            }
-        }
+        // Each that adds voters is a transaction of up to 64 KiB, and a large roll takes hundreds of them.
+        let others = entries.iter().filter(|entry| !matches!(entry.act, Logged::VotersAdded { .. }));
+        self.check_acts(election, others).await?;
         Ok(entries)
     }
 }

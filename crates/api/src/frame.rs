@@ -83,12 +83,16 @@ async fn fill<R: AsyncRead + Unpin>(read: &mut R, bytes: &mut [u8]) -> Result<()
 /// # Errors
 /// [`FrameError`] if it is too large or the connection fails.
 pub async fn write_frame<W: AsyncWrite + Unpin, T: Serialize>(write: &mut W, message: &T) -> Result<(), FrameError> {
+    write.write_all(&frame(message)?).await?;
+    Ok(write.flush().await?)
+}
+
+/// A message as it is written.
+pub(crate) fn frame<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
     let bytes = encode(message);
     let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= FRAME_BYTES_MAX);
     let length = length.ok_or(FrameError::TooLarge(bytes.len()))?;
-    write.write_all(&length.to_be_bytes()).await?;
-    write.write_all(&bytes).await?;
-    Ok(write.flush().await?)
+    Ok([&length.to_be_bytes(), bytes.as_slice()].concat())
 }
 
 /// Writes the reply that consists of these and flushes it; `answer` is an encoded [`Answer`], which several replies can

@@ -23,9 +23,17 @@ impl Client {
     /// # Errors
     /// [`CallError::OtherChain`] if the node is of another chain than before, or than the one that is trusted.
     pub async fn genesis(&self) -> Result<Genesis, CallError> {
-        if let Some(genesis) = self.chain().genesis() {
-            return Ok(genesis);
+        match self.chain().genesis() {
+            Some(genesis) => Ok(genesis),
+            None => self.check_chain().await,
         }
+    }
+
+    /// Where the node's chain began, asked even if another node has said so of the same chain: what is behind a socket can change.
+    ///
+    /// # Errors
+    /// As [`Client::genesis`].
+    pub async fn check_chain(&self) -> Result<Genesis, CallError> {
         let Answer::Genesis(genesis) = self.call(Request::Genesis).await? else { return Err(CallError::Unexpected) };
         self.begin(&genesis)?;
         Ok(*genesis)

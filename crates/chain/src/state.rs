@@ -170,11 +170,6 @@ impl State {
         self.elections.beginning(digits)
     }
 
-    /// Elections with this title, by id; capital and small letters are the same.
-    pub fn elections_titled<'a>(&'a self, title: &str) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
-        self.elections.titled(title)
-    }
-
     /// The ballot that a credential has cast.
     pub fn ballot(&self, election: &ElectionId, credential: &PublicKey) -> Option<&CastRecord> {
         self.ballots.get(election)?.get(credential)

@@ -19,6 +19,9 @@ use crate::peer::{PeerRequest, PeerResponse};
 /// Blocks that are looked through for a ballot to replay.
 const REPLAY_BLOCKS_MAX: u64 = 2000;
 
+/// So much of a peer's reason is shown.
+const REASON_CHARS_MAX: usize = 500;
+
 /// A time far enough ahead, in milliseconds.
 const DAY_MS: u64 = 86_400_000;
 
@@ -227,6 +230,11 @@ fn forged_certificate(state: &State, block: &Block) -> Result<CommitCertificate,
     Ok(CommitCertificate { height, round: 0, block: hash, signatures })
 }
 
+/// What a peer says, as much of it as people read: it may say up to a megabyte, of anything.
+fn readable(reason: &str) -> String {
+    reason.chars().take(REASON_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// Offers the forgery to every peer, and gives the table of their verdicts.
 pub(crate) async fn offer(
     network: &Handle,
@@ -250,7 +258,7 @@ pub(crate) async fn offer(
                 Ok(_) => (Verdict::Silent, "another answer than a verdict".to_owned()),
                 Err(error) => (Verdict::Silent, error.to_string()),
             };
-            PeerVerdict { name, peer: id.to_string(), verdict, reason }
+            PeerVerdict { name, peer: id.to_string(), verdict, reason: readable(&reason) }
         })
     };
     let tasks: Vec<_> = peers.into_iter().map(ask).collect();
@@ -259,4 +267,15 @@ pub(crate) async fn offer(
         verdicts.extend(task.await.ok());
     }
     AttackReport { attack, height, verdicts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_of_a_peer_is_cut_and_made_safe_to_read() {
+        assert_eq!(readable("wrong\u{1b}[2J\n"), "wrong\u{fffd}[2J\u{fffd}");
+        assert_eq!(readable(&"\u{e9}".repeat(1_000_000)).chars().count(), REASON_CHARS_MAX);
+    }
 }

@@ -1,7 +1,7 @@
 //! How a node ends, told by its exit code: a supervisor must know whether to start it again.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;

@@ -19,7 +19,7 @@ mod run;
 mod sign_state;
 mod socket;
 
-use std::io::Write as _;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn end(error: &anyhow::Error, exit: Exit) -> ExitCode {
-    // The exit code says it too, if nobody reads this.
+    // The code is told also where words are not: a supervisor goes by it.
     let _ = writeln!(std::io::stderr(), "error: {error:#}");
     exit.code()
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,7 +134,8 @@ impl Fetching {
             }
             let tip = self.state.tip().height;
             if said != Some((peers.len(), tip)) {
-                eprintln!("{} peers; fetched up to block {tip} (this ledger has {})", peers.len(), self.old_tip);
+                let (count, old) = (peers.len(), self.old_tip);
+                let _ = writeln!(std::io::stderr(), "{count} peers; fetched up to block {tip} (this ledger has {old})");
                 said = Some((peers.len(), tip));
             }
             if taken > 0 {

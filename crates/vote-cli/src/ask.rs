@@ -1,6 +1,6 @@
 //! Questions whose answer is yes or no.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Write};
 
 use crate::failure::Failure;
 
@@ -9,7 +9,7 @@ pub(crate) fn confirm(question: &str, otherwise: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Usage(otherwise.to_owned()));
     }
-    eprint!("{question} [y/N] ");
+    let _ = write!(std::io::stderr(), "{question} [y/N] ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(Failure::other)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Failure::Other("nothing is done".into())) }

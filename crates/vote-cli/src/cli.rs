@@ -15,8 +15,8 @@ use vote_chain::{ElectionPhase, Rule};
 #[command(
     name = "vote-cli",
     version,
-    after_help = "Exit codes: 0 done, 1 failure, 2 usage, 3 not found or wrong state, 4 not eligible or credential refused, \
-5 node or quorum out of reach, 6 a verification ran and FAILED, 130 interrupted."
+    after_help = "Exit codes: 0 done, 1 failure (also if not all could be printed), 2 usage, 3 not found or wrong state, 4 not eligible or \
+credential refused, 5 node or quorum out of reach, 6 a verification ran and FAILED, or the node said what is not so, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

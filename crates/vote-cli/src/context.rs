@@ -69,15 +69,20 @@ impl Context {
         })
     }
 
-    /// Connects to the node. It must be on the chain that is trusted: the one that was said, or the one that it was on when something was
-    /// first signed for it.
+    /// The chain that is trusted: the one that was said, or the one that the node was on when something was first signed for it.
+    pub(crate) fn trusted(&self) -> Result<Option<ChainId>, Failure> {
+        match self.chain {
+            Some(chain) => Ok(Some(chain)),
+            None => known::chain(&self.data_dir, self.socket()?),
+        }
+    }
+
+    /// Connects to the node. It must be on the chain that is trusted.
     pub(crate) async fn client(&self) -> Result<Client, Failure> {
-        let socket = self.socket()?;
-        let remembered = if self.chain.is_none() { known::chain(&self.data_dir, socket)? } else { None };
-        let chain = self.chain.or(remembered).map_or_else(Chain::default, Chain::pinned);
-        let client = Client::connect_to(socket, chain).await?;
+        let (socket, trusted) = (self.socket()?, self.trusted()?);
+        let client = Client::connect_to(socket, trusted.map_or_else(Chain::default, Chain::pinned)).await?;
         match client.genesis().await {
-            Err(error @ CallError::OtherChain { .. }) if remembered.is_some() => {
+            Err(error @ CallError::OtherChain { .. }) if self.chain.is_none() => {
                 Err(Failure::from(error).and(&known::advice(&self.data_dir, socket)))
             }
             Err(error) => Err(error.into()),

@@ -2,6 +2,8 @@
 
 use vote_api::{CallError, ConnectError, Refusal, RefusalCode};
 
+use crate::output::clean;
+
 /// A command that has not done what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -63,6 +65,8 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(Refusal { code, reason }: Refusal) -> Self {
+        // The node's words, and those of whoever it quotes.
+        let reason = clean(&reason);
         match code {
             RefusalCode::Invalid | RefusalCode::Damaged => Self::Other(reason),
             RefusalCode::WrongState => Self::NotFound(reason),
@@ -74,15 +78,15 @@ impl From<Refusal> for Failure {
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
+        let words = clean(&error.to_string());
         match error {
             CallError::Refused(refusal) => refusal.into(),
-            CallError::Gone | CallError::Silent(_) => Self::Unreachable(error.to_string()),
+            CallError::Gone | CallError::Silent(_) => Self::Unreachable(words),
             CallError::NotFinal { .. } => {
-                let why = ". Too few validators may be connected: see `vote-cli status`";
-                Self::Unreachable(error.to_string()).and(why)
+                Self::Unreachable(words).and(". Too few validators may be connected: see `vote-cli status`")
             }
-            CallError::False { .. } | CallError::OtherChain { .. } => Self::Verification(error.to_string()),
-            CallError::Unexpected => Self::Other(error.to_string()),
+            CallError::False { .. } | CallError::OtherChain { .. } => Self::Verification(words),
+            CallError::Unexpected => Self::Other(words),
         }
     }
 }
@@ -90,5 +94,27 @@ impl From<CallError> for Failure {
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         Self::Unreachable(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_node_are_made_safe_for_a_terminal() {
+        let evil = "no\u{1b}]0;title\u{7}\n\u{1b}[2Jthing".to_owned();
+        for code in [
+            RefusalCode::Invalid,
+            RefusalCode::WrongState,
+            RefusalCode::NotEligible,
+            RefusalCode::Busy,
+            RefusalCode::Damaged,
+        ] {
+            let failure = Failure::from(CallError::Refused(Refusal { code, reason: evil.clone() })).to_string();
+            assert!(failure.contains("thing") && !failure.contains(char::is_control), "{code:?}: {failure:?}");
+        }
+        let failure = Failure::from(CallError::False { node: "n".into(), what: evil }).to_string();
+        assert!(failure.contains("thing") && !failure.contains(char::is_control), "{failure:?}");
     }
 }

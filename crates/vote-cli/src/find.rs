@@ -40,14 +40,23 @@ async fn meant(client: &Client, said: Option<&str>, preferred: &[ElectionPhase])
     let id = only(&found, said)?;
     let election = client.election(id).await?;
     // The list was the node's word.
-    if fits(said, &election) { Ok(election) } else { Err(client_lies(client, said)) }
+    let lies = || lies(client, &format!("the election that it lists for {said:?} has another id and title"));
+    if fits(said, &election) { Ok(election) } else { Err(lies()) }
 }
 
-fn client_lies(client: &Client, said: &str) -> Failure {
-    Failure::Verification(format!(
-        "the node on {} is at fault: the election that it lists for {said:?} has another id and title. Use another node",
-        client.node().display()
-    ))
+/// What a node does that lists something else than there is.
+pub(crate) fn lies(client: &Client, what: &str) -> Failure {
+    Failure::Verification(format!("the node on {} is at fault: {what}. Use another node", client.node().display()))
+}
+
+/// An election that was checked, for somebody who is about to vote in it.
+pub(crate) fn shown(election: &CheckedElection) -> String {
+    format!("Election {:?}, {}", clean(&election.record.election.title), election.record.id)
+}
+
+/// Whether somebody has named an election by its id, or so much of it that no other is made to begin so.
+pub(crate) fn is_id(said: &str, id: &ElectionId) -> bool {
+    said.len() >= CERTAIN_DIGITS && id.to_string().starts_with(&said.to_lowercase())
 }
 
 /// The only election in a phase that is preferred, or the only one.
@@ -83,8 +92,8 @@ fn ambiguous(what: &str, several: &[ElectionView]) -> Failure {
     Failure::Usage(format!("{what}; say which, by the beginning of its id:{shown}{more}"))
 }
 
-/// A few elections that may be meant: those whose id begins so and those of exactly that title; if there is none, those that have it in
-/// their titles.
+/// A few elections that may be meant: those whose id begins so, and those of exactly that title; if there is none of that title, those that
+/// have it in theirs. A few digits of an id are no more certain than words: anybody can have an id made that begins with the year in a title.
 pub(crate) async fn fitting(client: &Client, said: &str) -> Result<Vec<ElectionView>, Failure> {
     let mut found = begun(client, said).await?;
     if !found.is_empty() && said.len() >= CERTAIN_DIGITS {
@@ -92,12 +101,8 @@ pub(crate) async fn fitting(client: &Client, said: &str) -> Result<Vec<ElectionV
     }
     let (with, more) = with_title(client, said).await?;
     let exactly: Vec<_> = with.iter().filter(|view| is_titled(said, view)).cloned().collect();
-    if found.is_empty() && exactly.is_empty() {
-        return Ok(with);
-    }
     // Beyond those that were looked through, there may be another of that title.
-    let others = if more && !exactly.is_empty() { with } else { Vec::new() };
-    found.extend(exactly.into_iter().chain(others));
+    found.extend(if exactly.is_empty() || more { with } else { exactly });
     let mut seen = BTreeSet::new();
     found.retain(|view| seen.insert(view.record.id));
     Ok(found)
@@ -143,4 +148,21 @@ fn is_titled(said: &str, view: &ElectionView) -> bool {
 fn fits(said: &str, election: &CheckedElection) -> bool {
     let (id, title) = (election.record.id.to_string(), election.record.election.title.to_lowercase());
     id.starts_with(&said.to_lowercase()) || title.contains(&normal(said).to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vote_chain::Hash;
+
+    #[test]
+    fn election_is_named_by_its_id_if_enough_of_it_is_said() {
+        let id = ElectionId::new(Hash::from_bytes([0xab; 32]));
+        for (said, is) in
+            [("abababab", true), ("ABABABABab", true), ("ababab", false), ("Chair 2026", false), ("", false)]
+        {
+            assert_eq!(is_id(said, &id), is, "{said}");
+        }
+        assert!(is_id(&id.to_string(), &id));
+    }
 }

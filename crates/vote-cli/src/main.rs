@@ -43,12 +43,25 @@ fn main() -> ExitCode {
     if code::is_among(&args) {
         return finish(Err(Failure::Usage(code::REFUSED.into())));
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // What is wrong goes to standard error; help and version, which were asked for, to standard output.
+        Err(error) if error.use_stderr() => {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+        Err(error) => {
+            output::keep(error.print());
+            return finish(Ok(()));
+        }
+    };
     let Some(command) = cli.command else {
         if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
             return finish(run(cli.global, Command::Menu));
         }
-        eprintln!("error: say what to do (`vote-cli --help` lists it); the menu needs a terminal, or `vote-cli menu`");
+        output::aside(
+            "error: say what to do (`vote-cli --help` lists it); the menu needs a terminal, or `vote-cli menu`",
+        );
         return ExitCode::from(2);
     };
     finish(run(cli.global, command))
@@ -86,12 +99,12 @@ fn finish(done: Result<(), Failure>) -> ExitCode {
         // The reader has seen enough, and closed its end: it is not told, whoever looks at the exit code is.
         (Ok(()), Err(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
         (Ok(()), Err(error)) => {
-            eprintln!("error: not all of it could be printed: {error}. What was to be done is done");
+            output::aside(format_args!("error: not all of it could be printed: {error}. What was to be done is done"));
             ExitCode::FAILURE
         }
         (Err(failure), _) => {
             if !matches!(failure, Failure::Interrupted) {
-                eprintln!("error: {failure}");
+                output::aside(format_args!("error: {failure}"));
             }
             ExitCode::from(failure.code())
         }

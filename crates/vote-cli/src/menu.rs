@@ -129,7 +129,7 @@ async fn pick(
             output::line("There is no election yet.");
             return Ok(None);
         }
-        [one] if !more => one.record.id,
+        [one] if !more => one,
         several => {
             for (at, view) in several.iter().enumerate() {
                 output::line(format_args!(
@@ -145,17 +145,23 @@ async fn pick(
             let Some(answer) = input.ask("Which election? ").await else { return Ok(None) };
             let place = answer.parse::<usize>().ok().and_then(|at| several.get(at.checked_sub(1)?));
             match place {
-                Some(view) => view.record.id,
+                Some(view) => view,
                 None if answer.is_empty() => return Err(Failure::Usage("there is no such number".into())),
                 None => return find::any_election(client, Some(&answer)).await.map(Some),
             }
         }
     };
-    Ok(Some(client.election(picked).await?))
+    let election = client.election(picked.record.id).await?;
+    // The list was the node's word.
+    if election.record.election.title != picked.record.election.title {
+        return Err(find::lies(client, "an election in its list has another title"));
+    }
+    Ok(Some(election))
 }
 
 async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
     let Some(election) = pick_open(context, client, input).await? else { return Ok(()) };
+    output::line(find::shown(&election));
     let Some(key) = key(context, client, input, &election, name).await? else { return Ok(()) };
     let mut words = Vec::new();
     for contest in &election.record.election.contests {

@@ -9,6 +9,14 @@ use vote_chain::faults_tolerated;
 /// A row with less room than this for words is left to the terminal.
 const WORDS_WIDTH_MIN: usize = 20;
 
+/// No column is made wider; a text that is longer stands out of it. Beyond what formatting can do it panics.
+const COLUMN_WIDTH_MAX: usize = 500;
+
+/// How wide a column is made for these texts.
+pub(crate) fn column<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
+    texts.into_iter().map(|text| text.chars().count()).max().unwrap_or(0).min(COLUMN_WIDTH_MAX)
+}
+
 /// Text from others, safe for a terminal.
 pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
@@ -29,7 +37,13 @@ pub(crate) fn prompt(text: &str) {
     keep(written);
 }
 
-fn keep(written: io::Result<()>) {
+/// Prints a line beside the output, to standard error. If that fails, nobody is there to be told so.
+pub(crate) fn aside(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Keeps what came of printing to standard output, by whoever did it.
+pub(crate) fn keep(written: io::Result<()>) {
     if let Err(error) = written {
         // The first one says what is wrong.
         let _ = FAILED.set(error);
@@ -90,9 +104,8 @@ pub(crate) fn validators(n: usize) -> String {
 /// Prints rows in columns.
 pub(crate) fn table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..columns).map(width).collect();
+    let widths: Vec<_> =
+        (0..columns).map(|at| column(rows.iter().filter_map(|row| row.get(at)).map(String::as_str))).collect();
     for row in rows {
         let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         line(cells.join("  ").trim_end());
@@ -106,6 +119,12 @@ mod tests {
     #[test]
     fn escapes_of_others_do_not_reach_the_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+    }
+
+    #[test]
+    fn table_with_a_cell_of_any_length_is_printed() {
+        table(&[vec!["x".repeat(70_000), "y".into()], vec!["z".into()]]);
+        assert!(!has_failed());
     }
 
     #[test]

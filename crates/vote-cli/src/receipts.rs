@@ -24,10 +24,10 @@ pub(crate) fn store(context: &Context, kept: &KeptReceipt) -> Result<PathBuf, Fa
     Ok(path)
 }
 
-/// Whether a file holds a receipt of a ballot, and the ballot.
+/// Whether a file holds a receipt of a ballot, and the ballot, and all of it fits together.
 fn is_kept(path: &Path, id: TransactionId) -> bool {
     match read(path) {
-        Ok(ReceiptFile::Kept(kept)) => kept.receipt.transaction == id,
+        Ok(ReceiptFile::Kept(kept)) => kept.receipt.transaction == id && kept.check(None).is_ok(),
         Ok(ReceiptFile::Bare(_)) | Err(_) => false,
     }
 }

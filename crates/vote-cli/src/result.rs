@@ -4,7 +4,7 @@ use vote_api::ElectionView;
 use vote_chain::{Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule, Votes};
 use vote_web::json;
 
-use crate::output::clean;
+use crate::output::{clean, column};
 
 /// Width of the longest bar.
 const BAR: u64 = 24;
@@ -97,7 +97,7 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
     if let Some(what) = heading(contest.rule) {
         lines.push(format!("  {} votes, counted by {}; {what}:", counted.votes, contest.rule.name()));
     }
-    let width = counted.lines.iter().map(|line| clean(&line.choice).chars().count()).max().unwrap_or(0);
+    let width = column(counted.lines.iter().map(|line| line.choice.as_str()));
     let width = if counted.abstentions > 0 { width.max(ABSTAIN.len()) } else { width };
     let most = counted.lines.first().map_or(0, |line| line.votes).max(1);
     for line in &counted.lines {
@@ -205,7 +205,7 @@ pub(crate) fn how(outcome: &Outcome, names: &[String], alone: Option<&'static st
 }
 
 fn widest(names: &[String]) -> usize {
-    names.iter().map(|name| name.chars().count()).max().unwrap_or(0)
+    column(names.iter().map(String::as_str))
 }
 
 /// A round without others.
@@ -283,6 +283,18 @@ mod tests {
         let two = Outcome { rounds: vec![votes([3, 2]), votes([3, 2])], ..Outcome::default() };
         let table = how(&two, &names, None);
         assert_eq!(table[..4].iter().map(String::len).collect::<Vec<_>>(), [table[0].len(); 4], "{table:?}");
+    }
+
+    #[test]
+    fn choice_of_any_length_is_shown() {
+        let name = "x".repeat(70_000);
+        let mut view = crate::report::tests::view();
+        let counted = &mut view.tally.contests[0];
+        counted.lines = vec![TallyLine { choice: name.clone(), votes: 1 }];
+        let contest = Contest::listed(vec![name.clone()], Rule::Plurality, 1);
+        assert!(contest_lines(&contest, counted)[0].contains(&name));
+        let two = Outcome { rounds: vec![votes([3, 2]), votes([3, 2])], ..Outcome::default() };
+        assert!(how(&two, &[name.clone(), name], None)[1].ends_with('3'));
     }
 
     #[test]

@@ -46,23 +46,25 @@ pub(crate) fn parse_when(text: &str) -> Result<When, String> {
     parse_rfc3339(zoned.as_deref().unwrap_or(text)).map(When::At).ok_or_else(wrong)
 }
 
-fn digits(text: &str) -> Option<i64> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+/// A number of up to so many digits.
+fn digits(text: &str, most: usize) -> Option<i64> {
+    let number = (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if number { text.parse().ok() } else { None }
 }
 
 fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
-    let mut parts = date.splitn(3, '-').map(digits);
+    let mut parts = date.splitn(3, '-').zip([4, 2, 2]).map(|(part, most)| digits(part, most));
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     let zone_at = rest.find(['Z', 'z', '+', '-'])?;
     let (clock, zone) = rest.split_at(zone_at);
-    let mut parts = clock.splitn(3, ':').map(digits);
+    let mut parts = clock.splitn(3, ':').map(|part| digits(part, 2));
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
     let offset = match zone {
         "Z" | "z" => 0,
         _ => {
             let (hours, minutes) = zone[1..].split_once(':')?;
-            let minutes = digits(hours)? * 60 + digits(minutes)?;
+            let minutes = digits(hours, 2)? * 60 + digits(minutes, 2)?;
             if zone.starts_with('-') { -minutes } else { minutes }
         }
     };
@@ -128,6 +130,10 @@ mod tests {
             "2023-02-29T00:00:00Z",
             "2026-11-23T12:00:00",
             "2026-11-23T25:00:00Z",
+            "20260-11-23T12:00:00Z",
+            "9223372036854775807-01-01T00:00:00Z",
+            "2026-11-23T12:00:00+9223372036854775807:00",
+            "2026-11-23T12:00:00+01:000",
         ] {
             assert!(parse_when(text).is_err(), "{text:?}");
         }

@@ -40,6 +40,11 @@ impl Fault {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "gone", "the node does not answer; it may be back in a moment")
     }
 
+    /// The node says what is not so; to ask it again is of no use.
+    fn at_fault(reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "at_fault", reason)
+    }
+
     /// Of a question about a thing by its name: what the node does not have is not found.
     pub(crate) fn of_named(error: CallError) -> Self {
         match error {
@@ -68,8 +73,13 @@ impl From<CallError> for Fault {
             CallError::Refused(refusal) => refusal.into(),
             CallError::Gone | CallError::Silent(_) => Self::gone(),
             CallError::NotFinal { .. } => Self::busy(error.to_string()),
-            CallError::Unexpected | CallError::False { .. } | CallError::OtherChain { .. } => {
-                Self::new(StatusCode::BAD_GATEWAY, "invalid", error.to_string())
+            CallError::Unexpected => Self::at_fault(error.to_string()),
+            // Where the node's socket is, is nothing for visitors.
+            CallError::False { what, .. } => {
+                Self::at_fault(format!("the node is at fault: {what}. Do not rely on what it says; use another node"))
+            }
+            CallError::OtherChain { trusted, found, .. } => {
+                Self::at_fault(format!("the node is on chain {found}, not on {trusted}, which this page is for"))
             }
         }
     }

@@ -38,7 +38,8 @@ enum Said {
     Nothing,
     /// The event's name, and its data as JSON.
     Event(&'static str, Arc<str>),
-    Gone,
+    /// The node does not answer, or says what is not so; the event's name.
+    Away(&'static str),
     /// The node will not have it followed.
     Refused(Refusal),
 }
@@ -127,18 +128,11 @@ impl Live {
                     sender.send_replace(Said::Refused(refusal));
                     true
                 }
-                Some(Err(
-                    CallError::Gone
-                    | CallError::Silent(_)
-                    | CallError::Unexpected
-                    | CallError::False { .. }
-                    | CallError::OtherChain { .. }
-                    | CallError::NotFinal { .. }
-                    | CallError::Refused(_),
-                )) => {
+                Some(Err(error)) => {
+                    let why = away(&error);
                     let news = sender.send_if_modified(|said| {
-                        let news = !matches!(said, Said::Gone);
-                        *said = Said::Gone;
+                        let news = !matches!(said, Said::Away(before) if *before == why);
+                        *said = Said::Away(why);
                         news
                     });
                     retry = if news { RETRY_MIN } else { (retry * 2).min(RETRY_MAX) };
@@ -199,6 +193,14 @@ impl Live {
     }
 }
 
+/// What a page is told of a node that it hears nothing from that it could show.
+const fn away(error: &CallError) -> &'static str {
+    match error {
+        CallError::Gone | CallError::Silent(_) | CallError::NotFinal { .. } | CallError::Refused(_) => "gone",
+        CallError::Unexpected | CallError::False { .. } | CallError::OtherChain { .. } => "at_fault",
+    }
+}
+
 /// What is being checked goes on being checked while nobody waits for it.
 fn watched(watching: Watching) -> impl Stream<Item = Result<CheckedElection, CallError>> {
     stream::unfold(watching, |mut watching| async {
@@ -216,7 +218,7 @@ fn events(
         let _ = &permit;
         let event = match said {
             Said::Event(name, data) => Some(Ok(Event::default().event(name).data(data))),
-            Said::Gone => Some(Ok(Event::default().event("gone").data("{}"))),
+            Said::Away(why) => Some(Ok(Event::default().event(why).data("{}"))),
             Said::Nothing | Said::Refused(_) => None,
         };
         std::future::ready(event)
@@ -233,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn so_many_pages_follow_something_and_no_more() {
         let dir = tempfile::tempdir().unwrap();
-        let live = Live::new(Arc::new(Node::new(dir.path().join("nobody"))), false, FOLLOWERS);
+        let live = Live::new(Arc::new(Node::new(dir.path().join("nobody"), None)), false, FOLLOWERS);
         let mut pages: Vec<_> = (0..FOLLOWERS).map(|_| live.status().unwrap()).collect();
         assert!(live.status().is_err() && live.election(ElectionId::default()).await.is_err());
         drop(pages.pop());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use vote_api::{Answer, Answers, Attack, AttackReport, CallError, Chain, Client, Refusal, RefusalCode, Request};
+use vote_chain::ChainId;
 
 /// A node that has not answered after so long is taken for gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,7 +19,7 @@ const QUESTIONS_MAX: usize = 64;
 /// The way to the node.
 pub(crate) struct Node {
     socket: PathBuf,
-    /// Known from the first word of a node on, whichever is behind the socket later.
+    /// The one that was named, else known from the first word of a node on; whichever is behind the socket later.
     chain: Chain,
     /// Held while a connection is made, so that a node that is back is not run into by all at once.
     client: Mutex<Option<Client>>,
@@ -39,8 +40,10 @@ impl Apart {
 }
 
 impl Node {
-    pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket, chain: Chain::default(), client: Mutex::default(), room: Semaphore::new(QUESTIONS_MAX) }
+    /// Of this chain; if none is named, of the one that the node is on first.
+    pub(crate) fn new(socket: PathBuf, chain: Option<ChainId>) -> Self {
+        let chain = chain.map_or_else(Chain::default, Chain::pinned);
+        Self { socket, chain, client: Mutex::default(), room: Semaphore::new(QUESTIONS_MAX) }
     }
 
     /// A client of the node; an error if it is gone.
@@ -66,7 +69,13 @@ impl Node {
 
     /// A connection of its own: it ends with the client, and all that is asked by it.
     pub(crate) async fn connect(&self) -> Result<Client, CallError> {
-        let connect = async { Client::connect_to(&self.socket, self.chain.clone()).await.map_err(|_| CallError::Gone) };
+        let connect = async {
+            let connected = Client::connect_to(&self.socket, self.chain.clone()).await;
+            let client = connected.map_err(|_| CallError::Gone)?;
+            // Names the node's chain: lists do not, and what is behind a socket can change.
+            client.check_chain().await?;
+            Ok(client)
+        };
         in_time(ANSWER_TIMEOUT, connect).await
     }
 

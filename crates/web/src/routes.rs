@@ -15,14 +15,12 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use vote_api::{
     Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, FinalBlock, QUERY_BYTES_MAX, Validators, VoterView,
 };
 use vote_chain::{
-    ElectionId, ElectionPhase, Height, PublicKey, Receipt, ReceiptFile, Statement, TRANSACTION_BYTES_MAX, Transaction,
-    TransactionId, parse,
+    ElectionId, ElectionPhase, Height, PublicKey, TRANSACTION_BYTES_MAX, Transaction, TransactionId, parse,
 };
 
 use crate::archive::Archives;
@@ -33,15 +31,11 @@ use crate::json;
 use crate::live::Live;
 use crate::node::Node;
 use crate::shared::Shared;
-use crate::submit::{Fate, Submissions};
+use crate::submit::Submissions;
 use crate::{assets, bundle_hash};
 
-/// A receipt file is a few kilobytes.
-const RECEIPT_BYTES_MAX: usize = 1 << 20;
-/// Any other body.
+/// A body that is no transaction.
 const BODY_BYTES_MAX: usize = 1024;
-/// Receipts that are checked at one time: each can have thousands of signatures.
-const CHECKS_MAX: usize = 2;
 
 #[derive(Clone)]
 struct App {
@@ -52,7 +46,6 @@ struct App {
     submissions: Submissions,
     archives: Archives,
     finder: Finder,
-    checks: Arc<Semaphore>,
     patience: Duration,
     finality: Duration,
 }
@@ -74,7 +67,6 @@ pub(crate) fn app(
         archives: Archives::new(node.clone()),
         finder: Finder::new(node.clone()),
         guard: guarding.clone(),
-        checks: Arc::new(Semaphore::new(CHECKS_MAX)),
         node,
         patience,
         finality,
@@ -96,7 +88,6 @@ pub(crate) fn app(
         .route("/find", get(find))
         .route("/ballots/{id}", get(ballot))
         .route("/receipts/{id}", get(receipt))
-        .route("/receipts/check", post(check_receipt).layer(DefaultBodyLimit::max(RECEIPT_BYTES_MAX)))
         .route("/transactions", post(submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX)))
         .route("/transactions/{id}", get(transaction));
     if !guarding.is_public() {
@@ -309,24 +300,6 @@ async fn receipt(State(app): State<App>, Named(id): Named<String>) -> Result<Res
     Ok(file(&format!("{id:.16}.receipt"), receipt.to_bytes()))
 }
 
-async fn check_receipt(State(app): State<App>, Whole(body): Whole) -> Answered {
-    let ended = || Fault::busy("the receipt could not be checked now; try again later");
-    let _permit = app.checks.acquire().await.map_err(|_| ended())?;
-    let (receipt, says) = tokio::task::spawn_blocking(move || checked(&body)).await.map_err(|_| ended())??;
-    let node = trace(&app.node, receipt.transaction.as_bytes()).await.ok();
-    let mut value = json::receipt(&receipt, false, node.as_ref());
-    value["says"] = says.as_ref().map(json::statement).into();
-    Ok(Json(value))
-}
-
-/// What a file shows; and what the ballot says, if the file has it.
-fn checked(bytes: &[u8]) -> Result<(Receipt, Option<Statement>), Fault> {
-    let file =
-        ReceiptFile::decode(bytes).map_err(|error| Fault::invalid(format!("this is no receipt file: {error}")))?;
-    let says = file.check(None).map_err(|fault| Fault::invalid(format!("the receipt does not hold: {fault}")))?;
-    Ok((file.receipt().clone(), says))
-}
-
 /// What was signed, byte for byte: what the page believes of an election, an act or a ballot it reads there itself.
 async fn transaction(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
     let id: TransactionId = parsed(&id, "transaction's id")?;
@@ -339,11 +312,7 @@ async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, 
     let id = TransactionId::of(&body);
     match timeout(app.finality, app.submissions.submit(id, body.to_vec())).await {
         Err(_) => Ok((StatusCode::ACCEPTED, Json(json!({ "id": id, "final": false }))).into_response()),
-        Ok(fate) => match fate? {
-            Fate::Final(height) => Ok(Json(json!({ "id": id, "height": height, "final": true })).into_response()),
-            Fate::Refused(refusal) => Err(refusal.into()),
-            Fate::Unknown => Err(Fault::gone()),
-        },
+        Ok(height) => Ok(Json(json!({ "id": id, "height": height?, "final": true })).into_response()),
     }
 }
 

@@ -11,6 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use vote_chain::ChainId;
 
 use crate::guard::{Access, Guard, HEAD_BYTES_MAX, InvalidAccess};
 use crate::live::TOPICS_MAX;
@@ -34,6 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub struct Config {
     /// The node's socket.
     pub socket: PathBuf,
+    /// The chain that the node must be on; if none is named, the one that it is on first.
+    pub chain: Option<ChainId>,
     /// For whom.
     pub access: Access,
     /// Who has not said what it wants after so long, or does not read what it has asked for, is not waited for.
@@ -43,9 +46,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// With ten seconds of patience, and half a minute for finality.
+    /// On no chain in particular, with ten seconds of patience, and half a minute for finality.
     pub const fn new(socket: PathBuf, access: Access) -> Self {
-        Self { socket, access, patience: Duration::from_secs(10), finality: Duration::from_secs(30) }
+        Self { socket, chain: None, access, patience: Duration::from_secs(10), finality: Duration::from_secs(30) }
     }
 }
 
@@ -63,12 +66,12 @@ impl Server {
     /// # Errors
     /// [`InvalidAccess`] if the public origin is none, or a page that is not public could be reached from other machines.
     pub fn new(config: Config, listener: TcpListener, address: SocketAddr) -> Result<Self, InvalidAccess> {
-        let Config { socket, access, patience, finality } = config;
+        let Config { socket, chain, access, patience, finality } = config;
         let guard = Arc::new(Guard::new(access, address)?);
         let connections = connections();
         // There is always room for who only asks.
         let followers = connections / 4 * 3;
-        let app = routes::app(guard, Arc::new(Node::new(socket)), followers, patience, finality);
+        let app = routes::app(guard, Arc::new(Node::new(socket, chain)), followers, patience, finality);
         Ok(Self { listener, app, patience, connections })
     }
 

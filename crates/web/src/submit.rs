@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use vote_api::{CallError, Refusal};
+use vote_api::CallError;
 use vote_chain::{Height, TransactionId};
 
 use crate::fault::Fault;
@@ -17,14 +17,8 @@ const WAITING_MAX: usize = 768;
 /// So long one may be on its way; whoever still waits is told that nothing is known, and sends it again.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
-/// What has become of a transaction.
-#[derive(Clone, Debug)]
-pub(crate) enum Fate {
-    Final(Height),
-    Refused(Refusal),
-    /// What the node has made of it is not known; it can be sent again.
-    Unknown,
-}
+/// What has become of a transaction: the block that it is final in, or why that is not known.
+type Fate = Result<Height, CallError>;
 
 /// All that are on their way.
 #[derive(Clone)]
@@ -40,10 +34,14 @@ impl Submissions {
     }
 
     /// Sends a transaction to the node, unless it is there already, and waits for its fate. Whoever stops waiting does not take it back.
-    pub(crate) async fn submit(&self, id: TransactionId, bytes: Vec<u8>) -> Result<Fate, Fault> {
+    pub(crate) async fn submit(&self, id: TransactionId, bytes: Vec<u8>) -> Result<Height, Fault> {
         let mut receiver = self.on_its_way(id, bytes)?;
         let fate = receiver.wait_for(Option::is_some).await.ok().and_then(|fate| fate.clone());
-        Ok(fate.unwrap_or(Fate::Unknown))
+        match fate.unwrap_or(Err(CallError::Gone)) {
+            // After so long it is as if nobody had answered: it is sent again.
+            Err(CallError::NotFinal { .. }) => Err(Fault::gone()),
+            fate => Ok(fate?),
+        }
     }
 
     fn on_its_way(&self, id: TransactionId, bytes: Vec<u8>) -> Result<watch::Receiver<Option<Fate>>, Fault> {
@@ -58,24 +56,16 @@ impl Submissions {
         waiting.insert(id, receiver.clone());
         let this = self.clone();
         tokio::spawn(async move {
-            let fate = this.carry(bytes).await.unwrap_or_else(|error| match error {
-                CallError::Refused(refusal) => Fate::Refused(refusal),
-                CallError::Gone
-                | CallError::Silent(_)
-                | CallError::Unexpected
-                | CallError::False { .. }
-                | CallError::OtherChain { .. }
-                | CallError::NotFinal { .. } => Fate::Unknown,
-            });
+            let fate = this.carry(bytes).await;
             this.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             sender.send_replace(Some(fate));
         });
         Ok(receiver)
     }
 
-    async fn carry(&self, bytes: Vec<u8>) -> Result<Fate, CallError> {
+    async fn carry(&self, bytes: Vec<u8>) -> Fate {
         let inclusion = self.node.client().await?.decide(bytes, WAIT_MAX).await?;
-        Ok(Fate::Final(inclusion.block.0.height))
+        Ok(inclusion.block.0.height)
     }
 }
 
@@ -92,7 +82,7 @@ mod tests {
         let socket = dir.path().join("node.sock");
         // A node that takes everything, and never answers.
         let _silent = UnixListener::bind(&socket).unwrap();
-        let submissions = Submissions::new(Arc::new(Node::new(socket)));
+        let submissions = Submissions::new(Arc::new(Node::new(socket, None)));
         let send = |number: usize| {
             let bytes = number.to_be_bytes().to_vec();
             submissions.on_its_way(TransactionId::of(&bytes), bytes)

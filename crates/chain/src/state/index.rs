@@ -18,7 +18,6 @@ pub(super) struct Elections {
     by_age: OrdSet<Age>,
     /// Those that are neither closed nor cancelled.
     running: OrdSet<Age>,
-    by_title: OrdSet<(Arc<str>, ElectionId)>,
     /// The times at which elections open or close, after the last block's.
     boundaries: OrdSet<(Timestamp, ElectionId)>,
 }
@@ -43,7 +42,6 @@ impl Elections {
         let age = (record.created_at, id);
         let over = record.phase(now).is_over();
         let coming: Vec<_> = record.boundaries().filter(|time| *time > now).collect();
-        let title = fold(&record.election.title);
         match self.by_id.insert(id, record) {
             Some(before) => {
                 for time in before.boundaries() {
@@ -52,7 +50,6 @@ impl Elections {
             }
             None => {
                 self.by_age.insert(age);
-                self.by_title.insert((title, id));
             }
         }
         self.boundaries.extend(coming.into_iter().map(|time| (time, id)));
@@ -115,17 +112,4 @@ impl Elections {
         let range = Hash::beginning(digits).map(|(first, last)| ElectionId::new(first)..=ElectionId::new(last));
         range.into_iter().flat_map(|range| self.by_id.range(range)).map(|(_, record)| &**record)
     }
-
-    /// By id, those with this title, whatever the case of its letters.
-    pub(super) fn titled<'a>(&'a self, title: &str) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
-        let title = fold(title);
-        let (first, last) = (Hash::from_bytes([0; 32]), Hash::from_bytes([0xff; 32]));
-        let range = (title.clone(), ElectionId::new(first))..=(title, ElectionId::new(last));
-        self.by_title.range(range).map(|(_, id)| &*self.by_id[id])
-    }
-}
-
-/// A title for comparing: small letters, by Unicode.
-fn fold(title: &str) -> Arc<str> {
-    title.to_lowercase().into()
 }

@@ -110,9 +110,6 @@ fn check(state: &State, page: usize, digits: usize, ahead: u64) -> Result<(), Te
         let begins = state.elections().filter(|record| record.id.to_string().starts_with(prefix));
         let expected = ids(begins);
         prop_assert_eq!(ids(state.elections_beginning(&prefix.to_uppercase())), expected);
-        let title = record.election.title.to_lowercase();
-        let called = state.elections().filter(|record| record.election.title.to_lowercase() == title);
-        prop_assert_eq!(ids(state.elections_titled(&record.election.title)), ids(called));
     }
     let running = state.elections().filter(|record| record.cancelled_at.is_none());
     let boundaries = running.flat_map(|record| record.opens_at.into_iter().chain(record.closes_at));
@@ -180,6 +177,4 @@ fn what_is_no_beginning_of_an_id_finds_nothing_and_an_unknown_cursor_ends_the_li
     assert_eq!(ids(ledger.state.elections_beginning("")), [id]);
     assert_eq!(ledger.state.elections_newest(Some(ElectionId::default())).count(), 0);
     assert_eq!(ledger.state.elections_running(Some(ElectionId::default())).count(), 0);
-    assert_eq!(ids(ledger.state.elections_titled("lUnCh")), [id]);
-    assert_eq!(ledger.state.elections_titled("Lunc").count(), 0, "a part is no title");
 }

@@ -42,7 +42,7 @@ pub(super) fn checked(archive: &Archive, chain: &ChainId) -> Result<Checked, Fai
     };
     let audit = archive.verify(Some(chain), progress);
     if bar {
-        eprintln!();
+        output::aside("");
     }
     let audit = audit.map_err(|fault| Failure::Verification(fault.to_string()))?;
     Ok(Checked { audit, seconds: started.elapsed().as_secs_f64() })

@@ -1,5 +1,6 @@
 //! `cast`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -11,7 +12,7 @@ use crate::cli::CastArgs;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::people::normal;
-use crate::{ballot, code, credential, find, output, receipts, result, says};
+use crate::{ask, ballot, code, credential, find, output, receipts, result, says};
 
 /// A word of so many hexadecimal digits, with which an election's id begins, means the election.
 const ID_DIGITS_MIN: usize = 4;
@@ -19,6 +20,12 @@ const ID_DIGITS_MIN: usize = 4;
 pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure> {
     let client = context.client().await?;
     let (election, choices) = said(&client, &args.words).await?;
+    let by_id = choices.len() < args.words.len() && find::is_id(&args.words[0], &election.record.id);
+    // The node has chosen the election. A person can look at it; a program has to name it by its id.
+    if !by_id && !context.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        output::line(find::shown(&election));
+        ask::confirm("Vote in this election?", "name the election by its id")?;
+    }
     let key = key(context, &args, &election)?;
     let name = normal(args.name.as_deref().unwrap_or_default());
     let signed = sign(&client, &election, &key, name, choices).await?;
@@ -100,10 +107,8 @@ async fn taken_for_a_choice(
 
 /// The election whose id begins with a word that is long enough to mean one, or that has just this title.
 async fn named(client: &Client, word: &str) -> Result<Option<CheckedElection>, Failure> {
-    let mut found = if word.len() >= ID_DIGITS_MIN { find::begun(client, word).await? } else { Vec::new() };
-    if found.is_empty() {
-        found = find::titled(client, word).await?;
-    }
+    let begun = if word.len() >= ID_DIGITS_MIN { find::begun(client, word).await? } else { Vec::new() };
+    let found = if begun.is_empty() { find::titled(client, word).await? } else { find::fitting(client, word).await? };
     if found.is_empty() {
         return Ok(None);
     }

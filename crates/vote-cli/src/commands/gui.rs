@@ -22,9 +22,16 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
         )));
     }
     let socket = context.socket()?.to_owned();
-    // The page waits for a node that is down; whoever starts it should know.
-    if let Err(failure) = context.client().await {
-        eprintln!("{failure}; the page is served all the same, and finds the node when it is there");
+    let chain = context.trusted()?;
+    match context.client().await {
+        Ok(_) => {}
+        // The page waits for a node that is down; whoever starts it should know.
+        Err(failure @ Failure::Unreachable(_)) => {
+            output::aside(format_args!(
+                "{failure}; the page is served all the same, and finds the node when it is there"
+            ));
+        }
+        Err(failure) => return Err(failure),
     }
     let failed = |error| Failure::Other(format!("cannot listen on {listen}: {error}"));
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
@@ -40,7 +47,7 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
             (Access::Loopback(token), url)
         }
     };
-    let server = Server::new(Config::new(socket, access), listener, address)
+    let server = Server::new(Config { chain, ..Config::new(socket, access) }, listener, address)
         .map_err(|fault| Failure::Usage(fault.to_string()))?;
     let bundle = vote_web::bundle_hash();
     if context.json {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vote_api::{BlockAt, Client, FinalBlock, Signing, Status};
+use vote_api::{BlockAt, Client, FinalBlock, Member, Signing, Status};
 use vote_chain::{Height, Payload, Statement, Transaction, Verified, parse, verify};
 use vote_web::json;
 
@@ -106,20 +106,24 @@ pub(super) async fn members(context: &Context) -> Result<(), Failure> {
         output::json(&json::members(&members));
         return Ok(());
     }
+    output::table(&member_rows(&members));
+    Ok(())
+}
+
+fn member_rows(members: &[Member]) -> Vec<Vec<String>> {
     let mut rows = vec![["NAME", "ROLE", "HEIGHT", "KEY", "ID", "ADDRESSES"].map(String::from).to_vec()];
-    for member in &members {
+    for member in members {
         let role = member.power.map_or_else(|| "follower".to_owned(), |power| format!("validator, power {power}"));
         rows.push(vec![
             format!("{}{}", clean(&member.name), if member.this { " (this)" } else { "" }),
             role,
             member.height.map_or_else(|| "?".to_owned(), |height| height.to_string()),
             member.key.map_or_else(|| "?".to_owned(), |key| format!("{key:.16}")),
-            member.peer.clone(),
-            member.addresses.join(" "),
+            clean(&member.peer),
+            clean(&member.addresses.join(" ")),
         ]);
     }
-    output::table(&rows);
-    Ok(())
+    rows
 }
 
 pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), Failure> {
@@ -201,4 +205,17 @@ pub(super) async fn evidence(context: &Context) -> Result<(), Failure> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_shown_without_their_escapes() {
+        let evil = || "a\u{1b}[2Jb".to_owned();
+        let (name, peer, addresses) = (evil(), evil(), vec![evil()]);
+        let rows = member_rows(&[Member { name, peer, key: None, power: None, height: None, addresses, this: false }]);
+        assert!(rows.iter().flatten().all(|cell| !cell.contains(char::is_control)), "{rows:?}");
+    }
 }

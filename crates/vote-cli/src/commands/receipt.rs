@@ -103,11 +103,18 @@ fn show(context: &Context, checked: &Checked, trace: Option<&Trace>) {
     }
     let (Receipt { genesis, header, .. }, tracker) = (receipt, Tracker::of(&receipt.transaction));
     output::line("The receipt is valid.");
-    output::line(format_args!("  ballot   {}", receipt.transaction));
-    match &checked.says {
-        Some(says) => says::lines(says).iter().for_each(output::line),
-        None => output::line("  says     this receipt does not hold the ballot: what it says is not shown"),
-    }
+    let what = match &checked.says {
+        Some(says) => {
+            output::line(format_args!("  ballot   {}", receipt.transaction));
+            says::lines(says).iter().for_each(output::line);
+            "ballot"
+        }
+        None => {
+            output::line(format_args!("  transaction {}", receipt.transaction));
+            output::line("  says     it does not say whether this is a ballot, nor what it says");
+            "transaction"
+        }
+    };
     output::line(format_args!("  tracker  {tracker}"));
     output::line(format_args!("  words    {}", tracker.words()));
     let place = receipt.proof.index;
@@ -118,9 +125,9 @@ fn show(context: &Context, checked: &Checked, trace: Option<&Trace>) {
     if let Some(trace) = trace {
         output::line(format_args!("  node     {}", fate(trace)));
     }
-    output::line(
-        "It shows that this ballot is on the ledger of that chain, if no more than a third of its validators' power is dishonest.",
-    );
+    output::line(format_args!(
+        "It shows that this {what} is on the ledger of that chain, if no more than a third of its validators' power is dishonest."
+    ));
     if checked.says.is_some() {
         output::line(
             "What it says was read from the signed ballot and its election; anybody who has this file can do so.",

@@ -86,14 +86,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Says all that is wrong with a file; an error unless bad rows are left out on purpose.
 fn report(path: &Path, report: &Report, leave_out: bool) -> Result<(), Failure> {
     let shown = path.display();
-    report.notes.iter().for_each(|note| eprintln!("{shown}: {note}"));
+    report.notes.iter().for_each(|note| output::aside(format_args!("{shown}: {note}")));
     if report.faults.is_empty() {
         return Ok(());
     }
-    report.faults.iter().for_each(|fault| eprintln!("{shown}: {fault}"));
+    report.faults.iter().for_each(|fault| output::aside(format_args!("{shown}: {fault}")));
     let count = report.faults.len();
     if leave_out {
-        eprintln!("{shown}: {count} faults; their rows are left out, as you said");
+        output::aside(format_args!("{shown}: {count} faults; their rows are left out, as you said"));
         return Ok(());
     }
     Err(Failure::Usage(format!(
@@ -167,7 +167,10 @@ fn check_weights(
             Some(votes) if *votes == row.weight => same += 1,
             Some(votes) => {
                 others += 1;
-                eprintln!("{shown}: line {}: the key is on the roll with weight {votes}, not {}", row.line, row.weight);
+                output::aside(format_args!(
+                    "{shown}: line {}: the key is on the roll with weight {votes}, not {}",
+                    row.line, row.weight
+                ));
             }
             None => {}
         }
@@ -269,7 +272,7 @@ async fn put_on(
         }
     }
     if bar {
-        eprintln!();
+        output::aside("");
     }
     ended.map_err(|failure| {
         failure.and(&format!(

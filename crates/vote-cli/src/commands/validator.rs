@@ -164,8 +164,7 @@ async fn approve(context: &Context, client: &Client, before: &Validators, approv
         }
         Err(error) => return Err(error.into()),
     };
-    report(context, &client.validators().await?, &change, height);
-    Ok(())
+    report(context, &client.validators().await?, &change, height)
 }
 
 /// Whether nothing is left to do for a change.
@@ -239,20 +238,32 @@ fn made_already(context: &Context, set: &ValidatorSet, who: &str) {
     }
 }
 
-fn report(context: &Context, now: &Validators, change: &ValidatorChange, height: Height) {
-    let set = upcoming(now);
+/// How many have approved a change so far; none if it is made.
+fn approvals(now: &Validators, change: &ValidatorChange, height: Height) -> Result<Option<usize>, Failure> {
+    if is_made(upcoming(now), change) {
+        return Ok(None);
+    }
     let waits = now.pending.iter().find(|(pending, _)| pending == change);
-    let in_force = waits.is_none().then(|| height.get() + 2);
+    waits.map(|(_, keys)| Some(keys.len())).ok_or_else(|| {
+        Failure::NotFound(format!(
+            "it was approved in block {height}, and another change was made meanwhile, which drops all approvals: approve it again"
+        ))
+    })
+}
+
+fn report(context: &Context, now: &Validators, change: &ValidatorChange, height: Height) -> Result<(), Failure> {
+    let (set, approvals) = (upcoming(now), approvals(now, change, height)?);
+    let in_force = approvals.is_none().then(|| height.get() + 2);
     if context.json {
-        return output::json(&json!({
-            "height": height, "already": false, "in_force_at": in_force, "approvals": waits.map(|(_, keys)| keys.len()),
+        output::json(&json!({
+            "height": height, "already": false, "in_force_at": in_force, "approvals": approvals,
             "validators": set.count(), "faults_tolerated": faults_tolerated(set.count()),
         }));
+        return Ok(());
     }
-    match waits {
-        Some((_, keys)) => output::line(format_args!(
-            "Approved, in block {height}: {} of {} validators so far. It takes effect once more than two thirds of the power has approved it.",
-            keys.len(),
+    match approvals {
+        Some(so_far) => output::line(format_args!(
+            "Approved, in block {height}: {so_far} of {} validators so far. It takes effect once more than two thirds of the power has approved it.",
             set.count()
         )),
         None => output::line(format_args!(
@@ -261,6 +272,7 @@ fn report(context: &Context, now: &Validators, change: &ValidatorChange, height:
             output::validators(set.count())
         )),
     }
+    Ok(())
 }
 
 fn show(context: &Context, Validators { set, after, pending }: &Validators) {
@@ -332,6 +344,18 @@ mod tests {
         assert!(asked(&Named::Key { key: key(2), yes: true }).is_ok());
         let several = [connected("north", 1), connected("North ", 2)];
         assert!(matches!(member(&several, &Named::Name("north".into())), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn approval_that_another_change_has_dropped_is_not_in_force() {
+        let change = ValidatorChange::Admit(Validator { key: key(3), name: "c".into(), power: 1 });
+        let now = |names: &[&str], pending| Validators { set: set(&["a", "b"]), after: Some(set(names)), pending };
+        let height = Height::new(7);
+        let one = vec![(change.clone(), vec![key(1)])];
+        assert_eq!(approvals(&now(&["a", "b"], one), &change, height).unwrap(), Some(1));
+        assert_eq!(approvals(&now(&["a", "b", "c"], Vec::new()), &change, height).unwrap(), None);
+        let dropped = approvals(&now(&["a"], Vec::new()), &change, height).unwrap_err();
+        assert!(dropped.code() == 3 && dropped.to_string().contains("approve it again"), "{dropped}");
     }
 
     #[test]

@@ -46,12 +46,13 @@ export class Refused extends Error {
   }
 }
 
-/** Why nothing is answered: the node, or the server of the page, does not; or the server has another token now. */
-export const gone = new Store<false | "gone" | "locked">(false);
+/** Why nothing is answered: the node, or the server of the page, does not; the node says what is not so; or the server has another token now. */
+type Away = "gone" | "at_fault" | "locked";
+export const gone = new Store<false | Away>(false);
 /** Goes up each time the node has come back: what is shown is asked for again. */
 export const returns = new Store(0);
 
-function presence(is: boolean, why: "gone" | "locked" = "gone"): void {
+function presence(is: boolean, why: Away = "gone"): void {
   if (gone.get() && is) returns.set(returns.get() + 1);
   gone.set(is ? false : why);
 }
@@ -91,7 +92,7 @@ const RETRY_MS = 2000;
  * Follows something while somebody looks; gives what ends it. Pages that are not looked at follow nothing: a browser has six connections for all pages of
  * a server. `there` is told whether the stream runs.
  */
-export function follow<T>(path: string, name: string, tell: (said: T) => void, there: (is: boolean) => void = () => {}): () => void {
+export function follow<T>(path: string, name: string, tell: (said: T) => void, there: (is: boolean, why?: Away) => void = () => {}): () => void {
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => {
@@ -109,6 +110,7 @@ export function follow<T>(path: string, name: string, tell: (said: T) => void, t
       if (said) tell(said);
     });
     now.addEventListener("gone", () => there(false));
+    now.addEventListener("at_fault", () => there(false, "at_fault"));
     now.addEventListener("error", () => {
       // A browser asks again by itself, but not after a refusal; and does not say why it was refused.
       if (now.readyState !== EventSource.CLOSED) return there(false);

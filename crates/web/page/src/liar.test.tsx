@@ -55,7 +55,7 @@ const WORD_OF_THE_NODE: [route: string, fields: string[], shown: string, why: st
 ];
 
 /** Something that is said otherwise. */
-interface Lie { route: string; field: string; said: Json }
+interface Lie { route: string; field: string; said: Json; status?: number }
 
 const PHASES = ["draft", "open", "closed", "cancelled"];
 const ALIKE = [[FIRST, SECOND, THIRD], [ADA, GRACE]];
@@ -150,6 +150,7 @@ beforeAll(() => {
     if (init?.method === "POST") sent.push(Buffer.from(init.body!).toString("hex"));
     const route = url.replace("/api", "");
     const said = answer(route);
+    if (lie?.status && lie.route === route) return new Response(JSON.stringify(said), { status: lie.status });
     if (said === undefined) return new Response(JSON.stringify({ code: "not_found", reason: `nothing at ${route}` }), { status: 404 });
     const bytes = typeof said === "string" && /^\/(transactions|receipts)\/./.test(route);
     return new Response(bytes ? Buffer.from(said, "hex") : JSON.stringify(said));
@@ -346,6 +347,13 @@ test("a node that turns two choices round in all that it says is noticed before 
   // Counts alone are its own word: nobody votes otherwise by them.
   await votes({ route: `${ELECTION}/live`, field: "Soup and Salad", said: turned[`${ELECTION}/live`]! });
   expect(sent).toEqual([recorded.cast]);
+});
+
+test("what the server finds false of a ballot that was cast is said not to hold, and not to be late", async () => {
+  for (const route of ["/transactions", `/receipts/${THIRD}`]) {
+    const { alarm, cast } = await votes({ route, field: "all", said: { code: "at_fault", reason: "its receipt does not hold" }, status: 502 });
+    expect([alarm, cast], route).toEqual([expect.stringContaining("what it gives to show it does not hold"), false]);
+  }
 });
 
 test("somebody else's ballot is not taken for one's own", async () => {

@@ -74,7 +74,7 @@ function App({ info }: { info: Info }) {
           <ul>{links.map(([to, label]) => <li key={to}><a href={`#/${to}`} aria-current={here === to ? "page" : undefined}>{label}</a></li>)}</ul>
         </nav>
       </header>
-      <div role="status" aria-live="assertive">{away && <p class="gone">{t(away === "locked" ? "code_unauthorised" : "gone")}</p>}</div>
+      <div role="status" aria-live="assertive">{away && <p class="gone">{t(({ gone: "gone", at_fault: "at_fault", locked: "code_unauthorised" } as const)[away])}</p>}</div>
       <main id="main"><Boundary key={[screen, id, voter?.key].join(" ")}>{body()}</Boundary></main>
       <footer>
         <p>

@@ -70,8 +70,9 @@ export async function spelled(found: Kept): Promise<Kept> {
   return found.ballot ? found : { ...found, ...(await spelledOf(found.receipt.transaction, found.receipt.chain)) };
 }
 
-/** The node does not answer, or has no room: it can be asked again. */
-export const passing = (error: unknown): boolean => error instanceof Refused && (error.code === "gone" || error.code === "busy" || error.status >= 500);
+/** The node does not answer, or has no room: it can be asked again. One that says what is not so is no such case. */
+export const passing = (error: unknown): boolean =>
+  error instanceof Refused && (error.code === "gone" || error.code === "busy" || (error.status >= 500 && error.code !== "at_fault"));
 
 /** Before a node is asked again. */
 const RETRY_MS = 2000;
@@ -81,16 +82,18 @@ export const pause = () => new Promise((done) => setTimeout(done, RETRY_MS));
 /** Has a transaction decided, and comes back with what shows that it is. While it is on its way, `waiting` is told. */
 export async function submit(bytes: Uint8Array, chain: string, waiting: () => void = () => {}): Promise<Proven> {
   const id = transactionId(bytes);
-  for (;;) {
-    const answer = await post<Final>("/transactions", bytes);
-    if (answer.final) break;
-    waiting();
-    await pause();
-  }
+  let final = false;
   try {
+    while (!final) {
+      ({ final } = await post<Final>("/transactions", bytes));
+      if (final) break;
+      waiting();
+      await pause();
+    }
     return await provenOf(id, chain);
   } catch (error) {
-    if (error instanceof Refused && !passing(error)) throw new Unsound("receipt", error.message);
+    // The server checks what the node says is final; so does this page.
+    if (error instanceof Refused && (error.code === "at_fault" || (final && !passing(error)))) throw new Unsound("receipt", error.message);
     throw error;
   }
 }

@@ -25,6 +25,12 @@ export const TEXTS = {
     "Le nœud ne répond pas. Vous voyez ce qu'il a dit en dernier ; rien de ce que vous avez choisi n'est perdu. La page reprend à son retour.",
     "El nodo no responde. Ve lo último que dijo; nada de lo que ha elegido se pierde. La página sigue cuando vuelva.",
   ],
+  at_fault: [
+    "The node says what does not hold, or is of another chain. Do not rely on what is new here: use another node.",
+    "Was der Knoten sagt, stimmt nicht, oder er gehört zu einer anderen Kette. Verlassen Sie sich nicht auf Neues hier: benutzen Sie einen anderen Knoten.",
+    "Ce que dit le nœud ne tient pas, ou il est d'une autre chaîne. Ne vous fiez pas à ce qui est nouveau ici : utilisez un autre nœud.",
+    "Lo que dice el nodo no es válido, o es de otra cadena. No se fíe de lo nuevo aquí: use otro nodo.",
+  ],
   loading: ["Loading …", "Lädt …", "Chargement …", "Cargando …"],
   error: ["Not done: {reason}", "Nicht getan: {reason}", "Pas fait : {reason}", "No hecho: {reason}"],
   draft: ["draft", "Entwurf", "brouillon", "borrador"],
@@ -151,6 +157,12 @@ export const TEXTS = {
     "Der Knoten antwortet nicht. Versuchen Sie es wieder, wenn er zurück ist.",
     "Le nœud ne répond pas. Réessayez à son retour.",
     "El nodo no responde. Inténtelo cuando vuelva.",
+  ],
+  code_at_fault: [
+    "The node does not say what is so; use another one: {reason}",
+    "Was der Knoten sagt, stimmt nicht; benutzen Sie einen anderen: {reason}",
+    "Ce que dit le nœud n'est pas vrai ; utilisez-en un autre : {reason}",
+    "Lo que dice el nodo no es cierto; use otro: {reason}",
   ],
   code_not_found: ["Not found: {reason}", "Nicht gefunden: {reason}", "Introuvable : {reason}", "No se ha encontrado: {reason}"],
   code_not_eligible: [

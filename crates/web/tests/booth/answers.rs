@@ -137,7 +137,9 @@ async fn what_was_signed_is_given_byte_for_byte() {
     node.lie_about(ballot_id, node.ballot(2, id, 0));
     assert_eq!(booth.get(&format!("/api/transactions/{ballot_id}")).await.body, ballot);
     let booth = Booth::open(node.socket()).await;
-    assert_eq!(booth.get(&format!("/api/transactions/{ballot_id}")).await.refusal(), (502, "invalid".into()));
+    let heard = booth.get(&format!("/api/transactions/{ballot_id}")).await;
+    assert_eq!(heard.refusal(), (502, "at_fault".into()));
+    assert!(!String::from_utf8_lossy(&heard.body).contains("node.sock"), "where the node is, is nothing for visitors");
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn everything_of_the_api_asks_for_the_session() {
     for path in ["live", "archive", "log"] {
         assert_eq!(booth.get(&format!("/api/elections/{id}/{path}")).await.status, 401, "{path}");
     }
-    for path in ["transactions", "receipts/check", "attacks/forged-parent"] {
+    for path in ["transactions", "attacks/forged-parent"] {
         assert_eq!(booth.post(&format!("/api/{path}"), b"x").await.status, 401, "{path}");
     }
     assert_eq!(node.asked("Status") + node.asked("Attack") + node.asked("Submit"), 0);
@@ -180,7 +180,7 @@ async fn other_sites_change_nothing() {
     assert_eq!(asked.status, 403);
     keeps_to_itself(&asked);
     // Nothing is changed by what a link or a picture can ask for.
-    for path in ["/api/transactions", "/api/attacks/forged-parent", "/api/session", "/api/receipts/check"] {
+    for path in ["/api/transactions", "/api/attacks/forged-parent", "/api/session"] {
         let heard = booth.get(path).await;
         assert!(matches!(heard.status, 405 | 422), "{path}: {}", heard.head);
     }
@@ -249,7 +249,7 @@ async fn every_answer_keeps_to_itself_and_refusals_are_for_programs_too() {
 async fn what_is_too_large_is_not_read() {
     let node = Node::start();
     let booth = Booth::open(node.socket()).await;
-    for (path, most) in [("transactions", 65_536), ("receipts/check", 1 << 20), ("session", 1024)] {
+    for (path, most) in [("transactions", 65_536), ("session", 1024)] {
         let path = format!("/api/{path}");
         let heard = booth.post(&path, &vec![0; most + 1]).await;
         assert_eq!(heard.refusal(), (413, "too_large".into()), "{path}");

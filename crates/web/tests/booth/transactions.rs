@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::timeout;
-use vote_chain::{KeptReceipt, TransactionId, decode, encode};
+use vote_chain::{KeptReceipt, TransactionId, decode};
 
 use crate::browser::{Booth, PATIENCE};
 use crate::fake::Node;
@@ -120,7 +120,7 @@ async fn node_that_goes_before_a_ballot_is_final_leaves_no_false_hope() {
 }
 
 #[tokio::test]
-async fn receipt_is_a_file_that_holds_and_a_forged_one_does_not() {
+async fn receipt_is_a_file_that_holds() {
     let node = Node::start();
     let id = node.create("Lunch");
     let booth = Booth::open(node.socket()).await;
@@ -132,57 +132,4 @@ async fn receipt_is_a_file_that_holds_and_a_forged_one_does_not() {
     let kept: KeptReceipt = decode(&heard.body).unwrap();
     let chain = kept.receipt.genesis.chain();
     assert_eq!((kept.receipt.transaction, kept.check(Some(&chain)).unwrap().transaction), (ballot, ballot));
-    let checked = booth.post("/api/receipts/check", &heard.body).await.json();
-    let tracker = vote_web::code::Tracker::of(&ballot);
-    for (field, value) in [
-        ("valid", json!(true)),
-        ("ballot", json!(ballot)),
-        ("chain", json!(chain)),
-        ("chain_name", json!("a chain to try")),
-        ("height", json!(2)),
-        ("tracker", json!(tracker.to_string())),
-        ("words", json!(tracker.words())),
-        (
-            "says",
-            json!({
-                "election": id, "title": "Lunch", "organiser": key(1).public(), "credential": key(2).public(), "name": "",
-                "counter": 0, "contests": [{ "title": "", "says": "\"<b>Pasta</b>\"" }],
-            }),
-        ),
-        (
-            "node",
-            json!({ "ballot": ballot, "height": 2, "election": id, "phase": "open", "counter": 0, "counts": true, "superseded_by": null }),
-        ),
-    ] {
-        assert_eq!(checked[field], value, "{field}");
-    }
-    // A file of before holds no more than the receipt.
-    let bare = booth.post("/api/receipts/check", &encode(&kept.receipt)).await.json();
-    assert_eq!((&bare["ballot"], &bare["says"]), (&json!(ballot), &json!(null)));
-    let mut refused = 0;
-    for place in (0..heard.body.len()).step_by(7) {
-        let mut forged = heard.body.clone();
-        forged[place] ^= 1;
-        let said = booth.post("/api/receipts/check", &forged).await;
-        // Whatever is changed, no other ballot than this one is said to be on this chain.
-        if said.status == 200 {
-            assert!(said.json()["chain"] != json!(chain), "byte {place}");
-        } else {
-            assert_eq!(said.refusal(), (422, "invalid".into()), "byte {place}");
-            refused += 1;
-        }
-    }
-    assert!(refused > 10, "{refused}");
-}
-
-#[tokio::test]
-async fn receipt_is_checked_without_a_node_too() {
-    let mut node = Node::start();
-    let id = node.create("Lunch");
-    let booth = Booth::open(node.socket()).await;
-    let ballot = node.decide(&node.ballot(2, id, 1));
-    let file = booth.get(&format!("/api/receipts/{ballot}")).await.body;
-    node.stop().await;
-    let checked = booth.post("/api/receipts/check", &file).await.json();
-    assert_eq!((&checked["ballot"], &checked["node"]), (&json!(ballot), &json!(null)));
 }

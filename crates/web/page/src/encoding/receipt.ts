@@ -9,7 +9,7 @@ import { U16, U32, array, bytes, hex32, struct, text, u64, uint } from "./shape"
 import { type SignedBallot, type SignedElection, Unsound, checkFit, readBallot, readElection, unsound, verifies } from "./signed";
 
 /** A receipt file is no larger, in bytes. */
-const RECEIPT_BYTES_MAX = 1 << 20;
+const RECEIPT_BYTES_MAX = 8 << 20;
 const VALIDATORS_MAX = 150;
 const POWER_MAX = 1_000_000_000;
 const NOTHING = "00".repeat(32);
