@@ -220,11 +220,12 @@ async fn serve(
 ) -> Result<()> {
     let Started { store, network, events, listen, news, signed, known } = started;
     let (engine, signs) = recover(config, keys, &store, signed)?;
-    let evidence = Kept::of(&store)?;
     let pool = Pool::new(store.genesis().chain());
     let socket = Socket::bind(&config.socket).await?;
     let state = Arc::new(engine.state().clone());
-    let (ledger, published) = watch::channel(Arc::new(Ledger::new(state, store.clone(), Arc::default())));
+    let ledger = Ledger::new(state, store.clone(), Arc::default());
+    let evidence = Kept::of(&ledger).map_err(|error| Stop::new(Exit::Damaged, error.reason))?;
+    let (ledger, published) = watch::channel(Arc::new(ledger));
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     config.keep()?;
     say_ready(config, keys, &name, &store, &listen);
