@@ -36,7 +36,7 @@ use crate::ledger::{Inclusion, Ledger};
 use crate::pool::Pool;
 use crate::sign_state::Signs;
 use crate::socket::Command;
-pub(crate) use evidence::Kept;
+pub(crate) use evidence::{Kept, stops};
 pub(crate) use gossip::check_blocks;
 use gossip::{CheckedProposal, CheckedTransactions};
 use timers::{Timers, Wake};
