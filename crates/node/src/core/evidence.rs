@@ -218,10 +218,13 @@ impl Core {
             return tracing::debug!(%peer, "asks for evidence too often; not answered");
         }
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || match all(&store) {
+        let read = move || match all(&store) {
             Ok(proofs) => reply.send(encode(&PeerResponse::Evidence(proofs))),
             Err(error) => tracing::error!(%error, "evidence cannot be read"),
-        });
+        };
+        if !self.pool.try_read_for_peer(read) {
+            tracing::debug!(%peer, "too many peers ask at once; not answered");
+        }
         if sent.is_empty() {
             return;
         }
@@ -371,7 +374,11 @@ mod tests {
 
         keep_fork(&ledger, forks(1, 0, 1).remove(0));
         let mut again = Kept::of(&ledger).unwrap();
-        assert_eq!(take(&ledger, &mut again, &forks(5, 1, 1)), (1, 1), "what is kept of former keys is no such knowledge");
+        assert_eq!(
+            take(&ledger, &mut again, &forks(5, 1, 1)),
+            (1, 1),
+            "what is kept of former keys is no such knowledge"
+        );
         keep_fork(&ledger, forks(5, 1, 1).remove(0));
         let mut again = Kept::of(&ledger).unwrap();
         assert_eq!(take(&ledger, &mut again, &forks(5, 1, 2)), (1, 0));

@@ -174,14 +174,12 @@ async fn answer(app: AppCall, question: Question, shared: Arc<Shared>, making: A
             app.send(&Answer::Failed(Refusal { code: RefusalCode::Busy, reason }), true);
             return;
         };
-        let Ok(reader) = shared.readers.clone().acquire_owned().await else { return };
         let ledger = ledger.clone();
-        let made = tokio::task::spawn_blocking(move || {
+        let made = shared.pool.read_for_app(move || {
             let (answer, next) = ledger.answer(question);
-            drop(reader);
             (super::outbox::packed(&answer), next)
         });
-        let (bytes, next) = made.await.expect("answers do not panic, and the runtime outlives them");
+        let (bytes, next) = made.await;
         // Until now the largest answer was counted.
         drop(room.split(room.num_permits().saturating_sub(bytes.len())));
         if !app.send_large(bytes, next.is_none(), room) {
