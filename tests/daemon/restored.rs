@@ -317,6 +317,7 @@ async fn sign_state_of_another_chain_is_not_overwritten() {
     fs::remove_file(dir.join("ledger.redb")).unwrap();
     let error = place.fail_with(5, "a", &["--found", "Again"]).await;
     assert!(error.contains("sign-state speaks of chain") && error.contains("move it away"), "{error}");
+    assert!(!dir.join("ledger.redb").exists(), "nothing is founded");
     fs::remove_file(dir.join("sign-state")).unwrap();
     let mut again = place.start("a", &["--found", "Again"]).await;
     assert_eq!(status(&again).await.signing, Signing::Signs);
@@ -377,4 +378,63 @@ async fn fork_stops_the_follower_is_shown_to_all_and_recovering_loses_nothing_in
     for daemon in [&mut north, &mut south, &mut tracker] {
         assert!(daemon.terminate().await.unwrap().success());
     }
+}
+
+/// Somebody goes on with the history that another node leaves, and the fork is deeper than the block at which that node ended.
+#[tokio::test]
+async fn recovering_is_not_kept_from_the_right_history_by_a_peer_that_has_the_old_one() {
+    let place = Place::new();
+    let (mut tracker, address) = tracker(&place).await;
+    let args = ["--bootstrap", &address, "--heartbeat-seconds", "1"];
+    let mut north = place.start("north", &[&["--found", "Co-op"], args.as_slice()].concat()).await;
+    let mut south = place.start("south", &args).await;
+    let election = new_election(&place, &north).await;
+    assert!(north.terminate().await.unwrap().success());
+    let (live, backup) = (place.dir.path().join("north"), place.dir.path().join("backup"));
+    copy(&live, &backup);
+    let mut north = place.start("north", &args).await;
+    for voter in 0..3 {
+        cast_at(&north, election, voter..voter + 1).await;
+    }
+    let height = status(&north).await.height;
+    let ahead = until(&south, "the follower to have them", |status| status.height >= height).await.height;
+    assert!(north.terminate().await.unwrap().success());
+    assert!(south.terminate().await.unwrap().success());
+    copy(&backup, &live);
+    let mut north = place.start("north", &[args.as_slice(), &["--alone"]].concat()).await;
+    let kept = cast_at(&north, election, 5..7).await;
+    until(&north, "the founder to be further than its follower was", |status| status.height > ahead.next()).await;
+    let mut south = place.start("south", &args).await;
+    assert_eq!((ended(&mut south).await, ended(&mut north).await), (Some(3), Some(3)));
+
+    // Another node goes on with the old ledger, and the founder with the new one; neither hears of the other.
+    assert!(tracker.terminate().await.unwrap().success());
+    let (old, east) = (place.dir.path().join("south"), place.dir.path().join("east"));
+    fs::create_dir(&east).unwrap();
+    fs::copy(old.join("ledger.redb"), east.join("ledger.redb")).unwrap();
+    for file in ["peers", "listen", "settings.toml"] {
+        fs::remove_file(live.join(file)).unwrap();
+    }
+    let made = run(&place.programs.node, &["key", "--data-dir", &place.path("east")], &[]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let mut north = place.start("north", &[]).await;
+    let mut east = place.start("east", &[]).await;
+    let (north_at, east_at) = (address_of(&north), address_of(&east));
+    let data = place.path("south");
+    let recover = ["recover", "--json", "--data-dir", &data, "--listen", "127.0.0.1:0", "--peer", &east_at];
+    let report = run(&place.programs.node, &recover, &[]).await;
+    assert!(report.code == Some(1) && report.err.contains("has a history to go over to"), "{report:?}");
+    let report = run(&place.programs.node, &[&recover[..], &["--peer", &north_at]].concat(), &[]).await;
+    assert_eq!(report.code, Some(0), "{report:?}");
+    assert!(report.json()["lost_blocks"].as_u64().unwrap() > 1, "the fork is deep: {report:?}");
+    let mut south = place.start("south", &["--peer", &north_at]).await;
+    has_receipts(&south, &kept).await;
+    for daemon in [&mut north, &mut south] {
+        assert!(daemon.terminate().await.unwrap().success());
+    }
+    east.kill().await.unwrap();
+}
+
+fn address_of(node: &Daemon) -> String {
+    node.ready["listen"][0].as_str().unwrap().to_owned()
 }

@@ -240,8 +240,12 @@ impl Evidence {
     /// # Errors
     /// [`DecodeError`] if it is none.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        // Ledgers of before there were forks hold equivocations alone.
-        decode(bytes).or_else(|error| decode(bytes).map(Self::Equivocation).map_err(|_| error))
+        decode(bytes).or_else(|error| {
+            // Ledgers of before there were forks hold equivocations alone, with the messages in the order in which they came.
+            let old: Equivocation = decode(bytes).map_err(|_| error)?;
+            let ordered = Equivocation::of(old.first.clone(), old.second.clone());
+            Ok(Self::Equivocation(ordered.unwrap_or(old)))
+        })
     }
 
     /// The lowest height that it speaks of; none if its messages cannot be read.
@@ -343,6 +347,16 @@ mod tests {
         assert_eq!(Evidence::from_bytes(&evidence.to_bytes()).unwrap(), evidence);
         let accused = vec![(key(1).public(), "two votes in round 0 of height 3".to_owned())];
         assert_eq!((evidence.height(), evidence.accused()), (Some(Height::new(3)), accused));
+    }
+
+    #[test]
+    fn proof_of_before_there_were_forks_holds_in_whatever_order_it_was_kept() {
+        let (one, other) = (vote(1, 0, VoteType::Prevote, 1), vote(1, 0, VoteType::Prevote, 2));
+        let Evidence::Equivocation(new) = equivocation(&one, &other) else { panic!("an equivocation") };
+        let turned = Equivocation { first: new.second.clone(), second: new.first.clone(), ..new.clone() };
+        for old in [new, turned] {
+            assert_eq!(verdict(&Evidence::from_bytes(&encode(&old)).unwrap()), Ok(()));
+        }
     }
 
     #[test]

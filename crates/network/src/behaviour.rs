@@ -90,11 +90,7 @@ fn requests(name: &str, room: &Room) -> Result<request_response::Behaviour<Opaqu
     let config = request_response::Config::default()
         .with_request_timeout(REQUEST_TIMEOUT)
         .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
-    Ok(request_response::Behaviour::with_codec(
-        Opaque { room: room.clone() },
-        [(protocol, ProtocolSupport::Full)],
-        config,
-    ))
+    Ok(request_response::Behaviour::with_codec(Opaque::new(room.clone()), [(protocol, ProtocolSupport::Full)], config))
 }
 
 /// The same bytes on the same topic are the same message.

@@ -1,17 +1,20 @@
 //! Questions and answers: a length of four bytes, big-endian, then so many bytes.
 //!
-//! What all peers together can make a node hold is bounded in bytes ([`Room`]), and taken as the bytes come, not as they are announced.
+//! What all peers together can make a node hold is bounded in bytes ([`Room`]). Room for an answer is taken as its bytes come, not as they
+//! are announced, and an answer is no larger than the question wants.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use libp2p::StreamProtocol;
 use libp2p::request_response::Codec;
+use libp2p::{PeerId, StreamProtocol};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::{
-    ANSWER_BYTES_MAX, ANSWERS_IN_BYTES, ANSWERS_OUT_BYTES, REQUEST_BYTES_MAX, REQUESTS_BYTES, SMALL_BYTES,
+    ANSWER_BYTES_MAX, ANSWERS_IN_BYTES, ANSWERS_OUT_BYTES, ANSWERS_TO_ONE, REQUEST_BYTES_MAX, REQUESTS_BYTES,
+    SMALL_BYTES,
 };
 
 /// So many bytes are read at a time.
@@ -21,13 +24,23 @@ const STEP: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Parcel {
     pub(crate) data: Vec<u8>,
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Vec<OwnedSemaphorePermit>,
+    /// Of a question: the answer is no larger.
+    pub(crate) answer_max: usize,
 }
 
 impl Parcel {
     /// Bytes of this node's own making.
     pub(crate) const fn own(data: Vec<u8>) -> Self {
-        Self { data, room: None }
+        Self::question(data, ANSWER_BYTES_MAX)
+    }
+
+    pub(crate) const fn question(data: Vec<u8>, answer_max: usize) -> Self {
+        Self { data, room: Vec::new(), answer_max }
+    }
+
+    fn holding(data: Vec<u8>, room: impl IntoIterator<Item = OwnedSemaphorePermit>) -> Self {
+        Self { room: room.into_iter().collect(), ..Self::own(data) }
     }
 }
 
@@ -54,20 +67,48 @@ fn permits(bytes: usize) -> u32 {
 }
 
 impl Room {
-    /// Room for an answer of this node until a peer has taken it; none if peers that do not read take all of it.
-    pub(crate) fn for_answer(&self, data: Vec<u8>) -> Option<Parcel> {
+    /// Room for an answer of this node until the asker has taken it; none if it, or peers that do not read, take all of theirs.
+    pub(crate) fn for_answer(&self, asker: &Share, data: Vec<u8>) -> Option<Parcel> {
         if data.len() <= SMALL_BYTES {
             return Some(Parcel::own(data));
         }
+        let share = asker.0.clone().try_acquire_owned().ok()?;
         let room = self.answers_out.clone().try_acquire_many_owned(permits(data.len())).ok()?;
-        Some(Parcel { data, room: Some(room) })
+        Some(Parcel::holding(data, [share, room]))
+    }
+}
+
+/// One peer's part of the room for answers: so many large ones are under way to it at one time.
+#[derive(Clone, Debug)]
+pub(crate) struct Share(Arc<Semaphore>);
+
+/// Of the peers that have asked lately.
+#[derive(Debug, Default)]
+pub(crate) struct Shares(BTreeMap<PeerId, Share>);
+
+impl Shares {
+    pub(crate) fn of(&mut self, peer: PeerId) -> Share {
+        self.0.entry(peer).or_insert_with(|| Share(Arc::new(Semaphore::new(ANSWERS_TO_ONE)))).clone()
+    }
+
+    /// Forgets those with nothing under way.
+    pub(crate) fn sweep(&mut self) {
+        self.0.retain(|_, share| Arc::strong_count(&share.0) > 1);
     }
 }
 
 /// Carries bytes as they are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opaque {
-    pub(crate) room: Room,
+    room: Room,
+    /// Each question is asked by a clone, which then reads the answer.
+    answer_max: usize,
+}
+
+impl Opaque {
+    pub(crate) const fn new(room: Room) -> Self {
+        Self { room, answer_max: ANSWER_BYTES_MAX }
+    }
 }
 
 async fn length<T: AsyncRead + Unpin + Send>(io: &mut T, max: usize) -> io::Result<usize> {
@@ -81,14 +122,27 @@ async fn length<T: AsyncRead + Unpin + Send>(io: &mut T, max: usize) -> io::Resu
     Ok(length)
 }
 
-async fn rest<T: AsyncRead + Unpin + Send>(io: &mut T, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while bytes.len() < length {
-        let have = bytes.len();
-        bytes.resize(have + STEP.min(length - have), 0);
-        io.read_exact(&mut bytes[have..]).await?;
+/// The bytes, of which each step waits for `room`, if it is counted.
+async fn rest<T: AsyncRead + Unpin + Send>(
+    io: &mut T,
+    length: usize,
+    room: Option<&Arc<Semaphore>>,
+) -> io::Result<Parcel> {
+    let mut parcel = Parcel::own(Vec::new());
+    while parcel.data.len() < length {
+        let have = parcel.data.len();
+        let step = STEP.min(length - have);
+        if let Some(room) = room {
+            let more = room.clone().acquire_many_owned(permits(step)).await.map_err(io::Error::other)?;
+            match parcel.room.first_mut() {
+                Some(held) => held.merge(more),
+                None => parcel.room.push(more),
+            }
+        }
+        parcel.data.resize(have + step, 0);
+        io.read_exact(&mut parcel.data[have..]).await?;
     }
-    Ok(bytes)
+    Ok(parcel)
 }
 
 async fn write<T: AsyncWrite + Unpin + Send>(io: &mut T, bytes: &[u8], max: usize) -> io::Result<()> {
@@ -117,7 +171,8 @@ impl Codec for Opaque {
         } else {
             None
         };
-        Ok(Parcel { data: rest(io, length).await?, room })
+        let parcel = rest(io, length, None).await?;
+        Ok(Parcel::holding(parcel.data, room))
     }
 
     async fn read_response<T: AsyncRead + Unpin + Send>(
@@ -125,14 +180,8 @@ impl Codec for Opaque {
         _: &StreamProtocol,
         io: &mut T,
     ) -> io::Result<Parcel> {
-        let length = length(io, ANSWER_BYTES_MAX).await?;
-        let room = if length > SMALL_BYTES {
-            let acquired = self.room.answers_in.clone().acquire_many_owned(permits(length)).await;
-            Some(acquired.map_err(io::Error::other)?)
-        } else {
-            None
-        };
-        Ok(Parcel { data: rest(io, length).await?, room })
+        let length = length(io, self.answer_max).await?;
+        rest(io, length, Some(&self.room.answers_in).filter(|_| length > SMALL_BYTES)).await
     }
 
     async fn write_request<T: AsyncWrite + Unpin + Send>(
@@ -141,6 +190,7 @@ impl Codec for Opaque {
         io: &mut T,
         parcel: Parcel,
     ) -> io::Result<()> {
+        self.answer_max = parcel.answer_max;
         write(io, &parcel.data, REQUEST_BYTES_MAX).await
     }
 
@@ -157,6 +207,9 @@ impl Codec for Opaque {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::io::Cursor;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     const PROTOCOL: StreamProtocol = StreamProtocol::new("/test");
 
@@ -170,7 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_of_all_peers_together_are_bounded_in_bytes_and_small_ones_always_come_through() {
-        let mut codec = Opaque::default();
+        let mut codec = Opaque::new(Room::default());
         let mut held = Vec::new();
         let full = framed(REQUEST_BYTES_MAX, REQUEST_BYTES_MAX);
         while let Ok(parcel) = request(&mut codec.clone(), &full).await {
@@ -185,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn request_that_announces_too_much_or_ends_early_is_refused() {
-        let mut codec = Opaque::default();
+        let mut codec = Opaque::new(Room::default());
         let error = request(&mut codec, &framed(REQUEST_BYTES_MAX + 1, 0)).await.unwrap_err();
         assert!(error.to_string().contains("are allowed"), "{error}");
         assert!(request(&mut codec, &framed(REQUEST_BYTES_MAX, 20_000)).await.is_err());
@@ -197,14 +250,67 @@ mod tests {
 
     #[test]
     fn answers_that_peers_do_not_take_are_bounded_in_bytes() {
-        let room = Room::default();
+        let (room, mut shares) = (Room::default(), Shares::default());
         let mut held = Vec::new();
-        while let Some(parcel) = room.for_answer(vec![0; ANSWER_BYTES_MAX]) {
+        while let Some(parcel) = room.for_answer(&shares.of(PeerId::random()), vec![0; ANSWER_BYTES_MAX]) {
             held.push(parcel);
         }
         assert_eq!(held.len(), ANSWERS_OUT_BYTES / ANSWER_BYTES_MAX);
-        assert!(room.for_answer(vec![0; 100]).is_some());
+        assert!(room.for_answer(&shares.of(PeerId::random()), vec![0; 100]).is_some());
         held.clear();
-        assert!(room.for_answer(vec![0; ANSWER_BYTES_MAX]).is_some());
+        assert!(room.for_answer(&shares.of(PeerId::random()), vec![0; ANSWER_BYTES_MAX]).is_some());
+    }
+
+    #[test]
+    fn peer_that_does_not_take_its_answers_takes_no_room_from_others() {
+        let (room, mut shares) = (Room::default(), Shares::default());
+        let (greedy, other) = (PeerId::random(), PeerId::random());
+        let mut held = Vec::new();
+        while let Some(parcel) = room.for_answer(&shares.of(greedy), vec![0; ANSWER_BYTES_MAX]) {
+            held.push(parcel);
+            shares.sweep();
+        }
+        assert_eq!(held.len(), ANSWERS_TO_ONE);
+        assert!(room.for_answer(&shares.of(greedy), vec![0; 100]).is_some(), "small ones are not counted");
+        assert!(room.for_answer(&shares.of(other), vec![0; ANSWER_BYTES_MAX]).is_some());
+        held.pop();
+        assert!(room.for_answer(&shares.of(greedy), vec![0; ANSWER_BYTES_MAX]).is_some());
+        held.clear();
+        shares.sweep();
+        assert!(shares.0.is_empty());
+    }
+
+    /// Says nothing, and does not hang up.
+    struct Silent;
+
+    impl AsyncRead for Silent {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn answer_that_is_announced_and_does_not_come_takes_no_room() {
+        let codec = Opaque::new(Room::default());
+        let mut waiting = Vec::new();
+        for _ in 0..100 {
+            let mut codec = codec.clone();
+            let mut answer = Cursor::new(framed(ANSWER_BYTES_MAX, 0)).chain(Silent);
+            waiting.push(tokio::spawn(async move { codec.read_response(&PROTOCOL, &mut answer).await.map(drop) }));
+        }
+        tokio::task::yield_now().await;
+        let full = framed(ANSWER_BYTES_MAX, ANSWER_BYTES_MAX);
+        let answer = codec.clone().read_response(&PROTOCOL, &mut full.as_slice()).await;
+        assert_eq!(answer.unwrap().data.len(), ANSWER_BYTES_MAX);
+    }
+
+    #[tokio::test]
+    async fn answer_that_is_larger_than_the_question_wants_is_refused() {
+        let mut codec = Opaque::new(Room::default());
+        let mut sent = Cursor::new(Vec::new());
+        codec.write_request(&PROTOCOL, &mut sent, Parcel::question(vec![1], SMALL_BYTES)).await.unwrap();
+        let (small, large) = (framed(SMALL_BYTES, SMALL_BYTES), framed(SMALL_BYTES + 1, SMALL_BYTES + 1));
+        assert!(codec.read_response(&PROTOCOL, &mut small.as_slice()).await.is_ok());
+        assert!(codec.read_response(&PROTOCOL, &mut large.as_slice()).await.is_err());
     }
 }

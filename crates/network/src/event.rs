@@ -5,12 +5,12 @@ use libp2p::request_response::ResponseChannel;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::codec::{Parcel, Room};
+use crate::codec::{Parcel, Room, Share};
 use crate::handle::Command;
 use crate::topic::Topic;
 
-/// The events of a network, apart by urgency. Each queue is bounded; what does not fit is dropped and counted, but for
-/// news of peers.
+/// The events of a network, apart by urgency. Each queue is bounded; what does not fit is dropped and counted. That of the news of peers
+/// is so long that it holds all, unless the node stands still.
 pub struct Events {
     /// Gossip on [`Topic::Consensus`] and [`Topic::Blocks`].
     pub consensus: mpsc::Receiver<Gossip>,
@@ -57,7 +57,7 @@ pub struct Request {
     /// To answer; dropped, the asker sees a failure.
     pub reply: Reply,
     /// Its room among the questions of all peers, until this is dropped.
-    pub(crate) _room: Option<OwnedSemaphorePermit>,
+    pub(crate) _room: Vec<OwnedSemaphorePermit>,
 }
 
 /// Carries one answer.
@@ -66,12 +66,15 @@ pub struct Reply {
     pub(crate) channel: ResponseChannel<Parcel>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) room: Room,
+    /// The asker's part of it.
+    pub(crate) share: Share,
 }
 
 impl Reply {
-    /// Sends the answer. It is dropped if the swarm is too busy, or if answers that peers do not take fill all the room.
+    /// Sends the answer. It is dropped if the swarm is too busy, if the asker has not taken two large ones of before, or if answers that
+    /// peers do not take fill all the room.
     pub fn send(self, data: Vec<u8>) {
-        let Some(data) = self.room.for_answer(data) else {
+        let Some(data) = self.room.for_answer(&self.share, data) else {
             return tracing::debug!("an answer was dropped: peers do not take those that they have asked for");
         };
         if self.commands.try_send(Command::Respond(self.channel, data)).is_err() {

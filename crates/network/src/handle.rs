@@ -9,12 +9,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::codec::Parcel;
 use crate::event::{Gossip, PeerInfo, Verdict};
+use crate::limits::SMALL_BYTES;
 use crate::topic::Topic;
 
 #[derive(Debug)]
 pub(crate) enum Command {
     Publish(Topic, Vec<u8>),
-    Request(PeerId, Vec<u8>, oneshot::Sender<Result<Vec<u8>, RequestError>>),
+    Request(PeerId, Parcel, oneshot::Sender<Result<Vec<u8>, RequestError>>),
     Respond(ResponseChannel<Parcel>, Parcel),
     Report(MessageId, PeerId, Verdict),
     Trust(PeerId),
@@ -71,8 +72,20 @@ impl Handle {
     /// # Errors
     /// [`RequestError`] if no answer comes in time.
     pub async fn request(&self, peer: PeerId, data: Vec<u8>) -> Result<Vec<u8>, RequestError> {
+        self.put(peer, Parcel::own(data)).await
+    }
+
+    /// Asks one peer what has a short answer, of up to 4 KiB: a longer one is refused.
+    ///
+    /// # Errors
+    /// [`RequestError`] if no answer comes in time.
+    pub async fn request_short(&self, peer: PeerId, data: Vec<u8>) -> Result<Vec<u8>, RequestError> {
+        self.put(peer, Parcel::question(data, SMALL_BYTES)).await
+    }
+
+    async fn put(&self, peer: PeerId, question: Parcel) -> Result<Vec<u8>, RequestError> {
         let (answer, answered) = oneshot::channel();
-        self.commands.send(Command::Request(peer, data, answer)).await.map_err(|_| RequestError::Busy)?;
+        self.commands.send(Command::Request(peer, question, answer)).await.map_err(|_| RequestError::Busy)?;
         answered.await.unwrap_or(Err(RequestError::Busy))
     }
 

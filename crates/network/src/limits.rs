@@ -14,6 +14,8 @@ pub(crate) const REQUESTS_BYTES: usize = 16 << 20;
 pub(crate) const ANSWERS_IN_BYTES: usize = 32 << 20;
 /// Answers to all peers that they have not taken yet, in bytes.
 pub(crate) const ANSWERS_OUT_BYTES: usize = 32 << 20;
+/// Answers to one peer, those above [`SMALL_BYTES`], that it has not taken yet.
+pub(crate) const ANSWERS_TO_ONE: usize = 2;
 /// A consensus message, in bytes.
 pub(crate) const CONSENSUS_BYTES_MAX: usize = 64 * 1024;
 /// A batch of transactions, in bytes.
@@ -62,7 +64,7 @@ pub(crate) const TRANSACTION_EVENTS_MAX: usize = 512;
 pub(crate) const TRANSACTION_EVENTS_BYTES: usize = 32 << 20;
 /// Requests that wait for the node.
 pub(crate) const REQUEST_EVENTS_MAX: usize = 512;
-/// News of peers that wait for the node.
+/// News of peers that wait for the node: far more than connections that come and go while it writes to its disk.
 pub(crate) const PEER_EVENTS_MAX: usize = 4096;
 
 /// A second connection of a peer whose first is older than this means that the first is dead.

@@ -22,7 +22,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::behaviour::{Node, NodeEvent, protocol_version, swarm};
 use crate::book::Book;
-use crate::codec::{Parcel, Room};
+use crate::codec::{Parcel, Room, Shares};
 use crate::config::{Config, StartError, Transport, check_port_free, split};
 use crate::doors::Prefix;
 use crate::event::{Events, Gossip, PeerEvent, PeerInfo, Request};
@@ -73,6 +73,7 @@ struct Service {
     swarm: Swarm<Node>,
     /// For questions and answers, in bytes.
     room: Room,
+    shares: Shares,
     chain: String,
     topics: Topics,
     /// For answers. Weak: the swarm ends when nobody else holds it.
@@ -141,6 +142,7 @@ impl Service {
         Ok(Self {
             swarm,
             room,
+            shares: Shares::default(),
             chain: config.chain.clone(),
             topics,
             commands,
@@ -224,6 +226,7 @@ impl Service {
         if self.ticks.is_multiple_of(5) {
             self.sweep_ghosts();
             self.limiter.retain_recent();
+            self.shares.sweep();
         }
         self.save_book();
         self.refused.say();
@@ -243,7 +246,7 @@ impl Service {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Publish(topic, data) => self.publish(topic, data),
-            Command::Request(peer, data, answer) => self.request(peer, data, answer),
+            Command::Request(peer, question, answer) => self.request(peer, question, answer),
             Command::Respond(channel, data) => self.respond(channel, data),
             Command::Report(id, source, verdict) => self.report(&id, &source, verdict),
             Command::Trust(peer) => self.trust(peer),

@@ -36,7 +36,7 @@ use crate::ledger::{Inclusion, Ledger};
 use crate::pool::Pool;
 use crate::sign_state::Signs;
 use crate::socket::Command;
-pub(crate) use evidence::Kept;
+pub(crate) use evidence::{Kept, stops};
 pub(crate) use gossip::check_blocks;
 use gossip::{CheckedProposal, CheckedTransactions};
 use timers::{Timers, Wake};
@@ -58,8 +58,8 @@ pub(crate) enum Inner {
     Status(PeerId, peers::PeerStatus),
     /// A peer has said who it is, or has failed to prove it.
     Hello(PeerId, Result<crate::peer::Hello, String>),
-    /// A peer has shown proofs of misbehaviour, and these hold; or one does not.
-    Evidence(PeerId, Result<Vec<evidence::Proven>, String>),
+    /// A peer has shown proofs of misbehaviour, of which these hold.
+    Evidence(PeerId, evidence::Checked),
     /// Elections are counted.
     Counted(desk::Done),
     /// A transaction that was sent again is final, and this is the proof; or it cannot be read.

@@ -253,7 +253,7 @@ impl Ledger {
     }
 
     fn evidence(&self) -> Result<Answer, Refusal> {
-        let rows = self.store.evidence().map_err(|error| damaged(&error))?;
+        let rows = self.proofs()?;
         let latest = rows.len().saturating_sub(EVIDENCE_MAX);
         let mut views = Vec::new();
         for (height, bytes) in rows.into_iter().skip(latest) {
@@ -272,9 +272,10 @@ impl Ledger {
         Ok(Sets { first: self.state.genesis().validators.clone(), changes, last: self.state.tip().height.next() })
     }
 
-    /// The block of a fork that cannot be final if this ledger is right; none if the fork is elsewhere.
-    pub(crate) fn excluded_by(&self, fork: &Fork) -> Result<Option<Certified>, Refusal> {
+    /// The blocks of a fork that cannot be final if this ledger is right.
+    pub(crate) fn excluded_by(&self, fork: &Fork) -> Result<Vec<Certified>, Refusal> {
         let tip = self.state.tip();
+        let mut against = Vec::new();
         for block in [&fork.first, &fork.second] {
             let header = &block.header;
             let excluded = if header.height <= tip.height {
@@ -283,15 +284,20 @@ impl Ledger {
                 header.height == tip.height.next() && header.parent != tip.hash
             };
             if excluded {
-                return Ok(Some(block.clone()));
+                against.push(block.clone());
             }
         }
-        Ok(None)
+        Ok(against)
+    }
+
+    /// The proofs of misbehaviour, and the heights at which they were seen.
+    pub(crate) fn proofs(&self) -> Result<Vec<(Height, Vec<u8>)>, Refusal> {
+        self.store.evidence().map_err(|error| damaged(&error))
     }
 
     /// How many proofs of misbehaviour there are.
-    pub(crate) fn evidence_count(&self) -> Result<usize, Refusal> {
-        Ok(self.store.evidence().map_err(|error| damaged(&error))?.len())
+    pub(crate) fn evidence_count(&self) -> Result<u64, Refusal> {
+        self.store.evidence_count().map_err(|error| damaged(&error))
     }
 
     fn validators(&self) -> Answer {
@@ -438,5 +444,76 @@ pub(crate) mod testing {
     pub(crate) fn vote(ledger: &mut Ledger, election: ElectionId, voter: u8) -> Changes {
         let ballot = Ballot::plain(election, Selection::Listed(0));
         commit(ledger, &key(voter), Payload::CastBallot(ballot)).1
+    }
+    /// Another block of that height that `signer` makes final, later by so many milliseconds.
+    pub(crate) fn beside(ledger: &Ledger, height: u64, later_ms: u64, signer: &SecretKey) -> Certified {
+        let mut header = ledger.load(Height::new(height)).expect("there is one").0.header;
+        header.time = header.time.plus_ms(later_ms);
+        certified(header, signer)
+    }
+
+    fn certified(header: Header, signer: &SecretKey) -> Certified {
+        use vote_consensus::bft::{NilOrVal, Round, VoteType};
+        let (height, block, validator) = (header.height, header.hash(), signer.public());
+        let (round, kind, value) = (Round::new(0), VoteType::Precommit, NilOrVal::Val(block));
+        let vote = vote_chain::bft::Vote { height, round, kind, value, voter: validator };
+        let signature = signer.sign(vote_chain::Purpose::Vote, &header.chain, &vote_chain::bft::vote_content(&vote));
+        let signatures = vec![vote_chain::CommitSignature { validator, signature }];
+        Certified { header, certificate: CommitCertificate { height, round: 0, block, signatures } }
+    }
+
+    /// The fork of this ledger and a block beside one of its own.
+    pub(crate) fn fork(ledger: &Ledger, theirs: Certified) -> Fork {
+        let (block, certificate) = ledger.load(theirs.header.height).expect("there is one");
+        Fork::new(Certified { header: block.header, certificate }, theirs)
+    }
+
+    /// A ledger with blocks in which `key(0)` has admitted `key(1)`, and was removed: from height 5 on, `key(1)` decides alone.
+    pub(crate) fn replaced() -> Ledger {
+        let genesis = simple_genesis();
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = Store::create(dir.path(), &genesis).expect("a ledger");
+        let mut state = State::new(genesis);
+        let admit = vote_chain::ValidatorChange::Admit(Validator { key: key(1).public(), name: "m".into(), power: 1 });
+        let remove = vote_chain::ValidatorChange::Remove(key(0).public());
+        for (deciders, approvals) in [
+            (&[0][..], &[(0, admit)][..]),
+            (&[0], &[]),
+            (&[0, 1], &[(0, remove.clone()), (1, remove)]),
+            (&[0, 1], &[]),
+            (&[1], &[]),
+        ] {
+            let approve = |(signer, change): &(u8, vote_chain::ValidatorChange)| {
+                let payload =
+                    Payload::ApproveChange { change: change.clone(), changes_before: state.registry().changes };
+                let bytes = Transaction::sign(state.chain(), &key(*signer), payload).to_bytes();
+                Arc::new(verify(&state.chain(), &bytes).expect("it is made just so"))
+            };
+            let approvals: Vec<_> = approvals.iter().map(approve).collect();
+            let proposer = key(deciders[0]).public();
+            let (block, changes, refused) = state.build(state.tip().time.plus_ms(1), proposer, &approvals);
+            assert!(refused.is_empty(), "it does not fit");
+            let mut certificate = certified(block.header().clone(), &key(deciders[0])).certificate;
+            for decider in &deciders[1..] {
+                certificate.signatures.extend(certified(block.header().clone(), &key(*decider)).certificate.signatures);
+            }
+            certificate.signatures.sort_by_key(|signature| signature.validator);
+            let hash = block.header().hash();
+            let verdict = certificate.verify(&state.chain(), block.header().height, &hash, state.validators());
+            verdict.expect("these decide the height");
+            let mut batch = store.begin().expect("a disk");
+            batch.commit_block(&block, &certificate, &changes, &[]).expect("a disk");
+            batch.finish().expect("a disk");
+            state.commit(block.header(), &changes);
+        }
+        Ledger::new(Arc::new(state), Arc::new(store), Arc::default())
+    }
+
+    /// Keeps a proof in the ledger.
+    pub(crate) fn keep_fork(ledger: &Ledger, fork: Fork) {
+        let height = fork.first.header.height;
+        let mut batch = ledger.store.begin().expect("a disk");
+        batch.put_evidence(height, &Evidence::Fork(Box::new(fork)).to_bytes()).expect("a disk");
+        batch.finish().expect("a disk");
     }
 }

@@ -1,4 +1,4 @@
-//! Signature checks, off the loop's thread and bounded in number.
+//! Signature checks and reads of the ledger, off the loop's thread and bounded in number.
 
 use std::sync::Arc;
 
@@ -8,16 +8,26 @@ use vote_chain::{ChainId, TransactionFault, Verified, verify};
 /// Pieces of work that run or wait at one time; beyond it peers' work is dropped and apps are asked to come back.
 const JOBS_MAX: usize = 64;
 
+/// Reads of the ledger that are made at one time for apps, and as many for peers: what remains of the threads is for voting.
+const READERS: usize = 2;
+/// Reads for peers that run or wait for their turn; beyond it peers are not answered.
+const PEER_READS_MAX: usize = 16;
+
 /// Hands work to blocking threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     permits: Arc<Semaphore>,
+    for_apps: Arc<Semaphore>,
+    for_peers: Arc<Semaphore>,
+    peer_reads: Arc<Semaphore>,
     chain: ChainId,
 }
 
 impl Pool {
     pub(crate) fn new(chain: ChainId) -> Self {
-        Self { permits: Arc::new(Semaphore::new(JOBS_MAX)), chain }
+        let places = |count| Arc::new(Semaphore::new(count));
+        let (for_apps, for_peers, peer_reads) = (places(READERS), places(READERS), places(PEER_READS_MAX));
+        Self { permits: places(JOBS_MAX), for_apps, for_peers, peer_reads, chain }
     }
 
     /// Room for one piece of work, now or not at all.
@@ -29,6 +39,24 @@ impl Pool {
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce(&ChainId) -> T + Send + 'static) -> T {
         let permit = self.permits.clone().acquire_owned().await.expect("never closed");
         self.run_with(permit, work).await
+    }
+
+    /// Reads the ledger for an app, in its turn.
+    pub(crate) async fn read_for_app<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> T {
+        let turn = self.for_apps.clone().acquire_owned().await.expect("never closed");
+        self.run_with(turn, move |_| read()).await
+    }
+
+    /// Reads the ledger for a peer, in its turn; not at all if many wait: it asks again.
+    pub(crate) fn try_read_for_peer(&self, read: impl FnOnce() + Send + 'static) -> bool {
+        let Ok(place) = self.peer_reads.clone().try_acquire_owned() else { return false };
+        let pool = self.clone();
+        tokio::spawn(async move {
+            let turn = pool.for_peers.clone().acquire_owned().await.expect("never closed");
+            pool.run_with(turn, move |_| read()).await;
+            drop(place);
+        });
+        true
     }
 
     pub(crate) async fn run_with<T: Send + 'static>(
@@ -52,4 +80,30 @@ pub(crate) fn verify_all(
     transactions: &[impl AsRef<[u8]>],
 ) -> Vec<Result<Arc<Verified>, TransactionFault>> {
     transactions.iter().map(|bytes| verify(chain, bytes.as_ref()).map(Arc::new)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn reads_for_peers_are_few_at_a_time_and_hold_up_neither_apps_nor_checks() {
+        let pool = Pool::new(ChainId::default());
+        let (go_on, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(std::sync::Mutex::new(wait));
+        let read = || {
+            let wait = wait.clone();
+            move || {
+                let _ = wait.lock().unwrap().recv();
+            }
+        };
+        assert!((0..PEER_READS_MAX).all(|_| pool.try_read_for_peer(read())));
+        assert!(!pool.try_read_for_peer(read()), "not answered");
+        assert_eq!((pool.read_for_app(|| 1).await, pool.run(|_| 2).await), (1, 2));
+        drop(go_on);
+        while !pool.try_read_for_peer(read()) {
+            tokio::task::yield_now().await;
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! The new ledger is made in a folder of its own and takes the place of the old one when it is whole, so that a run that is
 //! ended early has changed nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,20 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
+use vote_api::Refusal;
 use vote_chain::{
-    BlockHash, Changes, CommitCertificate, Height, Payload, State, TransactionId, VerifiedBlock, encode, parse,
+    BlockHash, Changes, CommitCertificate, Genesis, Height, Payload, State, TransactionId, VerifiedBlock, encode, parse,
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_network::{Events, Handle, PeerEvent, PeerId};
 use vote_storage::Store;
 
 use crate::config::{Config, Origin};
-use crate::core::check_blocks;
+use crate::core::{check_blocks, stops};
 use crate::datadir::{DataDir, make_private, write_private};
+use crate::exit::{Exit, Stop};
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::peer::PeerRequest;
 use crate::run::{connect, shutdown};
 use crate::sign_state::SignFile;
@@ -56,22 +59,21 @@ async fn recover(config: &Config) -> Result<()> {
     let Some(old) = Store::open(dir.path())? else {
         bail!("{} holds no ledger: start the node with --bootstrap, and it fetches one", dir.path().display());
     };
+    let old = Arc::new(old);
+    let ledger = Ledger::new(Arc::new(old.load()?.state), old.clone(), Arc::default());
     let key = keys.validator.public();
     let signed = SignFile::find(dir.path(), &key)?.and_then(|found| found.file.state().last);
     let chain = old.genesis().chain();
     let (network, events, _) = connect(config, &dir, &keys, &chain.to_string()).await?;
+    let left = left_behind(&ledger).map_err(|refusal| Stop::new(Exit::Damaged, refusal.reason))?;
+    let old_tip = ledger.state.tip().height;
+    drop(ledger);
     let folder = dir.file(FOLDER);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    make_private(&folder)?;
-    let store = Store::create(&folder, old.genesis())?;
-    let old_tip = old.load()?.state.tip().height;
-    let state = State::new(old.genesis().clone());
-    let mut fetching = Fetching { left: left_behind(&old)?, state, store, old_tip };
+    let mut fetching =
+        Fetching { left, fetched: Fetched::begin(&folder, old.genesis())?, folder, old_tip, refused: BTreeSet::new() };
     fetching.run(&network, events, &old).await?;
     network.leave().await;
-    let Fetching { state, store, .. } = fetching;
+    let Fetching { fetched: Fetched { state, store, .. }, folder, .. } = fetching;
     let tip = state.tip().height;
     let lost = Lost::between(&old, old_tip, &store, tip)?;
     take_evidence_along(&old, &store, tip, &lost)?;
@@ -88,25 +90,60 @@ async fn recover(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The blocks of this ledger that it gave up when it met a fork.
-fn left_behind(old: &Store) -> Result<BTreeMap<Height, BlockHash>> {
-    let mut left = BTreeMap::new();
-    for (_, bytes) in old.evidence()? {
+/// The block of this ledger that it gives up: that of the newest fork, if those who signed the other side could decide now. Forks of
+/// former sets change nothing, and what became of older ones is in the ledger.
+fn left_behind(old: &Ledger) -> Result<Option<(Height, BlockHash)>, Refusal> {
+    let mut left = None;
+    for (_, bytes) in old.proofs()? {
         let Ok(Evidence::Fork(fork)) = Evidence::from_bytes(&bytes) else { continue };
-        for Certified { header, .. } in [&fork.first, &fork.second] {
-            if old.block(header.height)?.is_some_and(|(own, _)| own.header.hash() == header.hash()) {
-                left.insert(header.height, header.hash());
-            }
+        let against = old.excluded_by(&fork)?;
+        if let Some(theirs) = stops(&old.state, &against) {
+            let height = theirs.header.height.min(old.state.tip().height);
+            left = left.max(Some((height, old.load(height)?.0.header.hash())));
         }
     }
     Ok(left)
 }
 
-struct Fetching {
-    left: BTreeMap<Height, BlockHash>,
+/// The history of one peer, from the first block on, as far as it is fetched.
+struct Fetched {
     state: State,
     store: Store,
+    of: Option<PeerId>,
+}
+
+impl Fetched {
+    fn begin(folder: &Path, genesis: &Genesis) -> Result<Self> {
+        if folder.exists() {
+            fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        make_private(folder)?;
+        let store = Store::create(folder, genesis)?;
+        Ok(Self { state: State::new(genesis.clone()), store, of: None })
+    }
+}
+
+/// What became of a question.
+enum Asked {
+    /// So many blocks were taken.
+    Took(usize),
+    /// The peer has no more.
+    Nothing,
+    /// What it has does not follow.
+    Other,
+    /// The peer has the history that this node leaves.
+    Left,
+    /// No answer, or one that cannot be read.
+    Failed,
+}
+
+struct Fetching {
+    left: Option<(Height, BlockHash)>,
+    fetched: Fetched,
+    folder: PathBuf,
     old_tip: Height,
+    /// Peers that have the history that this node leaves, or none that holds.
+    refused: BTreeSet<PeerId>,
 }
 
 impl Fetching {
@@ -128,22 +165,30 @@ impl Fetching {
             }
             // Nothing is answered meanwhile, and nobody is kept waiting.
             while events.requests.try_recv().is_ok() {}
+            let gathered = first_at.is_some_and(|at: Instant| at.elapsed() >= GATHER);
             let mut taken = 0;
-            for peer in &peers {
-                taken += self.ask(network, *peer).await?;
+            for peer in peers.iter().filter(|_| gathered) {
+                taken += self.fetch(network, *peer, old).await?;
             }
-            let tip = self.state.tip().height;
+            let tip = self.fetched.state.tip().height;
             if said != Some((peers.len(), tip)) {
                 let (count, old) = (peers.len(), self.old_tip);
                 let _ = writeln!(std::io::stderr(), "{count} peers; fetched up to block {tip} (this ledger has {old})");
                 said = Some((peers.len(), tip));
             }
-            if taken > 0 {
+            if self.is_enough(old)? {
+                if taken == 0 {
+                    return Ok(());
+                }
                 continue;
             }
-            let gathered = first_at.is_some_and(|at: Instant| at.elapsed() >= GATHER);
-            if gathered && self.is_enough(old)? {
-                return Ok(());
+            if gathered && !peers.is_empty() && peers.is_subset(&self.refused) {
+                bail!(
+                    "none of the {} connected peers has a history to go over to: they have the one that this ledger has, which a fork \
+                     excludes, or one that does not hold (see the log). Nothing is changed. Ask the validators' operators which history \
+                     stands, and give a node that has it with --peer",
+                    peers.len()
+                );
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -151,30 +196,57 @@ impl Fetching {
 
     /// Whether this is all that the old ledger has, or a history beside it.
     fn is_enough(&self, old: &Store) -> Result<bool> {
-        let tip = self.state.tip();
+        let tip = self.fetched.state.tip();
         let beside = old.block(tip.height)?.is_some_and(|(block, _)| block.header.hash() != tip.hash);
         Ok(tip.height > Height::GENESIS && (beside || tip.height >= self.old_tip))
     }
 
-    /// Takes what one peer has, and says how many blocks that was. What does not hold is only logged: another peer may have better.
-    async fn ask(&mut self, network: &Handle, peer: PeerId) -> Result<usize> {
-        let chain = self.state.chain();
-        let from = self.state.tip().height.next();
-        let answer = match network.request(peer, encode(&PeerRequest::Blocks(from))).await {
-            Ok(bytes) => check_blocks(&chain, &bytes),
+    /// Takes all that one peer has, and says how many blocks that was. What is there already is kept if the peer's next block follows it;
+    /// if not, the peer has another history, which is fetched from the first block on, unless the one at hand is enough.
+    async fn fetch(&mut self, network: &Handle, peer: PeerId, old: &Store) -> Result<usize> {
+        let mut taken = 0;
+        while !self.refused.contains(&peer) {
+            match self.ask(network, peer).await? {
+                Asked::Took(blocks) => {
+                    self.fetched.of = Some(peer);
+                    taken += blocks;
+                }
+                Asked::Other if self.fetched.of == Some(peer) => drop(self.refused.insert(peer)),
+                Asked::Left => drop(self.refused.insert(peer)),
+                Asked::Other | Asked::Nothing if self.fetched.of != Some(peer) && !self.is_enough(old)? => {
+                    self.fetched = Fetched::begin(&self.folder, old.genesis())?;
+                    self.fetched.of = Some(peer);
+                }
+                Asked::Other | Asked::Nothing | Asked::Failed => break,
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Takes the next blocks that a peer has, up to the first that does not hold.
+    async fn ask(&mut self, network: &Handle, peer: PeerId) -> Result<Asked> {
+        let Fetched { state, store, .. } = &mut self.fetched;
+        let answer = match network.request(peer, encode(&PeerRequest::Blocks(state.tip().height.next()))).await {
+            Ok(bytes) => check_blocks(&state.chain(), &bytes),
             Err(error) => Err(error.to_string()),
         };
         let blocks = match answer {
             Ok(blocks) => blocks,
             Err(reason) => {
                 tracing::warn!(%peer, reason, "no blocks from peer");
-                return Ok(0);
+                return Ok(Asked::Failed);
             }
         };
-        let mut taken = 0;
-        let mut batch = self.store.begin()?;
+        let (mut taken, mut left, mut other) = (0, false, false);
+        let mut batch = store.begin()?;
         for (block, certificate) in blocks {
-            let changes = match self.judge(&block, &certificate) {
+            other = true;
+            if self.left == Some((block.header().height, block.hash())) {
+                tracing::warn!(%peer, block = %block.hash(), "the peer has the history that this node leaves");
+                left = true;
+                break;
+            }
+            let changes = match judge(state, &block, &certificate) {
                 Ok(changes) => changes,
                 Err(reason) => {
                     tracing::warn!(%peer, reason, "block not taken");
@@ -182,23 +254,24 @@ impl Fetching {
                 }
             };
             batch.commit_block(&block, &certificate, &changes, &[])?;
-            self.state.commit(block.header(), &changes);
+            state.commit(block.header(), &changes);
             taken += 1;
         }
         batch.finish()?;
-        Ok(taken)
+        Ok(match taken {
+            0 if left => Asked::Left,
+            0 if other => Asked::Other,
+            0 => Asked::Nothing,
+            _ => Asked::Took(taken),
+        })
     }
+}
 
-    fn judge(&self, block: &Arc<VerifiedBlock>, certificate: &CommitCertificate) -> Result<Changes, String> {
-        let height = self.state.tip().height.next();
-        let hash = block.hash();
-        if self.left.get(&height) == Some(&hash) {
-            return Err(format!("block {height} is of the history that this node leaves"));
-        }
-        let verdict = certificate.verify(&self.state.chain(), height, &hash, self.state.validators());
-        verdict.map_err(|fault| format!("a certificate for height {height} that does not hold: {fault}"))?;
-        self.state.validate(block).map_err(|fault| format!("block {height} breaks a rule: {fault}"))
-    }
+fn judge(state: &State, block: &Arc<VerifiedBlock>, certificate: &CommitCertificate) -> Result<Changes, String> {
+    let height = state.tip().height.next();
+    let verdict = certificate.verify(&state.chain(), height, &block.hash(), state.validators());
+    verdict.map_err(|fault| format!("a certificate for height {height} that does not hold: {fault}"))?;
+    state.validate(block).map_err(|fault| format!("block {height} breaks a rule: {fault}"))
 }
 
 /// What of the old ledger is not in the new one.
@@ -285,11 +358,10 @@ fn put_in_place(dir: &Path, folder: &Path, lost: &Lost) -> Result<Aside> {
     let ledger = dir.join(format!("ledger.aside-{number}.redb"));
     let file = dir.join(format!("ledger.aside-{number}.lost"));
     write_private(&file, &encode(&lost.blocks))?;
-    let rename = |from: &Path, to: &Path| {
-        fs::rename(from, to).with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
-    };
-    rename(&dir.join(LEDGER), &ledger)?;
-    rename(&folder.join(LEDGER), &dir.join(LEDGER))?;
+    // Under two names for a moment, so that there is a ledger at any time.
+    fs::hard_link(dir.join(LEDGER), &ledger).with_context(|| format!("cannot make {}", ledger.display()))?;
+    File::open(dir)?.sync_all()?;
+    fs::rename(folder.join(LEDGER), dir.join(LEDGER)).context("cannot put the new ledger in place")?;
     File::open(dir)?.sync_all()?;
     fs::remove_dir_all(folder)?;
     Ok(Aside { ledger, lost: file })
@@ -322,5 +394,39 @@ fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) {
     }
     if lost.transactions.len() > SHOWN_MAX {
         println!("  ... and {} more", lost.transactions.len() - SHOWN_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::testing::{beside, fork, keep_fork, key, replaced};
+
+    #[test]
+    fn block_that_is_left_is_that_of_the_newest_fork_that_those_have_signed_who_can_decide_now() {
+        let ledger = replaced();
+        keep_fork(&ledger, fork(&ledger, beside(&ledger, 1, 1, &key(0))));
+        assert_eq!(left_behind(&ledger).unwrap(), None);
+        keep_fork(&ledger, fork(&ledger, beside(&ledger, 5, 1, &key(1))));
+        let own = ledger.load(Height::new(5)).unwrap().0.header.hash();
+        assert_eq!(left_behind(&ledger).unwrap(), Some((Height::new(5), own)));
+    }
+
+    /// As if the node ended between the two steps: the second cannot be taken.
+    #[test]
+    fn there_is_a_ledger_at_any_time_while_the_new_one_is_put_in_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join(FOLDER);
+        fs::create_dir(&folder).unwrap();
+        fs::write(dir.path().join(LEDGER), "old").unwrap();
+        let lost = Lost { parting: None, blocks: Vec::new(), transactions: Vec::new() };
+        put_in_place(dir.path(), &folder, &lost).map(|_| ()).unwrap_err();
+        assert_eq!(fs::read(dir.path().join(LEDGER)).unwrap(), b"old");
+        fs::write(folder.join(LEDGER), "new").unwrap();
+        let aside = put_in_place(dir.path(), &folder, &lost).unwrap();
+        assert_eq!(
+            (fs::read(dir.path().join(LEDGER)).unwrap(), fs::read(aside.ledger).unwrap()),
+            (b"new".into(), b"old".into())
+        );
     }
 }

@@ -112,11 +112,20 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         Source::Known(genesis) => (genesis, Vec::new()),
         Source::Peers(chain) => join::fetch(&chain, &network, &mut events).await?,
     };
+    match &mut signed {
+        // In memory: a sign-state of another chain is refused before there is anything of this one.
+        Some(found) => found.file.bind(chain)?,
+        None if matches!(config.origin, Origin::Found(_)) => {}
+        None if genesis.validators.contains(&key) => return Err(unknown_signatures(dir.path()).into()),
+        // Made once the ledger shows that the key is no validator's.
+        None => {}
+    }
+    let store = Store::create(dir.path(), &genesis)?;
     if matches!(config.origin, Origin::Found(_)) {
-        // Nobody can have signed anything on a chain that did not exist.
+        // Nobody can have signed anything on a chain that did not exist. The file does not speak of the chain before there is a ledger:
+        // whoever has to found anew founds another chain.
         let file = match signed {
             Some(Found { mut file, .. }) => {
-                file.bind(chain)?;
                 file.write(file.state())?;
                 file
             }
@@ -124,13 +133,6 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         };
         signed = Some(Found { file, folder: Folder::Left });
     }
-    match &mut signed {
-        Some(found) => found.file.bind(chain)?,
-        None if genesis.validators.contains(&key) => return Err(unknown_signatures(dir.path()).into()),
-        // Made once the ledger shows that the key is no validator's.
-        None => {}
-    }
-    let store = Store::create(dir.path(), &genesis)?;
     Ok(Started { store: Arc::new(store), network, events, listen, news, signed, known })
 }
 
@@ -221,11 +223,12 @@ async fn serve(
 ) -> Result<()> {
     let Started { store, network, events, listen, news, signed, known } = started;
     let (engine, signs) = recover(config, keys, &store, signed)?;
-    let evidence = Kept::of(&store)?;
     let pool = Pool::new(store.genesis().chain());
     let socket = Socket::bind(&config.socket).await?;
     let state = Arc::new(engine.state().clone());
-    let (ledger, published) = watch::channel(Arc::new(Ledger::new(state, store.clone(), Arc::default())));
+    let ledger = Ledger::new(state, store.clone(), Arc::default());
+    let evidence = Kept::of(&ledger).map_err(|error| Stop::new(Exit::Damaged, error.reason))?;
+    let (ledger, published) = watch::channel(Arc::new(ledger));
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     config.keep()?;
     say_ready(config, keys, &name, &store, &listen)?;

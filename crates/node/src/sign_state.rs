@@ -17,11 +17,13 @@ use vote_chain::{ChainId, PublicKey, Timestamp, decode, encode};
 use vote_consensus::{Folder, SignState};
 
 use crate::clock::now;
-use crate::datadir::{read_private, write_private};
+use crate::datadir::read_private;
 use crate::exit::{Exit, Stop};
 
 /// Its name in the data directory.
 pub(crate) const NAME: &str = "sign-state";
+
+const UNFINISHED: &str = "sign-state.new";
 
 const MAGIC: &[u8; 8] = b"BVSIGNS1";
 /// Slots do not share a page, so that a torn write hits one.
@@ -68,13 +70,22 @@ pub(crate) struct Found {
 impl SignFile {
     /// Makes the file for a key that has signed nothing on this chain that is not in `state`.
     pub(crate) fn create(dir: &Path, key: PublicKey, chain: Option<ChainId>, state: SignState) -> Result<Self> {
-        let path = dir.join(NAME);
-        write_private(&path, &[0; SLOT * SLOTS])?;
-        let file = open(&path)?;
-        let content = Content { key, chain, state, inode: 0, born: None, written_at: Timestamp::default() };
-        let mut made = Self { file, path, number: 0, content };
-        made.put(state).with_context(|| format!("cannot write {}", made.path.display()))?;
-        Ok(made)
+        let (path, temporary) = (dir.join(NAME), dir.join(UNFINISHED));
+        let make = || -> io::Result<Self> {
+            // It has its name only once it says something: zeros would be taken for damage.
+            let new =
+                OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&temporary);
+            let file = new?;
+            file.set_len((SLOT * SLOTS) as u64)?;
+            let content = Content { key, chain, state, inode: 0, born: None, written_at: Timestamp::default() };
+            let mut made = Self { file, path: path.clone(), number: 0, content };
+            made.put(state)?;
+            made.file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            File::open(dir)?.sync_all()?;
+            Ok(made)
+        };
+        make().with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Opens the file of this key; none if there is none.
@@ -303,6 +314,22 @@ mod tests {
             assert_eq!(Exit::of(&error), Exit::Key);
             assert!(error.to_string().contains("is damaged"), "{error}");
         }
+    }
+
+    /// As if the power went before it has its name: what is in its way keeps it from that.
+    #[test]
+    fn file_has_its_name_only_once_it_says_something() {
+        let dir = tempfile::tempdir().unwrap();
+        let in_the_way = dir.path().join(NAME);
+        fs::create_dir(&in_the_way).unwrap();
+        fs::write(in_the_way.join("file"), "").unwrap();
+        SignFile::create(dir.path(), key(1), None, state(1)).unwrap_err();
+        let (_, content) = newest(&fs::read(dir.path().join(UNFINISHED)).unwrap()).unwrap();
+        assert_eq!(content.state, state(1));
+        fs::remove_dir_all(&in_the_way).unwrap();
+        assert_eq!(SignFile::create(dir.path(), key(1), None, state(2)).unwrap().state(), state(2));
+        let found = found(dir.path());
+        assert_eq!((found.file.state(), found.folder), (state(2), Folder::Left));
     }
 
     #[test]

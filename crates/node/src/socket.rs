@@ -21,8 +21,7 @@ use crate::datadir::make_private;
 use crate::ledger::Ledger;
 use crate::pool::Pool;
 use limits::{
-    ACCEPT_PAUSE, ANSWERS_BYTES_ALL, FRAMES_BYTES_ALL, IDLE, READERS, ROOM_TIMEOUT, SESSIONS_MAX, STUCK,
-    TRANSACTIONS_MAX,
+    ACCEPT_PAUSE, ANSWERS_BYTES_ALL, FRAMES_BYTES_ALL, IDLE, ROOM_TIMEOUT, SESSIONS_MAX, STUCK, TRANSACTIONS_MAX,
 };
 use outbox::{OpenCall, Parcel};
 pub(crate) use outbox::{Outbox, packed};
@@ -95,8 +94,6 @@ struct Shared {
     commands: mpsc::Sender<Command>,
     pool: Pool,
     ledger: watch::Receiver<Arc<Ledger>>,
-    /// Answers that are made at one time.
-    readers: Arc<Semaphore>,
     /// Bytes of answers.
     answers: Arc<Semaphore>,
     /// Bytes of frames.
@@ -188,7 +185,6 @@ impl Socket {
             commands,
             pool,
             ledger,
-            readers: Arc::new(Semaphore::new(READERS)),
             answers: Arc::new(Semaphore::new(ANSWERS_BYTES_ALL)),
             frames: Arc::new(Semaphore::new(FRAMES_BYTES_ALL)),
             sessions: Mutex::default(),

@@ -37,6 +37,9 @@ impl Store {
     fn load_state(&self, read: &ReadTransaction) -> Result<State, Fault> {
         let (tip, registry) = (rows::tip(read)?, rows::registry(read)?);
         check_last_block(read, &tip)?;
+        if tip.height == Height::GENESIS && tip != *State::new(self.genesis.clone()).tip() {
+            return Err(Fault::row("meta", "tip", "it is not where the chain begins"));
+        }
         let changes = rows::set_changes(read, Height::new(u64::MAX))?;
         let set = changes.last().map_or(&self.genesis.validators, |change| &change.validators);
         if *set != registry.next {

@@ -6,7 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend};
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
+};
 use vote_chain::{Block, CommitCertificate, ElectionId, Genesis, Hash, Height, SetChange, TransactionId, decode};
 
 use crate::batch::Batch;
@@ -253,6 +255,14 @@ impl Store {
             }
             Ok(evidence)
         })
+    }
+
+    /// How many of them there are; none of them is read.
+    ///
+    /// # Errors
+    /// [`StorageError`] if that cannot be read.
+    pub fn evidence_count(&self) -> Result<u64, StorageError> {
+        self.read(|read| Ok(read.open_table(table::EVIDENCE)?.len()?))
     }
 }
 

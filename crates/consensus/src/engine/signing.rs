@@ -265,10 +265,11 @@ impl Host {
         self.signer.decided = self.signer.decided.max(self.told_by_a_third());
     }
 
-    /// What was told by who is no validator any more is of no use.
+    /// What was told by who is no validator any more is of no use: alone it may have been a third of a former set.
     pub(super) fn forget_former(&mut self) {
         let registry = self.state.registry();
         self.signer.told.retain(|key, _| registry.next.contains(key) || registry.after.contains(key));
+        self.signer.decided = self.told_by_a_third();
     }
 
     fn is_member(&self, key: &PublicKey) -> bool {

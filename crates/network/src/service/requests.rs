@@ -17,14 +17,14 @@ impl Service {
     pub(super) fn request(
         &mut self,
         peer: PeerId,
-        data: Vec<u8>,
+        question: Parcel,
         answer: oneshot::Sender<Result<Vec<u8>, RequestError>>,
     ) {
         if !self.peers.contains_key(&peer) {
             drop(answer.send(Err(RequestError::NoAnswer("it is not connected".into()))));
             return;
         }
-        let id = self.swarm.behaviour_mut().request.send_request(&peer, Parcel::own(data));
+        let id = self.swarm.behaviour_mut().request.send_request(&peer, question);
         self.asked.insert(id, answer);
     }
 
@@ -36,8 +36,8 @@ impl Service {
                     return;
                 }
                 let Some(commands) = self.commands.upgrade() else { return };
-                let reply = Reply { channel, commands, room: self.room.clone() };
-                let Parcel { data, room } = request;
+                let reply = Reply { channel, commands, room: self.room.clone(), share: self.shares.of(peer) };
+                let Parcel { data, room, .. } = request;
                 Self::queue(&mut self.dropped, &self.queues.requests, Request { from: peer, data, reply, _room: room });
             }
             Event::Message { message: Message::Response { request_id, response }, .. } => {
@@ -66,7 +66,7 @@ impl Service {
         match event {
             Event::Message { peer, message: Message::Request { channel, .. }, .. } => {
                 let answer = if self.limiter.check_key(&peer).is_ok() { self.records(&peer) } else { Vec::new() };
-                if let Some(parcel) = self.room.for_answer(answer) {
+                if let Some(parcel) = self.room.for_answer(&self.shares.of(peer), answer) {
                     drop(self.swarm.behaviour_mut().exchange.send_response(channel, parcel));
                 }
             }

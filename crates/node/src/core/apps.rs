@@ -172,10 +172,9 @@ impl Core {
     /// Answers those who have sent what was final before.
     fn tell_final_before(&self, finals: Vec<TransactionId>) {
         for id in finals {
-            let ledger = self.ledger.borrow().clone();
+            let (ledger, pool) = (self.ledger.borrow().clone(), self.pool.clone());
             self.spawn(async move {
-                let found = tokio::task::spawn_blocking(move || ledger.inclusion(&id));
-                let found = found.await.expect("look-ups do not panic, and the runtime outlives them");
+                let found = pool.read_for_app(move || ledger.inclusion(&id)).await;
                 Some(Inner::FinalBefore(id, Box::new(found)))
             });
         }

@@ -8,7 +8,8 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
-use vote_chain::{Height, PublicKey, decode, encode};
+use vote_api::Refusal;
+use vote_chain::{Height, PublicKey, State, decode, encode};
 use vote_consensus::{Certified, Evidence, Fork, Halt};
 use vote_network::{PeerId, Reply};
 use vote_storage::{StorageError, Store};
@@ -19,7 +20,7 @@ use crate::peer::{PeerRequest, PeerResponse};
 
 /// Proofs against one validator.
 const OF_ONE_MAX: usize = 10;
-/// Forks.
+/// Forks that stop this node, and as many that stop nobody.
 const FORKS_MAX: usize = 8;
 /// All together in bytes, so that one answer to a peer has all of them.
 const BYTES_MAX: usize = 900 * 1024;
@@ -31,17 +32,24 @@ const FAREWELL: Duration = Duration::from_secs(3);
 pub(crate) struct Kept {
     known: BTreeSet<[u8; 32]>,
     of_one: BTreeMap<PublicKey, usize>,
+    /// Forks that have stopped this node, or would have: somebody who can decide now has signed for a history without this ledger.
+    stopping: usize,
+    /// Other forks: of former sets.
     forks: usize,
     bytes: usize,
 }
 
 impl Kept {
     /// What a ledger holds.
-    pub(crate) fn of(store: &Store) -> Result<Self, StorageError> {
+    pub(crate) fn of(ledger: &Ledger) -> Result<Self, Refusal> {
         let mut kept = Self::default();
-        for (_, bytes) in store.evidence()? {
-            if let Ok(evidence) = Evidence::from_bytes(&bytes) {
-                kept.admit(&evidence, &bytes);
+        for (_, bytes) in ledger.proofs()? {
+            match Evidence::from_bytes(&bytes) {
+                Ok(Evidence::Fork(fork)) if stops(&ledger.state, &ledger.excluded_by(&fork)?).is_some() => {
+                    kept.admit_stopping(&bytes);
+                }
+                Ok(evidence) => drop(kept.admit(&evidence, &bytes)),
+                Err(_) => {}
             }
         }
         Ok(kept)
@@ -51,7 +59,7 @@ impl Kept {
         self.known.contains(&hash(bytes))
     }
 
-    /// Whether to keep a proof: it is new, and there is room for it.
+    /// Whether to keep a proof that stops nobody: it is new, and there is room for it.
     pub(super) fn admit(&mut self, evidence: &Evidence, bytes: &[u8]) -> bool {
         if self.knows(bytes) || self.bytes + bytes.len() > BYTES_MAX {
             return false;
@@ -66,10 +74,47 @@ impl Kept {
             return false;
         }
         *count += 1;
-        self.bytes += bytes.len();
-        self.known.insert(hash(bytes));
+        self.note(bytes);
         true
     }
+
+    /// Whether to keep a fork that stops this node. There is always room for the first.
+    fn admit_stopping(&mut self, bytes: &[u8]) -> bool {
+        let room = self.stopping < FORKS_MAX && self.bytes + bytes.len() <= BYTES_MAX;
+        if self.knows(bytes) || !(room || self.stopping == 0) {
+            return false;
+        }
+        self.stopping += 1;
+        self.note(bytes);
+        true
+    }
+
+    /// Takes a proof in: whether to keep it, and the block against which this node ends, if it does. Whoever has started it again after a
+    /// fork knows of that, and of every other proof of the same.
+    fn take(&mut self, state: &State, proof: &Proven) -> (bool, Option<Certified>) {
+        let known = self.stopping > 0;
+        match stops(state, &proof.against) {
+            Some(against) => {
+                let new = self.admit_stopping(&proof.bytes);
+                (new, Some(against.clone()).filter(|_| new && !known))
+            }
+            None => (self.admit(&proof.evidence, &proof.bytes), None),
+        }
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        self.known.insert(hash(bytes));
+    }
+}
+
+/// Of the blocks that exclude this ledger, one whose signers could decide now. Keys of a former set can sign another history of their
+/// time at any later time; that stops nobody.
+pub(crate) fn stops<'a>(state: &State, against: &'a [Certified]) -> Option<&'a Certified> {
+    against.iter().find(|block| {
+        let signers = block.certificate.signatures.iter().map(|signature| &signature.validator);
+        state.validators().is_quorum(signers)
+    })
 }
 
 fn hash(bytes: &[u8]) -> [u8; 32] {
@@ -82,15 +127,39 @@ pub(crate) struct Proven {
     evidence: Evidence,
     bytes: Vec<u8>,
     height: Height,
-    /// The block of a fork that excludes this node's own ledger, if one does.
-    against: Option<Box<Certified>>,
+    /// The blocks of a fork that exclude this node's own ledger.
+    against: Vec<Certified>,
 }
 
-/// Checks what a peer has sent. The first that proves nothing ends it: no honest node keeps such.
-fn check(ledger: &Ledger, known: &BTreeSet<[u8; 32]>, sent: &[ByteBuf]) -> Result<Vec<Proven>, String> {
+/// What was found of what a peer has sent.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    proven: Vec<Proven>,
+    /// Why the rest was not looked at.
+    fault: Option<String>,
+}
+
+impl Checked {
+    fn nothing(fault: impl ToString) -> Self {
+        Self { proven: Vec::new(), fault: Some(fault.to_string()) }
+    }
+}
+
+/// Checks what a peer has sent. The first that proves nothing ends it: no honest node keeps such. Those before it hold all the same.
+fn check(ledger: &Ledger, known: &BTreeSet<[u8; 32]>, sent: &[ByteBuf]) -> Checked {
+    let mut proven = Vec::new();
+    let fault = prove(ledger, known, sent, &mut proven).err();
+    Checked { proven, fault }
+}
+
+fn prove(
+    ledger: &Ledger,
+    known: &BTreeSet<[u8; 32]>,
+    sent: &[ByteBuf],
+    proven: &mut Vec<Proven>,
+) -> Result<(), String> {
     let sets = ledger.sets().map_err(|error| error.reason)?;
     let chain = ledger.state.chain();
-    let mut proven = Vec::new();
     for bytes in sent {
         if known.contains(&hash(bytes)) {
             continue;
@@ -98,17 +167,17 @@ fn check(ledger: &Ledger, known: &BTreeSet<[u8; 32]>, sent: &[ByteBuf]) -> Resul
         let evidence = Evidence::from_bytes(bytes).map_err(|error| error.to_string())?;
         let Some(height) = evidence.height() else { return Err("evidence without messages".to_owned()) };
         if height > ledger.state.tip().height {
-            // Of heights that are not decided here yet; it is asked for again.
+            // Of heights that are not decided here yet, so who could sign for them is not known. Whoever connects later is asked too.
             continue;
         }
         evidence.check(&chain, |height| sets.of(height)).map_err(|fault| fault.to_string())?;
         let against = match &evidence {
             Evidence::Fork(fork) => ledger.excluded_by(fork).map_err(|error| error.reason)?,
-            Evidence::Equivocation(_) => None,
+            Evidence::Equivocation(_) => Vec::new(),
         };
-        proven.push(Proven { evidence, bytes: bytes.to_vec(), height, against: against.map(Box::new) });
+        proven.push(Proven { evidence, bytes: bytes.to_vec(), height, against });
     }
-    Ok(proven)
+    Ok(())
 }
 
 fn all(store: &Store) -> Result<Vec<ByteBuf>, StorageError> {
@@ -135,8 +204,8 @@ impl Core {
                 let answer = decode::<PeerResponse>(&bytes);
                 let checked = match answer {
                     Ok(PeerResponse::Evidence(sent)) => pool.run(move |_| check(&ledger, &known, &sent)).await,
-                    Ok(_) => Err("another answer than evidence".to_owned()),
-                    Err(error) => Err(error.to_string()),
+                    Ok(_) => Checked::nothing("another answer than evidence"),
+                    Err(error) => Checked::nothing(error),
                 };
                 Some(Inner::Evidence(peer, checked))
             });
@@ -149,10 +218,13 @@ impl Core {
             return tracing::debug!(%peer, "asks for evidence too often; not answered");
         }
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || match all(&store) {
+        let read = move || match all(&store) {
             Ok(proofs) => reply.send(encode(&PeerResponse::Evidence(proofs))),
             Err(error) => tracing::error!(%error, "evidence cannot be read"),
-        });
+        };
+        if !self.pool.try_read_for_peer(read) {
+            tracing::debug!(%peer, "too many peers ask at once; not answered");
+        }
         if sent.is_empty() {
             return;
         }
@@ -166,42 +238,31 @@ impl Core {
         });
     }
 
-    pub(super) fn on_evidence(&mut self, peer: PeerId, checked: Result<Vec<Proven>, String>) {
-        let proven = match checked {
-            Ok(proven) => proven,
-            Err(reason) => {
-                if let Some(unsaid) = self.news.warning(Instant::now(), "evidence refused") {
-                    tracing::warn!(%peer, reason, unsaid, "evidence refused");
-                }
-                return self.strike(peer);
-            }
-        };
-        // Whoever has started this node again after a fork knows of it, and of every other proof of the same.
-        let known = self.evidence.forks > 0;
+    pub(super) fn on_evidence(&mut self, peer: PeerId, checked: Checked) {
         let mut fresh = Vec::new();
-        for Proven { evidence, bytes, height, against } in proven {
-            if !self.evidence.admit(&evidence, &bytes) {
+        for proof in checked.proven {
+            let (new, against) = self.evidence.take(self.engine.state(), &proof);
+            if !new {
                 continue;
             }
-            for (validator, what) in evidence.accused() {
+            for (validator, what) in proof.evidence.accused() {
                 tracing::warn!(%validator, what, "a peer has shown what a validator has signed");
             }
-            if let Some(against) = against.filter(|block| !known && self.speaks_for_the_present_set(block)) {
-                self.farewell.push(ByteBuf::from(bytes.clone()));
-                self.end = Some(super::signing::stop(Halt::Fork(against)).into());
+            if let Some(against) = against {
+                self.farewell.push(ByteBuf::from(proof.bytes.clone()));
+                self.end = Some(super::signing::stop(Halt::Fork(Box::new(against))).into());
             }
-            fresh.push((height, bytes));
+            fresh.push((proof.height, proof.bytes));
         }
         if let Err(error) = self.keep_evidence(&fresh) {
             self.end = Some(error);
         }
-    }
-
-    /// Whether those who have signed for a block could decide now. Keys of a former set can sign another history of their time at
-    /// any later time; that stops nobody.
-    fn speaks_for_the_present_set(&self, block: &Certified) -> bool {
-        let signers = block.certificate.signatures.iter().map(|signature| &signature.validator);
-        self.engine.state().validators().is_quorum(signers)
+        if let Some(reason) = checked.fault {
+            if let Some(unsaid) = self.news.warning(Instant::now(), "evidence refused") {
+                tracing::warn!(%peer, reason, unsaid, "evidence refused");
+            }
+            self.strike(peer);
+        }
     }
 
     fn keep_evidence(&self, proofs: &[(Height, Vec<u8>)]) -> Result<()> {
@@ -225,7 +286,7 @@ impl Core {
         let ours = Certified { header: block.header, certificate };
         let evidence = Evidence::Fork(Box::new(Fork::new(ours, theirs)));
         let bytes = evidence.to_bytes();
-        if self.evidence.admit(&evidence, &bytes) {
+        if self.evidence.admit_stopping(&bytes) {
             self.keep_evidence(&[(tip, bytes.clone())])?;
         }
         self.farewell.push(ByteBuf::from(bytes));
@@ -251,6 +312,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::testing::{beside, fork, keep_fork, key, replaced};
     use vote_chain::SecretKey;
     use vote_consensus::Equivocation;
 
@@ -285,5 +347,56 @@ mod tests {
             kept.admit(&evidence, &evidence.to_bytes());
         }
         assert!((BYTES_MAX - 50_000..=BYTES_MAX).contains(&kept.bytes), "{}", kept.bytes);
+    }
+
+    fn shown(forks: &[Fork]) -> Vec<ByteBuf> {
+        forks.iter().map(|fork| ByteBuf::from(Evidence::Fork(Box::new(fork.clone())).to_bytes())).collect()
+    }
+
+    /// Takes in what a peer shows: how many proofs are kept, and how often the node would end.
+    fn take(ledger: &Ledger, kept: &mut Kept, forks: &[Fork]) -> (usize, usize) {
+        let checked = check(ledger, &kept.known, &shown(forks));
+        assert_eq!(checked.fault, None);
+        let taken: Vec<_> = checked.proven.iter().map(|proof| kept.take(&ledger.state, proof)).collect();
+        (taken.iter().filter(|(new, _)| *new).count(), taken.iter().filter(|(_, against)| against.is_some()).count())
+    }
+
+    #[test]
+    fn fork_of_who_can_decide_now_ends_the_node_whatever_former_validators_have_shown() {
+        let ledger = replaced();
+        let forks = |height, signer: u8, count| -> Vec<_> {
+            (1..=count).map(|later| fork(&ledger, beside(&ledger, height, later, &key(signer)))).collect()
+        };
+        let mut kept = Kept::of(&ledger).unwrap();
+        assert_eq!(take(&ledger, &mut kept, &forks(1, 0, 20)), (FORKS_MAX, 0), "a former key stops nobody");
+        assert_eq!(take(&ledger, &mut kept, &forks(5, 1, 1)), (1, 1));
+        assert_eq!(take(&ledger, &mut kept, &forks(5, 1, 20)), (FORKS_MAX - 1, 0), "its operator knows");
+
+        keep_fork(&ledger, forks(1, 0, 1).remove(0));
+        let mut again = Kept::of(&ledger).unwrap();
+        assert_eq!(
+            take(&ledger, &mut again, &forks(5, 1, 1)),
+            (1, 1),
+            "what is kept of former keys is no such knowledge"
+        );
+        keep_fork(&ledger, forks(5, 1, 1).remove(0));
+        let mut again = Kept::of(&ledger).unwrap();
+        assert_eq!(take(&ledger, &mut again, &forks(5, 1, 2)), (1, 0));
+    }
+
+    #[test]
+    fn fork_that_ends_the_node_is_kept_when_there_is_no_room_for_more() {
+        let ledger = replaced();
+        let mut kept = Kept { bytes: BYTES_MAX, ..Kept::default() };
+        assert_eq!(take(&ledger, &mut kept, &[fork(&ledger, beside(&ledger, 5, 1, &key(1)))]), (1, 1));
+    }
+
+    #[test]
+    fn proofs_before_one_that_does_not_hold_are_taken() {
+        let ledger = replaced();
+        let mut sent = shown(&[fork(&ledger, beside(&ledger, 5, 1, &key(1)))]);
+        sent.extend(shown(&[fork(&ledger, beside(&ledger, 5, 1, &key(9)))]));
+        let checked = check(&ledger, &BTreeSet::new(), &sent);
+        assert_eq!((checked.proven.len(), checked.fault.is_some()), (1, true));
     }
 }

@@ -278,7 +278,7 @@ impl Core {
         let hello = self.hello();
         let network = self.network.clone();
         self.spawn(async move {
-            let bytes = network.request(peer, encode(&PeerRequest::Hello(hello))).await.ok()?;
+            let bytes = network.request_short(peer, encode(&PeerRequest::Hello(hello))).await.ok()?;
             let hello = match decode::<PeerResponse>(&bytes) {
                 Ok(PeerResponse::Hello(hello)) if hello.holds(&chain, &peer) => Ok(hello),
                 Ok(_) => Err("it has not proven who it is".to_owned()),
@@ -335,7 +335,7 @@ impl Core {
         let height = self.ledger.borrow().state.tip().height;
         self.spawn(async move {
             let asked = now();
-            let bytes = network.request(peer, encode(&PeerRequest::Status(height))).await.ok()?;
+            let bytes = network.request_short(peer, encode(&PeerRequest::Status(height))).await.ok()?;
             match decode::<PeerResponse>(&bytes) {
                 Ok(PeerResponse::Status(height, time)) => {
                     Some(Inner::Status(peer, PeerStatus::heard(height, time, asked, now())))

@@ -54,10 +54,13 @@ impl Core {
 
     fn send_blocks(&self, from: Height, reply: Reply) {
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || match read_blocks(&store, from) {
+        let read = move || match read_blocks(&store, from) {
             Ok(blocks) => reply.send(encode(&PeerResponse::Blocks(blocks))),
             Err(error) => tracing::error!(%error, "a block cannot be read"),
-        });
+        };
+        if !self.pool.try_read_for_peer(read) {
+            tracing::debug!("too many peers ask for blocks at once; one is not answered");
+        }
     }
 
     fn check(&self, from: PeerId, block: Block, certificate: Option<CommitCertificate>, reply: Reply) {

@@ -84,3 +84,37 @@ pub(super) fn stop(halt: Halt) -> Stop {
     };
     Stop::new(exit, format!("{halt}. {now}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::now;
+    use crate::ledger::testing::{key, replaced, simple_genesis};
+    use std::sync::Arc;
+    use vote_chain::{Height, State, VerifiedBlock};
+    use vote_consensus::{Config, Engine, Folder, Peer, Recovered, SignState, Signed, Step};
+
+    #[test]
+    fn height_that_a_former_validator_alone_has_told_keeps_nobody_from_signing() {
+        let (ledger, peer) = (replaced(), Peer(1));
+        let state = State::new(simple_genesis());
+        let tip = ledger.state.tip();
+        let last = Signed { height: tip.height, round: 0, step: Step::Precommit, block: Some(tip.hash) };
+        let signed = Some(SignState { last: Some(last), ..SignState::default() });
+        let recovered = Recovered { state, log: Vec::new(), bodies: Vec::new(), signed, folder: Folder::Left };
+        let mut engine = Engine::recover(Config::default(), key(1), recovered, now());
+        let block = |height| {
+            let (block, certificate) = ledger.load(Height::new(height)).unwrap();
+            (Arc::new(VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap()), certificate)
+        };
+        for event in [
+            Event::Met { peer, key: key(0).public(), known: false },
+            Event::Status(peer, Height::new(u64::MAX)),
+            Event::Blocks(peer, (1..=5).map(block).collect()),
+        ] {
+            engine.handle(now(), event);
+        }
+        assert!(engine.state().tip().height > tip.height, "it decides alone now");
+        assert_eq!(engine.signing(), Signing::Signs);
+    }
+}

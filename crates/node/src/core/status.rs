@@ -29,9 +29,9 @@ impl Core {
             return;
         }
         let mut status = self.status();
-        let ledger = self.ledger.borrow().clone();
-        tokio::task::spawn_blocking(move || {
-            let answer = match ledger.evidence_count() {
+        let (ledger, pool) = (self.ledger.borrow().clone(), self.pool.clone());
+        tokio::spawn(async move {
+            let answer = match pool.read_for_app(move || ledger.evidence_count()).await {
                 Ok(evidence) => {
                     status.evidence = u32::try_from(evidence).unwrap_or(u32::MAX);
                     Answer::Status(Box::new(status))

@@ -18,8 +18,6 @@ pub(super) const FRAMES_BYTES_ALL: usize = 32 << 20;
 pub(super) const SMALL_FRAME: usize = 16 * 1024;
 /// Once a frame has begun, the rest of it comes within this time.
 pub(super) const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
-/// Answers that are made at one time, for all apps: what remains of the processors is for voting.
-pub(super) const READERS: usize = 2;
 /// An app that wants nothing for so long gives its place to another, if there is no free one.
 pub(super) const IDLE: Duration = Duration::from_secs(10);
 /// An app that takes nothing of what waits for it for so long makes room for the others, if they need it.

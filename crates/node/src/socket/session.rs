@@ -85,7 +85,16 @@ async fn read_calls(mut read: BufReader<OwnedReadHalf>, session: &Session) {
     std::future::pending().await
 }
 
-/// Waits until an app that has closed its writing side is gone altogether: one that watches would keep its place until there is news.
+/// Waits for something as long as the app is there.
+async fn while_there<T>(read: &BufReader<OwnedReadHalf>, wait: impl Future<Output = T>) -> Result<T, End> {
+    tokio::select! {
+        biased;
+        done = wait => Ok(done),
+        () = hung_up(read.get_ref()) => Err(End::Gone),
+    }
+}
+
+/// Waits until an app is gone altogether. One that has only closed its writing side, and watches, keeps its place.
 async fn hung_up(read: &OwnedReadHalf) {
     while read.ready(Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed()) {
         tokio::time::sleep(HANG_UP_LOOK).await;
@@ -95,7 +104,8 @@ async fn hung_up(read: &OwnedReadHalf) {
 /// Reads one call and has it answered. An app that does not read its answers is not read from.
 async fn read_call(read: &mut BufReader<OwnedReadHalf>, session: &Session) -> Result<(), End> {
     let outbox = &session.outbox;
-    if !outbox.room().await || !outbox.calls_below(CALLS_MAX).await {
+    let room = async { outbox.room().await && outbox.calls_below(CALLS_MAX).await };
+    if !while_there(read, room).await? {
         return Err(End::Gone);
     }
     let (Call { id, request }, room) = read_frame(read, &session.shared.frames).await?;
@@ -111,7 +121,8 @@ async fn read_call(read: &mut BufReader<OwnedReadHalf>, session: &Session) -> Re
         }
         Request::Submit(transactions) => {
             let count = u32::try_from(transactions.len()).expect("SUBMIT_MAX is checked above");
-            let places = session.transactions.clone().acquire_many_owned(count).await.map_err(|_| End::Gone)?;
+            let places = session.transactions.clone().acquire_many_owned(count);
+            let places = while_there(read, places).await?.map_err(|_| End::Gone)?;
             let checked = session.shared.pool.run(move |chain| verify_all(chain, &transactions)).await;
             let app = app.with_transactions(places);
             session.tell(Command::Submit(app, checked, room)).await?;
@@ -142,7 +153,8 @@ async fn read_frame(
     let length = frame_length(length).map_err(End::Refused)?;
     let room = if length > SMALL_FRAME {
         let bytes = u32::try_from(length).expect("a frame is far smaller than 4 GiB");
-        Some(frames.clone().acquire_many_owned(bytes).await.map_err(|_| End::Gone)?)
+        let room = frames.clone().acquire_many_owned(bytes);
+        Some(while_there(read, room).await?.map_err(|_| End::Gone)?)
     } else {
         None
     };
@@ -174,14 +186,12 @@ async fn answer(app: AppCall, question: Question, shared: Arc<Shared>, making: A
             app.send(&Answer::Failed(Refusal { code: RefusalCode::Busy, reason }), true);
             return;
         };
-        let Ok(reader) = shared.readers.clone().acquire_owned().await else { return };
         let ledger = ledger.clone();
-        let made = tokio::task::spawn_blocking(move || {
+        let made = shared.pool.read_for_app(move || {
             let (answer, next) = ledger.answer(question);
-            drop(reader);
             (super::outbox::packed(&answer), next)
         });
-        let (bytes, next) = made.await.expect("answers do not panic, and the runtime outlives them");
+        let (bytes, next) = made.await;
         // Until now the largest answer was counted.
         drop(room.split(room.num_permits().saturating_sub(bytes.len())));
         if !app.send_large(bytes, next.is_none(), room) {
@@ -214,5 +224,39 @@ impl Session {
 
     async fn tell(&self, command: Command) -> Result<(), End> {
         self.shared.commands.send(command).await.map_err(|_| End::Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::sync::{mpsc, watch};
+
+    #[tokio::test]
+    async fn app_that_is_gone_is_noticed_while_its_transactions_wait_for_places() {
+        let (ledger, _) = crate::ledger::testing::created();
+        let (commands, mut inbox) = mpsc::channel(8);
+        let places = |count| Arc::new(Semaphore::new(count));
+        let shared = Arc::new(Shared {
+            commands,
+            pool: crate::pool::Pool::new(ledger.state.chain()),
+            ledger: watch::channel(Arc::new(ledger)).1,
+            answers: places(1),
+            frames: places(1),
+            sessions: Default::default(),
+            refusals: Default::default(),
+        });
+        let outbox = Outbox::new(Instant::now());
+        let session = Session { number: 1, outbox, shared, transactions: places(0), making: places(1) };
+        let (mut app, node) = UnixStream::pair().unwrap();
+        tokio::spawn(run(session, node));
+        assert!(matches!(inbox.recv().await, Some(Command::Joined(1, _))));
+        let request = Request::Submit(vec![vec![1].into()]);
+        write_frame(&mut app, &Call { id: 1, request }).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(app);
+        let left = timeout(Duration::from_secs(10), inbox.recv()).await.expect("it is noticed");
+        assert!(matches!(left, Some(Command::Left(1))));
     }
 }

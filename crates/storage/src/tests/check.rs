@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use redb::{ReadableTable, WriteTransaction};
 use vote_chain::{
     Block, CastRecord, CommitCertificate, CommitSignature, ElectionId, ElectionRecord, Hash, Height, LogEntry,
-    Registry, RollPart, Selection, SetChange, Tip, Transaction, TransactionId, decode, encode, merkle_root,
+    Registry, RollPart, Selection, SetChange, StateRoot, Tip, Transaction, TransactionId, decode, encode, merkle_root,
 };
 
 use super::disk::Disk;
@@ -512,6 +512,23 @@ fn each_table_with_one_row_changed_is_refused_by_table_and_row_and_so_is_a_start
             "{table} {row} {says}: {:?}",
             started.map(|loaded| loaded.state.tip().height)
         );
+    }
+}
+
+#[test]
+fn empty_ledger_begins_where_its_chain_does() {
+    let disk = Disk::default();
+    drop(Store::create_on(disk.clone(), &genesis()).unwrap());
+    let image = disk.bytes();
+    for change in
+        [|tip: &mut Tip| tip.time = tip.time.plus_ms(1), |tip: &mut Tip| tip.state_root = StateRoot::default()]
+    {
+        let store = Store::open_on(Disk::with(image.clone())).unwrap();
+        assert_eq!(store.load().unwrap().state.tip().height, Height::GENESIS);
+        let write = store.database.begin_write().unwrap();
+        edit!(table::META, "tip", Tip, |tip| change(&mut tip))(&write);
+        write.commit().unwrap();
+        assert!(matches!(store.load(), Err(StorageError::Damaged { what, .. }) if what.contains("meta, row tip")));
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) const SHORT_STEPS_MAX: u64 = 400_000_000;
 const SHORT_QUEUE: usize = 3;
 /// A long count of an open election is repeated only after this many times its own duration.
 const PAUSE: u32 = 5;
-/// Counts that are kept until something changes.
+/// Last counts that are kept, whether or not something has changed since: whoever shows one looks.
 const KEPT_MAX: usize = 64;
 
 /// How long a count may take.
