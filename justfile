@@ -20,6 +20,10 @@ page:
 sim seed:
     SIM_SEED={{seed}} cargo test -p vote-tests --test network sim
 
+# A validator restored from every image of its disk, from so many seeds
+restored seeds="500":
+    SIM_SEEDS={{seeds}} cargo test --workspace --test network sim::restored
+
 # Format
 fmt:
     cargo fmt --all

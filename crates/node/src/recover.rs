@@ -28,6 +28,7 @@ use crate::exit::{Exit, Stop};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::peer::PeerRequest;
+use crate::planned::print;
 use crate::run::{connect, shutdown};
 use crate::sign_state::SignFile;
 
@@ -79,15 +80,15 @@ async fn recover(config: &Config) -> Result<()> {
     take_evidence_along(&old, &store, tip, &lost)?;
     drop((old, store));
     let aside = put_in_place(dir.path(), &folder, &lost)?;
-    report(config, &lost, tip, &aside);
+    let mut report = report(config, &lost, tip, &aside);
     let registry = state.registry();
-    if let Some(last) = signed.filter(|_| registry.next.contains(&key) || registry.after.contains(&key)) {
-        println!(
-            "This node is a validator: it signs nothing that it may have signed before, at heights up to {}.",
-            last.height
-        );
+    if let Some(last) = signed.filter(|_| registry.next.contains(&key) || registry.after.contains(&key))
+        && !config.json
+    {
+        report += "\nThis node is a validator: it signs nothing that it may have signed before, at heights up to ";
+        report += &format!("{}.", last.height);
     }
-    Ok(())
+    print(&report)
 }
 
 /// The block of this ledger that it gives up: that of the newest fork, if those who signed the other side could decide now. Forks of
@@ -367,7 +368,7 @@ fn put_in_place(dir: &Path, folder: &Path, lost: &Lost) -> Result<Aside> {
     Ok(Aside { ledger, lost: file })
 }
 
-fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) {
+fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) -> String {
     let first = lost.parting.as_ref().map(|(ours, _)| ours.header.height);
     if config.json {
         let transactions: Vec<_> =
@@ -376,25 +377,25 @@ fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) {
             "height": tip.get(), "lost_from": first.map(Height::get), "lost_blocks": lost.blocks.len(),
             "lost_transactions": transactions, "old_ledger": aside.ledger, "lost_file": aside.lost,
         });
-        return println!("{report}");
+        return report.to_string();
     }
-    println!("The ledger is fetched anew, up to block {tip}. The old one is kept as {}.", aside.ledger.display());
-    let Some(first) = first else { return println!("Nothing of the old ledger is missing in it.") };
-    println!(
-        "{} blocks of the old ledger, from height {first} on, are not in it; they are in {}, with their certificates.",
-        lost.blocks.len(),
-        aside.lost.display()
-    );
-    println!(
-        "{} transactions of these are in no block of the new ledger; whoever signed them can submit them again:",
-        lost.transactions.len()
-    );
-    for (id, kind) in lost.transactions.iter().take(SHOWN_MAX) {
-        println!("  {kind}  {id}");
+    let kept =
+        format!("The ledger is fetched anew, up to block {tip}. The old one is kept as {}.\n", aside.ledger.display());
+    let Some(first) = first else { return kept + "Nothing of the old ledger is missing in it." };
+    let (blocks, file, count) = (lost.blocks.len(), aside.lost.display(), lost.transactions.len());
+    let mut lines = vec![
+        format!(
+            "{kept}{blocks} blocks of the old ledger, from height {first} on, are not in it; they are in {file}, with their certificates."
+        ),
+        format!(
+            "{count} transactions of these are in no block of the new ledger; whoever signed them can submit them again:"
+        ),
+    ];
+    lines.extend(lost.transactions.iter().take(SHOWN_MAX).map(|(id, kind)| format!("  {kind}  {id}")));
+    if count > SHOWN_MAX {
+        lines.push(format!("  ... and {} more", count - SHOWN_MAX));
     }
-    if lost.transactions.len() > SHOWN_MAX {
-        println!("  ... and {} more", lost.transactions.len() - SHOWN_MAX);
-    }
+    lines.join("\n")
 }
 
 #[cfg(test)]

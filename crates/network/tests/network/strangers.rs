@@ -2,6 +2,8 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use vote_network::{StartError, Topic, start};
 
@@ -44,6 +46,35 @@ async fn garbage_on_the_port_is_hung_up_on_and_others_are_served() {
     let mut b = Host::join(2, "chain", &[&a]).await;
     b.connected(a.peer).await;
     a.connected(b.peer).await;
+}
+
+/// Comes in, says nothing, and comes in again whenever it is hung up on.
+async fn holds_a_place(address: String, came_in: mpsc::Sender<()>) {
+    loop {
+        if let Ok(mut stream) = TcpStream::connect(&address).await {
+            // Nobody waits for more than the first ones.
+            let _ = came_in.try_send(());
+            while stream.read(&mut [0; 64]).await.is_ok_and(|count| count > 0) {}
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn strangers_who_hold_half_open_connections_keep_nobody_out() {
+    let mut a = Host::join(1, "chain", &[]).await;
+    let address = socket(&a.address().await.to_string());
+    let mut strangers = JoinSet::new();
+    let (came_in, mut coming) = mpsc::channel(300);
+    (0..300).for_each(|_| drop(strangers.spawn(holds_a_place(address.clone(), came_in.clone()))));
+    for _ in 0..300 {
+        timeout(PATIENCE, coming.recv()).await.expect("strangers come in").unwrap();
+    }
+    for seed in 2..5 {
+        let mut late = Host::join(seed, "chain", &[&a]).await;
+        late.connected(a.peer).await;
+        a.connected(late.peer).await;
+    }
 }
 
 #[tokio::test]
