@@ -294,6 +294,7 @@ pub struct Status {
     pub deciding_ms: Option<u64>,
     /// How far this node's clock is ahead of the median of its peers' clocks, in milliseconds; below 0 if it is behind; none while no
     /// peer has said its time.
+    #[serde(with = "offset")]
     pub clock_ahead_ms: Option<i64>,
     /// Proofs of misbehaviour that the node keeps.
     pub evidence: u32,
@@ -475,4 +476,45 @@ pub struct EvidenceView {
     pub validator: PublicKey,
     /// What, in words.
     pub what: String,
+}
+
+/// Milliseconds of which some may be negative, for which the encoding has no numbers: whether it is ahead, and by how much.
+mod offset {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    // The signature is serde's.
+    #[allow(clippy::ref_option)]
+    pub(super) fn serialize<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+        ms.map(|ms| (ms > 0, ms.unsigned_abs())).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+        let Some((ahead, ms)) = Option::<(bool, u64)>::deserialize(deserializer)? else { return Ok(None) };
+        let ms = i64::try_from(ms).map_err(D::Error::custom)?;
+        if ahead && ms == 0 {
+            return Err(D::Error::custom("a clock that is ahead by nothing"));
+        }
+        Ok(Some(if ahead { ms } else { -ms }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+    use vote_chain::{decode, encode};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Clock(#[serde(with = "super::offset")] Option<i64>);
+
+    #[test]
+    fn clock_that_is_behind_is_told_without_negative_numbers() {
+        for (ms, told) in
+            [(None, None), (Some(0), Some((false, 0))), (Some(7), Some((true, 7))), (Some(-7), Some((false, 7)))]
+        {
+            let bytes = encode(&Clock(ms));
+            assert_eq!(bytes, encode::<Option<(bool, u64)>>(&told));
+            assert_eq!(decode::<Clock>(&bytes).unwrap(), Clock(ms));
+        }
+        assert!(decode::<Clock>(&encode(&(true, 0u64))).is_err(), "one value has one encoding");
+    }
 }
