@@ -482,8 +482,7 @@ pub struct EvidenceView {
 mod offset {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    // The signature is serde's.
-    #[allow(clippy::ref_option)]
+    #[allow(clippy::ref_option, reason = "the signature is serde's")]
     pub(super) fn serialize<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
         ms.map(|ms| (ms > 0, ms.unsigned_abs())).serialize(serializer)
     }
