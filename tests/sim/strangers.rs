@@ -33,6 +33,9 @@ fn beset(seed: u64, careless: bool) -> (World, bool) {
     (world.stranger, world.careless) = (Some(STRANGER), careless);
     let (election, bytes) = world.election(None, None);
     world.submit(0, bytes);
+    let created =
+        |world: &World| world.engines.iter().flatten().all(|engine| engine.state().election(&election).is_some());
+    assert!(world.run(60, created), "seed {seed}: no election");
     let mut ballots = Vec::new();
     for number in 0..600 {
         if number % 20 == 10 {
