@@ -88,3 +88,21 @@ fn report(args: &CheckArgs, store: &Store, checked: &Checked, seconds: f64) -> S
         path.display()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::testing::{beside, fork, keep_fork, key, replaced, store};
+
+    #[test]
+    fn ledger_that_keeps_evidence_is_whole_and_one_whose_evidence_cannot_be_read_is_not() {
+        let ledger = replaced();
+        keep_fork(&ledger, fork(&ledger, beside(&ledger, 1, 1, &key(0))));
+        assert_eq!(store(&ledger).evidence().unwrap().len(), 1);
+        check_evidence(store(&ledger)).unwrap();
+        let mut batch = store(&ledger).begin().unwrap();
+        batch.put_evidence(Height::new(1), b"nonsense").unwrap();
+        batch.finish().unwrap();
+        assert!(check_evidence(store(&ledger)).unwrap_err().to_string().contains("evidence, of block 1"));
+    }
+}

@@ -509,6 +509,10 @@ pub(crate) mod testing {
         Ledger::new(Arc::new(state), Arc::new(store), Arc::default())
     }
 
+    pub(crate) fn store(ledger: &Ledger) -> &Store {
+        &ledger.store
+    }
+
     /// Keeps a proof in the ledger.
     pub(crate) fn keep_fork(ledger: &Ledger, fork: Fork) {
         let height = fork.first.header.height;
