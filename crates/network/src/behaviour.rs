@@ -138,10 +138,10 @@ fn gossip(
 }
 
 /// How gossipsub scores peers. Only what no honest peer does counts: messages that the node has found false. After some nine of them within
-/// a few seconds, nothing that a peer sends is looked at, until the score has recovered, which takes seconds; the node itself shuts out who goes on.
+/// a few seconds, nothing that a peer sends is looked at, until the score has recovered, which takes seconds. The node itself shuts out who goes on.
 ///
 /// All else is off, since it would hit honest peers: several nodes of an organisation have one address; whoever has a slow line is late, and
-/// keeps no promise to send; who has nothing to say delivers nothing. What is left of [`BROKEN_PROMISES`] ends floods of promises.
+/// keeps no promise to send; who has nothing to say delivers nothing. Only a flood of broken promises counts a little ([`BROKEN_PROMISES`]).
 fn scores(topics: &Topics) -> (PeerScoreParams, PeerScoreThresholds) {
     let of_topic = TopicScoreParams {
         topic_weight: 1.0,

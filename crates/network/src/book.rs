@@ -23,7 +23,7 @@ pub(crate) struct Book {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Entry {
     addresses: Vec<Multiaddr>,
-    /// Whether this node has been connected to it, now or earlier. What others say of a peer is a hint, and goes first.
+    /// Whether this node has been connected to it, now or earlier. A peer of which others have only told is the first to be forgotten.
     reached: bool,
     /// When it was learnt of: the greater, the later.
     number: u64,
