@@ -34,11 +34,22 @@ pub(crate) fn take(dir: &Path) -> Result<File> {
     }
 }
 
+/// Where the tracker's key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// It was there.
+    Kept,
+    /// It was made, in a directory that no tracker has used.
+    New,
+    /// It was made, in a directory that has had another, which nodes may know.
+    Lost,
+}
+
 /// The tracker's key: read, or made. It is what keeps the tracker's address the same.
-pub(crate) fn key(dir: &Path) -> Result<Keypair> {
+pub(crate) fn key(dir: &Path) -> Result<(Keypair, Identity)> {
     let path = dir.join("tracker.key");
     let mut seed = Zeroizing::new([0; 32]);
-    if let Ok(metadata) = fs::metadata(&path) {
+    let identity = if let Ok(metadata) = fs::metadata(&path) {
         let shown = path.display();
         if metadata.mode() & 0o077 != 0 {
             bail!("{shown} can be read by others (mode {:o}); run `chmod 600 {shown}`", metadata.mode() & 0o777);
@@ -47,11 +58,14 @@ pub(crate) fn key(dir: &Path) -> Result<Keypair> {
         hex::decode_to_slice(text.trim(), seed.as_mut_slice()).map_err(|_| {
             anyhow!("{shown} is not a key file; restore it, or move it away to get a new key and a new address")
         })?;
+        Identity::Kept
     } else {
         getrandom::fill(seed.as_mut_slice()).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
+        let used = dir.join("settings").exists();
         write(&path, Zeroizing::new(hex::encode(&seed)).as_bytes())?;
-    }
-    Ok(Keypair::ed25519_from_bytes(seed.as_mut_slice())?)
+        if used { Identity::Lost } else { Identity::New }
+    };
+    Ok((Keypair::ed25519_from_bytes(seed.as_mut_slice())?, identity))
 }
 
 /// Writes a private file: whole, or not at all.

@@ -82,12 +82,13 @@ fn row(node: &Value) -> String {
     let text = |key: &str| node[key].as_str().unwrap_or_default().to_owned();
     let addresses: Vec<_> = node["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let (peer, chain, age) = (text("peer"), text("chain"), &node["age_seconds"]);
-    format!("{peer}  chain {chain:.16}  for {age:>6} s  {}", addresses.join(" "))
+    let member = if node["member"] == true { "validator" } else { "         " };
+    format!("{peer}  chain {chain:.16}  {member}  for {age:>6} s  {}", addresses.join(" "))
 }
 
 /// One node on the list.
 pub(crate) fn entry_json(entry: &Entry) -> Value {
     let addresses: Vec<_> = entry.addresses.iter().map(ToString::to_string).collect();
     let age = entry.since.elapsed().as_secs();
-    json!({ "peer": entry.peer.to_string(), "chain": entry.chain, "addresses": addresses, "age_seconds": age })
+    json!({ "peer": entry.peer.to_string(), "chain": entry.chain, "addresses": addresses, "age_seconds": age, "member": entry.member })
 }

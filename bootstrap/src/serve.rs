@@ -1,16 +1,19 @@
 //! The running tracker.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use vote_chain::{Membership, decode};
 use vote_network::tracker::{Reason, Tracker, TrackerEvent};
-use vote_network::{Multiaddr, Transport};
+use vote_network::{Multiaddr, PeerId, Transport};
 
 use crate::cli::ServeArgs;
-use crate::{datadir, list, say};
+use crate::datadir::{self, Identity};
+use crate::{list, say};
 
 /// Runs until a signal ends it.
 pub(crate) async fn run(args: ServeArgs) -> Result<()> {
@@ -21,7 +24,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,libp2p=warn,libp2p_rendezvous=error")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,libp2p=warn")),
         )
         .init();
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -30,7 +33,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     let dir = datadir::path(args.data_dir.clone())?;
     let _lock = datadir::take(&dir)?;
-    let keypair = datadir::key(&dir)?;
+    let (keypair, identity) = datadir::key(&dir)?;
     let peer = keypair.public().to_peer_id();
     let settings = Settings::of(&args, &dir)?;
     let external = settings.external.as_deref().map(address).transpose()?;
@@ -40,10 +43,12 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
     settings.keep(&dir)?;
     let listen = external.map_or_else(|| tracker.listen_addresses(), |address| vec![address]);
     say_ready(args.json, &listen, &peer.to_string())?;
+    say_identity(identity, &dir);
+    let mut talk = Talk::default();
     loop {
         tokio::select! {
             // Nobody may read it; the tracker goes on.
-            event = tracker.next() => drop(say::lines(&told(args.json, &event))),
+            event = tracker.next() => talk.say(args.json, &event),
             Some(asker) = socket.accept() => list::answer(asker, tracker.entries()),
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
@@ -92,11 +97,11 @@ async fn start(keypair: &vote_network::Keypair, listen: &Multiaddr, dir: &Path) 
         format!("{prefix}/tcp/{}", port.trim()).parse::<Multiaddr>().ok()
     });
     let mut started = match before {
-        Some(before) => Tracker::start(keypair.clone(), &before, Transport::Tcp).await.ok(),
+        Some(before) => Tracker::start(keypair.clone(), &before, Transport::Tcp, Box::new(is_member)).await.ok(),
         None => None,
     };
     if started.is_none() {
-        let fresh = Tracker::start(keypair.clone(), listen, Transport::Tcp).await;
+        let fresh = Tracker::start(keypair.clone(), listen, Transport::Tcp, Box::new(is_member)).await;
         started =
             Some(fresh.context("the tracker cannot listen; stop what uses the port, or choose another with --listen")?);
     }
@@ -107,6 +112,12 @@ async fn start(keypair: &vote_network::Keypair, listen: &Multiaddr, dir: &Path) 
         .find_map(|address| Some(address.to_string().split("/tcp/").nth(1)?.to_owned()));
     datadir::write(&file, port.unwrap_or_default().as_bytes())?;
     Ok(tracker)
+}
+
+/// Whether a node shows that it speaks for a validator of the chain.
+fn is_member(chain: &str, peer: &PeerId, proof: &[u8]) -> bool {
+    let shown = decode::<Membership>(proof).ok().and_then(|membership| membership.verify(&peer.to_bytes()).ok());
+    shown.is_some_and(|shown| shown.to_string() == chain)
 }
 
 /// A multiaddr, or `IP:PORT`.
@@ -131,6 +142,63 @@ fn say_ready(as_json: bool, listen: &[Multiaddr], peer: &str) -> Result<()> {
     say::lines(&lines.join("\n"))
 }
 
+/// A tracker with another key is another tracker: nodes that know the old one refuse it.
+fn say_identity(identity: Identity, dir: &Path) {
+    match identity {
+        Identity::Kept => {}
+        Identity::New => tracing::info!(
+            "a new key was made. Nodes that know a tracker at this address under an older key refuse this one, until they are started with \
+             --bootstrap and the address above"
+        ),
+        Identity::Lost => tracing::warn!(
+            dir = %dir.display(),
+            "tracker.key was gone, and a new key was made: nodes know this tracker under its old key, and refuse it now. Put tracker.key back \
+             from a backup and start the tracker again; or start each node with --bootstrap and the address above"
+        ),
+    }
+}
+
+/// Lines about nodes that are no members, in one such time; others are counted. Whoever wants to fill a terminal or a log could else
+/// do so by joining and leaving.
+const LINES_MAX: u64 = 100;
+const LINES_TIME: Duration = Duration::from_secs(10);
+
+/// What was said of those who join and leave.
+#[derive(Default)]
+struct Talk {
+    since: Option<Instant>,
+    said: u64,
+    unsaid: u64,
+}
+
+impl Talk {
+    /// Writes a line, if it is not one too many. Nobody may read it; the tracker goes on.
+    fn say(&mut self, as_json: bool, event: &TrackerEvent) {
+        let (TrackerEvent::Joined(entry) | TrackerEvent::Left(entry, _)) = event;
+        match self.may_say(Instant::now(), entry.member) {
+            None => return,
+            Some(0) => {}
+            Some(unsaid) if as_json => drop(say::lines(&json!({ "event": "unsaid", "count": unsaid }).to_string())),
+            Some(unsaid) => drop(say::lines(&format!("{unsaid} more have joined or left"))),
+        }
+        drop(say::lines(&told(as_json, event)));
+    }
+
+    /// Whether to write a line, and how many before it were not written.
+    fn may_say(&mut self, now: Instant, member: bool) -> Option<u64> {
+        if self.since.is_none_or(|since| now - since >= LINES_TIME) {
+            self.since = Some(now);
+            self.said = 0;
+        }
+        self.said += u64::from(!member);
+        if self.said > LINES_MAX && !member {
+            self.unsaid += 1;
+            return None;
+        }
+        Some(std::mem::take(&mut self.unsaid))
+    }
+}
+
 /// What has happened, in a line.
 fn told(as_json: bool, event: &TrackerEvent) -> String {
     let (word, entry, why) = match event {
@@ -138,6 +206,9 @@ fn told(as_json: bool, event: &TrackerEvent) -> String {
         TrackerEvent::Left(entry, Reason::Unregistered) => ("left", entry, Some("it said goodbye")),
         TrackerEvent::Left(entry, Reason::Disconnected) => ("left", entry, Some("its connection is gone")),
         TrackerEvent::Left(entry, Reason::Expired) => ("left", entry, Some("it has not renewed its registration")),
+        TrackerEvent::Left(entry, Reason::Replaced) => {
+            ("left", entry, Some("the list is full, and another has its place"))
+        }
     };
     if as_json {
         let mut line = list::entry_json(entry);
@@ -149,4 +220,47 @@ fn told(as_json: bool, event: &TrackerEvent) -> String {
     let chain = entry.chain.get(..16).unwrap_or(&entry.chain);
     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
     format!("{word} {} chain {chain} at {}{why}", entry.peer, addresses.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_who_come_and_go_are_so_many_lines_and_then_a_number_and_members_are_always_told() {
+        let (mut talk, start) = (Talk::default(), Instant::now());
+        let said = (0..1000).filter(|_| talk.may_say(start, false).is_some()).count();
+        assert_eq!(u64::try_from(said), Ok(LINES_MAX));
+        assert_eq!(talk.may_say(start, true), Some(1000 - LINES_MAX));
+        assert_eq!(talk.may_say(start, false), None);
+        assert_eq!(talk.may_say(start + LINES_TIME, false), Some(1));
+    }
+
+    #[test]
+    fn member_is_whoever_speaks_for_a_validator_of_the_chain_that_it_names() {
+        use vote_chain::{
+            Genesis, Hello, Limits, Organisers, PublicKey, SecretKey, Timestamp, Validator, ValidatorSet, encode,
+        };
+        let key = |seed| SecretKey::from_seed(&[seed; 32]);
+        let validator = |key: PublicKey| Validator { key, power: 1, name: "n1".into() };
+        let genesis = Genesis {
+            name: "Club".into(),
+            time: Timestamp::from_ms(1),
+            validators: ValidatorSet::new(vec![validator(key(1).public())]).unwrap(),
+            limits: Limits::default(),
+            organisers: Organisers::Anyone,
+        };
+        let chain = genesis.chain();
+        let (node, other) = (PeerId::random(), PeerId::random());
+        let proof = |seed: u8, peer: &PeerId| {
+            let hello = Hello::new("n1".into(), &key(seed), &chain, &peer.to_bytes());
+            encode(&Membership { genesis: genesis.clone(), set_changes: Vec::new(), hello })
+        };
+        let named = chain.to_string();
+        assert!(is_member(&named, &node, &proof(1, &node)));
+        assert!(!is_member(&named, &other, &proof(1, &node)), "a proof that another node has shown");
+        assert!(!is_member(&named, &node, &proof(2, &node)), "the key of no validator");
+        assert!(!is_member(&"0".repeat(64), &node, &proof(1, &node)), "another chain");
+        assert!(!is_member(&named, &node, &[]));
+    }
 }

@@ -133,6 +133,7 @@ async fn founder_is_joined_through_the_tracker_which_lists_both() {
     let list = run(&programs.bootstrap, &["list", "--json", "--data-dir", &path("tracker")], &[]).await.json();
     assert_eq!(list["nodes"].as_array().unwrap().len(), 1);
     assert_eq!(list["nodes"][0]["chain"], founder.ready["chain"]);
+    assert_eq!(list["nodes"][0]["member"], true, "it has shown that it validates: {list}");
     assert!(founder.terminate().await.unwrap().success());
     assert!(tracker.terminate().await.unwrap().success());
 }

@@ -225,3 +225,35 @@ async fn terminal_that_closes_ends_neither_node_nor_tracker() {
         assert!(ended.success(), "{}: {ended}", program.display());
     }
 }
+
+#[tokio::test]
+async fn tracker_that_has_lost_its_key_is_said_at_the_tracker_and_at_the_nodes_with_what_to_do() {
+    let place = Place::new();
+    let tracker_dir = place.path("tracker");
+    let args = ["--json", "--listen", "127.0.0.1:0", "--data-dir", &tracker_dir].map(String::from);
+    let log = place.dir.path().join("tracker.log");
+    let mut tracker = Daemon::start("tracker", &place.programs.bootstrap, &args, &log).await.unwrap();
+    let old = tracker.ready["address"].as_str().unwrap().to_owned();
+    assert!(tracker.terminate().await.unwrap().success());
+    std::fs::remove_file(place.dir.path().join("tracker/tracker.key")).unwrap();
+    let mut tracker = Daemon::start("tracker", &place.programs.bootstrap, &args, &log).await.unwrap();
+    let new = tracker.ready["address"].as_str().unwrap().to_owned();
+    assert_ne!(old, new);
+    logged(&log, "tracker.key was gone").await;
+    let mut node = place.start("a", &["--found", "Co-op", "--bootstrap", &old]).await;
+    let advice = format!("--bootstrap {new}");
+    logged(&place.dir.path().join("a.log"), &advice).await;
+    let socket = place.path("a.sock");
+    let status = run(&place.programs.vote_cli, &["status", "--socket", &socket], &[]).await;
+    assert!(status.out.contains("NOT REGISTERED") && status.out.contains(&advice), "{status:?}");
+    let wrong = place.args("b", &["--bootstrap", &old]);
+    let log = place.dir.path().join("b.log");
+    let mut joins = tokio::process::Command::new(&place.programs.node);
+    joins.args(&wrong).stderr(std::fs::File::create(&log).unwrap()).kill_on_drop(true);
+    let joins = joins.spawn().unwrap();
+    logged(&log, &advice).await;
+    drop(joins);
+    for daemon in [&mut node, &mut tracker] {
+        assert!(daemon.terminate().await.unwrap().success());
+    }
+}

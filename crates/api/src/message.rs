@@ -276,6 +276,8 @@ pub struct Status {
     pub power_connected: (u64, u64),
     /// Whether a tracker knows of this node now.
     pub tracker: bool,
+    /// Why another one does not, and what to do about it.
+    pub tracker_problem: Option<String>,
     /// The round of the height that is being decided; above 0 means trouble.
     pub round: u32,
     /// Transactions that wait for a block.

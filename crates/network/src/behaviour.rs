@@ -12,8 +12,7 @@ use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{
-    StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, dns, identify, noise, ping, rendezvous,
-    tcp, yamux,
+    StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, dns, identify, noise, ping, tcp, yamux,
 };
 use sha2::{Digest, Sha256};
 
@@ -25,6 +24,7 @@ use crate::limits::{
     REQUEST_TIMEOUT, STALLED_MAX,
 };
 use crate::topic::{Topic, Topics};
+use crate::tracker::messages;
 use crate::watched::Watched;
 
 /// Promises of messages that a peer may break before that counts against it.
@@ -39,10 +39,10 @@ pub(crate) struct Node {
     pub(crate) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
-    pub(crate) rendezvous: rendezvous::client::Behaviour,
     pub(crate) gossip: gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>,
     pub(crate) request: request_response::Behaviour<Opaque>,
     pub(crate) exchange: request_response::Behaviour<Opaque>,
+    pub(crate) tracker: request_response::Behaviour<Opaque>,
 }
 
 /// What a node of a chain calls its protocols; nodes of other chains call them differently.
@@ -50,11 +50,11 @@ pub(crate) fn protocol_version(chain: &str) -> String {
     format!("/blockchain-voting/{chain}/1")
 }
 
-pub(crate) fn connection_limits() -> connection_limits::Behaviour {
+pub(crate) fn connection_limits(established: u32) -> connection_limits::Behaviour {
     let limits = connection_limits::ConnectionLimits::default()
         // Those that come in are bounded at the doors.
         .with_max_pending_outgoing(Some(PENDING_CONNECTIONS_MAX))
-        .with_max_established(Some(CONNECTIONS_MAX))
+        .with_max_established(Some(established))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
     connection_limits::Behaviour::new(limits)
 }
@@ -72,25 +72,29 @@ impl Node {
             .with_push_listen_addr_updates(true);
         let short = chain.get(..16).unwrap_or(chain);
         Ok(Self {
-            limits: connection_limits(),
+            limits: connection_limits(CONNECTIONS_MAX),
             blocked: allow_block_list::Behaviour::default(),
             identify: identify::Behaviour::new(identify),
             ping: ping(),
-            rendezvous: rendezvous::client::Behaviour::new(keypair.clone()),
             gossip: gossip(chain, topics)?,
-            request: requests(&format!("/blockchain-voting/{short}/request/2"), room)?,
-            exchange: requests(&format!("/blockchain-voting/{short}/peers/1"), room)?,
+            request: requests(&format!("/blockchain-voting/{short}/request/2"), room, ProtocolSupport::Full)?,
+            exchange: requests(&format!("/blockchain-voting/{short}/peers/1"), room, ProtocolSupport::Full)?,
+            tracker: requests(messages::PROTOCOL, room, ProtocolSupport::Outbound)?,
         })
     }
 }
 
-fn requests(name: &str, room: &Room) -> Result<request_response::Behaviour<Opaque>, StartError> {
+pub(crate) fn requests(
+    name: &str,
+    room: &Room,
+    support: ProtocolSupport,
+) -> Result<request_response::Behaviour<Opaque>, StartError> {
     let protocol =
         StreamProtocol::try_from_owned(name.to_owned()).map_err(|error| StartError::Setup(error.to_string()))?;
     let config = request_response::Config::default()
         .with_request_timeout(REQUEST_TIMEOUT)
         .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
-    Ok(request_response::Behaviour::with_codec(Opaque::new(room.clone()), [(protocol, ProtocolSupport::Full)], config))
+    Ok(request_response::Behaviour::with_codec(Opaque::new(room.clone()), [(protocol, support)], config))
 }
 
 /// The same bytes on the same topic are the same message.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use libp2p::{Multiaddr, PeerId};
 
-use crate::limits::{BOOK_ADDRESSES_MAX, BOOK_PEERS_MAX};
+use crate::limits::{BOOK_ADDRESSES_MAX, BOOK_PEERS_MAX, BOOK_REACHED_MAX};
 
 /// The peers in a file of peers met before; none if there is no such file.
 pub fn known_peers(path: &Path) -> BTreeSet<PeerId> {
@@ -23,11 +23,25 @@ pub(crate) struct Book {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Entry {
     addresses: Vec<Multiaddr>,
-    /// Whether this node has been connected to it, now or earlier. A peer of which others have only told is the first to be forgotten.
-    reached: bool,
-    /// When it was learnt of: the greater, the later.
+    standing: Standing,
+    /// When it was learnt of, or reached last: the greater, the later.
     number: u64,
 }
+
+/// What is known of a peer: whoever stands lowest is the first to be forgotten, and the last to be dialled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// Others have told of it.
+    #[default]
+    Hint,
+    /// This node has been connected to it, now or earlier.
+    Reached,
+    /// It has proven the key of a validator.
+    Proven,
+}
+
+/// In the file, behind the address of a peer that has proven the key of a validator.
+const PROVEN: &str = "validator";
 
 impl Book {
     /// Learns where a peer says that it is reached.
@@ -40,24 +54,41 @@ impl Book {
         self.sequence += 1;
         let new = || Entry { number: self.sequence, ..Entry::default() };
         let entry = self.peers.entry(peer).or_insert_with(new);
-        self.changed |= entry.reached && entry.addresses != addresses;
+        self.changed |= entry.standing > Standing::Hint && entry.addresses != addresses;
         entry.addresses = addresses;
     }
 
-    /// This node is connected to a peer of its chain.
+    /// This node is connected to a peer of its chain. Of those that have proven nothing, so many count as reached, the last ones: a stranger
+    /// can come under many names.
     pub(crate) fn reached(&mut self, peer: &PeerId) {
-        if let Some(entry) = self.peers.get_mut(peer) {
-            self.changed |= !entry.reached;
-            entry.reached = true;
+        self.raise(peer, Standing::Reached);
+        let reached = self.peers.iter_mut().filter(|(_, entry)| entry.standing == Standing::Reached);
+        let mut reached: Vec<_> = reached.map(|(_, entry)| entry).collect();
+        if reached.len() > BOOK_REACHED_MAX {
+            reached.sort_unstable_by_key(|entry| entry.number);
+            reached[0].standing = Standing::Hint;
         }
     }
 
-    /// Makes room by forgetting whom nobody has reached, the longest known first; false if all were reached.
+    /// A peer has proven the key of a validator.
+    pub(crate) fn proven(&mut self, peer: &PeerId) {
+        self.raise(peer, Standing::Proven);
+    }
+
+    fn raise(&mut self, peer: &PeerId, standing: Standing) {
+        let Some(entry) = self.peers.get_mut(peer) else { return };
+        self.sequence += 1;
+        entry.number = self.sequence;
+        self.changed |= entry.standing < standing;
+        entry.standing = entry.standing.max(standing);
+    }
+
+    /// Makes room by forgetting whom nobody has reached, the longest known first; false if all have a higher standing.
     fn has_room(&mut self) -> bool {
         if self.peers.len() < BOOK_PEERS_MAX {
             return true;
         }
-        let hints = self.peers.iter().filter(|(_, entry)| !entry.reached);
+        let hints = self.peers.iter().filter(|(_, entry)| entry.standing == Standing::Hint);
         let oldest = hints.min_by_key(|(_, entry)| entry.number).map(|(peer, _)| *peer);
         oldest.is_some_and(|oldest| self.peers.remove(&oldest).is_some())
     }
@@ -66,10 +97,11 @@ impl Book {
         self.peers.get(peer).map_or(&[], |entry| &entry.addresses)
     }
 
-    /// All of them, those that were reached before the others.
+    /// All of them, those of the highest standing first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&PeerId, &Vec<Multiaddr>)> {
-        let some = |reached| self.peers.iter().filter(move |(_, entry)| entry.reached == reached);
-        some(true).chain(some(false)).map(|(peer, entry)| (peer, &entry.addresses))
+        let some = |standing| self.peers.iter().filter(move |(_, entry)| entry.standing == standing);
+        let all = some(Standing::Proven).chain(some(Standing::Reached)).chain(some(Standing::Hint));
+        all.map(|(peer, entry)| (peer, &entry.addresses))
     }
 
     /// Reads a book; a line that is no address with a `/p2p/` part is skipped: addresses are hints, and peers prove
@@ -78,10 +110,12 @@ impl Book {
         let mut peers: BTreeMap<PeerId, Entry> = BTreeMap::new();
         let text = std::fs::read_to_string(path).unwrap_or_default();
         for line in text.lines().take(BOOK_PEERS_MAX * BOOK_ADDRESSES_MAX) {
-            if let Some((peer, address)) = line.parse().ok().and_then(|address| crate::config::split(&address).ok()) {
+            let (address, word) = line.split_once(' ').unwrap_or((line, ""));
+            if let Some((peer, address)) = address.parse().ok().and_then(|address| crate::config::split(&address).ok())
+            {
                 let entry = peers.entry(peer).or_default();
                 entry.addresses.push(address);
-                entry.reached = true;
+                entry.standing = if word == PROVEN { Standing::Proven } else { Standing::Reached };
             }
         }
         Self { peers, sequence: 0, changed: false }
@@ -93,9 +127,10 @@ impl Book {
             return Ok(());
         }
         let line = |(peer, entry): (&PeerId, &Entry)| {
-            entry.addresses.iter().map(|address| format!("{address}/p2p/{peer}\n")).collect::<String>()
+            let word = if entry.standing == Standing::Proven { format!(" {PROVEN}") } else { String::new() };
+            entry.addresses.iter().map(|address| format!("{address}/p2p/{peer}{word}\n")).collect::<String>()
         };
-        let text: String = self.peers.iter().filter(|(_, entry)| entry.reached).map(line).collect();
+        let text: String = self.peers.iter().filter(|(_, entry)| entry.standing > Standing::Hint).map(line).collect();
         let temporary = path.with_extension("new");
         std::fs::write(&temporary, text)?;
         std::fs::rename(&temporary, path)?;
@@ -151,5 +186,32 @@ mod tests {
         assert!(!book.addresses(&newcomer).is_empty(), "there is room for who comes after them");
         book.save(&path).unwrap();
         assert_eq!(known_peers(&path), [known].into());
+    }
+
+    #[test]
+    fn validator_that_has_proven_its_key_stays_whoever_connects_and_is_dialled_first_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("peers");
+        let validator = PeerId::random();
+        let address: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
+        let mut book = Book::default();
+        book.learn(validator, [address.clone()]);
+        book.reached(&validator);
+        book.proven(&validator);
+        for _ in 0..2 * BOOK_PEERS_MAX {
+            let stranger = PeerId::random();
+            book.learn(stranger, [address.clone()]);
+            book.reached(&stranger);
+        }
+        let (newcomer, follower) = (PeerId::random(), PeerId::random());
+        book.learn(newcomer, [address.clone()]);
+        assert!(!book.addresses(&newcomer).is_empty(), "strangers leave room for others");
+        book.learn(follower, [address]);
+        book.reached(&follower);
+        book.save(&path).unwrap();
+        let book = Book::load(&path);
+        assert_eq!(book.iter().next().map(|(peer, _)| *peer), Some(validator));
+        assert!(!book.addresses(&follower).is_empty(), "whoever was reached last is kept");
+        assert_eq!(book.iter().count(), BOOK_REACHED_MAX + 1);
     }
 }

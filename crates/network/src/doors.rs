@@ -11,11 +11,12 @@ use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, channel::oneshot};
+use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, Transport};
 
-use crate::limits::HALF_OPEN_MAX;
+use crate::limits::{CONNECTIONS_PER_PREFIX_MAX, HALF_OPEN_MAX};
 
 /// What one stranger can have many addresses of: an IPv4 address, or the first 48 bits of an IPv6 address.
 pub(crate) type Prefix = [u8; 6];
@@ -37,11 +38,42 @@ pub(crate) fn prefix(address: &Multiaddr) -> Option<Prefix> {
 }
 
 /// Whether an address is this machine's own, where all are behind one prefix.
-pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
+fn is_loopback(address: &Multiaddr) -> bool {
     match address.iter().next() {
         Some(Protocol::Ip4(ip)) => ip.is_loopback(),
         Some(Protocol::Ip6(ip)) => ip.to_canonical().is_loopback(),
         _ => false,
+    }
+}
+
+/// Where a connection has come in from, loopback apart, where all that runs on this machine has one prefix.
+pub(crate) fn remote_prefix(endpoint: &ConnectedPoint) -> Option<Prefix> {
+    let ConnectedPoint::Listener { send_back_addr, .. } = endpoint else { return None };
+    prefix(send_back_addr).filter(|_| !is_loopback(send_back_addr))
+}
+
+/// How many connections have come in from each prefix.
+#[derive(Debug, Default)]
+pub(crate) struct Prefixes(BTreeMap<Prefix, usize>);
+
+impl Prefixes {
+    /// Counts a connection; false if they are too many.
+    pub(crate) fn enter(&mut self, prefix: Option<Prefix>) -> bool {
+        let Some(prefix) = prefix else { return true };
+        let count = self.0.entry(prefix).or_default();
+        *count += 1;
+        *count <= CONNECTIONS_PER_PREFIX_MAX
+    }
+
+    /// It is gone, whether it was one too many or not.
+    pub(crate) fn leave(&mut self, prefix: Option<Prefix>) {
+        let Some(prefix) = prefix else { return };
+        let count = self.0.get(&prefix).copied().unwrap_or(0);
+        if count > 1 {
+            self.0.insert(prefix, count - 1)
+        } else {
+            self.0.remove(&prefix)
+        };
     }
 }
 

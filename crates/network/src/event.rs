@@ -95,10 +95,12 @@ pub enum PeerEvent {
         /// The tracker.
         tracker: PeerId,
     },
-    /// A tracker is out of reach; it is tried again.
-    TrackerLost {
+    /// A tracker does not have this node on its list; it is tried again.
+    NotRegistered {
         /// The tracker.
         tracker: PeerId,
+        /// Why, and what to do if it does not pass.
+        problem: String,
     },
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::codec::Parcel;
 use crate::event::{Gossip, PeerInfo, Verdict};
-use crate::limits::SMALL_BYTES;
+use crate::limits::{PROOF_BYTES_MAX, SMALL_BYTES};
 use crate::topic::Topic;
 
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) enum Command {
     Respond(ResponseChannel<Parcel>, Parcel),
     Report(MessageId, PeerId, Verdict),
     Trust(PeerId),
+    Prove(Vec<u8>),
     Disconnect(PeerId),
     Block(PeerId, Duration),
     Dial(PeerId, Multiaddr),
@@ -97,6 +98,13 @@ impl Handle {
     /// A peer has proven the key of a validator: it has credit with gossip, as long as it is connected.
     pub fn trust(&self, peer: PeerId) {
         self.tell(Command::Trust(peer));
+    }
+
+    /// What proves to trackers that this node is a member of its chain, from now on; none of more than [`PROOF_BYTES_MAX`].
+    pub fn prove_to_trackers(&self, proof: Vec<u8>) {
+        if proof.len() <= PROOF_BYTES_MAX {
+            self.tell(Command::Prove(proof));
+        }
     }
 
     /// Closes all connections to a peer; it may come back.

@@ -46,6 +46,8 @@ pub(crate) const CONNECTIONS_FREE: usize = 8;
 pub(crate) const PEERS_WANTED: usize = 16;
 /// Peers whose addresses are kept.
 pub(crate) const BOOK_PEERS_MAX: usize = 500;
+/// Of these, so many that were connected and have proven nothing; the others are validators, or were only heard of.
+pub(crate) const BOOK_REACHED_MAX: usize = 250;
 /// Addresses kept of one peer.
 pub(crate) const BOOK_ADDRESSES_MAX: usize = 8;
 /// Signed records in one answer of peer exchange.
@@ -73,6 +75,28 @@ pub(crate) const GHOST_AGE: Duration = Duration::from_secs(2);
 pub(crate) const SUBSCRIBE_GRACE: Duration = Duration::from_secs(5);
 /// Between looks at connections, trackers and peers.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// Connections of a tracker, all together.
+pub(crate) const TRACKER_CONNECTIONS_MAX: u32 = 600;
+/// Questions of one node to a tracker: so many a second, in bursts of as many.
+pub(crate) const TRACKER_QUESTIONS_PER_SECOND: u32 = 10;
+/// Registrations at a tracker.
+pub(crate) const REGISTRATIONS_MAX: usize = 2000;
+/// Of one node.
+pub(crate) const REGISTRATIONS_PER_PEER_MAX: usize = 4;
+/// Of nodes that come from one prefix, loopback apart.
+pub(crate) const REGISTRATIONS_PER_PREFIX_MAX: usize = 32;
+/// A chain's id as text.
+pub(crate) const CHAIN_NAME_BYTES_MAX: usize = 64;
+/// What a node says of its addresses, signed by itself.
+pub(crate) const RECORD_BYTES_MAX: usize = 1024;
+/// What proves to a tracker that a node is a member of its chain.
+pub(crate) const PROOF_BYTES_MAX: usize = 64 * 1024;
+/// Such proofs that are checked for one prefix: one a second, in bursts of so many; loopback apart.
+pub(crate) const PROOFS_BURST: u32 = 16;
+/// Chains in one answer of a tracker, and nodes of each.
+pub(crate) const CHAINS_SHOWN_MAX: usize = 100;
+/// See [`CHAINS_SHOWN_MAX`].
+pub(crate) const NODES_SHOWN_MAX: usize = 8;
 /// How long a tracker keeps a registration unless it is renewed.
 pub(crate) const REGISTRATION_TTL: Duration = Duration::from_secs(180);
 /// The longest time that may be asked for, as a multiple of that: what strangers have registered is gone so soon.

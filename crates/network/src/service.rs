@@ -14,6 +14,7 @@ use std::time::Instant;
 use futures::StreamExt;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use libp2p::core::SignedEnvelope;
+use libp2p::identity::Keypair;
 use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
@@ -24,7 +25,7 @@ use crate::behaviour::{Node, NodeEvent, protocol_version, swarm};
 use crate::book::Book;
 use crate::codec::{Parcel, Room, Shares};
 use crate::config::{Config, StartError, Transport, check_port_free, split};
-use crate::doors::Prefix;
+use crate::doors::{Prefix, Prefixes};
 use crate::event::{Events, Gossip, PeerEvent, PeerInfo, Request};
 use crate::handle::{Command, Handle, RequestError};
 use crate::limits::{
@@ -50,8 +51,8 @@ struct Peer {
 struct Tracker {
     address: Multiaddr,
     registered: bool,
-    /// Whether the log has it that the tracker does not register this node.
-    refusal_said: bool,
+    /// Why it is not, as it was said last.
+    problem: Option<String>,
     renew_at: Instant,
     discover_at: Instant,
     dial: discovery::Backoff,
@@ -74,13 +75,16 @@ struct Service {
     /// For questions and answers, in bytes.
     room: Room,
     shares: Shares,
+    keypair: Keypair,
     chain: String,
+    /// That this node is a member of the chain, for trackers; empty if it cannot prove it.
+    proof: Vec<u8>,
     topics: Topics,
     /// For answers. Weak: the swarm ends when nobody else holds it.
     commands: mpsc::WeakSender<Command>,
     queues: Queues,
     peers: BTreeMap<PeerId, Peer>,
-    per_prefix: BTreeMap<Prefix, usize>,
+    prefixes: Prefixes,
     refused: Refused,
     trackers: BTreeMap<PeerId, Tracker>,
     fixed: BTreeMap<PeerId, Multiaddr>,
@@ -143,12 +147,14 @@ impl Service {
             swarm,
             room,
             shares: Shares::default(),
+            keypair: config.keypair.clone(),
             chain: config.chain.clone(),
+            proof: Vec::new(),
             topics,
             commands,
             queues,
             peers: BTreeMap::new(),
-            per_prefix: BTreeMap::new(),
+            prefixes: Prefixes::default(),
             refused: Refused::default(),
             trackers: config
                 .trackers
@@ -250,6 +256,7 @@ impl Service {
             Command::Respond(channel, data) => self.respond(channel, data),
             Command::Report(id, source, verdict) => self.report(&id, &source, verdict),
             Command::Trust(peer) => self.trust(peer),
+            Command::Prove(proof) => self.prove(proof),
             Command::Disconnect(peer) => self.disconnect(peer),
             Command::Block(peer, time) => self.block(peer, time),
             Command::Dial(peer, address) => self.dial(peer, vec![address]),
@@ -282,6 +289,7 @@ impl Service {
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
                 tracing::debug!(%peer, %error, "not connected");
+                self.on_tracker_unreachable(peer, &error);
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 self.refused.note(&error.to_string(), &send_back_addr);
@@ -295,7 +303,7 @@ impl Service {
             NodeEvent::Gossip(event) => self.on_gossip_event(event),
             NodeEvent::Request(event) => self.on_request_event(event),
             NodeEvent::Exchange(event) => self.on_exchange_event(event),
-            NodeEvent::Rendezvous(event) => self.on_rendezvous_event(event),
+            NodeEvent::Tracker(event) => self.on_tracker_event(event),
             NodeEvent::Identify(identify::Event::Received { peer_id, info, .. }) => self.on_identified(peer_id, info),
             NodeEvent::Ping(ping::Event { peer, result: Err(error), .. }) => {
                 tracing::debug!(%peer, %error, "no ping");

@@ -1,75 +1,70 @@
-//! The other side of joining: a rendezvous server that knows who is there.
+//! The other side of joining: a server that knows who is there.
 //!
 //! A tracker is not in the gossip mesh and is trusted with nothing: it tells a new node where others are, and they prove
 //! who they are themselves.
 
+pub(crate) mod messages;
+mod roster;
+
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use libp2p::core::{PeerRecord, SignedEnvelope};
 use libp2p::identity::Keypair;
+use libp2p::request_response::{self, Message, ProtocolSupport};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, connection_limits, identify, ping, rendezvous};
+use libp2p::{Multiaddr, PeerId, Swarm, connection_limits, identify, ping};
+use serde_bytes::ByteBuf;
 
+pub use self::roster::{Entry, Reason, TrackerEvent};
+
+use self::messages::{Answer, Question, Registration, decode, encode};
+use self::roster::Roster;
 use crate::behaviour;
+use crate::codec::{Opaque, Room, Shares};
 use crate::config::{StartError, Transport, check_port_free};
-use crate::limits::{REGISTRATION_TTL, REGISTRATION_TTLS_MAX};
+use crate::doors::{Prefix, Prefixes, remote_prefix, to_make_room};
+use crate::limits::{
+    BOOK_ADDRESSES_MAX, CHAIN_NAME_BYTES_MAX, CHAINS_SHOWN_MAX, CONNECTIONS_FREE, NODES_SHOWN_MAX, PROOF_BYTES_MAX,
+    PROOFS_BURST, RECORD_BYTES_MAX, RECORDS_MAX, REGISTRATION_TTL, REGISTRATION_TTLS_MAX, TRACKER_CONNECTIONS_MAX,
+    TRACKER_QUESTIONS_PER_SECOND,
+};
 use crate::refused::Refused;
 
-/// A node that has lost its connection is taken for gone after this.
-const GRACE: Duration = Duration::from_secs(10);
-/// Registrations altogether.
-const REGISTRATIONS_MAX: usize = 2000;
-/// Discoveries that a tracker remembers.
-const COOKIES_MAX: usize = 2000;
+/// Whether what a node shows proves that it is a member of a chain: the chain's id, the node, and its proof.
+pub type IsMember = Box<dyn Fn(&str, &PeerId, &[u8]) -> bool + Send>;
 
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     limits: connection_limits::Behaviour,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
-    rendezvous: rendezvous::server::Behaviour,
+    questions: request_response::Behaviour<Opaque>,
 }
 
-/// A node on the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Who.
-    pub peer: PeerId,
-    /// The id of its chain.
-    pub chain: String,
-    /// Where it says that it is reached.
-    pub addresses: Vec<Multiaddr>,
-    /// Since when it has been on the list.
-    pub since: Instant,
-    expires: Instant,
-    gone_since: Option<Instant>,
-}
-
-/// Why a node is no longer on the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// It said so.
-    Unregistered,
-    /// Its connection is gone, and it has not come back.
-    Disconnected,
-    /// It has not renewed its registration.
-    Expired,
-}
-
-/// A change of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TrackerEvent {
-    /// A node is new.
-    Joined(Entry),
-    /// A node has gone.
-    Left(Entry, Reason),
+/// Who is connected.
+struct Guest {
+    since: Instant,
+    prefix: Option<Prefix>,
+    has_asked: bool,
+    member: bool,
 }
 
 /// A tracker that listens.
 pub struct Tracker {
     swarm: Swarm<Behaviour>,
-    entries: BTreeMap<(PeerId, String), Entry>,
+    is_member: IsMember,
+    roster: Roster,
+    guests: BTreeMap<PeerId, Guest>,
+    prefixes: Prefixes,
+    room: Room,
+    shares: Shares,
+    questions: DefaultKeyedRateLimiter<PeerId>,
+    /// To check a proof costs some milliseconds.
+    proofs: DefaultKeyedRateLimiter<Prefix>,
     waiting: Vec<TrackerEvent>,
     refused: Refused,
 }
@@ -79,20 +74,20 @@ impl Tracker {
     ///
     /// # Errors
     /// [`StartError`] if the address is taken or wrong.
-    pub async fn start(keypair: Keypair, listen: &Multiaddr, transport: Transport) -> Result<Self, StartError> {
-        let config = rendezvous::server::Config::default()
-            .with_min_ttl(60)
-            .with_max_ttl(REGISTRATION_TTL.as_secs() * REGISTRATION_TTLS_MAX)
-            .with_max_registration_per_peer(4)
-            .with_max_registration_total(REGISTRATIONS_MAX)
-            .with_max_stored_cookies(COOKIES_MAX);
-        let identify = identify::Config::new("/blockchain-voting/tracker/1".into(), keypair.public())
+    pub async fn start(
+        keypair: Keypair,
+        listen: &Multiaddr,
+        transport: Transport,
+        is_member: IsMember,
+    ) -> Result<Self, StartError> {
+        let identify = identify::Config::new("/blockchain-voting/tracker/2".into(), keypair.public())
             .with_agent_version(format!("bootstrap/{}", env!("CARGO_PKG_VERSION")));
+        let room = Room::default();
         let behaviour = Behaviour {
-            limits: behaviour::connection_limits(),
+            limits: behaviour::connection_limits(TRACKER_CONNECTIONS_MAX),
             identify: identify::Behaviour::new(identify),
             ping: behaviour::ping(),
-            rendezvous: rendezvous::server::Behaviour::new(config),
+            questions: behaviour::requests(messages::PROTOCOL, &room, ProtocolSupport::Inbound)?,
         };
         let mut swarm = behaviour::swarm(keypair, transport, behaviour)?;
         let failed = |reason: String| StartError::Listen { address: listen.clone(), reason };
@@ -109,7 +104,21 @@ impl Tracker {
                 _ => {}
             }
         }
-        Ok(Self { swarm, entries: BTreeMap::new(), waiting: Vec::new(), refused: Refused::default() })
+        let per_second = |count| Quota::per_second(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        let burst = NonZeroU32::new(PROOFS_BURST).unwrap_or(NonZeroU32::MIN);
+        Ok(Self {
+            swarm,
+            is_member,
+            roster: Roster::default(),
+            guests: BTreeMap::new(),
+            prefixes: Prefixes::default(),
+            room,
+            shares: Shares::default(),
+            questions: RateLimiter::keyed(per_second(TRACKER_QUESTIONS_PER_SECOND)),
+            proofs: RateLimiter::keyed(per_second(1).allow_burst(burst)),
+            waiting: Vec::new(),
+            refused: Refused::default(),
+        })
     }
 
     /// Where it listens.
@@ -119,7 +128,7 @@ impl Tracker {
 
     /// Who is there.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+        self.roster.iter()
     }
 
     /// Serves until the list changes. May be dropped and called again at no loss.
@@ -138,13 +147,46 @@ impl Tracker {
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::Behaviour(BehaviourEvent::Rendezvous(event)) => self.on_rendezvous(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, result: Err(_), .. })) => {
-                let _ = self.swarm.disconnect_peer_id(peer);
+            SwarmEvent::Behaviour(BehaviourEvent::Questions(request_response::Event::Message {
+                peer,
+                message: Message::Request { request, channel, .. },
+                ..
+            })) => {
+                let answer = self.answer(peer, &request.data);
+                if let Answer::Refused(reason) = &answer {
+                    self.refused.note(reason, &peer);
+                }
+                if let Some(parcel) = self.room.for_answer(&self.shares.of(peer), encode(&answer)) {
+                    drop(self.swarm.behaviour_mut().questions.send_response(channel, parcel));
+                }
             }
-            SwarmEvent::ConnectionEstablished { peer_id, .. } => self.mark(peer_id, None),
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
-                self.mark(peer_id, Some(Instant::now()))
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, result: Err(_), .. })) => {
+                self.disconnect(peer);
+            }
+            SwarmEvent::ConnectionEstablished { peer_id, endpoint, num_established, .. } => {
+                let prefix = remote_prefix(&endpoint);
+                if !self.prefixes.enter(prefix) {
+                    self.refused.note("too many connections from one address", &peer_id);
+                    return self.disconnect(peer_id);
+                }
+                if num_established.get() == 1 {
+                    self.make_room();
+                }
+                let new = || Guest { since: Instant::now(), prefix, has_asked: false, member: false };
+                self.guests.entry(peer_id).or_insert_with(new);
+                self.roster.mark(peer_id, None);
+            }
+            SwarmEvent::ConnectionClosed { peer_id, endpoint, num_established, .. } => {
+                self.prefixes.leave(remote_prefix(&endpoint));
+                if num_established > 0 {
+                    return;
+                }
+                if self.guests.remove(&peer_id).is_some_and(|guest| !guest.has_asked) {
+                    let reason =
+                        "it left without a question; so does a node that knows this tracker under another identity";
+                    self.refused.note(reason, endpoint.get_remote_address());
+                }
+                self.roster.mark(peer_id, Some(Instant::now()));
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 self.refused.note(&error.to_string(), &send_back_addr);
@@ -153,51 +195,124 @@ impl Tracker {
         }
     }
 
-    fn mark(&mut self, peer: PeerId, gone_since: Option<Instant>) {
-        self.entries.values_mut().filter(|entry| entry.peer == peer).for_each(|entry| entry.gone_since = gone_since);
+    fn disconnect(&mut self, peer: PeerId) {
+        // An error says that it is gone already.
+        let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    fn on_rendezvous(&mut self, event: rendezvous::server::Event) {
-        use rendezvous::server::Event;
-        match event {
-            Event::PeerRegistered { peer, registration } => {
-                let now = Instant::now();
-                let (chain, addresses) = (registration.namespace.to_string(), registration.record.addresses().to_vec());
-                let expires = now + Duration::from_secs(registration.ttl);
-                let entry = Entry { peer, chain: chain.clone(), addresses, since: now, expires, gone_since: None };
-                match self.entries.get_mut(&(peer, chain.clone())) {
-                    Some(known) => *known = Entry { since: known.since, ..entry },
-                    None => {
-                        self.entries.insert((peer, chain), entry.clone());
-                        self.waiting.push(TrackerEvent::Joined(entry));
-                    }
-                }
-            }
-            Event::PeerUnregistered { peer, namespace } => {
-                self.remove(&(peer, namespace.to_string()), Reason::Unregistered)
-            }
-            Event::PeerNotRegistered { peer, error, .. } => {
-                self.refused.note(&format!("not registered: {error:?}"), &peer)
-            }
-            // A refreshed registration expires in name only; the sweep knows better.
-            _ => {}
+    /// Has one go, if few places are left: no member, unless only members are here, and the oldest of the prefix that has the most.
+    fn make_room(&mut self) {
+        let places = usize::try_from(TRACKER_CONNECTIONS_MAX).unwrap_or(usize::MAX);
+        if self.guests.len() + CONNECTIONS_FREE < places {
+            return;
+        }
+        let mut guests: Vec<_> = self.guests.iter().collect();
+        if guests.iter().any(|(_, guest)| !guest.member) {
+            guests.retain(|(_, guest)| !guest.member);
+        }
+        guests.sort_unstable_by_key(|(_, guest)| guest.since);
+        if let Some(oldest) = to_make_room(guests.into_iter().map(|(id, guest)| (*id, guest.prefix))) {
+            self.refused.note("another node wants its place", &oldest);
+            self.disconnect(oldest);
         }
     }
 
-    fn remove(&mut self, key: &(PeerId, String), reason: Reason) {
-        if let Some(entry) = self.entries.remove(key) {
-            self.waiting.push(TrackerEvent::Left(entry, reason));
+    fn answer(&mut self, peer: PeerId, question: &[u8]) -> Answer {
+        if let Some(guest) = self.guests.get_mut(&peer) {
+            guest.has_asked = true;
         }
+        if self.questions.check_key(&peer).is_err() {
+            return Answer::Refused("too many questions; come back in a second".into());
+        }
+        match decode(question) {
+            Ok(Question::Register(registration)) => {
+                self.register(peer, registration).map_or_else(Answer::Refused, Answer::Registered)
+            }
+            Ok(Question::Leave(chain)) => {
+                self.waiting.extend(self.roster.leave(peer, chain));
+                Answer::Left
+            }
+            Ok(Question::Nodes(chain)) => Answer::Nodes(self.nodes(&chain)),
+            Ok(Question::Chains) => Answer::Chains(self.chains()),
+            Err(reason) => Answer::Refused(format!("this is no question to a tracker: {reason}")),
+        }
+    }
+
+    /// Puts a node on the list; gives the seconds that it stays there.
+    fn register(&mut self, peer: PeerId, registration: Registration) -> Result<u64, String> {
+        let Registration { chain, seconds, record, proof } = registration;
+        if chain.len() > CHAIN_NAME_BYTES_MAX {
+            return Err("this is no chain's id".into());
+        }
+        if record.len() > RECORD_BYTES_MAX {
+            return Err(format!("a peer record has {RECORD_BYTES_MAX} bytes at most"));
+        }
+        let known = SignedEnvelope::from_protobuf_encoding(&record)
+            .ok()
+            .and_then(|signed| PeerRecord::from_signed_envelope(signed).ok())
+            .filter(|known| known.peer_id() == peer);
+        let known = known.ok_or("the peer record is not signed by the node itself")?;
+        let member = self.roster.is_member(peer, &chain) || self.proves(peer, &chain, &proof);
+        let prefix = self.guests.get(&peer).and_then(|guest| guest.prefix);
+        let longest = REGISTRATION_TTL.as_secs() * REGISTRATION_TTLS_MAX;
+        let seconds = seconds.clamp(1, longest);
+        let now = Instant::now();
+        let entry = Entry {
+            peer,
+            chain,
+            addresses: known.addresses().iter().take(BOOK_ADDRESSES_MAX).cloned().collect(),
+            since: now,
+            member,
+            prefix,
+            record: record.into_vec(),
+            expires: now + Duration::from_secs(seconds),
+            gone_since: None,
+        };
+        self.waiting.extend(self.roster.register(entry)?);
+        if let Some(guest) = self.guests.get_mut(&peer) {
+            guest.member |= member;
+        }
+        Ok(seconds)
+    }
+
+    /// Whether it is a member; a proof that comes too soon after others of its address proves nothing yet.
+    fn proves(&self, peer: PeerId, chain: &str, proof: &[u8]) -> bool {
+        if proof.is_empty() || proof.len() > PROOF_BYTES_MAX {
+            return false;
+        }
+        let prefix = self.guests.get(&peer).and_then(|guest| guest.prefix);
+        let in_time = prefix.is_none_or(|prefix| self.proofs.check_key(&prefix).is_ok());
+        in_time && (self.is_member)(chain, &peer, proof)
+    }
+
+    fn nodes(&self, chain: &str) -> Vec<ByteBuf> {
+        records(self.roster.shown().into_iter().filter(|entry| entry.chain == chain).take(RECORDS_MAX))
+    }
+
+    /// The chains of those who are connected, those with members first, each with some of its nodes.
+    fn chains(&self) -> Vec<(String, Vec<ByteBuf>)> {
+        let mut by_chain: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+        for entry in self.roster.shown() {
+            by_chain.entry(&entry.chain).or_default().push(entry);
+        }
+        let mut chains: Vec<_> = by_chain.into_iter().collect();
+        // Each list begins with its members.
+        chains.sort_by_key(|(_, nodes)| !nodes[0].member);
+        chains.truncate(CHAINS_SHOWN_MAX);
+        let with_records =
+            |(name, nodes): (&str, Vec<&Entry>)| (name.to_owned(), records(nodes.into_iter().take(NODES_SHOWN_MAX)));
+        chains.into_iter().map(with_records).collect()
     }
 
     fn sweep(&mut self) {
         self.refused.say();
-        let now = Instant::now();
-        let reason = |entry: &Entry| {
-            let gone = entry.gone_since.is_some_and(|since| now.duration_since(since) > GRACE);
-            if gone { Some(Reason::Disconnected) } else { (entry.expires < now).then_some(Reason::Expired) }
-        };
-        let left: Vec<_> = self.entries.iter().filter_map(|(key, entry)| Some((key.clone(), reason(entry)?))).collect();
-        left.iter().for_each(|(key, reason)| self.remove(key, *reason));
+        self.questions.retain_recent();
+        self.proofs.retain_recent();
+        self.shares.sweep();
+        self.waiting.extend(self.roster.sweep(Instant::now()));
     }
+}
+
+fn records<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<ByteBuf> {
+    entries.map(|entry| ByteBuf::from(entry.record.clone())).collect()
 }

@@ -19,7 +19,7 @@ mod timers;
 mod told;
 mod turn;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -57,7 +57,7 @@ pub(crate) enum Inner {
     /// A peer has said how far it is.
     Status(PeerId, peers::PeerStatus),
     /// A peer has said who it is, or has failed to prove it.
-    Hello(PeerId, Result<crate::peer::Hello, String>),
+    Hello(PeerId, Result<vote_chain::Hello, String>),
     /// A peer has shown proofs of misbehaviour, of which these hold.
     Evidence(PeerId, evidence::Checked),
     /// Elections are counted.
@@ -102,8 +102,11 @@ pub(crate) struct Core {
     timers: Timers,
     inner: mpsc::Sender<Inner>,
     inner_events: mpsc::Receiver<Inner>,
-    tracker: bool,
+    /// The trackers that this node has tried: none if it is on the list of one, else why not.
+    trackers: BTreeMap<PeerId, Option<String>>,
     bytes: (u64, u64),
+    /// The number of changes of the set at which trackers and network were told who is a validator.
+    set_minded: Option<u64>,
 }
 
 /// What a core starts with.
@@ -174,8 +177,9 @@ impl Core {
             timers: Timers::default(),
             inner,
             inner_events,
-            tracker: false,
+            trackers: BTreeMap::new(),
             bytes: (0, 0),
+            set_minded: None,
         }
     }
 
@@ -270,8 +274,8 @@ impl Core {
         match event {
             PeerEvent::Connected(peer) => self.on_connected(peer),
             PeerEvent::Disconnected(peer) => self.on_disconnected(peer),
-            PeerEvent::Registered { .. } => self.tracker = true,
-            PeerEvent::TrackerLost { .. } => self.tracker = false,
+            PeerEvent::Registered { tracker } => drop(self.trackers.insert(tracker, None)),
+            PeerEvent::NotRegistered { tracker, problem } => drop(self.trackers.insert(tracker, Some(problem))),
         }
     }
 

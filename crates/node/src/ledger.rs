@@ -15,8 +15,8 @@ use vote_api::{
     Answer, BlockAt, ElectionQuery, ElectionView, EvidenceView, Refusal, RefusalCode, Request, TRACE_BYTES_MIN, Trace,
 };
 use vote_chain::{
-    Ballot, Block, CommitCertificate, ElectionId, Header, Height, Payload, PublicKey, Receipt, Results, State, Tally,
-    TransactionId, ValidatorSet, encode,
+    Ballot, Block, CommitCertificate, ElectionId, Header, Height, Hello, Membership, Payload, PublicKey, Receipt,
+    Results, State, Tally, TransactionId, ValidatorSet, encode,
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_storage::{StorageError, Store};
@@ -205,6 +205,23 @@ impl Ledger {
         let genesis = self.state.genesis().as_ref().clone();
         let receipt = Receipt { genesis, set_changes, transaction: id, proof, header, certificate };
         Ok(Answer::Receipt(Box::new(receipt)))
+    }
+
+    /// That the one who says hello speaks for a validator, shown to somebody who knows the chain's id only; none if it is none. Reads the
+    /// changes of the set.
+    pub(crate) fn membership(&self, hello: Hello) -> Result<Option<Membership>, Refusal> {
+        if !self.state.validators().contains(&hello.key) {
+            return Ok(None);
+        }
+        let genesis = self.state.genesis().as_ref().clone();
+        let changes = self.store.set_changes(self.state.tip().height.next()).map_err(|error| damaged(&error))?;
+        let needed = if genesis.validators.contains(&hello.key) {
+            0
+        } else {
+            changes.iter().position(|change| change.validators.contains(&hello.key)).map_or(changes.len(), |at| at + 1)
+        };
+        let set_changes = changes.into_iter().take(needed).collect();
+        Ok(Some(Membership { genesis, set_changes, hello }))
     }
 
     fn transaction(&self, id: TransactionId) -> Result<Answer, Refusal> {

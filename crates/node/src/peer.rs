@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use vote_chain::{
-    Block, ChainId, CommitCertificate, Genesis, Height, PublicKey, Purpose, SecretKey, Signature, Timestamp,
-    check_node_name, encode,
-};
-use vote_network::PeerId;
+use vote_chain::{Block, CommitCertificate, Genesis, Height, Hello, Timestamp};
 
 /// A question to one peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,29 +39,4 @@ pub(crate) enum PeerResponse {
     },
     /// All that it keeps.
     Evidence(Vec<ByteBuf>),
-}
-
-/// A node's word for which validator it speaks, signed with the validator's key for its network identity alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Hello {
-    pub(crate) name: String,
-    pub(crate) key: PublicKey,
-    pub(crate) signature: Signature,
-}
-
-fn statement(peer: &PeerId, name: &str) -> Vec<u8> {
-    encode(&(ByteBuf::from(peer.to_bytes()), name))
-}
-
-impl Hello {
-    pub(crate) fn new(name: String, key: &SecretKey, chain: &ChainId, peer: &PeerId) -> Self {
-        let signature = key.sign(Purpose::Node, chain, &statement(peer, &name));
-        Self { name, key: key.public(), signature }
-    }
-
-    /// Whether the peer has proven what it says, and does not call itself by a key or an id.
-    pub(crate) fn holds(&self, chain: &ChainId, peer: &PeerId) -> bool {
-        check_node_name(&self.name).is_ok()
-            && self.key.verifies(Purpose::Node, chain, &statement(peer, &self.name), &self.signature)
-    }
 }

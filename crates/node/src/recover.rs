@@ -161,7 +161,7 @@ impl Fetching {
                         first_at.get_or_insert_with(Instant::now);
                     }
                     PeerEvent::Disconnected(peer) => drop(peers.remove(&peer)),
-                    PeerEvent::Registered { .. } | PeerEvent::TrackerLost { .. } => {}
+                    PeerEvent::Registered { .. } | PeerEvent::NotRegistered { .. } => {}
                 }
             }
             // Nothing is answered meanwhile, and nobody is kept waiting.

@@ -29,15 +29,16 @@ pub fn status(status: &Status) -> Value {
         "peers": status.peers, "power_connected": connected, "power_total": total, "quorum": has_quorum(status), "stalled": is_stalled(status),
         "signing": signing, "signing_waits_for": why, "unreachable": status.unreachable, "deciding_ms": status.deciding_ms,
         "clock_ahead_ms": status.clock_ahead_ms, "evidence": status.evidence,
-        "tracker": status.tracker, "round": status.round, "pending": status.pending, "listen": status.listen,
+        "tracker": status.tracker, "tracker_problem": status.tracker_problem, "round": status.round, "pending": status.pending, "listen": status.listen,
         "allow_attacks": status.allow_attacks,
     })
 }
 
-/// How a node is doing, but not where it listens: for a page that is open to all.
+/// How a node is doing, but not where it and its trackers listen: for a page that is open to all.
 pub fn public_status(of: &Status) -> Value {
     let mut value = status(of);
     value["listen"] = json!([]);
+    value["tracker_problem"] = Value::Null;
     value
 }
 

@@ -196,6 +196,7 @@ mod tests {
             peers: 3,
             power_connected: (4, 4),
             tracker: true,
+            tracker_problem: None,
             round: 0,
             pending: 7,
             listen: Vec::new(),

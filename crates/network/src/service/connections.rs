@@ -8,26 +8,16 @@ use libp2p::{Multiaddr, PeerId, identify};
 
 use super::{Peer, Service};
 use crate::behaviour::PROVEN_SCORE;
-use crate::doors::{Prefix, is_loopback, prefix, to_make_room};
+use crate::doors::{remote_prefix, to_make_room};
 use crate::event::PeerEvent;
-use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_MAX, CONNECTIONS_PER_PREFIX_MAX, GHOST_AGE, SUBSCRIBE_GRACE};
-
-/// Where a connection has come in from, loopback apart, where all that runs on this machine has one prefix.
-fn remote_prefix(endpoint: &ConnectedPoint) -> Option<Prefix> {
-    let ConnectedPoint::Listener { send_back_addr, .. } = endpoint else { return None };
-    prefix(send_back_addr).filter(|_| !is_loopback(send_back_addr))
-}
+use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_MAX, GHOST_AGE, SUBSCRIBE_GRACE};
 
 impl Service {
     pub(super) fn on_connected(&mut self, peer: PeerId, endpoint: &ConnectedPoint, established: u32) {
         let prefix = remote_prefix(endpoint);
-        if let Some(prefix) = prefix {
-            let count = self.per_prefix.entry(prefix).or_default();
-            *count += 1;
-            if *count > CONNECTIONS_PER_PREFIX_MAX {
-                self.refused.note("too many connections from one address", &peer);
-                return self.disconnect(peer);
-            }
+        if !self.prefixes.enter(prefix) {
+            self.refused.note("too many connections from one address", &peer);
+            return self.disconnect(peer);
         }
         if established == 1 {
             self.make_room();
@@ -51,14 +41,7 @@ impl Service {
     }
 
     pub(super) fn on_closed(&mut self, peer: PeerId, endpoint: &ConnectedPoint, left: u32, cause: Option<String>) {
-        if let Some(prefix) = remote_prefix(endpoint) {
-            let count = self.per_prefix.get(&prefix).copied().unwrap_or(0);
-            if count <= 1 {
-                self.per_prefix.remove(&prefix)
-            } else {
-                self.per_prefix.insert(prefix, count - 1)
-            };
-        }
+        self.prefixes.leave(remote_prefix(endpoint));
         if let Some(cause) = &cause {
             tracing::debug!(%peer, cause, "connection closed");
         }
@@ -98,6 +81,7 @@ impl Service {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.proven = true;
         }
+        self.book.proven(&id);
     }
 
     pub(super) fn on_identified(&mut self, id: PeerId, info: identify::Info) {

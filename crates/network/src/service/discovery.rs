@@ -2,12 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use libp2p::{Multiaddr, PeerId, rendezvous};
+use libp2p::core::{PeerRecord, SignedEnvelope};
+use libp2p::request_response::{Event, Message};
+use libp2p::swarm::DialError;
+use libp2p::{Multiaddr, PeerId};
+use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
 
 use super::{Service, Tracker};
+use crate::codec::Parcel;
+use crate::discover::identity_changed;
 use crate::event::PeerEvent;
-use crate::limits::{BACKOFF_MAX, DISCOVER_LATER, DISCOVER_SOON, PEERS_WANTED, REGISTRATION_TTL};
+use crate::limits::{BACKOFF_MAX, DISCOVER_LATER, DISCOVER_SOON, PEERS_WANTED, RECORDS_MAX, REGISTRATION_TTL};
+use crate::tracker::messages::{Answer, Question, Registration, decode, encode};
 
 /// Waits twice as long after each try, up to a limit.
 pub(super) struct Backoff {
@@ -35,23 +42,19 @@ impl Backoff {
 impl Tracker {
     pub(super) fn new(address: Multiaddr) -> Self {
         let now = Instant::now();
-        Self { address, registered: false, refusal_said: false, renew_at: now, discover_at: now, dial: Backoff::new() }
+        Self { address, registered: false, problem: None, renew_at: now, discover_at: now, dial: Backoff::new() }
     }
 }
 
 impl Service {
-    fn namespace(&self) -> Option<rendezvous::Namespace> {
-        rendezvous::Namespace::new(self.chain.clone()).ok()
-    }
-
     fn node_count(&self) -> usize {
         self.peers.values().filter(|peer| peer.node).count()
     }
 
     /// Keeps each tracker connected, our registration fresh, and our view of its list too.
     pub(super) fn attend_trackers(&mut self) {
-        let Some(namespace) = self.namespace() else { return };
-        let (enough, spread, now) = (self.node_count() >= PEERS_WANTED, self.salt[0], Instant::now());
+        let enough = self.node_count() >= PEERS_WANTED;
+        let (spread, now) = (self.salt[0], Instant::now());
         for id in self.trackers.keys().copied().collect::<Vec<_>>() {
             let Some(tracker) = self.trackers.get_mut(&id) else { continue };
             if !self.peers.contains_key(&id) {
@@ -61,17 +64,49 @@ impl Service {
                 }
                 continue;
             }
-            let rendezvous = &mut self.swarm.behaviour_mut().rendezvous;
-            if now >= tracker.renew_at {
+            let renew = now >= tracker.renew_at;
+            if renew {
                 tracker.renew_at = now + if tracker.registered { REGISTRATION_TTL / 3 } else { DISCOVER_SOON };
-                if let Err(error) = rendezvous.register(namespace.clone(), id, Some(REGISTRATION_TTL.as_secs())) {
-                    tracing::debug!(tracker = %id, %error, "not registered");
-                }
             }
-            if now >= tracker.discover_at {
+            let discover = now >= tracker.discover_at;
+            if discover {
                 tracker.discover_at = now + if enough { DISCOVER_LATER } else { DISCOVER_SOON };
-                rendezvous.discover(Some(namespace.clone()), None, None, id);
             }
+            if renew && let Some(registration) = self.registration() {
+                self.ask_tracker(id, &Question::Register(registration));
+            }
+            if discover {
+                self.ask_tracker(id, &Question::Nodes(self.chain.clone()));
+            }
+        }
+    }
+
+    /// What this node says of itself; none as long as it is reached nowhere.
+    fn registration(&self) -> Option<Registration> {
+        let addresses: Vec<_> = self.swarm.external_addresses().cloned().collect();
+        if addresses.is_empty() {
+            return None;
+        }
+        let record = PeerRecord::new(&self.keypair, addresses).ok()?.into_signed_envelope().into_protobuf_encoding();
+        Some(Registration {
+            chain: self.chain.clone(),
+            seconds: REGISTRATION_TTL.as_secs(),
+            record: ByteBuf::from(record),
+            proof: ByteBuf::from(self.proof.clone()),
+        })
+    }
+
+    fn ask_tracker(&mut self, tracker: PeerId, question: &Question) {
+        self.swarm.behaviour_mut().tracker.send_request(&tracker, Parcel::own(encode(question)));
+    }
+
+    /// This node can prove something else to trackers than before.
+    pub(super) fn prove(&mut self, proof: Vec<u8>) {
+        if self.proof != proof {
+            self.proof = proof;
+            let now = Instant::now();
+            self.trackers.values_mut().for_each(|tracker| tracker.renew_at = now);
+            self.attend_trackers();
         }
     }
 
@@ -85,41 +120,68 @@ impl Service {
 
     pub(super) fn on_tracker_lost(&mut self, id: PeerId) {
         let Some(tracker) = self.trackers.get_mut(&id) else { return };
-        if std::mem::take(&mut tracker.registered) {
-            tracing::warn!(tracker = %id, "tracker lost; trying again");
-        }
         tracker.dial = Backoff::new();
-        self.tell(PeerEvent::TrackerLost { tracker: id });
+        self.not_registered(id, "the connection is gone".into());
     }
 
-    pub(super) fn on_rendezvous_event(&mut self, event: rendezvous::client::Event) {
-        use rendezvous::client::Event;
+    /// A tracker could not be reached.
+    pub(super) fn on_tracker_unreachable(&mut self, id: PeerId, error: &DialError) {
+        let Some(tracker) = self.trackers.get(&id) else { return };
+        let problem = match error {
+            DialError::WrongPeerId { obtained, .. } => identity_changed(&tracker.address, obtained),
+            _ => format!("{} does not answer", tracker.address),
+        };
+        self.not_registered(id, problem);
+    }
+
+    /// A tracker does not have this node on its list: says why, once.
+    fn not_registered(&mut self, id: PeerId, problem: String) {
+        let Some(tracker) = self.trackers.get_mut(&id) else { return };
+        tracker.registered = false;
+        if tracker.problem.as_ref() == Some(&problem) {
+            return;
+        }
+        tracing::warn!(tracker = %id, problem, "not registered with the tracker; trying again");
+        tracker.problem = Some(problem.clone());
+        self.tell(PeerEvent::NotRegistered { tracker: id, problem });
+    }
+
+    pub(super) fn on_tracker_event(&mut self, event: Event<Parcel, Parcel>) {
         match event {
-            Event::Registered { rendezvous_node: id, .. } => {
-                let Some(tracker) = self.trackers.get_mut(&id) else { return };
-                tracker.renew_at = Instant::now() + REGISTRATION_TTL / 3;
-                tracker.refusal_said = false;
+            Event::Message { peer, message: Message::Response { response, .. }, .. } => {
+                self.on_tracker_answer(peer, decode(&response.data).unwrap_or_else(Answer::Refused));
+            }
+            // A connection that is gone says so itself.
+            Event::OutboundFailure { peer, error, .. } if self.peers.contains_key(&peer) => {
+                self.not_registered(peer, format!("no answer: {error}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn on_tracker_answer(&mut self, id: PeerId, answer: Answer) {
+        let Some(tracker) = self.trackers.get_mut(&id) else { return };
+        match answer {
+            Answer::Registered(seconds) => {
+                tracker.problem = None;
+                tracker.renew_at = Instant::now() + REGISTRATION_TTL.min(Duration::from_secs(seconds)) / 3;
                 if !std::mem::replace(&mut tracker.registered, true) {
                     tracing::info!(tracker = %id, "registered with the tracker");
                     self.tell(PeerEvent::Registered { tracker: id });
                 }
             }
-            Event::RegisterFailed { rendezvous_node: id, error, .. } => {
-                let Some(tracker) = self.trackers.get_mut(&id) else { return };
-                if std::mem::take(&mut tracker.registered) || !tracker.refusal_said {
-                    tracker.refusal_said = true;
-                    tracing::warn!(tracker = %id, ?error, "the tracker does not register this node; trying again");
-                }
-                self.tell(PeerEvent::TrackerLost { tracker: id });
-            }
-            Event::Discovered { registrations, .. } => {
-                for registration in registrations {
-                    self.learn(registration.record.peer_id(), registration.record.addresses().to_vec());
+            Answer::Nodes(records) => {
+                let signed = |record: &ByteBuf| {
+                    let envelope = SignedEnvelope::from_protobuf_encoding(record).ok()?;
+                    PeerRecord::from_signed_envelope(envelope).ok()
+                };
+                for record in records.iter().take(RECORDS_MAX).filter_map(signed) {
+                    self.learn(record.peer_id(), record.addresses().to_vec());
                 }
                 self.seek_peers();
             }
-            // Refreshed registrations expire in name only, so nothing follows from `Expired`.
-            Event::DiscoverFailed { .. } | Event::Expired { .. } => {}
+            Answer::Refused(reason) => self.not_registered(id, reason),
+            Answer::Left | Answer::Chains(_) => {}
         }
     }
 
@@ -151,9 +213,9 @@ impl Service {
     pub(super) async fn leave(mut self, done: oneshot::Sender<()>) {
         use futures::StreamExt;
         self.save_book();
-        if let Some(namespace) = self.namespace() {
-            for id in self.trackers.keys().copied().collect::<Vec<_>>() {
-                self.swarm.behaviour_mut().rendezvous.unregister(namespace.clone(), id);
+        for id in self.trackers.keys().copied().collect::<Vec<_>>() {
+            if self.peers.contains_key(&id) {
+                self.ask_tracker(id, &Question::Leave(self.chain.clone()));
             }
         }
         let peers: Vec<_> = self.swarm.connected_peers().copied().collect();

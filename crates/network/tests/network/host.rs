@@ -66,6 +66,19 @@ impl Host {
         timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{} saw no {event:?}", self.peer));
     }
 
+    /// A tracker does not have this node on its list; `why` is in what it says.
+    pub(crate) async fn not_registered(&mut self, why: &str) {
+        let said = async {
+            loop {
+                let event = self.events.peers.recv().await.expect("the network runs");
+                if matches!(&event, PeerEvent::NotRegistered { problem, .. } if problem.contains(why)) {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("{} did not say {why:?}", self.peer));
+    }
+
     pub(crate) async fn connected(&mut self, peer: PeerId) {
         self.expect(&PeerEvent::Connected(peer)).await;
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use vote_network::tracker::{Reason, Tracker, TrackerEvent};
+use vote_network::tracker::{IsMember, Reason, Tracker, TrackerEvent};
 use vote_network::{Multiaddr, PeerEvent, Transport, discover};
 
 use crate::host::{Host, PATIENCE, config, id, keypair};
@@ -22,10 +22,17 @@ impl Drop for Running {
     }
 }
 
+/// Whoever shows these words is a member.
+const PROOF: &[u8] = b"a member";
+
+fn members() -> IsMember {
+    Box::new(|chain, _, proof| chain == "chain" && proof == PROOF)
+}
+
 async fn tracker(listen: &str) -> Running {
     let listen: Multiaddr = listen.parse().unwrap();
     let mut tracker = loop {
-        match Tracker::start(keypair(100), &listen, Transport::Tcp).await {
+        match Tracker::start(keypair(100), &listen, Transport::Tcp, members()).await {
             Ok(tracker) => break tracker,
             // The one before has been told to end, and is about to.
             Err(_) => tokio::task::yield_now().await,
@@ -80,7 +87,7 @@ async fn nodes_find_each_other_through_the_tracker_and_register_again_after_it_w
     drop((first.next().await, first.next().await));
     let (bare, old) = (first.bare(), id(100));
     drop(first);
-    a.expect(&PeerEvent::TrackerLost { tracker: old }).await;
+    a.not_registered("the connection is gone").await;
     assert_eq!(a.handle.peers().await.len(), 1, "its death harms nobody who is connected");
     let mut second = tracker(&bare).await;
     let back = [second.next().await, second.next().await];
@@ -141,4 +148,39 @@ async fn tracker_that_is_not_there_is_named() {
         error.to_string().contains("cannot be reached") || error.to_string().contains("does not answer"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn tracker_that_is_back_with_another_key_is_named_and_what_to_do() {
+    let tracker = tracker("/ip4/127.0.0.1/tcp/0").await;
+    let (bare, now) = (tracker.bare(), id(100));
+    let old: Multiaddr = format!("{bare}/p2p/{}", id(101)).parse().unwrap();
+    let mut config = config(1, "chain");
+    config.trackers = vec![old.clone()];
+    let mut a = Host::start(config).await;
+    let advice = format!("--bootstrap {bare}/p2p/{now}");
+    a.not_registered(&advice).await;
+    let error = discover(keypair(9), &old, PATIENCE).await.unwrap_err();
+    assert!(error.to_string().contains(&advice), "{error}");
+}
+
+#[tokio::test]
+async fn member_that_proves_it_is_named_before_those_who_came_earlier() {
+    let mut tracker = tracker("/ip4/127.0.0.1/tcp/0").await;
+    let _earlier = joined(1, &tracker).await;
+    assert!(matches!(tracker.next().await, TrackerEvent::Joined(_)));
+    let member = joined(2, &tracker).await;
+    assert!(matches!(tracker.next().await, TrackerEvent::Joined(_)));
+    member.handle.prove_to_trackers(PROOF.to_vec());
+    let first = async {
+        // Each asks once: a tracker answers no visitor without end.
+        for visitor in 10..=u8::MAX {
+            let found = discover(keypair(visitor), &tracker.address, PATIENCE).await.unwrap();
+            if found[0].1[0].0 == member.peer {
+                return found[0].1.len();
+            }
+        }
+        panic!("the member is not first")
+    };
+    assert_eq!(timeout(PATIENCE, first).await.expect("answers in time"), 2);
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 use vote_api::Member;
-use vote_chain::{Height, PublicKey, Timestamp, decode, encode, is_same_name};
+use vote_chain::{Height, Hello, PublicKey, Timestamp, decode, encode, is_same_name};
 use vote_consensus::{Event, Peer};
 use vote_network::PeerId;
 
 use super::timers::Wake;
 use super::{Core, Inner};
 use crate::clock::now;
-use crate::peer::{Hello, PeerRequest, PeerResponse};
+use crate::peer::{PeerRequest, PeerResponse};
 
 /// Between questions for the peers' heights, in milliseconds.
 const STATUS_MS: u64 = 1000;
@@ -160,6 +160,13 @@ impl Peers {
         self.by_id.iter().filter(|(_, known)| known.hello.is_none()).map(|(id, _)| *id).collect()
     }
 
+    /// Those that have proven a key of which `is` says yes.
+    fn with_key(&self, is: impl Fn(&PublicKey) -> bool) -> impl Iterator<Item = PeerId> {
+        let proven =
+            self.by_id.iter().filter(move |(_, known)| known.hello.as_ref().is_some_and(|hello| is(&hello.key)));
+        proven.map(|(id, _)| *id)
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = PeerId> {
         self.by_id.keys().copied()
     }
@@ -280,7 +287,7 @@ impl Core {
         self.spawn(async move {
             let bytes = network.request_short(peer, encode(&PeerRequest::Hello(hello))).await.ok()?;
             let hello = match decode::<PeerResponse>(&bytes) {
-                Ok(PeerResponse::Hello(hello)) if hello.holds(&chain, &peer) => Ok(hello),
+                Ok(PeerResponse::Hello(hello)) if hello.holds(&chain, &peer.to_bytes()) => Ok(hello),
                 Ok(_) => Err("it has not proven who it is".to_owned()),
                 Err(error) => Err(error.to_string()),
             };
@@ -289,7 +296,7 @@ impl Core {
     }
 
     pub(super) fn hello(&self) -> Hello {
-        Hello::new(self.name.clone(), &self.key, &self.engine.state().chain(), &self.local)
+        Hello::new(self.name.clone(), &self.key, &self.engine.state().chain(), &self.local.to_bytes())
     }
 
     pub(super) fn on_hello(&mut self, peer: PeerId, hello: Result<Hello, String>) {
@@ -324,9 +331,29 @@ impl Core {
     pub(super) fn ask_status(&mut self) {
         self.timers.set(STATUS_MS, Wake::Status);
         self.say_whether_it_signs();
+        self.mind_the_set();
         self.peers.nameless().into_iter().for_each(|peer| self.ask_hello(peer));
         self.peers.ids().for_each(|peer| self.ask_height(peer));
         self.ask_evidence();
+    }
+
+    /// After a change of the set: whoever is a validator now has a validator's place here, and this node, if it is one, shows it to the trackers.
+    fn mind_the_set(&mut self) {
+        let ledger = self.ledger.borrow().clone();
+        let changes = ledger.state.registry().changes;
+        if self.set_minded == Some(changes) {
+            return;
+        }
+        self.set_minded = Some(changes);
+        let set = ledger.state.validators();
+        self.peers.with_key(|key| set.contains(key)).for_each(|peer| self.network.trust(peer));
+        let (hello, pool, network) = (self.hello(), self.pool.clone(), self.network.clone());
+        self.spawn(async move {
+            if let Ok(Some(proof)) = pool.run(move |_| ledger.membership(hello)).await {
+                network.prove_to_trackers(encode(&proof));
+            }
+            None
+        });
     }
 
     fn ask_height(&self, peer: PeerId) {
@@ -389,7 +416,7 @@ mod tests {
         for peer in [stranger, validator] {
             peers.connected(peer).unwrap();
         }
-        peers.greet(&validator, Hello::new("n1".into(), &key, &chain, &validator));
+        peers.greet(&validator, Hello::new("n1".into(), &key, &chain, &validator.to_bytes()));
         let now = Instant::now();
         let mut strike = |peer: &PeerId| peers.strike(peer, now, |known| *known == key.public());
         for peer in [stranger, validator] {

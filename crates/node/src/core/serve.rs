@@ -34,7 +34,7 @@ impl Core {
         };
         let answer = match question {
             PeerRequest::Hello(hello) => {
-                let holds = hello.holds(&self.engine.state().chain(), &from);
+                let holds = hello.holds(&self.engine.state().chain(), &from.to_bytes());
                 self.on_hello(from, if holds { Ok(hello) } else { Err("it has not proven who it is".into()) });
                 PeerResponse::Hello(self.hello())
             }

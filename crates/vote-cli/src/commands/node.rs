@@ -44,13 +44,22 @@ fn rows(status: &Status, age_ms: u64) -> Vec<(&'static str, String)> {
         rows.push(("signing", format!("NOT YET: {}", clean(why))));
     }
     rows.push(("clock", clock(status.clock_ahead_ms)));
-    rows.push(("tracker", if status.tracker { "registered" } else { "out of reach, or none" }.to_owned()));
+    rows.push(("tracker", tracker(status)));
     rows.push(("waiting", format!("{} transactions", status.pending)));
     if status.evidence > 0 {
         rows.push(("evidence", evidence_advice(status.evidence)));
     }
     rows.push(("listens on", clean(&status.listen.join(" "))));
     rows
+}
+
+fn tracker(status: &Status) -> String {
+    let registered = if status.tracker { "registered" } else { "NOT REGISTERED" };
+    match &status.tracker_problem {
+        Some(problem) => format!("{registered}; {}", clean(problem)),
+        None if status.tracker => registered.to_owned(),
+        None => "none: this node was told of no tracker, or has not heard from it yet".to_owned(),
+    }
 }
 
 fn connected(status: &Status) -> String {

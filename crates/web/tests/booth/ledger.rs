@@ -195,6 +195,7 @@ impl Ledger {
             peers: 0,
             power_connected: (1, 1),
             tracker: false,
+            tracker_problem: None,
             round: 0,
             pending: 0,
             listen: vec!["/ip4/192.0.2.1/tcp/4001".into()],
