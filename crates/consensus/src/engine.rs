@@ -397,8 +397,12 @@ impl Host {
     }
 
     fn take_in(&mut self, transaction: Arc<Verified>, origin: Origin) -> Result<(), PoolRefusal> {
-        let new = self.mempool.insert(&self.state, self.now, transaction.clone(), origin)?;
-        if new && origin == Origin::App {
+        let inserted = self.mempool.insert(&self.state, self.now, transaction.clone(), origin)?;
+        for gone in inserted.gave_up {
+            let come_back = PoolRefusal::Full(self.mempool.come_back_s(self.now));
+            self.act(Action::Refused(gone.id(), come_back));
+        }
+        if inserted.new && origin == Origin::App {
             self.act(Action::Relay(transaction));
         }
         Ok(())
@@ -428,7 +432,10 @@ impl Host {
         let before = Timestamp::from_ms(self.now.ms().saturating_sub(RELAY_AGAIN_MS));
         let lapsed = self.mempool.look_again(&self.state, before, self.now);
         lapsed.relay.into_iter().for_each(|transaction| self.act(Action::Relay(transaction)));
-        lapsed.refused.into_iter().for_each(|(transaction, fault)| self.act(Action::Refused(transaction.id(), fault)));
+        lapsed
+            .refused
+            .into_iter()
+            .for_each(|(transaction, fault)| self.act(Action::Refused(transaction.id(), fault.into())));
     }
 }
 

@@ -1,17 +1,26 @@
-//! Verified transactions that wait for a block, in the order in which they came.
+//! Verified transactions that wait for a block, and who makes room when there is none.
 
-use std::collections::BTreeMap;
+mod lanes;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use vote_chain::{
     Changes, ElectionId, InvalidTransaction, Payload, PublicKey, State, Timestamp, TransactionId, Verified,
 };
 
+use self::lanes::{Lane, Lanes};
+
 /// Transactions that wait at one time.
 pub const PENDING_MAX: usize = 65_536;
 
 /// Their bytes altogether.
 pub const PENDING_BYTES_MAX: usize = 32 << 20;
+
+/// How fast transactions become final is taken from the blocks of this time, in milliseconds.
+const RATE_MS: u64 = 30_000;
+/// Nobody is asked to come back later than this, in seconds.
+const COME_BACK_S_MAX: u64 = 60;
 
 /// So many, and so many bytes of them, are looked at again at one tick.
 const AGAIN_MAX: usize = 500;
@@ -40,26 +49,43 @@ pub enum PoolRefusal {
     /// No block of this chain has room for it.
     #[error("it has {0} bytes, more than a block of this chain may have")]
     TooLarge(usize),
-    /// No room.
-    #[error("{PENDING_MAX} transactions are waiting already")]
-    Full,
+    /// No room, and nobody who has more of it than is fair; there may be some after so many seconds.
+    #[error("there is no room for more of its kind among the transactions that wait; come back in {0} s")]
+    Full(u64),
 }
 
 struct Entry {
     transaction: Arc<Verified>,
+    lane: Lane,
     origin: Origin,
     since: Timestamp,
     looked_at: Timestamp,
 }
 
+/// How much may wait.
+struct Room {
+    transactions: usize,
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { transactions: PENDING_MAX, bytes: PENDING_BYTES_MAX }
+    }
+}
+
 /// The transactions that wait.
 #[derive(Default)]
 pub(crate) struct Mempool {
+    room: Room,
     entries: BTreeMap<u64, Entry>,
     by_id: BTreeMap<TransactionId, u64>,
     by_ballot: BTreeMap<(ElectionId, PublicKey), u64>,
+    lanes: Lanes,
     sequence: u64,
     bytes: usize,
+    /// How many have become final lately, and when.
+    settled: VecDeque<(Timestamp, u64)>,
     /// Where looking again goes on, so that each has its turn.
     next: u64,
 }
@@ -88,19 +114,24 @@ impl Mempool {
         self.entries.values().map(|entry| &entry.transaction)
     }
 
-    /// Takes a transaction in; true if it is new. One that waits already is accepted again.
+    /// In the order in which they go into a block of so many bytes.
+    pub(crate) fn in_turn(&self, block_bytes: usize) -> impl Iterator<Item = &Arc<Verified>> {
+        self.lanes.in_turn(block_bytes).map(|at| &self.entries[&at].transaction)
+    }
+
+    /// Takes a transaction in. One that waits already is accepted again.
     pub(crate) fn insert(
         &mut self,
         state: &State,
         now: Timestamp,
         transaction: Arc<Verified>,
         origin: Origin,
-    ) -> Result<bool, PoolRefusal> {
+    ) -> Result<Inserted, PoolRefusal> {
         if let Some(at) = self.by_id.get(&transaction.id()) {
             if origin == Origin::App {
                 self.entries.get_mut(at).expect("by_id names entries").origin = origin;
             }
-            return Ok(false);
+            return Ok(Inserted::default());
         }
         let key = ballot_key(&transaction);
         if let Some((_, credential)) = key.filter(|key| self.by_ballot.contains_key(key)) {
@@ -110,21 +141,47 @@ impl Mempool {
         if u32::try_from(size).is_ok_and(|size| size > state.genesis().limits.block_bytes_max) {
             return Err(PoolRefusal::TooLarge(size));
         }
-        if self.entries.len() >= PENDING_MAX || self.bytes + size > PENDING_BYTES_MAX {
-            return Err(PoolRefusal::Full);
-        }
         state.execute(now.max(state.tip().time.plus_ms(1))).apply(&transaction)?;
+        let lane = Lane::of(&transaction, state);
+        let gave_up = self.make_room(lane, size).ok_or_else(|| PoolRefusal::Full(self.come_back_s(now)))?;
         self.sequence += 1;
         self.bytes += size;
         self.by_id.insert(transaction.id(), self.sequence);
         key.map(|key| self.by_ballot.insert(key, self.sequence));
-        self.entries.insert(self.sequence, Entry { transaction, origin, since: now, looked_at: now });
-        Ok(true)
+        self.lanes.insert(lane, self.sequence, size);
+        self.entries.insert(self.sequence, Entry { transaction, lane, origin, since: now, looked_at: now });
+        Ok(Inserted { new: true, gave_up })
+    }
+
+    /// Acts take half of the room at most. Makes room for one more of a lane, if there is none, at the cost of who has more of it than is fair; gives those that have to go, or
+    /// none if there is nobody.
+    fn make_room(&mut self, lane: Lane, size: usize) -> Option<Vec<Arc<Verified>>> {
+        if lane == Lane::Acts && self.lanes.bytes(lane) + size > self.room.bytes / 2 {
+            return None;
+        }
+        let mut gave_up = Vec::new();
+        while self.entries.len() >= self.room.transactions || self.bytes + size > self.room.bytes {
+            let at = self.lanes.to_give_up(lane, size)?;
+            let id = self.entries[&at].transaction.id();
+            gave_up.extend(self.remove(&id));
+        }
+        Some(gave_up)
+    }
+
+    /// After how many seconds a tenth of the room should be free, if blocks go on as lately.
+    pub(crate) fn come_back_s(&self, now: Timestamp) -> u64 {
+        let count: u64 = self.settled.iter().map(|(_, count)| count).sum();
+        let since = self.settled.front().map_or(0, |(at, _)| now.ms_since(*at));
+        let wanted = u64::try_from(self.room.transactions / 10).unwrap_or(u64::MAX);
+        let ms = wanted.saturating_mul(since).checked_div(count).unwrap_or(u64::MAX);
+        ms.div_ceil(1000).clamp(1, COME_BACK_S_MAX)
     }
 
     pub(crate) fn remove(&mut self, id: &TransactionId) -> Option<Arc<Verified>> {
-        let entry = self.by_id.remove(id).and_then(|at| self.entries.remove(&at))?;
+        let at = self.by_id.remove(id)?;
+        let entry = self.entries.remove(&at)?;
         self.bytes -= entry.transaction.bytes().len();
+        self.lanes.remove(entry.lane, at);
         ballot_key(&entry.transaction).map(|key| self.by_ballot.remove(&key));
         Some(entry.transaction)
     }
@@ -139,7 +196,15 @@ impl Mempool {
         changes: &Changes,
         doubtful: impl Fn(&Payload) -> bool,
     ) -> Vec<(Arc<Verified>, InvalidTransaction)> {
-        included.for_each(|transaction| drop(self.remove(&transaction.id())));
+        let mut count = 0;
+        for transaction in included {
+            self.remove(&transaction.id());
+            count += 1;
+        }
+        self.settled.push_back((now, count));
+        while self.settled.front().is_some_and(|(at, _)| now.ms_since(*at) > RATE_MS) {
+            self.settled.pop_front();
+        }
         let conflicts = changes.ballots.keys().filter_map(|key| self.by_ballot.get(key));
         let mut rechecked: Vec<_> = conflicts.map(|at| self.entries[at].transaction.clone()).collect();
         rechecked.extend(self.iter().filter(|transaction| doubtful(&transaction.content().payload)).cloned());
@@ -188,6 +253,14 @@ impl Mempool {
     }
 }
 
+/// What became of a transaction that was taken in.
+#[derive(Debug, Default)]
+pub(crate) struct Inserted {
+    pub(crate) new: bool,
+    /// Those that had to make room for it.
+    pub(crate) gave_up: Vec<Arc<Verified>>,
+}
+
 /// Whether a transaction fits the state, now or at the earliest time that the next block can have: that block may be one that others have
 /// decided already, before an election opened or closed by this node's clock.
 ///
@@ -204,4 +277,136 @@ pub(crate) fn may_fit(state: &State, now: Timestamp, transaction: &Verified) -> 
 pub(crate) struct Lapsed {
     pub(crate) relay: Vec<Arc<Verified>>,
     pub(crate) refused: Vec<(Arc<Verified>, InvalidTransaction)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vote_chain::{
+        Act, Ballot, Contest, Election, Genesis, Limits, Organise, Organisers, Rule, SecretKey, Selection, Transaction,
+        Validator, ValidatorSet, Voter, Voters, verify,
+    };
+
+    const NOW: Timestamp = Timestamp::from_ms(1_000_000);
+
+    fn key(seed: u8) -> SecretKey {
+        SecretKey::from_seed(&[seed; 32])
+    }
+
+    /// A chain, whose organiser is key 0, with these elections; those with a roll have keys 1 to 50 on it.
+    struct Chain {
+        state: State,
+        elections: Vec<ElectionId>,
+    }
+
+    impl Chain {
+        fn new(kinds: &[Voters]) -> Self {
+            let validator = Validator { key: key(0).public(), power: 1, name: "n1".into() };
+            let genesis = Genesis {
+                name: "Club".into(),
+                time: Timestamp::from_ms(1),
+                validators: ValidatorSet::new(vec![validator]).unwrap(),
+                organisers: Organisers::Keys([key(0).public()].into()),
+                limits: Limits::default(),
+            };
+            let mut chain = Self { state: State::new(genesis), elections: Vec::new() };
+            for (salt, kind) in (0..).zip(kinds) {
+                let contest = Contest::listed(vec!["Yes".into(), "No".into()], Rule::Plurality, 1);
+                let election = Election { voters: *kind, ..Election::simple("Budget".into(), vec![contest], salt) };
+                let created = chain.sign(0, Payload::CreateElection(election));
+                let id = created.id().to_string().parse().unwrap();
+                chain.decide(created);
+                if *kind != Voters::Anyone {
+                    let mut voters: Vec<_> = (1..=50).map(|seed| Voter(key(seed).public(), 1)).collect();
+                    voters.sort();
+                    chain.decide(chain.act(id, Act::AddVoters(voters)));
+                    chain.decide(chain.act(id, Act::Open));
+                }
+                chain.elections.push(id);
+            }
+            chain
+        }
+
+        fn sign(&self, seed: u8, payload: Payload) -> Arc<Verified> {
+            let bytes = Transaction::sign(self.state.chain(), &key(seed), payload).to_bytes();
+            Arc::new(verify(&self.state.chain(), &bytes).unwrap())
+        }
+
+        fn act(&self, election: ElectionId, act: Act) -> Arc<Verified> {
+            self.sign(0, Payload::Organise(Organise { election, act }))
+        }
+
+        fn ballot(&self, seed: u8, election: usize) -> Arc<Verified> {
+            let ballot = Ballot::plain(self.elections[election], Selection::Listed(0));
+            self.sign(seed, Payload::CastBallot(ballot))
+        }
+
+        fn decide(&mut self, transaction: Arc<Verified>) {
+            let time = self.state.tip().time.plus_ms(1);
+            let (block, changes, refused) = self.state.build(time, key(0).public(), [&transaction]);
+            assert!(refused.is_empty());
+            self.state.commit(block.header(), &changes);
+        }
+    }
+
+    fn pool(transactions: usize) -> Mempool {
+        Mempool { room: Room { transactions, bytes: 1 << 20 }, ..Mempool::default() }
+    }
+
+    fn ids(all: &[Arc<Verified>]) -> Vec<TransactionId> {
+        all.iter().map(|transaction| transaction.id()).collect()
+    }
+
+    #[test]
+    fn flood_of_one_election_holds_up_neither_acts_nor_other_elections_and_a_roll_comes_first() {
+        let chain = Chain::new(&[Voters::Anyone, Voters::Anyone, Voters::Roll]);
+        let mut pool = pool(20);
+        let mut insert = |transaction: &Arc<Verified>| pool.insert(&chain.state, NOW, transaction.clone(), Origin::App);
+        let flood: Vec<_> = (1..=21).map(|seed| chain.ballot(seed, 0)).collect();
+        for ballot in &flood[..20] {
+            assert!(insert(ballot).unwrap().gave_up.is_empty());
+        }
+        assert!(matches!(insert(&flood[20]), Err(PoolRefusal::Full(_))), "it takes nothing from itself");
+        let others = [chain.ballot(1, 2), chain.ballot(1, 1), chain.act(chain.elections[0], Act::Close)];
+        for (at, transaction) in (1..).zip(&others) {
+            let inserted = insert(transaction).unwrap();
+            assert!(inserted.new);
+            assert_eq!(ids(&inserted.gave_up), [flood[20 - at].id()], "the last of the flood makes room");
+        }
+        let [of_roll, other, act] = others.map(|transaction| transaction.id());
+        let order: Vec<_> = pool.in_turn(1 << 20).map(|transaction| transaction.id()).collect();
+        assert_eq!(order[..4], [act, of_roll, flood[0].id(), other]);
+        assert_eq!(order.len(), 20);
+    }
+
+    #[test]
+    fn acts_have_half_of_the_room_at_most() {
+        let chain = Chain::new(&[Voters::Roll]);
+        let mut pool = pool(100);
+        let acts = (101..).map(|seed| {
+            let add = vec![Voter(key(seed).public(), 1)];
+            chain.act(chain.elections[0], Act::ChangeRoll { remove: Vec::new(), add, reason: "late".into() })
+        });
+        let size = acts.clone().next().unwrap().bytes().len();
+        pool.room.bytes = 10 * size;
+        let taken =
+            acts.take(20).filter(|act| pool.insert(&chain.state, NOW, act.clone(), Origin::App).is_ok()).count();
+        assert_eq!(taken, 5);
+        assert!(pool.insert(&chain.state, NOW, chain.ballot(1, 0), Origin::App).is_ok());
+    }
+
+    #[test]
+    fn who_finds_no_room_hears_when_to_come_back_from_how_fast_blocks_go() {
+        let chain = Chain::new(&[Voters::Anyone]);
+        let mut pool = pool(40);
+        assert_eq!(pool.come_back_s(NOW), COME_BACK_S_MAX, "nothing has become final yet");
+        let changes = chain.state.execute(NOW).finish();
+        for second in 0..10 {
+            let ballot = chain.ballot(second + 1, 0);
+            let now = NOW.plus_ms(u64::from(second) * 1000);
+            pool.settle(&chain.state, now, [&ballot].into_iter(), &changes, |_| false);
+        }
+        let now = NOW.plus_ms(10_000);
+        assert_eq!(pool.come_back_s(now), 4, "a tenth of 40 places, at one a second");
+    }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use malachite_types::Timeout;
 use vote_chain::{
-    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, InvalidTransaction, PublicKey, TransactionId,
-    Verified, VerifiedBlock,
+    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, TransactionId, Verified, VerifiedBlock,
 };
 
 use crate::evidence::{Certified, Evidence};
+use crate::mempool::PoolRefusal;
 use crate::message::Message;
 use crate::signed::SignState;
 
@@ -88,8 +88,8 @@ pub enum Action {
     },
     /// Pass a transaction on to the peers.
     Relay(Arc<Verified>),
-    /// A transaction that was accepted can no longer become final.
-    Refused(TransactionId, InvalidTransaction),
+    /// A transaction that was accepted waits no more: it can no longer become final, or has made room for others.
+    Refused(TransactionId, PoolRefusal),
     /// A block is final.
     Decided(Arc<Decided>),
     /// This node does not vote for a block that a validator has proposed.

@@ -2,6 +2,7 @@
 
 mod limits;
 mod outbox;
+mod places;
 mod session;
 
 use std::collections::BTreeMap;
@@ -16,15 +17,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use vote_api::{Answer, FRAME_BYTES_MAX, Request};
 use vote_chain::{TransactionFault, Verified};
+use vote_consensus::PENDING_MAX;
 
 use crate::datadir::make_private;
 use crate::ledger::Ledger;
 use crate::pool::Pool;
-use limits::{
-    ACCEPT_PAUSE, ANSWERS_BYTES_ALL, FRAMES_BYTES_ALL, IDLE, ROOM_TIMEOUT, SESSIONS_MAX, STUCK, TRANSACTIONS_MAX,
-};
+use limits::{ACCEPT_PAUSE, ANSWERS_BYTES_ALL, FRAMES_BYTES_ALL, IDLE, ROOM_TIMEOUT, SESSIONS_MAX, STUCK};
 use outbox::{OpenCall, Parcel};
 pub(crate) use outbox::{Outbox, packed};
+use places::Places;
 use session::Session;
 
 /// The path of a socket is no longer than this on the systems that we know, in bytes.
@@ -50,7 +51,7 @@ pub(crate) struct AppCall {
     outbox: Arc<Outbox>,
     _open: Option<Arc<OpenCall>>,
     /// The places of its transactions among those of the app.
-    _transactions: Option<Arc<OwnedSemaphorePermit>>,
+    _transactions: Option<Arc<places::Taken>>,
 }
 
 impl AppCall {
@@ -83,7 +84,7 @@ impl AppCall {
         self.send(&Answer::Leaving, true);
     }
 
-    fn with_transactions(mut self, places: OwnedSemaphorePermit) -> Self {
+    fn with_transactions(mut self, places: places::Taken) -> Self {
         self._transactions = Some(Arc::new(places));
         self
     }
@@ -180,7 +181,8 @@ impl Socket {
         pool: Pool,
         ledger: watch::Receiver<Arc<Ledger>>,
     ) -> Result<()> {
-        let places = Arc::new(Semaphore::new(SESSIONS_MAX));
+        let seats = Arc::new(Semaphore::new(SESSIONS_MAX));
+        let places = Places::new(PENDING_MAX);
         let shared = Arc::new(Shared {
             commands,
             pool,
@@ -192,15 +194,15 @@ impl Socket {
         });
         for number in 1.. {
             let Some(stream) = self.accept(&shared).await else { continue };
-            let place = match places.clone().try_acquire_owned() {
-                Ok(place) => Some(place),
-                // The place of an app that is told to go is free in a moment.
+            let seat = match seats.clone().try_acquire_owned() {
+                Ok(seat) => Some(seat),
+                // The seat of an app that is told to go is free in a moment.
                 Err(_) if shared.evict(Instant::now()) => {
-                    timeout(limits::REFUSE_TIMEOUT, places.clone().acquire_owned()).await.ok().and_then(Result::ok)
+                    timeout(limits::REFUSE_TIMEOUT, seats.clone().acquire_owned()).await.ok().and_then(Result::ok)
                 }
                 Err(_) => None,
             };
-            let Some(place) = place else {
+            let Some(seat) = seat else {
                 shared.refused(&format!("{SESSIONS_MAX} apps are at work"));
                 tokio::spawn(session::refuse(stream));
                 continue;
@@ -208,12 +210,12 @@ impl Socket {
             let outbox = Outbox::new(Instant::now());
             shared.sessions().insert(number, outbox.clone());
             let shared = shared.clone();
-            let transactions = Arc::new(Semaphore::new(TRANSACTIONS_MAX));
+            let share = places.share();
             let making = Arc::new(Semaphore::new(1));
             tokio::spawn(async move {
-                session::run(Session { number, outbox, shared: shared.clone(), transactions, making }, stream).await;
+                session::run(Session { number, outbox, shared: shared.clone(), places: share, making }, stream).await;
                 shared.sessions().remove(&number);
-                drop(place);
+                drop(seat);
             });
         }
         Ok(())

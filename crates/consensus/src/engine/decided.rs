@@ -62,7 +62,7 @@ impl Host {
         let included = decided.block.transactions().iter();
         let refused = self.mempool.settle(&self.state, self.now, included, changes, doubtful);
         for (transaction, fault) in refused {
-            self.act(Action::Refused(transaction.id(), fault));
+            self.act(Action::Refused(transaction.id(), fault.into()));
         }
         self.deciding = false;
         let open = self.height();

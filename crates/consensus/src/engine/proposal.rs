@@ -159,12 +159,13 @@ impl Host {
 
     fn build(&mut self, round: Round) -> BlockHash {
         let time = self.now.max(self.state.tip().time.plus_ms(1));
-        let (block, changes, refused) = self.state.build(time, self.address, self.mempool.iter());
+        let block_bytes = usize::try_from(self.state.genesis().limits.block_bytes_max).unwrap_or(usize::MAX);
+        let (block, changes, refused) = self.state.build(time, self.address, self.mempool.in_turn(block_bytes));
         for transaction in refused {
             // What does not fit beside the others of this block may become final yet, if another block is decided.
             if let Err(fault) = may_fit(&self.state, self.now, &transaction) {
                 self.mempool.remove(&transaction.id());
-                self.act(Action::Refused(transaction.id(), fault));
+                self.act(Action::Refused(transaction.id(), fault.into()));
             }
         }
         let (block, height) = (Arc::new(block), self.height());

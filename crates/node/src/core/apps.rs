@@ -62,7 +62,7 @@ fn refusal_of_pool(fault: &PoolRefusal) -> Refusal {
         PoolRefusal::Invalid(fault) => refusal_of(fault),
         PoolRefusal::Conflict(_) => refusal(RefusalCode::NotEligible, fault),
         PoolRefusal::TooLarge(_) => refusal(RefusalCode::Invalid, fault),
-        PoolRefusal::Full => refusal(RefusalCode::Busy, format!("{fault}; try again in a moment")),
+        PoolRefusal::Full(_) => refusal(RefusalCode::Busy, fault),
     }
 }
 
@@ -220,9 +220,9 @@ impl Core {
         });
     }
 
-    /// A transaction that was accepted can no longer become final.
-    pub(super) fn refused(&mut self, id: TransactionId, fault: &InvalidTransaction) {
-        self.calls.answer(&id, &Answer::Refused(id, refusal_of(fault)));
+    /// A transaction that was accepted waits no more.
+    pub(super) fn refused(&mut self, id: TransactionId, fault: &PoolRefusal) {
+        self.calls.answer(&id, &Answer::Refused(id, refusal_of_pool(fault)));
     }
 
     /// Has the desk's work done, and wakes up when there is more.

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(super) const SESSIONS_MAX: usize = 256;
 /// Calls of one app that have not had their last answer; it is not read from while it has more.
 pub(super) const CALLS_MAX: usize = 1024;
-/// Transactions of one app that have not had their answer.
+/// Transactions of one app that have not had their answer; and never more than there are places free (`places.rs`).
 pub(super) const TRANSACTIONS_MAX: usize = 20_000;
 /// Unread answers of one app, in bytes: while more wait, no further answer is made for it, and it is not read from.
 pub(super) const ANSWERS_BYTES: usize = 64 * 1024;

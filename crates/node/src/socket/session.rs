@@ -14,6 +14,7 @@ use vote_api::{
 
 use super::limits::{CALLS_MAX, FRAME_TIMEOUT, HANG_UP_LOOK, REFUSE_TIMEOUT, SESSIONS_MAX, SMALL_FRAME};
 use super::outbox::{OpenCall, Outbox};
+use super::places::Share;
 use super::{AppCall, Command, Shared};
 use crate::ledger::Question;
 use crate::pool::verify_all;
@@ -23,8 +24,8 @@ pub(super) struct Session {
     pub(super) number: u64,
     pub(super) outbox: Arc<Outbox>,
     pub(super) shared: Arc<Shared>,
-    /// Its transactions that have not had their answer.
-    pub(super) transactions: Arc<Semaphore>,
+    /// Its places for transactions that have not had their answer.
+    pub(super) places: Share,
     /// Large answers are made one after the other, so that one app never has more than one of them that is not counted yet.
     pub(super) making: Arc<Semaphore>,
 }
@@ -120,9 +121,7 @@ async fn read_call(read: &mut BufReader<OwnedReadHalf>, session: &Session) -> Re
             app.send(&Answer::Failed(Refusal { code: RefusalCode::Invalid, reason }), true);
         }
         Request::Submit(transactions) => {
-            let count = u32::try_from(transactions.len()).expect("SUBMIT_MAX is checked above");
-            let places = session.transactions.clone().acquire_many_owned(count);
-            let places = while_there(read, places).await?.map_err(|_| End::Gone)?;
+            let places = while_there(read, session.places.take(transactions.len())).await?;
             let checked = session.shared.pool.run(move |chain| verify_all(chain, &transactions)).await;
             let app = app.with_transactions(places);
             session.tell(Command::Submit(app, checked, room)).await?;
@@ -229,6 +228,7 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
+    use super::super::places::Places;
     use super::*;
     use std::time::Duration;
     use tokio::sync::{mpsc, watch};
@@ -248,7 +248,7 @@ mod tests {
             refusals: Default::default(),
         });
         let outbox = Outbox::new(Instant::now());
-        let session = Session { number: 1, outbox, shared, transactions: places(0), making: places(1) };
+        let session = Session { number: 1, outbox, shared, places: Places::new(0).share(), making: places(1) };
         let (mut app, node) = UnixStream::pair().unwrap();
         tokio::spawn(run(session, node));
         assert!(matches!(inbox.recv().await, Some(Command::Joined(1, _))));

@@ -1,0 +1,184 @@
+//! Who waits behind whom: transactions that wait, apart by what they are for. Acts of organisers and validators come first, then ballots
+//! of elections with a roll, then what any key may send; and within each of these, elections share alike.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use vote_chain::{ElectionId, Organisers, Payload, State, Verified, Voters};
+
+/// The order is that of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    /// What organisers and validators do, and they alone.
+    Acts,
+    /// Ballots of an election with a roll.
+    Roll(ElectionId),
+    /// Ballots of an election in which any key may vote.
+    Open(ElectionId),
+    /// Elections, and acts, on a chain where any key may create some.
+    Anyone,
+}
+
+impl Lane {
+    pub(crate) fn of(transaction: &Verified, state: &State) -> Self {
+        match &transaction.content().payload {
+            Payload::CastBallot(ballot) => {
+                let election = state.election(&ballot.election);
+                let any_key = election.is_none_or(|record| record.election.voters == Voters::Anyone);
+                if any_key { Self::Open(ballot.election) } else { Self::Roll(ballot.election) }
+            }
+            Payload::CreateElection(_) | Payload::Organise(_) if state.genesis().organisers == Organisers::Anyone => {
+                Self::Anyone
+            }
+            _ => Self::Acts,
+        }
+    }
+
+    /// The same for lanes that share alike; the lower comes first.
+    const fn class(self) -> u8 {
+        match self {
+            Self::Acts => 0,
+            Self::Roll(_) => 1,
+            Self::Open(_) | Self::Anyone => 2,
+        }
+    }
+}
+
+/// The places of one lane, in the order in which they were taken, each with its bytes.
+#[derive(Debug, Default)]
+struct Waiting {
+    places: BTreeMap<u64, usize>,
+    bytes: usize,
+}
+
+/// What waits in each lane, by the places that the pool has given.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    lanes: BTreeMap<Lane, Waiting>,
+    /// Of the lanes with something in them, by class and bytes.
+    by_bytes: BTreeSet<(u8, usize, Lane)>,
+}
+
+impl Lanes {
+    pub(crate) fn insert(&mut self, lane: Lane, place: u64, bytes: usize) {
+        self.change(lane, |waiting| {
+            waiting.places.insert(place, bytes);
+            waiting.bytes += bytes;
+        });
+    }
+
+    pub(crate) fn remove(&mut self, lane: Lane, place: u64) {
+        self.change(lane, |waiting| waiting.bytes -= waiting.places.remove(&place).unwrap_or(0));
+    }
+
+    fn change(&mut self, lane: Lane, how: impl FnOnce(&mut Waiting)) {
+        let waiting = self.lanes.entry(lane).or_default();
+        self.by_bytes.remove(&(lane.class(), waiting.bytes, lane));
+        how(waiting);
+        if waiting.places.is_empty() {
+            self.lanes.remove(&lane);
+        } else {
+            self.by_bytes.insert((lane.class(), waiting.bytes, lane));
+        }
+    }
+
+    pub(crate) fn bytes(&self, lane: Lane) -> usize {
+        self.lanes.get(&lane).map_or(0, |waiting| waiting.bytes)
+    }
+
+    /// The place that is given up for one more of `lane` with so many bytes, when all are taken: the last one of the lane that has the most
+    /// of those that come last. None if that would be no fairer than before.
+    pub(crate) fn to_give_up(&self, lane: Lane, bytes: usize) -> Option<u64> {
+        let (class, most, fullest) = *self.by_bytes.last()?;
+        let fairer = class > lane.class() || (class == lane.class() && self.bytes(lane) + bytes < most);
+        let gives = fairer && fullest != lane;
+        self.lanes.get(&fullest).filter(|_| gives)?.places.last_key_value().map(|(place, _)| *place)
+    }
+
+    /// The places in the order in which they go into a block of so many bytes: acts first, up to half of the block; ballots of elections
+    /// with a roll; what any key may send; and the other acts. Elections of one kind take turns by bytes, that which has waited longest first.
+    pub(crate) fn in_turn(&self, block_bytes: usize) -> impl Iterator<Item = u64> {
+        let mut sum = 0;
+        let acts = self.lanes.get(&Lane::Acts).into_iter().flat_map(|waiting| &waiting.places);
+        let first = acts.clone().take_while(move |(_, bytes)| {
+            sum += **bytes;
+            sum <= block_bytes / 2
+        });
+        let taken = first.clone().count();
+        let rest = acts.skip(taken).map(|(place, _)| *place);
+        first.map(|(place, _)| *place).chain(self.turns(1)).chain(self.turns(2)).chain(rest)
+    }
+
+    fn turns(&self, class: u8) -> Turns<'_> {
+        let lanes = self.lanes.iter().filter(|(lane, _)| lane.class() == class);
+        let ready = lanes.filter_map(|(lane, waiting)| {
+            let (first, _) = waiting.places.first_key_value()?;
+            Some(Reverse((0, *first, *lane)))
+        });
+        Turns { lanes: self, ready: ready.collect() }
+    }
+}
+
+/// The next of the lane that has had the fewest bytes so far; at first, of that whose first has waited longest.
+struct Turns<'a> {
+    lanes: &'a Lanes,
+    ready: BinaryHeap<Reverse<(usize, u64, Lane)>>,
+}
+
+impl Iterator for Turns<'_> {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        let Reverse((given, place, lane)) = self.ready.pop()?;
+        let mut from_here = self.lanes.lanes.get(&lane)?.places.range(place..);
+        let (_, bytes) = from_here.next()?;
+        if let Some((next, _)) = from_here.next() {
+            self.ready.push(Reverse((given + bytes, *next, lane)));
+        }
+        Some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn election(number: u8) -> ElectionId {
+        format!("{number:064x}").parse().unwrap()
+    }
+
+    #[test]
+    fn acts_go_first_then_those_with_a_roll_and_elections_take_turns_by_bytes() {
+        let mut lanes = Lanes::default();
+        let (many, few, open) = (Lane::Roll(election(1)), Lane::Roll(election(2)), Lane::Open(election(3)));
+        lanes.insert(open, 1, 10);
+        (2..8).for_each(|place| lanes.insert(many, place, 10));
+        lanes.insert(few, 8, 20);
+        lanes.insert(few, 9, 20);
+        lanes.insert(Lane::Acts, 10, 40);
+        lanes.insert(Lane::Acts, 11, 40);
+        let order: Vec<_> = lanes.in_turn(100).collect();
+        assert_eq!(order, [10, 2, 8, 3, 4, 9, 5, 6, 7, 1, 11]);
+    }
+
+    #[test]
+    fn who_has_the_most_of_the_last_class_gives_up_a_place_and_nobody_does_for_more_of_its_own() {
+        let mut lanes = Lanes::default();
+        let (roll, small, large) = (Lane::Roll(election(1)), Lane::Open(election(2)), Lane::Open(election(3)));
+        lanes.insert(small, 1, 10);
+        lanes.insert(large, 2, 10);
+        lanes.insert(large, 3, 10);
+        assert_eq!(lanes.to_give_up(roll, 10), Some(3));
+        assert_eq!(lanes.to_give_up(Lane::Acts, 10), Some(3));
+        assert_eq!(lanes.to_give_up(large, 10), None);
+        assert_eq!(lanes.to_give_up(small, 5), Some(3), "it has less, also with this");
+        assert_eq!(lanes.to_give_up(small, 10), None, "it would have as much as the other");
+        lanes.remove(large, 3);
+        lanes.remove(large, 2);
+        lanes.remove(small, 1);
+        lanes.insert(roll, 4, 10);
+        assert_eq!(lanes.to_give_up(small, 1), None, "an election with a roll gives up nothing for one without");
+        lanes.remove(roll, 4);
+        assert!(lanes.lanes.is_empty() && lanes.by_bytes.is_empty());
+    }
+}
