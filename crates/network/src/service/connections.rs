@@ -6,11 +6,14 @@ use libp2p::core::{ConnectedPoint, PeerRecord};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, identify};
 
+use super::discovery::Backoff;
 use super::{Peer, Service};
 use crate::behaviour::PROVEN_SCORE;
 use crate::doors::{Prefix, is_loopback, prefix, to_make_room};
 use crate::event::PeerEvent;
-use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_MAX, CONNECTIONS_PER_PREFIX_MAX, GHOST_AGE, SUBSCRIBE_GRACE};
+use crate::limits::{
+    CONNECTIONS_FREE, CONNECTIONS_MAX, CONNECTIONS_PER_PREFIX_MAX, GHOST_AGE, SUBSCRIBE_GRACE, VALIDATOR_BACKOFF_MAX,
+};
 
 /// Where a connection has come in from, loopback apart, where all that runs on this machine has one prefix.
 fn remote_prefix(endpoint: &ConnectedPoint) -> Option<Prefix> {
@@ -65,7 +68,11 @@ impl Service {
         if left > 0 {
             return;
         }
-        if self.peers.remove(&peer).is_some_and(|peer| peer.node) {
+        if let Some(gone) = self.peers.remove(&peer).filter(|peer| peer.node) {
+            if gone.proven {
+                // Nothing may be decided until it is back, so it is looked for often, however long it has been away.
+                self.backoff.insert(peer, Backoff::up_to(VALIDATOR_BACKOFF_MAX));
+            }
             self.tell(PeerEvent::Disconnected(peer));
         }
         self.on_tracker_lost(peer);
