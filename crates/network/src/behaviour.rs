@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use libp2p::core::transport::MemoryTransport;
+use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::{Transport as _, upgrade::Version};
 use libp2p::gossipsub::{
     self, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicScoreParams, ValidationMode,
@@ -20,12 +21,12 @@ use crate::codec::{Opaque, Room};
 use crate::config::{StartError, Transport};
 use crate::doors::Doors;
 use crate::limits::{
-    BLOCK_BYTES_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, PENDING_CONNECTIONS_MAX, REQUEST_STREAMS_MAX,
-    REQUEST_TIMEOUT, STALLED_MAX,
+    BLOCK_BYTES_MAX, CONNECT_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, PENDING_CONNECTIONS_MAX,
+    REQUEST_STREAMS_MAX, REQUEST_TIMEOUT, STALLED_MAX,
 };
 use crate::topic::{Topic, Topics};
 use crate::tracker::messages;
-use crate::watched::Watched;
+use crate::watched::{Watched, impatient};
 
 /// Promises of messages that a peer may break before that counts against it.
 const BROKEN_PROMISES: f64 = 20.0;
@@ -190,9 +191,9 @@ pub(crate) fn swarm<B: NetworkBehaviour>(
         Transport::Tcp => {
             let builder = builder.with_other_transport(|keypair| {
                 let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
-                let named = dns::tokio::Transport::system(tcp)?;
+                let named = dns::tokio::Transport::system(TransportTimeout::with_outgoing_timeout(tcp, CONNECT_MAX))?;
                 let noise = noise::Config::new(keypair)?;
-                let watched = named.map(|stream, _| Watched::new(stream, STALLED_MAX));
+                let watched = named.map(|stream, _| Watched::new(impatient(stream), STALLED_MAX));
                 let connections =
                     watched.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux::Config::default());
                 Ok(Doors::new(connections.boxed()))

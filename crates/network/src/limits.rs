@@ -32,6 +32,10 @@ pub(crate) const REQUESTS_PER_SECOND: u32 = 200;
 pub(crate) const PENDING_CONNECTIONS_MAX: u32 = 32;
 /// Connections that are coming in and have not yet shown who they are.
 pub(crate) const HALF_OPEN_MAX: usize = 256;
+/// A connection that TCP cannot open in so long is tried again later: TCP itself would wait twice as long after each try.
+pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Data that a peer's machine does not acknowledge for so long ends the connection, where the system can tell (Linux).
+pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(4);
 /// Data that a peer does not take for so long ends the connection.
 pub(crate) const STALLED_MAX: Duration = Duration::from_secs(8);
 /// Connections, all together.
@@ -107,3 +111,5 @@ pub(crate) const DISCOVER_SOON: Duration = Duration::from_secs(2);
 pub(crate) const DISCOVER_LATER: Duration = Duration::from_secs(30);
 /// Longest wait before a tracker or a peer that could not be reached is tried again.
 pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// The same for a validator to which this node was connected.
+pub(crate) const VALIDATOR_BACKOFF_MAX: Duration = Duration::from_secs(2);

@@ -6,11 +6,12 @@ use libp2p::core::{ConnectedPoint, PeerRecord};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, identify};
 
+use super::discovery::Backoff;
 use super::{Peer, Service};
 use crate::behaviour::PROVEN_SCORE;
 use crate::doors::{remote_prefix, to_make_room};
 use crate::event::PeerEvent;
-use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_MAX, GHOST_AGE, SUBSCRIBE_GRACE};
+use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_MAX, GHOST_AGE, SUBSCRIBE_GRACE, VALIDATOR_BACKOFF_MAX};
 
 impl Service {
     pub(super) fn on_connected(&mut self, peer: PeerId, endpoint: &ConnectedPoint, established: u32) {
@@ -48,7 +49,11 @@ impl Service {
         if left > 0 {
             return;
         }
-        if self.peers.remove(&peer).is_some_and(|peer| peer.node) {
+        if let Some(gone) = self.peers.remove(&peer).filter(|peer| peer.node) {
+            if gone.proven {
+                // Nothing may be decided until it is back, so it is looked for often, however long it has been away.
+                self.backoff.insert(peer, Backoff::up_to(VALIDATOR_BACKOFF_MAX));
+            }
             self.tell(PeerEvent::Disconnected(peer));
         }
         self.on_tracker_lost(peer);

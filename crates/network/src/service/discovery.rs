@@ -20,11 +20,16 @@ use crate::tracker::messages::{Answer, Question, Registration, decode, encode};
 pub(super) struct Backoff {
     next: Instant,
     wait: Duration,
+    wait_max: Duration,
 }
 
 impl Backoff {
     pub(super) fn new() -> Self {
-        Self { next: Instant::now(), wait: Duration::from_secs(1) }
+        Self::up_to(BACKOFF_MAX)
+    }
+
+    pub(super) fn up_to(wait_max: Duration) -> Self {
+        Self { next: Instant::now(), wait: Duration::from_secs(1), wait_max }
     }
 
     /// Whether to try now; if so, the next try is later. `spread` (0 to 255) keeps many nodes from trying at once.
@@ -34,7 +39,7 @@ impl Backoff {
             return false;
         }
         self.next = now + self.wait + self.wait.mul_f32(f32::from(spread) / 1024.0);
-        self.wait = (self.wait * 2).min(BACKOFF_MAX);
+        self.wait = (self.wait * 2).min(self.wait_max);
         true
     }
 }
