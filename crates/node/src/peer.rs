@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Block, ChainId, CommitCertificate, Genesis, Height, PublicKey, Purpose, SecretKey, Signature, Timestamp,
+    Block, BlockHash, ChainId, CommitCertificate, Genesis, Height, PublicKey, Purpose, SecretKey, Signature, Timestamp,
     check_node_name, encode,
 };
 use vote_network::PeerId;
@@ -25,7 +25,12 @@ pub(crate) enum PeerRequest {
     JudgeDecided(Block, CommitCertificate),
     /// Here are proofs of misbehaviour; which have you?
     Evidence(Vec<ByteBuf>),
+    /// Transactions of a proposed block, at these places: at most [`PLACES_MAX`].
+    Transactions(BlockHash, Vec<u32>),
 }
+
+/// Transactions that a peer asks for at one time.
+pub(crate) const PLACES_MAX: usize = 1024;
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +48,8 @@ pub(crate) enum PeerResponse {
     },
     /// All that it keeps.
     Evidence(Vec<ByteBuf>),
+    /// Those of the wanted ones that it has, as many as fit into one answer.
+    Transactions(Vec<ByteBuf>),
 }
 
 /// A node's word for which validator it speaks, signed with the validator's key for its network identity alone.
