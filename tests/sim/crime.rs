@@ -18,6 +18,12 @@ pub(super) enum Crime {
     Flooder,
     /// Votes in heights that nobody has a reason to start.
     Rouser,
+    /// Keeps the transactions of its apps to itself until it is asked for those of its blocks.
+    Miser,
+    /// Keeps them to itself, whoever asks.
+    Hoarder,
+    /// Keeps them to itself, and gives others than those that it is asked for.
+    Cheat,
 }
 
 /// Votes of a flooder for each honest one.
@@ -65,6 +71,20 @@ impl Crime {
                 all(bytes.to_vec()).into_iter().chain(flood).collect()
             }
             _ => all(bytes.to_vec()),
+        }
+    }
+
+    /// Whether it does not pass on the transactions of its apps.
+    pub(super) fn keeps_transactions(self) -> bool {
+        matches!(self, Self::Miser | Self::Hoarder | Self::Cheat)
+    }
+
+    /// What it gives to who asks for these transactions of a block; none if it does not answer.
+    pub(super) fn gives(self, transactions: Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
+        match self {
+            Self::Hoarder => None,
+            Self::Cheat => Some(vec![vec![0; 100]]),
+            _ => Some(transactions),
         }
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vote_chain::{
-    Block, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId, VerifiedBlock, decode,
-    encode,
+    Block, BlockHash, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId, VerifiedBlock,
+    decode, encode,
 };
 use vote_consensus::{
-    Action, Config, Decided, Engine, Folder, Halt, Message, Origin, Peer, Received, Recovered, SignState, Taken, Timer,
+    Action, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Recovered, SignState, Taken, Timer,
     Turn, Write,
 };
 
@@ -93,26 +93,27 @@ pub(super) fn recover(
 
 /// Hands gossiped bytes to an engine as a node does, and says whether the node passes them on. An error names what is wrong with them:
 /// it is held against whoever has sent them.
-pub(super) fn receive(engine: &mut Engine, now: Timestamp, bytes: &[u8]) -> Result<bool, String> {
+pub(super) fn receive(engine: &mut Engine, now: Timestamp, from: Peer, bytes: &[u8]) -> Result<bool, String> {
     let message = Message::from_bytes(bytes).map_err(|error| error.to_string())?.ok_or("no message")?;
-    let passes = |taken| matches!(taken, Taken::New | Taken::Again);
-    let Message::Proposal(proposal, block) = message else {
-        return engine.receive(now, Received::Message(message)).map(passes).map_err(|fault| fault.to_string());
-    };
-    let hash = block.header.hash();
-    if hash != proposal.message.value || !block.is_whole() {
-        return Err("the block is not the one that was proposed".into());
-    }
-    match engine.look_at_proposal(now, &proposal) {
-        Ok(Taken::New) => {}
-        taken => return taken.map(passes).map_err(|fault| fault.to_string()),
-    }
-    let known = |bytes: &[u8]| engine.pending_transaction(&TransactionId::of(bytes)).cloned();
-    let verified = VerifiedBlock::verify(&engine.state().chain(), &block, known);
-    let verified = verified.map(Arc::new).map_err(|(at, fault)| format!("{at}: {fault}"));
-    let wrong = verified.as_ref().err().cloned();
-    let taken = engine.receive(now, Received::Proposal(Box::new(proposal), hash, verified));
-    wrong.map_or_else(|| taken.map(passes).map_err(|fault| fault.to_string()), Err)
+    let taken = engine.receive(now, Some(from), message).map_err(|fault| fault.to_string())?;
+    Ok(taken == Taken::New)
+}
+
+/// Hands an answer with transactions of a block to an engine as a node does: with none, if the peer was not asked for all of these.
+pub(super) fn take_transactions(
+    engine: &mut Engine,
+    now: Timestamp,
+    from: Peer,
+    block: BlockHash,
+    wanted: &[(u32, TransactionId)],
+    given: &[Vec<u8>],
+) -> Result<(), String> {
+    let chain = engine.state().chain();
+    let verify = |bytes: &Vec<u8>| vote_chain::verify(&chain, bytes).map(Arc::new).map_err(|fault| fault.to_string());
+    let found: Vec<_> = given.iter().map(|bytes| (TransactionId::of(bytes), verify(bytes))).collect();
+    let honest = found.iter().all(|(id, _)| wanted.iter().any(|(_, asked)| asked == id));
+    engine.handle(now, Event::Transactions(from, block, if honest { found } else { Vec::new() }));
+    if honest { Ok(()) } else { Err("transactions that it was not asked for".into()) }
 }
 
 pub(super) fn submit(engine: &mut Engine, now: Timestamp, bytes: &[u8], origin: Origin) -> bool {
@@ -125,6 +126,7 @@ pub(super) enum Outcome {
     Publish(Vec<u8>),
     Relay(Vec<u8>),
     Ask(Peer, Height),
+    Fetch(Peer, BlockHash, Vec<(u32, TransactionId)>),
     Wake(u64, Timer),
     Decided(Arc<Decided>),
     Blame,
@@ -137,6 +139,7 @@ pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Option<SignState>, Vec<Outcom
         Action::Publish(message) => Some(Outcome::Publish(message.to_bytes())),
         Action::Relay(transaction) => Some(Outcome::Relay(transaction.bytes().to_vec())),
         Action::RequestBlocks { peer, from } => Some(Outcome::Ask(peer, from)),
+        Action::RequestTransactions { peer, block, wanted } => Some(Outcome::Fetch(peer, block, wanted)),
         Action::SetTimer { after_ms, timer } => Some(Outcome::Wake(after_ms, timer)),
         Action::Decided(decided) => Some(Outcome::Decided(decided)),
         Action::Halt(halt) => Some(Outcome::Halt(halt)),

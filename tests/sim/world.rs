@@ -10,7 +10,7 @@ use vote_chain::{
 use vote_consensus::{Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer};
 
 use super::crime::{Crime, rouse};
-use super::node::{Disk, Outcome, Signs, outcomes, receive, recover, submit};
+use super::node::{Disk, Outcome, Signs, outcomes, receive, recover, submit, take_transactions};
 use super::random::Random;
 
 /// What goes wrong.
@@ -33,6 +33,10 @@ enum Due {
     Status(usize, usize, Height),
     Ask(usize, usize, Height),
     Blocks(usize, usize, Height),
+    /// A question for transactions of a block: whose, to whom, and for which.
+    Fetch(usize, usize, BlockHash, Vec<(u32, TransactionId)>),
+    /// The answer: for whom, from whom.
+    Fetched(usize, usize, BlockHash, Vec<(u32, TransactionId)>, Vec<Vec<u8>>),
     Heartbeat(usize, u32),
     Crash,
     Restart(usize),
@@ -113,6 +117,8 @@ pub(super) struct World {
     pub(super) introduced: bool,
     /// Consensus messages that were published.
     pub(super) published: u64,
+    /// Transactions of proposed blocks that were given out to those who lacked them.
+    pub(super) fetched: u64,
     /// Nodes that are cut off from those of another group.
     pub(super) group: Vec<u8>,
     blocks: BTreeMap<Height, BlockHash>,
@@ -167,6 +173,7 @@ impl World {
             introduced: true,
             forks: false,
             published: 0,
+            fetched: 0,
             group: vec![0; nodes],
             blocks: BTreeMap::new(),
             signed: BTreeMap::new(),
@@ -330,6 +337,16 @@ impl World {
                 self.tell(at, Event::Blocks(Peer(from as u64), blocks));
                 at
             }
+            Due::Fetch(from, at, block, wanted) => return self.give_transactions(from, at, block, &wanted),
+            Due::Fetched(at, from, block, wanted, given) => {
+                given.iter().for_each(|bytes| self.note(at, bytes));
+                if let Some(engine) = &mut self.engines[at] {
+                    let peer = Peer(from as u64);
+                    let taken = take_transactions(engine, now, peer, block, &wanted, &given);
+                    self.hold_against(at, from, taken.err());
+                }
+                at
+            }
             Due::Heartbeat(at, incarnation) => {
                 if self.incarnation[at] == incarnation {
                     self.heartbeat(at);
@@ -351,7 +368,7 @@ impl World {
     fn deliver(&mut self, at: usize, letter: Letter) {
         let now = self.time();
         let Some(engine) = &mut self.engines[at] else { return };
-        match receive(engine, now, &letter.bytes) {
+        match receive(engine, now, Peer(letter.from as u64), &letter.bytes) {
             Ok(passes) => {
                 if !passes && !self.careless {
                     return;
@@ -363,13 +380,29 @@ impl World {
                     self.send(at, to, |to| Due::Gossip(to, letter.clone()));
                 }
             }
-            Err(reason) => {
-                self.struck += 1;
-                if self.is_honest(letter.from) {
-                    self.fault = Some(format!("node {at} holds it against node {} that {reason}", letter.from));
-                }
-            }
+            Err(reason) => self.hold_against(at, letter.from, Some(reason)),
         }
+    }
+
+    fn hold_against(&mut self, at: usize, other: usize, reason: Option<String>) {
+        let Some(reason) = reason else { return };
+        self.struck += 1;
+        if self.is_honest(other) {
+            self.fault = Some(format!("node {at} holds it against node {other} that {reason}"));
+        }
+    }
+
+    fn give_transactions(&mut self, from: usize, at: usize, block: BlockHash, wanted: &[(u32, TransactionId)]) {
+        let Some(engine) = &self.engines[at] else { return };
+        let places: Vec<_> = wanted.iter().map(|(place, _)| *place).collect();
+        let found = engine.proposed_transactions(&block, &places, 4096);
+        let mut given: Vec<_> = found.iter().map(|transaction| transaction.bytes().to_vec()).collect();
+        if let Some((_, crime)) = self.criminal.filter(|(criminal, _)| *criminal == at) {
+            let Some(instead) = crime.gives(given) else { return };
+            given = instead;
+        }
+        self.fetched += given.len() as u64;
+        self.send(at, from, |from| Due::Fetched(from, at, block, wanted.to_vec(), given.clone()));
     }
 
     /// The last of the nodes may be a stranger: it has no engine.
@@ -465,6 +498,9 @@ impl World {
                 self.post(at, letters);
             }
             Outcome::Relay(bytes) => {
+                if self.criminal.is_some_and(|(criminal, crime)| criminal == at && crime.keeps_transactions()) {
+                    return;
+                }
                 for to in (0..self.engines.len()).filter(|to| *to != at) {
                     let bytes = bytes.clone();
                     self.send(at, to, move |to| Due::Transaction(to, bytes.clone(), Origin::Peer));
@@ -473,6 +509,10 @@ impl World {
             Outcome::Ask(peer, from) => {
                 let to = usize::try_from(peer.0).unwrap();
                 self.send(at, to, |to| Due::Ask(to, at, from));
+            }
+            Outcome::Fetch(peer, block, wanted) => {
+                let to = usize::try_from(peer.0).unwrap();
+                self.send(at, to, |to| Due::Fetch(at, to, block, wanted.clone()));
             }
             Outcome::Wake(after, timer) => self.after(after, Due::Timer(at, self.incarnation[at], timer)),
             Outcome::Decided(decided) => self.agree(&decided),

@@ -47,7 +47,7 @@ impl Header {
     }
 }
 
-/// A block as it travels and is stored.
+/// A block as it is stored, and as it travels once it is final.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// The header.
@@ -72,6 +72,29 @@ impl Block {
     pub fn is_whole(&self) -> bool {
         u32::try_from(self.transactions.len()) == Ok(self.header.transactions_count)
             && transactions_root(&self.ids()) == self.header.transactions_root
+    }
+}
+
+/// A block that names its transactions by their ids: what validators that have the transactions need of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompactBlock {
+    /// The header.
+    pub header: Header,
+    /// The transactions' ids, in order.
+    pub ids: Vec<TransactionId>,
+}
+
+impl CompactBlock {
+    /// Whether the ids are those that the header commits to. If not, nothing follows about the block: whoever sent it is at fault.
+    pub fn is_whole(&self) -> bool {
+        u32::try_from(self.ids.len()) == Ok(self.header.transactions_count)
+            && transactions_root(&self.ids) == self.header.transactions_root
+    }
+
+    /// The block, from all of its transactions in order; it must be one that [`Self::is_whole`]. None if these are others.
+    pub fn with(&self, transactions: Vec<Arc<Verified>>) -> Option<VerifiedBlock> {
+        let same = transactions.iter().map(|transaction| transaction.id()).eq(self.ids.iter().copied());
+        same.then(|| VerifiedBlock::built(self.header.clone(), transactions))
     }
 }
 
@@ -125,7 +148,13 @@ impl VerifiedBlock {
         &self.transactions
     }
 
-    /// As it travels and is stored.
+    /// With the ids in the place of the transactions, as it is proposed.
+    pub fn to_compact(&self) -> CompactBlock {
+        let ids = self.transactions.iter().map(|transaction| transaction.id());
+        CompactBlock { header: self.header.clone(), ids: ids.collect() }
+    }
+
+    /// As it is stored.
     pub fn to_block(&self) -> Block {
         let transactions = self.transactions.iter().map(|transaction| ByteBuf::from(transaction.bytes().to_vec()));
         Block { header: self.header.clone(), transactions: transactions.collect() }

@@ -137,7 +137,7 @@ impl Host {
         let last = self.last.as_ref().filter(|block| block.hash() == proposal.message.value);
         let open = self.bodies.get(&proposal.message.value).map(|(block, _)| block);
         if let Some(block) = open.or(last) {
-            let block = Box::new(block.to_block());
+            let block = Box::new(block.to_compact());
             self.publish(Message::Proposal(proposal, block));
         }
     }

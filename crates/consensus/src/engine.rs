@@ -4,6 +4,7 @@
 //! at hand; then [`Engine::turn`], whose writes and actions must be carried out before the next event. Getters any time.
 
 mod decided;
+mod fetch;
 mod height;
 mod messages;
 mod proposal;
@@ -24,7 +25,7 @@ use vote_chain::{
 
 use crate::config::Config;
 use crate::mempool::{Mempool, Origin, PoolRefusal};
-use crate::message::{Message, SignedProposal};
+use crate::message::Message;
 use crate::signatures::Checker;
 use crate::signed::{Folder, SignState};
 use crate::turn::{Action, Halt, Peer, Timer, Turn, Write};
@@ -37,23 +38,16 @@ pub use signing::{Signing, Wait};
 /// Between looks at who is ahead and what should be repeated, in milliseconds.
 pub(crate) const TICK_MS: u64 = 500;
 
-/// What a peer has sent to all.
-#[derive(Debug)]
-pub enum Received {
-    /// A vote or a certificate.
-    Message(Message),
-    /// A proposal that [`Engine::look_at_proposal`] finds new, and whose block is whole. `Err` says which of its transactions no
-    /// validator may accept.
-    Proposal(Box<SignedProposal>, BlockHash, Result<Arc<VerifiedBlock>, String>),
-}
-
-/// Something else that has happened.
+/// Something that has happened, besides what peers send to all.
 #[derive(Debug)]
 pub enum Event {
     /// The answer to `Action::RequestBlocks`: decided blocks from the height asked for, in order; none is an answer too.
     Blocks(Peer, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
     /// The peer has not answered, or nonsense.
     BlocksFailed(Peer),
+    /// The answer to `Action::RequestTransactions`: the ids of transactions that were asked for, and each of them verified, or what is wrong
+    /// with it. None if the peer has none of them, or has not answered.
+    Transactions(Peer, BlockHash, Vec<(TransactionId, Result<Arc<Verified>, String>)>),
     /// A peer has proven that it has a validator key; it may be a follower all the same.
     Met {
         /// The peer.
@@ -132,6 +126,7 @@ pub(crate) struct Host {
     /// Verified inputs for heights that have not started.
     pub(crate) early: BTreeMap<Height, Vec<messages::Early>>,
     pub(crate) sync: sync::Sync,
+    pub(crate) fetches: fetch::Fetches,
     pub(crate) round: Round,
     pub(crate) started_at: Timestamp,
     pub(crate) wake_at: Option<Timestamp>,
@@ -211,16 +206,13 @@ impl Engine {
         true
     }
 
-    /// Takes in what a peer has sent, and says whether to pass it on.
+    /// Takes in what a peer, if it is still connected, has sent or passed on, and says whether to pass it on further.
     ///
     /// # Errors
     /// [`MessageFault`] if an honest peer would not have sent it; the event has changed nothing then.
-    pub fn receive(&mut self, now: Timestamp, received: Received) -> Result<Taken, MessageFault> {
+    pub fn receive(&mut self, now: Timestamp, from: Option<Peer>, message: Message) -> Result<Taken, MessageFault> {
         self.host.now = now;
-        let taken = match received {
-            Received::Message(message) => self.host.on_message(message)?,
-            Received::Proposal(proposal, hash, block) => self.host.on_proposal(*proposal, hash, block)?,
-        };
+        let taken = self.host.on_message(from, message)?;
         self.settle();
         Ok(taken)
     }
@@ -231,6 +223,7 @@ impl Engine {
         match event {
             Event::Blocks(peer, blocks) => self.host.on_blocks(peer, blocks),
             Event::BlocksFailed(peer) => self.host.on_blocks_failed(peer),
+            Event::Transactions(peer, block, found) => self.host.on_transactions(peer, &block, found),
             Event::Met { peer, key, known } => self.host.on_met(peer, key, known),
             Event::Status(peer, height) => self.host.on_status(peer, height),
             Event::PeerLeft(peer) => self.host.on_peer_left(peer),
@@ -255,16 +248,18 @@ impl Engine {
     /// What is to be done now. Writes wait here until something is to be said that rests on them.
     pub fn turn(&mut self) -> Turn {
         let host = &mut self.host;
-        let speaks = host
-            .turn
-            .actions
-            .iter()
-            .any(|action| !matches!(action, Action::SetTimer { .. } | Action::Blame(..) | Action::Distrust(..)));
+        let speaks = host.turn.actions.iter().any(Action::rests_on_writes);
         if speaks {
             std::mem::take(&mut host.turn)
         } else {
             Turn { writes: Vec::new(), actions: std::mem::take(&mut host.turn.actions) }
         }
+    }
+
+    /// Transactions of a proposed block, or of the last one, at these places: those that this node has, in order, until they are more
+    /// than `bytes_max`; the first in any case.
+    pub fn proposed_transactions(&self, block: &BlockHash, places: &[u32], bytes_max: usize) -> Vec<Arc<Verified>> {
+        self.host.proposed_transactions(block, places, bytes_max)
     }
 
     /// The state after the last decided block.
@@ -310,6 +305,7 @@ impl Engine {
                 break;
             }
         }
+        self.host.consider_fetch();
         self.host.set_wake();
     }
 
@@ -370,6 +366,7 @@ impl Host {
             passed: window::Passed::default(),
             early: BTreeMap::new(),
             sync: sync::Sync::default(),
+            fetches: fetch::Fetches::default(),
             round: Round::new(0),
             started_at: Timestamp::default(),
             wake_at: None,
@@ -397,6 +394,7 @@ impl Host {
     }
 
     fn take_in(&mut self, transaction: Arc<Verified>, origin: Origin) -> Result<(), PoolRefusal> {
+        self.offer(&transaction);
         let inserted = self.mempool.insert(&self.state, self.now, transaction.clone(), origin)?;
         for gone in inserted.gave_up {
             let come_back = PoolRefusal::Full(self.mempool.come_back_s(self.now));
@@ -412,6 +410,7 @@ impl Host {
         match timer {
             Timer::Step(timeout, generation) => self.on_step_timer(timeout, generation),
             Timer::Wake => self.wake_at = None,
+            Timer::Fetch => self.fetches.wake_at = None,
             Timer::Tick => self.on_tick(),
         }
     }

@@ -16,7 +16,7 @@ mod turn;
 mod wal;
 
 pub use config::{Config, Safety, Timeouts};
-pub use engine::{Dropped, Engine, Event, MessageFault, Received, Recovered, Signing, Taken, Wait, judge};
+pub use engine::{Dropped, Engine, Event, MessageFault, Recovered, Signing, Taken, Wait, judge};
 pub use evidence::{Certified, Equivocation, Evidence, Fork, InvalidEvidence};
 pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal};
 pub use message::{Message, SignedProposal};

@@ -6,7 +6,7 @@ use malachite_types::{PolkaCertificate, RoundCertificate, SignedMessage, SignedV
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::bft::{Ctx, Proposal};
-use vote_chain::{Block, DecodeError, decode, encode};
+use vote_chain::{CompactBlock, DecodeError, decode, encode};
 
 /// A proposal with its proposer's signature.
 pub type SignedProposal = SignedMessage<Ctx, Proposal>;
@@ -20,8 +20,8 @@ pub enum Message {
     Polka(PolkaCertificate<Ctx>),
     /// Proof that a round is over.
     Round(RoundCertificate<Ctx>),
-    /// A proposal with the block that it names.
-    Proposal(SignedProposal, Box<Block>),
+    /// A proposal with the block that it is for, whose transactions are named by their ids.
+    Proposal(SignedProposal, Box<CompactBlock>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,7 +29,7 @@ enum Envelope {
     Vote(ByteBuf),
     Polka(ByteBuf),
     Round(ByteBuf),
-    Proposal(ByteBuf, Box<Block>),
+    Proposal(ByteBuf, Box<CompactBlock>),
 }
 
 fn pack(value: &impl BorshSerialize) -> ByteBuf {

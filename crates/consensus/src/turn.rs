@@ -79,6 +79,16 @@ pub enum Action {
         /// The first height wanted.
         from: Height,
     },
+    /// Ask a peer for transactions of a proposed block; answer with `Event::Transactions`. Those that come must be among these, or the
+    /// peer is at fault.
+    RequestTransactions {
+        /// The peer.
+        peer: Peer,
+        /// The block.
+        block: BlockHash,
+        /// What this node lacks: places in the block, and the ids there.
+        wanted: Vec<(u32, TransactionId)>,
+    },
     /// Deliver `Event::Timer` after so many milliseconds.
     SetTimer {
         /// Milliseconds.
@@ -98,6 +108,13 @@ pub enum Action {
     Blame(Peer, String),
     /// Going on could do harm: end the process, and say why.
     Halt(Halt),
+}
+
+impl Action {
+    /// Whether it says something that must be on the disk first.
+    pub(crate) const fn rests_on_writes(&self) -> bool {
+        !matches!(self, Self::SetTimer { .. } | Self::RequestTransactions { .. } | Self::Blame(..) | Self::Distrust(..))
+    }
 }
 
 /// Why a node must end.
@@ -137,6 +154,8 @@ pub enum Timer {
     Step(Timeout, u64),
     /// Time to see whether a height should start.
     Wake,
+    /// Time to see whom to ask for transactions of proposed blocks.
+    Fetch,
     /// Time to see who is ahead and what should be repeated.
     Tick,
 }

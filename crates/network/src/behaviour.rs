@@ -78,7 +78,7 @@ impl Node {
             identify: identify::Behaviour::new(identify),
             ping: ping(),
             gossip: gossip(chain, topics)?,
-            request: requests(&format!("/blockchain-voting/{short}/request/2"), room, ProtocolSupport::Full)?,
+            request: requests(&format!("/blockchain-voting/{short}/request/3"), room, ProtocolSupport::Full)?,
             exchange: requests(&format!("/blockchain-voting/{short}/peers/1"), room, ProtocolSupport::Full)?,
             tracker: requests(messages::PROTOCOL, room, ProtocolSupport::Outbound)?,
         })

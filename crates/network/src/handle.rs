@@ -84,6 +84,19 @@ impl Handle {
         self.put(peer, Parcel::question(data, SMALL_BYTES)).await
     }
 
+    /// Asks one peer; an answer of more bytes than these is refused.
+    ///
+    /// # Errors
+    /// [`RequestError`] if no answer comes in time.
+    pub async fn request_within(
+        &self,
+        peer: PeerId,
+        data: Vec<u8>,
+        answer_bytes_max: usize,
+    ) -> Result<Vec<u8>, RequestError> {
+        self.put(peer, Parcel::question(data, answer_bytes_max)).await
+    }
+
     async fn put(&self, peer: PeerId, question: Parcel) -> Result<Vec<u8>, RequestError> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(Command::Request(peer, question, answer)).await.map_err(|_| RequestError::Busy)?;

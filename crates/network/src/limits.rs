@@ -20,8 +20,8 @@ pub(crate) const ANSWERS_TO_ONE: usize = 2;
 pub(crate) const CONSENSUS_BYTES_MAX: usize = 64 * 1024;
 /// A batch of transactions, in bytes.
 pub(crate) const TRANSACTIONS_BYTES_MAX: usize = 256 * 1024;
-/// A block with its proposal, in bytes.
-pub(crate) const BLOCK_BYTES_MAX: usize = 1_310_720;
+/// A proposal with the header and the ids of its block, in bytes: 34 for each of 16384 transactions, and the rest.
+pub(crate) const BLOCK_BYTES_MAX: usize = 576 * 1024;
 /// Time for a request, its answer included.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests in progress with one peer, each way.

@@ -7,6 +7,7 @@ mod apps;
 mod calls;
 mod desk;
 mod evidence;
+mod fetch;
 mod gossip;
 mod news;
 mod peers;
@@ -26,7 +27,7 @@ use anyhow::Result;
 use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use vote_chain::{CommitCertificate, SecretKey, TransactionId, VerifiedBlock};
+use vote_chain::{BlockHash, CommitCertificate, SecretKey, TransactionId, VerifiedBlock};
 use vote_consensus::{Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
 use vote_storage::Store;
@@ -37,8 +38,8 @@ use crate::pool::Pool;
 use crate::sign_state::Signs;
 use crate::socket::Command;
 pub(crate) use evidence::{Kept, stops};
+use gossip::CheckedTransactions;
 pub(crate) use gossip::check_blocks;
-use gossip::{CheckedProposal, CheckedTransactions};
 use timers::{Timers, Wake};
 
 /// Results of tasks that wait to be taken in.
@@ -50,8 +51,8 @@ const EVENTS_PER_TURN_MAX: usize = 256;
 pub(crate) enum Inner {
     /// A batch of peers' transactions is checked.
     Transactions(Gossip, CheckedTransactions),
-    /// A proposal's block is checked.
-    Proposal(Gossip, Box<CheckedProposal>),
+    /// A peer has answered with transactions of a proposed block, or has not.
+    Fetched(Peer, BlockHash, Result<Vec<fetch::Fetched>, String>),
     /// A peer has answered with blocks, or has not.
     Blocks(Peer, Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String>),
     /// A peer has said how far it is.
@@ -247,7 +248,7 @@ impl Core {
     fn on_inner(&mut self, inner: Inner) {
         match inner {
             Inner::Transactions(gossip, checked) => self.on_checked_transactions(&gossip, checked),
-            Inner::Proposal(gossip, proposal) => self.on_checked_proposal(&gossip, *proposal),
+            Inner::Fetched(peer, block, fetched) => self.on_fetched(peer, block, fetched),
             Inner::Blocks(peer, Ok(blocks)) => self.tell(Event::Blocks(peer, blocks)),
             Inner::Blocks(peer, Err(reason)) => {
                 tracing::debug!(peer = %self.peers.describe(peer), reason, "no blocks from peer");

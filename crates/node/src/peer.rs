@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use vote_chain::{Block, CommitCertificate, Genesis, Height, Hello, Timestamp};
+use vote_chain::{Block, BlockHash, CommitCertificate, Genesis, Height, Hello, Timestamp};
 
 /// A question to one peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,12 @@ pub(crate) enum PeerRequest {
     JudgeDecided(Block, CommitCertificate),
     /// Here are proofs of misbehaviour; which have you?
     Evidence(Vec<ByteBuf>),
+    /// Transactions of a proposed block, at these places: at most [`PLACES_MAX`].
+    Transactions(BlockHash, Vec<u32>),
 }
+
+/// Transactions that a peer asks for at one time.
+pub(crate) const PLACES_MAX: usize = 1024;
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,4 +44,6 @@ pub(crate) enum PeerResponse {
     },
     /// All that it keeps.
     Evidence(Vec<ByteBuf>),
+    /// Those of the wanted ones that it has, as many as fit into one answer.
+    Transactions(Vec<ByteBuf>),
 }

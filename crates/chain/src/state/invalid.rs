@@ -191,6 +191,14 @@ pub enum InvalidBlock {
         #[source]
         fault: InvalidTransaction,
     },
+    /// A transaction that no block may have.
+    #[error("transaction {index} does not hold: {fault}")]
+    False {
+        /// Its place.
+        index: usize,
+        /// Why, in words.
+        fault: String,
+    },
     /// Claims another state than follows.
     #[error("state root {claimed:.16} is claimed, {found:.16} follows from the transactions")]
     StateRoot {

@@ -69,6 +69,7 @@ impl Host {
         self.early.retain(|height, _| *height >= open);
         self.windows.retain(|height, _| *height >= open);
         self.passed.forget_below(open);
+        self.fetches.forget_below(open);
         self.bodies.clear();
         self.built.clear();
         self.timers.clear();

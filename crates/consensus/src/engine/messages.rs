@@ -7,12 +7,13 @@ use malachite::Input;
 use malachite_signing::VerifierExt;
 use malachite_types::{NilOrVal, PolkaCertificate, Round, RoundCertificate, SignedVote, VoteType};
 use vote_chain::bft::{Ctx, Vote};
-use vote_chain::{BlockHash, Height, PublicKey, ValidatorSet, VerifiedBlock};
+use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, ValidatorSet, VerifiedBlock};
 
 use super::window::{Kind, What};
 use super::{Host, threshold};
 use crate::message::{Message, SignedProposal};
 use crate::signatures::at_once;
+use crate::turn::Peer;
 
 /// Votes of one validator that are kept for a height that has not started: two for each of a few rounds.
 const EARLY_VOTES_MAX: usize = 12;
@@ -41,8 +42,6 @@ pub enum MessageFault {
 pub enum Taken {
     /// It holds, and is to be passed on.
     New,
-    /// A proposal whose block is held here, and that is to be passed on again.
-    Again,
     /// It is not passed on, and nobody is to blame.
     Dropped(Dropped),
 }
@@ -72,7 +71,7 @@ impl Dropped {
 /// What came for a height that has not started.
 pub(crate) enum Early {
     Vote(SignedVote<Ctx>),
-    Proposal(SignedProposal, BlockHash, Result<Arc<VerifiedBlock>, String>),
+    Proposal(SignedProposal, BlockHash, Result<Arc<VerifiedBlock>, InvalidBlock>),
 }
 
 impl Early {
@@ -84,9 +83,9 @@ impl Early {
     }
 
     /// The block of a proposal, if all of its signatures hold.
-    pub(super) fn block(&self) -> Option<&BlockHash> {
+    pub(super) fn block(&self) -> Option<&Arc<VerifiedBlock>> {
         match self {
-            Self::Proposal(_, hash, Ok(_)) => Some(hash),
+            Self::Proposal(_, _, Ok(block)) => Some(block),
             Self::Proposal(..) | Self::Vote(_) => None,
         }
     }
@@ -97,9 +96,10 @@ impl Early {
 }
 
 impl Host {
-    pub(super) fn on_message(&mut self, message: Message) -> Result<Taken, MessageFault> {
+    pub(super) fn on_message(&mut self, from: Option<Peer>, message: Message) -> Result<Taken, MessageFault> {
         match message {
             Message::Vote(vote) => self.on_vote(vote),
+            Message::Proposal(proposal, block) => self.on_proposal(from, proposal, *block),
             Message::Polka(certificate) if self.is_current(certificate.height) => {
                 self.check_polka(&certificate)?;
                 let what = (certificate.height, Kind::Polka, certificate.round, None, Some(certificate.value_id));
@@ -112,7 +112,7 @@ impl Host {
                 self.inbox.push_back(Input::RoundCertificate(certificate));
                 Ok(self.pass_on(what))
             }
-            Message::Polka(_) | Message::Round(_) | Message::Proposal(..) => Ok(Taken::Dropped(Dropped::OtherHeight)),
+            Message::Polka(_) | Message::Round(_) => Ok(Taken::Dropped(Dropped::OtherHeight)),
         }
     }
 

@@ -5,40 +5,17 @@ use std::sync::Arc;
 use malachite::{Input, LocallyProposedValue, ProposedValue};
 use malachite_types::{Context, Round, Validity, ValueOrigin};
 use vote_chain::bft::{Ctx, Proposal};
-use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, Timestamp, VerifiedBlock};
+use vote_chain::{BlockHash, CompactBlock, Height, InvalidBlock, PublicKey, VerifiedBlock};
 
 use super::messages::{Dropped, Early, MessageFault, Taken};
 use super::window::{Kind, What};
 use super::{Host, check_clock};
 use crate::mempool::may_fit;
 use crate::message::SignedProposal;
-use crate::turn::{Action, Write};
+use crate::turn::{Action, Peer, Write};
 
 /// Valid bodies kept for one height. Each was signed for by the proposer of its round, so this many rounds have failed.
 const BODIES_MAX: usize = 128;
-
-impl super::Engine {
-    /// Looks at a proposal before the work of verifying its block: whether it is for a height at hand, from the proposer of
-    /// its round, and signed. New: its block is to be verified, and [`super::Received::Proposal`] follows. It counts as taken in from now
-    /// on, so that a proposer has at most two blocks verified for a round.
-    ///
-    /// # Errors
-    /// [`MessageFault`] if an honest peer would not have sent it.
-    pub fn look_at_proposal(&mut self, now: Timestamp, proposal: &SignedProposal) -> Result<Taken, MessageFault> {
-        self.host.now = now;
-        let message = &proposal.message;
-        if !self.host.check_proposal(proposal)? {
-            return Ok(Taken::Dropped(Dropped::OtherHeight));
-        }
-        let current = self.host.round_at(message.height);
-        let window = self.host.windows.entry(message.height).or_default();
-        if window.knows_proposal(message) {
-            let again = self.host.holds_block_of(message) && self.host.passed.is_due(what(message), now);
-            return Ok(if again { Taken::Again } else { Taken::Dropped(Dropped::Known) });
-        }
-        Ok(if window.admit_proposal(message, current) { Taken::New } else { Taken::Dropped(Dropped::TooMany) })
-    }
-}
 
 fn what(proposal: &Proposal) -> What {
     (proposal.height, Kind::Proposal, proposal.round, Some(proposal.proposer), Some(proposal.value))
@@ -58,43 +35,57 @@ impl Host {
         Ok(true)
     }
 
-    /// Whether the block of a proposal is held, with transactions whose signatures hold.
-    fn holds_block_of(&self, proposal: &Proposal) -> bool {
-        let early = self.early.get(&proposal.height);
-        self.bodies.contains_key(&proposal.value)
-            || early.is_some_and(|early| early.iter().any(|early| early.block() == Some(&proposal.value)))
-    }
-
+    /// Looks at a proposal: whether it is from the proposer of its round, signed, not one too many, and with the ids that the signed header
+    /// commits to. Whether the transactions hold is seen when they are all here; those who pass it on do not answer for them.
     pub(super) fn on_proposal(
         &mut self,
+        from: Option<Peer>,
         proposal: SignedProposal,
-        hash: BlockHash,
-        block: Result<Arc<VerifiedBlock>, String>,
+        block: CompactBlock,
     ) -> Result<Taken, MessageFault> {
         if !self.check_proposal(&proposal)? {
             return Ok(Taken::Dropped(Dropped::OtherHeight));
         }
+        let message = &proposal.message;
+        if block.header.hash() != message.value || !block.is_whole() {
+            return Err(MessageFault::OtherBlock(message.proposer));
+        }
+        let what = what(message);
+        let current = self.round_at(message.height);
+        let window = self.windows.entry(message.height).or_default();
+        if window.knows_proposal(message) {
+            return Ok(self.pass_on(what));
+        }
+        if !window.admit_proposal(message, current) {
+            return Ok(Taken::Dropped(Dropped::TooMany));
+        }
+        if message.proposer == self.address {
+            self.look_at_own_proposal(message);
+        }
+        self.complete(from, proposal, block);
+        Ok(self.pass_on(what))
+    }
+
+    /// What is known of the block that is proposed: for the open height, or for later.
+    pub(super) fn place_proposal(
+        &mut self,
+        proposal: SignedProposal,
+        hash: BlockHash,
+        block: Result<Arc<VerifiedBlock>, InvalidBlock>,
+    ) {
         let height = proposal.message.height;
-        if proposal.message.value != hash || block.as_ref().is_ok_and(|block| block.hash() != hash) {
-            return Err(MessageFault::OtherBlock(proposal.message.proposer));
-        }
-        if proposal.message.proposer == self.address {
-            self.look_at_own_proposal(&proposal.message);
-        }
-        let what = what(&proposal.message);
         if self.deciding && height == self.height() {
             self.take_proposal(proposal, hash, block);
-        } else {
+        } else if height >= self.height() {
             self.keep_early(height, Early::Proposal(proposal, hash, block));
         }
-        Ok(self.pass_on(what))
     }
 
     pub(super) fn take_proposal(
         &mut self,
         proposal: SignedProposal,
         hash: BlockHash,
-        block: Result<Arc<VerifiedBlock>, String>,
+        block: Result<Arc<VerifiedBlock>, InvalidBlock>,
     ) {
         let Proposal { height, round, proposer, .. } = proposal.message;
         let current = self.round_at(height);
@@ -103,7 +94,10 @@ impl Host {
         }
         let validity = match block {
             Ok(block) => self.judge_body(block),
-            Err(_) => Some(Validity::Invalid),
+            Err(fault) => {
+                self.act(Action::Distrust(proposer, fault));
+                Some(Validity::Invalid)
+            }
         };
         if let Some(validity) = validity {
             self.value_known(height, round, proposer, hash, validity, ValueOrigin::Consensus);

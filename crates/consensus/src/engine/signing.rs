@@ -131,6 +131,16 @@ impl Signer {
         self.said.clear();
     }
 
+    /// The peers that have proven a key.
+    pub(super) fn peers(&self) -> impl Iterator<Item = Peer> {
+        self.met.keys().copied()
+    }
+
+    /// Those that have proven this one.
+    pub(super) fn peers_of(&self, key: &PublicKey) -> impl Iterator<Item = Peer> {
+        self.met.iter().filter(move |(_, met)| met.key == *key).map(|(peer, _)| *peer)
+    }
+
     fn silent(&self) -> Height {
         self.state.map_or(Height::GENESIS, |state| state.silent)
     }

@@ -71,6 +71,7 @@ impl Host {
 
     pub(super) fn on_peer_left(&mut self, peer: Peer) {
         self.forget_met(peer);
+        self.fetches.forget_peer(peer);
         self.sync.tips.remove(&peer);
         self.sync.failed.remove(&peer);
         self.sync.asked.take_if(|(asked, _)| *asked == peer);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
-use vote_chain::{Block, BlockHash, ChainId, CommitCertificate, TransactionId, Verified, VerifiedBlock, decode};
-use vote_consensus::{Dropped, Message, MessageFault, Origin, Received, SignedProposal, Taken};
+use vote_chain::{Block, ChainId, CommitCertificate, TransactionId, Verified, VerifiedBlock, decode};
+use vote_consensus::{Dropped, Message, MessageFault, Origin, Taken};
 use vote_network::{Gossip, Topic, Verdict};
 
 use super::{Core, Inner};
@@ -19,13 +19,6 @@ use crate::pool::verify_all;
 pub(super) struct TransactionBatch {
     pub(super) number: u64,
     pub(super) transactions: Vec<ByteBuf>,
-}
-
-/// A proposal whose block has been looked at.
-pub(crate) struct CheckedProposal {
-    proposal: SignedProposal,
-    hash: BlockHash,
-    block: Result<Arc<VerifiedBlock>, String>,
 }
 
 /// The transactions of a batch that hold, and what is wrong with one that does not.
@@ -57,9 +50,8 @@ impl Core {
 
     fn on_consensus(&mut self, gossip: Gossip) {
         match Message::from_bytes(&gossip.data) {
-            Ok(Some(Message::Proposal(proposal, block))) => self.on_proposal(gossip, proposal, *block),
             Ok(Some(message)) => {
-                let taken = self.engine.receive(now(), Received::Message(message));
+                let taken = self.engine.receive(now(), self.peers.number(&gossip.source), message);
                 self.answer(&gossip, taken);
             }
             Ok(None) => self.reject(&gossip, "not a consensus message"),
@@ -70,7 +62,7 @@ impl Core {
     /// Passes a message on, drops it, or holds it against whoever has passed it on.
     fn answer(&mut self, gossip: &Gossip, taken: Result<Taken, MessageFault>) {
         match taken {
-            Ok(Taken::New | Taken::Again) => self.network.report(gossip, Verdict::Accept),
+            Ok(Taken::New) => self.network.report(gossip, Verdict::Accept),
             Ok(Taken::Dropped(why)) => {
                 let reason = why.reason();
                 if why != Dropped::Known
@@ -81,44 +73,6 @@ impl Core {
                 self.network.report(gossip, Verdict::Ignore);
             }
             Err(fault) => self.reject(gossip, &fault.to_string()),
-        }
-    }
-
-    /// A proposal with its block: cheap checks first, signatures of unknown transactions on the pool. It is passed on when all hold.
-    fn on_proposal(&mut self, gossip: Gossip, proposal: SignedProposal, block: Block) {
-        let hash = block.header.hash();
-        if hash != proposal.message.value || !block.is_whole() {
-            return self.reject(&gossip, "the block is not the one that was proposed");
-        }
-        match self.engine.look_at_proposal(now(), &proposal) {
-            Ok(Taken::New) => {}
-            taken => return self.answer(&gossip, taken),
-        }
-        let known: Vec<_> = block.ids().iter().map(|id| self.engine.pending_transaction(id).cloned()).collect();
-        let chain = self.engine.state().chain();
-        let all_known = known.iter().all(Option::is_some);
-        let check = move |chain: &ChainId| {
-            let mut known = known.into_iter();
-            let block = VerifiedBlock::verify(chain, &block, |_| known.next().flatten());
-            let block = block.map(Arc::new).map_err(|(at, fault)| format!("transaction {at}: {fault}"));
-            Box::new(CheckedProposal { proposal, hash, block })
-        };
-        if all_known {
-            let checked = check(&chain);
-            self.on_checked_proposal(&gossip, *checked);
-        } else {
-            let pool = self.pool.clone();
-            self.spawn(async move { Some(Inner::Proposal(gossip, pool.run(check).await)) });
-        }
-    }
-
-    pub(super) fn on_checked_proposal(&mut self, gossip: &Gossip, checked: CheckedProposal) {
-        let CheckedProposal { proposal, hash, block } = checked;
-        let false_block = block.as_ref().err().cloned();
-        let taken = self.engine.receive(now(), Received::Proposal(Box::new(proposal), hash, block));
-        match false_block {
-            Some(reason) => self.reject(gossip, &reason),
-            None => self.answer(gossip, taken),
         }
     }
 

@@ -30,6 +30,8 @@ const SHUT_OUT: Duration = Duration::from_secs(300);
 const SLOWED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 /// Answers with blocks for one peer: so many a second, in bursts of as many.
 const BLOCKS_PER_SECOND: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+/// Answers with transactions of proposed blocks for one peer; it asks again when it has one.
+const TRANSACTIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Blocks judged for one peer.
 const JUDGEMENTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
 /// Answers with evidence for one peer; honest ones ask once.
@@ -45,6 +47,7 @@ struct Known {
     /// Until when it is slowed down, and to what.
     slowed: Option<(Instant, DefaultDirectRateLimiter)>,
     blocks: DefaultDirectRateLimiter,
+    transactions: DefaultDirectRateLimiter,
     judgements: DefaultDirectRateLimiter,
     evidence: DefaultDirectRateLimiter,
     /// Whether it was asked for its evidence.
@@ -104,6 +107,7 @@ impl Peers {
             strikes: RateLimiter::direct(strikes),
             slowed: None,
             blocks: limit(BLOCKS_PER_SECOND),
+            transactions: limit(TRANSACTIONS_PER_SECOND),
             judgements: limit(JUDGEMENTS_PER_SECOND),
             evidence: limit(EVIDENCE_PER_SECOND),
             asked_evidence: false,
@@ -196,6 +200,11 @@ impl Peers {
     /// Whether to answer this peer with blocks now.
     pub(super) fn may_ask_blocks(&self, id: &PeerId) -> bool {
         self.by_id.get(id).is_some_and(|known| known.blocks.check().is_ok())
+    }
+
+    /// Whether to answer this peer with transactions of a proposed block now.
+    pub(super) fn may_ask_transactions(&self, id: &PeerId) -> bool {
+        self.by_id.get(id).is_some_and(|known| known.transactions.check().is_ok())
     }
 
     /// Whether to judge a block for this peer now.

@@ -1,8 +1,10 @@
 //! Answering the questions of peers.
 
+use std::sync::Arc;
+
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
-use vote_chain::{Block, CommitCertificate, Height, VerifiedBlock, decode, encode};
+use vote_chain::{Block, CommitCertificate, Height, Verified, VerifiedBlock, decode, encode};
 use vote_network::{PeerId, Reply, Request};
 use vote_storage::Store;
 
@@ -10,12 +12,15 @@ use super::Core;
 use super::peers::PeerStatus;
 use crate::clock::now;
 use crate::ledger::Ledger;
-use crate::peer::{PeerRequest, PeerResponse};
+use crate::peer::{PLACES_MAX, PeerRequest, PeerResponse};
 
 /// Blocks in one answer, in bytes; the first goes in whatever its size.
 const BLOCKS_BYTES_MAX: usize = 1 << 20;
 /// And in number, so that headers and certificates fit too.
 const BLOCKS_MAX: usize = 256;
+
+/// Transactions of a proposed block in one answer, in bytes: a slow line must not be taken up for long.
+pub(super) const TRANSACTIONS_BYTES_MAX: usize = 128 * 1024;
 
 /// Transactions of a block that is judged for a peer: staged attacks have one or two.
 const JUDGED_TRANSACTIONS_MAX: usize = 100;
@@ -44,10 +49,20 @@ impl Core {
             }
             PeerRequest::Genesis => PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone())),
             PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => return self.send_blocks(height, reply),
+            PeerRequest::Transactions(block, places)
+                if places.len() <= PLACES_MAX && self.peers.may_ask_transactions(&from) =>
+            {
+                let found = self.engine.proposed_transactions(&block, &places, TRANSACTIONS_BYTES_MAX);
+                let bytes = |transaction: Arc<Verified>| ByteBuf::from(transaction.bytes().to_vec());
+                PeerResponse::Transactions(found.into_iter().map(bytes).collect())
+            }
             PeerRequest::Judge(block) => return self.check(from, block, None, reply),
             PeerRequest::JudgeDecided(block, certificate) => return self.check(from, block, Some(certificate), reply),
             PeerRequest::Evidence(sent) => return self.exchange_evidence(from, sent, reply),
             PeerRequest::Blocks(_) => return tracing::debug!(peer = %from, "asks for blocks too often; not answered"),
+            PeerRequest::Transactions(..) => {
+                return tracing::debug!(peer = %from, "asks for too many transactions, or too often; not answered");
+            }
         };
         reply.send(encode(&answer));
     }

@@ -74,6 +74,7 @@ impl Core {
         match action {
             Action::Publish(message) => self.publish(&message),
             Action::RequestBlocks { peer, from } => self.request_blocks(peer, from),
+            Action::RequestTransactions { peer, block, wanted } => self.request_transactions(peer, block, &wanted),
             Action::SetTimer { after_ms, timer } => self.timers.set(after_ms, Wake::Engine(timer)),
             Action::Relay(transaction) => self.relay.add(&transaction),
             Action::Refused(id, fault) => self.refused(id, &fault),
@@ -96,6 +97,11 @@ impl Core {
 
     fn publish(&mut self, message: &Message) {
         let topic = if matches!(message, Message::Proposal(..)) { Topic::Blocks } else { Topic::Consensus };
+        if topic == Topic::Blocks {
+            // What the block names goes out before it: who has it need not ask for it.
+            self.relay.due = true;
+            self.flush_relay();
+        }
         self.send_gossip(topic, message.to_bytes());
     }
 
