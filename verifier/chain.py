@@ -5,7 +5,8 @@ from bisect import bisect_left
 from encoding import U16, U32, array, encode, label, need, number, raw, struct, variant
 from signing import on_curve, signed, tagged
 
-LIMITS = {"block_bytes": (16384, 1048576), "block_transactions": (1, 16384), "elections": (1, 100_000), "voters": (1, 10_000_000)}
+LIMITS = {"block_bytes": (16384, 1048576), "block_transactions": (1, 16384), "organiser_elections": (1, 100_000),
+          "elections": (1, 100_000), "voters": (1, 10_000_000)}
 
 
 def sorted_keys(value):
@@ -32,7 +33,7 @@ def read_genesis(value):
     label(genesis["name"]), number(genesis["time"])
     genesis["validators"] = read_validators(genesis["validators"])
     kind, keys = variant(genesis["organisers"], [False, True])
-    genesis["organisers"] = sorted_keys(keys) if kind == 1 else None
+    need(kind == 0 or len(sorted_keys(keys)) <= 256, "too many organisers")
     genesis["limits"] = struct(genesis["limits"], "limits")
     for name, (least, most) in LIMITS.items():
         number(genesis["limits"][name], most, least)

@@ -106,7 +106,7 @@ def decode(data):
 
 SHAPES = {
     "genesis": ["name", "time", "validators", "organisers", "limits"],
-    "limits": ["block_bytes", "block_transactions", "elections", "voters"],
+    "limits": ["block_bytes", "block_transactions", "organiser_elections", "elections", "voters"],
     "validator": ["key", "name", "power"],
     "header": ["version", "chain", "height", "parent", "time", "proposer", "transactions_root", "transactions_count",
                "state_root", "next_validators"],

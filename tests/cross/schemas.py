@@ -30,7 +30,7 @@ def main():
     programs = Path(sys.argv[1])
     checked = []
     with tempfile.TemporaryDirectory() as folder:
-        cluster = subprocess.Popen([programs / "cluster", "up", "-n", "1", "--json"], stdout=subprocess.PIPE, text=True)
+        cluster = subprocess.Popen([programs / "cluster", "up", "--anyone", "-n", "1", "--json"], stdout=subprocess.PIPE, text=True)
         try:
             up = json.loads(cluster.stdout.readline())
             env = {**os.environ, "VOTE_SOCKET": up["nodes"][0]["app_socket"], "VOTE_DATA_DIR": folder}

@@ -5,7 +5,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 use vote_api::{Answer, BlockAt, Call, CallError, Reply, Request, read_frame, write_frame};
 use vote_chain::{Contest, Election, Height, Payload, Rule, Transaction};
-use vote_cluster::{Cluster, credential};
+use vote_cluster::Cluster;
 
 use crate::harness::{PATIENCE, ballots, cast_all, cli, cluster, election};
 
@@ -27,7 +27,7 @@ async fn large_block(cluster: &Cluster) -> Height {
     let contest = Contest::listed(choices, Rule::Plurality, 1);
     let create = |salt| {
         let election = Election::simple(format!("Election {salt}"), vec![contest.clone()], salt);
-        Transaction::sign(cluster.chain, &credential(1, 0), Payload::CreateElection(election)).to_bytes()
+        Transaction::sign(cluster.chain, &cluster.organiser, Payload::CreateElection(election)).to_bytes()
     };
     cast_all(cluster, 0, (0..16).map(create).collect()).await;
     let status = cluster.agreed(PATIENCE).await.unwrap();

@@ -123,11 +123,11 @@ async fn elections_and_write_ins_without_number_are_listed_and_counted() {
     // 40 elections of 500 choices of 100 bytes each are more than a frame holds.
     let choices: Vec<_> = (0..500).map(|at| format!("{at:0>100}")).collect();
     let election = |salt, contest: &Contest| Election::simple(format!("Election {salt}"), vec![contest.clone()], salt);
-    let sign = |seed, payload| Transaction::sign(cluster.chain, &credential(seed, 0), payload).to_bytes();
+    let sign = |payload| Transaction::sign(cluster.chain, &cluster.organiser, payload).to_bytes();
     let listed = Contest::listed(choices, Rule::Plurality, 1);
     let mut ids = Vec::new();
     for salt in 0..40 {
-        let bytes = sign(1, Payload::CreateElection(election(salt, &listed)));
+        let bytes = sign(Payload::CreateElection(election(salt, &listed)));
         ids.push(ElectionId::new(*TransactionId::of(&bytes).hash()));
         let (results, mut outcomes) = client.submit(vec![bytes]).await.unwrap();
         assert!(results[0].is_ok(), "{results:?}");
@@ -137,7 +137,7 @@ async fn elections_and_write_ins_without_number_are_listed_and_counted() {
     ids.reverse();
     assert_eq!(all.iter().map(|view| view.record.id).collect::<Vec<_>>(), ids, "the newest first");
     // 1500 voters write in 1500 different words, and two of them the same.
-    let open = sign(1, Payload::CreateElection(election(99, &Contest::write_in())));
+    let open = sign(Payload::CreateElection(election(99, &Contest::write_in())));
     let id = ElectionId::new(*TransactionId::of(&open).hash());
     let ballot = |number: usize| {
         let word = if number < 2 { "same".to_owned() } else { format!("word {number}") };
@@ -158,7 +158,7 @@ async fn counts_too_large_for_an_answer_are_cut_and_nobody_is_hung_up_on() {
     let titled = |contest: &Contest| {
         (0..20).map(|at| Contest { title: format!("Contest {at}"), ..contest.clone() }).collect::<Vec<_>>()
     };
-    let sign = |payload| Transaction::sign(cluster.chain, &credential(1, 0), payload).to_bytes();
+    let sign = |payload| Transaction::sign(cluster.chain, &cluster.organiser, payload).to_bytes();
     let runoff = Contest::listed((0..260).map(|at| format!("c{at}")).collect(), Rule::Irv, 1);
     let created = [runoff, Contest::write_in()]
         .map(|contest| sign(Payload::CreateElection(Election::simple("Twenty".into(), titled(&contest), 0))));

@@ -21,7 +21,7 @@ fn alive(pid: &serde_json::Value) -> bool {
 #[tokio::test]
 async fn network_that_is_ended_leaves_no_process_and_no_file() {
     let dir = tempfile::tempdir().unwrap();
-    let args = ["up", "--json", "-n", "2", "--followers", "1"].map(String::from);
+    let args = ["up", "--json", "--anyone", "-n", "2", "--followers", "1"].map(String::from);
     let mut up = Daemon::start("cluster", &program(), &args, &dir.path().join("log")).await.unwrap();
     let nodes = up.ready["nodes"].as_array().unwrap().clone();
     assert_eq!(nodes.len(), 3);
@@ -37,7 +37,7 @@ async fn network_that_is_ended_leaves_no_process_and_no_file() {
 #[tokio::test]
 async fn page_comes_up_with_the_network_has_an_election_to_vote_in_and_ends_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let args = ["up", "--json", "--gui", "-n", "1"].map(String::from);
+    let args = ["up", "--json", "--anyone", "--gui", "-n", "1"].map(String::from);
     let mut up = Daemon::start("cluster", &program(), &args, &dir.path().join("log")).await.unwrap();
     let page = up.ready["page"].clone();
     let url = page["url"].as_str().unwrap();

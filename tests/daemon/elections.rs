@@ -148,7 +148,7 @@ async fn import_that_is_refused_in_part_says_how_far_it_came_and_goes_on_from_th
     let path = |name: &str| dir.path().join(name).display().to_string();
     let made = run(&programs.node, &["key", "--json", "--data-dir", &path("n")], &[]).await.json();
     let validator = format!("n={}", made["key"].as_str().unwrap());
-    let planned = ["genesis", "--name", "Small", "--validator", &validator, "--output", &path("genesis")];
+    let planned = ["genesis", "--name", "Small", "--anyone", "--validator", &validator, "--output", &path("genesis")];
     assert_eq!(run(&programs.node, &planned, &[]).await.code, Some(0));
     let mut genesis: Genesis = decode(&std::fs::read(path("genesis")).unwrap()).unwrap();
     genesis.limits.voters_max = 1800;
@@ -378,7 +378,7 @@ async fn count_that_takes_long_is_made_aside_and_reaches_those_who_ask_and_those
     let (choices, ballots) = (60u16, 5600usize);
     let names = (0..choices).map(|at| format!("choice {at}")).collect();
     let election = Election::simple("Long list".into(), vec![Contest::listed(names, Rule::Irv, 1)], 0);
-    let created = Transaction::sign(cluster.chain, &credential(1, 0), Payload::CreateElection(election)).to_bytes();
+    let created = Transaction::sign(cluster.chain, &cluster.organiser, Payload::CreateElection(election)).to_bytes();
     let id = ElectionId::new(*TransactionId::of(&created).hash());
     cast_all(&cluster, 0, vec![created]).await;
     let ballot = |number: usize| {

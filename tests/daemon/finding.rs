@@ -1,7 +1,6 @@
 //! Elections are found by what people call them, and it costs the same whether there are few or many.
 
 use vote_chain::{Contest, Election, Payload, Rule, Transaction};
-use vote_cluster::credential;
 
 use super::liar::{Liar, Plan};
 use crate::harness::{cast_all, cli, cluster, run, run_told, voter_dir};
@@ -150,7 +149,7 @@ async fn casting_costs_the_same_with_few_elections_and_with_many() {
     let sign = |salt: u64| {
         let contest = Contest::listed(vec!["Yes".into(), "No".into()], Rule::Plurality, 1);
         let election = Election::simple(format!("Number {salt}"), vec![contest], salt);
-        Transaction::sign(cluster.chain, &credential(1, 0), Payload::CreateElection(election)).to_bytes()
+        Transaction::sign(cluster.chain, &cluster.organiser, Payload::CreateElection(election)).to_bytes()
     };
     cast_all(&cluster, 0, (0..500).map(sign).collect()).await;
     for (at, command) in commands.iter().enumerate() {

@@ -12,6 +12,7 @@ mod gui;
 mod joining;
 mod liar;
 mod lying;
+mod organisers;
 mod restored;
 mod starting;
 mod telling;

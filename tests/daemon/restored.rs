@@ -74,6 +74,7 @@ async fn vote(place: &Place, node: &Daemon, args: &[&str]) -> serde_json::Value 
 }
 
 async fn new_election(place: &Place, node: &Daemon) -> ElectionId {
+    vote(place, node, &["organiser", "admit", "--json"]).await;
     let args = ["election", "create", "--title", "Lunch", "--choice", "Soup", "--choice", "Pasta", "--json"];
     vote(place, node, &args).await["election"].as_str().unwrap().parse().unwrap()
 }

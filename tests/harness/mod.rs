@@ -62,7 +62,7 @@ pub(crate) async fn cli_told(cluster: &Cluster, at: usize, args: &[&str], input:
 }
 
 pub(crate) fn voter_dir(cluster: &Cluster) -> PathBuf {
-    cluster.folder().join("voter")
+    cluster.voter_dir()
 }
 
 /// An election that is open at once.

@@ -250,7 +250,7 @@ fn what_apps_have_brought_is_passed_on_again_whatever_peers_have_brought_before(
 #[test]
 fn change_of_the_set_comes_into_force_though_nothing_else_happens() {
     let mut world = World::new(1, 2, 1, CALM, Config::default());
-    let change = ValidatorChange::Admit(validator(1));
+    let change = ValidatorChange::Admit(validator(1)).into();
     let (_, bytes) = world.sign(&key(0), Payload::ApproveChange { change, changes_before: 0 });
     world.submit(0, bytes);
     let grown = |world: &World| world.engines.iter().flatten().all(|engine| engine.state().validators().count() == 2);
@@ -345,7 +345,7 @@ fn change(world: &mut World, approvers: std::ops::Range<usize>, change: &Validat
     for _ in 0..20 {
         let changes_before = world.engines[0].as_ref().unwrap().state().registry().changes;
         for at in approvers.clone() {
-            let payload = Payload::ApproveChange { change: change.clone(), changes_before };
+            let payload = Payload::ApproveChange { change: change.clone().into(), changes_before };
             let (_, bytes) = world.sign(&key(at), payload);
             world.submit(at, bytes);
         }

@@ -2,8 +2,8 @@
 //! hashes, signatures, certificates and proofs. What is left is the node's word, and the documentation says so.
 
 use vote_chain::{
-    Archive, Ballot, Block, CastRecord, CommitCertificate, ElectionId, Payload, PublicKey, ValidatorChange,
-    ValidatorSet,
+    Archive, Ballot, Block, CastRecord, CommitCertificate, ElectionId, OrganiserChange, Organisers, Payload, PublicKey,
+    ValidatorChange, ValidatorSet,
 };
 
 use crate::chain::Proven;
@@ -23,6 +23,15 @@ pub struct Validators {
     pub after: Option<ValidatorSet>,
     /// Changes that wait for approvals, with who has approved. The node's word.
     pub pending: Vec<(ValidatorChange, Vec<PublicKey>)>,
+}
+
+/// Who may create elections. The node's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganisersView {
+    /// Who may.
+    pub organisers: Organisers,
+    /// Changes that wait for approvals, with who has approved.
+    pub pending: Vec<(OrganiserChange, Vec<PublicKey>)>,
 }
 
 /// What a credential may do in an election, and has done.
@@ -81,6 +90,17 @@ impl Client {
             }
         }
         Err(self.fault("the validators that it names are not those that the changes of the set lead to"))
+    }
+
+    /// Who may create elections, and what waits for approvals. The node's word.
+    ///
+    /// # Errors
+    /// [`CallError`] if it does not answer.
+    pub async fn organisers(&self) -> Result<OrganisersView, CallError> {
+        match self.call(Request::Organisers).await? {
+            Answer::Organisers { organisers, pending } => Ok(OrganisersView { organisers, pending }),
+            _ => Err(CallError::Unexpected),
+        }
     }
 
     /// A block, whole and final.

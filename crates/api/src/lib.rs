@@ -15,7 +15,7 @@ mod path;
 mod prove;
 mod submit;
 
-pub use ask::{FinalBlock, Validators, VoterView};
+pub use ask::{FinalBlock, OrganisersView, Validators, VoterView};
 pub use cast::SignedBallot;
 pub use chain::{Chain, Proven};
 pub use client::{Answers, Client, Inclusion, Outcome, Outcomes};

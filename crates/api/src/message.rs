@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Archive, ArchivedBlock, Block, CastRecord, CommitCertificate, ElectionId, ElectionPhase, ElectionRecord, Genesis,
-    Header, Height, InclusionProof, LogEntry, PublicKey, Receipt, SetChange, StateRoot, Tally, Timestamp,
-    TransactionId, ValidatorChange, ValidatorSet,
+    Archive, ArchivedBlock, Block, CastRecord, Change, CommitCertificate, ElectionId, ElectionPhase, ElectionRecord,
+    Genesis, Header, Height, InclusionProof, LogEntry, OrganiserChange, Organisers, PublicKey, Receipt, SetChange,
+    StateRoot, Tally, Timestamp, TransactionId, ValidatorChange, ValidatorSet,
 };
 
 /// A request and the number that its answers will carry.
@@ -60,8 +60,8 @@ pub enum Request {
     Submit(Vec<ByteBuf>),
     /// [`Answer::Receipt`], or not found while it is not final.
     Receipt(TransactionId),
-    /// Has the node's validator key approve a change of the validators; answers as [`Request::Submit`].
-    Approve(ValidatorChange),
+    /// Has the node's validator key approve a change; answers as [`Request::Submit`].
+    Approve(Change),
     /// Stages an attack, if the node allows it: [`Answer::Attack`].
     Attack(Attack),
     /// [`Answer::Evidence`].
@@ -77,6 +77,8 @@ pub enum Request {
     Transaction(TransactionId),
     /// The changes of the validator set above a height: [`Answer::SetChanges`], as many as it takes.
     SetChanges(Height),
+    /// Who may create elections: [`Answer::Organisers`].
+    Organisers,
 }
 
 /// Which elections to list.
@@ -200,6 +202,13 @@ pub enum Answer {
     },
     /// Changes of the validator set, in order of height; more may follow in another answer.
     SetChanges(Vec<SetChange>),
+    /// Who may create elections, and changes that wait for approvals, with who approved.
+    Organisers {
+        /// Who may.
+        organisers: Organisers,
+        /// Changes that wait.
+        pending: Vec<(OrganiserChange, Vec<PublicKey>)>,
+    },
 }
 
 /// A final ballot, and whether it counts.

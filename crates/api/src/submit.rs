@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use vote_chain::{Payload, SecretKey, Transaction, TransactionId, ValidatorChange};
+use vote_chain::{Change, Payload, SecretKey, Transaction, TransactionId};
 
 use crate::client::{Client, Inclusion, Outcome};
 use crate::error::CallError;
@@ -65,7 +65,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::decide`]; [`CallError::False`] if something else was approved.
-    pub async fn approve(&self, change: &ValidatorChange, patience: Duration) -> Result<Inclusion, CallError> {
+    pub async fn approve(&self, change: &Change, patience: Duration) -> Result<Inclusion, CallError> {
         let (results, mut outcomes) = self.submit_by(Request::Approve(change.clone())).await?;
         let id = match results.into_iter().next() {
             Some(Ok(id)) => id,

@@ -168,7 +168,7 @@ impl Archive {
         verify_set_changes(&self.genesis, &self.set_changes, self.last.height)?;
         verify_order(&self.genesis, self.headers())?;
         let signatures = self.set_changes.iter().map(|change| change.certificate.signatures.len() as u64).sum();
-        let mut auditor = Auditor { archive: self, chain, state: State::new(self.genesis.clone()), signatures };
+        let mut auditor = Auditor { archive: self, chain, state: State::for_archive(self.genesis.clone()), signatures };
         auditor.check_final(&self.last, &self.last_certificate)?;
         let mut below = Height::GENESIS;
         for (done, block) in self.blocks.iter().enumerate() {

@@ -11,6 +11,9 @@ use crate::text::{InvalidText, check_label};
 use crate::time::Timestamp;
 use crate::validator::ValidatorSet;
 
+/// Organisers that a chain can have at one time.
+const ORGANISERS_MAX: usize = 256;
+
 /// Who may create elections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Organisers {
@@ -20,6 +23,66 @@ pub enum Organisers {
     Keys(BTreeSet<PublicKey>),
 }
 
+impl Organisers {
+    /// Whether this key may create elections.
+    pub fn include(&self, key: &PublicKey) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Keys(keys) => keys.contains(key),
+        }
+    }
+
+    /// The organisers with a change made to them. Where anyone may create elections, the first key that is admitted ends that: from then
+    /// on only those who are admitted do. So whatever strangers do, the validators can have an election created.
+    ///
+    /// # Errors
+    /// [`InvalidOrganisers`] if there is nothing to change, or no room.
+    pub fn changed(&self, change: &OrganiserChange) -> Result<Self, InvalidOrganisers> {
+        let mut keys = match self {
+            Self::Anyone => BTreeSet::new(),
+            Self::Keys(keys) => keys.clone(),
+        };
+        match change {
+            OrganiserChange::Admit(key) if !keys.insert(*key) => return Err(InvalidOrganisers::Known(*key)),
+            OrganiserChange::Remove(key) if !keys.remove(key) => return Err(InvalidOrganisers::Unknown(*key)),
+            OrganiserChange::Admit(_) | OrganiserChange::Remove(_) => {}
+        }
+        let organisers = Self::Keys(keys);
+        organisers.check()?;
+        Ok(organisers)
+    }
+
+    fn check(&self) -> Result<(), InvalidOrganisers> {
+        match self {
+            Self::Keys(keys) if keys.len() > ORGANISERS_MAX => Err(InvalidOrganisers::Count(keys.len())),
+            Self::Anyone | Self::Keys(_) => Ok(()),
+        }
+    }
+}
+
+/// A change of the organisers, in force once more than two thirds of the validators' power has approved it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OrganiserChange {
+    /// Lets a key create elections.
+    Admit(PublicKey),
+    /// Lets it create no more. Those that it has created stay, and it goes on organising them.
+    Remove(PublicKey),
+}
+
+/// Organisers that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOrganisers {
+    /// Each block has the root of the list: it must be short.
+    #[error("{0} organisers; a chain has at most {ORGANISERS_MAX}")]
+    Count(usize),
+    /// Nothing to admit.
+    #[error("{0} is an organiser already")]
+    Known(PublicKey),
+    /// Nothing to remove.
+    #[error("{0} is not an organiser")]
+    Unknown(PublicKey),
+}
+
 /// Sizes that all validators must agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -27,7 +90,9 @@ pub struct Limits {
     pub block_bytes_max: u32,
     /// Transactions in a block.
     pub block_transactions_max: u32,
-    /// Elections on the chain.
+    /// Elections of one organiser that are drafts or open. Those that are closed or cancelled do not count, here and below.
+    pub organiser_elections_max: u32,
+    /// Elections of all together that are drafts or open; only while anyone may create them.
     pub elections_max: u32,
     /// Voters on one roll.
     pub voters_max: u32,
@@ -35,7 +100,23 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { block_bytes_max: 1 << 20, block_transactions_max: 8192, elections_max: 10_000, voters_max: 2_000_000 }
+        Self {
+            block_bytes_max: 1 << 20,
+            block_transactions_max: 8192,
+            organiser_elections_max: 1000,
+            elections_max: 1000,
+            voters_max: 2_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Those of a chain with these organisers: strangers have less room than those who were admitted.
+    pub fn of(organisers: &Organisers) -> Self {
+        match organisers {
+            Organisers::Anyone => Self { organiser_elections_max: 20, ..Self::default() },
+            Organisers::Keys(_) => Self::default(),
+        }
     }
 }
 
@@ -63,6 +144,9 @@ pub enum InvalidGenesis {
     /// Blocks would be empty, or larger than what nodes exchange.
     #[error("limits out of range")]
     Limits,
+    /// Too many of them.
+    #[error(transparent)]
+    Organisers(#[from] InvalidOrganisers),
 }
 
 impl Genesis {
@@ -77,9 +161,12 @@ impl Genesis {
     /// [`InvalidGenesis`] names the first fault.
     pub fn check(&self) -> Result<(), InvalidGenesis> {
         check_label(&self.name).map_err(InvalidGenesis::Name)?;
-        let Limits { block_bytes_max, block_transactions_max, elections_max, voters_max } = self.limits;
+        self.organisers.check()?;
+        let Limits { block_bytes_max, block_transactions_max, organiser_elections_max, elections_max, voters_max } =
+            self.limits;
         let sane = (1 << 14..=1 << 20).contains(&block_bytes_max)
             && (1..=1 << 14).contains(&block_transactions_max)
+            && (1..=100_000).contains(&organiser_elections_max)
             && (1..=100_000).contains(&elections_max)
             && (1..=10_000_000).contains(&voters_max);
         if sane { Ok(()) } else { Err(InvalidGenesis::Limits) }

@@ -39,7 +39,7 @@ pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
 pub use contest::{Choices, Contest, InvalidSelection, Rule, SCORE_MAX};
 pub use election::{Election, ElectionPhase, InvalidElection, Results, Voters};
 pub use encoding::{DecodeError, decode, encode};
-pub use genesis::{Genesis, InvalidGenesis, Limits, Organisers};
+pub use genesis::{Genesis, InvalidGenesis, InvalidOrganisers, Limits, OrganiserChange, Organisers};
 pub use hash::{BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId, ValidatorSetHash};
 pub use kept::{InvalidReceiptFile, InvalidStatement, KeptReceipt, ReceiptFile, Statement};
 pub use key::{InvalidKey, PublicKey, Purpose, SecretKey, Signature};
@@ -55,7 +55,7 @@ pub use state::{
 pub use tally::{COUNT_STEPS_MAX, Check, ContestTally, Tally, TallyLine, Uncounted};
 pub use text::{InvalidNodeName, InvalidText, LABEL_BYTES_MAX, check_label, check_node_name, is_same_name};
 pub use time::{Height, Timestamp};
-pub use transaction::{Payload, Transaction, UnsignedTransaction};
+pub use transaction::{Change, Payload, Transaction, UnsignedTransaction};
 pub use validator::{InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated};
 pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify};
 pub use vote_counting::{Action, Outcome, Round, TieBreak, Votes};

@@ -32,7 +32,7 @@ use crate::act::Voter;
 use crate::ballot::Selection;
 use crate::block::{Header, PROTOCOL_VERSION, VerifiedBlock};
 use crate::election::ElectionPhase;
-use crate::genesis::Genesis;
+use crate::genesis::{Genesis, Organisers};
 use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
@@ -84,9 +84,18 @@ impl State {
             time: genesis.time,
             state_root: StateRoot::default(),
         };
-        let registry = Registry::new(genesis.validators.clone());
+        let registry = Registry::new(&genesis);
         let mut state = Self::empty(genesis, tip, registry);
         state.tip.state_root = root::of(&state.registry, std::iter::empty());
+        state
+    }
+
+    /// A state in which any key may create elections. An archive does not have the approvals that have admitted its organiser: that the
+    /// creation is final shows that more than two thirds of the validators' power have found it admitted.
+    pub(crate) fn for_archive(genesis: Genesis) -> Self {
+        let mut state = Self::new(genesis);
+        Arc::make_mut(&mut state.registry).organisers = Organisers::Anyone;
+        state.upcoming = state.registry.clone();
         state
     }
 
@@ -141,6 +150,11 @@ impl State {
     /// Who validates, who will, and what has been approved.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Who may create elections.
+    pub fn organisers(&self) -> &Organisers {
+        &self.registry.organisers
     }
 
     /// Every election, by id.

@@ -6,6 +6,7 @@ use crate::act::Organise;
 use crate::ballot::Ballot;
 use crate::election::Election;
 use crate::encoding::encode;
+use crate::genesis::OrganiserChange;
 use crate::hash::{ChainId, ElectionId};
 use crate::key::{PublicKey, Purpose, SecretKey, Signature};
 use crate::validator::ValidatorChange;
@@ -19,14 +20,34 @@ pub enum Payload {
     CastBallot(Ballot),
     /// Does something to an election.
     Organise(Organise),
-    /// A validator's approval of a change of the set.
+    /// A validator's approval of a change.
     ApproveChange {
         /// The change.
-        change: ValidatorChange,
-        /// How many changes of the set there have been: an approval is void once there is another, even if the set were the
-        /// same again.
+        change: Change,
+        /// How many changes there have been: an approval that comes after another is void, even if all were as before again.
         changes_before: u64,
     },
+}
+
+/// What more than two thirds of the validators' power can change by approving it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Change {
+    /// Who decides blocks.
+    Validators(ValidatorChange),
+    /// Who may create elections.
+    Organisers(OrganiserChange),
+}
+
+impl From<ValidatorChange> for Change {
+    fn from(change: ValidatorChange) -> Self {
+        Self::Validators(change)
+    }
+}
+
+impl From<OrganiserChange> for Change {
+    fn from(change: OrganiserChange) -> Self {
+        Self::Organisers(change)
+    }
 }
 
 /// A transaction before it is signed.

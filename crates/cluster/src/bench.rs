@@ -35,7 +35,7 @@ async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Value> {
     let choices = vec!["Yes".to_owned(), "No".to_owned()];
     let election = {
         let contest = Contest::listed(choices, Rule::Plurality, 1);
-        election::create(&cluster.client(0).await?, cluster.chain, "Benchmark", contest, Roll::Anyone).await?
+        election::create(cluster, "Benchmark", contest, Roll::Anyone).await?
     };
     let mut clients = Vec::new();
     for at in cluster.running() {

@@ -81,14 +81,13 @@ async fn cast(cluster: &Cluster, args: &LoadArgs, file: &File) -> Result<Outcome
     let title = if file.title.is_empty() { "Ballots from a file" } else { &file.title };
     let of_file = if args.rule.fills_one_seat() { 1 } else { u16::try_from(file.seats)? };
     let contest = Contest::listed(file.candidates.clone(), args.rule, args.seats.unwrap_or(of_file));
-    let first = cluster.client(0).await?;
     let voters = castable(args.rule, file);
     let roll = match args.roll {
         true => Roll::Voters((0..voters).map(|number| credential(1, number).public()).collect()),
         false => Roll::Anyone,
     };
     let made = Instant::now();
-    let election = election::create(&first, cluster.chain, title, contest, roll).await?;
+    let election = election::create(cluster, title, contest, roll).await?;
     let roll_seconds = made.elapsed().as_secs_f64();
     let mut clients = Vec::new();
     for at in cluster.running() {

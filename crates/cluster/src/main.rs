@@ -54,6 +54,9 @@ struct UpArgs {
     /// Wipe the network that was in the folder before
     #[arg(long, requires = "dir")]
     reset: bool,
+    /// Any key may create elections; else yours, which `vote-cli organiser key` shows, and that of the network itself
+    #[arg(long)]
+    anyone: bool,
     /// When ready, print one line of JSON instead of text
     #[arg(long)]
     json: bool,

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use vote_api::{Chain, Client, Status};
-use vote_chain::ChainId;
+use vote_chain::{ChainId, PublicKey, SecretKey};
 
 use crate::daemon::{ClusterError, Daemon};
 use crate::programs::Programs;
 
+/// The data directory of `vote-cli` in a network's folder.
+const VOTER: &str = "voter";
 /// Marks a folder as a network's: only such a folder is ever wiped.
 const MARK: &str = "cluster.json";
 /// Between looks at nodes that are waited for.
@@ -27,13 +29,17 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// Whether to wipe a network that was in the folder before.
     pub reset: bool,
+    /// Keys that may create elections beside [`Cluster::organiser`].
+    pub organisers: Vec<PublicKey>,
+    /// Whether any key may create elections.
+    pub anyone: bool,
     /// More arguments for every node.
     pub node_args: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { validators: 4, dir: None, reset: false, node_args: Vec::new() }
+        Self { validators: 4, dir: None, reset: false, organisers: Vec::new(), anyone: false, node_args: Vec::new() }
     }
 }
 
@@ -67,6 +73,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// The chain.
     pub chain: ChainId,
+    /// Creates elections. `vote-cli` signs with it if its data directory is [`Cluster::voter_dir`].
+    pub organiser: SecretKey,
     known: Chain,
     node_args: Vec<String>,
 }
@@ -115,7 +123,8 @@ impl Cluster {
         let (folder, temporary) = folder(&options)?;
         fs::write(folder.join(MARK), "{}\n")?;
         let (tracker, tracker_address) = start_tracker(&programs, &folder).await?;
-        let chain = plan(&programs, &folder, options.validators).await?;
+        let organiser = programs.organiser(Some(&folder.join(VOTER))).await?;
+        let chain = plan(&programs, &folder, &options, &organiser.public()).await?;
         let mut cluster = Self {
             programs,
             folder,
@@ -124,6 +133,7 @@ impl Cluster {
             tracker_address,
             nodes: Vec::new(),
             chain,
+            organiser,
             known: Chain::pinned(chain),
             node_args: options.node_args,
         };
@@ -142,6 +152,11 @@ impl Cluster {
     /// The folder that everything is in.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// A data directory for `vote-cli`, which has the key of [`Cluster::organiser`].
+    pub fn voter_dir(&self) -> PathBuf {
+        self.folder.join(VOTER)
     }
 
     /// The programs that it runs.
@@ -342,16 +357,31 @@ async fn start_tracker(programs: &Programs, folder: &Path) -> Result<(Daemon, St
 }
 
 /// Makes the keys of all validators and the genesis that names them.
-async fn plan(programs: &Programs, folder: &Path, validators: usize) -> Result<ChainId, ClusterError> {
+async fn plan(
+    programs: &Programs,
+    folder: &Path,
+    options: &Options,
+    organiser: &PublicKey,
+) -> Result<ChainId, ClusterError> {
     let log = folder.join("plan.log");
     let genesis = folder.join("genesis").display().to_string();
     let mut args: Vec<String> = ["genesis", "--json", "--name", "demo", "--output", &genesis].map(String::from).into();
-    for number in 1..=validators {
+    let mut organisers: Vec<_> = options.organisers.iter().chain([organiser]).map(ToString::to_string).collect();
+    for number in 1..=options.validators {
         let dir = folder.join(format!("n{number}")).display().to_string();
         let made =
             Daemon::start("node key", &programs.node, &["key", "--json", "--data-dir", &dir].map(String::from), &log)
                 .await?;
-        args.extend(["--validator".into(), format!("n{number}={}", text(&made.ready, "key"))]);
+        let key = text(&made.ready, "key");
+        args.extend(["--validator".into(), format!("n{number}={key}")]);
+        if number == 1 {
+            // It stages attacks, some of them on elections that it creates first.
+            organisers.push(key);
+        }
+    }
+    match options.anyone {
+        true => args.push("--anyone".into()),
+        false => args.extend(organisers.into_iter().flat_map(|key| ["--organiser".into(), key])),
     }
     let made = Daemon::start("node genesis", &programs.node, &args, &log).await?;
     let chain = text(&made.ready, "chain");

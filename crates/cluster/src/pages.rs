@@ -43,7 +43,7 @@ pub(crate) async fn run(args: PagesArgs) -> Result<bool> {
 
 async fn measure_all(cluster: &Cluster, args: &PagesArgs) -> Result<Value> {
     let contest = Contest::listed(vec!["Yes".to_owned(), "No".to_owned()], Rule::Plurality, 1);
-    let id = election::create(&cluster.client(0).await?, cluster.chain, "Pages", contest, Roll::Anyone).await?;
+    let id = election::create(cluster, "Pages", contest, Roll::Anyone).await?;
     let mut clients = Vec::new();
     for at in cluster.running() {
         clients.push(cluster.client(at).await?);

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use vote_chain::{Hash, SecretKey};
+
 use crate::daemon::ClusterError;
 
 /// The programs that a network is made of.
@@ -36,6 +38,29 @@ impl Programs {
             if path.exists() { Ok(path) } else { Err(ClusterError::Program(path)) }
         };
         Ok(Self { bootstrap: program("bootstrap")?, node: program("node")?, vote_cli: program("vote-cli")? })
+    }
+}
+
+impl Programs {
+    /// The key with which `vote-cli` creates elections if its data directory is this one, made if there is none; of the user who runs
+    /// this, if no directory is given.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if there is none and none can be made.
+    pub async fn organiser(&self, data_dir: Option<&Path>) -> Result<SecretKey, ClusterError> {
+        let mut command = tokio::process::Command::new(&self.vote_cli);
+        command.args(["organiser", "key", "--json"]);
+        if let Some(dir) = data_dir {
+            command.arg("--data-dir").arg(dir);
+        }
+        let ran = command.output().await?;
+        let shown: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap_or_default();
+        let file = shown["file"].as_str().ok_or_else(|| {
+            ClusterError::Folder(format!("no organiser's key: {}", String::from_utf8_lossy(&ran.stderr).trim()))
+        })?;
+        // 64 hexadecimal digits, as hashes are written.
+        let seed: Hash = std::fs::read_to_string(file)?.trim().parse().map_err(std::io::Error::other)?;
+        Ok(SecretKey::from_seed(seed.as_bytes()))
     }
 }
 

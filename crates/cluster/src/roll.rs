@@ -47,10 +47,9 @@ async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<Value> {
     let keys: Vec<_> = (0..voters).map(|at| credential(4, number(at)).public()).collect();
     let keys_seconds = making.elapsed().as_secs_f64();
     let before = cost(cluster);
-    let client = cluster.client(0).await?;
     let contest = Contest::listed(vec!["Yes".to_owned(), "No".to_owned()], Rule::Plurality, 1);
     let start = Instant::now();
-    let id = election::create(&client, cluster.chain, "A large roll", contest, Roll::Voters(keys)).await?;
+    let id = election::create(cluster, "A large roll", contest, Roll::Voters(keys)).await?;
     let roll_seconds = start.elapsed().as_secs_f64();
     cluster.agreed(Duration::from_secs(60)).await?;
     let (first, last) = (credential(4, 0), credential(4, number(voters - 1)));

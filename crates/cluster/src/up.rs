@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use vote_chain::{Contest, ElectionId, Rule, faults_tolerated};
-use vote_cluster::{Cluster, Daemon, Options};
+use vote_cluster::{Cluster, Daemon, Options, Programs};
 
 use crate::election::Roll;
 use crate::{UpArgs, election, output, ui};
@@ -29,8 +29,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
     };
     let choices = ["Soup", "Pasta", "Salad"].map(str::to_owned).to_vec();
     let election = election::create(
-        &cluster.client(0).await?,
-        cluster.chain,
+        &cluster,
         "Demo: what is for lunch?",
         Contest::listed(choices, Rule::Plurality, 1),
         Roll::Anyone,
@@ -68,8 +67,17 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
 }
 
 async fn start(args: &UpArgs) -> Result<Cluster> {
-    let options =
-        Options { validators: args.nodes.into(), dir: args.dir.clone(), reset: args.reset, node_args: Vec::new() };
+    let mut options = Options {
+        validators: args.nodes.into(),
+        dir: args.dir.clone(),
+        reset: args.reset,
+        anyone: args.anyone,
+        ..Options::default()
+    };
+    if !args.anyone {
+        // Whoever tries the network creates elections without a word more than they would say elsewhere.
+        options.organisers.push(Programs::find()?.organiser(None).await?.public());
+    }
     let mut cluster = Cluster::start(options).await?;
     for _ in 0..args.followers {
         cluster.add_follower().await?;
@@ -137,6 +145,10 @@ fn banner(cluster: &Cluster, election: &ElectionId, validators: usize, page: Opt
     lines.push("\nTry, in another terminal:\n".to_owned());
     lines.push(format!("  {cli} --socket {} cast Soup --name Ada", last.socket.display()));
     lines.push(format!("  {cli} --socket {} tally", first.socket.display()));
+    lines.push(format!(
+        "  {cli} --socket {} election create --title Tea --choice Green --choice Black",
+        first.socket.display()
+    ));
     lines.push(format!("  {cli} --socket {} attack run forged-parent", first.socket.display()));
     lines.push(format!("  kill -9 {}        # a node dies; the others go on", pid(&last.daemon)));
     let stays = if cluster.folder().starts_with(std::env::temp_dir()) { "" } else { " but its folder" };

@@ -6,8 +6,8 @@ use serde_bytes::ByteBuf;
 use vote_api::{Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
     Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, Election, ElectionId,
-    ElectionPhase, ElectionRecord, Hash, Height, Organise, Organisers, Payload, PublicKey, Purpose, Ranks, Rule,
-    SecretKey, Selection, State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
+    ElectionPhase, ElectionRecord, Hash, Height, Organise, Payload, PublicKey, Purpose, Ranks, Rule, SecretKey,
+    Selection, State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
 use vote_network::{Handle, PeerId};
@@ -32,33 +32,33 @@ pub(crate) struct Forged {
 }
 
 /// Forges what the attack needs; says why not if the ledger does not hold what it takes.
-pub(crate) fn forge(ledger: &Ledger, key: PublicKey, attack: Attack) -> Result<Forged, String> {
+pub(crate) fn forge(ledger: &Ledger, key: &SecretKey, attack: Attack) -> Result<Forged, String> {
     use ElectionPhase::{Closed, Draft, Open};
     let state = ledger.state.as_ref();
-    let mut block = honest_block(state, key, Vec::new());
+    let mut block = honest_block(state, key.public(), Vec::new());
     let (chain, mut certificate) = (state.chain(), None);
     match attack {
         Attack::ForgedParent => block.header.parent = BlockHash::new(Hash::from_bytes([0xbb; 32])),
         Attack::WrongChain => block.header.chain = ChainId::new(Hash::from_bytes([0xcc; 32])),
-        Attack::DoubleVote => fill(&mut block, double_vote(state)?),
-        Attack::BadSignature => fill(&mut block, bad_signature(state)?),
+        Attack::DoubleVote => fill(&mut block, double_vote(state, key)?),
+        Attack::BadSignature => fill(&mut block, bad_signature(state, key)?),
         Attack::ReplayedBallot => fill(&mut block, vec![replayed(ledger)?]),
-        Attack::Stranger => fill(&mut block, Target::find(state, Open, Some(true))?.with_ballot(chain, |_| {})?),
-        Attack::EarlyBallot => fill(&mut block, Target::find(state, Draft, None)?.with_ballot(chain, |_| {})?),
-        Attack::LateBallot => fill(&mut block, Target::find(state, Closed, None)?.with_ballot(chain, |_| {})?),
+        Attack::Stranger => fill(&mut block, Target::find(state, key, Open, Some(true))?.with_ballot(chain, |_| {})?),
+        Attack::EarlyBallot => fill(&mut block, Target::find(state, key, Draft, None)?.with_ballot(chain, |_| {})?),
+        Attack::LateBallot => fill(&mut block, Target::find(state, key, Closed, None)?.with_ballot(chain, |_| {})?),
         Attack::WrongContest => {
             let one_more = |all: &mut Vec<Selection>| all.push(Selection::Listed(0));
-            fill(&mut block, Target::find(state, Open, Some(false))?.with_ballot(chain, one_more)?);
+            fill(&mut block, Target::find(state, key, Open, Some(false))?.with_ballot(chain, one_more)?);
         }
         Attack::TooManyChoices => {
-            let target = Target::find(state, Open, Some(false))?;
+            let target = Target::find(state, key, Open, Some(false))?;
             fill(&mut block, target.with_ballot(chain, |all| too_many(all))?);
         }
         Attack::ForeignBallot => {
             let other = ChainId::new(Hash::from_bytes([0xcc; 32]));
-            fill(&mut block, Target::find(state, Open, None)?.with_ballot(other, |_| {})?);
+            fill(&mut block, Target::find(state, key, Open, None)?.with_ballot(other, |_| {})?);
         }
-        Attack::ForgedWeight => fill(&mut block, forged_weight(state)?),
+        Attack::ForgedWeight => fill(&mut block, forged_weight(state, key)?),
         Attack::ForgedCertificate => certificate = Some(forged_certificate(state, &block)?),
     }
     Ok(Forged { block, certificate })
@@ -98,27 +98,29 @@ struct Target {
 
 impl Target {
     /// An election in that phase; with a roll, without one, or either.
-    fn find(state: &State, phase: ElectionPhase, with_roll: Option<bool>) -> Result<Self, String> {
+    fn find(state: &State, key: &SecretKey, phase: ElectionPhase, with_roll: Option<bool>) -> Result<Self, String> {
         let fits = |record: &&ElectionRecord| {
             record.phase(state.tip().time) == phase && with_roll.is_none_or(|with| record.election.has_roll() == with)
         };
         if let Some(record) = state.elections().find(fits) {
             return Ok(Self { before: Vec::new(), id: record.id, contests: record.election.contests.clone() });
         }
-        if state.genesis().organisers != Organisers::Anyone {
+        if !state.organisers().include(&key.public()) {
             let kind = match with_roll {
                 Some(true) => " with a roll",
                 Some(false) => " in which any key may vote",
                 None => "",
             };
-            return Err(format!("no election{kind} is {phase}, and on this chain only its organisers can create one"));
+            return Err(format!(
+                "no election{kind} is {phase}, and this node's key is not an organiser of the chain, to create one"
+            ));
         }
-        Self::make(state, phase, with_roll == Some(true))
+        Self::make(state, key, phase, with_roll == Some(true))
     }
 
-    /// An honest beginning: somebody creates an election, and brings it into that phase.
-    fn make(state: &State, phase: ElectionPhase, with_roll: bool) -> Result<Self, String> {
-        let (key, contest) = (fresh_key()?, Contest::listed(vec!["A".into(), "B".into()], Rule::Plurality, 1));
+    /// An honest beginning: this node creates an election, and brings it into that phase.
+    fn make(state: &State, key: &SecretKey, phase: ElectionPhase, with_roll: bool) -> Result<Self, String> {
+        let contest = Contest::listed(vec!["A".into(), "B".into()], Rule::Plurality, 1);
         let mut election = Election::simple("An election to attack".into(), vec![contest], 0);
         if with_roll {
             election.voters = Voters::Roll;
@@ -126,7 +128,7 @@ impl Target {
             election.opens_at = Some(now().plus_ms(DAY_MS));
         }
         let contests = election.contests.clone();
-        let sign = |payload| Transaction::sign(state.chain(), &key, payload).to_bytes();
+        let sign = |payload| Transaction::sign(state.chain(), key, payload).to_bytes();
         let mut before = vec![sign(Payload::CreateElection(election))];
         let id = ElectionId::new(*TransactionId::of(&before[0]).hash());
         let act = |act| sign(Payload::Organise(Organise { election: id, act }));
@@ -168,14 +170,14 @@ fn ballot(chain: ChainId, key: &SecretKey, election: ElectionId, selections: Vec
     Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes()
 }
 
-fn double_vote(state: &State) -> Result<Vec<Vec<u8>>, String> {
-    let (key, target) = (fresh_key()?, Target::find(state, ElectionPhase::Open, Some(false))?);
+fn double_vote(state: &State, by: &SecretKey) -> Result<Vec<Vec<u8>>, String> {
+    let (key, target) = (fresh_key()?, Target::find(state, by, ElectionPhase::Open, Some(false))?);
     let two = [false, true].map(|second| ballot(state.chain(), &key, target.id, target.selections(second)));
     Ok([target.before, two.into()].concat())
 }
 
-fn bad_signature(state: &State) -> Result<Vec<Vec<u8>>, String> {
-    let mut all = Target::find(state, ElectionPhase::Open, None)?.with_ballot(state.chain(), |_| {})?;
+fn bad_signature(state: &State, key: &SecretKey) -> Result<Vec<Vec<u8>>, String> {
+    let mut all = Target::find(state, key, ElectionPhase::Open, None)?.with_ballot(state.chain(), |_| {})?;
     // The last byte is the signature's.
     if let Some(last) = all.last_mut().and_then(|bytes| bytes.last_mut()) {
         *last ^= 1;
@@ -195,8 +197,8 @@ fn too_many(selections: &mut [Selection]) {
 }
 
 /// A stranger adds itself to a roll, with a thousand votes.
-fn forged_weight(state: &State) -> Result<Vec<Vec<u8>>, String> {
-    let (target, key) = (Target::find(state, ElectionPhase::Draft, Some(true))?, fresh_key()?);
+fn forged_weight(state: &State, by: &SecretKey) -> Result<Vec<Vec<u8>>, String> {
+    let (target, key) = (Target::find(state, by, ElectionPhase::Draft, Some(true))?, fresh_key()?);
     let act = Act::AddVoters(vec![Voter(key.public(), 1000)]);
     let organise = Organise { election: target.id, act };
     let forged = Transaction::sign(state.chain(), &key, Payload::Organise(organise)).to_bytes();

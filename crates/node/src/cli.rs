@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use vote_chain::PublicKey;
 
 /// Keeps a ledger of ballots together with the nodes of other organisations, and serves apps on this machine.
 #[derive(Debug, Parser)]
@@ -32,6 +33,12 @@ pub(crate) struct RunArgs {
     /// Found a new chain of this name, with this node as its only validator
     #[arg(long, value_name = "NAME", conflicts_with_all = ["genesis", "chain"])]
     pub(crate) found: Option<String>,
+    /// With --found: a key that may create elections, as `vote-cli organiser key` prints it, in place of this node's own key; may be repeated
+    #[arg(long, value_name = "KEY", requires = "found", conflicts_with = "anyone")]
+    pub(crate) organiser: Vec<PublicKey>,
+    /// With --found: any key may create elections. Whoever reaches a node can then fill the list of elections, up to the chain's limits
+    #[arg(long, requires = "found")]
+    pub(crate) anyone: bool,
     /// Begin from the genesis of a planned network
     #[arg(long, value_name = "FILE", env = "VOTE_NODE_GENESIS")]
     pub(crate) genesis: Option<PathBuf>,
@@ -114,9 +121,12 @@ pub(crate) struct GenesisArgs {
     /// A validator as NAME=KEY or NAME=KEY:POWER; KEY as printed by `node key`
     #[arg(long, required = true, value_name = "NAME=KEY[:POWER]")]
     pub(crate) validator: Vec<String>,
-    /// A key that may create elections; anyone may if none is given
-    #[arg(long, value_name = "KEY")]
-    pub(crate) organiser: Vec<String>,
+    /// A key that may create elections, as `vote-cli organiser key` prints it; may be repeated. If left out, the validators' keys may
+    #[arg(long, value_name = "KEY", conflicts_with = "anyone")]
+    pub(crate) organiser: Vec<PublicKey>,
+    /// Any key may create elections. Whoever reaches a node can then fill the list of elections, up to the chain's limits
+    #[arg(long)]
+    pub(crate) anyone: bool,
     /// File to write
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,

@@ -9,6 +9,7 @@ use vote_network::Multiaddr;
 
 use crate::cli::RunArgs;
 use crate::datadir;
+use crate::planned::Founders;
 
 /// The config file as it is written; also what is kept of the settings of last time.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -34,8 +35,13 @@ struct File {
 /// Where a node without a ledger gets its chain from.
 #[derive(Debug)]
 pub(crate) enum Origin {
-    /// Founds one of this name.
-    Found(String),
+    /// Founds one.
+    Found {
+        /// Its name.
+        name: String,
+        /// Who may create elections on it.
+        founders: Founders,
+    },
     /// Reads the genesis of a planned network.
     Genesis(PathBuf),
     /// Asks the trackers and peers.
@@ -87,7 +93,7 @@ impl Config {
             |list: &[String], what| list.iter().map(|text| dialable(text, what)).collect::<Result<Vec<_>>>();
         let genesis = args.genesis.or(file.genesis);
         let origin = match (args.found, genesis) {
-            (Some(name), _) => Origin::Found(name),
+            (Some(name), _) => Origin::Found { name, founders: Founders::new(args.organiser, args.anyone) },
             (None, Some(path)) => Origin::Genesis(path),
             (None, None) => Origin::Join,
         };

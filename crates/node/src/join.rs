@@ -27,7 +27,7 @@ pub(crate) enum Source {
 /// Finds the chain of a node that has no ledger yet.
 pub(crate) async fn find(config: &Config, keys: &Keys, name: &str) -> Result<Source> {
     match &config.origin {
-        Origin::Found(chain) => Ok(Source::Known(planned::found(chain, name, keys)?)),
+        Origin::Found { name: chain, founders } => Ok(Source::Known(planned::found(chain, founders, name, keys)?)),
         Origin::Genesis(path) => Ok(Source::Known(read(path)?)),
         Origin::Join => match config.chain {
             Some(chain) if !config.peers.is_empty() => Ok(Source::Peers(chain)),

@@ -15,8 +15,8 @@ use vote_api::{
     Answer, BlockAt, ElectionQuery, ElectionView, EvidenceView, Refusal, RefusalCode, Request, TRACE_BYTES_MIN, Trace,
 };
 use vote_chain::{
-    Ballot, Block, CommitCertificate, ElectionId, Header, Height, Hello, Membership, Payload, PublicKey, Receipt,
-    Results, State, Tally, TransactionId, ValidatorSet, encode,
+    Ballot, Block, Change, CommitCertificate, ElectionId, Header, Height, Hello, Membership, Payload, PublicKey,
+    Receipt, Results, State, Tally, TransactionId, ValidatorSet, encode,
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_storage::{StorageError, Store};
@@ -33,6 +33,7 @@ const EVIDENCE_MAX: usize = 1000;
 pub(crate) enum Question {
     Genesis,
     Validators,
+    Organisers,
     Elections(ElectionQuery),
     Block(BlockAt),
     Voter(ElectionId, PublicKey),
@@ -55,6 +56,7 @@ impl Question {
         Ok(match request {
             Request::Genesis => Self::Genesis,
             Request::Validators => Self::Validators,
+            Request::Organisers => Self::Organisers,
             Request::Elections(query) => Self::Elections(query),
             Request::Block(at) => Self::Block(at),
             Request::Voter(election, credential) => Self::Voter(election, credential),
@@ -141,6 +143,7 @@ impl Ledger {
         let answer = match question {
             Question::Genesis => Answer::Genesis(Box::new(self.state.genesis().as_ref().clone())),
             Question::Validators => self.validators(),
+            Question::Organisers => self.organisers(),
             Question::Elections(query) => self.elections(&query)?,
             Question::Block(at) => self.block(at)?,
             Question::Voter(election, credential) => self.voter(&election, &credential)?,
@@ -320,12 +323,24 @@ impl Ledger {
     fn validators(&self) -> Answer {
         let registry = self.state.registry();
         let registry = registry.without_lapsed(self.state.tip().time);
-        let pending = registry.approvals.iter().map(|(change, keys)| (change.clone(), keys.iter().copied().collect()));
+        let pending = registry.approvals.iter().filter_map(|(change, keys)| match change {
+            Change::Validators(change) => Some((change.clone(), keys.iter().copied().collect())),
+            Change::Organisers(_) => None,
+        });
         Answer::Validators {
             set: registry.next.clone(),
             after: (registry.after != registry.next).then(|| registry.after.clone()),
             pending: pending.collect(),
         }
+    }
+
+    fn organisers(&self) -> Answer {
+        let registry = self.state.registry().without_lapsed(self.state.tip().time);
+        let pending = registry.approvals.iter().filter_map(|(change, keys)| match change {
+            Change::Organisers(change) => Some((change.clone(), keys.iter().copied().collect())),
+            Change::Validators(_) => None,
+        });
+        Answer::Organisers { organisers: registry.organisers.clone(), pending: pending.collect() }
     }
 
     fn set_changes(&self, above: Height) -> Answered {
@@ -491,8 +506,9 @@ pub(crate) mod testing {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::create(dir.path(), &genesis).expect("a ledger");
         let mut state = State::new(genesis);
-        let admit = vote_chain::ValidatorChange::Admit(Validator { key: key(1).public(), name: "m".into(), power: 1 });
-        let remove = vote_chain::ValidatorChange::Remove(key(0).public());
+        let admit =
+            vote_chain::ValidatorChange::Admit(Validator { key: key(1).public(), name: "m".into(), power: 1 }).into();
+        let remove = Change::from(vote_chain::ValidatorChange::Remove(key(0).public()));
         for (deciders, approvals) in [
             (&[0][..], &[(0, admit)][..]),
             (&[0], &[]),
@@ -500,7 +516,7 @@ pub(crate) mod testing {
             (&[0, 1], &[]),
             (&[1], &[]),
         ] {
-            let approve = |(signer, change): &(u8, vote_chain::ValidatorChange)| {
+            let approve = |(signer, change): &(u8, Change)| {
                 let payload =
                     Payload::ApproveChange { change: change.clone(), changes_before: state.registry().changes };
                 let bytes = Transaction::sign(state.chain(), &key(*signer), payload).to_bytes();

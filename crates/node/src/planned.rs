@@ -34,12 +34,9 @@ pub(crate) fn print(text: &str) -> Result<()> {
 
 pub(crate) fn genesis(args: &GenesisArgs) -> Result<()> {
     let validators = args.validator.iter().map(|text| validator(text)).collect::<Result<Vec<_>>>()?;
-    let keys = args.organiser.iter().map(|key| key.parse::<PublicKey>().with_context(|| format!("--organiser {key}")));
-    let keys = keys.collect::<Result<BTreeSet<_>>>()?;
-    let organisers = if keys.is_empty() { Organisers::Anyone } else { Organisers::Keys(keys) };
     check_names(&validators)?;
-    let validators = ValidatorSet::new(validators)?;
-    let genesis = Genesis { name: args.name.clone(), time: now(), validators, organisers, limits: Limits::default() };
+    let founders = Founders::new(args.organiser.clone(), args.anyone);
+    let genesis = begin(&args.name, ValidatorSet::new(validators)?, &founders);
     genesis.check()?;
     if args.output.exists() {
         bail!("{} exists already; remove it, or choose another --output", args.output.display());
@@ -49,12 +46,18 @@ pub(crate) fn genesis(args: &GenesisArgs) -> Result<()> {
     let (chain, n) = (genesis.chain(), genesis.validators.count());
     let (file, faults) = (args.output.display(), faults_tolerated(n));
     print(&if args.json {
-        let planned =
-            serde_json::json!({ "chain": chain, "validators": n, "faults_tolerated": faults, "file": args.output });
+        let organisers = match &genesis.organisers {
+            Organisers::Anyone => None,
+            Organisers::Keys(keys) => Some(keys),
+        };
+        let planned = serde_json::json!({
+            "chain": chain, "validators": n, "faults_tolerated": faults, "organisers": organisers, "file": args.output,
+        });
         planned.to_string()
     } else {
         format!(
-            "chain       {chain}\nvalidators  {n}, of which {faults} may fail or lie\nfile        {file}: start each node with --genesis {file}"
+            "chain       {chain}\nvalidators  {n}, of which {faults} may fail or lie\norganisers  {}\nfile        {file}: start each node with --genesis {file}",
+            who_organises(&genesis)
         )
     })
 }
@@ -82,17 +85,52 @@ fn validator(text: &str) -> Result<Validator> {
     })
 }
 
-/// A genesis in which this node is the only validator.
-pub(crate) fn found(name: &str, node: &str, keys: &Keys) -> Result<Genesis> {
-    let validator = Validator { key: keys.validator.public(), name: node.to_owned(), power: 1 };
-    let validators = ValidatorSet::new(vec![validator])?;
-    let genesis = Genesis {
-        name: name.to_owned(),
-        time: now(),
-        validators,
-        organisers: Organisers::Anyone,
-        limits: Limits::default(),
+/// Who may create elections on a chain that is founded, as its founder has said.
+#[derive(Clone, Debug)]
+pub(crate) enum Founders {
+    /// The validators' own keys: nothing was said.
+    Validators,
+    /// These keys and no others.
+    Keys(BTreeSet<PublicKey>),
+    /// Any key.
+    Anyone,
+}
+
+impl Founders {
+    pub(crate) fn new(keys: Vec<PublicKey>, anyone: bool) -> Self {
+        match (anyone, keys.is_empty()) {
+            (true, _) => Self::Anyone,
+            (false, true) => Self::Validators,
+            (false, false) => Self::Keys(keys.into_iter().collect()),
+        }
+    }
+}
+
+/// A genesis of now.
+fn begin(name: &str, validators: ValidatorSet, founders: &Founders) -> Genesis {
+    let organisers = match founders {
+        Founders::Validators => Organisers::Keys(validators.iter().map(|validator| validator.key).collect()),
+        Founders::Keys(keys) => Organisers::Keys(keys.clone()),
+        Founders::Anyone => Organisers::Anyone,
     };
+    Genesis { name: name.to_owned(), time: now(), validators, limits: Limits::of(&organisers), organisers }
+}
+
+/// A genesis in which this node is the only validator.
+pub(crate) fn found(name: &str, founders: &Founders, node: &str, keys: &Keys) -> Result<Genesis> {
+    let validator = Validator { key: keys.validator.public(), name: node.to_owned(), power: 1 };
+    let genesis = begin(name, ValidatorSet::new(vec![validator])?, founders);
     genesis.check().context("--found")?;
     Ok(genesis)
+}
+
+/// Who may create elections, for the founder.
+pub(crate) fn who_organises(genesis: &Genesis) -> String {
+    match &genesis.organisers {
+        Organisers::Anyone => "anyone may create elections: whoever reaches a node can fill the list of elections, up to the chain's limits".to_owned(),
+        Organisers::Keys(keys) => {
+            let keys: Vec<_> = keys.iter().map(|key| format!("{key:.16}")).collect();
+            format!("{} may create elections; `vote-cli organiser admit` admits yours", keys.join(", "))
+        }
+    }
 }

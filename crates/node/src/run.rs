@@ -25,7 +25,7 @@ use crate::exit::{Exit, Stop};
 use crate::join::{self, Source};
 use crate::keys::{self, Keys};
 use crate::ledger::Ledger;
-use crate::planned::print;
+use crate::planned::{print, who_organises};
 use crate::pool::Pool;
 use crate::sign_state::{Found, SignFile, Signs};
 use crate::socket::Socket;
@@ -115,13 +115,13 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
     match &mut signed {
         // In memory: a sign-state of another chain is refused before there is anything of this one.
         Some(found) => found.file.bind(chain)?,
-        None if matches!(config.origin, Origin::Found(_)) => {}
+        None if matches!(config.origin, Origin::Found { .. }) => {}
         None if genesis.validators.contains(&key) => return Err(unknown_signatures(dir.path()).into()),
         // Made once the ledger shows that the key is no validator's.
         None => {}
     }
     let store = Store::create(dir.path(), &genesis)?;
-    if matches!(config.origin, Origin::Found(_)) {
+    if matches!(config.origin, Origin::Found { .. }) {
         // Nobody can have signed anything on a chain that did not exist. The file does not speak of the chain before there is a ledger:
         // whoever has to found anew founds another chain.
         let file = match signed {
@@ -151,7 +151,7 @@ fn unknown_signatures(dir: &Path) -> Stop {
 fn check_chain(config: &Config, genesis: &Genesis, dir: &Path) -> Result<()> {
     let (chain, dir) = (genesis.chain(), dir.display());
     let wanted = match &config.origin {
-        Origin::Found(name) => bail!(
+        Origin::Found { name, .. } => bail!(
             "{dir} already holds chain {chain} ({}); leave out --found to go on with it, or found {name:?} with another --data-dir",
             genesis.name
         ),
@@ -320,8 +320,12 @@ fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[
         return print(&ready.to_string());
     }
     let listens: String = full.iter().map(|address| format!("  listens on     {address}\n")).collect();
+    let organisers = match &config.origin {
+        Origin::Found { .. } => format!("\n  elections      {}", who_organises(genesis)),
+        Origin::Genesis(_) | Origin::Join => String::new(),
+    };
     print(&format!(
-        "node {name} on chain {:?}\n  chain id       {}\n{listens}  validator key  {key}\n  apps connect   vote-cli --socket {}",
+        "node {name} on chain {:?}\n  chain id       {}\n{listens}  validator key  {key}\n  apps connect   vote-cli --socket {}{organisers}",
         genesis.name,
         genesis.chain(),
         config.socket.display()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use vote_chain::{ElectionPhase, Rule};
+use vote_chain::{ElectionPhase, PublicKey, Rule};
 
 /// Cast ballots, count them, check receipts, and try to cheat.
 ///
@@ -86,6 +86,9 @@ pub(crate) enum Command {
     /// Elections: create, open, close, and what else an organiser does
     #[command(subcommand)]
     Election(ElectionCommand),
+    /// Organisers: who may create elections
+    #[command(subcommand)]
+    Organiser(OrganiserCommand),
     /// The roll: who may vote
     #[command(subcommand)]
     Roll(RollCommand),
@@ -437,6 +440,24 @@ pub(crate) enum VerifyCommand {
         /// Write the result as a page to print
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrganiserCommand {
+    /// Show the key that you create elections with, to be admitted by it; made if there is none. Needs no node
+    Key,
+    /// List who may create elections, and changes that wait for approvals
+    List,
+    /// Have this node approve that a key may create elections
+    Admit {
+        /// The key, as `organiser key` shows it to its owner; your own if left out
+        key: Option<PublicKey>,
+    },
+    /// Have this node approve that a key creates no more elections; those that it has created stay, and it goes on organising them
+    Remove {
+        /// The key, as `organiser list` shows it
+        key: PublicKey,
     },
 }
 

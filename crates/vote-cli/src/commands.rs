@@ -9,6 +9,7 @@ mod election;
 mod export;
 mod gui;
 mod node;
+mod organiser;
 mod receipt;
 mod roll;
 mod tally;
@@ -48,6 +49,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Roll(command) => roll::run(context, command).await,
         Command::Credential(command) => credential::run(context, command),
         Command::Receipt(command) => receipt::run(context, command).await,
+        Command::Organiser(command) => organiser::run(context, command).await,
         Command::Validator(command) => validator::run(context, command).await,
         Command::Gui(args) => gui::run(context, args).await,
         Command::Menu => crate::menu::run(context).await,

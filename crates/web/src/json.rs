@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 use vote_api::{AttackReport, ElectionView, EvidenceView, Member, Signing, Status, Trace, Verdict};
 use vote_chain::{
-    Action, Base, Block, Check, Choices, CommitCertificate, Contest, ContestTally, ElectionRecord, LogEntry, Logged,
-    Outcome, Payload, PublicKey, Receipt, Results, Round, Share, Statement, Tally, TieBreak, Timestamp, Transaction,
-    TransactionId, ValidatorChange, ValidatorSet, Voter, Voters, Votes, faults_tolerated,
+    Action, Base, Block, Change, Check, Choices, CommitCertificate, Contest, ContestTally, ElectionRecord, LogEntry,
+    Logged, OrganiserChange, Organisers, Outcome, Payload, PublicKey, Receipt, Results, Round, Share, Statement, Tally,
+    TieBreak, Timestamp, Transaction, TransactionId, ValidatorChange, ValidatorSet, Voter, Voters, Votes,
+    faults_tolerated,
 };
 
 use crate::code::Tracker;
@@ -75,6 +76,22 @@ pub fn change(change: &ValidatorChange) -> String {
     }
 }
 
+/// A change of the organisers, in words.
+pub fn organiser_change(change: &OrganiserChange) -> String {
+    match change {
+        OrganiserChange::Admit(key) => format!("admit {key}"),
+        OrganiserChange::Remove(key) => format!("remove {key}"),
+    }
+}
+
+/// Who may create elections: null if anyone may.
+pub fn organisers(organisers: &Organisers) -> Value {
+    match organisers {
+        Organisers::Anyone => Value::Null,
+        Organisers::Keys(keys) => json!(keys),
+    }
+}
+
 /// Who decides blocks, and what waits for approvals.
 pub fn validators(
     set: &ValidatorSet,
@@ -109,8 +126,9 @@ pub fn describe(transaction: &Transaction) -> (&'static str, String) {
         Payload::ApproveChange { change, .. } => (
             "approve",
             match change {
-                ValidatorChange::Admit(validator) => format!("admit {}", validator.name),
-                ValidatorChange::Remove(key) => format!("remove {key:.16}"),
+                Change::Validators(ValidatorChange::Admit(validator)) => format!("admit {}", validator.name),
+                Change::Validators(ValidatorChange::Remove(key)) => format!("remove {key:.16}"),
+                Change::Organisers(change) => format!("organiser: {}", organiser_change(change)),
             },
         ),
     }

@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use vote_api::{
-    Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, FinalBlock, QUERY_BYTES_MAX, Validators, VoterView,
+    Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, FinalBlock, OrganisersView, QUERY_BYTES_MAX, Validators,
+    VoterView,
 };
 use vote_chain::{
     ElectionId, ElectionPhase, Height, PublicKey, TRANSACTION_BYTES_MAX, Transaction, TransactionId, parse,
@@ -154,12 +155,13 @@ async fn session(State(app): State<App>, Whole(body): Whole) -> Result<Response,
 }
 
 async fn info(State(app): State<App>) -> Answered {
-    let status = app.node.ask(|client| async move { client.status().await }).await?;
+    let asked = app.node.ask(|client| async move { Ok((client.status().await?, client.organisers().await?)) });
+    let (status, OrganisersView { organisers, .. }) = asked.await?;
     let public = app.guard.is_public();
     let attacks = Attack::ALL.iter().map(|a| json!({ "name": a.name(), "description": a.description() }));
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "bundle": bundle_hash(), "chain": status.genesis.chain(),
-        "chain_name": status.genesis.name, "public": public, "node": status.node,
+        "chain_name": status.genesis.name, "public": public, "node": status.node, "organisers": json::organisers(&organisers),
         "allow_attacks": status.allow_attacks && !public, "attacks": attacks.collect::<Vec<_>>(),
     })))
 }

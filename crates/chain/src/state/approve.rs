@@ -1,4 +1,4 @@
-//! Changing the validator set by approvals.
+//! Changing the validator set, and the organisers, by approvals.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::execution::Execution;
 use super::invalid::InvalidTransaction;
 use super::record::lapsed_before;
 use crate::key::PublicKey;
-use crate::validator::ValidatorChange;
+use crate::transaction::Change;
 
 /// Approvals of one signer that wait for those of others; a further one takes the place of the oldest. So nobody's approvals stand in the
 /// way of anybody else's: more than two thirds of the power can make any change in one block.
@@ -16,7 +16,7 @@ impl Execution<'_> {
     pub(super) fn approve(
         &mut self,
         signer: PublicKey,
-        change: &ValidatorChange,
+        change: &Change,
         changes_before: u64,
     ) -> Result<(), InvalidTransaction> {
         let registry = &self.changes.registry;
@@ -26,7 +26,7 @@ impl Execution<'_> {
         if !registry.after.contains(&signer) {
             return Err(InvalidTransaction::NotValidator(signer));
         }
-        let changed = registry.after.changed(change)?;
+        let made = registry.with(change)?;
         let lapsed = lapsed_before(self.time);
         let mut given = registry.given.get(&signer).into_iter().flatten();
         let approves = registry.approvals.get(change).is_some_and(|signers| signers.contains(&signer));
@@ -44,10 +44,7 @@ impl Execution<'_> {
         let approvals = registry.approvals.entry(change.clone()).or_default();
         approvals.insert(signer);
         if registry.after.is_quorum(approvals.iter()) {
-            registry.after = changed;
-            registry.changes += 1;
-            registry.approvals.clear();
-            registry.given.clear();
+            registry.make(change, made);
         }
         Ok(())
     }

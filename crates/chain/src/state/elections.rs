@@ -20,20 +20,34 @@ impl Execution<'_> {
         election: &Election,
     ) -> Result<(), InvalidTransaction> {
         let id = ElectionId::new(*id.hash());
-        if let Organisers::Keys(keys) = &self.state.genesis.organisers
-            && !keys.contains(&organiser)
-        {
+        if !self.changes.registry.organisers.include(&organiser) {
             return Err(InvalidTransaction::NotOrganiser(organiser));
         }
         if self.election(&id).is_ok() {
             return Err(InvalidTransaction::ElectionExists(id));
         }
-        let limit = self.state.genesis.limits.elections_max;
-        if u32::try_from(self.state.elections.len() + self.created).is_ok_and(|count| count >= limit) {
-            return Err(InvalidTransaction::TooManyElections(limit));
+        self.check_room(&organiser)?;
+        let record = ElectionRecord::new(id, election, organiser, self.time);
+        if !record.phase(self.time).is_over() {
+            *self.running.entry(organiser).or_default() += 1;
         }
-        self.created += 1;
-        self.changes.elections.insert(id, Arc::new(ElectionRecord::new(id, election, organiser, self.time)));
+        self.changes.elections.insert(id, Arc::new(record));
+        Ok(())
+    }
+
+    /// Whether there is room for one more election that is not over.
+    fn check_room(&self, organiser: &PublicKey) -> Result<(), InvalidTransaction> {
+        let limits = &self.state.genesis.limits;
+        let more = self.running.get(organiser).copied().unwrap_or(0);
+        if self.state.elections.running_of(organiser, self.time) + more >= limits.organiser_elections_max.into() {
+            return Err(InvalidTransaction::OrganiserFull(limits.organiser_elections_max));
+        }
+        if self.changes.registry.organisers == Organisers::Anyone {
+            let more: i64 = self.running.values().sum();
+            if self.state.elections.running_count(self.time) + more >= limits.elections_max.into() {
+                return Err(InvalidTransaction::ChainFull(limits.elections_max));
+            }
+        }
         Ok(())
     }
 
@@ -75,6 +89,9 @@ impl Execution<'_> {
         let record = self.election_mut(id);
         let place = record.log.size();
         record.log.push(transaction.as_bytes());
+        if record.phase(time).is_over() {
+            *self.running.entry(signer).or_default() -= 1;
+        }
         self.changes.log.insert((*id, place), Arc::new(entry));
         self.acts.insert(transaction);
         Ok(())

@@ -44,8 +44,8 @@ pub struct Execution<'a> {
     pub(super) changes: Changes,
     /// Votes of those whom the block puts on a roll; none for those whom it takes off.
     pub(super) roll_changes: BTreeMap<(ElectionId, PublicKey), Option<u32>>,
-    /// Elections that the block creates.
-    pub(super) created: usize,
+    /// How many elections that are not over the block adds to those of each organiser; below 0 if it ends more than it creates.
+    pub(super) running: BTreeMap<PublicKey, i64>,
     /// The ids of the block's acts.
     pub(super) acts: BTreeSet<TransactionId>,
 }
@@ -68,7 +68,7 @@ impl<'a> Execution<'a> {
             applied: 0,
             changes,
             roll_changes: BTreeMap::new(),
-            created: 0,
+            running: BTreeMap::new(),
             acts: BTreeSet::new(),
         }
     }

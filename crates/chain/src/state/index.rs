@@ -6,6 +6,7 @@ use imbl::{OrdMap, OrdSet};
 
 use super::record::ElectionRecord;
 use crate::hash::{ElectionId, Hash};
+use crate::key::PublicKey;
 use crate::time::Timestamp;
 
 /// Where an election stands among all: when it was created, and its id.
@@ -18,13 +19,30 @@ pub(super) struct Elections {
     by_age: OrdSet<Age>,
     /// Those that are neither closed nor cancelled.
     running: OrdSet<Age>,
+    /// How many of these each organiser has.
+    running_of: OrdMap<PublicKey, u32>,
     /// The times at which elections open or close, after the last block's.
     boundaries: OrdSet<(Timestamp, ElectionId)>,
 }
 
 impl Elections {
-    pub(super) fn len(&self) -> usize {
-        self.by_id.len()
+    /// How many elections of an organiser will not be over at `time`, if nothing is done to them until then.
+    pub(super) fn running_of(&self, organiser: &PublicKey, time: Timestamp) -> i64 {
+        let running = self.running_of.get(organiser).copied().unwrap_or(0);
+        i64::from(running) - self.closing(time).filter(|record| record.organiser == *organiser).count() as i64
+    }
+
+    /// The same of all organisers together.
+    pub(super) fn running_count(&self, time: Timestamp) -> i64 {
+        self.running.len() as i64 - self.closing(time).count() as i64
+    }
+
+    /// Elections that close between the last block and `time`, each once.
+    fn closing(&self, time: Timestamp) -> impl Iterator<Item = &ElectionRecord> {
+        let due = self.boundaries.iter().take_while(move |(at, _)| *at <= time);
+        due.map(|(at, id)| (at, &*self.by_id[id]))
+            .filter(|(at, record)| record.closes_at == Some(**at))
+            .map(|(_, record)| record)
     }
 
     pub(super) fn get(&self, id: &ElectionId) -> Option<&Arc<ElectionRecord>> {
@@ -41,6 +59,7 @@ impl Elections {
         let id = record.id;
         let age = (record.created_at, id);
         let over = record.phase(now).is_over();
+        let organiser = record.organiser;
         let coming: Vec<_> = record.boundaries().filter(|time| *time > now).collect();
         match self.by_id.insert(id, record) {
             Some(before) => {
@@ -54,9 +73,21 @@ impl Elections {
         }
         self.boundaries.extend(coming.into_iter().map(|time| (time, id)));
         if over {
-            self.running.remove(&age);
+            self.end(age, &organiser);
+        } else if self.running.insert(age).is_none() {
+            *self.running_of.entry(organiser).or_default() += 1;
+        }
+    }
+
+    fn end(&mut self, age: Age, organiser: &PublicKey) {
+        if self.running.remove(&age).is_none() {
+            return;
+        }
+        let left = self.running_of.get(organiser).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            self.running_of.remove(organiser);
         } else {
-            self.running.insert(age);
+            self.running_of.insert(*organiser, left);
         }
     }
 
@@ -64,9 +95,9 @@ impl Elections {
     pub(super) fn pass(&mut self, now: Timestamp) {
         while let Some(boundary) = self.boundaries.get_min().copied().filter(|(time, _)| *time <= now) {
             self.boundaries.remove(&boundary);
-            let record = &self.by_id[&boundary.1];
+            let record = self.by_id[&boundary.1].clone();
             if record.phase(now).is_over() {
-                self.running.remove(&(record.created_at, record.id));
+                self.end((record.created_at, record.id), &record.organiser);
             }
         }
     }

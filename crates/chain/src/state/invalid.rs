@@ -3,6 +3,7 @@
 use crate::act::WEIGHT_MAX;
 use crate::contest::InvalidSelection;
 use crate::election::ElectionPhase;
+use crate::genesis::InvalidOrganisers;
 use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::time::{Height, Timestamp};
@@ -17,11 +18,22 @@ pub enum InvalidTransaction {
     /// Created before.
     #[error("election {0:.16} exists already")]
     ElectionExists(ElectionId),
-    /// The chain has as many elections as it may.
-    #[error("this chain holds at most {0} elections")]
-    TooManyElections(u32),
-    /// Only those that the genesis names may.
-    #[error("{0:.16} may not create elections on this chain")]
+    /// The organiser has as many elections as one may have at a time.
+    #[error(
+        "this organiser has {0} elections that are drafts or open, and may not have more: close or cancel one first"
+    )]
+    OrganiserFull(u32),
+    /// The chain has as many elections as it takes from strangers at a time.
+    #[error(
+        "this chain has {0} elections that are drafts or open, and takes no more while anyone may create them: wait until some are over, or \
+         have the validators admit organisers, for whom this limit is not"
+    )]
+    ChainFull(u32),
+    /// Only organisers may.
+    #[error(
+        "{0} is not an organiser of this chain, and only organisers create elections; validators with more than two thirds of the power \
+         admit it, each at their own node: vote-cli organiser admit {0}"
+    )]
     NotOrganiser(PublicKey),
     /// Only who created it may.
     #[error("only the organiser of an election may do that, and {0:.16} is not")]
@@ -121,8 +133,8 @@ pub enum InvalidTransaction {
     /// Only validators approve.
     #[error("{0:.16} is not a validator")]
     NotValidator(PublicKey),
-    /// The set has changed since it was signed.
-    #[error("the approval is from before the last change of the validators")]
+    /// Something has changed since it was signed.
+    #[error("the approval is from before the last change of the validators or organisers; approve it again")]
     StaleApproval,
     /// Approved before.
     #[error("{0:.16} has already approved this change")]
@@ -130,6 +142,9 @@ pub enum InvalidTransaction {
     /// A change that cannot be made.
     #[error("the change cannot be made: {0}")]
     Change(#[from] InvalidValidatorSet),
+    /// The same, of organisers.
+    #[error("the change cannot be made: {0}")]
+    Organisers(#[from] InvalidOrganisers),
 }
 
 /// A block that no validator may vote for.

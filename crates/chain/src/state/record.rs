@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::invalid::InvalidTransaction;
 use crate::act::{Act, Voter};
 use crate::ballot::Selection;
 use crate::election::{Election, ElectionPhase, Voters};
 use crate::encoding::encode;
+use crate::genesis::{Genesis, Organisers};
 use crate::hash::{ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::Frontier;
 use crate::time::{Height, Timestamp};
-use crate::validator::{ValidatorChange, ValidatorSet};
+use crate::transaction::Change;
+use crate::validator::ValidatorSet;
 
 /// An election on the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,7 +207,7 @@ pub struct CastRecord {
     pub selections: Option<Arc<[Arc<Selection>]>>,
 }
 
-/// Who validates, who will, and what has been approved so far.
+/// Who validates, who will, who may create elections, and what has been approved so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registry {
     /// The set that decides the next height.
@@ -212,13 +215,15 @@ pub struct Registry {
     /// The set that decides the height after: a change takes effect two heights after its last approval, so that the
     /// signers of a block are known before the block below is applied.
     pub after: ValidatorSet,
-    /// Approvals so far, of changes to the set `after`.
-    pub approvals: BTreeMap<ValidatorChange, BTreeSet<PublicKey>>,
+    /// Approvals so far, of changes to the set `after` and to the organisers.
+    pub approvals: BTreeMap<Change, BTreeSet<PublicKey>>,
     /// How many changes there have been.
     pub changes: u64,
+    /// Who may create elections.
+    pub organisers: Organisers,
     /// The same approvals by who has given them and when, the oldest first. Not in the state root, which follows from the blocks without it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub given: BTreeMap<PublicKey, Vec<(Timestamp, ValidatorChange)>>,
+    pub given: BTreeMap<PublicKey, Vec<(Timestamp, Change)>>,
 }
 
 /// An approval that has waited for so long, by the ledger's time, is void: 30 days, in milliseconds.
@@ -230,13 +235,41 @@ pub(crate) fn lapsed_before(time: Timestamp) -> Timestamp {
 }
 
 impl Registry {
-    pub(crate) fn new(validators: ValidatorSet) -> Self {
+    pub(crate) fn new(genesis: &Genesis) -> Self {
         Self {
-            next: validators.clone(),
-            after: validators,
+            next: genesis.validators.clone(),
+            after: genesis.validators.clone(),
             approvals: BTreeMap::new(),
             changes: 0,
+            organisers: genesis.organisers.clone(),
             given: BTreeMap::new(),
+        }
+    }
+
+    /// Validators and organisers with a change made to them.
+    pub(crate) fn with(&self, change: &Change) -> Result<(ValidatorSet, Organisers), InvalidTransaction> {
+        Ok(match change {
+            Change::Validators(change) => (self.after.changed(change)?, self.organisers.clone()),
+            Change::Organisers(change) => (self.after.clone(), self.organisers.changed(change)?),
+        })
+    }
+
+    /// Makes a change that enough have approved. One of the validators drops all approvals, since it changes who they are; one of the
+    /// organisers only its own, so that several can be admitted side by side.
+    pub(crate) fn make(&mut self, change: &Change, (after, organisers): (ValidatorSet, Organisers)) {
+        self.after = after;
+        self.organisers = organisers;
+        self.changes += 1;
+        match change {
+            Change::Validators(_) => {
+                self.approvals.clear();
+                self.given.clear();
+            }
+            Change::Organisers(_) => {
+                self.approvals.remove(change);
+                self.given.values_mut().for_each(|given| given.retain(|(_, approved)| approved != change));
+                self.given.retain(|_, given| !given.is_empty());
+            }
         }
     }
 
@@ -259,7 +292,7 @@ impl Registry {
     }
 
     /// Takes an approval out of the sum of them.
-    pub(crate) fn withdraw(&mut self, signer: &PublicKey, change: &ValidatorChange) {
+    pub(crate) fn withdraw(&mut self, signer: &PublicKey, change: &Change) {
         if let Some(signers) = self.approvals.get_mut(change) {
             signers.remove(signer);
             if signers.is_empty() {

@@ -31,7 +31,7 @@ pub(super) fn proof<'a>(
 
 fn registry_leaf(registry: &Registry) -> Vec<u8> {
     let approvals: Vec<_> = registry.approvals.iter().collect();
-    encode(&(&registry.next, &registry.after, approvals, registry.changes))
+    encode(&(&registry.next, &registry.after, approvals, registry.changes, &registry.organisers))
 }
 
 pub(crate) fn election_leaf(record: &ElectionRecord) -> Vec<u8> {

@@ -20,7 +20,7 @@ pub(crate) fn ledger() -> (Ledger, ElectionId) {
         ledger.ballot(51, id, ranked(&[1])),
     ]);
     let changes_before = ledger.state.registry().changes;
-    let admit = ValidatorChange::Admit(validator(2));
+    let admit = ValidatorChange::Admit(validator(2)).into();
     ledger.decide(&[ledger.sign(&key(1), Payload::ApproveChange { change: admit, changes_before })]);
     ledger.decide(&[]);
     ledger.decide(&[ledger.ballot(52, id, ranked(&[2, 1])), ledger.ballot(53, id, ranked(&[1]))]);

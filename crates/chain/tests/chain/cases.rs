@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use vote_chain::{
     Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Genesis, Header, Limits,
-    Organise, Payload, Ranks, Receipt, ReceiptFile, Rule, Selection, SetChange, Timestamp, ValidatorSet, Voter, Voters,
-    decode, encode,
+    Organise, Organisers, Payload, PublicKey, Ranks, Receipt, ReceiptFile, Rule, Selection, SetChange, Timestamp,
+    ValidatorSet, Voter, Voters, decode, encode,
 };
 
 use crate::archives::{archive, ledger};
 use crate::elections;
 use crate::ledger::{Ledger, START, certify_header, counted, election, genesis, key, with_contests};
-use crate::receipts;
+use crate::{organisers, receipts};
 
 /// Numbers without a pattern, the same each time.
 struct Dice(u64);
@@ -100,6 +100,7 @@ fn elected(rule: Rule, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
 fn good() -> Vec<(String, Vec<u8>)> {
     let (grown, id) = ledger();
     let mut cases = vec![("grown".into(), encode(&archive(&grown, id)))];
+    cases.push(("organiser-admitted".into(), encode(&organisers::admitted())));
     cases.extend([3, 6].map(|height| (format!("receipt-{height}"), encode(&grown.receipt(height, 0)))));
     let mut dice = Dice(4711);
     for rule in Rule::ALL.into_iter().filter(|rule| *rule != Rule::YesNo) {
@@ -247,6 +248,9 @@ fn handover(ledger: &Ledger, height: usize) -> SetChange {
 fn impossible() -> Vec<(String, Vec<u8>)> {
     let mut cases = Vec::new();
     let limits = Limits::default();
+    // One more than there may be, the one that creates the election among them.
+    let others = (0..256u16).map(|at| PublicKey::from_bytes([at.to_be_bytes(); 16].concat().try_into().unwrap()));
+    let many = others.chain([key(200).public()]).collect();
     let begun = [
         ("genesis-name-empty", Genesis { name: String::new(), ..genesis(4) }),
         ("genesis-name-long", Genesis { name: "x".repeat(101), ..genesis(4) }),
@@ -254,6 +258,11 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
         ("genesis-bytes-many", Genesis { limits: Limits { block_bytes_max: 1_048_577, ..limits }, ..genesis(4) }),
         ("genesis-transactions", Genesis { limits: Limits { block_transactions_max: 16385, ..limits }, ..genesis(4) }),
         ("genesis-elections", Genesis { limits: Limits { elections_max: 100_001, ..limits }, ..genesis(4) }),
+        (
+            "genesis-elections-each",
+            Genesis { limits: Limits { organiser_elections_max: 100_001, ..limits }, ..genesis(4) },
+        ),
+        ("genesis-organisers", Genesis { organisers: Organisers::Keys(many), ..genesis(4) }),
         ("genesis-voters-none", Genesis { limits: Limits { voters_max: 0, ..limits }, ..genesis(4) }),
         ("genesis-voters-many", Genesis { limits: Limits { voters_max: 10_000_001, ..limits }, ..genesis(4) }),
     ];

@@ -147,7 +147,8 @@ impl Ledger {
     fn lawless_root(&self, time: Timestamp, transactions: &[Arc<Verified>]) -> StateRoot {
         let registry = &self.state.registry();
         let approvals: Vec<_> = registry.approvals.iter().collect();
-        let mut leaves = vec![encode(&(&registry.after, &registry.after, approvals, registry.changes))];
+        let mut leaves =
+            vec![encode(&(&registry.after, &registry.after, approvals, registry.changes, &registry.organisers))];
         for record in self.state.elections() {
             let (id, mut record) = (Some(record.id), record.clone());
             let of_it = transactions.iter().filter(|t| t.content().payload.election() == id);

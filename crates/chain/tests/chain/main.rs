@@ -7,6 +7,7 @@ mod cases;
 mod elections;
 mod ledger;
 mod orders;
+mod organisers;
 mod properties;
 mod receipts;
 mod rules;

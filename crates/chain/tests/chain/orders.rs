@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use vote_chain::{
-    Act, Ballot, Election, ElectionId, ElectionRecord, Payload, Selection, State, Timestamp, Verified, Voter, Voters,
-    encode,
+    Act, Ballot, Election, ElectionId, ElectionRecord, Genesis, InvalidTransaction, Limits, Payload, Selection, State,
+    Timestamp, Verified, Voter, Voters, encode,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key};
@@ -21,6 +21,13 @@ enum Step {
     Times { of: prop::sample::Index, opens: Option<u64>, closes: Option<u64> },
     AddVoter(prop::sample::Index, u8),
     Vote(prop::sample::Index, u8),
+}
+
+/// Elections that an organiser may have at a time: so few that the limit is met often.
+const ROOM: u32 = 4;
+
+fn small() -> Genesis {
+    Genesis { limits: Limits { organiser_elections_max: ROOM, ..Limits::default() }, ..genesis(1) }
 }
 
 fn steps() -> impl Strategy<Value = Vec<(u64, Vec<Step>)>> {
@@ -74,6 +81,10 @@ fn block(ledger: &mut Ledger, salt: &mut u64, wait: u64, steps: &[Step]) {
     };
     let transactions: Vec<_> = steps.iter().map(&mut transaction).collect();
     let time = ledger.state.tip().time.plus_ms(wait);
+    let new = ledger.sign(&key(200), Payload::CreateElection(Election { salt: 0, ..election() }));
+    let running = ledger.state.elections().filter(|record| !record.phase(time).is_over()).count();
+    let full = Err(InvalidTransaction::OrganiserFull(ROOM));
+    assert_eq!(ledger.state.execute(time).apply(&new) == full, running >= ROOM as usize, "{running} are not over");
     let (block, changes, _) = ledger.state.build(time, key(1).public(), &transactions);
     ledger.state.commit(block.header(), &changes);
 }
@@ -146,7 +157,7 @@ proptest! {
     fn every_order_is_what_a_look_at_all_elections_gives(
         blocks in steps(), page in 1..5usize, digits in 0..=64usize, ahead in 0..20_000u64
     ) {
-        let (mut ledger, mut salt) = (Ledger::new(genesis(1)), 0);
+        let (mut ledger, mut salt) = (Ledger::new(small()), 0);
         for (wait, steps) in blocks {
             block(&mut ledger, &mut salt, wait, &steps);
             check(&ledger.state, page, digits, ahead)?;
@@ -155,7 +166,7 @@ proptest! {
 
     #[test]
     fn state_that_a_reader_holds_stays_as_it_was_while_blocks_go_on(blocks in steps()) {
-        let (mut ledger, mut salt) = (Ledger::new(genesis(1)), 0);
+        let (mut ledger, mut salt) = (Ledger::new(small()), 0);
         let mut held = Vec::new();
         for (wait, steps) in blocks {
             held.push((ledger.state.clone(), seen(&ledger.state)));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use vote_chain::{
-    Act, Ballot, Block, Choices, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Organise, Payload,
-    PublicKey, Ranks, Receipt, Rule, Selection, State, Timestamp, Transaction, Validator, ValidatorChange, Verified,
-    Voter, Voters, decode, encode, verify,
+    Act, Ballot, Block, Choices, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Organise,
+    OrganiserChange, Payload, PublicKey, Ranks, Receipt, Rule, Selection, State, Timestamp, Transaction, Validator,
+    ValidatorChange, Verified, Voter, Voters, decode, encode, verify,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key};
@@ -66,7 +66,12 @@ fn payload() -> impl Strategy<Value = Payload> {
         (hash(), act).prop_map(|(id, act)| Payload::Organise(Organise { election: ElectionId::new(id), act }));
     let validator =
         (public.clone(), ".{0,20}", any::<u64>()).prop_map(|(key, name, power)| Validator { key, name, power });
-    let change = prop_oneof![validator.prop_map(ValidatorChange::Admit), public.prop_map(ValidatorChange::Remove)];
+    let change = prop_oneof![
+        validator.prop_map(|validator| ValidatorChange::Admit(validator).into()),
+        public.clone().prop_map(|key| ValidatorChange::Remove(key).into()),
+        public.clone().prop_map(|key| OrganiserChange::Admit(key).into()),
+        public.prop_map(|key| OrganiserChange::Remove(key).into()),
+    ];
     let approve =
         (change, any::<u64>()).prop_map(|(change, changes_before)| Payload::ApproveChange { change, changes_before });
     prop_oneof![ballot, create, organise, approve]

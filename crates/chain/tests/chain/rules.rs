@@ -3,8 +3,8 @@
 use serde_bytes::ByteBuf;
 use vote_chain::{
     Act, Ballot, BlockHash, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height, InvalidBlock,
-    InvalidSelection, InvalidTransaction, Limits, Organise, Organisers, Payload, Ranks, Rule, Selection, StateRoot,
-    Timestamp, Transaction, TransactionFault, ValidatorSetHash, VerifiedBlock, merkle_root, verify,
+    InvalidSelection, InvalidTransaction, Limits, Organise, Payload, Ranks, Rule, Selection, StateRoot, Timestamp,
+    Transaction, TransactionFault, ValidatorSetHash, VerifiedBlock, merkle_root, verify,
 };
 
 use crate::ledger::{Ledger, START, counted, election, genesis, key, with_contests};
@@ -115,19 +115,6 @@ fn write_ins_count_together_by_their_words_and_a_tie_names_all_leaders() {
     assert_eq!(tally.contests[0].leaders, ["Python", "Rust"]);
     let counts: Vec<_> = tally.contests[0].lines.iter().map(|line| (line.choice.as_str(), line.votes)).collect();
     assert_eq!(counts, [("Python", 2), ("Rust", 2), ("C", 1)]);
-}
-
-#[test]
-fn only_organisers_of_the_genesis_create_elections_and_no_more_than_allowed() {
-    let organisers = Organisers::Keys([key(200).public()].into());
-    let limits = Limits { elections_max: 2, ..Limits::default() };
-    let mut ledger = Ledger::new(Genesis { organisers, limits, ..genesis(4) });
-    let create =
-        |ledger: &Ledger, by: u8, salt| ledger.sign(&key(by), Payload::CreateElection(Election { salt, ..election() }));
-    assert_eq!(ledger.try_one(&create(&ledger, 201, 1)), Err(InvalidTransaction::NotOrganiser(key(201).public())));
-    let both = [create(&ledger, 200, 1), create(&ledger, 200, 2)];
-    ledger.decide(&both);
-    assert_eq!(ledger.try_one(&create(&ledger, 200, 3)), Err(InvalidTransaction::TooManyElections(2)));
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Validators come and go, and receipts stay true across it.
 
 use vote_chain::{
-    CertificateFault, ChainId, Hash, InvalidReceipt, InvalidTransaction, Payload, Selection, SetHistory,
+    CertificateFault, ChainId, Change, Hash, InvalidReceipt, InvalidTransaction, Payload, Selection, SetHistory,
     ValidatorChange, decode, encode,
 };
 
 use crate::ledger::{Ledger, certify, election, genesis, key, validator};
 
-fn approve(ledger: &Ledger, by: u8, change: ValidatorChange) -> std::sync::Arc<vote_chain::Verified> {
+fn approve(ledger: &Ledger, by: u8, change: impl Into<Change>) -> std::sync::Arc<vote_chain::Verified> {
     let changes_before = ledger.state.registry().changes;
-    ledger.sign(&key(by), Payload::ApproveChange { change, changes_before })
+    ledger.sign(&key(by), Payload::ApproveChange { change: change.into(), changes_before })
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn change_takes_effect_two_heights_after_more_than_two_thirds_have_approved() {
     for by in 1..=2 {
         ledger.decide(&[approve(&ledger, by, admit.clone())]);
     }
-    assert_eq!(ledger.state.registry().approvals[&admit].len(), 2);
+    assert_eq!(ledger.state.registry().approvals[&admit.clone().into()].len(), 2);
     ledger.decide(&[approve(&ledger, 3, admit)]);
     assert_eq!(ledger.state.validators().count(), 4, "the next height is still the old set's");
     assert_eq!(ledger.state.registry().after.count(), 5);
@@ -59,7 +59,7 @@ fn approvals_of_one_validator_stand_in_nobodys_way() {
         ledger.decide(&[approve(&ledger, 1, ValidatorChange::Admit(validator(junk)))]);
     }
     let waiting: Vec<_> = ledger.state.registry().approvals.keys().cloned().collect();
-    let newest: Vec<_> = (12..16).map(|junk| ValidatorChange::Admit(validator(junk))).collect();
+    let newest: Vec<_> = (12..16).map(|junk| Change::from(ValidatorChange::Admit(validator(junk)))).collect();
     assert!(waiting.len() == 4 && newest.iter().all(|change| waiting.contains(change)), "the newest four wait");
     let remove = ValidatorChange::Remove(key(1).public());
     let honest: Vec<_> = (2..=4).map(|by| approve(&ledger, by, remove.clone())).collect();
@@ -79,7 +79,7 @@ fn approval_that_has_waited_for_a_month_is_void_and_can_be_given_again() {
     ledger.pause_ms = 31 * 24 * 3600 * 1000;
     ledger.decide(&[approve(&ledger, 3, admit.clone())]);
     ledger.pause_ms = 1000;
-    assert_eq!(ledger.state.registry().approvals[&admit].len(), 1, "the first two have lapsed");
+    assert_eq!(ledger.state.registry().approvals[&admit.clone().into()].len(), 1, "the first two have lapsed");
     ledger.decide(&[approve(&ledger, 1, admit.clone()), approve(&ledger, 2, admit)]);
     assert_eq!(ledger.state.registry().after.count(), 5);
 }

@@ -7,9 +7,9 @@ use malachite_types::{NilOrVal, Round, VoteType};
 use serde_json::{Value, json};
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{
-    Act, Ballot, Base, BlockHash, Contest, Election, ElectionId, Hash, Height, InclusionProof, Majority, MerkleTree,
-    Organise, Payload, Purpose, Ranks, Results, Rule, Selection, Share, Timestamp, Transaction, TransactionId,
-    ValidatorChange, Voter, Voters, decode, encode, merkle_root,
+    Act, Ballot, Base, BlockHash, Change, Contest, Election, ElectionId, Hash, Height, InclusionProof, Majority,
+    MerkleTree, Organise, OrganiserChange, Payload, Purpose, Ranks, Results, Rule, Selection, Share, Timestamp,
+    Transaction, TransactionId, ValidatorChange, Voter, Voters, decode, encode, merkle_root,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key, validator, with_contests};
@@ -39,6 +39,7 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
     };
     let ballot = |selection| Payload::CastBallot(Ballot { name: "Ada".into(), ..Ballot::plain(id, selection) });
     let act = |act| Payload::Organise(Organise { election: id, act });
+    let approve = |change: Change, changes_before| Payload::ApproveChange { change, changes_before };
     let reason = String::from("as agreed");
     let replacement = Ballot {
         counter: 2,
@@ -66,11 +67,10 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
             }),
         ),
         ("cancel", act(Act::Cancel(reason))),
-        ("approve_admit", Payload::ApproveChange { change: ValidatorChange::Admit(validator(5)), changes_before: 0 }),
-        (
-            "approve_remove",
-            Payload::ApproveChange { change: ValidatorChange::Remove(key(4).public()), changes_before: 1 },
-        ),
+        ("approve_admit", approve(ValidatorChange::Admit(validator(5)).into(), 0)),
+        ("approve_remove", approve(ValidatorChange::Remove(key(4).public()).into(), 1)),
+        ("approve_admit_organiser", approve(OrganiserChange::Admit(key(201).public()).into(), 0)),
+        ("approve_remove_organiser", approve(OrganiserChange::Remove(key(200).public()).into(), 2)),
     ];
     let one = |(name, payload): (&str, Payload)| {
         let signed = Transaction::sign(ledger.state.chain(), &key(50), payload);

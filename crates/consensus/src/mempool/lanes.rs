@@ -27,7 +27,7 @@ impl Lane {
                 let any_key = election.is_none_or(|record| record.election.voters == Voters::Anyone);
                 if any_key { Self::Open(ballot.election) } else { Self::Roll(ballot.election) }
             }
-            Payload::CreateElection(_) | Payload::Organise(_) if state.genesis().organisers == Organisers::Anyone => {
+            Payload::CreateElection(_) | Payload::Organise(_) if state.registry().organisers == Organisers::Anyone => {
                 Self::Anyone
             }
             _ => Self::Acts,

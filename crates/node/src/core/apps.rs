@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use vote_api::{Answer, Attack, Refusal, RefusalCode, Request};
-use vote_chain::{
-    InvalidTransaction, Payload, Transaction, TransactionFault, TransactionId, ValidatorChange, Verified,
-};
+use vote_chain::{Change, InvalidTransaction, Payload, Transaction, TransactionFault, TransactionId, Verified};
 use vote_consensus::{Decided, Evidence, Origin, PoolRefusal};
 
 use super::calls::WAITING_MAX;
@@ -39,6 +37,8 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::OnRollAlready(_)
         | I::HasVoted(_)
         | I::Counter { .. }
+        | I::OrganiserFull(_)
+        | I::ChainFull(_)
         | I::StaleApproval
         | I::AlreadyApproved(_) => RefusalCode::WrongState,
         I::NotOrganiser(_)
@@ -46,13 +46,13 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::AlreadyVoted { .. }
         | I::NotOnRoll { .. }
         | I::NotValidator(_) => RefusalCode::NotEligible,
-        I::TooManyElections(_)
-        | I::Contests { .. }
+        I::Contests { .. }
         | I::Selection { .. }
         | I::Weighted { .. }
         | I::RollFull(_)
         | I::Times(_)
-        | I::Change(_) => RefusalCode::Invalid,
+        | I::Change(_)
+        | I::Organisers(_) => RefusalCode::Invalid,
     };
     refusal(code, fault)
 }
@@ -92,6 +92,7 @@ impl Core {
             Request::Attack(attack) => return self.attack(call, attack),
             Request::Genesis
             | Request::Validators
+            | Request::Organisers
             | Request::Elections(_)
             | Request::Block(_)
             | Request::Voter(..)
@@ -246,7 +247,7 @@ impl Core {
     }
 
     /// The node's validator key signs: whoever can use the socket is the node's operator.
-    fn approve(&mut self, call: AppCall, change: ValidatorChange) {
+    fn approve(&mut self, call: AppCall, change: Change) {
         let state = self.engine.state();
         let payload = Payload::ApproveChange { change, changes_before: state.registry().changes };
         let bytes = Transaction::sign(state.chain(), &self.key, payload).to_bytes();
@@ -263,9 +264,9 @@ impl Core {
         }
         let ledger = self.ledger.borrow().clone();
         let peers: Vec<_> = self.peers.ids().map(|id| (id, self.peers.name(&id))).collect();
-        let (network, key) = (self.network.clone(), self.key.public());
+        let (network, key) = (self.network.clone(), self.key.clone());
         tokio::spawn(async move {
-            let forged = tokio::task::spawn_blocking(move || crate::attack::forge(&ledger, key, attack));
+            let forged = tokio::task::spawn_blocking(move || crate::attack::forge(&ledger, &key, attack));
             let answer = match forged.await.expect("a forgery does not panic, and the runtime outlives it") {
                 Ok(forged) => Answer::Attack(crate::attack::offer(&network, peers, attack, forged).await),
                 Err(reason) => Answer::Failed(refusal(RefusalCode::WrongState, reason)),

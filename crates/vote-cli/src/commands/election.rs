@@ -10,6 +10,7 @@ use vote_chain::{
 };
 use vote_web::json;
 
+use super::organiser;
 use crate::cli::{ActArgs, CreateArgs, ElectionCommand, ListArgs};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -176,6 +177,7 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
     }
     let client = context.client().await?;
     let key = credential::load_or_make(&args.credential.unwrap_or_else(|| context.organiser_file()))?;
+    organiser::check(&client, &key.public()).await?;
     let has_roll = election.has_roll();
     let inclusion = submit::run(context, &client, &key, Payload::CreateElection(election)).await?;
     let id = ElectionId::new(*inclusion.transaction.hash());
@@ -208,6 +210,7 @@ fn new(path: Option<&Path>) -> Result<(), Failure> {
 /// A write-in election that is open at once.
 pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &str) -> Result<(), Failure> {
     let key = credential::load_or_make(&context.organiser_file())?;
+    organiser::check(client, &key.public()).await?;
     let election = Election::simple(title.to_owned(), vec![Contest::write_in()], salt()?);
     submit::run(context, client, &key, Payload::CreateElection(election)).await.map(drop)
 }

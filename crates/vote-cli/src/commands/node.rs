@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use vote_api::{BlockAt, Client, FinalBlock, Member, Signing, Status};
+use vote_api::{BlockAt, Client, FinalBlock, Member, OrganisersView, Signing, Status};
 use vote_chain::{Height, Payload, Statement, Transaction, Verified, parse, verify};
 use vote_web::json;
 
+use super::organiser;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
@@ -16,11 +17,15 @@ use crate::{output, says, time};
 const CLOCK_MS_MAX: u64 = 500;
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
-    let status = context.client().await?.status().await?;
+    let client = context.client().await?;
+    let (status, OrganisersView { organisers, .. }) = (client.status().await?, client.organisers().await?);
     if context.json {
-        output::json(&json::status(&status));
+        let mut value = json::status(&status);
+        value["organisers"] = json::organisers(&organisers);
+        output::json(&value);
     } else {
-        let rows = rows(&status, time::now().ms_since(status.time));
+        let mut rows = rows(&status, time::now().ms_since(status.time));
+        rows.push(("elections", organiser::summary(&organisers)));
         output::table(&rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect::<Vec<_>>());
     }
     Ok(())

@@ -151,7 +151,7 @@ async fn approve(context: &Context, client: &Client, before: &Validators, approv
     let set = upcoming(before).changed(&change).map_err(|fault| Failure::NotFound(fault.to_string()))?;
     ask_first(upcoming(before), &set, &change, &who, &named)?;
     context.remember(client).await?;
-    let height = match client.approve(&change, context.timeout).await {
+    let height = match client.approve(&change.clone().into(), context.timeout).await {
         Ok(inclusion) => inclusion.block.0.height,
         Err(error @ CallError::Refused(_)) => {
             // The others may have completed the change meanwhile: it no longer takes this approval.

@@ -32,7 +32,7 @@ const ended = (child, signal) => new Promise((done) => {
 export async function start() {
   const folder = resolve(process.env.BOOTH_PROGRAMS ?? fileURLToPath(new URL("../../../../target/debug", import.meta.url)));
   if (!existsSync(`${folder}/cluster`)) throw new Error(`there are no programs in ${folder}: cargo build --workspace --bins, or set BOOTH_PROGRAMS`);
-  const { child: cluster, ready } = begin(`${folder}/cluster`, ["up", "--gui", "--json"]);
+  const { child: cluster, ready } = begin(`${folder}/cluster`, ["up", "--gui", "--anyone", "--json"]);
   let again = null;
   // Also when the tests end early.
   const kill = () => [again, cluster].forEach((child) => child?.kill("SIGTERM"));

@@ -141,6 +141,9 @@ impl Shared {
             Request::Validators => {
                 Answer::Validators { set: ledger.state.validators().clone(), after: None, pending: Vec::new() }
             }
+            Request::Organisers => {
+                Answer::Organisers { organisers: ledger.state.organisers().clone(), pending: Vec::new() }
+            }
             Request::Elections(query) => ledger.elections(&query),
             Request::Transaction(id) => {
                 let (bytes, height, index) = ledger.transaction(&id).ok_or_else(unknown)?;
