@@ -7,7 +7,9 @@ use vote_chain::{
     Ballot, BlockHash, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey, Rule,
     SecretKey, Selection, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
 };
-use vote_consensus::{Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer};
+use vote_consensus::{
+    Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer, block_clock, middle_clock,
+};
 
 use super::crime::{Crime, rouse};
 use super::node::{Disk, Outcome, Signs, outcomes, receive, recover, submit, take_transactions};
@@ -121,6 +123,9 @@ pub(super) struct World {
     pub(super) fetched: u64,
     /// Nodes that are cut off from those of another group.
     pub(super) group: Vec<u8>,
+    /// How far each node's clock is ahead of the right time, in milliseconds; and what its engine was told of the clock to go by.
+    pub(super) clocks: Vec<i64>,
+    told_clocks: Vec<i64>,
     blocks: BTreeMap<Height, BlockHash>,
     signed: BTreeMap<(PublicKey, Height, i64, u8), Vec<u8>>,
     /// Transactions that some node has reported final.
@@ -175,6 +180,8 @@ impl World {
             published: 0,
             fetched: 0,
             group: vec![0; nodes],
+            clocks: vec![0; nodes],
+            told_clocks: vec![0; nodes],
             blocks: BTreeMap::new(),
             signed: BTreeMap::new(),
             finals: BTreeSet::new(),
@@ -203,6 +210,7 @@ impl World {
         let engine = recover(&self.genesis, found, &self.keys[at], self.config, self.time());
         self.engines[at] = Some(engine);
         self.read[at].clear();
+        self.told_clocks[at] = 0;
         self.incarnation[at] += 1;
         // Whoever submits again what was decided in the crash hears from this disk that it is final.
         for decided in self.disks[at].decided.clone() {
@@ -417,7 +425,24 @@ impl World {
         }
     }
 
+    /// Holds a node's clock against those of the validators that it reaches.
+    fn look_at_clocks(&mut self, at: usize) {
+        let set = self.disks[at].state(&self.genesis).validators().clone();
+        let reached = (0..self.engines.len())
+            .filter(|other| self.engines[*other].is_some() && self.group[*other] == self.group[at]);
+        let clock = |other: usize| Some((self.clocks[other], set.get(&self.keys[other].public())?.power));
+        let middle = middle_clock(reached.filter_map(clock).collect(), set.power_total());
+        let clock = block_clock(self.clocks[at], middle);
+        if std::mem::replace(&mut self.told_clocks[at], clock) != clock {
+            self.tell(at, Event::Clock(clock));
+            self.settle(at);
+        }
+    }
+
     fn heartbeat(&mut self, at: usize) {
+        if self.clocks.iter().any(|clock| *clock != 0) || self.told_clocks[at] != 0 {
+            self.look_at_clocks(at);
+        }
         let tip = self.disks[at].tip();
         for to in (0..self.engines.len()).filter(|to| *to != at) {
             self.send(at, to, |to| Due::Question(to, at, tip));

@@ -303,8 +303,8 @@ pub struct Status {
     pub unreachable: Vec<String>,
     /// For how long the next height has been open without a decision, in milliseconds; none between heights.
     pub deciding_ms: Option<u64>,
-    /// How far this node's clock is ahead of the median of its peers' clocks, in milliseconds; below 0 if it is behind; none while no
-    /// peer has said its time.
+    /// How far this node's clock is ahead of the middle one of the validators' clocks, in milliseconds; below 0 if it is behind; none
+    /// while validators with more than two thirds of the power have not said their time.
     #[serde(with = "offset")]
     pub clock_ahead_ms: Option<i64>,
     /// Proofs of misbehaviour that the node keeps.

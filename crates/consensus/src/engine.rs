@@ -23,6 +23,7 @@ use vote_chain::{
     Verified, VerifiedBlock,
 };
 
+use crate::clock::{Now, shifted};
 use crate::config::Config;
 use crate::mempool::{Mempool, Origin, PoolRefusal};
 use crate::message::Message;
@@ -61,6 +62,8 @@ pub enum Event {
     Status(Peer, Height),
     /// A peer is gone.
     PeerLeft(Peer),
+    /// The clock that blocks are judged by is so many milliseconds ahead of the times that the engine is told ([`crate::block_clock`]).
+    Clock(i64),
     /// A timer has run down.
     Timer(Timer),
 }
@@ -103,7 +106,10 @@ pub(crate) struct Host {
     pub(crate) state: State,
     pub(crate) mempool: Mempool,
     pub(crate) checker: Checker,
+    /// The steady time.
     pub(crate) now: Timestamp,
+    /// How far the clock that blocks are judged by is ahead of it, in milliseconds.
+    pub(crate) clock_ms: i64,
     /// What has been staged and not yet handed out.
     pub(crate) turn: Turn,
     /// Inputs that effects give rise to; Malachite must not be re-entered.
@@ -227,6 +233,7 @@ impl Engine {
             Event::Met { peer, key, known } => self.host.on_met(peer, key, known),
             Event::Status(peer, height) => self.host.on_status(peer, height),
             Event::PeerLeft(peer) => self.host.on_peer_left(peer),
+            Event::Clock(clock_ms) => self.host.on_clock(clock_ms),
             Event::Timer(timer) => self.host.on_timer(timer),
         }
         self.settle();
@@ -352,6 +359,7 @@ impl Host {
             mempool: Mempool::default(),
             checker,
             now,
+            clock_ms: 0,
             turn: Turn::default(),
             inbox: VecDeque::new(),
             timers: BTreeMap::new(),
@@ -388,6 +396,21 @@ impl Host {
         self.state.tip().height.next()
     }
 
+    /// The time that a block would have now.
+    pub(crate) fn time(&self) -> Timestamp {
+        shifted(self.now, self.clock_ms)
+    }
+
+    pub(crate) fn clock(&self) -> Now {
+        Now { steady: self.now, time: self.time() }
+    }
+
+    fn on_clock(&mut self, clock_ms: i64) {
+        self.clock_ms = clock_ms;
+        // What there is to wake up for may be at another time now.
+        self.wake_at = None;
+    }
+
     /// Whether this node is a validator at the open height.
     pub(crate) fn is_validator_now(&self) -> bool {
         self.state.validators().contains(&self.address)
@@ -395,7 +418,7 @@ impl Host {
 
     fn take_in(&mut self, transaction: Arc<Verified>, origin: Origin) -> Result<(), PoolRefusal> {
         self.offer(&transaction);
-        let inserted = self.mempool.insert(&self.state, self.now, transaction.clone(), origin)?;
+        let inserted = self.mempool.insert(&self.state, self.clock(), transaction.clone(), origin)?;
         for gone in inserted.gave_up {
             let come_back = PoolRefusal::Full(self.mempool.come_back_s(self.now));
             self.act(Action::Refused(gone.id(), come_back));
@@ -429,7 +452,7 @@ impl Host {
         self.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
         self.consider_sync();
         let before = Timestamp::from_ms(self.now.ms().saturating_sub(RELAY_AGAIN_MS));
-        let lapsed = self.mempool.look_again(&self.state, before, self.now);
+        let lapsed = self.mempool.look_again(&self.state, before, self.clock());
         lapsed.relay.into_iter().for_each(|transaction| self.act(Action::Relay(transaction)));
         lapsed
             .refused
@@ -465,12 +488,20 @@ pub fn judge(
     block: &VerifiedBlock,
 ) -> Result<(), InvalidBlock> {
     state.validate(block)?;
-    check_clock(clock_ahead_ms_max, now, block)
+    check_clock(clock_ahead_ms_max, now, state.tip().time, block)
 }
 
-pub(crate) fn check_clock(ahead_ms_max: u64, now: Timestamp, block: &VerifiedBlock) -> Result<(), InvalidBlock> {
-    let ahead = block.header().time.ms_since(now);
-    if ahead > ahead_ms_max { Err(InvalidBlock::Future(ahead)) } else { Ok(()) }
+/// A block that is as early as can be after the one before is never ahead: otherwise nothing could be decided after clocks that were ahead
+/// are set right.
+pub(crate) fn check_clock(
+    ahead_ms_max: u64,
+    now: Timestamp,
+    before: Timestamp,
+    block: &VerifiedBlock,
+) -> Result<(), InvalidBlock> {
+    let time = block.header().time;
+    let ahead = time.ms_since(now);
+    if ahead > ahead_ms_max && time > before.plus_ms(1) { Err(InvalidBlock::Future(ahead)) } else { Ok(()) }
 }
 
 pub(crate) fn threshold(config: &Config) -> malachite_types::ThresholdParams {

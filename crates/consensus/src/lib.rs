@@ -4,6 +4,7 @@
 //! disk and no socket, and starts no task: time is an argument, and a [`Turn`] says what to write and what to do then.
 //! This is the one crate that runs Malachite; how a message travels and where a row is kept is not known here.
 
+mod clock;
 mod config;
 mod effects;
 mod engine;
@@ -15,6 +16,7 @@ mod signed;
 mod turn;
 mod wal;
 
+pub use clock::{CLOCK_MS_MAX, block_clock, middle_clock};
 pub use config::{Config, Safety, Timeouts};
 pub use engine::{Dropped, Engine, Event, MessageFault, Recovered, Signing, Taken, Wait, judge};
 pub use evidence::{Certified, Equivocation, Evidence, Fork, InvalidEvidence};

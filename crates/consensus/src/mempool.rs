@@ -10,6 +10,7 @@ use vote_chain::{
 };
 
 use self::lanes::{Lane, Lanes};
+use crate::clock::Now;
 
 /// Transactions that wait at one time.
 pub const PENDING_MAX: usize = 65_536;
@@ -123,7 +124,7 @@ impl Mempool {
     pub(crate) fn insert(
         &mut self,
         state: &State,
-        now: Timestamp,
+        now: Now,
         transaction: Arc<Verified>,
         origin: Origin,
     ) -> Result<Inserted, PoolRefusal> {
@@ -141,15 +142,16 @@ impl Mempool {
         if u32::try_from(size).is_ok_and(|size| size > state.genesis().limits.block_bytes_max) {
             return Err(PoolRefusal::TooLarge(size));
         }
-        state.execute(now.max(state.tip().time.plus_ms(1))).apply(&transaction)?;
+        state.execute(now.time.max(state.tip().time.plus_ms(1))).apply(&transaction)?;
         let lane = Lane::of(&transaction, state);
-        let gave_up = self.make_room(lane, size).ok_or_else(|| PoolRefusal::Full(self.come_back_s(now)))?;
+        let gave_up = self.make_room(lane, size).ok_or_else(|| PoolRefusal::Full(self.come_back_s(now.steady)))?;
         self.sequence += 1;
         self.bytes += size;
         self.by_id.insert(transaction.id(), self.sequence);
         key.map(|key| self.by_ballot.insert(key, self.sequence));
         self.lanes.insert(lane, self.sequence, size);
-        self.entries.insert(self.sequence, Entry { transaction, lane, origin, since: now, looked_at: now });
+        self.entries
+            .insert(self.sequence, Entry { transaction, lane, origin, since: now.steady, looked_at: now.steady });
         Ok(Inserted { new: true, gave_up })
     }
 
@@ -191,7 +193,7 @@ impl Mempool {
     pub(crate) fn settle<'a>(
         &mut self,
         state: &State,
-        now: Timestamp,
+        now: Now,
         included: impl Iterator<Item = &'a Arc<Verified>>,
         changes: &Changes,
         doubtful: impl Fn(&Payload) -> bool,
@@ -201,8 +203,8 @@ impl Mempool {
             self.remove(&transaction.id());
             count += 1;
         }
-        self.settled.push_back((now, count));
-        while self.settled.front().is_some_and(|(at, _)| now.ms_since(*at) > RATE_MS) {
+        self.settled.push_back((now.steady, count));
+        while self.settled.front().is_some_and(|(at, _)| now.steady.ms_since(*at) > RATE_MS) {
             self.settled.pop_front();
         }
         let conflicts = changes.ballots.keys().filter_map(|key| self.by_ballot.get(key));
@@ -210,7 +212,7 @@ impl Mempool {
         rechecked.extend(self.iter().filter(|transaction| doubtful(&transaction.content().payload)).cloned());
         let mut refused = Vec::new();
         for transaction in rechecked {
-            if let Err(fault) = may_fit(state, now, &transaction)
+            if let Err(fault) = may_fit(state, now.time, &transaction)
                 && self.remove(&transaction.id()).is_some()
             {
                 refused.push((transaction, fault));
@@ -222,7 +224,7 @@ impl Mempool {
     /// Looks again at those that were last looked at before `before`, as many as one tick allows: gives those of apps, to be passed on
     /// again, and those that can no longer become final, with the reasons. What a peer brought and nobody has put in a block for
     /// [`PEER_MS_MAX`] is dropped: the node that it came from passes it on again.
-    pub(crate) fn look_again(&mut self, state: &State, before: Timestamp, now: Timestamp) -> Lapsed {
+    pub(crate) fn look_again(&mut self, state: &State, before: Timestamp, now: Now) -> Lapsed {
         let (mut due, mut bytes) = (Vec::new(), 0);
         for (at, entry) in self.entries.range(self.next..).chain(self.entries.range(..self.next)) {
             if entry.looked_at > before {
@@ -238,14 +240,14 @@ impl Mempool {
         let mut lapsed = Lapsed::default();
         for at in due {
             let Some(entry) = self.entries.get_mut(&at) else { continue };
-            entry.looked_at = now;
+            entry.looked_at = now.steady;
             let (transaction, origin, since) = (entry.transaction.clone(), entry.origin, entry.since);
-            if let Err(fault) = may_fit(state, now, &transaction) {
+            if let Err(fault) = may_fit(state, now.time, &transaction) {
                 self.remove(&transaction.id());
                 lapsed.refused.push((transaction, fault));
             } else if origin == Origin::App {
                 lapsed.relay.push(transaction);
-            } else if now.ms_since(since) > PEER_MS_MAX {
+            } else if now.steady.ms_since(since) > PEER_MS_MAX {
                 self.remove(&transaction.id());
             }
         }
@@ -287,7 +289,12 @@ mod tests {
         Validator, ValidatorSet, Voter, Voters, verify,
     };
 
-    const NOW: Timestamp = Timestamp::from_ms(1_000_000);
+    const START: Timestamp = Timestamp::from_ms(1_000_000);
+    const NOW: Now = at(0);
+
+    const fn at(ms: u64) -> Now {
+        Now { steady: START.plus_ms(ms), time: START.plus_ms(ms) }
+    }
 
     fn key(seed: u8) -> SecretKey {
         SecretKey::from_seed(&[seed; 32])
@@ -399,14 +406,13 @@ mod tests {
     fn who_finds_no_room_hears_when_to_come_back_from_how_fast_blocks_go() {
         let chain = Chain::new(&[Voters::Anyone]);
         let mut pool = pool(40);
-        assert_eq!(pool.come_back_s(NOW), COME_BACK_S_MAX, "nothing has become final yet");
-        let changes = chain.state.execute(NOW).finish();
+        assert_eq!(pool.come_back_s(START), COME_BACK_S_MAX, "nothing has become final yet");
+        let changes = chain.state.execute(START).finish();
         for second in 0..10 {
             let ballot = chain.ballot(second + 1, 0);
-            let now = NOW.plus_ms(u64::from(second) * 1000);
+            let now = at(u64::from(second) * 1000);
             pool.settle(&chain.state, now, [&ballot].into_iter(), &changes, |_| false);
         }
-        let now = NOW.plus_ms(10_000);
-        assert_eq!(pool.come_back_s(now), 4, "a tenth of 40 places, at one a second");
+        assert_eq!(pool.come_back_s(at(10_000).steady), 4, "a tenth of 40 places, at one a second");
     }
 }

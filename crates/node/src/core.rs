@@ -5,6 +5,7 @@
 
 mod apps;
 mod calls;
+mod clock;
 mod desk;
 mod evidence;
 mod fetch;
@@ -32,7 +33,7 @@ use vote_consensus::{Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
 use vote_storage::Store;
 
-use crate::clock::now;
+use crate::clock::steady;
 use crate::ledger::{Inclusion, Ledger};
 use crate::pool::Pool;
 use crate::sign_state::Signs;
@@ -106,6 +107,7 @@ pub(crate) struct Core {
     /// The trackers that this node has tried: none if it is on the list of one, else why not.
     trackers: BTreeMap<PeerId, Option<String>>,
     bytes: (u64, u64),
+    clocks: clock::Clocks,
     /// The number of changes of the set at which trackers and network were told who is a validator.
     set_minded: Option<u64>,
 }
@@ -180,6 +182,7 @@ impl Core {
             inner_events,
             trackers: BTreeMap::new(),
             bytes: (0, 0),
+            clocks: clock::Clocks::default(),
             set_minded: None,
         }
     }
@@ -287,7 +290,7 @@ impl Core {
 
     /// Tells the engine of something.
     pub(crate) fn tell(&mut self, event: Event) {
-        self.engine.handle(now(), event);
+        self.engine.handle(steady(), event);
     }
 
     pub(crate) fn spawn(&self, work: impl Future<Output = Option<Inner>> + Send + 'static) {

@@ -17,7 +17,7 @@ use vote_consensus::{Engine, Folder, Recovered, SignState};
 use vote_network::{Events, Handle, Multiaddr, PeerEvent, PeerId, Transport, known_peers};
 use vote_storage::{Loaded, Store};
 
-use crate::clock::now;
+use crate::clock::steady;
 use crate::config::{Config, Origin};
 use crate::core::{Core, Kept, Parts};
 use crate::datadir::{DataDir, write_private};
@@ -287,7 +287,7 @@ fn recover(config: &Config, keys: &Keys, store: &Store, signed: Option<Found>) -
     };
     let file = signed.map(|found| found.file);
     let recovered = Recovered { state, log, bodies, signed: file.as_ref().map(SignFile::state), folder };
-    let engine = Engine::recover(config.engine, keys.validator.clone(), recovered, now());
+    let engine = Engine::recover(config.engine, keys.validator.clone(), recovered, steady());
     Ok((engine, Signs::new(config.data_dir.clone(), key, chain, file)))
 }
 

@@ -60,7 +60,7 @@ impl Host {
             _ => payload.election().is_some_and(|id| touched.contains(&id)),
         };
         let included = decided.block.transactions().iter();
-        let refused = self.mempool.settle(&self.state, self.now, included, changes, doubtful);
+        let refused = self.mempool.settle(&self.state, self.clock(), included, changes, doubtful);
         for (transaction, fault) in refused {
             self.act(Action::Refused(transaction.id(), fault.into()));
         }

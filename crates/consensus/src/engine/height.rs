@@ -9,6 +9,7 @@ use vote_chain::{Height, Timestamp, Verified};
 
 use super::Host;
 use super::messages::Early;
+use crate::clock::shifted;
 use crate::mempool::may_fit;
 use crate::turn::{Action, Timer};
 
@@ -52,18 +53,19 @@ impl Host {
     /// Whether this is a proposal of the first round with a transaction that fits, or for which it is time by this node's clock.
     fn is_due(&self, early: &Early) -> bool {
         let Early::Proposal(proposal, _, Ok(block)) = early else { return false };
-        let fits = |transaction: &Arc<Verified>| may_fit(&self.state, self.now, transaction).is_ok();
+        let fits = |transaction: &Arc<Verified>| may_fit(&self.state, self.time(), transaction).is_ok();
         let time = || self.reason_to_start(false).is_some_and(|due| due <= self.now);
         proposal.message.round == Round::new(0) && (block.transactions().iter().any(fits) || time())
     }
 
-    /// The time at which this node's clock and its ledger give a reason, `waiting` for transactions or not.
+    /// The steady time at which this node's clock and its ledger give a reason, `waiting` for transactions or not.
     fn reason_to_start(&self, waiting: bool) -> Option<Timestamp> {
         let pace = self.started_at.plus_ms(self.config.block_interval_ms);
         let heartbeat = self.state.tip().time.plus_ms(self.config.heartbeat_ms);
         let registry = self.state.registry();
         let wanted = (waiting || registry.next != registry.after).then_some(pace);
-        [Some(heartbeat), wanted, self.boundary].into_iter().flatten().min()
+        let steady = |time| shifted(time, self.clock_ms.saturating_neg());
+        [Some(steady(heartbeat)), wanted, self.boundary.map(steady)].into_iter().flatten().min()
     }
 
     /// Asks to be woken when a reason will be there.

@@ -107,8 +107,8 @@ impl Host {
 
     /// Our verdict on a block of the open height; none if there is no room to keep it.
     fn judge_body(&mut self, block: Arc<VerifiedBlock>) -> Option<Validity> {
-        let (proposer, in_time) =
-            (block.header().proposer, check_clock(self.config.clock_ahead_ms_max, self.now, &block));
+        let proposer = block.header().proposer;
+        let in_time = check_clock(self.config.clock_ahead_ms_max, self.time(), self.state.tip().time, &block);
         let known = self.bodies.contains_key(&block.hash());
         if !known && self.bodies.len() >= BODIES_MAX {
             return None;
@@ -152,12 +152,12 @@ impl Host {
     }
 
     fn build(&mut self, round: Round) -> BlockHash {
-        let time = self.now.max(self.state.tip().time.plus_ms(1));
+        let time = self.time().max(self.state.tip().time.plus_ms(1));
         let block_bytes = usize::try_from(self.state.genesis().limits.block_bytes_max).unwrap_or(usize::MAX);
         let (block, changes, refused) = self.state.build(time, self.address, self.mempool.in_turn(block_bytes));
         for transaction in refused {
             // What does not fit beside the others of this block may become final yet, if another block is decided.
-            if let Err(fault) = may_fit(&self.state, self.now, &transaction) {
+            if let Err(fault) = may_fit(&self.state, self.time(), &transaction) {
                 self.mempool.remove(&transaction.id());
                 self.act(Action::Refused(transaction.id(), fault.into()));
             }

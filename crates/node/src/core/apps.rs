@@ -11,7 +11,7 @@ use super::calls::WAITING_MAX;
 use super::news::Blocks;
 use super::timers::Wake;
 use super::{Core, Inner};
-use crate::clock::now;
+use crate::clock::steady;
 use crate::ledger::{Inclusion, refusal};
 use crate::socket::{AppCall, Command};
 
@@ -118,7 +118,7 @@ impl Core {
             return;
         }
         let good: Vec<_> = checked.iter().filter_map(|result| result.as_ref().ok()).cloned().collect();
-        let mut taken = self.engine.submit(now(), good, Origin::App).into_iter();
+        let mut taken = self.engine.submit(steady(), good, Origin::App).into_iter();
         let mut verdicts = Vec::new();
         for result in checked {
             verdicts.push(match result {

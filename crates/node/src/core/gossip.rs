@@ -10,7 +10,7 @@ use vote_consensus::{Dropped, Message, MessageFault, Origin, Taken};
 use vote_network::{Gossip, Topic, Verdict};
 
 use super::{Core, Inner};
-use crate::clock::now;
+use crate::clock::steady;
 use crate::peer::PeerResponse;
 use crate::pool::verify_all;
 
@@ -51,7 +51,7 @@ impl Core {
     fn on_consensus(&mut self, gossip: Gossip) {
         match Message::from_bytes(&gossip.data) {
             Ok(Some(message)) => {
-                let taken = self.engine.receive(now(), self.peers.number(&gossip.source), message);
+                let taken = self.engine.receive(steady(), self.peers.number(&gossip.source), message);
                 self.answer(&gossip, taken);
             }
             Ok(None) => self.reject(&gossip, "not a consensus message"),
@@ -110,7 +110,7 @@ impl Core {
             Some(reason) => self.reject(gossip, &reason),
         }
         // What does not fit the state here may be late or early; its submitter is told by its own node.
-        let _ = self.engine.submit(now(), good, Origin::Peer);
+        let _ = self.engine.submit(steady(), good, Origin::Peer);
     }
 }
 

@@ -13,7 +13,7 @@ use vote_network::PeerId;
 
 use super::timers::Wake;
 use super::{Core, Inner};
-use crate::clock::now;
+use crate::clock::{ahead_ms, steady};
 use crate::peer::{PeerRequest, PeerResponse};
 
 /// Between questions for the peers' heights, in milliseconds.
@@ -41,8 +41,8 @@ struct Known {
     number: Peer,
     hello: Option<Hello>,
     height: Option<Height>,
-    /// How far this node's clock is ahead of the peer's, in milliseconds.
-    clock_ahead_ms: Option<i64>,
+    /// How far its clock is ahead of this node's steady time, in milliseconds.
+    clock_ms: Option<i64>,
     strikes: DefaultDirectRateLimiter,
     /// Until when it is slowed down, and to what.
     slowed: Option<(Instant, DefaultDirectRateLimiter)>,
@@ -58,17 +58,16 @@ struct Known {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerStatus {
     pub(crate) height: Height,
-    /// How far this node's clock is ahead of the peer's, in milliseconds, give or take half of the time that the answer took.
-    pub(crate) clock_ahead_ms: Option<i64>,
+    /// How far its clock is ahead of this node's steady time, in milliseconds, give or take half of the time that the answer took.
+    pub(crate) clock_ms: Option<i64>,
 }
 
 impl PeerStatus {
-    /// From an answer with the peer's `time` to a question that was sent at `asked` and answered at `heard`, by this node's clock.
+    /// From an answer with the peer's `time` to a question that was sent at `asked` and answered at `heard`, by the steady time.
     fn heard(height: Height, time: Timestamp, asked: Timestamp, heard: Timestamp) -> Self {
-        let signed = |time: Timestamp| i64::try_from(time.ms()).unwrap_or(i64::MAX);
         // The peer has looked at its clock about half-way.
-        let here = signed(asked) + i64::try_from(heard.ms_since(asked) / 2).unwrap_or(0);
-        Self { height, clock_ahead_ms: Some(here.saturating_sub(signed(time))) }
+        let then = asked.plus_ms(heard.ms_since(asked) / 2);
+        Self { height, clock_ms: Some(ahead_ms(time, then)) }
     }
 }
 
@@ -103,7 +102,7 @@ impl Peers {
             number,
             hello: None,
             height: None,
-            clock_ahead_ms: None,
+            clock_ms: None,
             strikes: RateLimiter::direct(strikes),
             slowed: None,
             blocks: limit(BLOCKS_PER_SECOND),
@@ -155,7 +154,7 @@ impl Peers {
     fn said(&mut self, peer: &PeerId, status: PeerStatus) -> Option<Peer> {
         let known = self.by_id.get_mut(peer)?;
         known.height = Some(status.height);
-        known.clock_ahead_ms = status.clock_ahead_ms.or(known.clock_ahead_ms);
+        known.clock_ms = status.clock_ms.or(known.clock_ms);
         Some(known.number)
     }
 
@@ -234,11 +233,11 @@ impl Peers {
         self.by_id.values().filter_map(|known| known.hello.as_ref()).map(|hello| hello.key)
     }
 
-    /// How far this node's clock is ahead of the median of the peers' clocks, in milliseconds; none if no peer has said its time.
-    pub(super) fn clock_ahead_ms(&self) -> Option<i64> {
-        let mut all: Vec<_> = self.by_id.values().filter_map(|known| known.clock_ahead_ms).collect();
-        all.sort_unstable();
-        all.get(all.len() / 2).copied()
+    /// The clocks of those that have proven a key, each with the power of the key, which counts once however many peers show it.
+    pub(super) fn clocks(&self, power: impl Fn(&PublicKey) -> u64) -> Vec<(i64, u64)> {
+        let clock = |known: &Known| Some((known.hello.as_ref()?.key, known.clock_ms?));
+        let by_key: BTreeMap<_, _> = self.by_id.values().filter_map(clock).collect();
+        by_key.into_iter().map(|(key, clock)| (clock, power(&key))).collect()
     }
 
     /// The peers as apps see them, without their addresses.
@@ -341,6 +340,7 @@ impl Core {
         self.timers.set(STATUS_MS, Wake::Status);
         self.say_whether_it_signs();
         self.mind_the_set();
+        self.mind_the_clock();
         self.peers.nameless().into_iter().for_each(|peer| self.ask_hello(peer));
         self.peers.ids().for_each(|peer| self.ask_height(peer));
         self.ask_evidence();
@@ -370,11 +370,11 @@ impl Core {
         // What is said of this node's height rests on its disk.
         let height = self.ledger.borrow().state.tip().height;
         self.spawn(async move {
-            let asked = now();
+            let asked = steady();
             let bytes = network.request_short(peer, encode(&PeerRequest::Status(height))).await.ok()?;
             match decode::<PeerResponse>(&bytes) {
                 Ok(PeerResponse::Status(height, time)) => {
-                    Some(Inner::Status(peer, PeerStatus::heard(height, time, asked, now())))
+                    Some(Inner::Status(peer, PeerStatus::heard(height, time, asked, steady())))
                 }
                 _ => None,
             }
@@ -392,29 +392,29 @@ impl Core {
 mod tests {
     use super::*;
 
-    fn status(height: u64, clock_ahead_ms: i64) -> PeerStatus {
-        PeerStatus { height: Height::new(height), clock_ahead_ms: Some(clock_ahead_ms) }
-    }
-
     #[test]
-    fn clock_that_is_an_hour_behind_is_told_by_the_median_of_the_peers() {
+    fn clock_of_a_validator_counts_once_under_however_many_names_it_comes() {
+        let (chain, key) = (vote_chain::ChainId::default(), vote_chain::SecretKey::from_seed(&[1; 32]));
         let mut peers = Peers::default();
-        assert_eq!(peers.clock_ahead_ms(), None);
-        for ahead in [-3_600_010, -3_599_990, 5] {
+        for _ in 0..3 {
             let peer = PeerId::random();
             peers.connected(peer).unwrap();
-            peers.said(&peer, status(1, ahead)).unwrap();
+            peers.greet(&peer, Hello::new("n1".into(), &key, &chain, &peer.to_bytes()));
+            peers.said(&peer, PeerStatus { height: Height::new(1), clock_ms: Some(7) }).unwrap();
         }
-        assert_eq!(peers.clock_ahead_ms(), Some(-3_599_990), "one peer whose clock is wrong too changes nothing");
+        let stranger = PeerId::random();
+        peers.connected(stranger).unwrap();
+        peers.said(&stranger, PeerStatus { height: Height::new(1), clock_ms: Some(9) }).unwrap();
+        assert_eq!(peers.clocks(|known| u64::from(*known == key.public())), [(7, 1)]);
     }
 
     #[test]
     fn answer_that_took_long_is_taken_for_half_as_old() {
         let ms = Timestamp::from_ms;
         let heard = PeerStatus::heard(Height::new(1), ms(10_100), ms(10_000), ms(10_200));
-        assert_eq!(heard.clock_ahead_ms, Some(0));
+        assert_eq!(heard.clock_ms, Some(0));
         let heard = PeerStatus::heard(Height::new(1), ms(5_000), ms(10_000), ms(10_000));
-        assert_eq!(heard.clock_ahead_ms, Some(5_000));
+        assert_eq!(heard.clock_ms, Some(-5_000));
     }
 
     #[test]
@@ -448,6 +448,9 @@ mod tests {
         assert!(peers.connected(peer).is_none());
         assert_eq!((peers.id(number), peers.count()), (Some(peer), 1));
         assert_eq!(peers.disconnected(&peer), Some(number));
-        assert_eq!((peers.id(number), peers.said(&peer, status(1, 0))), (None, None));
+        assert_eq!(
+            (peers.id(number), peers.said(&peer, PeerStatus { height: Height::new(1), clock_ms: None })),
+            (None, None)
+        );
     }
 }

@@ -44,7 +44,7 @@ impl Core {
                 PeerResponse::Hello(self.hello())
             }
             PeerRequest::Status(height) => {
-                self.on_peer_status(from, PeerStatus { height, clock_ahead_ms: None });
+                self.on_peer_status(from, PeerStatus { height, clock_ms: None });
                 PeerResponse::Status(self.ledger.borrow().state.tip().height, now())
             }
             PeerRequest::Genesis => PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone())),

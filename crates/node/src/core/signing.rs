@@ -88,7 +88,7 @@ pub(super) fn stop(halt: Halt) -> Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::now;
+    use crate::clock::steady;
     use crate::ledger::testing::{key, replaced, simple_genesis};
     use std::sync::Arc;
     use vote_chain::{Height, State, VerifiedBlock};
@@ -102,7 +102,7 @@ mod tests {
         let last = Signed { height: tip.height, round: 0, step: Step::Precommit, block: Some(tip.hash) };
         let signed = Some(SignState { last: Some(last), ..SignState::default() });
         let recovered = Recovered { state, log: Vec::new(), bodies: Vec::new(), signed, folder: Folder::Left };
-        let mut engine = Engine::recover(Config::default(), key(1), recovered, now());
+        let mut engine = Engine::recover(Config::default(), key(1), recovered, steady());
         let block = |height| {
             let (block, certificate) = ledger.load(Height::new(height)).unwrap();
             (Arc::new(VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap()), certificate)
@@ -112,7 +112,7 @@ mod tests {
             Event::Status(peer, Height::new(u64::MAX)),
             Event::Blocks(peer, (1..=5).map(block).collect()),
         ] {
-            engine.handle(now(), event);
+            engine.handle(steady(), event);
         }
         assert!(engine.state().tip().height > tip.height, "it decides alone now");
         assert_eq!(engine.signing(), Signing::Signs);

@@ -6,7 +6,7 @@ use vote_api::{Answer, Member, RefusalCode, Signing, Status};
 use vote_chain::PublicKey;
 
 use super::Core;
-use crate::clock::now;
+use crate::clock::steady;
 use crate::ledger::refusal;
 use crate::socket::AppCall;
 
@@ -75,8 +75,8 @@ impl Core {
                 vote_consensus::Signing::Waits(wait) => Signing::Waits(wait.to_string()),
             },
             unreachable: self.unreachable(),
-            deciding_ms: self.engine.deciding_since().map(|since| now().ms_since(since)),
-            clock_ahead_ms: self.peers.clock_ahead_ms(),
+            deciding_ms: self.engine.deciding_since().map(|since| steady().ms_since(since)),
+            clock_ahead_ms: self.clocks.ahead_of_middle,
             evidence: 0,
         }
     }

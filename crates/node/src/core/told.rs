@@ -18,7 +18,7 @@ use vote_network::{Keypair, PeerEvent, Transport};
 use vote_storage::{Loaded, Store};
 
 use super::{Core, Kept, Parts};
-use crate::clock::now;
+use crate::clock::steady;
 use crate::ledger::Ledger;
 use crate::ledger::testing::{key, simple_election, simple_genesis};
 use crate::peer::{PeerRequest, PeerResponse};
@@ -209,7 +209,7 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
     let chain = state.chain();
     let signed = Some(SignState::default());
     let recovered = Recovered { state, log, bodies: Vec::new(), signed, folder: Folder::Left };
-    let engine = Engine::recover(Config::default(), key(0), recovered, now());
+    let engine = Engine::recover(Config::default(), key(0), recovered, steady());
     let signs = Signs::new(dir.path().to_owned(), key(0).public(), chain, None);
     let keypair = Keypair::generate_ed25519();
     let local = keypair.public().to_peer_id();

@@ -12,8 +12,7 @@ use crate::failure::Failure;
 use crate::output::clean;
 use crate::{output, says, time};
 
-/// A clock that is further from those of the peers, in milliseconds, is in need of setting: validators refuse blocks that seem to come from
-/// two seconds ahead.
+/// A clock that is further from those of the validators, in milliseconds, is in need of setting: the node goes by theirs then.
 const CLOCK_MS_MAX: u64 = 500;
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
@@ -96,14 +95,16 @@ fn deciding(status: &Status) -> String {
 }
 
 fn clock(ahead: Option<i64>) -> String {
-    let Some(ahead) = ahead else { return "not compared: no peer has said its time".to_owned() };
+    let Some(ahead) = ahead else { return "not compared: too few validators have said their time".to_owned() };
     let distance = ahead.unsigned_abs();
     let seconds = format!("{}.{} s", distance / 1000, distance % 1000 / 100);
     let which = if ahead < 0 { "behind" } else { "ahead of" };
     if distance > CLOCK_MS_MAX {
-        format!("{seconds} {which} the clocks of the peers: SET IT (with NTP), or blocks are refused")
+        format!(
+            "{seconds} {which} the middle one of the validators' clocks: SET IT (with NTP); the node goes by theirs"
+        )
     } else {
-        format!("as the peers' ({seconds} {which} them)")
+        format!("as the validators' ({seconds} {which} the middle one)")
     }
 }
 
