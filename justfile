@@ -16,9 +16,9 @@ test:
 page:
     cargo build --workspace --bins && cd crates/web/page && npm ci && npm run check && npm run build && BOOTH_DIST=../dist npm run browser
 
-# The simulation, from one seed
-sim seed:
-    SIM_SEED={{seed}} cargo test -p vote-tests --test network sim
+# `just sim --seeds 10000`: so many simulated networks of every kind. `just sim --seed 4711`: the whole simulation, from one seed
+sim kind number:
+    {{ if kind == "--seeds" { "SIM_SEEDS" } else { "SIM_SEED" } }}={{number}} cargo test --workspace --test network {{ if kind == "--seeds" { "sim::many" } else { "sim" } }}
 
 # A validator restored from every image of its disk, from so many seeds
 restored seeds="500":

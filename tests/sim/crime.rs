@@ -1,6 +1,6 @@
 //! Validators that lie. Each has an honest engine inside, and does something else with what it says.
 
-use vote_chain::bft::{Vote, vote_content};
+use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{ChainId, CommitCertificate, Height, Purpose, SecretKey};
 use vote_consensus::Message;
 use vote_consensus::bft::{NilOrVal, Round, SignedMessage, VoteType};
@@ -24,7 +24,25 @@ pub(super) enum Crime {
     Hoarder,
     /// Keeps them to itself, and gives others than those that it is asked for.
     Cheat,
+    /// Proposes one block to half of its peers, and another to the others.
+    Twin,
+    /// Says that it is far ahead, and has nothing to show for it.
+    Exaggerator,
 }
+
+/// All of them.
+pub(super) const CRIMES: [Crime; 10] = [
+    Crime::Equivocator,
+    Crime::Withholder,
+    Crime::Forger,
+    Crime::Flooder,
+    Crime::Rouser,
+    Crime::Miser,
+    Crime::Hoarder,
+    Crime::Cheat,
+    Crime::Twin,
+    Crime::Exaggerator,
+];
 
 /// Votes of a flooder for each honest one.
 const FLOOD: u32 = 30;
@@ -57,6 +75,17 @@ impl Crime {
                 [all(bytes.to_vec()), all(other)].concat()
             }
             (Self::Withholder, Some(Message::Proposal(..))) => vec![(peers[0], bytes.to_vec())],
+            (Self::Twin, Some(Message::Proposal(proposal, block))) => {
+                let mut other = *block;
+                other.header.time = other.header.time.plus_ms(1);
+                let message = Proposal { value: other.header.hash(), ..proposal.message };
+                let signature = key.sign(Purpose::Proposal, chain, &proposal_content(&message));
+                let other = Message::Proposal(SignedMessage::new(message, signature), Box::new(other)).to_bytes();
+                let (some, others) = peers.split_at(peers.len() / 2);
+                let each =
+                    |peers: &[usize], bytes: &[u8]| peers.iter().map(|to| (*to, bytes.to_vec())).collect::<Vec<_>>();
+                [each(some, bytes), each(others, &other)].concat()
+            }
             (Self::Flooder, Some(Message::Vote(vote))) => {
                 let flood = (1..=FLOOD).flat_map(|round| {
                     let (height, round) = (vote.message.height.next(), Round::new(round));

@@ -19,7 +19,7 @@ fn beside(seed: u64, crime: Crime) -> (World, ElectionId) {
     let created =
         |world: &World| world.engines.iter().flatten().all(|engine| engine.state().election(&election).is_some());
     assert!(world.run(10, created), "seed {seed}: no election");
-    world.criminal = Some((LIAR, crime));
+    world.criminals.insert(LIAR, crime);
     (world, election)
 }
 

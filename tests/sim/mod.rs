@@ -3,6 +3,7 @@
 mod clocks;
 mod crime;
 mod fetching;
+mod many;
 mod node;
 mod random;
 mod restored;
@@ -261,7 +262,7 @@ fn change_of_the_set_comes_into_force_though_nothing_else_happens() {
 /// Four validators, one of which lies, and a follower.
 fn vote_beside(seed: u64, crime: Crime, faults: Faults) -> World {
     let mut world = World::new(seed, 5, 4, faults, Config::default());
-    world.criminal = Some((3, crime));
+    world.criminals.insert(3, crime);
     vote_in(world, seed, 12)
 }
 
@@ -304,7 +305,7 @@ fn forger_of_certificates_is_blamed_and_believed_by_nobody() {
 #[test]
 fn rouser_alone_has_no_blocks_made() {
     let mut world = World::new(1, 4, 4, CALM, Config::default());
-    world.criminal = Some((3, Crime::Rouser));
+    world.criminals.insert(3, Crime::Rouser);
     world.run(305, |_| false);
     assert_eq!(world.fault, None);
     assert!((9..=11).contains(&tip(&world)), "{} blocks in 305 s", tip(&world));
@@ -395,6 +396,7 @@ fn negative_control_with_a_quorum_of_half_the_chain_forks() {
         Config { safety: Safety { two_thirds: false, ..Safety::default() }, heartbeat_ms: 1000, ..Config::default() };
     let caught = (1..=20).any(|seed| {
         let mut world = World::new(seed, 4, 4, CALM, config);
+        world.checks_certificates = false;
         // Once each knows where the others are.
         world.run(3, |_| false);
         world.group = vec![0, 0, 1, 1];
@@ -402,4 +404,23 @@ fn negative_control_with_a_quorum_of_half_the_chain_forks() {
         world.fault.is_some_and(|fault| fault.contains("two blocks"))
     });
     assert!(caught, "the check for forks is blind");
+}
+
+#[test]
+fn negative_control_certificates_of_half_of_the_power_are_seen_not_to_hold() {
+    let config =
+        Config { safety: Safety { two_thirds: false, ..Safety::default() }, heartbeat_ms: 1000, ..Config::default() };
+    let mut world = World::new(1, 4, 4, CALM, config);
+    world.run(3, |_| false);
+    world.group = vec![0, 0, 1, 1];
+    world.run(60, |_| false);
+    assert!(world.fault.is_some_and(|fault| fault.contains("does not hold")), "the check of certificates is blind");
+}
+
+#[test]
+fn negative_control_who_is_accused_and_has_not_lied_is_seen() {
+    let mut world = vote_beside(1, Crime::Equivocator, LOSSY);
+    assert_eq!(world.wrongly_accused(), None);
+    world.criminals.clear();
+    assert_eq!(world.wrongly_accused(), Some(key(3).public()), "the check of accusations is blind");
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vote_chain::bft::{proposal_content, vote_content};
 use vote_chain::{
     Ballot, BlockHash, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey, Rule,
-    SecretKey, Selection, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
+    SecretKey, Selection, State, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
 };
 use vote_consensus::{
     Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer, block_clock, middle_clock,
@@ -97,8 +97,8 @@ pub(super) struct World {
     pub(super) images: Vec<Image>,
     incarnation: Vec<u32>,
     doomed: Option<(usize, Flushed)>,
-    /// The one that lies, and how.
-    pub(super) criminal: Option<(usize, Crime)>,
+    /// Those that lie, and how.
+    pub(super) criminals: BTreeMap<usize, Crime>,
     /// Validators that a final block's evidence accuses.
     pub(super) accused: BTreeSet<PublicKey>,
     /// Peers that a node has blamed.
@@ -127,6 +127,11 @@ pub(super) struct World {
     pub(super) clocks: Vec<i64>,
     told_clocks: Vec<i64>,
     blocks: BTreeMap<Height, BlockHash>,
+    /// What follows from the blocks, and which set signed each.
+    ledger: State,
+    sets: BTreeMap<Height, ValidatorSet>,
+    /// Whether certificates are held against the sets.
+    pub(super) checks_certificates: bool,
     signed: BTreeMap<(PublicKey, Height, i64, u8), Vec<u8>>,
     /// Transactions that some node has reported final.
     pub(super) finals: BTreeSet<TransactionId>,
@@ -147,9 +152,16 @@ pub(super) fn validator(at: usize) -> Validator {
 
 impl World {
     pub(super) fn new(seed: u64, nodes: usize, validators: usize, faults: Faults, config: Config) -> Self {
-        let validators = ValidatorSet::new((0..validators).map(validator).collect()).unwrap();
+        Self::with_powers(seed, nodes, &vec![1; validators], faults, config)
+    }
+
+    /// The first nodes are validators with these powers.
+    pub(super) fn with_powers(seed: u64, nodes: usize, powers: &[u64], faults: Faults, config: Config) -> Self {
+        let validators = powers.iter().enumerate().map(|(at, power)| Validator { power: *power, ..validator(at) });
+        let validators = ValidatorSet::new(validators.collect()).unwrap();
         let (time, organisers) = (Timestamp::from_ms(START), Organisers::Anyone);
         let genesis = Genesis { name: "sim".into(), time, validators, organisers, limits: Limits::default() };
+        let ledger = State::new(genesis.clone());
         let mut world = Self {
             now: START + 1000,
             sequence: 0,
@@ -167,7 +179,7 @@ impl World {
             images: Vec::new(),
             incarnation: vec![0; nodes],
             doomed: None,
-            criminal: None,
+            criminals: BTreeMap::new(),
             accused: BTreeSet::new(),
             blamed: 0,
             struck: 0,
@@ -183,6 +195,9 @@ impl World {
             clocks: vec![0; nodes],
             told_clocks: vec![0; nodes],
             blocks: BTreeMap::new(),
+            ledger,
+            sets: BTreeMap::new(),
+            checks_certificates: true,
             signed: BTreeMap::new(),
             finals: BTreeSet::new(),
             crashes: 0,
@@ -318,7 +333,7 @@ impl World {
             }
             Due::Question(at, from, height) => {
                 if self.engines[at].is_some() {
-                    let tip = self.disks[at].tip();
+                    let tip = self.claimed(at);
                     self.send(at, from, |from| Due::Status(from, at, tip));
                 }
                 return self.step(Due::Status(at, from, height));
@@ -339,7 +354,10 @@ impl World {
             }
             Due::Blocks(at, from, height) => {
                 let mut blocks = self.disks[from].blocks(height);
-                if let Some((_, crime)) = self.criminal.filter(|(criminal, _)| *criminal == from) {
+                if let Some(crime) = self.crime(from) {
+                    if crime == Crime::Exaggerator {
+                        blocks.clear();
+                    }
                     blocks.iter_mut().for_each(|(_, certificate)| crime.forge(certificate, self.random.below(3)));
                 }
                 self.tell(at, Event::Blocks(Peer(from as u64), blocks));
@@ -405,7 +423,7 @@ impl World {
         let places: Vec<_> = wanted.iter().map(|(place, _)| *place).collect();
         let found = engine.proposed_transactions(&block, &places, 4096);
         let mut given: Vec<_> = found.iter().map(|transaction| transaction.bytes().to_vec()).collect();
-        if let Some((_, crime)) = self.criminal.filter(|(criminal, _)| *criminal == at) {
+        if let Some(crime) = self.crime(at) {
             let Some(instead) = crime.gives(given) else { return };
             given = instead;
         }
@@ -414,8 +432,24 @@ impl World {
     }
 
     /// The last of the nodes may be a stranger: it has no engine.
-    fn is_honest(&self, at: usize) -> bool {
-        self.stranger != Some(at) && self.criminal.is_none_or(|(criminal, _)| criminal != at)
+    pub(super) fn is_honest(&self, at: usize) -> bool {
+        self.stranger != Some(at) && self.crime(at).is_none()
+    }
+
+    fn crime(&self, at: usize) -> Option<Crime> {
+        self.criminals.get(&at).copied()
+    }
+
+    /// The height that a node says it has.
+    fn claimed(&self, at: usize) -> Height {
+        let tip = self.disks[at].tip();
+        if self.crime(at) == Some(Crime::Exaggerator) { Height::new(tip.get() + 1000) } else { tip }
+    }
+
+    /// Who is accused by evidence and has not lied.
+    pub(super) fn wrongly_accused(&self) -> Option<PublicKey> {
+        let lies = |key: &PublicKey| self.criminals.keys().any(|at| self.keys[*at].public() == *key);
+        self.accused.iter().find(|key| !lies(key) && self.shared_key != Some(**key)).copied()
     }
 
     fn tell(&mut self, at: usize, event: Event) {
@@ -443,10 +477,10 @@ impl World {
         if self.clocks.iter().any(|clock| *clock != 0) || self.told_clocks[at] != 0 {
             self.look_at_clocks(at);
         }
-        let tip = self.disks[at].tip();
+        let tip = self.claimed(at);
         for to in (0..self.engines.len()).filter(|to| *to != at) {
             self.send(at, to, |to| Due::Question(to, at, tip));
-            if self.criminal == Some((at, Crime::Rouser)) {
+            if self.crime(at) == Some(Crime::Rouser) {
                 let vote = rouse(&self.keys[at], &self.genesis.chain(), tip.next());
                 let letter = self.letter(at, vote.clone());
                 self.send(at, to, |to| Due::Gossip(to, letter.clone()));
@@ -513,8 +547,8 @@ impl World {
             Outcome::Publish(bytes) => {
                 self.published += 1;
                 let peers: Vec<_> = (0..self.engines.len()).filter(|to| *to != at).collect();
-                let letters = match self.criminal.filter(|(criminal, _)| *criminal == at) {
-                    Some((_, crime)) => crime.instead(&self.keys[at], &self.genesis.chain(), &bytes, &peers),
+                let letters = match self.crime(at) {
+                    Some(crime) => crime.instead(&self.keys[at], &self.genesis.chain(), &bytes, &peers),
                     None => {
                         self.check_signed_once(at, &bytes);
                         peers.into_iter().map(|to| (to, bytes.clone())).collect()
@@ -523,7 +557,7 @@ impl World {
                 self.post(at, letters);
             }
             Outcome::Relay(bytes) => {
-                if self.criminal.is_some_and(|(criminal, crime)| criminal == at && crime.keeps_transactions()) {
+                if self.crime(at).is_some_and(Crime::keeps_transactions) {
                     return;
                 }
                 for to in (0..self.engines.len()).filter(|to| *to != at) {
@@ -554,7 +588,7 @@ impl World {
         }
     }
 
-    /// No two blocks may ever be final at one height.
+    /// No two blocks may ever be final at one height, each by a certificate of the set of its height; and nobody is accused who has not lied.
     fn agree(&mut self, decided: &Decided) {
         let header = decided.block.header();
         self.finals.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
@@ -562,6 +596,22 @@ impl World {
         let agreed = *self.blocks.entry(header.height).or_insert_with(|| decided.block.hash());
         if agreed != decided.block.hash() && !self.forks {
             self.fault = Some(format!("two blocks are final at height {}", header.height));
+        }
+        if self.forks {
+            return;
+        }
+        if header.height == self.ledger.tip().height.next() && self.fault.is_none() {
+            self.sets.insert(header.height, self.ledger.validators().clone());
+            self.ledger.commit(header, &decided.changes);
+        }
+        if let Some(set) = self.sets.get(&header.height).filter(|_| self.checks_certificates) {
+            let chain = self.genesis.chain();
+            if let Err(fault) = decided.certificate.verify(&chain, header.height, &agreed, set) {
+                self.fault = Some(format!("the certificate at height {} does not hold: {fault}", header.height));
+            }
+        }
+        if let Some(key) = self.wrongly_accused() {
+            self.fault = Some(format!("{key} is accused, and has not lied"));
         }
     }
 
@@ -639,9 +689,9 @@ impl World {
             && running.all(|engine| engine.pending() == 0 && engine.state().tip() == first.state().tip())
     }
 
-    /// What was final once is on every disk, and every count is that of the ledger's ballots.
+    /// What was final once is on every honest disk, and every count is that of the ledger's ballots.
     pub(super) fn check_ledgers(&self, election: &ElectionId) {
-        for (at, disk) in self.disks.iter().enumerate() {
+        for (at, disk) in self.disks.iter().enumerate().filter(|(at, _)| self.is_honest(*at)) {
             let mut ids = BTreeSet::new();
             for decided in &disk.decided {
                 ids.extend(decided.block.transactions().iter().map(|transaction| transaction.id()));
