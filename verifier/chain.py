@@ -1,6 +1,6 @@
 """The chain that a file is from: genesis, validator sets, headers, certificates (docs/protocol.md, section 3)."""
 
-from bisect import bisect_left
+from bisect import bisect_right
 
 from encoding import U16, U32, array, encode, label, need, number, raw, struct, variant
 from signing import on_curve, signed, tagged
@@ -43,7 +43,7 @@ def read_genesis(value):
 
 def read_header(value):
     header = struct(value, "header")
-    for name in ["chain", "parent", "proposer", "transactions_root", "state_root", "next_validators"]:
+    for name in ["chain", "parent", "proposer", "transactions_root", "state_root", "validators", "next_validators"]:
         raw(header[name], 32)
     number(header["version"], U16), number(header["height"]), number(header["time"])
     number(header["transactions_count"], U32)
@@ -63,56 +63,75 @@ def validators_hash(validators):
     return tagged("validators", encode(fields))
 
 
+def quorum(validators, keys):
+    """Whether some keys, each once, hold more than two thirds of a set's power."""
+    keys = set(keys)
+    power = sum(validator["power"] for validator in validators if validator["key"] in keys)
+    return 3 * power > 2 * sum(validator["power"] for validator in validators)
+
+
 class Chain:
     """Who signs what."""
 
-    def __init__(self, genesis, changes, below):
+    def __init__(self, genesis, changes, last):
         self.genesis = read_genesis(genesis)
         self.id = self.genesis["chain"]
         self.signatures = 0
-        self.sets, self.changed, self.headers = [self.genesis["validators"]], [], []
-        last = 0
+        self.headers = []
+        # Sets that are trusted, each from a height on.
+        self.sets, self.since = [self.genesis["validators"]], [1]
         for item in array(changes):
-            change = struct(item, "set_change")
-            header = read_header(change["header"])
-            validators = read_validators(change["validators"])
-            height = header["height"]
-            follows = last < height < below and header["next_validators"] == validators_hash(validators)
-            need(follows, f"the change of validators at height {height} does not follow from the one before")
-            need(validators != self.sets[-1], f"the change of validators at height {height} changes nothing")
-            self.check_final(header, change["certificate"])
-            self.sets.append(validators)
-            self.changed.append(height)
-            last = height
+            self.follow(struct(item, "set_change"))
+        need(self.since[-1] <= last, "a change of validators comes after the last block")
 
-    def set_at(self, height):
-        return self.sets[bisect_left(self.changed, height)]
+    def follow(self, change):
+        """One step: from the last trusted set to one that its header names, for its own height or for the next."""
+        header = read_header(change["header"])
+        height = header["height"]
+        trusted, validators = self.sets[-1], read_validators(change["validators"])
+        before, after = validators_hash(trusted), validators_hash(validators)
+        need(before != after, f"the change of validators at height {height} changes nothing")
+        leaps = header["validators"] == after
+        hands_over = header["validators"] == before and header["next_validators"] == after
+        since = height if leaps else height + 1
+        need((leaps or hands_over) and height >= self.since[-1] and since > self.since[-1],
+             f"the change of validators at height {height} does not follow from the one before")
+        signers = self.check_signed(header, change["certificate"], validators if leaps else trusted)
+        # Whoever knows the set so far believes a later one by the word of two thirds of it.
+        need(not leaps or quorum(trusted, signers),
+             f"the change of validators at height {height} leaps too far: too few of the validators before it have signed it")
+        self.sets.append(validators)
+        self.since.append(since)
 
     def check_order(self):
         """That all final headers are of one history: of this version, the higher the later, one at each height, parent before child."""
-        below = {"height": 0, "time": self.genesis["time"], "hash": bytes(32)}
+        below = {"height": 0, "time": self.genesis["time"], "hash": bytes(32),
+                 "next_validators": validators_hash(self.genesis["validators"])}
         for header in sorted(self.headers, key=lambda header: header["height"]):
             same = header["hash"] == below["hash"]
             follows = header["height"] > below["height"] and header["time"] > below["time"]
             next_to = header["height"] == below["height"] + 1
-            parent = not next_to or header["parent"] == below["hash"]
-            need(header["version"] == 1 and (same or follows and parent),
+            child = header["parent"] == below["hash"] and header["validators"] == below["next_validators"]
+            need(header["version"] == 1 and (same or follows and (child or not next_to)),
                  f"the block at height {header['height']} is not of this version, or does not come after what is below it")
             below = header
 
-    def check_next(self, header):
-        """That a header hands over to the set of the next height."""
-        names = header["next_validators"] == validators_hash(self.set_at(header["height"] + 1))
-        need(names, f"the change of validators at height {header['height']} does not follow from the one before")
-
     def check_final(self, header, value):
+        """That a block is final under the set that it names, which must be the last trusted one up to its height."""
+        validators = self.sets[bisect_right(self.since, header["height"]) - 1]
+        need(header["validators"] == validators_hash(validators),
+             f"the block at height {header['height']} names other validators for its height than the changes lead to")
+        self.check_signed(header, value, validators)
+
+    def check_signed(self, header, value, validators):
+        """That a certificate makes a block final under a set; gives the keys of those who have signed."""
         certificate, height = struct(value, "certificate"), header["height"]
         number(certificate["height"]), number(certificate["round"], U32), raw(certificate["block"], 32)
         need(header["chain"] == self.id, f"the block at height {height} is of another chain")
         need(certificate["height"] == height and certificate["block"] == header["hash"],
              f"the certificate at height {height} is for another block")
-        powers = {validator["key"]: validator["power"] for validator in self.set_at(height)}
-        keys, power = [], 0
+        powers = {validator["key"]: validator["power"] for validator in validators}
+        keys = []
         for item in array(certificate["signatures"]):
             entry = struct(item, "commit_signature")
             key, signature = raw(entry["validator"], 32), raw(entry["signature"], 64)
@@ -120,8 +139,8 @@ class Chain:
             vote = encode([height, certificate["round"], 1, header["hash"], key])
             need(signed("vote", key, self.id, vote, signature), f"block {height} is not final: a signature does not verify")
             keys.append(key)
-            power += powers[key]
         self.signatures += len(keys)
         need(keys == sorted(set(keys)), f"block {height} is not final: its signatures are not sorted, each once")
         self.headers.append(header)
-        need(3 * power > 2 * sum(powers.values()), f"block {height} is not final: too few have signed")
+        need(quorum(validators, keys), f"block {height} is not final: too few have signed")
+        return keys

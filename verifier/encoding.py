@@ -109,7 +109,7 @@ SHAPES = {
     "limits": ["block_bytes", "block_transactions", "organiser_elections", "elections", "voters"],
     "validator": ["key", "name", "power"],
     "header": ["version", "chain", "height", "parent", "time", "proposer", "transactions_root", "transactions_count",
-               "state_root", "next_validators"],
+               "state_root", "validators", "next_validators"],
     "certificate": ["height", "round", "block", "signatures"],
     "commit_signature": ["validator", "signature"],
     "set_change": ["header", "certificate", "validators"],

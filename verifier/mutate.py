@@ -185,7 +185,9 @@ class Repair:
         for old, new in zip(sets(before), sets(tree)):
             self.ids[tagged("validators", pack(old))] = tagged("validators", pack(new))
         for change in tree[1]:
-            change[0][9] = tagged("validators", pack(change[2]))
+            named = tagged("validators", pack(change[2]))
+            if self.ids.get(change[0][9], change[0][9]) != named:  # no leap to it
+                change[0][10] = named
 
     def transactions(self, block):
         ids = []
@@ -215,7 +217,7 @@ class Repair:
         tree, minds = self.tree, ledger.need
         ledger.need = lambda holds, why: None
         try:
-            chain = Chain(whole(tree[0]), [], 0)
+            chain = Chain(whole(tree[0]), [], 1)
             record = ledger.Record(chain, tree[2])
             for block in tree[6]:
                 for kind, content in block[2]:
@@ -233,7 +235,8 @@ class Repair:
     def certify(self, header, certificate, hashes):
         old = tagged("block", pack(header))
         header[1] = self.ids.get(header[1], header[1])
-        header[9] = self.ids.get(header[9], header[9])
+        for place in (9, 10):
+            header[place] = self.ids.get(header[place], header[place])
         below = hashes.get(header[2] - 1)
         if below and header[3] != bytes(32) and header[2] > 1:
             header[3] = below

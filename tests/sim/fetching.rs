@@ -118,6 +118,7 @@ fn propose(world: &World, engine: &Engine, proposer: usize, ids: Vec<Transaction
         transactions_root: merkle_root(ids.iter().map(|id| id.as_bytes().as_slice())),
         transactions_count: u32::try_from(ids.len()).unwrap(),
         state_root: engine.state().tip().state_root,
+        validators: engine.state().validators().hash(),
         next_validators: engine.state().validators().hash(),
     };
     let (height, round, proposer) = (header.height, Round::new(0), key(proposer));

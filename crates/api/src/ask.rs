@@ -84,7 +84,7 @@ impl Client {
             let Answer::Validators { set, after, pending } = self.call(Request::Validators).await? else {
                 return Err(CallError::Unexpected);
             };
-            self.refresh_sets().await?;
+            self.follow_sets(None).await?;
             if self.chain().last_set().as_ref() == Some(&set) {
                 return Ok(Validators { set, after, pending });
             }
@@ -201,8 +201,11 @@ impl Client {
             return Err(self.fault("its archive is of another election than was asked for"));
         }
         while let Some(answer) = self.in_time(answers.next()).await? {
-            let Answer::ArchiveBlock(block) = answer else { return Err(CallError::Unexpected) };
-            archive.blocks.push(*block);
+            match answer {
+                Answer::SetChanges(steps) if archive.blocks.is_empty() => archive.set_changes.extend(steps),
+                Answer::ArchiveBlock(block) => archive.blocks.push(*block),
+                _ => return Err(CallError::Unexpected),
+            }
         }
         Ok(*archive)
     }

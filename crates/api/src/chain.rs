@@ -90,23 +90,22 @@ impl Chain {
         Ok(())
     }
 
-    /// The height of the last change of the set that is known.
-    pub(crate) fn last_change(&self) -> Height {
-        self.lock().sets.as_ref().map_or(Height::GENESIS, SetHistory::last_change)
+    /// The last height up to this one whose set is known.
+    pub(crate) fn known_up_to(&self, height: Height) -> Height {
+        self.lock().sets.as_ref().map_or_else(|| Height::GENESIS.next(), |sets| sets.known_up_to(height))
     }
 
-    /// The set after the last change that is known.
+    /// The last set that is known.
     pub(crate) fn last_set(&self) -> Option<ValidatorSet> {
         let known = self.lock();
-        let sets = known.sets.as_ref()?;
-        Some(sets.set_at(sets.last_change().next()).clone())
+        Some(known.sets.as_ref()?.set_at(Height::new(u64::MAX)).clone())
     }
 
-    /// Takes changes of the set.
-    pub(crate) fn extend(&self, changes: Vec<SetChange>) -> Result<(), InvalidReceipt> {
+    /// Takes steps from the set that is known at a height; gives the height that the next ones go on from.
+    pub(crate) fn extend(&self, from: Height, changes: Vec<SetChange>) -> Result<Height, InvalidReceipt> {
         let mut known = self.lock();
         let sets = known.sets.as_mut().expect("a client asks for the genesis first");
-        sets.extend(changes)
+        sets.extend(from, changes)
     }
 
     /// Checks that a block is final, by the sets that are known.

@@ -58,7 +58,7 @@ pub enum Request {
     /// Signed transactions, at most [`SUBMIT_MAX`]: [`Answer::Submitted`] at once, then [`Answer::Final`] and
     /// [`Answer::Refused`] until each accepted one has had its answer. Submitting again is harmless.
     Submit(Vec<ByteBuf>),
-    /// [`Answer::Receipt`], or not found while it is not final.
+    /// [`Answer::Receipt`], then [`Answer::SetChanges`] with the rest of its steps, as many as it takes; or not found while it is not final.
     Receipt(TransactionId),
     /// Has the node's validator key approve a change; answers as [`Request::Submit`].
     Approve(Change),
@@ -66,7 +66,8 @@ pub enum Request {
     Attack(Attack),
     /// [`Answer::Evidence`].
     Evidence,
-    /// An election's archive: [`Answer::ArchiveHead`], then [`Answer::ArchiveBlock`] for each of its blocks.
+    /// An election's archive: [`Answer::ArchiveHead`], then [`Answer::SetChanges`] with the rest of its steps, as many as it takes, and
+    /// [`Answer::ArchiveBlock`] for each of its blocks.
     Archive(ElectionId),
     /// What was done to an election: [`Answer::Log`], as many as it takes.
     Log(ElectionId),
@@ -75,8 +76,13 @@ pub enum Request {
     /// A final transaction as it was signed: [`Answer::Transaction`], or not found. An election's id is the id of the transaction that
     /// created it, so this gives an app the election's own bytes.
     Transaction(TransactionId),
-    /// The changes of the validator set above a height: [`Answer::SetChanges`], as many as it takes.
-    SetChanges(Height),
+    /// The steps from the validators of a height to those of another: [`Answer::SetChanges`], as many as it takes.
+    SetChanges {
+        /// A height whose validators are known; from 1 on.
+        from: Height,
+        /// A height whose validators are to be known; if there is none, the next.
+        to: Option<Height>,
+    },
     /// Who may create elections: [`Answer::Organisers`].
     Organisers,
 }
@@ -173,7 +179,7 @@ pub enum Answer {
     },
     /// Accepted before, but it can no longer become final.
     Refused(TransactionId, Refusal),
-    /// A receipt.
+    /// A receipt, with as many of its steps as fit; the others follow.
     Receipt(Box<Receipt>),
     /// What each peer made of an attack.
     Attack(AttackReport),
@@ -183,7 +189,7 @@ pub enum Answer {
     Failed(Refusal),
     /// Notice: the node is leaving; submit what is not final to another.
     Leaving,
-    /// An archive without its blocks, which follow.
+    /// An archive without its blocks and with as many of its steps as fit; the others follow.
     ArchiveHead(Box<Archive>),
     /// A block of an archive.
     ArchiveBlock(Box<ArchivedBlock>),
@@ -200,7 +206,7 @@ pub enum Answer {
         /// Its place in the block, from 0.
         index: u32,
     },
-    /// Changes of the validator set, in order of height; more may follow in another answer.
+    /// Steps from one validator set to another, in order; more may follow in another answer.
     SetChanges(Vec<SetChange>),
     /// Who may create elections, and changes that wait for approvals, with who approved.
     Organisers {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use vote_chain::{
-    Ballot, CommitCertificate, ElectionId, Genesis, Header, InvalidReceipt, KeptReceipt, Payload, Receipt, ReceiptFile,
-    SetChange, Statement, TransactionId, Verified, verify,
+    Ballot, CommitCertificate, ElectionId, Genesis, Header, Height, InvalidReceipt, KeptReceipt, Payload, Receipt,
+    ReceiptFile, SetChange, Statement, TransactionId, Verified, verify,
 };
 
 use crate::chain::{Distrust, Proven};
 use crate::client::Client;
 use crate::error::CallError;
 use crate::message::{Answer, Request};
+
+/// Answers with steps from one set of validators to another that are waited for: 128 MiB, as nodes part them.
+const STEP_PARTS_MAX: usize = 256;
 
 impl Client {
     /// What is not so, and who says it.
@@ -54,11 +57,16 @@ impl Client {
     /// [`CallError::False`] if it does not, or is for something else.
     pub async fn receipt(&self, id: TransactionId) -> Result<Receipt, CallError> {
         let trusted = self.genesis().await?.chain();
-        let Answer::Receipt(receipt) = self.call(Request::Receipt(id)).await? else {
+        let mut answers = self.stream(Request::Receipt(id)).await?;
+        let Some(Answer::Receipt(mut receipt)) = self.in_time(answers.next()).await? else {
             return Err(CallError::Unexpected);
         };
         if receipt.transaction != id {
             return Err(self.fault("its receipt is for something else than was asked for"));
+        }
+        let mut parts = 0;
+        while let Some(answer) = self.in_time(answers.next()).await? {
+            receipt.set_changes.extend(self.steps(answer, &mut parts)?);
         }
         receipt.check(Some(&trusted)).map_err(|fault| self.fault(format!("its receipt does not hold: {fault}")))?;
         Ok(*receipt)
@@ -128,26 +136,36 @@ impl Client {
             Ok(()) => return Ok(()),
             Err(fault) => fault,
         };
-        if matches!(fault, InvalidReceipt::Certificate { .. } | InvalidReceipt::NextSet(_)) {
-            self.refresh_sets().await?;
+        if matches!(fault, InvalidReceipt::OtherSet(_)) {
+            self.follow_sets(Some(header.height)).await?;
         }
         let verdict = self.chain().check_final(header, certificate);
         verdict.map_err(|fault| self.fault(format!("what it says is final is not: {fault}")))
     }
 
-    /// Asks for the changes of the set after the last one that is known, and checks them.
-    pub(crate) async fn refresh_sets(&self) -> Result<(), CallError> {
+    /// Asks for the steps from a set that is known to that of a height, and checks them; to that of the next height if none is named.
+    pub(crate) async fn follow_sets(&self, to: Option<Height>) -> Result<(), CallError> {
         self.genesis().await?;
-        let above = self.chain().last_change();
-        let mut answers = self.stream(Request::SetChanges(above)).await?;
+        let mut from = self.chain().known_up_to(to.unwrap_or(Height::new(u64::MAX)));
+        let mut answers = self.stream(Request::SetChanges { from, to }).await?;
+        let mut parts = 0;
         while let Some(answer) = self.in_time(answers.next()).await? {
-            let Answer::SetChanges(changes) = answer else { return Err(CallError::Unexpected) };
-            // Another call may have brought some of them meanwhile.
-            let known = self.chain().last_change();
-            let new: Vec<SetChange> = changes.into_iter().filter(|change| change.header.height > known).collect();
-            let follow = self.chain().extend(new);
-            follow.map_err(|fault| self.fault(format!("its changes of the validators do not hold: {fault}")))?;
+            let steps = self.steps(answer, &mut parts)?;
+            let follow = self.chain().extend(from, steps);
+            from = follow.map_err(|fault| self.fault(format!("its changes of the validators do not hold: {fault}")))?;
         }
         Ok(())
+    }
+
+    /// The steps of an answer that is one of so many parts.
+    fn steps(&self, answer: Answer, parts: &mut usize) -> Result<Vec<SetChange>, CallError> {
+        let Answer::SetChanges(steps) = answer else { return Err(CallError::Unexpected) };
+        *parts += 1;
+        if *parts > STEP_PARTS_MAX {
+            return Err(
+                self.fault(format!("its changes of the validators have no end within {STEP_PARTS_MAX} answers"))
+            );
+        }
+        Ok(steps)
     }
 }

@@ -12,12 +12,11 @@ use crate::genesis::Genesis;
 use crate::hash::{ChainId, ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
-use crate::receipt::{InvalidReceipt, SetChange, verify_order, verify_set_changes};
+use crate::receipt::{InvalidReceipt, SetChange, TrustedSets, verify_order};
 use crate::state::{ElectionRecord, InvalidTransaction, LogEntry, State, election_leaf, sealed};
 use crate::tally::{COUNT_STEPS_MAX, Tally};
 use crate::time::Height;
 use crate::transaction::Payload;
-use crate::validator::ValidatorSet;
 use crate::verify::{TransactionFault, Verified, verify};
 
 /// One place of a block.
@@ -45,7 +44,7 @@ pub struct ArchivedBlock {
 pub struct Archive {
     /// Where the chain begins.
     pub genesis: Genesis,
-    /// Every change of the validator set below the last block, in order.
+    /// The steps from the validators of the genesis to those of each block and of the last, in order.
     pub set_changes: Vec<SetChange>,
     /// The election.
     pub election: ElectionId,
@@ -149,6 +148,7 @@ pub enum InvalidArchive {
 struct Auditor<'a> {
     archive: &'a Archive,
     chain: ChainId,
+    sets: TrustedSets<'a>,
     /// A ledger that has nothing but this election.
     state: State,
     signatures: u64,
@@ -165,10 +165,11 @@ impl Archive {
         if trusted.is_some_and(|trusted| *trusted != chain) {
             return Err(InvalidArchive::WrongChain(chain));
         }
-        verify_set_changes(&self.genesis, &self.set_changes, self.last.height)?;
+        let sets = TrustedSets::follow(&self.genesis, &self.set_changes, self.last.height)?;
         verify_order(&self.genesis, self.headers())?;
         let signatures = self.set_changes.iter().map(|change| change.certificate.signatures.len() as u64).sum();
-        let mut auditor = Auditor { archive: self, chain, state: State::for_archive(self.genesis.clone()), signatures };
+        let mut auditor =
+            Auditor { archive: self, chain, sets, state: State::for_archive(self.genesis.clone()), signatures };
         auditor.check_final(&self.last, &self.last_certificate)?;
         let mut below = Height::GENESIS;
         for (done, block) in self.blocks.iter().enumerate() {
@@ -187,13 +188,6 @@ impl Archive {
         let changes = self.set_changes.iter().map(|change| &change.header);
         changes.chain(self.blocks.iter().map(|block| &block.header)).chain([&self.last])
     }
-
-    /// The set that decides a height.
-    fn set_at(&self, height: Height) -> &ValidatorSet {
-        let before = self.set_changes.partition_point(|change| change.header.height < height);
-        let change = before.checked_sub(1).map(|at| &self.set_changes[at]);
-        change.map_or(&self.genesis.validators, |change| &change.validators)
-    }
 }
 
 impl Auditor<'_> {
@@ -202,7 +196,7 @@ impl Auditor<'_> {
         if header.chain != self.chain {
             return Err(InvalidArchive::Misplaced(height));
         }
-        let verdict = certificate.verify(&self.chain, height, &header.hash(), self.archive.set_at(height));
+        let verdict = certificate.verify(&self.chain, height, &header.hash(), self.sets.of(header)?);
         self.signatures += certificate.signatures.len() as u64;
         verdict.map_err(|fault| InvalidArchive::Certificate { height, fault })
     }
@@ -210,12 +204,6 @@ impl Auditor<'_> {
     fn check_block(&mut self, block: &ArchivedBlock) -> Result<(), InvalidArchive> {
         let header = &block.header;
         self.check_final(header, &block.certificate)?;
-        // What the last header hands over to is no longer part of the archive.
-        if header.height < self.archive.last.height
-            && header.next_validators != self.archive.set_at(header.height.next()).hash()
-        {
-            return Err(InvalidReceipt::SetChange(header.height.get()).into());
-        }
         let id = |transaction: &ArchivedTransaction| match transaction {
             ArchivedTransaction::Own(bytes) => TransactionId::of(bytes),
             ArchivedTransaction::Other(id) => *id,
@@ -262,7 +250,7 @@ impl Auditor<'_> {
     }
 
     fn finish(self) -> Result<Audit, InvalidArchive> {
-        let Self { archive, chain, state, signatures } = self;
+        let Self { archive, chain, sets: _, state, signatures } = self;
         let id = archive.election;
         let (record, tally) =
             state.election(&id).zip(state.tally_within(&id, COUNT_STEPS_MAX)).ok_or(InvalidArchive::NoElection)?;

@@ -36,6 +36,8 @@ pub struct Header {
     pub transactions_count: u32,
     /// The state after this block.
     pub state_root: StateRoot,
+    /// The set that signs this height.
+    pub validators: ValidatorSetHash,
     /// The set that signs the next height.
     pub next_validators: ValidatorSetHash,
 }

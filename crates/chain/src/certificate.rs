@@ -86,7 +86,12 @@ impl CommitCertificate {
         self.check_power(validators)
     }
 
-    fn check_power(&self, validators: &ValidatorSet) -> Result<(), CertificateFault> {
+    /// Checks that those who have signed hold more than two thirds of the power of `validators`, whose members they need not all be. The
+    /// signatures are not looked at.
+    ///
+    /// # Errors
+    /// [`CertificateFault::Power`] if they hold less.
+    pub(crate) fn check_power(&self, validators: &ValidatorSet) -> Result<(), CertificateFault> {
         let keys = self.signatures.iter().map(|signature| &signature.validator);
         if validators.is_quorum(keys.clone()) {
             return Ok(());

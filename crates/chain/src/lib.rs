@@ -21,6 +21,7 @@ mod member;
 mod merkle;
 mod ranks;
 mod receipt;
+mod route;
 mod share;
 mod state;
 mod tally;
@@ -47,6 +48,7 @@ pub use member::{Hello, InvalidMembership, Membership};
 pub use merkle::{Frontier, InclusionProof, MerkleTree, merkle_root};
 pub use ranks::Ranks;
 pub use receipt::{InvalidReceipt, Receipt, SetChange, SetHistory};
+pub use route::set_changes;
 pub use share::{Base, Majority, Share};
 pub use state::{
     CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidRows, InvalidTransaction, LogEntry, Logged,

@@ -7,7 +7,7 @@ use crate::encoding::encode;
 use crate::genesis::Genesis;
 use crate::hash::ChainId;
 use crate::key::{PublicKey, Purpose, SecretKey, Signature};
-use crate::receipt::{InvalidReceipt, SetChange, verify_set_changes};
+use crate::receipt::{InvalidReceipt, SetChange, TrustedSets};
 use crate::text::check_node_name;
 use crate::time::Height;
 
@@ -45,7 +45,7 @@ impl Hello {
 pub struct Membership {
     /// Where the chain begins; its hash is the chain's id.
     pub genesis: Genesis,
-    /// The changes of the set from there to one that has the validator, in order; none if the genesis has it.
+    /// The steps from there to a set that has the validator, in order; none if the genesis has it.
     pub set_changes: Vec<SetChange>,
     /// That the node speaks for the validator.
     pub hello: Hello,
@@ -76,8 +76,8 @@ impl Membership {
         if !self.hello.holds(&chain, peer) {
             return Err(InvalidMembership::Hello);
         }
-        let set = verify_set_changes(&self.genesis, &self.set_changes, Height::new(u64::MAX))?;
+        let sets = TrustedSets::follow(&self.genesis, &self.set_changes, Height::new(u64::MAX))?;
         let key = self.hello.key;
-        if set.contains(&key) { Ok(chain) } else { Err(InvalidMembership::NoMember(key)) }
+        if sets.last().contains(&key) { Ok(chain) } else { Err(InvalidMembership::NoMember(key)) }
     }
 }

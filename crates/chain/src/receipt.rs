@@ -1,23 +1,29 @@
 //! Receipts: proof that a ballot is on the ledger, checkable with no node and no network.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::block::{Header, PROTOCOL_VERSION};
 use crate::certificate::{CertificateFault, CommitCertificate};
 use crate::genesis::{Genesis, InvalidGenesis};
-use crate::hash::{BlockHash, ChainId, TransactionId};
+use crate::hash::{BlockHash, ChainId, TransactionId, ValidatorSetHash};
 use crate::merkle::InclusionProof;
 use crate::time::Height;
 use crate::validator::ValidatorSet;
 
-/// One step in the chain of validator sets: a final header, and the set that it hands over to.
+/// One step in the chain of validator sets: from the set that is trusted so far to the next one, or to a later one.
+///
+/// Its header is either of the set so far, and hands over to `validators`: then that set has signed it. Or the header is of `validators`
+/// already, and the step leaps over all the changes between: then that set has signed it, and among the signers are members of the set so
+/// far with more than two thirds of its power. So a lie takes as many false signatures of the set so far as without leaps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetChange {
-    /// The header whose `next_validators` differs from the set that signed it.
+    /// A final header that names the set.
     pub header: Header,
-    /// By the set before.
+    /// By the set that the header names for its own height.
     pub certificate: CommitCertificate,
-    /// The set from the next height on.
+    /// The set that is trusted from then on.
     pub validators: ValidatorSet,
 }
 
@@ -26,7 +32,7 @@ pub struct SetChange {
 pub struct Receipt {
     /// Where the chain begins; its hash must be the chain that you trust.
     pub genesis: Genesis,
-    /// Every change of the validator set up to the block, in order.
+    /// The steps from the validators of the genesis to those of the block, in order.
     pub set_changes: Vec<SetChange>,
     /// The transaction.
     pub transaction: TransactionId,
@@ -65,58 +71,100 @@ pub enum InvalidReceipt {
         #[source]
         fault: CertificateFault,
     },
-    /// It names another set for the next height than the changes lead to, so that some of them are not shown.
-    #[error("the block at height {0} names other validators for the next height than the changes of the set lead to")]
-    NextSet(u64),
+    /// It leaps over changes, and too few of the set before it have signed it.
+    #[error("the change of validators at height {height} leaps too far: of the validators before it, {fault}")]
+    Leap {
+        /// Of the block.
+        height: u64,
+        /// How many have signed.
+        #[source]
+        fault: CertificateFault,
+    },
+    /// It is signed by another set than the changes lead to, so that some of them are not shown.
+    #[error("the block at height {0} names other validators for its height than the changes of the set lead to")]
+    OtherSet(u64),
     /// The ballot is not in the block.
     #[error("the path does not lead from the ballot to the block")]
     Inclusion,
 }
 
-/// Checks the genesis and follows the changes of the set from there, all of them below the height `below`; gives the set that signs after
-/// the last of them.
-///
-/// # Errors
-/// [`InvalidReceipt`] names the first step that does not hold.
-pub(crate) fn verify_set_changes(
-    genesis: &Genesis,
-    changes: &[SetChange],
-    below: Height,
-) -> Result<ValidatorSet, InvalidReceipt> {
-    genesis.check()?;
-    let chain = genesis.chain();
-    let mut validators = genesis.validators.clone();
-    let mut last = Height::GENESIS;
-    for change in changes {
-        if change.header.height >= below {
-            return Err(InvalidReceipt::SetChange(change.header.height.get()));
+/// Sets that are trusted, each from a height on.
+pub(crate) struct TrustedSets<'a>(Vec<(Height, ValidatorSetHash, &'a ValidatorSet)>);
+
+impl<'a> TrustedSets<'a> {
+    /// Checks the genesis and follows the changes of the set from there, none of them to validators of heights above `last`.
+    ///
+    /// # Errors
+    /// [`InvalidReceipt`] names the first step that does not hold.
+    pub(crate) fn follow(genesis: &'a Genesis, changes: &'a [SetChange], last: Height) -> Result<Self, InvalidReceipt> {
+        genesis.check()?;
+        let chain = genesis.chain();
+        let mut since = Height::GENESIS.next();
+        let mut set = &genesis.validators;
+        let mut sets = vec![(since, set.hash(), set)];
+        for change in changes {
+            change.verify(&chain, set, since)?;
+            since = change.since();
+            if since > last {
+                return Err(InvalidReceipt::SetChange(change.header.height.get()));
+            }
+            set = &change.validators;
+            sets.push((since, set.hash(), set));
         }
-        change.verify(&chain, &validators, last)?;
-        validators = change.validators.clone();
-        last = change.header.height;
+        Ok(Self(sets))
     }
-    Ok(validators)
+
+    /// The last of them.
+    pub(crate) fn last(&self) -> &'a ValidatorSet {
+        self.0.last().expect("that of the genesis is always there").2
+    }
+
+    /// The set that signs a block, if it is the one that the changes lead to.
+    ///
+    /// # Errors
+    /// [`InvalidReceipt::OtherSet`] if the block names another.
+    pub(crate) fn of(&self, header: &Header) -> Result<&'a ValidatorSet, InvalidReceipt> {
+        let later = self.0.partition_point(|(since, ..)| *since <= header.height);
+        let set = later.checked_sub(1).map(|at| &self.0[at]);
+        let named = set.filter(|(_, hash, _)| *hash == header.validators);
+        named.map(|(.., set)| *set).ok_or(InvalidReceipt::OtherSet(header.height.get()))
+    }
 }
 
 impl SetChange {
-    /// Checks that it is a change of `validators`, signed by them, above the change at the height `last`.
-    fn verify(&self, chain: &ChainId, validators: &ValidatorSet, last: Height) -> Result<(), InvalidReceipt> {
-        let Self { header, certificate, validators: next } = self;
-        let changes = next.hash() != validators.hash();
-        if header.height <= last || !changes || header.next_validators != next.hash() {
-            return Err(InvalidReceipt::SetChange(header.height.get()));
+    /// The first height of which it shows that the set signs it.
+    pub fn since(&self) -> Height {
+        let leaps = self.header.validators == self.validators.hash();
+        if leaps { self.header.height } else { self.header.height.next() }
+    }
+
+    /// Checks that it leads from the set `trusted`, which signs the height `since`, to a set of a later height.
+    fn verify(&self, chain: &ChainId, trusted: &ValidatorSet, since: Height) -> Result<(), InvalidReceipt> {
+        let Self { header, certificate, validators } = self;
+        let height = header.height.get();
+        let before = trusted.hash();
+        let after = validators.hash();
+        let hands_over = header.validators == before && header.next_validators == after;
+        let leaps = header.validators == after;
+        if before == after || !(hands_over || leaps) || header.height < since || self.since() <= since {
+            return Err(InvalidReceipt::SetChange(height));
         }
-        verify_header(chain, header, certificate, validators)
+        if hands_over {
+            return verify_header(chain, header, certificate, trusted);
+        }
+        verify_header(chain, header, certificate, validators)?;
+        certificate.check_power(trusted).map_err(|fault| InvalidReceipt::Leap { height, fault })
     }
 }
 
-/// Who signs the blocks of a chain: its genesis, and each change of the set that has been shown so far. An app that has one can tell
+/// Who signs the blocks of a chain, as far as it has been shown: its genesis, and sets that steps have led to. An app that has one can tell
 /// whether a block is final.
 #[derive(Clone, Debug)]
 pub struct SetHistory {
     genesis: Genesis,
     chain: ChainId,
-    changes: Vec<SetChange>,
+    /// By the first height of which it is known that the set signs it: the set, and the header that names it.
+    sets: BTreeMap<Height, (Header, ValidatorSet)>,
 }
 
 impl SetHistory {
@@ -127,7 +175,7 @@ impl SetHistory {
     pub fn new(genesis: Genesis) -> Result<Self, InvalidReceipt> {
         genesis.check()?;
         let chain = genesis.chain();
-        Ok(Self { genesis, chain, changes: Vec::new() })
+        Ok(Self { genesis, chain, sets: BTreeMap::new() })
     }
 
     /// Where the chain begins.
@@ -140,50 +188,66 @@ impl SetHistory {
         self.chain
     }
 
-    /// The height of the last change; that of the genesis if there was none.
-    pub fn last_change(&self) -> Height {
-        self.changes.last().map_or(Height::GENESIS, |change| change.header.height)
+    /// The last height up to this one whose set is known; at least the first, which the set of the genesis signs.
+    pub fn known_up_to(&self, height: Height) -> Height {
+        self.below(height).map_or_else(|| Height::GENESIS.next(), |(since, _)| *since)
     }
 
-    /// Takes the next changes, in order, each of which must follow from the one before it. Those before one that does not hold are kept.
+    /// Takes steps, in order, each of which must follow from the one before it, the first from the set that is known at `from`. Those before
+    /// one that does not hold are kept. Gives the height that the next ones go on from.
     ///
     /// # Errors
     /// [`InvalidReceipt`] names the first that does not hold.
-    pub fn extend(&mut self, changes: impl IntoIterator<Item = SetChange>) -> Result<(), InvalidReceipt> {
+    pub fn extend(
+        &mut self,
+        from: Height,
+        changes: impl IntoIterator<Item = SetChange>,
+    ) -> Result<Height, InvalidReceipt> {
+        let mut since = self.known_up_to(from);
+        let mut trusted = self.set_at(from).clone();
         for change in changes {
-            let last = self.last_change();
-            change.verify(&self.chain, self.set_at(change.header.height), last)?;
-            let headers = self.changes.last().map(|last| &last.header).into_iter().chain([&change.header]);
-            verify_order(&self.genesis, headers)?;
-            self.changes.push(change);
+            change.verify(&self.chain, &trusted, since)?;
+            since = change.since();
+            self.check_order(since, &change.header)?;
+            trusted = change.validators.clone();
+            self.sets.insert(since, (change.header, change.validators));
         }
-        Ok(())
+        Ok(since)
     }
 
     /// The set that signs a height, as far as is known.
     pub fn set_at(&self, height: Height) -> &ValidatorSet {
-        let before = self.changes.partition_point(|change| change.header.height < height);
-        let change = before.checked_sub(1).map(|at| &self.changes[at]);
-        change.map_or(&self.genesis.validators, |change| &change.validators)
+        self.below(height).map_or(&self.genesis.validators, |(_, (_, set))| set)
     }
 
-    /// Checks that a block is one of this chain, in order with the last change below it, and final. The set that the block names for the
-    /// next height is the one that is known here: whoever leaves out a change cannot do with fewer signatures than it takes.
+    fn below(&self, height: Height) -> Option<(&Height, &(Header, ValidatorSet))> {
+        self.sets.range(..=height).next_back()
+    }
+
+    /// Checks that a header is in order with those that name the sets below and above a height.
+    fn check_order(&self, height: Height, header: &Header) -> Result<(), InvalidReceipt> {
+        let below = self.below(height).map(|(_, (header, _))| header);
+        let above = self.sets.range(height.next()..).next().map(|(_, (header, _))| header);
+        verify_order(&self.genesis, below.into_iter().chain([header]).chain(above))
+    }
+
+    /// Checks that a block is one of this chain, in order with what is known below and above it, and final under the set that it names, which
+    /// is the last one known up to its height: whoever leaves out a step cannot do with fewer signatures than it takes.
     ///
     /// # Errors
-    /// [`InvalidReceipt`] if it is not. If the set has changed since the last change that is known here, it may be final all the same.
+    /// [`InvalidReceipt::OtherSet`] if it names another set: with the steps to that one it may be final. Others if it is not.
     pub fn check_final(&self, header: &Header, certificate: &CommitCertificate) -> Result<(), InvalidReceipt> {
-        let before = self.changes.partition_point(|change| change.header.height < header.height);
-        let below = before.checked_sub(1).map(|at| &self.changes[at].header);
-        verify_order(&self.genesis, below.into_iter().chain([header]))?;
-        verify_header(&self.chain, header, certificate, self.set_at(header.height))?;
-        let next = self.set_at(header.height.next()).hash();
-        if header.next_validators == next { Ok(()) } else { Err(InvalidReceipt::NextSet(header.height.get())) }
+        self.check_order(header.height, header)?;
+        let set = self.set_at(header.height);
+        if header.validators != set.hash() {
+            return Err(InvalidReceipt::OtherSet(header.height.get()));
+        }
+        verify_header(&self.chain, header, certificate, set)
     }
 }
 
 /// Checks that headers, each of them final, are of one history: of this version, above the genesis and later, and the higher the later; with
-/// one block at each height, which is the parent of the next.
+/// one block at each height, which is the parent of the next and names its validators.
 ///
 /// # Errors
 /// [`InvalidReceipt::Order`] names the lowest that does not fit.
@@ -198,7 +262,9 @@ pub(crate) fn verify_order<'a>(
         let same = below == Some(header);
         let follows = header.height > height && header.time > time;
         let parent = || below.map_or_else(BlockHash::default, Header::hash);
-        let child = height.next() != header.height || header.parent == parent();
+        let set = || below.map_or_else(|| genesis.validators.hash(), |below| below.next_validators);
+        let next_to = height.next() == header.height;
+        let child = !next_to || header.parent == parent() && header.validators == set();
         if header.version != PROTOCOL_VERSION || !(same || follows && child) {
             return Err(InvalidReceipt::Order(header.height.get()));
         }
@@ -231,9 +297,9 @@ impl Receipt {
         if trusted.is_some_and(|trusted| *trusted != chain) {
             return Err(InvalidReceipt::WrongChain(chain));
         }
-        let validators = verify_set_changes(&self.genesis, &self.set_changes, self.header.height)?;
+        let sets = TrustedSets::follow(&self.genesis, &self.set_changes, self.header.height)?;
         verify_order(&self.genesis, self.set_changes.iter().map(|change| &change.header).chain([&self.header]))?;
-        verify_header(&chain, &self.header, &self.certificate, &validators)?;
+        verify_header(&chain, &self.header, &self.certificate, sets.of(&self.header)?)?;
         self.header.check_inclusion(&self.transaction, &self.proof)
     }
 }

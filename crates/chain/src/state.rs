@@ -322,8 +322,10 @@ impl State {
         if !self.registry.next.contains(&header.proposer) {
             return Err(InvalidBlock::Proposer(header.proposer));
         }
-        let next = self.registry.after.hash();
-        if header.next_validators != next {
+        if header.validators != self.registry.next.hash() {
+            return Err(InvalidBlock::Validators);
+        }
+        if header.next_validators != self.registry.after.hash() {
             return Err(InvalidBlock::NextValidators);
         }
         Ok(())
@@ -384,6 +386,7 @@ impl State {
             transactions_root: crate::block::transactions_root(&ids),
             transactions_count: u32::try_from(chosen.len()).expect("at most block_transactions_max"),
             state_root: changes.state_root,
+            validators: self.registry.next.hash(),
             next_validators: self.registry.after.hash(),
         };
         VerifiedBlock::built(header, chosen)

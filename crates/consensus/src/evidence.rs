@@ -408,6 +408,7 @@ mod tests {
             transactions_root: Hash::from_bytes([0; 32]),
             transactions_count: 0,
             state_root: StateRoot::new(Hash::from_bytes([0; 32])),
+            validators: set().hash(),
             next_validators: set().hash(),
         };
         let (round, block) = (0, header.hash());

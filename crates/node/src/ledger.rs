@@ -5,6 +5,7 @@
 
 mod archive;
 mod elections;
+mod sets;
 mod trees;
 
 use std::collections::VecDeque;
@@ -16,12 +17,14 @@ use vote_api::{
 };
 use vote_chain::{
     Ballot, Block, Change, CommitCertificate, ElectionId, Header, Height, Hello, Membership, Payload, PublicKey,
-    Receipt, Results, State, Tally, TransactionId, ValidatorSet, encode,
+    Receipt, Results, SetChange, State, Tally, TransactionId, ValidatorSet, encode,
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_storage::{StorageError, Store};
 
 pub(crate) use trees::{Inclusion, Tree, Trees};
+
+use sets::{KnownSets, more_steps, some_steps};
 
 /// Elections, acts, or changes of the set in one answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
@@ -41,8 +44,10 @@ pub(crate) enum Question {
     Evidence,
     Trace(Vec<u8>),
     Transaction(TransactionId),
-    /// The changes of the set above a height.
-    SetChanges(Height),
+    /// The steps from the set of a height to that of another.
+    SetChanges(Height, Option<Height>),
+    /// The steps that are to come, from a place on, and then what else is.
+    Steps(Arc<Vec<SetChange>>, usize, Option<Box<Question>>),
     /// The acts of an election from a place on.
     Log(ElectionId, usize),
     Archive(ElectionId),
@@ -64,7 +69,7 @@ impl Question {
             Request::Evidence => Self::Evidence,
             Request::Trace(prefix) => Self::Trace(prefix.into_vec()),
             Request::Transaction(id) => Self::Transaction(id),
-            Request::SetChanges(above) => Self::SetChanges(above),
+            Request::SetChanges { from, to } => Self::SetChanges(from, to),
             Request::Log(id) => Self::Log(id, 0),
             Request::Archive(id) => Self::Archive(id),
             Request::Status
@@ -100,6 +105,7 @@ pub(crate) struct Ledger {
     pub(crate) state: Arc<State>,
     store: Arc<Store>,
     trees: Arc<Trees>,
+    sets: Arc<KnownSets>,
 }
 
 /// What is wrong, for an app.
@@ -125,13 +131,13 @@ fn misfit(what: impl std::fmt::Display) -> Refusal {
 type Answered = Result<(Answer, Option<Question>), Refusal>;
 
 impl Ledger {
-    pub(crate) const fn new(state: Arc<State>, store: Arc<Store>, trees: Arc<Trees>) -> Self {
-        Self { state, store, trees }
+    pub(crate) fn new(state: Arc<State>, store: Arc<Store>, trees: Arc<Trees>) -> Self {
+        Self { state, store, trees, sets: Arc::default() }
     }
 
     /// The ledger one or more blocks later.
     pub(crate) fn at(&self, state: Arc<State>) -> Self {
-        Self { state, store: self.store.clone(), trees: self.trees.clone() }
+        Self { state, store: self.store.clone(), trees: self.trees.clone(), sets: self.sets.clone() }
     }
 
     /// The answer, and the rest of the question if there is more to say.
@@ -147,11 +153,12 @@ impl Ledger {
             Question::Elections(query) => self.elections(&query)?,
             Question::Block(at) => self.block(at)?,
             Question::Voter(election, credential) => self.voter(&election, &credential)?,
-            Question::Receipt(id) => self.receipt(id)?,
+            Question::Receipt(id) => return self.receipt(id),
             Question::Evidence => self.evidence()?,
             Question::Trace(prefix) => self.trace(&prefix)?,
             Question::Transaction(id) => self.transaction(id)?,
-            Question::SetChanges(above) => return self.set_changes(above),
+            Question::SetChanges(from, to) => return self.set_changes(from, to),
+            Question::Steps(steps, place, then) => return Ok(more_steps(steps, place, then)),
             Question::Log(id, from) => return self.log(id, from),
             Question::Archive(id) => return self.archive(id),
             Question::ArchiveBlocks(id, heights) => return self.archive_block(id, heights),
@@ -198,32 +205,27 @@ impl Ledger {
         self.trees.keep(header, certificate, ids)
     }
 
-    fn receipt(&self, id: TransactionId) -> Result<Answer, Refusal> {
+    fn receipt(&self, id: TransactionId) -> Answered {
         let not_final = || {
             let reason = "no such transaction is final at this node; it may be waiting, or not have come here";
             refusal(RefusalCode::WrongState, reason)
         };
         let Inclusion { header, certificate, proof } = self.inclusion(&id)?.ok_or_else(not_final)?;
-        let set_changes = self.store.set_changes(header.height).map_err(|error| damaged(&error))?;
+        let (set_changes, rest) = some_steps(self.steps_to(&header, &certificate)?, 0, None);
         let genesis = self.state.genesis().as_ref().clone();
         let receipt = Receipt { genesis, set_changes, transaction: id, proof, header, certificate };
-        Ok(Answer::Receipt(Box::new(receipt)))
+        Ok((Answer::Receipt(Box::new(receipt)), rest))
     }
 
-    /// That the one who says hello speaks for a validator, shown to somebody who knows the chain's id only; none if it is none. Reads the
+    /// That the one who says hello speaks for a validator, shown to somebody who knows the chain's id only; none if it is none. Reads some
     /// changes of the set.
     pub(crate) fn membership(&self, hello: Hello) -> Result<Option<Membership>, Refusal> {
         if !self.state.validators().contains(&hello.key) {
             return Ok(None);
         }
         let genesis = self.state.genesis().as_ref().clone();
-        let changes = self.store.set_changes(self.state.tip().height.next()).map_err(|error| damaged(&error))?;
-        let needed = if genesis.validators.contains(&hello.key) {
-            0
-        } else {
-            changes.iter().position(|change| change.validators.contains(&hello.key)).map_or(changes.len(), |at| at + 1)
-        };
-        let set_changes = changes.into_iter().take(needed).collect();
+        let founder = genesis.validators.contains(&hello.key);
+        let set_changes = if founder { Vec::new() } else { self.steps_to_next()? };
         Ok(Some(Membership { genesis, set_changes, hello }))
     }
 
@@ -343,13 +345,6 @@ impl Ledger {
         Answer::Organisers { organisers: registry.organisers.clone(), pending: pending.collect() }
     }
 
-    fn set_changes(&self, above: Height) -> Answered {
-        let changes = self.store.set_changes(self.state.tip().height.next()).map_err(|error| damaged(&error))?;
-        let (part, more) = part(changes.into_iter().filter(|change| change.header.height > above));
-        let last = part.last().map(|change| change.header.height).filter(|_| more);
-        Ok((Answer::SetChanges(part), last.map(Question::SetChanges)))
-    }
-
     fn log(&self, id: ElectionId, from: usize) -> Answered {
         self.state.election(&id).ok_or_else(|| unknown_election(&id))?;
         let (part, more) = part(self.state.log(&id).skip(from).cloned());
@@ -395,7 +390,8 @@ pub(crate) mod testing {
     use super::*;
     use vote_chain::{
         Act, BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organise, Organisers, Rule,
-        SecretKey, Selection, StateRoot, Timestamp, Transaction, Validator, ValidatorSet, ValidatorSetHash, verify,
+        SecretKey, Selection, StateRoot, Timestamp, Transaction, Validator, ValidatorChange, ValidatorSet,
+        ValidatorSetHash, verify,
     };
 
     /// A header and a certificate of nothing.
@@ -411,6 +407,7 @@ pub(crate) mod testing {
             transactions_root: Hash::from_bytes([0; 32]),
             transactions_count: 0,
             state_root: StateRoot::default(),
+            validators: ValidatorSetHash::default(),
             next_validators: ValidatorSetHash::default(),
         };
         (header, CommitCertificate { height, round: 0, block: BlockHash::default(), signatures: Vec::new() })
@@ -500,15 +497,74 @@ pub(crate) mod testing {
         Fork::new(Certified { header: block.header, certificate }, theirs)
     }
 
+    /// One more block on the disk, with these transactions, that these make final.
+    fn decide(store: &Store, state: &mut State, deciders: &[u8], signed: &[(u8, Payload)]) -> Vec<TransactionId> {
+        let sign = |(signer, payload): &(u8, Payload)| {
+            let bytes = Transaction::sign(state.chain(), &key(*signer), payload.clone()).to_bytes();
+            Arc::new(verify(&state.chain(), &bytes).expect("it is made just so"))
+        };
+        let transactions: Vec<_> = signed.iter().map(sign).collect();
+        let proposer = key(deciders[0]).public();
+        let (block, changes, refused) = state.build(state.tip().time.plus_ms(1), proposer, &transactions);
+        assert!(refused.is_empty(), "it does not fit");
+        let mut certificate = certified(block.header().clone(), &key(deciders[0])).certificate;
+        for decider in &deciders[1..] {
+            certificate.signatures.extend(certified(block.header().clone(), &key(*decider)).certificate.signatures);
+        }
+        certificate.signatures.sort_by_key(|signature| signature.validator);
+        let hash = block.header().hash();
+        let verdict = certificate.verify(&state.chain(), block.header().height, &hash, state.validators());
+        verdict.expect("these decide the height");
+        let mut batch = store.begin().expect("a disk");
+        batch.commit_block(&block, &certificate, &changes, &[]).expect("a disk");
+        batch.finish().expect("a disk");
+        state.commit(block.header(), &changes);
+        transactions.iter().map(|transaction| transaction.id()).collect()
+    }
+
+    /// A ledger with an election, in which each of `key(0)` to `key(last)` has been admitted in its turn, and all but the last four were removed
+    /// again; with a ballot after each change. Each block has been made final by as few as can be.
+    pub(crate) fn turned_over(last: u8) -> (Ledger, ElectionId, Vec<TransactionId>) {
+        let genesis = simple_genesis();
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = Store::create(dir.path(), &genesis).expect("a ledger");
+        let mut state = State::new(genesis);
+        let created = decide(&store, &mut state, &[0], &[(0, Payload::CreateElection(simple_election("Test", 0)))]);
+        let id = ElectionId::new(*created[0].hash());
+        let mut ballots = Vec::new();
+        let mut change = |change: ValidatorChange, voter: u8| {
+            let enough = |set: &ValidatorSet| {
+                let members = (0..=last).filter(|at| set.contains(&key(*at).public()));
+                members.take(set.count() * 2 / 3 + 1).collect::<Vec<_>>()
+            };
+            let registry = state.registry().clone();
+            let changes_before = registry.changes;
+            let approve = |by| (by, Payload::ApproveChange { change: change.clone().into(), changes_before });
+            let approvals: Vec<_> = enough(&registry.after).into_iter().map(approve).collect();
+            decide(&store, &mut state, &enough(&registry.next), &approvals);
+            let ballot = (voter, Payload::CastBallot(Ballot::plain(id, Selection::Listed(0))));
+            let deciders = enough(state.validators());
+            ballots.extend(decide(&store, &mut state, &deciders, &[ballot]));
+        };
+        for at in 1..=last {
+            let validator = Validator { key: key(at).public(), name: "m".into(), power: 1 };
+            change(ValidatorChange::Admit(validator), 100 + at);
+            if let Some(oldest) = at.checked_sub(4) {
+                change(ValidatorChange::Remove(key(oldest).public()), 200 + oldest);
+            }
+        }
+        (Ledger::new(Arc::new(state), Arc::new(store), Arc::default()), id, ballots)
+    }
+
     /// A ledger with blocks in which `key(0)` has admitted `key(1)`, and was removed: from height 5 on, `key(1)` decides alone.
     pub(crate) fn replaced() -> Ledger {
         let genesis = simple_genesis();
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::create(dir.path(), &genesis).expect("a ledger");
         let mut state = State::new(genesis);
-        let admit =
-            vote_chain::ValidatorChange::Admit(Validator { key: key(1).public(), name: "m".into(), power: 1 }).into();
-        let remove = Change::from(vote_chain::ValidatorChange::Remove(key(0).public()));
+        let admit = ValidatorChange::Admit(Validator { key: key(1).public(), name: "m".into(), power: 1 });
+        let admit = Change::from(admit);
+        let remove = Change::from(ValidatorChange::Remove(key(0).public()));
         for (deciders, approvals) in [
             (&[0][..], &[(0, admit)][..]),
             (&[0], &[]),
@@ -516,28 +572,12 @@ pub(crate) mod testing {
             (&[0, 1], &[]),
             (&[1], &[]),
         ] {
+            let changes_before = state.registry().changes;
             let approve = |(signer, change): &(u8, Change)| {
-                let payload =
-                    Payload::ApproveChange { change: change.clone(), changes_before: state.registry().changes };
-                let bytes = Transaction::sign(state.chain(), &key(*signer), payload).to_bytes();
-                Arc::new(verify(&state.chain(), &bytes).expect("it is made just so"))
+                (*signer, Payload::ApproveChange { change: change.clone(), changes_before })
             };
             let approvals: Vec<_> = approvals.iter().map(approve).collect();
-            let proposer = key(deciders[0]).public();
-            let (block, changes, refused) = state.build(state.tip().time.plus_ms(1), proposer, &approvals);
-            assert!(refused.is_empty(), "it does not fit");
-            let mut certificate = certified(block.header().clone(), &key(deciders[0])).certificate;
-            for decider in &deciders[1..] {
-                certificate.signatures.extend(certified(block.header().clone(), &key(*decider)).certificate.signatures);
-            }
-            certificate.signatures.sort_by_key(|signature| signature.validator);
-            let hash = block.header().hash();
-            let verdict = certificate.verify(&state.chain(), block.header().height, &hash, state.validators());
-            verdict.expect("these decide the height");
-            let mut batch = store.begin().expect("a disk");
-            batch.commit_block(&block, &certificate, &changes, &[]).expect("a disk");
-            batch.finish().expect("a disk");
-            state.commit(block.header(), &changes);
+            decide(&store, &mut state, deciders, &approvals);
         }
         Ledger::new(Arc::new(state), Arc::new(store), Arc::default())
     }

@@ -4,7 +4,6 @@ use redb::{Durability, ReadableTable, WriteTransaction};
 use vote_chain::{BlockHash, Changes, CommitCertificate, Genesis, Height, SetChange, State, VerifiedBlock, encode};
 
 use crate::error::{Fault, StorageError};
-use crate::rows;
 use crate::store::Store;
 use crate::table::{self, FORMAT};
 
@@ -198,8 +197,7 @@ impl<'a> Batch<'a> {
         changes: &Changes,
     ) -> Result<(), Fault> {
         let header = block.header();
-        let before = self.last_set()?;
-        if before == header.next_validators {
+        if header.validators == header.next_validators {
             return Ok(());
         }
         let change = SetChange {
@@ -209,15 +207,6 @@ impl<'a> Batch<'a> {
         };
         self.transaction.open_table(table::SET_CHANGES)?.insert(header.height.get(), encode(&change).as_slice())?;
         Ok(())
-    }
-
-    /// The hash of the set that signs now: of the last change, or of the genesis.
-    fn last_set(&self) -> Result<vote_chain::ValidatorSetHash, Fault> {
-        let table = self.transaction.open_table(table::SET_CHANGES)?;
-        match table.last()? {
-            Some((height, bytes)) => Ok(rows::set_change(height.value(), bytes.value())?.validators.hash()),
-            None => Ok(self.store.genesis().validators.hash()),
-        }
     }
 
     /// Makes the batch durable.

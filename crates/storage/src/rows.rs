@@ -96,6 +96,12 @@ pub(crate) fn set_changes(read: &ReadTransaction, before: Height) -> Result<Vec<
     Ok(changes)
 }
 
+/// One of them; none if the set does not change there.
+pub(crate) fn set_change_at(read: &ReadTransaction, height: Height) -> Result<Option<SetChange>, Fault> {
+    let row = read.open_table(table::SET_CHANGES)?.get(height.get())?;
+    row.map(|bytes| set_change(height.get(), bytes.value())).transpose()
+}
+
 pub(crate) fn set_change(key: u64, bytes: &[u8]) -> Result<SetChange, Fault> {
     let change: SetChange = value(bytes, "set_changes", key)?;
     let (header, certificate) = (&change.header, &change.certificate);

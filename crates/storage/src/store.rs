@@ -240,6 +240,26 @@ impl Store {
         self.read(|read| rows::set_changes(read, before))
     }
 
+    /// The block at a height in which a set hands over to the next; none if the set does not change there.
+    ///
+    /// # Errors
+    /// [`StorageError`] if it cannot be read, or does not fit its block.
+    pub fn set_change(&self, height: Height) -> Result<Option<SetChange>, StorageError> {
+        self.read(|read| rows::set_change_at(read, height))
+    }
+
+    /// The heights above one at which the set changes, in order.
+    ///
+    /// # Errors
+    /// [`StorageError`] if they cannot be read.
+    pub fn set_change_heights(&self, above: Height) -> Result<Vec<Height>, StorageError> {
+        self.read(|read| {
+            let rows = read.open_table(table::SET_CHANGES)?;
+            let later = rows.range(above.next().get()..)?;
+            later.map(|row| Ok(Height::new(row?.0.value()))).collect()
+        })
+    }
+
     /// Every equivocation, with the height at which it was seen.
     ///
     /// # Errors

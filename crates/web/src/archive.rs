@@ -39,14 +39,22 @@ impl Archives {
         let Some(Answer::ArchiveHead(mut archive)) = first else { return Err(CallError::Unexpected.into()) };
         let mut bytes = 0;
         while let Some(answer) = answers.next_soon().await? {
-            let Answer::ArchiveBlock(block) = answer else { return Err(CallError::Unexpected.into()) };
-            bytes += encode(block.as_ref()).len();
+            match answer {
+                Answer::SetChanges(steps) if archive.blocks.is_empty() => {
+                    bytes += encode(&steps).len();
+                    archive.set_changes.extend(steps);
+                }
+                Answer::ArchiveBlock(block) => {
+                    bytes += encode(block.as_ref()).len();
+                    archive.blocks.push(*block);
+                }
+                _ => return Err(CallError::Unexpected.into()),
+            }
             if bytes > ARCHIVE_BYTES_MAX {
                 return Err(Fault::too_large(
                     "the archive is too large to be sent to a page; vote-cli export writes it",
                 ));
             }
-            archive.blocks.push(*block);
         }
         let bytes = Bytes::from(encode(archive.as_ref()));
         Ok((bytes.len(), in_pieces(bytes, permit)))

@@ -186,6 +186,9 @@ pub enum InvalidBlock {
     /// Not one of those that decide this height.
     #[error("the proposer {0:.16} is not a validator")]
     Proposer(PublicKey),
+    /// Names others as its signers than the ledger does.
+    #[error("the block names another validator set for its height than the ledger does")]
+    Validators,
     /// Hands over to another set than the ledger says.
     #[error("the block names another validator set for the next height than the ledger does")]
     NextValidators,

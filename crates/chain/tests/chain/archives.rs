@@ -2,8 +2,8 @@
 
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Act, Archive, ArchivedBlock, ArchivedTransaction, Election, ElectionId, Hash, InvalidArchive, Payload, Ranks, Rule,
-    Selection, Timestamp, ValidatorChange, decode, encode,
+    Act, Archive, ArchivedBlock, ArchivedTransaction, Election, ElectionId, Hash, InvalidArchive, InvalidReceipt,
+    Payload, Ranks, Rule, Selection, Timestamp, ValidatorChange, decode, encode,
 };
 
 use crate::ledger::{Ledger, START, counted, election, genesis, key, validator};
@@ -44,14 +44,21 @@ pub(crate) fn archive(ledger: &Ledger, id: ElectionId) -> Archive {
         mine.then(|| ArchivedBlock { header: block.header.clone(), certificate: certificate.clone(), transactions })
     };
     let (last, last_certificate) = ledger.blocks.last().unwrap();
+    let blocks: Vec<_> = ledger.blocks.iter().filter_map(block).collect();
+    let mut set_changes = Vec::new();
+    let mut set = 0;
+    for header in blocks.iter().map(|block| &block.header).chain([&last.header]) {
+        set_changes.extend(ledger.set_changes(set, header.height.get()));
+        set = ledger.set_number(header.height.get());
+    }
     Archive {
         genesis: ledger.state.genesis().as_ref().clone(),
-        set_changes: ledger.changes.clone(),
+        set_changes,
         election: id,
         last: last.header.clone(),
         last_certificate: last_certificate.clone(),
         state_proof: ledger.state.election_proof(&id).unwrap(),
-        blocks: ledger.blocks.iter().filter_map(block).collect(),
+        blocks,
     }
 }
 
@@ -127,7 +134,7 @@ fn lies_of_an_archive_are_named() {
     assert!(matches!(reason(&unsigned), InvalidArchive::Certificate { .. }));
     let mut unchanged = honest.clone();
     unchanged.set_changes.clear();
-    assert!(matches!(reason(&unchanged), InvalidArchive::Certificate { .. }));
+    assert!(matches!(reason(&unchanged), InvalidArchive::SetChanges(InvalidReceipt::OtherSet(8))));
     let mut fewer = honest.clone();
     fewer.blocks[1].transactions.pop();
     assert!(matches!(reason(&fewer), InvalidArchive::Transactions(_)));

@@ -14,7 +14,7 @@ use vote_chain::{
 use crate::archives::{archive, ledger};
 use crate::elections;
 use crate::ledger::{Ledger, START, certify_header, counted, election, genesis, key, with_contests};
-use crate::{organisers, receipts};
+use crate::{long_lives, organisers, receipts};
 
 /// Numbers without a pattern, the same each time.
 struct Dice(u64);
@@ -127,6 +127,7 @@ fn good() -> Vec<(String, Vec<u8>)> {
     cases.push(("write-in".into(), encode(&archive(&ledger, id))));
     cases.extend(elections::all());
     cases.extend(receipts::good());
+    cases.extend(long_lives::good());
     cases
 }
 
@@ -231,6 +232,7 @@ fn bad() -> Vec<(String, Vec<u8>)> {
     cases.push(("receipt-set-change-at-its-block".into(), encode(&receipt)));
     cases.extend(impossible());
     cases.extend(receipts::bad());
+    cases.extend(long_lives::bad());
     cases
 }
 
@@ -295,7 +297,7 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
         archive.last.height = archive.blocks[3].header.height;
         archive.last.parent = archive.blocks[3].header.parent;
     });
-    signed("handed-over-to-nobody", &|archive| archive.blocks[1].header.next_validators = Default::default());
+    signed("signed-by-others", &|archive| archive.blocks[1].header.validators = Default::default());
     let mut receipt = grown.receipt(6, 1);
     receipt.header.version = 2;
     receipt.certificate = certify_header(&grown.state, &receipt.header, 2);
@@ -364,7 +366,6 @@ fn reason(bytes: &[u8]) -> String {
 fn impossible_chains_are_refused_for_what_is_wrong_with_them() {
     let words = |name: &str| match name.trim_start_matches("receipt-") {
         name if name.starts_with("genesis") => "the genesis is not valid",
-        "handed-over-to-nobody" => "the change of validators at height 3 does not follow",
         "block-of-too-many" => "is larger than the genesis allows",
         name if name.starts_with("set-change") => "does not follow from the one before",
         _ => "does not come after what is below it",

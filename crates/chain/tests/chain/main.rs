@@ -6,6 +6,7 @@ mod archives;
 mod cases;
 mod elections;
 mod ledger;
+mod long_lives;
 mod orders;
 mod organisers;
 mod properties;

@@ -144,7 +144,11 @@ fn lies() -> Vec<(&'static str, KeptReceipt, &'static str)> {
         ("ballot-empty", with(&|kept| kept.ballot = ByteBuf::new()), "is not the one that the receipt is for"),
         ("unsigned", with(&|kept| kept.receipt.certificate.signatures.truncate(1)), "more than two thirds are needed"),
         ("place-moved", with(&|kept| kept.receipt.proof.index = 0), "the path does not lead"),
-        ("set-changes-left-out", with(&|kept| kept.receipt.set_changes.clear()), "is not a validator of that height"),
+        (
+            "set-changes-left-out",
+            with(&|kept| kept.receipt.set_changes.clear()),
+            "names other validators for its height",
+        ),
     ];
     // An act of the organiser, which is final and no ballot.
     cases.push(("of-an-act", kept(&ledger, 7, 0, &whole.election), "the transaction is no ballot"));

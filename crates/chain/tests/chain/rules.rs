@@ -137,6 +137,7 @@ fn forged_headers_are_refused_by_name() {
     assert!(matches!(judge(&|header| header.state_root = StateRoot::new(other)), InvalidBlock::StateRoot { .. }));
     let next = ValidatorSetHash::new(other);
     assert!(matches!(judge(&|header| header.next_validators = next), InvalidBlock::NextValidators));
+    assert!(matches!(judge(&|header| header.validators = next), InvalidBlock::Validators));
 }
 
 #[test]

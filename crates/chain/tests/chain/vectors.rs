@@ -13,6 +13,7 @@ use vote_chain::{
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key, validator, with_contests};
+use crate::long_lives;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -133,6 +134,7 @@ fn vectors() -> Value {
         "block": hex(&encode(block)),
         "certificate": hex(&encode(certificate)),
         "receipt": hex(&encode(&receipt)),
+        "receipt_after_changes": hex(&encode(&long_lives::receipt())),
     })
 }
 

@@ -103,7 +103,7 @@ impl Core {
             | Request::Log(_)
             | Request::Trace(_)
             | Request::Transaction(_)
-            | Request::SetChanges(_) => Err(refusal(RefusalCode::Invalid, "this is not for the loop to answer")),
+            | Request::SetChanges { .. } => Err(refusal(RefusalCode::Invalid, "this is not for the loop to answer")),
         };
         if let Err(refusal) = asked {
             call.send(&Answer::Failed(refusal), true);

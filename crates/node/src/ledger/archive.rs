@@ -1,6 +1,7 @@
 //! Exporting an election.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use vote_api::{Answer, Refusal};
 use vote_chain::{
@@ -8,6 +9,7 @@ use vote_chain::{
     parse,
 };
 
+use super::sets::some_steps;
 use super::{Answered, Ledger, Question, damaged, misfit, unknown_election};
 
 impl Ledger {
@@ -17,19 +19,21 @@ impl Ledger {
         let tip = self.state.tip().height;
         let (last, last_certificate) = self.load(tip)?;
         let heights = self.store.heights(&id).map_err(|error| damaged(&error))?;
+        // The disk may be a block further than this state.
+        let heights: VecDeque<_> = heights.into_iter().filter(|height| *height <= tip).collect();
+        let steps = self.steps_through(heights.iter().copied().chain([tip]))?;
+        let blocks = (!heights.is_empty()).then(|| Box::new(Question::ArchiveBlocks(id, heights)));
+        let (set_changes, rest) = some_steps(Arc::new(steps), 0, blocks);
         let unproven = || misfit(format_args!("election {id:.16} is not among the elections"));
         let archive = Archive {
             genesis: self.state.genesis().as_ref().clone(),
-            set_changes: self.store.set_changes(tip).map_err(|error| damaged(&error))?,
+            set_changes,
             election: id,
             last: last.header,
             last_certificate,
             state_proof: self.state.election_proof(&id).ok_or_else(unproven)?,
             blocks: Vec::new(),
         };
-        // The disk may be a block further than this state.
-        let heights: VecDeque<_> = heights.into_iter().filter(|height| *height <= tip).collect();
-        let rest = (!heights.is_empty()).then_some(Question::ArchiveBlocks(id, heights));
         Ok((Answer::ArchiveHead(Box::new(archive)), rest))
     }
 

@@ -117,6 +117,7 @@ mod tests {
             transactions_root: Hash::from_bytes([0; 32]),
             transactions_count: 0,
             state_root: StateRoot::default(),
+            validators: ValidatorSetHash::default(),
             next_validators: ValidatorSetHash::default(),
         }
     }

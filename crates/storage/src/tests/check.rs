@@ -608,21 +608,3 @@ fn rows_that_do_not_fit_are_errors_when_they_are_read() {
     assert!(store.block(Height::new(10)).unwrap().is_none() && store.block(Height::GENESIS).unwrap().is_none());
     assert!(store.transaction_bytes(&TransactionId::new(Hash::default())).unwrap().is_none());
 }
-
-/// A change of the set that cannot be read ends the next commit; it must not be taken for the genesis' set.
-#[test]
-fn commit_over_a_change_of_the_set_that_cannot_be_read_fails() {
-    let script = Script::whole();
-    let commits: Vec<_> = (0..script.batches.len() - 1).collect();
-    let (last, before) = commits.split_last().unwrap();
-    let store = Store::create_on(Disk::default(), &genesis()).unwrap();
-    before.iter().for_each(|batch| script.run(&store, *batch).unwrap());
-    let write = store.database.begin_write().unwrap();
-    write.open_table(table::SET_CHANGES).unwrap().insert(8, b"garbage".as_slice()).unwrap();
-    write.commit().unwrap();
-    let failed = script.run(&store, *last);
-    assert!(
-        matches!(&failed, Err(StorageError::Damaged { what, .. }) if what.starts_with("set_changes, row 8")),
-        "{failed:?}"
-    );
-}

@@ -164,7 +164,7 @@ impl Shared {
                 Answer::Voter { weight: Some(1), ballot: ledger.state.ballot(&election, &key).cloned() }
             }
             // The set is that of the genesis.
-            Request::SetChanges(_) => Answer::SetChanges(Vec::new()),
+            Request::SetChanges { .. } => Answer::SetChanges(Vec::new()),
             Request::Receipt(id) => Answer::Receipt(Box::new(ledger.receipt(id).ok_or_else(unknown)?)),
             Request::Trace(prefix) if (16..=32).contains(&prefix.len()) => {
                 Answer::Trace(Box::new(ledger.trace(&prefix).ok_or_else(unknown)?))

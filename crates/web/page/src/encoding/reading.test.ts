@@ -136,6 +136,26 @@ test("the receipt of the vectors holds", async () => {
   expect([ballot, election]).toEqual([null, null]);
 });
 
+test("a receipt after changes of the validators holds, and none of its steps can be left out, changed or moved", async () => {
+  const long = hexToBytes(vectors.receipt_after_changes);
+  expect((await checkReceipt(long)).receipt.signatures).toBe(3);
+  const value = decode(long) as Struct;
+  const steps = value.fields[1] as Value[];
+  const forged = (changed: Value[]) => checkReceipt(encode(new Struct(value.fields.with(1, changed)))).catch((error: unknown) => error);
+  expect(await forged(steps)).not.toBeInstanceOf(Unsound);
+  for (let at = 0; at < steps.length; at++) {
+    const other = steps[(at + 1) % steps.length]!;
+    const change = steps[at] as Struct;
+    const foreign = new Struct(change.fields.with(2, (other as Struct).fields[2]!));
+    for (const lie of [steps.toSpliced(at, 1), steps.with(at, other), steps.toSpliced(at, 0, other), steps.with(at, foreign)]) {
+      expect(await forged(lie), `step ${at}`).toBeInstanceOf(Unsound);
+    }
+  }
+  // A leap over all of them: its own set has signed it, but of the validators of the genesis too few.
+  const [head, certificate] = [value.fields[4]!, value.fields[5]!];
+  expect(await forged([new Struct([head, certificate, (steps.at(-1) as Struct).fields[2]!])])).toBeInstanceOf(Unsound);
+});
+
 test("whatever byte of a receipt is changed, it does not hold", async () => {
   for (let at = 0; at < receipt.length; at++) {
     const forged = receipt.slice();

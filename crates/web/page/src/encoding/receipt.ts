@@ -46,6 +46,9 @@ interface Header {
   time: number | bigint;
   root: string;
   count: number;
+  /** The hash of the set that signs it. */
+  validators: string;
+  /** That of the set of the next height. */
   next: string;
 }
 
@@ -53,8 +56,15 @@ const refuse = (why: string): never => {
   throw new Unsound("receipt", why);
 };
 
-/** Lets the page do something else: a receipt can have thousands of signatures. */
-const pause = () => new Promise((done) => setTimeout(done));
+/** For so long at a time nothing else happens on the page, in milliseconds: a receipt can have thousands of signatures. */
+const BUSY_MS = 20;
+let busySince = 0;
+
+async function pause(): Promise<void> {
+  if (performance.now() - busySince < BUSY_MS) return;
+  await new Promise((done) => setTimeout(done));
+  busySince = performance.now();
+}
 
 function validators(value: Value): Validators {
   const set: Validators = new Map();
@@ -72,7 +82,7 @@ function validators(value: Value): Validators {
 const hashOfSet = (value: Value) => hashOf("validators", encode(value));
 
 function header(value: Value): Header {
-  const [version, chain, height, parent, time, proposer, root, count, state, next] = struct(value, 10);
+  const [version, chain, height, parent, time, proposer, root, count, state, signers, next] = struct(value, 11);
   hex32(proposer!);
   hex32(state!);
   return {
@@ -84,33 +94,39 @@ function header(value: Value): Header {
     time: u64(time!),
     root: hex32(root!),
     count: uint(count!, U32),
+    validators: hex32(signers!),
     next: hex32(next!),
   };
 }
 
-/** Whether a certificate makes a block of that chain final under a set; gives how many have signed. */
-async function certified(chain: string, block: Header, value: Value, set: Validators): Promise<number> {
+/** Whether some validators, each named once, hold more than two thirds of a set's power. */
+function quorum(set: Validators, keys: string[]): boolean {
+  const total = [...set.values()].reduce((sum, one) => sum + one);
+  const power = keys.reduce((sum, key) => sum + (set.get(key) ?? 0), 0);
+  return 3 * power > 2 * total;
+}
+
+/** Checks that a certificate makes a block of that chain final under a set; gives those who have signed. */
+async function certified(chain: string, block: Header, value: Value, set: Validators): Promise<string[]> {
   if (block.chain !== chain) refuse("a block is of another chain");
   const [height, round, id, list] = struct(value, 4);
   uint(round!, U32);
   if (height !== block.height || hex32(id!) !== block.hash) refuse("a certificate is for another block");
-  const signatures = array(list!);
-  let [power, last] = [0, ""];
-  for (const one of signatures) {
+  const signers: string[] = [];
+  let last = "";
+  for (const one of array(list!)) {
     const [key, signature] = struct(one, 2);
     const validator = hex32(key!);
-    const weight = set.get(validator);
-    if (validator <= last || weight === undefined) refuse("a certificate is signed by who is no validator, or twice");
+    if (validator <= last || !set.has(validator)) refuse("a certificate is signed by who is no validator, or twice");
     // A precommit for the block (docs/protocol.md, "Signatures").
     const vote = encode([height!, round!, 1, id!, key!]);
     if (!verifies(bytes(signature!), preimage("vote", hexToBytes(chain), vote), bytes(key!))) refuse("a signature does not hold");
-    power += weight!;
+    signers.push(validator);
     last = validator;
     await pause();
   }
-  const total = [...set.values()].reduce((sum, one) => sum + one);
-  if (3 * power <= 2 * total) refuse("too few validators have signed");
-  return signatures.length;
+  if (!quorum(set, signers)) refuse("too few validators have signed");
+  return signers;
 }
 
 const joined = (left: Uint8Array, right: Uint8Array) => sha256(concatBytes(Uint8Array.of(1), left, right));
@@ -133,10 +149,14 @@ function rootOf(content: Uint8Array, index: number, size: number, path: Uint8Arr
   return siblings.length === 0 ? bytesToHex(hash) : null;
 }
 
-/** Headers of one history, the lowest first: each is later than the one before, and the child of the one just below it. */
-function follows(before: { height: number; time: number | bigint; hash: string }, next: Header): void {
-  const child = next.height !== before.height + 1 || next.parent === before.hash;
-  if (next.version !== 1 || next.height <= before.height || next.time <= before.time || !child) refuse("its blocks do not follow one another");
+/** What a header is compared with that is above it, or is the same. */
+type Below = Pick<Header, "height" | "time" | "hash" | "next">;
+
+/** Headers of one history, the lowest first: each is the same as the one before, or later, and the child of the one just below it. */
+function follows(before: Below, block: Header): void {
+  const child = block.parent === before.hash && block.validators === before.next;
+  const later = block.height > before.height && block.time > before.time && (block.height !== before.height + 1 || child);
+  if (block.version !== 1 || !(block.hash === before.hash || later)) refuse("its blocks do not follow one another");
 }
 
 async function check(value: Value): Promise<Receipt> {
@@ -145,25 +165,33 @@ async function check(value: Value): Promise<Receipt> {
   const chain = hashOf("genesis", encode(genesis!));
   if (labelFault(text(name!))) refuse("the chain's name cannot stand");
   let [set, setHash] = [validators(founders!), hashOfSet(founders!)];
-  let before: { height: number; time: number | bigint; hash: string } = { height: 0, time: u64(began!), hash: NOTHING };
+  // The first height of which it is known that the set signs it.
+  let since = 1;
+  let before: Below = { height: 0, time: u64(began!), hash: NOTHING, next: setHash };
   for (const change of array(changes!)) {
     const [at, signed, after] = struct(change, 3);
     const block = header(at!);
-    const next = hashOfSet(after!);
-    if (next === setHash || block.next !== next) refuse("the changes of the validators do not follow one another");
+    const [next, nextHash] = [validators(after!), hashOfSet(after!)];
+    // The set so far hands over to the next; or the step leaps to a block of a later set, of which two thirds of the set so far are signers.
+    const leaps = block.validators === nextHash;
+    const handsOver = block.validators === setHash && block.next === nextHash;
+    const from = leaps ? block.height : block.height + 1;
+    if (nextHash === setHash || !(leaps || handsOver) || block.height < since || from <= since) refuse("the changes of the validators do not follow one another");
     follows(before, block);
-    await certified(chain, block, signed!, set);
-    [set, setHash, before] = [validators(after!), next, block];
+    const signers = await certified(chain, block, signed!, leaps ? next : set);
+    if (leaps && !quorum(set, signers)) refuse("a change of the validators is signed by too few of those before it");
+    [set, setHash, since, before] = [next, nextHash, from, block];
   }
   const block = header(head!);
   follows(before, block);
-  const signatures = await certified(chain, block, certificate!, set);
+  if (block.height < since || block.validators !== setHash) refuse("the block is of other validators than the changes lead to");
+  const signers = await certified(chain, block, certificate!, set);
   const [index, size, path] = struct(proof!, 3);
   const siblings = array(path!).map((one) => hexToBytes(hex32(one)));
   const id = hex32(transaction!);
   const root = rootOf(hexToBytes(id), uint(index!, U32), uint(size!, U32), siblings);
   if (size !== block.count || root !== block.root) refuse("the transaction is not in the block");
-  return { chain, chainName: text(name!), transaction: id, height: block.height, time: Number(block.time), block: block.hash, signatures };
+  return { chain, chainName: text(name!), transaction: id, height: block.height, time: Number(block.time), block: block.hash, signatures: signers.length };
 }
 
 /**
