@@ -1,5 +1,6 @@
 //! Merkle trees as in RFC 6962: leaves are hashed with a 0x00 prefix, nodes with 0x01.
 
+use imbl::Vector;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash;
@@ -67,28 +68,58 @@ impl Frontier {
     }
 }
 
-/// A whole tree, kept while proofs are made from it.
+/// A whole tree, kept while proofs are made from it. A clone shares everything with the tree that it is made from.
 #[derive(Clone, Debug)]
 pub struct MerkleTree {
     /// Level 0 is the leaves; a last node without a sibling moves up as it is.
-    levels: Vec<Vec<Hash>>,
+    levels: Vec<Vector<Hash>>,
 }
 
 impl MerkleTree {
     /// The tree over the leaves' contents.
     pub fn new<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut levels = vec![contents.into_iter().map(leaf).collect::<Vec<_>>()];
-        while levels.last().is_some_and(|level| level.len() > 1) {
-            let below = levels.last().expect("just looked");
-            let above = below.chunks(2).map(|pair| if let [l, r] = pair { node(l, r) } else { pair[0] }).collect();
-            levels.push(above);
+        let mut level: Vec<_> = contents.into_iter().map(leaf).collect();
+        let mut levels = vec![Vector::from(&level)];
+        while level.len() > 1 {
+            level = level.chunks(2).map(|pair| if let [l, r] = pair { node(l, r) } else { pair[0] }).collect();
+            levels.push(Vector::from(&level));
         }
         Self { levels }
     }
 
+    /// Puts a leaf in a place where there is one, or in the next one. Costs the height of the tree, not its size.
+    pub(crate) fn put(&mut self, place: usize, content: &[u8]) {
+        let mut at = place;
+        let mut hash = leaf(content);
+        for height in 0.. {
+            if self.levels.len() == height {
+                self.levels.push(Vector::new());
+            }
+            let level = &mut self.levels[height];
+            if at < level.len() {
+                level.set(at, hash);
+            } else {
+                level.push_back(hash);
+            }
+            if level.len() == 1 {
+                return;
+            }
+            hash = match (level.get(at & !1), level.get(at | 1)) {
+                (Some(left), Some(right)) => node(left, right),
+                _ => hash,
+            };
+            at /= 2;
+        }
+    }
+
+    /// How many leaves.
+    pub(crate) fn size(&self) -> usize {
+        self.levels[0].len()
+    }
+
     /// The root over all leaves.
     pub fn root(&self) -> Hash {
-        self.levels.last().and_then(|top| top.first()).copied().unwrap_or_else(|| Hash::plain(&[]))
+        self.levels.last().and_then(|top| top.front()).copied().unwrap_or_else(|| Hash::plain(&[]))
     }
 
     /// The proof that leaf `index` is in the tree; none if there is no such leaf.
@@ -164,6 +195,22 @@ mod tests {
             let tree = MerkleTree::new(leaves.iter().map(<[u8; 4]>::as_slice));
             assert_eq!(tree.root(), reference(&leaves), "{n} leaves");
             assert_eq!(merkle_root(leaves.iter().map(<[u8; 4]>::as_slice)), reference(&leaves), "{n} leaves");
+        }
+    }
+
+    #[test]
+    fn tree_that_grew_and_was_changed_leaf_by_leaf_is_the_one_over_what_it_holds() {
+        let mut leaves = contents(0);
+        let mut tree = MerkleTree::new([]);
+        for at in 0..70 {
+            leaves.push([at; 4]);
+            tree.put(usize::from(at), &[at; 4]);
+            let changed = usize::from(at) * 5 % leaves.len();
+            leaves[changed] = [at, 1, 2, 3];
+            tree.put(changed, &leaves[changed]);
+            assert_eq!(tree.root(), reference(&leaves), "{at}");
+            let proof = tree.proof(at.into()).unwrap();
+            assert_eq!(proof.root(&leaves[usize::from(at)]), Some(tree.root()));
         }
     }
 

@@ -25,6 +25,7 @@ pub use execution::{Changes, Execution};
 pub use invalid::{InvalidBlock, InvalidTransaction};
 pub use record::{CastRecord, ElectionRecord, LogEntry, Logged, Registry, RollPart, RollRecord, Turnout};
 pub use restore::{InvalidRows, Restore};
+use root::StateTree;
 pub(crate) use root::{election_leaf, sealed};
 
 use self::index::Elections;
@@ -66,6 +67,8 @@ pub struct State {
     /// The registry of the next block before anybody approves anything in it.
     upcoming: Arc<Registry>,
     elections: Elections,
+    /// What the state root is over.
+    tree: StateTree,
     log: OrdMap<(ElectionId, u64), Arc<LogEntry>>,
     /// The ids of all acts: each can be done once.
     acts: OrdSet<TransactionId>,
@@ -86,7 +89,7 @@ impl State {
         };
         let registry = Registry::new(&genesis);
         let mut state = Self::empty(genesis, tip, registry);
-        state.tip.state_root = root::of(&state.registry, std::iter::empty());
+        state.tip.state_root = state.tree.root();
         state
     }
 
@@ -107,6 +110,7 @@ impl State {
             genesis: Arc::new(genesis),
             tip,
             upcoming: registry.upcoming(),
+            tree: StateTree::new(&registry, std::iter::empty()),
             registry,
             elections: Elections::default(),
             log: OrdMap::new(),
@@ -221,10 +225,20 @@ impl State {
         self.log.range((*id, 0)..=(*id, u64::MAX)).map(|(_, entry)| &**entry)
     }
 
+    /// The tree after a block's changes.
+    fn tree_with(&self, changes: &Changes) -> StateTree {
+        let mut tree = self.tree.clone();
+        tree.put_registry(&changes.registry);
+        for (id, record) in &changes.elections {
+            let place = self.elections.place(id).unwrap_or_else(|| tree.elections());
+            tree.put_election(place, record);
+        }
+        tree
+    }
+
     /// The proof that an election, as it is, is in the state root of the last block.
     pub fn election_proof(&self, id: &ElectionId) -> Option<InclusionProof> {
-        let place = self.elections.iter().position(|(key, _)| key == id)?;
-        root::proof(&self.registry, self.elections(), u32::try_from(place).ok()?)
+        self.tree.proof(self.elections.place(id)?)
     }
 
     /// The count of an election; none if there is no such election.
@@ -396,6 +410,7 @@ impl State {
     pub fn commit(&mut self, header: &Header, changes: &Changes) {
         let hash = header.hash();
         self.tip = Tip { height: header.height, hash, time: header.time, state_root: changes.state_root };
+        self.tree = self.tree_with(changes);
         self.registry = changes.registry.clone();
         self.upcoming = self.registry.upcoming();
         self.elections.pass(header.time);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::State;
 use super::invalid::InvalidTransaction;
 use super::record::{CastRecord, ElectionRecord, LogEntry, Registry, RollPart};
-use super::{State, root};
 use crate::ballot::Selection;
 use crate::hash::{ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
@@ -91,9 +91,7 @@ impl<'a> Execution<'a> {
 
     /// The changes of all that was applied.
     pub fn finish(mut self) -> Changes {
-        let mut merged: BTreeMap<_, _> = self.state.elections.iter().collect();
-        merged.extend(&self.changes.elections);
-        self.changes.state_root = root::of(&self.changes.registry, merged.into_values().map(|record| &**record));
+        self.changes.state_root = self.state.tree_with(&self.changes).root();
         self.changes
     }
 

@@ -17,6 +17,8 @@ type Age = (Timestamp, ElectionId);
 pub(super) struct Elections {
     by_id: OrdMap<ElectionId, Arc<ElectionRecord>>,
     by_age: OrdSet<Age>,
+    /// Where each stands in the order of creation, from 0.
+    places: OrdMap<ElectionId, usize>,
     /// Those that are neither closed nor cancelled.
     running: OrdSet<Age>,
     /// How many of these each organiser has.
@@ -49,12 +51,28 @@ impl Elections {
         self.by_id.get(id)
     }
 
+    /// Where an election stands in the order of creation, from 0.
+    pub(super) fn place(&self, id: &ElectionId) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    /// Counts the places in the order of creation, after elections were put in in another.
+    pub(super) fn count_places(&mut self) {
+        self.places = self.by_age.iter().enumerate().map(|(place, (_, id))| (*id, place)).collect();
+    }
+
+    /// All of them, in the order of creation.
+    pub(super) fn oldest(&self) -> impl Iterator<Item = &ElectionRecord> {
+        self.by_age.iter().map(|(_, id)| &*self.by_id[id])
+    }
+
     /// All of them, by id.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&ElectionId, &Arc<ElectionRecord>)> {
         self.by_id.iter()
     }
 
-    /// Takes in an election as it is after a block of time `now`; blocks come in the order of their times, each after [`Self::pass`].
+    /// Takes in an election as it is after a block of time `now`; blocks come in the order of their times, each after [`Self::pass`], and the new
+    /// elections of a block in the order of their ids.
     pub(super) fn put(&mut self, record: Arc<ElectionRecord>, now: Timestamp) {
         let id = record.id;
         let age = (record.created_at, id);
@@ -68,6 +86,7 @@ impl Elections {
                 }
             }
             None => {
+                self.places.insert(id, self.by_age.len());
                 self.by_age.insert(age);
             }
         }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::record::{CastRecord, ElectionRecord, LogEntry, Logged, Registry, RollPart, RollRecord, Turnout};
-use super::{State, Tip, root};
+use super::root::StateTree;
+use super::{State, Tip};
 use crate::act::Voter;
 use crate::ballot::Selection;
 use crate::genesis::Genesis;
@@ -224,8 +225,10 @@ impl Restore {
     /// # Errors
     /// [`InvalidRows`] names the first that are not.
     pub fn finish(self) -> Result<State, InvalidRows> {
-        let Self { state, sums } = self;
-        let found = root::of(&state.registry, state.elections());
+        let Self { mut state, sums } = self;
+        state.elections.count_places();
+        state.tree = StateTree::new(&state.registry, state.elections.oldest());
+        let found = state.tree.root();
         if found != state.tip.state_root {
             return Err(InvalidRows::Root(found));
         }

@@ -162,7 +162,9 @@ impl Ledger {
         let approvals: Vec<_> = registry.approvals.iter().collect();
         let mut leaves =
             vec![encode(&(&registry.after, &registry.after, approvals, registry.changes, &registry.organisers))];
-        for record in self.state.elections() {
+        let mut oldest: Vec<_> = self.state.elections_newest(None).collect();
+        oldest.reverse();
+        for record in oldest {
             let (id, mut record) = (Some(record.id), record.clone());
             let of_it = transactions.iter().filter(|t| t.content().payload.election() == id);
             of_it.for_each(|transaction| apply_lawlessly(&mut record, transaction, time));
