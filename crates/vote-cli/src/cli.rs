@@ -160,6 +160,13 @@ pub(crate) struct GuiArgs {
     /// Serve everybody at this origin (`https://vote.example.org`), behind a server that does TLS; without what is the operator's
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) public: Option<String>,
+    /// With --public: take elections and acts of organisers too; else the page takes ballots and questions alone
+    #[arg(long, requires = "public")]
+    pub(crate) take_elections: bool,
+    /// With --public behind a proxy: the header in which it names who asks, such as X-Forwarded-For. Its last address is believed, and
+    /// each such client has bounds of its own; without this option no header is believed
+    #[arg(long, value_name = "NAME", requires = "public")]
+    pub(crate) client_header: Option<String>,
     /// Do not open the page in a browser, which is done from a terminal
     #[arg(long)]
     pub(crate) no_open: bool,

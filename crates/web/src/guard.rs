@@ -71,6 +71,9 @@ pub enum InvalidAccess {
     /// Whoever sees the token on the way could use it.
     #[error("{0} can be reached from other machines; only a public page is served there")]
     NotLoopback(SocketAddr),
+    /// No proxy would send it.
+    #[error("{0:?} is no name of a header; it looks like X-Forwarded-For")]
+    Header(String),
 }
 
 /// A host as requests name it, and the origin that a page of it has.

@@ -5,6 +5,7 @@
 
 mod archive;
 mod assets;
+mod clients;
 pub mod code;
 mod fault;
 mod find;

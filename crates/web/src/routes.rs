@@ -21,17 +21,18 @@ use vote_api::{
     VoterView,
 };
 use vote_chain::{
-    ElectionId, ElectionPhase, Height, PublicKey, TRANSACTION_BYTES_MAX, Transaction, TransactionId, parse,
+    ElectionId, ElectionPhase, Height, Payload, PublicKey, TRANSACTION_BYTES_MAX, Transaction, TransactionId, parse,
 };
 
 use crate::archive::Archives;
+use crate::clients::{Clients, bound};
 use crate::fault::Fault;
 use crate::find::{Finder, refuse_voter_code, trace};
 use crate::guard::{Guard, guard};
 use crate::json;
 use crate::live::Live;
 use crate::node::Node;
-use crate::shared::Shared;
+use crate::shared::{Shared, share};
 use crate::submit::Submissions;
 use crate::{assets, bundle_hash};
 
@@ -43,36 +44,41 @@ struct App {
     guard: Arc<Guard>,
     node: Arc<Node>,
     live: Live,
-    shared: Shared,
     submissions: Submissions,
     archives: Archives,
     finder: Finder,
+    takes_elections: bool,
     patience: Duration,
     finality: Duration,
 }
 
 type Answered = Result<Json<Value>, Fault>;
 
+/// How the page is served.
+pub(crate) struct Serving {
+    /// Pages that follow something at one time.
+    pub(crate) followers: usize,
+    /// Whether a public page takes elections and acts of organisers.
+    pub(crate) takes_elections: bool,
+    pub(crate) patience: Duration,
+    pub(crate) finality: Duration,
+}
+
 /// The page and its API.
-pub(crate) fn app(
-    guarding: Arc<Guard>,
-    node: Arc<Node>,
-    followers: usize,
-    patience: Duration,
-    finality: Duration,
-) -> Router {
+pub(crate) fn app(guarding: Arc<Guard>, clients: Option<Arc<Clients>>, node: Arc<Node>, serving: Serving) -> Router {
+    let Serving { followers, takes_elections, patience, finality } = serving;
     let app = App {
         live: Live::new(node.clone(), guarding.is_public(), followers),
-        shared: Shared::default(),
         submissions: Submissions::new(node.clone()),
         archives: Archives::new(node.clone()),
         finder: Finder::new(node.clone()),
         guard: guarding.clone(),
         node,
+        takes_elections: takes_elections || !guarding.is_public(),
         patience,
         finality,
     };
-    let mut api = Router::new()
+    let questions = Router::new()
         .route("/info", get(info))
         .route("/status", get(status))
         .route("/members", get(members))
@@ -80,23 +86,29 @@ pub(crate) fn app(
         .route("/evidence", get(evidence))
         .route("/elections", get(elections))
         .route("/elections/{id}", get(election))
-        .route("/elections/{id}/live", get(follow))
         .route("/elections/{id}/log", get(log))
-        .route("/elections/{id}/archive", get(archive))
         .route("/elections/{id}/voters/{key}", get(voter))
         .route("/blocks/{at}", get(block))
-        .route("/live", get(follow_status))
         .route("/find", get(find))
         .route("/ballots/{id}", get(ballot))
         .route("/receipts/{id}", get(receipt))
-        .route("/transactions", post(submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX)))
-        .route("/transactions/{id}", get(transaction));
+        .route("/transactions/{id}", get(transaction))
+        .layer(from_fn_with_state(Shared::default(), share));
+    let mut api = questions
+        .route("/elections/{id}/live", get(follow))
+        .route("/elections/{id}/archive", get(archive))
+        .route("/live", get(follow_status))
+        .route("/transactions", post(submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX)));
     if !guarding.is_public() {
         api = api.route("/session", post(session)).route("/attacks/{name}", post(attack));
     }
     let api = api.fallback(|| async { Fault::not_found("there is nothing at this address") });
     let api = api.method_not_allowed_fallback(|| async { not_allowed() });
     let pages = Router::new().nest("/api", api).fallback_service(get(page).fallback(|| async { not_allowed() }));
+    let pages = match clients {
+        Some(clients) => pages.layer(from_fn_with_state(clients, bound)),
+        None => pages,
+    };
     pages.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(from_fn_with_state(guarding, guard)).with_state(app)
 }
 
@@ -161,7 +173,8 @@ async fn info(State(app): State<App>) -> Answered {
     let attacks = Attack::ALL.iter().map(|a| json!({ "name": a.name(), "description": a.description() }));
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "bundle": bundle_hash(), "chain": status.genesis.chain(),
-        "chain_name": status.genesis.name, "public": public, "node": status.node, "organisers": json::organisers(&organisers),
+        "chain_name": status.genesis.name, "public": public, "node": status.node,
+        "organisers": json::organisers(&organisers), "takes_elections": app.takes_elections,
         "allow_attacks": status.allow_attacks && !public, "attacks": attacks.collect::<Vec<_>>(),
     })))
 }
@@ -234,15 +247,11 @@ async fn elections(State(app): State<App>, query: Result<Query<Listing>, QueryRe
     Ok(Json(json!({ "elections": views.iter().map(json::summary).collect::<Vec<_>>(), "more": more })))
 }
 
-async fn election(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
+async fn election(State(app): State<App>, Named(id): Named<String>) -> Answered {
     let id: ElectionId = parsed(&id, "election's id")?;
-    let make = async {
-        let asked = app.node.ask(|client| async move { Ok((client.election(id).await?, client.genesis().await?)) });
-        let (election, genesis) = asked.await.map_err(Fault::of_named)?;
-        Ok(json::election(&election, genesis.chain()))
-    };
-    let bytes = app.shared.answer(id, make).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+    let asked = app.node.ask(|client| async move { Ok((client.election(id).await?, client.genesis().await?)) });
+    let (election, genesis) = asked.await.map_err(Fault::of_named)?;
+    Ok(Json(json::election(&election, genesis.chain())))
 }
 
 async fn follow(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
@@ -311,10 +320,26 @@ async fn transaction(State(app): State<App>, Named(id): Named<String>) -> Result
 }
 
 async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, Fault> {
+    if !app.takes_elections {
+        check_ballot(&body)?;
+    }
     let id = TransactionId::of(&body);
     match timeout(app.finality, app.submissions.submit(id, body.to_vec())).await {
         Err(_) => Ok((StatusCode::ACCEPTED, Json(json!({ "id": id, "final": false }))).into_response()),
         Ok(height) => Ok(Json(json!({ "id": id, "height": height?, "final": true })).into_response()),
+    }
+}
+
+/// A public page takes ballots alone, unless its operator wants more.
+fn check_ballot(body: &[u8]) -> Result<(), Fault> {
+    let parsed = parse(body).map_err(|fault| Fault::invalid(fault.to_string()))?;
+    match parsed.content.payload {
+        Payload::CastBallot(_) => Ok(()),
+        Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => Err(Fault::new(
+            StatusCode::FORBIDDEN,
+            "not_eligible",
+            "this page takes ballots alone: create and manage elections with vote-cli at a node, or with a page of your own",
+        )),
     }
 }
 

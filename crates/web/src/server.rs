@@ -5,18 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use vote_chain::ChainId;
 
+use crate::clients::{Clients, Peer};
 use crate::guard::{Access, Guard, HEAD_BYTES_MAX, InvalidAccess};
 use crate::live::TOPICS_MAX;
 use crate::node::Node;
-use crate::routes;
+use crate::routes::{self, Serving};
 use crate::stall::Stall;
 
 /// Connections at one time, if the system allows so many open files. Each open page holds two: it follows the node, and an election.
@@ -39,6 +41,11 @@ pub struct Config {
     pub chain: Option<ChainId>,
     /// For whom.
     pub access: Access,
+    /// Whether a public page takes elections and acts of organisers too; one that is not public does.
+    pub takes_elections: bool,
+    /// The header in which a proxy before a public page names who asks, if there is one: its last address is believed. Without it no
+    /// header is.
+    pub client_header: Option<String>,
     /// Who has not said what it wants after so long, or does not read what it has asked for, is not waited for.
     pub patience: Duration,
     /// How long a page waits for its ballot to be final before it is told to ask again.
@@ -46,9 +53,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// On no chain in particular, with ten seconds of patience, and half a minute for finality.
+    /// On no chain in particular, with ten seconds of patience, and half a minute for finality; if public, for ballots alone.
     pub const fn new(socket: PathBuf, access: Access) -> Self {
-        Self { socket, chain: None, access, patience: Duration::from_secs(10), finality: Duration::from_secs(30) }
+        Self {
+            socket,
+            chain: None,
+            access,
+            takes_elections: false,
+            client_header: None,
+            patience: Duration::from_secs(10),
+            finality: Duration::from_secs(30),
+        }
     }
 }
 
@@ -56,6 +71,8 @@ impl Config {
 pub struct Server {
     listener: TcpListener,
     app: Router,
+    /// Of a public page.
+    clients: Option<Arc<Clients>>,
     patience: Duration,
     connections: usize,
 }
@@ -66,13 +83,16 @@ impl Server {
     /// # Errors
     /// [`InvalidAccess`] if the public origin is none, or a page that is not public could be reached from other machines.
     pub fn new(config: Config, listener: TcpListener, address: SocketAddr) -> Result<Self, InvalidAccess> {
-        let Config { socket, chain, access, patience, finality } = config;
+        let Config { socket, chain, access, takes_elections, client_header, patience, finality } = config;
+        let header = client_header.map(|name| name.parse().map_err(|_| InvalidAccess::Header(name))).transpose()?;
         let guard = Arc::new(Guard::new(access, address)?);
         let connections = connections();
         // There is always room for who only asks.
         let followers = connections / 4 * 3;
-        let app = routes::app(guard, Arc::new(Node::new(socket, chain)), followers, patience, finality);
-        Ok(Self { listener, app, patience, connections })
+        let clients = guard.is_public().then(|| Arc::new(Clients::new(header)));
+        let serving = Serving { followers, takes_elections, patience, finality };
+        let app = routes::app(guard, clients.clone(), Arc::new(Node::new(socket, chain)), serving);
+        Ok(Self { listener, app, clients, patience, connections })
     }
 
     /// Serves until `shutdown` resolves; what is being answered then is cut off.
@@ -89,15 +109,26 @@ impl Server {
                 () = &mut shutdown => return,
                 next = next => next,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok((stream, peer)) = accepted else {
                 // Too many files are open, or the browser has gone already: neither is a reason to end.
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let (app, patience) = (self.app.clone(), self.patience);
+            let peer = peer.ip();
+            let counted = match &self.clients {
+                Some(clients) => match clients.connect(peer, Instant::now()) {
+                    Some(counted) => Some(counted),
+                    // It has as many as one may.
+                    None => continue,
+                },
+                None => None,
+            };
+            let app = self.app.clone().layer(Extension(Peer(peer)));
+            let patience = self.patience;
             while connections.try_join_next().is_some() {}
             connections.spawn(async move {
                 let _permit = permit;
+                let _counted = counted;
                 let mut http = hyper::server::conn::http1::Builder::new();
                 http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(READ_BYTES_MAX);
                 let stream = TokioIo::new(Stall::new(stream, patience));

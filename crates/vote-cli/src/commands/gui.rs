@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::{credential, output};
 
 pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure> {
-    let GuiArgs { listen, public, no_open } = args;
+    let GuiArgs { listen, public, take_elections, client_header, no_open } = args;
     if public.is_none() && !listen.ip().is_loopback() {
         return Err(Failure::Usage(format!(
             "{listen} can be reached from other machines; without --public the page is for this one alone"
@@ -37,30 +37,46 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(Failure::other)?;
     let opens = public.is_none() && !no_open && !context.json && std::io::stdout().is_terminal();
-    let (access, url) = match public {
-        Some(origin) => (Access::Public(origin.clone()), origin),
+    let (access, url, visitors) = match public {
+        Some(origin) => (Access::Public(origin.clone()), origin, Some(visitors(client_header.as_deref()))),
         None => {
             let mut bytes = [0; 32];
             getrandom::fill(&mut bytes).map_err(Failure::other)?;
             let token = Token::from_random(&bytes);
             let url = format!("http://{address}/#token={}", token.as_str());
-            (Access::Loopback(token), url)
+            (Access::Loopback(token), url, None)
         }
     };
-    let server = Server::new(Config { chain, ..Config::new(socket, access) }, listener, address)
-        .map_err(|fault| Failure::Usage(fault.to_string()))?;
+    let config = Config { chain, takes_elections: take_elections, client_header, ..Config::new(socket, access) };
+    let server = Server::new(config, listener, address).map_err(|fault| Failure::Usage(fault.to_string()))?;
     let bundle = vote_web::bundle_hash();
     if context.json {
         output::json(&json!({ "url": url, "listen": address, "bundle": bundle }));
     } else {
         output::line(format_args!("Open {url}"));
         output::line(format_args!("  page  {bundle} (SHA-256 of its files; the page shows it too)"));
-        output::line("Ctrl-C ends it. Whoever has the address with its token can use the node in your name.");
+        match visitors {
+            Some(visitors) => output::line(format_args!("  visitors  {visitors}\nCtrl-C ends it.")),
+            None => {
+                output::line("Ctrl-C ends it. Whoever has the address with its token can use the node in your name.")
+            }
+        }
     }
     let _doorway = if opens { open(&context.data_dir, address.port(), &url) } else { None };
     // Ends with Ctrl-C, as every command.
     server.run(std::future::pending()).await;
     Ok(())
+}
+
+/// How visitors of a public page are told apart, so that none of them has the others wait.
+fn visitors(header: Option<&str>) -> String {
+    match header {
+        Some(name) => format!(
+            "told apart by the last address in the header {name}, which is believed: let nobody but the proxy reach this address"
+        ),
+        None => "told apart by the address that they come from; behind a proxy say --client-header NAME, since it has one address for all"
+            .to_owned(),
+    }
 }
 
 /// A file that leads a browser to the page. It goes when the page does.

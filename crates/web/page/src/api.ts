@@ -30,6 +30,10 @@ export interface Status {
 }
 export interface Info {
   version: string; bundle: string; chain: string; chain_name: string; public: boolean; node: string; allow_attacks: boolean; attacks: { name: string; description: string }[];
+  /** Null if anyone may create elections. */
+  organisers: string[] | null;
+  /** Whether the server passes elections, and acts of organisers, on. */
+  takes_elections: boolean;
 }
 export interface Final { id: string; final: boolean; height?: number }
 export interface Trace { ballot: string; height: number; election: string; phase: Phase; counter: number; counts: boolean; superseded_by: string | null }

@@ -1,5 +1,6 @@
 // Keys of voters and organisers. They never leave the page but as a file that their owner asks for: kept in this browser for each chain, or in memory alone.
 
+import type { Info } from "./api";
 import { bytesToHex, hexToBytes, publicKey } from "./encoding/ledger";
 
 export interface Key {
@@ -59,6 +60,10 @@ export const setOrganiser = (chain: string, seed: Uint8Array): Key => keep(`orga
 
 /** Whether this browser has the key that created an election. */
 export const organises = (chain: string, key: string): boolean => kept(`organiser:${chain}`)?.key === key;
+
+/** Whether an election that this browser creates would be taken. */
+export const mayCreate = (info: Info, key = kept(`organiser:${info.chain}`)?.key): boolean =>
+  info.takes_elections && (info.organisers === null || info.organisers.includes(key ?? ""));
 
 /** The seed in a key file: 64 hexadecimal digits. */
 export const readKeyFile = (text: string): Uint8Array | null => (/^[0-9a-f]{64}$/i.test(text.trim()) ? hexToBytes(text.trim().toLowerCase()) : null);

@@ -248,7 +248,7 @@ async function fill(): Promise<void> {
 
 /** Grace votes: Noa before Kim and Lee, and so on. */
 async function votes(told: Lie | null): Promise<Seen> {
-  await open(told, (page, chain) => <page.election.ElectionScreen id={ID} chain={chain} voter={voter(page, 3, "Grace")} />);
+  await open(told, (page, chain) => <page.election.ElectionScreen id={ID} chain={chain} voter={voter(page, 3, "Grace")} manages />);
   await settled(() => alarm() !== "" || all("form.booth").length > 0);
   const ballot = await look();
   if (alarm() || !all("form.booth").length) return seen();
@@ -263,7 +263,7 @@ async function votes(told: Lie | null): Promise<Seen> {
 
 /** Ada, who has voted, comes back. */
 async function comesBack(told: Lie | null): Promise<Seen> {
-  await open(told, (page, chain) => <page.election.ElectionScreen id={ID} chain={chain} voter={voter(page, 2, "Ada")} />);
+  await open(told, (page, chain) => <page.election.ElectionScreen id={ID} chain={chain} voter={voter(page, 2, "Ada")} manages />);
   await settled(() => alarm() !== "" || all(".receipt").length > 0);
   return seen();
 }
@@ -287,7 +287,7 @@ async function checksFile(told: Lie | null): Promise<Seen> {
 }
 
 async function looksAtList(told: Lie | null): Promise<Seen> {
-  await open(told, (page) => <page.elections.Elections height={0} signedIn />);
+  await open(told, (page) => <page.elections.Elections height={0} signedIn creates />);
   await settled(() => alarm() !== "" || all(".list a").length > 0);
   return seen();
 }

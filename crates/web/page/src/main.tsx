@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type Info, type Status, followStatus, get, gone, openSession } from "./api";
 import { ballots, leave, making, place, unfinished } from "./booth";
-import { type Key, voter as kept } from "./keys";
+import { type Key, voter as kept, mayCreate } from "./keys";
 import { BlockScreen, Explorer } from "./screens/explorer";
 import { ElectionScreen } from "./screens/election";
 import { Elections } from "./screens/elections";
@@ -39,7 +39,7 @@ function App({ info }: { info: Info }) {
   useEffect(() => followStatus(setStatus), []);
   const links: [string, string][] = [["", t("elections")], ["check", t("check")], ["explorer", t("explorer")], ["network", t("network")]];
   if (!info.public) links.push(["attacks", t("attacks")]);
-  links.push(["organise", t("organise")]);
+  if (info.takes_elections) links.push(["organise", t("organise")]);
   const height = status?.height ?? 0;
   const signed = (key: Key | null) => {
     if (voter) leave(voter);
@@ -48,8 +48,9 @@ function App({ info }: { info: Info }) {
     if (key && cameFrom) location.hash = cameFrom;
   };
   const body = () => {
-    switch (screen) {
-      case "election": return <ElectionScreen key={`${id} ${voter?.key}`} id={id} chain={info.chain} voter={voter} />;
+    // What this server does not take, it does not offer.
+    switch (screen === "organise" && !info.takes_elections ? "" : screen) {
+      case "election": return <ElectionScreen key={`${id} ${voter?.key}`} id={id} chain={info.chain} voter={voter} manages={info.takes_elections} />;
       case "sign-in": return <Account key={voter?.key ?? ""} chain={info.chain} voter={voter} change={signed} />;
       case "check": return <CheckReceipt key="check" info={info} />;
       case "ballot": return <BallotScreen key={id} id={id} chain={info.chain} height={height} />;
@@ -58,7 +59,7 @@ function App({ info }: { info: Info }) {
       case "network": return <Network key="network" status={status} />;
       case "attacks": return <Attacks key="attacks" info={info} />;
       case "organise": return <Organise key="organise" info={info} />;
-      default: return <Elections key="elections" height={height} signedIn={voter !== null} />;
+      default: return <Elections key="elections" height={height} signedIn={voter !== null} creates={mayCreate(info)} />;
     }
   };
   const here = screen === "election" ? "" : screen === "block" || screen === "ballot" ? "explorer" : screen;

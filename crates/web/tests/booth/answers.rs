@@ -20,7 +20,18 @@ async fn node_and_network_are_shown() {
     let info = booth.get("/api/info").await.json();
     assert_eq!(
         fields(&info),
-        ["allow_attacks", "attacks", "bundle", "chain", "chain_name", "node", "organisers", "public", "version"]
+        [
+            "allow_attacks",
+            "attacks",
+            "bundle",
+            "chain",
+            "chain_name",
+            "node",
+            "organisers",
+            "public",
+            "takes_elections",
+            "version"
+        ]
     );
     assert_eq!((&info["bundle"], &info["public"]), (&json!(vote_web::bundle_hash()), &json!(false)));
     assert_eq!(info["attacks"].as_array().unwrap().len(), vote_api::Attack::ALL.len());

@@ -60,13 +60,17 @@ impl Heard {
 impl Booth {
     /// A page that is served, not opened yet.
     pub(crate) async fn served(socket: PathBuf, public: bool, patience: Duration) -> Self {
+        Self::served_so(socket, public, |config| Config { patience, finality: patience, ..config }).await
+    }
+
+    /// A page that is served in another way.
+    pub(crate) async fn served_so(socket: PathBuf, public: bool, so: impl FnOnce(Config) -> Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let token = Token::from_random(&[0xa7; 32]);
         let said = token.as_str().to_owned();
         let access = if public { Access::Public(PUBLIC.into()) } else { Access::Loopback(token) };
-        let config = Config { patience, finality: patience, ..Config::new(socket, access) };
-        let server = Server::new(config, listener, address).unwrap();
+        let server = Server::new(so(Config::new(socket, access)), listener, address).unwrap();
         let server = tokio::spawn(server.run(std::future::pending()));
         let origin = if public { PUBLIC.to_owned() } else { format!("http://{address}") };
         let host = origin.split("//").nth(1).unwrap().to_owned();

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
+use vote_chain::{Act, Contest, Election, Organise, Payload};
+use vote_web::Config;
 
 use crate::browser::{Booth, Heard, PATIENCE, PUBLIC};
 use crate::fake::Node;
@@ -352,4 +354,50 @@ async fn public_page_has_nothing_of_the_operators() {
         let heard = booth.ask("POST", "/api/transactions", &headers, &ballot).await;
         assert_eq!(heard.status, status, "{host} {origin}");
     }
+}
+
+#[tokio::test]
+async fn public_page_takes_ballots_and_no_elections_or_acts_unless_it_is_told_to() {
+    let node = Node::start();
+    let id = node.create("Lunch");
+    let sign = |payload| node.shared.ledger.lock().unwrap().sign(1, payload);
+    let create = sign(Payload::CreateElection(Election::simple("Dinner".into(), vec![Contest::write_in()], 1)));
+    let close = sign(Payload::Organise(Organise { election: id, act: Act::Close }));
+    let ballot = node.shared.ledger.lock().unwrap().ballot(3, id, 0);
+    let public = Booth::served(node.socket(), true, PATIENCE).await;
+    for refused in [&create, &close] {
+        assert_eq!(public.post("/api/transactions", refused).await.refusal(), (403, "not_eligible".into()));
+    }
+    assert_eq!(public.get("/api/info").await.json()["takes_elections"], false);
+    assert_eq!(public.post("/api/transactions", &ballot).await.status, 200);
+    assert_eq!(node.asked("Submit"), 1, "the node hears of the ballot alone");
+    let told = Booth::served_so(node.socket(), true, |config| Config { takes_elections: true, ..config }).await;
+    assert_eq!(told.get("/api/info").await.json()["takes_elections"], true);
+    for taken in [&create, &close] {
+        assert_eq!(told.post("/api/transactions", taken).await.status, 200);
+    }
+    let own = Booth::open(node.socket()).await;
+    assert_eq!(own.get("/api/info").await.json()["takes_elections"], true);
+}
+
+#[tokio::test]
+async fn visitor_who_asks_without_end_is_told_to_wait_and_the_next_one_is_answered() {
+    let node = Node::start();
+    let header = Some("X-Forwarded-For".to_owned());
+    let booth = Booth::served_so(node.socket(), true, |config| Config { client_header: header, ..config }).await;
+    let host = PUBLIC.split("//").nth(1).unwrap();
+    let from = |visitor: &str| said(&[("Host", host), ("X-Forwarded-For", visitor)]);
+    let mut last = 200;
+    for _ in 0..10_000 {
+        // What they write themselves stands before what the proxy has seen.
+        last = booth.ask("GET", "/api/info", &from("198.51.100.7, 192.0.2.1"), &[]).await.status;
+        if last != 200 {
+            break;
+        }
+    }
+    assert_eq!(last, 429);
+    let again = booth.ask("GET", "/api/info", &from("192.0.2.1"), &[]).await;
+    assert!(again.status == 200 || again.header("retry-after") == Some("1"), "{}", again.head);
+    assert_eq!(booth.ask("GET", "/api/info", &from("192.0.2.2"), &[]).await.status, 200);
+    assert_eq!(booth.ask("GET", "/api/info", &from("2001:db8::1"), &[]).await.status, 200);
 }

@@ -50,7 +50,7 @@ function Alarm({ differs }: { differs: Difference[] }) {
   );
 }
 
-export function ElectionScreen({ id, chain, voter }: { id: string; chain: string; voter: Key | null }) {
+export function ElectionScreen({ id, chain, voter, manages }: { id: string; chain: string; voter: Key | null; manages: boolean }) {
   const [asked, again] = useState(0);
   const { value: said, fault } = useGet<Detail>(`/elections/${id}`, asked);
   const { value: proof, fault: unproven } = useAsked<Proof>(said && (() => prove(id, chain, said)), said);
@@ -69,12 +69,12 @@ export function ElectionScreen({ id, chain, voter }: { id: string; chain: string
   const why = fault ?? unproven;
   if (why) return <><Heading>{t("election")}</Heading><Problem why={why} /></>;
   if (!said || !proof || !phase) return <p>{t("loading")}</p>;
-  return <Election proof={proof} said={said} phase={phase} result={result ?? said.result} voter={voter} voting={voting} again={() => again((n) => n + 1)} asked={asked} />;
+  return <Election proof={proof} said={said} phase={phase} result={result ?? said.result} voter={voter} voting={voting} manages={manages} again={() => again((n) => n + 1)} asked={asked} />;
 }
 
-interface ElectionProps { proof: Proof; said: Detail; phase: PhaseName; result: Result; voter: Key | null; voting: Voting | null; again: () => void; asked: number }
+interface ElectionProps { proof: Proof; said: Detail; phase: PhaseName; result: Result; voter: Key | null; voting: Voting | null; manages: boolean; again: () => void; asked: number }
 
-function Election({ proof, said, phase, result, voter, voting, again, asked }: ElectionProps) {
+function Election({ proof, said, phase, result, voter, voting, manages, again, asked }: ElectionProps) {
   const e: Shown = { ...said, ...proof.election, ...proof.times, phase };
   const differs = [...proof.differs, ...resultDiffers(result, proof.election)];
   // What it has come to is the first that is asked of what is over.
@@ -103,7 +103,7 @@ function Election({ proof, said, phase, result, voter, voting, again, asked }: E
           <p class="soft">{t("rules_checked")}</p>
           <Rules e={e} />
         </section>
-        {organises(e.chain, e.organiser) && <Manage e={e} done={again} />}
+        {manages && organises(e.chain, e.organiser) && <Manage e={e} done={again} />}
         {!over && results}
       </div>
       <Log of={proof.election} again={`${asked} ${phase} ${result.voters}`} />

@@ -42,7 +42,7 @@ function joined(fresh: Page, before: Page): Page {
   return { elections: [...fresh.elections, ...before.elections.slice(fresh.elections.length).filter(({ election }) => !known.has(election))], next: before.next };
 }
 
-export function Elections({ height, signedIn }: { height: number; signedIn: boolean }) {
+export function Elections({ height, signedIn, creates }: { height: number; signedIn: boolean; creates: boolean }) {
   const [shown, show] = useState<Page | null>(null);
   const [query, setQuery] = useState("");
   const [title, setTitle] = useState("");
@@ -94,7 +94,7 @@ export function Elections({ height, signedIn }: { height: number; signedIn: bool
       </form>
       <Problem why={fault} />
       {!shown && !fault && <p>{t("loading")}</p>}
-      {shown && !elections.length && <p role="status">{title ? t("none_fit") : <>{t("none_yet")} <a href="#/organise">{t("new_election")}</a></>}</p>}
+      {shown && !elections.length && <p role="status">{title ? t("none_fit") : <>{t("none_yet")} {creates && <a href="#/organise">{t("new_election")}</a>}</>}</p>}
       <ul class="list">
         {elections.map((one) => (
           <li key={one.election}>

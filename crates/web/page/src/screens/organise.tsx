@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { Info } from "../api";
 import { single } from "../encoding/fit";
 import { type Contest, type Election, RULES, type Rule, type Selection, type Share, createElection, labelFault, sign } from "../encoding/ledger";
-import { keyFile, organiser, readKeyFile, setOrganiser } from "../keys";
+import { type Key, keyFile, mayCreate, organiser, readKeyFile, setOrganiser } from "../keys";
 import { submit } from "../proof";
 import { blank } from "../selection";
 import { Store } from "../store";
@@ -98,6 +98,18 @@ export function Organise({ info }: { info: Info }) {
     setWrong(found);
     show(!found.length);
   };
+  const [key, setKey] = useState(() => organiser(info.chain));
+  if (!mayCreate(info, key.key)) {
+    return (
+      <>
+        <Heading>{t("new_election")}</Heading>
+        <p>{t("not_organiser")}</p>
+        <p><code>vote-cli organiser admit {key.key}</code></p>
+        <p>{t("not_organiser_yet")}</p>
+        <OrganiserKey chain={info.chain} now={key} set={setKey} />
+      </>
+    );
+  }
   if (preview) return <Preview info={info} e={election(said)} back={() => show(false)} />;
   return (
     <>
@@ -122,7 +134,7 @@ export function Organise({ info }: { info: Info }) {
         <div role="alert">{wrong.length > 0 && <ul class="problem">{wrong.map((one) => <li key={one}>{one}</li>)}</ul>}</div>
         <button type="submit">{t("preview")}</button>
       </form>
-      <OrganiserKey chain={info.chain} />
+      <OrganiserKey chain={info.chain} now={key} set={setKey} />
     </>
   );
 }
@@ -197,8 +209,7 @@ function Preview({ info, e, back }: { info: Info; e: Election; back: () => void 
   );
 }
 
-function OrganiserKey({ chain }: { chain: string }) {
-  const [key, setKey] = useState(() => organiser(chain));
+function OrganiserKey({ chain, now: key, set: setKey }: { chain: string; now: Key; set: (key: Key) => void }) {
   const [fault, setFault] = useState<string | null>(null);
   const read = (bytes: Uint8Array) => {
     const seed = readKeyFile(new TextDecoder().decode(bytes));
