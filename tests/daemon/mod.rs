@@ -14,6 +14,7 @@ mod liar;
 mod lying;
 mod organisers;
 mod restored;
+mod siege;
 mod starting;
 mod telling;
 mod voting;
