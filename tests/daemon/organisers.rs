@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vote_api::RefusalCode;
+use vote_api::{Fate, RefusalCode};
 use vote_chain::{Act, Contest, Election, ElectionId, Organise, Payload, SecretKey, Transaction, TransactionId};
 use vote_cluster::{Cluster, Daemon, Options, credential};
 
@@ -98,12 +98,11 @@ async fn decide(cluster: &Cluster, key: &SecretKey, payload: Payload) -> Result<
     let bytes = Transaction::sign(cluster.chain, key, payload).to_bytes();
     let id = TransactionId::of(&bytes);
     let client = cluster.client(0).await.unwrap();
-    match client.decide_all(vec![bytes], crate::harness::PATIENCE).await {
-        (fates, _) => match fates.into_iter().next().unwrap() {
-            vote_api::Fate::Final(_) => Ok(id),
-            vote_api::Fate::Refused(refusal) => Err((refusal.code, refusal.reason)),
-            vote_api::Fate::Open => panic!("it is neither final nor refused"),
-        },
+    let (fates, _) = client.decide_all(vec![bytes], crate::harness::PATIENCE).await;
+    match fates.into_iter().next().unwrap() {
+        Fate::Final(_) => Ok(id),
+        Fate::Refused(refusal) => Err((refusal.code, refusal.reason)),
+        Fate::Open => panic!("it is neither final nor refused"),
     }
 }
 
