@@ -108,20 +108,31 @@ impl ValidatorSet {
         ValidatorSetHash::new(Hash::of("validators", &encode(self)))
     }
 
-    /// The set with a change made to it.
+    /// The set with a change made to it. Only the newcomer is checked: the others were when they came, and looking at 150 keys takes longer than
+    /// the signature of an approval.
     ///
     /// # Errors
     /// [`InvalidValidatorSet`] if there is nothing to change, or nothing would be left.
     pub fn changed(&self, change: &ValidatorChange) -> Result<Self, InvalidValidatorSet> {
+        let place = |key| self.0.binary_search_by_key(key, |validator| validator.key);
         let mut validators = (*self.0).clone();
         match change {
-            ValidatorChange::Admit(validator) => validators.push(validator.clone()),
+            ValidatorChange::Admit(validator) => {
+                validator.check()?;
+                let at = place(&validator.key).err().ok_or(InvalidValidatorSet::Duplicate(validator.key))?;
+                validators.insert(at, validator.clone());
+            }
             ValidatorChange::Remove(key) => {
-                let at = validators.iter().position(|v| v.key == *key).ok_or(InvalidValidatorSet::Unknown(*key))?;
+                let at = place(key).map_err(|_| InvalidValidatorSet::Unknown(*key))?;
                 validators.remove(at);
             }
         }
-        Self::new(validators)
+        let count = validators.len();
+        if (1..=VALIDATORS_MAX).contains(&count) {
+            Ok(Self(Arc::new(validators)))
+        } else {
+            Err(InvalidValidatorSet::Count(count))
+        }
     }
 
     pub(crate) fn at(&self, turn: u64) -> &Validator {

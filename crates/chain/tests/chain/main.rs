@@ -4,6 +4,7 @@
 
 mod archives;
 mod cases;
+mod costly;
 mod elections;
 mod ledger;
 mod long_lives;
