@@ -127,7 +127,7 @@ impl<'a> TrustedSets<'a> {
         let later = self.0.partition_point(|(since, ..)| *since <= header.height);
         let set = later.checked_sub(1).map(|at| &self.0[at]);
         let named = set.filter(|(_, hash, _)| *hash == header.validators);
-        named.map(|(.., set)| *set).ok_or(InvalidReceipt::OtherSet(header.height.get()))
+        named.map(|(.., set)| *set).ok_or_else(|| InvalidReceipt::OtherSet(header.height.get()))
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) enum Question {
     /// The steps from the set of a height to that of another.
     SetChanges(Height, Option<Height>),
     /// The steps that are to come, from a place on, and then what else is.
-    Steps(Arc<Vec<SetChange>>, usize, Option<Box<Question>>),
+    Steps(Arc<Vec<SetChange>>, usize, Option<Box<Self>>),
     /// The acts of an election from a place on.
     Log(ElectionId, usize),
     Archive(ElectionId),
