@@ -1,5 +1,6 @@
 //! A network in one thread, with fake time from one seed. `SIM_SEED=4711` runs one seed, `SIM_SEEDS=300` so many.
 
+mod catching_up;
 mod crime;
 mod node;
 mod random;

@@ -1,13 +1,15 @@
 //! The simulated network: fake time, one seed, and checks after every step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use vote_chain::bft::{proposal_content, vote_content};
 use vote_chain::{
-    Ballot, BlockHash, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey, Rule,
-    SecretKey, Selection, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
+    Ballot, BlockHash, CommitCertificate, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload,
+    PublicKey, Rule, SecretKey, Selection, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
+    VerifiedBlock,
 };
-use vote_consensus::{Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer};
+use vote_consensus::{Certified, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer};
 
 use super::crime::{Crime, rouse};
 use super::node::{Disk, Outcome, Signs, outcomes, receive, recover, submit};
@@ -33,6 +35,7 @@ enum Due {
     Status(usize, usize, Height),
     Ask(usize, usize, Height),
     Blocks(usize, usize, Height),
+    Verified(usize, u32, Peer, Height, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
     Heartbeat(usize, u32),
     Crash,
     Restart(usize),
@@ -123,6 +126,9 @@ pub(super) struct World {
     pub(super) trace: u64,
     pub(super) fault: Option<String>,
 }
+
+/// What it takes to verify an answer's blocks, in milliseconds.
+const VERIFY_MS: u64 = 2;
 
 pub(super) const START: u64 = 1_700_000_000_000;
 
@@ -313,7 +319,12 @@ impl World {
                 if self.introduced || key != self.keys[at].public() {
                     self.tell(at, Event::Met { peer, key, known: true });
                 }
-                self.tell(at, Event::Status(Peer(from as u64), height));
+                let last = self.disks[from].decided.last().filter(|last| last.block.header().height == height);
+                let last = last.map(|decided| {
+                    let (header, certificate) = (decided.block.header().clone(), decided.certificate.clone());
+                    Box::new(Certified { header, certificate })
+                });
+                self.tell(at, Event::Status { peer, height, last });
                 at
             }
             Due::Ask(at, from, height) => {
@@ -327,7 +338,20 @@ impl World {
                 if let Some((_, crime)) = self.criminal.filter(|(criminal, _)| *criminal == from) {
                     blocks.iter_mut().for_each(|(_, certificate)| crime.forge(certificate, self.random.below(3)));
                 }
-                self.tell(at, Event::Blocks(Peer(from as u64), blocks));
+                let (peer, first) = (Peer(from as u64), height);
+                let sent: Vec<_> =
+                    blocks.iter().map(|(block, certificate)| (block.to_block(), certificate.clone())).collect();
+                let wanted =
+                    self.engines[at].as_mut().is_some_and(|engine| engine.blocks_arrived(now, peer, first, &sent));
+                if wanted {
+                    self.after(VERIFY_MS, Due::Verified(at, self.incarnation[at], peer, first, blocks));
+                }
+                at
+            }
+            Due::Verified(at, incarnation, peer, from, blocks) => {
+                if self.incarnation[at] == incarnation {
+                    self.tell(at, Event::Blocks { peer, from, blocks });
+                }
                 at
             }
             Due::Heartbeat(at, incarnation) => {
@@ -476,7 +500,7 @@ impl World {
             }
             Outcome::Wake(after, timer) => self.after(after, Due::Timer(at, self.incarnation[at], timer)),
             Outcome::Decided(decided) => self.agree(&decided),
-            Outcome::Blame => self.blamed += 1,
+            Outcome::Blame(_) => self.blamed += 1,
             Outcome::Halt(halt @ (Halt::KeyElsewhere(_) | Halt::KeyUnknown(_))) => {
                 self.halted[at] = Some(halt);
                 self.stop(at);

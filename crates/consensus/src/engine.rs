@@ -18,11 +18,12 @@ use malachite::{Error, Input, MisbehaviorEvidence, Params, State as Malachite};
 use malachite_types::{Round, Timeout, ValuePayload};
 use vote_chain::bft::Ctx;
 use vote_chain::{
-    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp, TransactionId,
-    Verified, VerifiedBlock,
+    Block, BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp,
+    TransactionId, Verified, VerifiedBlock,
 };
 
 use crate::config::Config;
+use crate::evidence::Certified;
 use crate::mempool::{Mempool, Origin, PoolRefusal};
 use crate::message::{Message, SignedProposal};
 use crate::signatures::Checker;
@@ -50,10 +51,22 @@ pub enum Received {
 /// Something else that has happened.
 #[derive(Debug)]
 pub enum Event {
-    /// The answer to `Action::RequestBlocks`: decided blocks from the height asked for, in order; none is an answer too.
-    Blocks(Peer, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
-    /// The peer has not answered, or nonsense.
-    BlocksFailed(Peer),
+    /// Blocks that [`Engine::blocks_arrived`] wanted, from the height asked for, in order; their transactions hold.
+    Blocks {
+        /// Who has sent them.
+        peer: Peer,
+        /// The first height that was asked for.
+        from: Height,
+        /// What has come.
+        blocks: Vec<(Arc<VerifiedBlock>, CommitCertificate)>,
+    },
+    /// The peer has not answered, or nonsense, or blocks with transactions that do not hold.
+    BlocksFailed {
+        /// The peer.
+        peer: Peer,
+        /// The first height that was asked for.
+        from: Height,
+    },
     /// A peer has proven that it has a validator key; it may be a follower all the same.
     Met {
         /// The peer.
@@ -64,7 +77,14 @@ pub enum Event {
         known: bool,
     },
     /// A peer says what its last decided height is.
-    Status(Peer, Height),
+    Status {
+        /// The peer.
+        peer: Peer,
+        /// Its last decided height, as it says.
+        height: Height,
+        /// Its last block's header, and what makes that final, if it has shown them.
+        last: Option<Box<Certified>>,
+    },
     /// A peer is gone.
     PeerLeft(Peer),
     /// A timer has run down.
@@ -229,14 +249,29 @@ impl Engine {
     pub fn handle(&mut self, now: Timestamp, event: Event) {
         self.host.now = now;
         match event {
-            Event::Blocks(peer, blocks) => self.host.on_blocks(peer, blocks),
-            Event::BlocksFailed(peer) => self.host.on_blocks_failed(peer),
+            Event::Blocks { peer, from, blocks } => self.host.on_blocks(peer, from, blocks),
+            Event::BlocksFailed { peer, from } => self.host.on_blocks_failed(peer, from),
             Event::Met { peer, key, known } => self.host.on_met(peer, key, known),
-            Event::Status(peer, height) => self.host.on_status(peer, height),
+            Event::Status { peer, height, last } => self.host.on_status(peer, height, last.as_deref()),
             Event::PeerLeft(peer) => self.host.on_peer_left(peer),
             Event::Timer(timer) => self.host.on_timer(timer),
         }
         self.settle();
+    }
+
+    /// An answer to [`Action::RequestBlocks`] has arrived; no blocks are an answer too. Whether to verify its transactions, after which [`Event::Blocks`] or
+    /// [`Event::BlocksFailed`] follows; what is wanted no more needs no work. The answer is to be forgotten if not.
+    pub fn blocks_arrived(
+        &mut self,
+        now: Timestamp,
+        peer: Peer,
+        from: Height,
+        blocks: &[(Block, CommitCertificate)],
+    ) -> bool {
+        self.host.now = now;
+        let wanted = self.host.on_blocks_arrived(peer, from, blocks);
+        self.settle();
+        wanted
     }
 
     /// Takes in verified transactions. Accepted promises nothing: only a decided block does.
@@ -255,6 +290,7 @@ impl Engine {
     /// What is to be done now. Writes wait here until something is to be said that rests on them.
     pub fn turn(&mut self) -> Turn {
         let host = &mut self.host;
+        host.end_turn();
         let speaks = host
             .turn
             .actions
@@ -306,7 +342,11 @@ impl Engine {
         loop {
             self.drain();
             self.host.consider_signing();
-            if !self.feed_sync() && !self.consider_replay() && !self.host.consider_start() {
+            if self.feed_sync() {
+                continue;
+            }
+            // A height that is over is not begun.
+            if self.host.has_synced() || (!self.consider_replay() && !self.host.consider_start()) {
                 break;
             }
         }

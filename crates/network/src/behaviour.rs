@@ -79,7 +79,7 @@ impl Node {
             ping: ping(),
             rendezvous: rendezvous::client::Behaviour::new(keypair.clone()),
             gossip: gossip(chain, topics)?,
-            request: requests(&format!("/blockchain-voting/{short}/request/2"), room)?,
+            request: requests(&format!("/blockchain-voting/{short}/request/3"), room)?,
             exchange: requests(&format!("/blockchain-voting/{short}/peers/1"), room)?,
         })
     }

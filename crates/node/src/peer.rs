@@ -6,6 +6,7 @@ use vote_chain::{
     Block, ChainId, CommitCertificate, Genesis, Height, PublicKey, Purpose, SecretKey, Signature, Timestamp,
     check_node_name, encode,
 };
+use vote_consensus::Certified;
 use vote_network::PeerId;
 
 /// A question to one peer.
@@ -31,8 +32,8 @@ pub(crate) enum PeerRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PeerResponse {
     Hello(Hello),
-    /// Its last decided height, and its clock.
-    Status(Height, Timestamp),
+    /// Its last decided height, its clock, and for who is behind the last block's header with what makes that final, if there is room.
+    Status(Height, Timestamp, Option<Box<Certified>>),
     /// Encoded blocks and what makes them final, in order.
     Blocks(Vec<(ByteBuf, CommitCertificate)>),
     Genesis(Box<Genesis>),

@@ -8,7 +8,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 use vote_api::Member;
 use vote_chain::{Height, PublicKey, Timestamp, decode, encode, is_same_name};
-use vote_consensus::{Event, Peer};
+use vote_consensus::{Certified, Event, Peer};
 use vote_network::PeerId;
 
 use super::timers::Wake;
@@ -52,9 +52,11 @@ struct Known {
 }
 
 /// A peer's answer to the question how far it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PeerStatus {
     pub(crate) height: Height,
+    /// Its last block's header, and what makes that final, if it has shown them.
+    pub(crate) last: Option<Box<Certified>>,
     /// How far this node's clock is ahead of the peer's, in milliseconds, give or take half of the time that the answer took.
     pub(crate) clock_ahead_ms: Option<i64>,
 }
@@ -65,7 +67,7 @@ impl PeerStatus {
         let signed = |time: Timestamp| i64::try_from(time.ms()).unwrap_or(i64::MAX);
         // The peer has looked at its clock about half-way.
         let here = signed(asked) + i64::try_from(heard.ms_since(asked) / 2).unwrap_or(0);
-        Self { height, clock_ahead_ms: Some(here.saturating_sub(signed(time))) }
+        Self { height, last: None, clock_ahead_ms: Some(here.saturating_sub(signed(time))) }
     }
 }
 
@@ -148,7 +150,7 @@ impl Peers {
     }
 
     /// What a peer has said of itself; gives its number if it is known.
-    fn said(&mut self, peer: &PeerId, status: PeerStatus) -> Option<Peer> {
+    fn said(&mut self, peer: &PeerId, status: &PeerStatus) -> Option<Peer> {
         let known = self.by_id.get_mut(peer)?;
         known.height = Some(status.height);
         known.clock_ahead_ms = status.clock_ahead_ms.or(known.clock_ahead_ms);
@@ -337,8 +339,9 @@ impl Core {
             let asked = now();
             let bytes = network.request_short(peer, encode(&PeerRequest::Status(height))).await.ok()?;
             match decode::<PeerResponse>(&bytes) {
-                Ok(PeerResponse::Status(height, time)) => {
-                    Some(Inner::Status(peer, PeerStatus::heard(height, time, asked, now())))
+                Ok(PeerResponse::Status(height, time, last)) => {
+                    let status = PeerStatus::heard(height, time, asked, now());
+                    Some(Inner::Status(peer, PeerStatus { last, ..status }))
                 }
                 _ => None,
             }
@@ -346,8 +349,8 @@ impl Core {
     }
 
     pub(super) fn on_peer_status(&mut self, peer: PeerId, status: PeerStatus) {
-        if let Some(number) = self.peers.said(&peer, status) {
-            self.tell(Event::Status(number, status.height));
+        if let Some(number) = self.peers.said(&peer, &status) {
+            self.tell(Event::Status { peer: number, height: status.height, last: status.last });
         }
     }
 }
@@ -357,7 +360,7 @@ mod tests {
     use super::*;
 
     fn status(height: u64, clock_ahead_ms: i64) -> PeerStatus {
-        PeerStatus { height: Height::new(height), clock_ahead_ms: Some(clock_ahead_ms) }
+        PeerStatus { height: Height::new(height), last: None, clock_ahead_ms: Some(clock_ahead_ms) }
     }
 
     #[test]
@@ -367,7 +370,7 @@ mod tests {
         for ahead in [-3_600_010, -3_599_990, 5] {
             let peer = PeerId::random();
             peers.connected(peer).unwrap();
-            peers.said(&peer, status(1, ahead)).unwrap();
+            peers.said(&peer, &status(1, ahead)).unwrap();
         }
         assert_eq!(peers.clock_ahead_ms(), Some(-3_599_990), "one peer whose clock is wrong too changes nothing");
     }
@@ -412,6 +415,6 @@ mod tests {
         assert!(peers.connected(peer).is_none());
         assert_eq!((peers.id(number), peers.count()), (Some(peer), 1));
         assert_eq!(peers.disconnected(&peer), Some(number));
-        assert_eq!((peers.id(number), peers.said(&peer, status(1, 0))), (None, None));
+        assert_eq!((peers.id(number), peers.said(&peer, &status(1, 0))), (None, None));
     }
 }
