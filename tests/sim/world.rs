@@ -116,6 +116,10 @@ pub(super) struct World {
     pub(super) introduced: bool,
     /// Consensus messages that were published.
     pub(super) published: u64,
+    /// Whether the next proposal is lost for everybody, together with the connections that it was on.
+    pub(super) loses_proposal: bool,
+    /// Rounds after the first in which votes were published.
+    pub(super) failed_rounds: u64,
     /// Nodes that are cut off from those of another group.
     pub(super) group: Vec<u8>,
     blocks: BTreeMap<Height, BlockHash>,
@@ -173,6 +177,8 @@ impl World {
             introduced: true,
             forks: false,
             published: 0,
+            loses_proposal: false,
+            failed_rounds: 0,
             group: vec![0; nodes],
             blocks: BTreeMap::new(),
             signed: BTreeMap::new(),
@@ -479,6 +485,9 @@ impl World {
             Outcome::Publish(bytes) => {
                 self.published += 1;
                 let peers: Vec<_> = (0..self.engines.len()).filter(|to| *to != at).collect();
+                if self.is_lost(&bytes) {
+                    return;
+                }
                 let letters = match self.criminal.filter(|(criminal, _)| *criminal == at) {
                     Some((_, crime)) => crime.instead(&self.keys[at], &self.genesis.chain(), &bytes, &peers),
                     None => {
@@ -510,6 +519,18 @@ impl World {
                 self.stop(at);
             }
             Outcome::Halt(halt) => self.fault = Some(format!("node {at} has halted: {halt}")),
+        }
+    }
+
+    /// Whether this is the proposal that is to be lost. Votes of later rounds are counted.
+    fn is_lost(&mut self, bytes: &[u8]) -> bool {
+        match Message::from_bytes(bytes).ok().flatten() {
+            Some(Message::Vote(vote)) => {
+                self.failed_rounds += u64::from(vote.message.round.as_i64() > 0);
+                false
+            }
+            Some(Message::Proposal(..)) => std::mem::take(&mut self.loses_proposal),
+            _ => false,
         }
     }
 

@@ -7,6 +7,7 @@ mod decided;
 mod height;
 mod messages;
 mod proposal;
+mod repeat;
 mod signing;
 mod sync;
 mod window;
@@ -145,6 +146,8 @@ pub(crate) struct Host {
     pub(crate) built: BTreeMap<Round, BlockHash>,
     /// Valid bodies of the open height, and what they would change.
     pub(crate) bodies: BTreeMap<BlockHash, (Arc<VerifiedBlock>, Changes)>,
+    /// The last proposal of this node, to be said again.
+    pub(crate) proposed: Option<repeat::Proposed>,
     /// The last block that was decided since the start.
     pub(crate) last: Option<Arc<VerifiedBlock>>,
     pub(crate) windows: BTreeMap<Height, window::Window>,
@@ -405,6 +408,7 @@ impl Host {
             to_propose: None,
             built: BTreeMap::new(),
             bodies: BTreeMap::new(),
+            proposed: None,
             last: None,
             windows: BTreeMap::new(),
             passed: window::Passed::default(),
@@ -448,6 +452,7 @@ impl Host {
         match timer {
             Timer::Step(timeout, generation) => self.on_step_timer(timeout, generation),
             Timer::Wake => self.wake_at = None,
+            Timer::Repeat => self.consider_repeat(),
             Timer::Tick => self.on_tick(),
         }
     }

@@ -137,6 +137,8 @@ pub enum Timer {
     Step(Timeout, u64),
     /// Time to see whether a height should start.
     Wake,
+    /// Time to see whether a proposal should be said again.
+    Repeat,
     /// Time to see who is ahead and what should be repeated.
     Tick,
 }
