@@ -33,11 +33,11 @@ const STRANGERS_AT_ONCE: usize = 16;
 /// Questions that wait for an answer.
 const ASKED_MAX: usize = 64;
 /// No more is asked for while blocks of so many bytes are here that are not yet applied, verified or not.
-const AHEAD_BYTES_MAX: usize = 4 << 20;
+const AHEAD_BYTES_MAX: usize = 6 << 20;
 /// A block counts as so many bytes at least.
 const BLOCK_BYTES_MIN: usize = 8 << 10;
 /// Blocks of so many bytes are applied before the node is asked to write them, and looks at other things.
-const APPLIED_BYTES_MAX: usize = 1 << 20;
+const APPLIED_BYTES_MAX: usize = 2 << 20;
 
 /// Who has so often given no block above this node's own says only that it has some.
 const FAILURES_MAX: u32 = 3;
