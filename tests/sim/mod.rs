@@ -1,5 +1,6 @@
 //! A network in one thread, with fake time from one seed. `SIM_SEED=4711` runs one seed, `SIM_SEEDS=300` so many.
 
+mod catching_up;
 mod clocks;
 mod crime;
 mod fetching;
@@ -300,6 +301,22 @@ fn forger_of_certificates_is_blamed_and_believed_by_nobody() {
         blamed += world.blamed;
     }
     assert!(blamed > 0, "nobody has asked the forger");
+}
+
+/// Connections that break take along what was on its way, and gossip sends it to nobody who comes later.
+#[test]
+fn proposal_that_was_lost_for_everybody_is_said_again_before_its_round_fails() {
+    for seed in seeds(8) {
+        let mut world = World::new(seed, 4, 4, CALM, Config::default());
+        world.loses_proposal = true;
+        let (election, bytes) = world.election(None, None);
+        (0..4).for_each(|at| world.submit(at, bytes.clone()));
+        let began = world.now;
+        assert!(world.run(5, |world| tip(world) == 1 && world.agreed()), "seed {seed}");
+        assert!(!world.loses_proposal && world.now - began < 900, "seed {seed}: {} ms", world.now - began);
+        assert_eq!(world.failed_rounds, 0, "seed {seed}");
+        world.check_ledgers(&election);
+    }
 }
 
 #[test]

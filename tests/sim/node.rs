@@ -129,7 +129,7 @@ pub(super) enum Outcome {
     Fetch(Peer, BlockHash, Vec<(u32, TransactionId)>),
     Wake(u64, Timer),
     Decided(Arc<Decided>),
-    Blame,
+    Blame(Peer),
     Halt(Halt),
 }
 
@@ -143,7 +143,7 @@ pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Option<SignState>, Vec<Outcom
         Action::SetTimer { after_ms, timer } => Some(Outcome::Wake(after_ms, timer)),
         Action::Decided(decided) => Some(Outcome::Decided(decided)),
         Action::Halt(halt) => Some(Outcome::Halt(halt)),
-        Action::Blame(..) => Some(Outcome::Blame),
+        Action::Blame(peer, _) => Some(Outcome::Blame(peer)),
         Action::Refused(..) | Action::Distrust(..) => None,
     };
     let mut signed = None;

@@ -1,14 +1,16 @@
 //! The simulated network: fake time, one seed, and checks after every step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use vote_chain::bft::{proposal_content, vote_content};
 use vote_chain::{
-    Ballot, BlockHash, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload, PublicKey, Rule,
-    SecretKey, Selection, State, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
+    Ballot, BlockHash, CommitCertificate, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload,
+    PublicKey, Rule, SecretKey, Selection, State, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
+    VerifiedBlock,
 };
 use vote_consensus::{
-    Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer, block_clock, middle_clock,
+    Certified, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer, block_clock, middle_clock,
 };
 
 use super::crime::{Crime, rouse};
@@ -39,6 +41,7 @@ enum Due {
     Fetch(usize, usize, BlockHash, Vec<(u32, TransactionId)>),
     /// The answer: for whom, from whom.
     Fetched(usize, usize, BlockHash, Vec<(u32, TransactionId)>, Vec<Vec<u8>>),
+    Verified(usize, u32, Peer, Height, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
     Heartbeat(usize, u32),
     Crash,
     Restart(usize),
@@ -121,6 +124,10 @@ pub(super) struct World {
     pub(super) published: u64,
     /// Transactions of proposed blocks that were given out to those who lacked them.
     pub(super) fetched: u64,
+    /// Whether the next proposal is lost for everybody, together with the connections that it was on.
+    pub(super) loses_proposal: bool,
+    /// Rounds after the first in which votes were published.
+    pub(super) failed_rounds: u64,
     /// Nodes that are cut off from those of another group.
     pub(super) group: Vec<u8>,
     /// How far each node's clock is ahead of the right time, in milliseconds; and what its engine was told of the clock to go by.
@@ -139,6 +146,9 @@ pub(super) struct World {
     pub(super) trace: u64,
     pub(super) fault: Option<String>,
 }
+
+/// What it takes to verify an answer's blocks, in milliseconds.
+const VERIFY_MS: u64 = 2;
 
 pub(super) const START: u64 = 1_700_000_000_000;
 
@@ -191,6 +201,8 @@ impl World {
             forks: false,
             published: 0,
             fetched: 0,
+            loses_proposal: false,
+            failed_rounds: 0,
             group: vec![0; nodes],
             clocks: vec![0; nodes],
             told_clocks: vec![0; nodes],
@@ -343,7 +355,12 @@ impl World {
                 if self.introduced || key != self.keys[at].public() {
                     self.tell(at, Event::Met { peer, key, known: true });
                 }
-                self.tell(at, Event::Status(Peer(from as u64), height));
+                let last = self.disks[from].decided.last().filter(|last| last.block.header().height == height);
+                let last = last.map(|decided| {
+                    let (header, certificate) = (decided.block.header().clone(), decided.certificate.clone());
+                    Box::new(Certified { header, certificate })
+                });
+                self.tell(at, Event::Status { peer, height, last });
                 at
             }
             Due::Ask(at, from, height) => {
@@ -360,7 +377,20 @@ impl World {
                     }
                     blocks.iter_mut().for_each(|(_, certificate)| crime.forge(certificate, self.random.below(3)));
                 }
-                self.tell(at, Event::Blocks(Peer(from as u64), blocks));
+                let (peer, first) = (Peer(from as u64), height);
+                let sent: Vec<_> =
+                    blocks.iter().map(|(block, certificate)| (block.to_block(), certificate.clone())).collect();
+                let wanted =
+                    self.engines[at].as_mut().is_some_and(|engine| engine.blocks_arrived(now, peer, first, &sent));
+                if wanted {
+                    self.after(VERIFY_MS, Due::Verified(at, self.incarnation[at], peer, first, blocks));
+                }
+                at
+            }
+            Due::Verified(at, incarnation, peer, from, blocks) => {
+                if self.incarnation[at] == incarnation {
+                    self.tell(at, Event::Blocks { peer, from, blocks });
+                }
                 at
             }
             Due::Fetch(from, at, block, wanted) => return self.give_transactions(from, at, block, &wanted),
@@ -547,6 +577,9 @@ impl World {
             Outcome::Publish(bytes) => {
                 self.published += 1;
                 let peers: Vec<_> = (0..self.engines.len()).filter(|to| *to != at).collect();
+                if self.is_lost(&bytes) {
+                    return;
+                }
                 let letters = match self.crime(at) {
                     Some(crime) => crime.instead(&self.keys[at], &self.genesis.chain(), &bytes, &peers),
                     None => {
@@ -575,7 +608,7 @@ impl World {
             }
             Outcome::Wake(after, timer) => self.after(after, Due::Timer(at, self.incarnation[at], timer)),
             Outcome::Decided(decided) => self.agree(&decided),
-            Outcome::Blame => self.blamed += 1,
+            Outcome::Blame(_) => self.blamed += 1,
             Outcome::Halt(halt @ (Halt::KeyElsewhere(_) | Halt::KeyUnknown(_))) => {
                 self.halted[at] = Some(halt);
                 self.stop(at);
@@ -585,6 +618,18 @@ impl World {
                 self.stop(at);
             }
             Outcome::Halt(halt) => self.fault = Some(format!("node {at} has halted: {halt}")),
+        }
+    }
+
+    /// Whether this is the proposal that is to be lost. Votes of later rounds are counted.
+    fn is_lost(&mut self, bytes: &[u8]) -> bool {
+        match Message::from_bytes(bytes).ok().flatten() {
+            Some(Message::Vote(vote)) => {
+                self.failed_rounds += u64::from(vote.message.round.as_i64() > 0);
+                false
+            }
+            Some(Message::Proposal(..)) => std::mem::take(&mut self.loses_proposal),
+            _ => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! `cluster`: a whole network on this machine, to see it, to vote with it, to measure it.
 
 mod bench;
+mod catchup;
 mod election;
 mod load;
 mod output;
@@ -34,6 +35,8 @@ enum Command {
     Load(LoadArgs),
     /// Measures throughput, latency and what an idle node costs
     Bench(BenchArgs),
+    /// Measures how long a node that joins takes to have all of a chain
+    Catchup(CatchupArgs),
     /// Measures what a large roll costs, and how long a node takes to come back with it
     Roll(RollArgs),
     /// Measures what many open pages on live results cost, and what they cost the voting
@@ -109,6 +112,19 @@ struct BenchArgs {
 }
 
 #[derive(Debug, Args)]
+struct CatchupArgs {
+    /// How many validators
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    nodes: u8,
+    /// Ballots on the chain
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    ballots: u32,
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct RollArgs {
     /// How many validators
     #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
@@ -153,6 +169,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Load(args) => load::run(args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Catchup(args) => catchup::run(args).await,
         Command::Roll(args) => roll::run(args).await,
         Command::Pages(args) => pages::run(args).await,
     };

@@ -133,6 +133,11 @@ impl Host {
 
     fn publish_proposal(&mut self, proposal: SignedProposal) {
         debug_assert!(proposal.message.round != Round::Nil);
+        self.send_proposal(proposal.clone());
+        self.note_proposed(proposal);
+    }
+
+    pub(crate) fn send_proposal(&mut self, proposal: SignedProposal) {
         // Who decides alone has decided by the time that its proposal is to go out.
         let last = self.last.as_ref().filter(|block| block.hash() == proposal.message.value);
         let open = self.bodies.get(&proposal.message.value).map(|(block, _)| block);

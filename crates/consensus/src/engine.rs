@@ -8,6 +8,7 @@ mod fetch;
 mod height;
 mod messages;
 mod proposal;
+mod repeat;
 mod signing;
 mod sync;
 mod window;
@@ -19,12 +20,13 @@ use malachite::{Error, Input, MisbehaviorEvidence, Params, State as Malachite};
 use malachite_types::{Round, Timeout, ValuePayload};
 use vote_chain::bft::Ctx;
 use vote_chain::{
-    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp, TransactionId,
-    Verified, VerifiedBlock,
+    Block, BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp,
+    TransactionId, Verified, VerifiedBlock,
 };
 
 use crate::clock::{Now, shifted};
 use crate::config::Config;
+use crate::evidence::Certified;
 use crate::mempool::{Mempool, Origin, PoolRefusal};
 use crate::message::Message;
 use crate::signatures::Checker;
@@ -42,10 +44,22 @@ pub(crate) const TICK_MS: u64 = 500;
 /// Something that has happened, besides what peers send to all.
 #[derive(Debug)]
 pub enum Event {
-    /// The answer to `Action::RequestBlocks`: decided blocks from the height asked for, in order; none is an answer too.
-    Blocks(Peer, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
-    /// The peer has not answered, or nonsense.
-    BlocksFailed(Peer),
+    /// Blocks that [`Engine::blocks_arrived`] wanted, from the height asked for, in order; their transactions hold.
+    Blocks {
+        /// Who has sent them.
+        peer: Peer,
+        /// The first height that was asked for.
+        from: Height,
+        /// What has come.
+        blocks: Vec<(Arc<VerifiedBlock>, CommitCertificate)>,
+    },
+    /// The peer has not answered, or nonsense, or blocks with transactions that do not hold.
+    BlocksFailed {
+        /// The peer.
+        peer: Peer,
+        /// The first height that was asked for.
+        from: Height,
+    },
     /// The answer to `Action::RequestTransactions`: the ids of transactions that were asked for, and each of them verified, or what is wrong
     /// with it. None if the peer has none of them, or has not answered.
     Transactions(Peer, BlockHash, Vec<(TransactionId, Result<Arc<Verified>, String>)>),
@@ -59,7 +73,14 @@ pub enum Event {
         known: bool,
     },
     /// A peer says what its last decided height is.
-    Status(Peer, Height),
+    Status {
+        /// The peer.
+        peer: Peer,
+        /// Its last decided height, as it says.
+        height: Height,
+        /// Its last block's header, and what makes that final, if it has shown them.
+        last: Option<Box<Certified>>,
+    },
     /// A peer is gone.
     PeerLeft(Peer),
     /// The clock that blocks are judged by is so many milliseconds ahead of the times that the engine is told ([`crate::block_clock`]).
@@ -125,6 +146,8 @@ pub(crate) struct Host {
     pub(crate) built: BTreeMap<Round, BlockHash>,
     /// Valid bodies of the open height, and what they would change.
     pub(crate) bodies: BTreeMap<BlockHash, (Arc<VerifiedBlock>, Changes)>,
+    /// The last proposal of this node, to be said again.
+    pub(crate) proposed: Option<repeat::Proposed>,
     /// The last block that was decided since the start.
     pub(crate) last: Option<Arc<VerifiedBlock>>,
     pub(crate) windows: BTreeMap<Height, window::Window>,
@@ -227,16 +250,31 @@ impl Engine {
     pub fn handle(&mut self, now: Timestamp, event: Event) {
         self.host.now = now;
         match event {
-            Event::Blocks(peer, blocks) => self.host.on_blocks(peer, blocks),
-            Event::BlocksFailed(peer) => self.host.on_blocks_failed(peer),
+            Event::Blocks { peer, from, blocks } => self.host.on_blocks(peer, from, blocks),
+            Event::BlocksFailed { peer, from } => self.host.on_blocks_failed(peer, from),
             Event::Transactions(peer, block, found) => self.host.on_transactions(peer, &block, found),
             Event::Met { peer, key, known } => self.host.on_met(peer, key, known),
-            Event::Status(peer, height) => self.host.on_status(peer, height),
+            Event::Status { peer, height, last } => self.host.on_status(peer, height, last.as_deref()),
             Event::PeerLeft(peer) => self.host.on_peer_left(peer),
             Event::Clock(clock_ms) => self.host.on_clock(clock_ms),
             Event::Timer(timer) => self.host.on_timer(timer),
         }
         self.settle();
+    }
+
+    /// An answer to [`Action::RequestBlocks`] has arrived; no blocks are an answer too. Whether to verify its transactions, after which [`Event::Blocks`] or
+    /// [`Event::BlocksFailed`] follows; what is wanted no more needs no work. The answer is to be forgotten if not.
+    pub fn blocks_arrived(
+        &mut self,
+        now: Timestamp,
+        peer: Peer,
+        from: Height,
+        blocks: &[(Block, CommitCertificate)],
+    ) -> bool {
+        self.host.now = now;
+        let wanted = self.host.on_blocks_arrived(peer, from, blocks);
+        self.settle();
+        wanted
     }
 
     /// Takes in verified transactions. Accepted promises nothing: only a decided block does.
@@ -255,6 +293,7 @@ impl Engine {
     /// What is to be done now. Writes wait here until something is to be said that rests on them.
     pub fn turn(&mut self) -> Turn {
         let host = &mut self.host;
+        host.end_turn();
         let speaks = host.turn.actions.iter().any(Action::rests_on_writes);
         if speaks {
             std::mem::take(&mut host.turn)
@@ -308,7 +347,11 @@ impl Engine {
         loop {
             self.drain();
             self.host.consider_signing();
-            if !self.feed_sync() && !self.consider_replay() && !self.host.consider_start() {
+            if self.feed_sync() {
+                continue;
+            }
+            // A height that is over is not begun.
+            if self.host.has_synced() || (!self.consider_replay() && !self.host.consider_start()) {
                 break;
             }
         }
@@ -369,6 +412,7 @@ impl Host {
             to_propose: None,
             built: BTreeMap::new(),
             bodies: BTreeMap::new(),
+            proposed: None,
             last: None,
             windows: BTreeMap::new(),
             passed: window::Passed::default(),
@@ -434,6 +478,7 @@ impl Host {
             Timer::Step(timeout, generation) => self.on_step_timer(timeout, generation),
             Timer::Wake => self.wake_at = None,
             Timer::Fetch => self.fetches.wake_at = None,
+            Timer::Repeat => self.consider_repeat(),
             Timer::Tick => self.on_tick(),
         }
     }

@@ -72,7 +72,7 @@ pub struct Decided {
 pub enum Action {
     /// Tell every peer.
     Publish(Box<Message>),
-    /// Ask a peer for decided blocks from a height on; answer with `Event::Blocks` or `Event::BlocksFailed`.
+    /// Ask a peer for decided blocks from a height on; answer with `Engine::blocks_arrived` or `Event::BlocksFailed`.
     RequestBlocks {
         /// The peer.
         peer: Peer,
@@ -156,6 +156,8 @@ pub enum Timer {
     Wake,
     /// Time to see whom to ask for transactions of proposed blocks.
     Fetch,
+    /// Time to see whether a proposal should be said again.
+    Repeat,
     /// Time to see who is ahead and what should be repeated.
     Tick,
 }

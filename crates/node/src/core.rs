@@ -28,8 +28,8 @@ use anyhow::Result;
 use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use vote_chain::{BlockHash, CommitCertificate, SecretKey, TransactionId, VerifiedBlock};
-use vote_consensus::{Engine, Event, Peer};
+use vote_chain::{Block, BlockHash, CommitCertificate, Height, SecretKey, TransactionId, VerifiedBlock};
+use vote_consensus::{Certified, Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
 use vote_storage::Store;
 
@@ -40,7 +40,7 @@ use crate::sign_state::Signs;
 use crate::socket::Command;
 pub(crate) use evidence::{Kept, stops};
 use gossip::CheckedTransactions;
-pub(crate) use gossip::check_blocks;
+pub(crate) use gossip::read_blocks;
 use timers::{Timers, Wake};
 
 /// Results of tasks that wait to be taken in.
@@ -54,8 +54,10 @@ pub(crate) enum Inner {
     Transactions(Gossip, CheckedTransactions),
     /// A peer has answered with transactions of a proposed block, or has not.
     Fetched(Peer, BlockHash, Result<Vec<fetch::Fetched>, String>),
-    /// A peer has answered with blocks, or has not.
-    Blocks(Peer, Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String>),
+    /// A peer has answered with blocks from a height on, or has not; their transactions are not yet verified.
+    BlocksArrived(Peer, Height, Result<Vec<(Block, CommitCertificate)>, String>),
+    /// They are now, or are found false.
+    Blocks(Peer, Height, Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String>),
     /// A peer has said how far it is.
     Status(PeerId, peers::PeerStatus),
     /// A peer has said who it is, or has failed to prove it.
@@ -89,6 +91,8 @@ pub(crate) struct Core {
     /// The peers that this node knew before it was started.
     known: BTreeSet<PeerId>,
     evidence: Kept,
+    /// The last durable block's header, and what makes it final: shown to peers that are behind.
+    last: Option<Box<Certified>>,
     /// Why the node must end, if it must.
     end: Option<anyhow::Error>,
     /// What peers are shown before that.
@@ -131,6 +135,8 @@ pub(crate) struct Parts {
     /// The peers that this node knew before it was started.
     pub(crate) known: BTreeSet<PeerId>,
     pub(crate) evidence: Kept,
+    /// The last block's header, and what makes it final; none at the genesis.
+    pub(crate) last: Option<Box<Certified>>,
 }
 
 impl Core {
@@ -150,6 +156,7 @@ impl Core {
             signs,
             known,
             evidence,
+            last,
         } = parts;
         let (inner, inner_events) = mpsc::channel(INNER_MAX);
         Self {
@@ -168,6 +175,7 @@ impl Core {
             signing: signing::Said::default(),
             known,
             evidence,
+            last,
             end: None,
             farewell: Vec::new(),
             peers: peers::Peers::default(),
@@ -252,10 +260,11 @@ impl Core {
         match inner {
             Inner::Transactions(gossip, checked) => self.on_checked_transactions(&gossip, checked),
             Inner::Fetched(peer, block, fetched) => self.on_fetched(peer, block, fetched),
-            Inner::Blocks(peer, Ok(blocks)) => self.tell(Event::Blocks(peer, blocks)),
-            Inner::Blocks(peer, Err(reason)) => {
+            Inner::BlocksArrived(peer, from, Ok(blocks)) => self.on_blocks_arrived(peer, from, blocks),
+            Inner::Blocks(peer, from, Ok(blocks)) => self.tell(Event::Blocks { peer, from, blocks }),
+            Inner::BlocksArrived(peer, from, Err(reason)) | Inner::Blocks(peer, from, Err(reason)) => {
                 tracing::debug!(peer = %self.peers.describe(peer), reason, "no blocks from peer");
-                self.tell(Event::BlocksFailed(peer));
+                self.tell(Event::BlocksFailed { peer, from });
             }
             Inner::Status(peer, status) => self.on_peer_status(peer, status),
             Inner::Hello(peer, hello) => self.on_hello(peer, hello),

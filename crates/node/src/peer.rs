@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{Block, BlockHash, CommitCertificate, Genesis, Height, Hello, Timestamp};
+use vote_consensus::Certified;
 
 /// A question to one peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +33,8 @@ pub(crate) const PLACES_MAX: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PeerResponse {
     Hello(Hello),
-    /// Its last decided height, and its clock.
-    Status(Height, Timestamp),
+    /// Its last decided height, its clock, and for who is behind the last block's header with what makes that final, if there is room.
+    Status(Height, Timestamp, Option<Box<Certified>>),
     /// Encoded blocks and what makes them final, in order.
     Blocks(Vec<(ByteBuf, CommitCertificate)>),
     Genesis(Box<Genesis>),

@@ -1,9 +1,12 @@
 //! Signature checks and reads of the ledger, off the loop's thread and bounded in number.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use serde_bytes::ByteBuf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use vote_chain::{ChainId, TransactionFault, Verified, verify};
+use tokio::task::JoinHandle;
+use vote_chain::{Block, ChainId, CommitCertificate, TransactionFault, Verified, VerifiedBlock, verify};
 
 /// Pieces of work that run or wait at one time; beyond it peers' work is dropped and apps are asked to come back.
 const JOBS_MAX: usize = 64;
@@ -19,6 +22,8 @@ pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     for_apps: Arc<Semaphore>,
     for_peers: Arc<Semaphore>,
+    for_blocks: Arc<Semaphore>,
+    cores: usize,
     peer_reads: Arc<Semaphore>,
     chain: ChainId,
 }
@@ -27,7 +32,9 @@ impl Pool {
     pub(crate) fn new(chain: ChainId) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
         let (for_apps, for_peers, peer_reads) = (places(READERS), places(READERS), places(PEER_READS_MAX));
-        Self { permits: places(JOBS_MAX), for_apps, for_peers, peer_reads, chain }
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let for_blocks = places(cores);
+        Self { permits: places(JOBS_MAX), for_apps, for_peers, peer_reads, for_blocks, cores, chain }
     }
 
     /// Room for one piece of work, now or not at all.
@@ -59,6 +66,51 @@ impl Pool {
         true
     }
 
+    /// Verifies the transactions of final blocks, in as many parts as there are processors.
+    ///
+    /// # Errors
+    /// Says which transaction no validator may accept.
+    pub(crate) async fn verify_blocks(
+        &self,
+        blocks: Vec<(Block, CommitCertificate)>,
+    ) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String> {
+        let blocks = Arc::new(blocks);
+        let count: usize = blocks.iter().map(|(block, _)| block.transactions.len()).sum();
+        let share = count.div_ceil(self.cores);
+        let parts: Vec<_> = (0..self.cores).map(|at| self.verify_part(blocks.clone(), at * share, share)).collect();
+        let mut verified = Vec::with_capacity(count);
+        for part in parts {
+            verified.extend(part.await.expect("checks do not panic, and the runtime outlives them")?);
+        }
+        let mut verified = verified.into_iter();
+        let put_together = |(block, certificate): &(Block, CommitCertificate)| {
+            let block = VerifiedBlock::verify(&self.chain, block, |_| verified.next());
+            block.map(|block| (Arc::new(block), certificate.clone())).map_err(|(at, fault)| fault_of(at, &fault))
+        };
+        blocks.iter().map(put_together).collect()
+    }
+
+    /// Verifies so many transactions of some blocks, after so many others.
+    fn verify_part(
+        &self,
+        blocks: Arc<Vec<(Block, CommitCertificate)>>,
+        before: usize,
+        count: usize,
+    ) -> JoinHandle<Result<Vec<Arc<Verified>>, String>> {
+        let pool = self.clone();
+        tokio::spawn(async move {
+            let turn = pool.for_blocks.clone().acquire_owned().await.expect("never closed");
+            let verify_all = move |chain: &ChainId| {
+                let places = blocks.iter().flat_map(|(block, _)| block.transactions.iter().enumerate());
+                let verify = |(at, bytes): (usize, &ByteBuf)| {
+                    verify(chain, bytes).map(Arc::new).map_err(|fault| fault_of(at, &fault))
+                };
+                places.skip(before).take(count).map(verify).collect()
+            };
+            pool.run_with(turn, verify_all).await
+        })
+    }
+
     pub(crate) async fn run_with<T: Send + 'static>(
         &self,
         permit: OwnedSemaphorePermit,
@@ -72,6 +124,10 @@ impl Pool {
         });
         done.await.expect("checks do not panic, and the runtime outlives them")
     }
+}
+
+fn fault_of(at: usize, fault: &TransactionFault) -> String {
+    format!("transaction {at}: {fault}")
 }
 
 /// Verifies each.

@@ -22,13 +22,14 @@ use vote_network::{Events, Handle, PeerEvent, PeerId};
 use vote_storage::Store;
 
 use crate::config::{Config, Origin};
-use crate::core::{check_blocks, stops};
+use crate::core::{read_blocks, stops};
 use crate::datadir::{DataDir, make_private, write_private};
 use crate::exit::{Exit, Stop};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::peer::PeerRequest;
 use crate::planned::print;
+use crate::pool::Pool;
 use crate::run::{connect, shutdown};
 use crate::sign_state::SignFile;
 
@@ -228,7 +229,10 @@ impl Fetching {
     async fn ask(&mut self, network: &Handle, peer: PeerId) -> Result<Asked> {
         let Fetched { state, store, .. } = &mut self.fetched;
         let answer = match network.request(peer, encode(&PeerRequest::Blocks(state.tip().height.next()))).await {
-            Ok(bytes) => check_blocks(&state.chain(), &bytes),
+            Ok(bytes) => match read_blocks(&bytes) {
+                Ok(blocks) => Pool::new(state.chain()).verify_blocks(blocks).await,
+                Err(reason) => Err(reason),
+            },
             Err(error) => Err(error.to_string()),
         };
         let blocks = match answer {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use vote_chain::{Block, Genesis, State, VerifiedBlock, check_node_name, decode};
-use vote_consensus::{Engine, Folder, Recovered, SignState};
+use vote_consensus::{Certified, Engine, Folder, Recovered, SignState};
 use vote_network::{Events, Handle, Multiaddr, PeerEvent, PeerId, Transport, known_peers};
 use vote_storage::{Loaded, Store};
 
@@ -228,6 +228,8 @@ async fn serve(
     let state = Arc::new(engine.state().clone());
     let ledger = Ledger::new(state, store.clone(), Arc::default());
     let evidence = Kept::of(&ledger).map_err(|error| Stop::new(Exit::Damaged, error.reason))?;
+    let last = store.block(ledger.state.tip().height)?;
+    let last = last.map(|(block, certificate)| Box::new(Certified { header: block.header, certificate }));
     let (ledger, published) = watch::channel(Arc::new(ledger));
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     config.keep()?;
@@ -247,6 +249,7 @@ async fn serve(
         signs,
         known,
         evidence,
+        last,
     });
     news.into_iter().for_each(|event| core.on_peer_event(event));
     let done = tokio::select! {

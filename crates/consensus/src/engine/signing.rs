@@ -258,6 +258,11 @@ impl Host {
         }
     }
 
+    /// Whether a peer has shown the key of a validator of the next height or the one after.
+    pub(super) fn is_validators(&self, peer: Peer) -> bool {
+        self.signer.met.get(&peer).is_some_and(|met| self.is_member(&met.key))
+    }
+
     pub(super) fn forget_met(&mut self, peer: Peer) {
         self.signer.met.remove(&peer);
     }
@@ -349,7 +354,7 @@ impl Host {
             return !in_doubt || (answered && !self.sync.somebody_is_ahead(tip, |_| true));
         }
         let (known, needed) = self.power_told();
-        let validator = |peer: &Peer| self.signer.met.get(peer).is_some_and(|met| self.is_member(&met.key));
+        let validator = |peer: &Peer| self.is_validators(*peer);
         known >= needed && tip >= self.signer.decided && !(in_doubt && self.sync.somebody_is_ahead(tip, validator))
     }
 

@@ -1,6 +1,6 @@
 //! What of a height was taken in, so that a validator that lies cannot make this node hold more than a little, or pass on more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use malachite_types::{NilOrVal, Round, VoteType};
 use vote_chain::bft::{Proposal, Vote};
@@ -51,6 +51,12 @@ impl Window {
     pub(crate) fn knows_proposal(&self, proposal: &Proposal) -> bool {
         let known = self.seen.get(&(proposal.proposer, proposal.round, PROPOSAL));
         known.is_some_and(|values| values.contains(&NilOrVal::Val(proposal.value)))
+    }
+
+    /// Who has voted in a round.
+    pub(crate) fn voters(&self, round: Round) -> BTreeSet<PublicKey> {
+        let votes = self.seen.keys().filter(|(_, of, step)| *of == round && *step != PROPOSAL);
+        votes.map(|(voter, ..)| *voter).collect()
     }
 
     fn wants_proposal(&self, proposal: &Proposal, current: Round) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
-use vote_chain::{Block, ChainId, CommitCertificate, TransactionId, Verified, VerifiedBlock, decode};
+use vote_chain::{Block, CommitCertificate, TransactionId, Verified, decode};
 use vote_consensus::{Dropped, Message, MessageFault, Origin, Taken};
 use vote_network::{Gossip, Topic, Verdict};
 
@@ -114,21 +114,16 @@ impl Core {
     }
 }
 
-/// Reads and verifies the answer to a request for blocks.
-pub(crate) fn check_blocks(
-    chain: &ChainId,
-    bytes: &[u8],
-) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String> {
+/// Reads the answer to a request for blocks; their transactions are still to be verified.
+pub(crate) fn read_blocks(bytes: &[u8]) -> Result<Vec<(Block, CommitCertificate)>, String> {
     let answer: PeerResponse = decode(bytes).map_err(|error| error.to_string())?;
     let blocks = answer.blocks().ok_or("another answer than blocks")?;
-    let check = |(bytes, certificate): (ByteBuf, CommitCertificate)| {
+    let read = |(bytes, certificate): (ByteBuf, CommitCertificate)| {
         let block: Block = decode(&bytes).map_err(|error| error.to_string())?;
         if !block.is_whole() {
             return Err("a block whose transactions are not those of its header".to_owned());
         }
-        let block = VerifiedBlock::verify(chain, &block, |_| None)
-            .map_err(|(at, fault)| format!("transaction {at}: {fault}"))?;
-        Ok((Arc::new(block), certificate))
+        Ok((block, certificate))
     };
-    blocks.into_iter().map(check).collect()
+    blocks.into_iter().map(read).collect()
 }

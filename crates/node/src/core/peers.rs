@@ -8,7 +8,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 use vote_api::Member;
 use vote_chain::{Height, Hello, PublicKey, Timestamp, decode, encode, is_same_name};
-use vote_consensus::{Event, Peer};
+use vote_consensus::{Certified, Event, Peer};
 use vote_network::PeerId;
 
 use super::timers::Wake;
@@ -55,9 +55,11 @@ struct Known {
 }
 
 /// A peer's answer to the question how far it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PeerStatus {
     pub(crate) height: Height,
+    /// Its last block's header, and what makes that final, if it has shown them.
+    pub(crate) last: Option<Box<Certified>>,
     /// How far its clock is ahead of this node's steady time, in milliseconds, give or take half of the time that the answer took.
     pub(crate) clock_ms: Option<i64>,
 }
@@ -67,7 +69,7 @@ impl PeerStatus {
     fn heard(height: Height, time: Timestamp, asked: Timestamp, heard: Timestamp) -> Self {
         // The peer has looked at its clock about half-way.
         let then = asked.plus_ms(heard.ms_since(asked) / 2);
-        Self { height, clock_ms: Some(ahead_ms(time, then)) }
+        Self { height, last: None, clock_ms: Some(ahead_ms(time, then)) }
     }
 }
 
@@ -151,7 +153,7 @@ impl Peers {
     }
 
     /// What a peer has said of itself; gives its number if it is known.
-    fn said(&mut self, peer: &PeerId, status: PeerStatus) -> Option<Peer> {
+    fn said(&mut self, peer: &PeerId, status: &PeerStatus) -> Option<Peer> {
         let known = self.by_id.get_mut(peer)?;
         known.height = Some(status.height);
         known.clock_ms = status.clock_ms.or(known.clock_ms);
@@ -373,8 +375,9 @@ impl Core {
             let asked = steady();
             let bytes = network.request_short(peer, encode(&PeerRequest::Status(height))).await.ok()?;
             match decode::<PeerResponse>(&bytes) {
-                Ok(PeerResponse::Status(height, time)) => {
-                    Some(Inner::Status(peer, PeerStatus::heard(height, time, asked, steady())))
+                Ok(PeerResponse::Status(height, time, last)) => {
+                    let status = PeerStatus::heard(height, time, asked, steady());
+                    Some(Inner::Status(peer, PeerStatus { last, ..status }))
                 }
                 _ => None,
             }
@@ -382,8 +385,8 @@ impl Core {
     }
 
     pub(super) fn on_peer_status(&mut self, peer: PeerId, status: PeerStatus) {
-        if let Some(number) = self.peers.said(&peer, status) {
-            self.tell(Event::Status(number, status.height));
+        if let Some(number) = self.peers.said(&peer, &status) {
+            self.tell(Event::Status { peer: number, height: status.height, last: status.last });
         }
     }
 }
@@ -391,6 +394,10 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn status(height: u64, clock_ms: Option<i64>) -> PeerStatus {
+        PeerStatus { height: Height::new(height), last: None, clock_ms }
+    }
 
     #[test]
     fn clock_of_a_validator_counts_once_under_however_many_names_it_comes() {
@@ -400,11 +407,11 @@ mod tests {
             let peer = PeerId::random();
             peers.connected(peer).unwrap();
             peers.greet(&peer, Hello::new("n1".into(), &key, &chain, &peer.to_bytes()));
-            peers.said(&peer, PeerStatus { height: Height::new(1), clock_ms: Some(7) }).unwrap();
+            peers.said(&peer, &status(1, Some(7))).unwrap();
         }
         let stranger = PeerId::random();
         peers.connected(stranger).unwrap();
-        peers.said(&stranger, PeerStatus { height: Height::new(1), clock_ms: Some(9) }).unwrap();
+        peers.said(&stranger, &status(1, Some(9))).unwrap();
         assert_eq!(peers.clocks(|known| u64::from(*known == key.public())), [(7, 1)]);
     }
 
@@ -448,9 +455,6 @@ mod tests {
         assert!(peers.connected(peer).is_none());
         assert_eq!((peers.id(number), peers.count()), (Some(peer), 1));
         assert_eq!(peers.disconnected(&peer), Some(number));
-        assert_eq!(
-            (peers.id(number), peers.said(&peer, PeerStatus { height: Height::new(1), clock_ms: None })),
-            (None, None)
-        );
+        assert_eq!((peers.id(number), peers.said(&peer, &status(1, None))), (None, None));
     }
 }

@@ -21,6 +21,8 @@ const BLOCKS_MAX: usize = 256;
 
 /// Transactions of a proposed block in one answer, in bytes: a slow line must not be taken up for long.
 pub(super) const TRANSACTIONS_BYTES_MAX: usize = 128 * 1024;
+/// An answer about heights, in bytes: what is longer is refused (docs/protocol.md, "Between nodes").
+const STATUS_BYTES_MAX: usize = 4096;
 
 /// Transactions of a block that is judged for a peer: staged attacks have one or two.
 const JUDGED_TRANSACTIONS_MAX: usize = 100;
@@ -44,8 +46,8 @@ impl Core {
                 PeerResponse::Hello(self.hello())
             }
             PeerRequest::Status(height) => {
-                self.on_peer_status(from, PeerStatus { height, clock_ms: None });
-                PeerResponse::Status(self.ledger.borrow().state.tip().height, now())
+                self.on_peer_status(from, PeerStatus { height, clock_ms: None, last: None });
+                self.status_for(height)
             }
             PeerRequest::Genesis => PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone())),
             PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => return self.send_blocks(height, reply),
@@ -65,6 +67,14 @@ impl Core {
             }
         };
         reply.send(encode(&answer));
+    }
+
+    /// How far this node is; who is behind is shown that it is so, unless so many have signed the last block that there is no room for it.
+    fn status_for(&self, height: Height) -> PeerResponse {
+        let tip = self.ledger.borrow().state.tip().height;
+        let last = self.last.clone().filter(|last| last.header.height == tip && tip > height);
+        let answer = PeerResponse::Status(tip, now(), last);
+        if encode(&answer).len() <= STATUS_BYTES_MAX { answer } else { PeerResponse::Status(tip, now(), None) }
     }
 
     fn send_blocks(&self, from: Height, reply: Reply) {

@@ -107,13 +107,12 @@ mod tests {
             let (block, certificate) = ledger.load(Height::new(height)).unwrap();
             (Arc::new(VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap()), certificate)
         };
-        for event in [
-            Event::Met { peer, key: key(0).public(), known: false },
-            Event::Status(peer, Height::new(u64::MAX)),
-            Event::Blocks(peer, (1..=5).map(block).collect()),
-        ] {
-            engine.handle(steady(), event);
-        }
+        engine.handle(steady(), Event::Met { peer, key: key(0).public(), known: false });
+        engine.handle(steady(), Event::Status { peer, height: Height::new(u64::MAX), last: None });
+        let read = |height| ledger.load(Height::new(height)).unwrap();
+        let from = Height::new(1);
+        assert!(engine.blocks_arrived(steady(), peer, from, &(from.get()..=5).map(read).collect::<Vec<_>>()));
+        engine.handle(steady(), Event::Blocks { peer, from, blocks: (from.get()..=5).map(block).collect() });
         assert!(engine.state().tip().height > tip.height, "it decides alone now");
         assert_eq!(engine.signing(), Signing::Signs);
     }

@@ -245,6 +245,7 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
         signs,
         known: BTreeSet::new(),
         evidence: Kept::default(),
+        last: None,
     });
     let (tell, mut failing) = mpsc::channel(1);
     let (go_on, wait) = std::sync::mpsc::channel();
@@ -262,7 +263,7 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
         let (peer, mut news) = vote_network::start(peer_network).await.unwrap();
         while news.peers.recv().await.is_some_and(|event| event != PeerEvent::Connected(local)) {}
         while let Ok(bytes) = peer.request(local, encode(&PeerRequest::Status(Height::GENESIS))).await {
-            if let Ok(PeerResponse::Status(height, _)) = decode(&bytes) {
+            if let Ok(PeerResponse::Status(height, ..)) = decode(&bytes) {
                 peer_heard.lock().unwrap().push(Told::PeerHeight(height));
             }
         }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::time::Instant;
-use vote_chain::encode;
-use vote_consensus::{Action, Halt, Message, Turn, Write};
+use vote_chain::{Block, CommitCertificate, Height, encode};
+use vote_consensus::{Action, Certified, Halt, Message, Peer, Turn, Write};
 use vote_network::Topic;
 
 use super::timers::Wake;
 use super::{Core, Inner};
+use crate::clock::now;
 use crate::peer::{PeerRequest, PeerResponse};
 
 impl Core {
@@ -24,7 +25,13 @@ impl Core {
             written
                 .context("the ledger cannot be written; the node stops before it says anything that it might forget")?;
         }
-        if writes.iter().any(|write| matches!(write, Write::Commit(_))) {
+        let last = writes.iter().rev().find_map(|write| match write {
+            Write::Commit(decided) => Some(decided),
+            Write::Log { .. } | Write::Body { .. } | Write::Sign(_) => None,
+        });
+        if let Some(decided) = last {
+            let (header, certificate) = (decided.block.header().clone(), decided.certificate.clone());
+            self.last = Some(Box::new(Certified { header, certificate }));
             self.publish_ledger();
         }
         self.answer_submitted();
@@ -112,20 +119,28 @@ impl Core {
         }
     }
 
-    fn request_blocks(&mut self, peer: vote_consensus::Peer, from: vote_chain::Height) {
+    fn request_blocks(&mut self, peer: Peer, from: Height) {
         let Some(id) = self.peers.id(peer) else { return self.tell(vote_consensus::Event::PeerLeft(peer)) };
         let (network, pool) = (self.network.clone(), self.pool.clone());
         self.spawn(async move {
             let answer = network.request(id, encode(&PeerRequest::Blocks(from))).await;
             let blocks = match answer {
-                Ok(bytes) => pool.run(move |chain| super::gossip::check_blocks(chain, &bytes)).await,
+                Ok(bytes) => pool.run(move |_| super::gossip::read_blocks(&bytes)).await,
                 Err(error) => Err(error.to_string()),
             };
-            Some(Inner::Blocks(peer, blocks))
+            Some(Inner::BlocksArrived(peer, from, blocks))
         });
     }
 
-    fn blame(&self, peer: vote_consensus::Peer, reason: &str) {
+    /// Has the blocks verified, on all cores, if the engine wants them.
+    pub(super) fn on_blocks_arrived(&mut self, peer: Peer, from: Height, blocks: Vec<(Block, CommitCertificate)>) {
+        if self.engine.blocks_arrived(now(), peer, from, &blocks) {
+            let pool = self.pool.clone();
+            self.spawn(async move { Some(Inner::Blocks(peer, from, pool.verify_blocks(blocks).await)) });
+        }
+    }
+
+    fn blame(&self, peer: Peer, reason: &str) {
         tracing::warn!(peer = %self.peers.describe(peer), reason, "peer has sent what no honest node sends");
         if let Some(id) = self.peers.id(peer) {
             self.network.disconnect(id);
@@ -134,7 +149,7 @@ impl Core {
 }
 
 impl PeerResponse {
-    pub(super) fn blocks(self) -> Option<Vec<(serde_bytes::ByteBuf, vote_chain::CommitCertificate)>> {
+    pub(super) fn blocks(self) -> Option<Vec<(serde_bytes::ByteBuf, CommitCertificate)>> {
         if let Self::Blocks(blocks) = self { Some(blocks) } else { None }
     }
 }
