@@ -53,6 +53,8 @@ struct Fetch {
     sources: Vec<Peer>,
     /// Who was asked and is not asked again before the others.
     tried: BTreeSet<Peer>,
+    /// Whether one of them had something.
+    fruitful: bool,
     have: BTreeMap<TransactionId, Arc<Verified>>,
     /// With a place of each.
     missing: BTreeMap<TransactionId, u32>,
@@ -129,6 +131,7 @@ impl Host {
             proposals: vec![proposal],
             sources: from.into_iter().collect(),
             tried: BTreeSet::new(),
+            fruitful: false,
             have: BTreeMap::new(),
             bytes: 0,
             due: self.now.plus_ms(PATIENCE_MS),
@@ -183,6 +186,7 @@ impl Host {
         self.fetches.asked.remove(&peer);
         let Some(fetch) = self.fetches.blocks.get_mut(hash) else { return };
         fetch.due = self.now;
+        fetch.fruitful |= !found.is_empty();
         let bytes: usize = found.iter().flat_map(|(_, found)| found).map(|transaction| transaction.bytes().len()).sum();
         if found.len() >= count || bytes >= GENEROUS_BYTES {
             fetch.tried.remove(&peer);
@@ -222,12 +226,16 @@ impl Host {
         fetch.due = now.plus_ms(SILENT_MS);
         let sources = fetch.sources.iter().copied();
         let builders = self.signer.peers_of(&fetch.block.header.proposer);
-        let mut peers = sources.chain(builders).chain(self.signer.peers());
-        let peer = peers.find(|peer| !asked.contains_key(peer) && !fetch.tried.contains(peer));
-        drop(peers);
-        let Some(peer) = peer else {
-            return fetch.tried.clear(); // all have had their turn
-        };
+        let peers = sources.chain(builders).chain(self.signer.peers());
+        let free: Vec<_> = peers.filter(|peer| !asked.contains_key(peer)).collect();
+        let mut next = free.iter().find(|peer| !fetch.tried.contains(peer));
+        if next.is_none() {
+            // All have had their turn. If that was of no use, they have another one later.
+            fetch.tried.clear();
+            next = free.first().filter(|_| fetch.fruitful);
+            fetch.fruitful = false;
+        }
+        let Some(peer) = next.copied() else { return };
         let wanted: Vec<_> = fetch.missing.iter().take(WANTED_MAX).map(|(id, place)| (*place, *id)).collect();
         fetch.tried.insert(peer);
         asked.insert(peer, Asked { block: hash, count: wanted.len(), at: now });
