@@ -9,7 +9,7 @@ use super::random::Random;
 use super::world::{Faults, World};
 use super::{CALM, CRASHING, LOSSY, STORM, seeds};
 
-const SLOW: Faults = Faults { loss: 10, duplicates: 10, delay_ms: 200, crash_every_ms: 0 };
+const SLOW: Faults = Faults { loss: 10, duplicates: 10, delay_ms: 200, crash_every_ms: 0, uplink: 0 };
 const HOUR_MS: i64 = 3_600_000;
 const BALLOTS: u32 = 6;
 /// After the faults have ended, and the liars have not: so long may it take until all is final, in simulated seconds.

@@ -8,6 +8,7 @@ mod many;
 mod node;
 mod random;
 mod restored;
+mod slow;
 mod strangers;
 mod world;
 
@@ -16,10 +17,10 @@ use vote_chain::{ElectionPhase, Height, Payload, ValidatorChange};
 use vote_consensus::{Config, Safety};
 use world::{Faults, START, World, key, validator};
 
-const CALM: Faults = Faults { loss: 0, duplicates: 0, delay_ms: 3, crash_every_ms: 0 };
-const LOSSY: Faults = Faults { loss: 100, duplicates: 50, delay_ms: 80, crash_every_ms: 0 };
-const CRASHING: Faults = Faults { loss: 0, duplicates: 0, delay_ms: 20, crash_every_ms: 500 };
-const STORM: Faults = Faults { loss: 50, duplicates: 50, delay_ms: 60, crash_every_ms: 1500 };
+const CALM: Faults = Faults { loss: 0, duplicates: 0, delay_ms: 3, crash_every_ms: 0, uplink: 0 };
+const LOSSY: Faults = Faults { loss: 100, duplicates: 50, delay_ms: 80, crash_every_ms: 0, uplink: 0 };
+const CRASHING: Faults = Faults { loss: 0, duplicates: 0, delay_ms: 20, crash_every_ms: 500, uplink: 0 };
+const STORM: Faults = Faults { loss: 50, duplicates: 50, delay_ms: 60, crash_every_ms: 1500, uplink: 0 };
 
 fn seeds(default: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());

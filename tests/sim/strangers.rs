@@ -10,7 +10,7 @@ use super::world::{Faults, World, key};
 use super::{seeds, tip};
 
 /// Some of these nodes are always a block behind.
-const SLOW: Faults = Faults { loss: 20, duplicates: 20, delay_ms: 120, crash_every_ms: 0 };
+const SLOW: Faults = Faults { loss: 20, duplicates: 20, delay_ms: 120, crash_every_ms: 0, uplink: 0 };
 const STRANGER: usize = 4;
 
 /// A vote in the name of a validator, or of the stranger itself, that the stranger has signed.

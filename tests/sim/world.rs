@@ -27,6 +27,8 @@ pub(super) struct Faults {
     pub(super) delay_ms: u64,
     /// A node crashes about this often, in milliseconds; 0 for never.
     pub(super) crash_every_ms: u64,
+    /// What a node can send to all others together, in bytes a millisecond; 0 for no bound.
+    pub(super) uplink: u64,
 }
 
 enum Due {
@@ -45,6 +47,20 @@ enum Due {
     Heartbeat(usize, u32),
     Crash,
     Restart(usize),
+}
+
+impl Due {
+    /// On the wire, with what a small message costs.
+    fn bytes(&self) -> u64 {
+        let content = match self {
+            Self::Gossip(_, letter) => letter.bytes.len(),
+            Self::Transaction(_, bytes, _) => bytes.len(),
+            Self::Fetch(.., wanted) => wanted.len() * 3,
+            Self::Fetched(.., given) => given.iter().map(Vec::len).sum(),
+            _ => 0,
+        };
+        60 + content as u64
+    }
 }
 
 /// A message on its way over gossip.
@@ -128,6 +144,8 @@ pub(super) struct World {
     pub(super) loses_proposal: bool,
     /// Rounds after the first in which votes were published.
     pub(super) failed_rounds: u64,
+    /// When each has sent what it has to send, on a slow line: in bytes that it could have sent until then.
+    sent: Vec<u64>,
     /// Nodes that are cut off from those of another group.
     pub(super) group: Vec<u8>,
     /// How far each node's clock is ahead of the right time, in milliseconds; and what its engine was told of the clock to go by.
@@ -203,6 +221,7 @@ impl World {
             fetched: 0,
             loses_proposal: false,
             failed_rounds: 0,
+            sent: vec![0; nodes],
             group: vec![0; nodes],
             clocks: vec![0; nodes],
             told_clocks: vec![0; nodes],
@@ -685,9 +704,22 @@ impl World {
         }
         let copies = if self.random.below(1000) < self.faults.duplicates { 2 } else { 1 };
         for _ in 0..copies {
-            let delay = 1 + self.random.below(self.faults.delay_ms.max(1));
-            self.after(delay, due(to));
+            let due = due(to);
+            let delay = self.queue(from, &due) + 1 + self.random.below(self.faults.delay_ms.max(1));
+            self.after(delay, due);
         }
+    }
+
+    /// How long a message waits for those that the node has sent before, and for itself to be sent, in milliseconds.
+    fn queue(&mut self, from: usize, due: &Due) -> u64 {
+        if self.faults.uplink == 0 {
+            return 0;
+        }
+        // In bytes since the beginning of time.
+        let now = (self.now - START) * self.faults.uplink;
+        let sent = &mut self.sent[from];
+        *sent = now.max(*sent) + due.bytes();
+        (*sent - now) / self.faults.uplink
     }
 
     /// No validator may ever sign two different things for one height, round and step.

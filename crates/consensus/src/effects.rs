@@ -27,6 +27,9 @@ impl Host {
                 r.resume_with(())
             }
             Effect::StartRound(_, round, _, _, r) => {
+                if round > Round::new(0) && !self.recovering {
+                    self.block_size.round_failed();
+                }
                 self.round = round;
                 r.resume_with(())
             }

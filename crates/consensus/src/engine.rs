@@ -10,6 +10,7 @@ mod messages;
 mod proposal;
 mod repeat;
 mod signing;
+mod size;
 mod sync;
 mod window;
 
@@ -156,6 +157,7 @@ pub(crate) struct Host {
     pub(crate) early: BTreeMap<Height, Vec<messages::Early>>,
     pub(crate) sync: sync::Sync,
     pub(crate) fetches: fetch::Fetches,
+    pub(crate) block_size: size::BlockSize,
     pub(crate) round: Round,
     pub(crate) started_at: Timestamp,
     pub(crate) wake_at: Option<Timestamp>,
@@ -323,6 +325,11 @@ impl Engine {
         self.host.mempool.get(id)
     }
 
+    /// Since when a transaction waits.
+    pub fn pending_since(&self, id: &TransactionId) -> Option<Timestamp> {
+        self.host.mempool.since(id)
+    }
+
     /// The round of the height that is being decided; 0 between heights.
     pub fn round(&self) -> u32 {
         if self.host.deciding { self.host.round.as_u32().unwrap_or(0) } else { 0 }
@@ -419,6 +426,7 @@ impl Host {
             early: BTreeMap::new(),
             sync: sync::Sync::default(),
             fetches: fetch::Fetches::default(),
+            block_size: size::BlockSize::new(state.genesis().limits.block_bytes_max),
             round: Round::new(0),
             started_at: Timestamp::default(),
             wake_at: None,
@@ -496,7 +504,7 @@ impl Host {
     fn on_tick(&mut self) {
         self.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
         self.consider_sync();
-        let before = Timestamp::from_ms(self.now.ms().saturating_sub(RELAY_AGAIN_MS));
+        let before = Timestamp::from_ms(self.now.ms().saturating_sub(LOOK_AGAIN_MS));
         let lapsed = self.mempool.look_again(&self.state, before, self.clock());
         lapsed.relay.into_iter().for_each(|transaction| self.act(Action::Relay(transaction)));
         lapsed
@@ -506,8 +514,8 @@ impl Host {
     }
 }
 
-/// A transaction that is not final after this long is looked at again, and passed on again if it is an app's, in milliseconds.
-const RELAY_AGAIN_MS: u64 = 3000;
+/// A transaction that is not final after this long is looked at again, in milliseconds.
+const LOOK_AGAIN_MS: u64 = 3000;
 
 pub(crate) const fn timer_key(timeout: &Timeout) -> (u8, Round) {
     use malachite_types::TimeoutKind as Kind;

@@ -26,6 +26,9 @@ const COME_BACK_S_MAX: u64 = 60;
 /// So many, and so many bytes of them, are looked at again at one tick.
 const AGAIN_MAX: usize = 500;
 const AGAIN_BYTES_MAX: usize = 4 << 20;
+/// Those of apps are passed on again when they have waited for so long, and again, in milliseconds. Not sooner: on a slow line they would
+/// stand in the way of themselves; who lacks one that is in a block asks for it.
+const RELAY_AGAIN_MS: u64 = 10_000;
 /// What a peer has brought waits so long at most, in milliseconds.
 const PEER_MS_MAX: u64 = 600_000;
 
@@ -109,6 +112,11 @@ impl Mempool {
 
     pub(crate) fn get(&self, id: &TransactionId) -> Option<&Arc<Verified>> {
         self.by_id.get(id).map(|at| &self.entries[at].transaction)
+    }
+
+    /// Since when it waits.
+    pub(crate) fn since(&self, id: &TransactionId) -> Option<Timestamp> {
+        self.by_id.get(id).map(|at| self.entries[at].since)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Verified>> {
@@ -221,7 +229,7 @@ impl Mempool {
         refused
     }
 
-    /// Looks again at those that were last looked at before `before`, as many as one tick allows: gives those of apps, to be passed on
+    /// Looks again at those that were last looked at before `before`, as many as one tick allows: gives those of apps that are to be passed on
     /// again, and those that can no longer become final, with the reasons. What a peer brought and nobody has put in a block for
     /// [`PEER_MS_MAX`] is dropped: the node that it came from passes it on again.
     pub(crate) fn look_again(&mut self, state: &State, before: Timestamp, now: Now) -> Lapsed {
@@ -240,13 +248,15 @@ impl Mempool {
         let mut lapsed = Lapsed::default();
         for at in due {
             let Some(entry) = self.entries.get_mut(&at) else { continue };
-            entry.looked_at = now.steady;
             let (transaction, origin, since) = (entry.transaction.clone(), entry.origin, entry.since);
+            let times = |time: Timestamp| time.ms_since(since) / RELAY_AGAIN_MS;
+            let relay = times(now.steady) > times(entry.looked_at);
+            entry.looked_at = now.steady;
             if let Err(fault) = may_fit(state, now.time, &transaction) {
                 self.remove(&transaction.id());
                 lapsed.refused.push((transaction, fault));
             } else if origin == Origin::App {
-                lapsed.relay.push(transaction);
+                lapsed.relay.extend(relay.then_some(transaction));
             } else if now.steady.ms_since(since) > PEER_MS_MAX {
                 self.remove(&transaction.id());
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use malachite::MisbehaviorEvidence;
-use malachite_types::CommitCertificate as MalachiteCertificate;
+use malachite_types::{CommitCertificate as MalachiteCertificate, Round};
 use vote_chain::bft::Ctx;
 use vote_chain::{
     Changes, CommitCertificate, CommitSignature, ElectionId, Header, LogEntry, Logged, Payload, VerifiedBlock,
@@ -21,6 +21,10 @@ impl Host {
             let what = format!("block {} is decided, but not held as valid here", certificate.value_id);
             return self.halt(Halt::Broken(what));
         };
+        if certificate.round == Round::new(0) {
+            let bytes = block.transactions().iter().map(|transaction| transaction.bytes().len());
+            self.block_size.decided_at_once(bytes.sum());
+        }
         self.final_block(block, own_certificate(certificate), changes, evidence);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use malachite::{Input, LocallyProposedValue, ProposedValue};
 use malachite_types::{Context, Round, Validity, ValueOrigin};
 use vote_chain::bft::{Ctx, Proposal};
-use vote_chain::{BlockHash, CompactBlock, Height, InvalidBlock, PublicKey, VerifiedBlock};
+use vote_chain::{BlockHash, CompactBlock, Height, InvalidBlock, PublicKey, Verified, VerifiedBlock};
 
 use super::messages::{Dropped, Early, MessageFault, Taken};
 use super::window::{Kind, What};
@@ -153,8 +153,15 @@ impl Host {
 
     fn build(&mut self, round: Round) -> BlockHash {
         let time = self.time().max(self.state.tip().time.plus_ms(1));
-        let block_bytes = usize::try_from(self.state.genesis().limits.block_bytes_max).unwrap_or(usize::MAX);
-        let (block, changes, refused) = self.state.build(time, self.address, self.mempool.in_turn(block_bytes));
+        let block_bytes = self.block_size.bytes();
+        let mut bytes = 0;
+        let fits = |transaction: &&Arc<Verified>| {
+            let first = bytes == 0;
+            bytes += transaction.bytes().len();
+            first || bytes <= block_bytes
+        };
+        let transactions = self.mempool.in_turn(block_bytes).take_while(fits);
+        let (block, changes, refused) = self.state.build(time, self.address, transactions);
         for transaction in refused {
             // What does not fit beside the others of this block may become final yet, if another block is decided.
             if let Err(fault) = may_fit(&self.state, self.time(), &transaction) {
