@@ -6,8 +6,8 @@ use libp2p::core::transport::MemoryTransport;
 use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::{Transport as _, upgrade::Version};
 use libp2p::gossipsub::{
-    self, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicScoreParams, ValidationMode,
-    WhitelistSubscriptionFilter,
+    self, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicHash, TopicScoreParams,
+    ValidationMode, WhitelistSubscriptionFilter,
 };
 use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
@@ -21,8 +21,8 @@ use crate::codec::{Opaque, Room};
 use crate::config::{StartError, Transport};
 use crate::doors::Doors;
 use crate::limits::{
-    BLOCK_BYTES_MAX, CONNECT_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, PENDING_CONNECTIONS_MAX,
-    REQUEST_STREAMS_MAX, REQUEST_TIMEOUT, STALLED_MAX,
+    BLOCK_BYTES_MAX, CONNECT_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, CONSENSUS_WAITS_MAX,
+    PENDING_CONNECTIONS_MAX, REQUEST_STREAMS_MAX, REQUEST_TIMEOUT, STALLED_MAX, TRANSACTIONS_WAIT_MAX,
 };
 use crate::topic::{Topic, Topics};
 use crate::tracker::messages;
@@ -33,6 +33,8 @@ const BROKEN_PROMISES: f64 = 20.0;
 /// The score that a validator has beforehand, once it has proven its key: it takes a flood of false messages to be unheard for a moment.
 pub(crate) const PROVEN_SCORE: f64 = 1000.0;
 
+pub(crate) type Gossipsub = gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
+
 /// Order matters: what refuses connections comes first.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Node {
@@ -40,7 +42,10 @@ pub(crate) struct Node {
     pub(crate) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
-    pub(crate) gossip: gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>,
+    /// Votes, certificates and proposals.
+    pub(crate) consensus: Gossipsub,
+    /// Transactions have a stream of their own with each peer: on a slow line votes must not wait behind them.
+    pub(crate) transactions: Gossipsub,
     pub(crate) request: request_response::Behaviour<Opaque>,
     pub(crate) exchange: request_response::Behaviour<Opaque>,
     pub(crate) tracker: request_response::Behaviour<Opaque>,
@@ -77,11 +82,22 @@ impl Node {
             blocked: allow_block_list::Behaviour::default(),
             identify: identify::Behaviour::new(identify),
             ping: ping(),
-            gossip: gossip(chain, topics)?,
+            consensus: gossip(chain, topics, "gossip", &[Topic::Consensus, Topic::Blocks], CONSENSUS_WAITS_MAX)?,
+            transactions: gossip(chain, topics, "transactions", &[Topic::Transactions], TRANSACTIONS_WAIT_MAX)?,
             request: requests(&format!("/blockchain-voting/{short}/request/3"), room, ProtocolSupport::Full)?,
             exchange: requests(&format!("/blockchain-voting/{short}/peers/1"), room, ProtocolSupport::Full)?,
             tracker: requests(messages::PROTOCOL, room, ProtocolSupport::Outbound)?,
         })
+    }
+}
+
+impl Node {
+    /// What carries a topic.
+    pub(crate) fn gossip(&mut self, topic: Topic) -> &mut Gossipsub {
+        match topic {
+            Topic::Consensus | Topic::Blocks => &mut self.consensus,
+            Topic::Transactions => &mut self.transactions,
+        }
     }
 }
 
@@ -107,10 +123,13 @@ fn message_id(message: &gossipsub::Message) -> MessageId {
 fn gossip(
     chain: &str,
     topics: &Topics,
-) -> Result<gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>, StartError> {
+    name: &str,
+    of: &[Topic],
+    waits_max: Duration,
+) -> Result<Gossipsub, StartError> {
     let mut config = gossipsub::ConfigBuilder::default();
     config
-        .protocol_id_prefix(format!("/blockchain-voting/{}/gossip", chain.get(..16).unwrap_or(chain)))
+        .protocol_id_prefix(format!("/blockchain-voting/{}/{name}", chain.get(..16).unwrap_or(chain)))
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()
         .message_id_fn(message_id)
@@ -119,24 +138,28 @@ fn gossip(
         .duplicate_cache_time(Duration::from_secs(300))
         .max_transmit_size(BLOCK_BYTES_MAX + 4096)
         .flood_publish(true)
+        .publish_queue_duration(waits_max)
         .idontwant_on_publish(true)
         .prune_backoff(Duration::from_secs(5))
         .unsubscribe_backoff(Duration::from_secs(1))
-        .forward_queue_duration(Duration::from_secs(3))
+        .forward_queue_duration(waits_max)
         .mesh_outbound_min(1)
-        .mesh_n_low(4)
-        .mesh_n(6)
-        .mesh_n_high(12);
-    for topic in Topic::ALL {
+        // Whoever says something tells all its peers itself, and who has missed it is told of it by its id. So few need to pass it on at once:
+        // each of these is one more copy of every vote for everybody.
+        .mesh_n_low(2)
+        .mesh_n(3)
+        .mesh_n_high(4);
+    for &topic in of {
         config.max_transmit_size_for_topic(topic.bytes_max() + 4096, topics.hash(topic).clone());
     }
     let config = config.build().map_err(|error| StartError::Setup(error.to_string()))?;
-    let filter = WhitelistSubscriptionFilter(topics.hashes().cloned().collect());
+    let hashes: Vec<_> = of.iter().map(|topic| topics.hash(*topic).clone()).collect();
+    let filter = WhitelistSubscriptionFilter(hashes.iter().cloned().collect());
     let behaviour = gossipsub::Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter);
     let mut behaviour = behaviour.map_err(|error| StartError::Setup(error.to_owned()))?;
-    let (params, thresholds) = scores(topics);
+    let (params, thresholds) = scores(hashes);
     behaviour.with_peer_score(params, thresholds).map_err(StartError::Setup)?;
-    for topic in Topic::ALL {
+    for topic in of {
         behaviour.subscribe(&topic.ident(chain)).map_err(|error| StartError::Setup(error.to_string()))?;
     }
     Ok(behaviour)
@@ -147,7 +170,7 @@ fn gossip(
 ///
 /// All else is off, since it would hit honest peers: several nodes of an organisation have one address; whoever has a slow line is late, and
 /// keeps no promise to send; who has nothing to say delivers nothing. Only a flood of broken promises counts a little ([`BROKEN_PROMISES`]).
-fn scores(topics: &Topics) -> (PeerScoreParams, PeerScoreThresholds) {
+fn scores(topics: Vec<TopicHash>) -> (PeerScoreParams, PeerScoreThresholds) {
     let of_topic = TopicScoreParams {
         topic_weight: 1.0,
         time_in_mesh_weight: 0.0,
@@ -159,7 +182,7 @@ fn scores(topics: &Topics) -> (PeerScoreParams, PeerScoreThresholds) {
         ..TopicScoreParams::default()
     };
     let params = PeerScoreParams {
-        topics: topics.hashes().map(|hash| (hash.clone(), of_topic.clone())).collect(),
+        topics: topics.into_iter().map(|hash| (hash, of_topic.clone())).collect(),
         app_specific_weight: 1.0,
         ip_colocation_factor_weight: 0.0,
         behaviour_penalty_weight: -0.1,

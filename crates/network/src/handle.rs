@@ -17,7 +17,7 @@ pub(crate) enum Command {
     Publish(Topic, Vec<u8>),
     Request(PeerId, Parcel, oneshot::Sender<Result<Vec<u8>, RequestError>>),
     Respond(ResponseChannel<Parcel>, Parcel),
-    Report(MessageId, PeerId, Verdict),
+    Report(Topic, MessageId, PeerId, Verdict),
     Trust(PeerId),
     Prove(Vec<u8>),
     Disconnect(PeerId),
@@ -105,7 +105,7 @@ impl Handle {
 
     /// Says what is to become of a gossiped message.
     pub fn report(&self, gossip: &Gossip, verdict: Verdict) {
-        self.tell(Command::Report(gossip.id.clone(), gossip.source, verdict));
+        self.tell(Command::Report(gossip.topic, gossip.id.clone(), gossip.source, verdict));
     }
 
     /// A peer has proven the key of a validator: it has credit with gossip, as long as it is connected.

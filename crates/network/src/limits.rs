@@ -22,6 +22,11 @@ pub(crate) const CONSENSUS_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const TRANSACTIONS_BYTES_MAX: usize = 256 * 1024;
 /// A proposal with the header and the ids of its block, in bytes: 34 for each of 16384 transactions, and the rest.
 pub(crate) const BLOCK_BYTES_MAX: usize = 576 * 1024;
+/// A vote or a proposal that has waited for so long to be sent to a peer is dropped: a voter says its vote again every second, and a round
+/// whose proposal comes so late is over.
+pub(crate) const CONSENSUS_WAITS_MAX: Duration = Duration::from_secs(4);
+/// The same for transactions: the node where they came from passes them on again after ten seconds, and who lacks them for a block asks.
+pub(crate) const TRANSACTIONS_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Time for a request, its answer included.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests in progress with one peer, each way.

@@ -254,7 +254,7 @@ impl Service {
             Command::Publish(topic, data) => self.publish(topic, data),
             Command::Request(peer, question, answer) => self.request(peer, question, answer),
             Command::Respond(channel, data) => self.respond(channel, data),
-            Command::Report(id, source, verdict) => self.report(&id, &source, verdict),
+            Command::Report(topic, id, source, verdict) => self.report(topic, &id, &source, verdict),
             Command::Trust(peer) => self.trust(peer),
             Command::Prove(proof) => self.prove(proof),
             Command::Disconnect(peer) => self.disconnect(peer),
@@ -300,7 +300,7 @@ impl Service {
 
     fn on_behaviour_event(&mut self, event: NodeEvent) {
         match event {
-            NodeEvent::Gossip(event) => self.on_gossip_event(event),
+            NodeEvent::Consensus(event) | NodeEvent::Transactions(event) => self.on_gossip_event(event),
             NodeEvent::Request(event) => self.on_request_event(event),
             NodeEvent::Exchange(event) => self.on_exchange_event(event),
             NodeEvent::Tracker(event) => self.on_tracker_event(event),

@@ -52,8 +52,4 @@ impl Topics {
         let at = Topic::ALL.iter().position(|known| *known == topic).unwrap_or(0);
         &self.0[at].1
     }
-
-    pub(crate) fn hashes(&self) -> impl Iterator<Item = &TopicHash> {
-        self.0.iter().map(|(_, hash)| hash)
-    }
 }

@@ -8,10 +8,11 @@ use libp2p::{Multiaddr, PeerId, identify};
 
 use super::discovery::Backoff;
 use super::{Peer, Service};
-use crate::behaviour::PROVEN_SCORE;
+use crate::behaviour::{Node, PROVEN_SCORE};
 use crate::doors::{remote_prefix, to_make_room};
 use crate::event::PeerEvent;
 use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_MAX, GHOST_AGE, SUBSCRIBE_GRACE, VALIDATOR_BACKOFF_MAX};
+use crate::topic::Topic;
 
 impl Service {
     pub(super) fn on_connected(&mut self, peer: PeerId, endpoint: &ConnectedPoint, established: u32) {
@@ -81,7 +82,8 @@ impl Service {
     /// A peer has proven the key of a validator: it has credit with gossip, and a place whatever strangers hold.
     pub(super) fn trust(&mut self, id: PeerId) {
         let behaviour = self.swarm.behaviour_mut();
-        behaviour.gossip.set_application_score(&id, PROVEN_SCORE);
+        behaviour.consensus.set_application_score(&id, PROVEN_SCORE);
+        behaviour.transactions.set_application_score(&id, PROVEN_SCORE);
         behaviour.limits.bypass_peer_id(&id);
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.proven = true;
@@ -119,10 +121,11 @@ impl Service {
 
     /// Peers that should listen to our topics and do not: the connection is one-sided.
     pub(super) fn sweep_ghosts(&mut self) {
-        let wanted: Vec<_> = self.topics.hashes().cloned().collect();
+        let wanted = Topic::ALL.len();
         let deaf = |service: &Self, id: &PeerId| {
-            let gossip = &service.swarm.behaviour().gossip;
-            !gossip.all_peers().any(|(peer, topics)| peer == id && wanted.iter().all(|topic| topics.contains(&topic)))
+            let Node { consensus, transactions, .. } = service.swarm.behaviour();
+            let heard = consensus.all_peers().chain(transactions.all_peers()).filter(|(peer, _)| *peer == id);
+            heard.map(|(_, topics)| topics.len()).sum::<usize>() < wanted
         };
         let old = self.peers.iter().filter(|(_, peer)| peer.node && peer.since.elapsed() > SUBSCRIBE_GRACE);
         let ghosts: Vec<_> = old.map(|(id, _)| *id).filter(|id| deaf(self, id)).collect();

@@ -27,26 +27,27 @@ impl Service {
 
     fn send(&mut self, topic: Topic, bytes: Vec<u8>) {
         let hash = self.topics.hash(topic).clone();
-        match self.swarm.behaviour_mut().gossip.publish(hash, bytes.clone()) {
+        match self.swarm.behaviour_mut().gossip(topic).publish(hash, bytes.clone()) {
             Ok(_) | Err(PublishError::Duplicate) => {}
             Err(PublishError::NoPeersSubscribedToTopic) => self.outbox(topic, bytes),
             Err(error) => tracing::debug!(?topic, %error, "not published"),
         }
     }
 
-    pub(super) fn report(&mut self, id: &MessageId, source: &PeerId, verdict: Verdict) {
+    pub(super) fn report(&mut self, topic: Topic, id: &MessageId, source: &PeerId, verdict: Verdict) {
         let acceptance = match verdict {
             Verdict::Accept => MessageAcceptance::Accept,
             Verdict::Ignore => MessageAcceptance::Ignore,
             Verdict::Reject => MessageAcceptance::Reject,
         };
-        self.swarm.behaviour_mut().gossip.report_message_validation_result(id, source, acceptance);
+        self.swarm.behaviour_mut().gossip(topic).report_message_validation_result(id, source, acceptance);
     }
 
     pub(super) fn on_gossip_event(&mut self, event: Event) {
         match event {
             Event::Message { propagation_source, message_id, message } => {
-                let topic = self.topics.topic(&message.topic);
+                // None is subscribed to but these.
+                let Some(topic) = self.topics.topic(&message.topic) else { return };
                 self.on_message(propagation_source, message_id, topic, message.data);
             }
             Event::Subscribed { topic, .. } => {
@@ -60,11 +61,11 @@ impl Service {
         }
     }
 
-    fn on_message(&mut self, source: PeerId, id: MessageId, topic: Option<Topic>, mut data: Vec<u8>) {
-        let fits = topic.filter(|topic| data.len() <= topic.bytes_max() + HEADER_BYTES);
-        let Some(topic) = fits.filter(|topic| !is_numbered(*topic) || data.len() >= HEADER_BYTES) else {
-            return self.report(&id, &source, Verdict::Reject);
-        };
+    fn on_message(&mut self, source: PeerId, id: MessageId, topic: Topic, mut data: Vec<u8>) {
+        let fits = data.len() <= topic.bytes_max() + HEADER_BYTES;
+        if !fits || (is_numbered(topic) && data.len() < HEADER_BYTES) {
+            return self.report(topic, &id, &source, Verdict::Reject);
+        }
         if is_numbered(topic) {
             data.drain(..HEADER_BYTES);
         }
@@ -80,7 +81,7 @@ impl Service {
         if !taken {
             Self::count_dropped(&mut self.dropped);
             // Gossipsub would hold it until it hears what has become of it.
-            self.report(&id, &source, Verdict::Ignore);
+            self.report(topic, &id, &source, Verdict::Ignore);
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::clock::steady;
 use crate::peer::PeerResponse;
 use crate::pool::verify_all;
 
+/// A batch in which all is known is passed on if the newest of it has waited for so long, in milliseconds.
+const PASS_AGAIN_MS: u64 = 8000;
+
 /// A batch of transactions as it travels. The number makes a batch that is sent again another message.
 #[derive(Serialize, Deserialize)]
 pub(super) struct TransactionBatch {
@@ -81,10 +84,18 @@ impl Core {
             Ok(batch) => batch,
             Err(error) => return self.reject(&gossip, &error.to_string()),
         };
-        let unknown = |bytes: &ByteBuf| self.engine.pending_transaction(&TransactionId::of(bytes)).is_none();
-        let fresh: Vec<_> = batch.transactions.into_iter().filter(unknown).collect();
+        let mut fresh = Vec::new();
+        let mut known_since = None;
+        for bytes in batch.transactions {
+            match self.engine.pending_since(&TransactionId::of(&bytes)) {
+                Some(since) => known_since = known_since.max(Some(since)),
+                None => fresh.push(bytes),
+            }
+        }
         if fresh.is_empty() {
-            return self.network.report(&gossip, Verdict::Accept);
+            // What has been passed on a while ago and is sent again has not reached everybody.
+            let again = known_since.is_none_or(|since| steady().ms_since(since) >= PASS_AGAIN_MS);
+            return self.network.report(&gossip, if again { Verdict::Accept } else { Verdict::Ignore });
         }
         let Some(permit) = self.pool.try_permit() else {
             return self.network.report(&gossip, Verdict::Ignore);
