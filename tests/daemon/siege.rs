@@ -103,8 +103,7 @@ fn socket(address: &Multiaddr) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ballots_stay_final_while_strangers_are_at_every_door_one_node_attacks_and_one_is_killed_again_and_again() {
-    let options = Options { validators: 4, node_args: vec!["--allow-attacks".into()], ..Options::default() };
-    let mut cluster = Cluster::start(options).await.unwrap();
+    let mut cluster = Cluster::start(Options { validators: 4, ..Options::default() }).await.unwrap();
     let election = election(&cluster).await;
     // What the attacks are about: some ballots that are final.
     cast_all(&cluster, 1, ballots(&cluster, election, 0..10)).await;
