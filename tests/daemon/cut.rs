@@ -75,6 +75,11 @@ fn address(at: usize) -> String {
     format!("10.99.0.{}", at + 1)
 }
 
+/// Who creates the elections.
+fn organiser() -> SecretKey {
+    SecretKey::from_seed(&[7; 32])
+}
+
 struct Network {
     chain: ChainId,
     sockets: Vec<PathBuf>,
@@ -92,7 +97,9 @@ impl Network {
             async move { Daemon::start("plan", &program, &args, &log).await.unwrap().ready }
         };
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let organiser = organiser().public().to_string();
         let mut plan = words(&["genesis", "--json", "--name", "cut", "--output", &path("genesis".into())]);
+        plan.extend(words(&["--organiser", &organiser]));
         let mut peers = Vec::new();
         for at in 0..NODES {
             let keys = say(words(&["key", "--json", "--data-dir", &path(format!("n{at}"))])).await;
@@ -139,8 +146,7 @@ impl Network {
     async fn decide(&self, at: usize, salt: u64) {
         let contest = Contest::listed(vec!["Yes".into(), "No".into()], Rule::Plurality, 1);
         let election = Election::simple("Cut".into(), vec![contest], salt);
-        let key = SecretKey::from_seed(&[7; 32]);
-        let bytes = Transaction::sign(self.chain, &key, Payload::CreateElection(election)).to_bytes();
+        let bytes = Transaction::sign(self.chain, &organiser(), Payload::CreateElection(election)).to_bytes();
         self.client(at).await.decide(bytes, PATIENCE).await.expect("it becomes final");
     }
 }

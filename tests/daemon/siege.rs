@@ -12,8 +12,9 @@ use vote_network::{Config, Keypair, Multiaddr, Topic, Transport};
 
 use crate::harness::{Finals, PATIENCE, all_count, ballots, cast, cast_all, election, run};
 
-/// Half-open connections that are held at each door.
+/// Half-open connections that are held at each door; and at the first, where they are more than it has places.
 const KNOCKERS: usize = 24;
+const CROWD: usize = 300;
 /// Strangers that speak the nodes' protocols, each under one name after the other.
 const IMPOSTORS: u64 = 3;
 /// Messages of one of them, under one name.
@@ -51,7 +52,11 @@ async fn impostor(number: u64, chain: String, nodes: Vec<Multiaddr>, tracker: Mu
             peer_book: None,
             transport: Transport::Tcp,
         };
-        let Ok((handle, _events)) = vote_network::start(config).await else { continue };
+        let Ok((handle, mut events)) = vote_network::start(config).await else { continue };
+        let connected = tokio::time::timeout(Duration::from_secs(5), events.peers.recv());
+        if !matches!(connected.await, Ok(Some(_))) {
+            continue;
+        }
         for message in 0..MESSAGES {
             let bytes = (0..512).map(|at| u8::try_from((at * 7 + message) % 256).unwrap()).collect::<Vec<_>>();
             let topic = [Topic::Consensus, Topic::Blocks, Topic::Transactions][message % 3];
@@ -117,15 +122,18 @@ async fn ballots_stay_final_while_strangers_are_at_every_door_one_node_attacks_a
     for door in nodes.iter().chain([&tracker]).map(socket) {
         (0..KNOCKERS).for_each(|_| drop(siege.spawn(knocks(door.clone()))));
     }
+    (0..CROWD).for_each(|_| drop(siege.spawn(knocks(socket(&nodes[0])))));
     for number in 0..IMPOSTORS {
         siege.spawn(impostor(number, cluster.chain.to_string(), nodes.clone(), tracker.clone(), names.clone()));
     }
     let (program, attacker) = (cluster.programs().vote_cli.clone(), cluster.nodes[1].socket.clone());
+    let data = cluster.voter_dir();
     let attacks = Arc::new(Mutex::new((0, 0)));
     let counted = attacks.clone();
     siege.spawn(async move {
         loop {
-            let ran = run(&program, &["attack", "run", "all"], &[("VOTE_SOCKET", attacker.as_path())]).await;
+            let env = [("VOTE_SOCKET", attacker.as_path()), ("VOTE_DATA_DIR", data.as_path())];
+            let ran = run(&program, &["attack", "run", "all"], &env).await;
             let mut counted = counted.lock().unwrap();
             counted.0 += ran.out.matches("refused").count();
             counted.1 += ran.out.matches("ACCEPTED").count();

@@ -65,7 +65,7 @@ async fn measure_all(cluster: &mut Cluster, count: usize) -> Result<Value> {
 async fn fill(cluster: &Cluster, count: usize) -> Result<(f64, f64)> {
     let chain = cluster.chain;
     let contest = Contest::listed(vec!["Yes".to_owned(), "No".to_owned()], Rule::Plurality, 1);
-    let election = election::create(&cluster, "Catching up", contest, Roll::Anyone).await?;
+    let election = election::create(cluster, "Catching up", contest, Roll::Anyone).await?;
     let ballot = |number: usize| {
         let choice = Selection::Listed(u16::from(number.is_multiple_of(3)));
         Caster::ballot(chain, election, &credential(6, number), choice)

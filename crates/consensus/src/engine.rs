@@ -485,7 +485,8 @@ impl Host {
         match timer {
             Timer::Step(timeout, generation) => self.on_step_timer(timeout, generation),
             Timer::Wake => self.wake_at = None,
-            Timer::Fetch => self.fetches.wake_at = None,
+            // One of several: only the one that is due has another set in its place.
+            Timer::Fetch => drop(self.fetches.wake_at.take_if(|at| *at <= self.now)),
             Timer::Repeat => self.consider_repeat(),
             Timer::Tick => self.on_tick(),
         }

@@ -154,28 +154,52 @@ impl Mempool {
         let lane = Lane::of(&transaction, state);
         let gave_up = self.make_room(lane, size).ok_or_else(|| PoolRefusal::Full(self.come_back_s(now.steady)))?;
         self.sequence += 1;
-        self.bytes += size;
-        self.by_id.insert(transaction.id(), self.sequence);
-        key.map(|key| self.by_ballot.insert(key, self.sequence));
-        self.lanes.insert(lane, self.sequence, size);
-        self.entries
-            .insert(self.sequence, Entry { transaction, lane, origin, since: now.steady, looked_at: now.steady });
+        let entry = Entry { transaction, lane, origin, since: now.steady, looked_at: now.steady };
+        self.put(self.sequence, entry);
         Ok(Inserted { new: true, gave_up })
     }
 
-    /// Acts take half of the room at most. Makes room for one more of a lane, if there is none, at the cost of who has more of it than is fair; gives those that have to go, or
-    /// none if there is nobody.
+    /// Makes room for one more of a lane, if there is none, at the cost of who has more of it than is fair; gives those that have to go.
+    /// None if there is nobody, and then nothing has changed.
     fn make_room(&mut self, lane: Lane, size: usize) -> Option<Vec<Arc<Verified>>> {
-        if lane == Lane::Acts && self.lanes.bytes(lane) + size > self.room.bytes / 2 {
-            return None;
+        let mut out = Vec::new();
+        while let Some(of_acts) = self.lacks_room(lane, size) {
+            let Some(at) = self.lanes.to_give_up(lane, size, of_acts) else {
+                out.into_iter().for_each(|(at, entry)| self.put(at, entry));
+                return None;
+            };
+            out.push((at, self.take_out(at)?));
         }
-        let mut gave_up = Vec::new();
-        while self.entries.len() >= self.room.transactions || self.bytes + size > self.room.bytes {
-            let at = self.lanes.to_give_up(lane, size)?;
-            let id = self.entries[&at].transaction.id();
-            gave_up.extend(self.remove(&id));
+        Some(out.into_iter().map(|(_, entry)| entry.transaction).collect())
+    }
+
+    /// Whether there is no room for one more of a lane, and then whether it is that of acts, which have half of all.
+    fn lacks_room(&self, lane: Lane, size: usize) -> Option<bool> {
+        let (acts, act_bytes) = self.lanes.acts();
+        let of_acts = acts >= self.room.transactions / 2 || act_bytes + size > self.room.bytes / 2;
+        if lane.is_of_acts() && of_acts {
+            return Some(true);
         }
-        Some(gave_up)
+        let full = self.entries.len() >= self.room.transactions || self.bytes + size > self.room.bytes;
+        full.then_some(false)
+    }
+
+    fn take_out(&mut self, at: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&at)?;
+        self.by_id.remove(&entry.transaction.id());
+        self.bytes -= entry.transaction.bytes().len();
+        self.lanes.remove(entry.lane, at);
+        ballot_key(&entry.transaction).map(|key| self.by_ballot.remove(&key));
+        Some(entry)
+    }
+
+    fn put(&mut self, at: u64, entry: Entry) {
+        let size = entry.transaction.bytes().len();
+        self.bytes += size;
+        self.by_id.insert(entry.transaction.id(), at);
+        ballot_key(&entry.transaction).map(|key| self.by_ballot.insert(key, at));
+        self.lanes.insert(entry.lane, at, size);
+        self.entries.insert(at, entry);
     }
 
     /// After how many seconds a tenth of the room should be free, if blocks go on as lately.
@@ -188,12 +212,8 @@ impl Mempool {
     }
 
     pub(crate) fn remove(&mut self, id: &TransactionId) -> Option<Arc<Verified>> {
-        let at = self.by_id.remove(id)?;
-        let entry = self.entries.remove(&at)?;
-        self.bytes -= entry.transaction.bytes().len();
-        self.lanes.remove(entry.lane, at);
-        ballot_key(&entry.transaction).map(|key| self.by_ballot.remove(&key));
-        Some(entry.transaction)
+        let at = *self.by_id.get(id)?;
+        Some(self.take_out(at)?.transaction)
     }
 
     /// Drops what a decided block holds, and what it has made impossible, by its ballots or as `doubtful` says; gives the latter with the
@@ -424,5 +444,26 @@ mod tests {
             pool.settle(&chain.state, now, [&ballot].into_iter(), &changes, |_| false);
         }
         assert_eq!(pool.come_back_s(at(10_000).steady), 4, "a tenth of 40 places, at one a second");
+    }
+
+    #[test]
+    fn large_one_that_finds_too_little_room_in_the_end_costs_nobody_a_place() {
+        let chain = Chain::new(&[Voters::Anyone, Voters::Anyone]);
+        let mut pool = pool(100);
+        let flood: Vec<_> = (1..=8).map(|seed| chain.ballot(seed, 0)).collect();
+        let size = flood[0].bytes().len();
+        pool.room.bytes = 15 * size;
+        for seed in 1..=7 {
+            pool.insert(&chain.state, NOW, chain.ballot(seed, 1), Origin::App).unwrap();
+        }
+        for ballot in &flood {
+            pool.insert(&chain.state, NOW, ballot.clone(), Origin::App).unwrap();
+        }
+        let named = Ballot { name: "x".repeat(100), ..Ballot::plain(chain.elections[1], Selection::Listed(0)) };
+        let large = chain.sign(50, Payload::CastBallot(named));
+        assert!(large.bytes().len() > size);
+        assert!(matches!(pool.insert(&chain.state, NOW, large, Origin::App), Err(PoolRefusal::Full(_))));
+        assert!(flood.iter().all(|ballot| pool.get(&ballot.id()).is_some()), "one has gone for nothing");
+        assert_eq!((pool.len(), pool.in_turn(1 << 20).count()), (15, 15));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use libp2p::{Multiaddr, PeerId};
 
-use crate::limits::{BOOK_ADDRESSES_MAX, BOOK_PEERS_MAX, BOOK_REACHED_MAX};
+use crate::limits::{BOOK_ADDRESSES_MAX, BOOK_PEERS_MAX, BOOK_PROVEN_MAX, BOOK_REACHED_MAX};
 
 /// The peers in a file of peers met before; none if there is no such file.
 pub fn known_peers(path: &Path) -> BTreeSet<PeerId> {
@@ -62,17 +62,22 @@ impl Book {
     /// can come under many names.
     pub(crate) fn reached(&mut self, peer: &PeerId) {
         self.raise(peer, Standing::Reached);
-        let reached = self.peers.iter_mut().filter(|(_, entry)| entry.standing == Standing::Reached);
-        let mut reached: Vec<_> = reached.map(|(_, entry)| entry).collect();
-        if reached.len() > BOOK_REACHED_MAX {
-            reached.sort_unstable_by_key(|entry| entry.number);
-            reached[0].standing = Standing::Hint;
-        }
+        self.lower_oldest(Standing::Reached, BOOK_REACHED_MAX);
     }
 
-    /// A peer has proven the key of a validator.
+    /// A peer has proven the key of a validator. Of these too so many count, the last ones: a validator can come under many names as well.
     pub(crate) fn proven(&mut self, peer: &PeerId) {
         self.raise(peer, Standing::Proven);
+        self.lower_oldest(Standing::Proven, BOOK_PROVEN_MAX);
+    }
+
+    fn lower_oldest(&mut self, standing: Standing, max: usize) {
+        let all = self.peers.values_mut().filter(|entry| entry.standing == standing);
+        let mut all: Vec<_> = all.collect();
+        if all.len() > max {
+            all.sort_unstable_by_key(|entry| entry.number);
+            all[0].standing = Standing::Hint;
+        }
     }
 
     fn raise(&mut self, peer: &PeerId, standing: Standing) {
@@ -95,6 +100,11 @@ impl Book {
 
     pub(crate) fn addresses(&self, peer: &PeerId) -> &[Multiaddr] {
         self.peers.get(peer).map_or(&[], |entry| &entry.addresses)
+    }
+
+    /// Whether a peer has proven the key of a validator.
+    pub(crate) fn is_proven(&self, peer: &PeerId) -> bool {
+        self.peers.get(peer).is_some_and(|entry| entry.standing == Standing::Proven)
     }
 
     /// All of them, those of the highest standing first.

@@ -42,15 +42,19 @@ struct Visitor {
     questions: request_response::Behaviour<Opaque>,
 }
 
-/// The chains that a tracker knows, each with the nodes registered for it.
+/// Names of chains, each with nodes that are registered for it.
+pub type Chains = Vec<(String, Vec<(PeerId, Vec<Multiaddr>)>)>;
+
+/// The chains that a tracker knows, each with some of the nodes registered for it; or this one alone, with none if nobody is there.
 ///
 /// # Errors
 /// [`DiscoverError`] if the tracker does not answer within `timeout`.
 pub async fn discover(
     keypair: Keypair,
     tracker: &Multiaddr,
+    chain: Option<&str>,
     timeout: Duration,
-) -> Result<Vec<(String, Vec<(PeerId, Vec<Multiaddr>)>)>, DiscoverError> {
+) -> Result<Chains, DiscoverError> {
     let (peer, address) = split(tracker)?;
     let transport = if address.to_string().starts_with("/memory/") { Transport::Memory } else { Transport::Tcp };
     let questions = behaviour::requests(PROTOCOL, &Room::default(), ProtocolSupport::Outbound)?;
@@ -58,24 +62,24 @@ pub async fn discover(
     let mut swarm = swarm(keypair, transport, visitor)?;
     let options = DialOpts::peer_id(peer).addresses(vec![address]).build();
     swarm.dial(options).map_err(|error| DiscoverError::Dial(error.to_string()))?;
-    tokio::time::timeout(timeout, ask(&mut swarm, peer)).await.unwrap_or(Err(DiscoverError::Silent))
+    tokio::time::timeout(timeout, ask(&mut swarm, peer, chain)).await.unwrap_or(Err(DiscoverError::Silent))
 }
 
-async fn ask(
-    swarm: &mut Swarm<Visitor>,
-    tracker: PeerId,
-) -> Result<Vec<(String, Vec<(PeerId, Vec<Multiaddr>)>)>, DiscoverError> {
+async fn ask(swarm: &mut Swarm<Visitor>, tracker: PeerId, chain: Option<&str>) -> Result<Chains, DiscoverError> {
     loop {
         match swarm.select_next_some().await {
             SwarmEvent::ConnectionEstablished { .. } => {
-                swarm.behaviour_mut().questions.send_request(&tracker, Parcel::own(encode(&Question::Chains)));
+                let question = chain.map_or(Question::Chains, |chain| Question::Nodes(chain.to_owned()));
+                swarm.behaviour_mut().questions.send_request(&tracker, Parcel::own(encode(&question)));
             }
             SwarmEvent::OutgoingConnectionError { error: DialError::WrongPeerId { obtained, address }, .. } => {
                 return Err(DiscoverError::Identity(identity_changed(&address, &obtained)));
             }
             SwarmEvent::OutgoingConnectionError { error, .. } => return Err(DiscoverError::Dial(error.to_string())),
             SwarmEvent::Behaviour(VisitorEvent::Questions(event)) => match event {
-                Event::Message { message: Message::Response { response, .. }, .. } => return chains(&response.data),
+                Event::Message { message: Message::Response { response, .. }, .. } => {
+                    return chains(&response.data, chain);
+                }
                 Event::OutboundFailure { error, .. } => return Err(DiscoverError::Refused(error.to_string())),
                 _ => {}
             },
@@ -84,9 +88,10 @@ async fn ask(
     }
 }
 
-fn chains(answer: &[u8]) -> Result<Vec<(String, Vec<(PeerId, Vec<Multiaddr>)>)>, DiscoverError> {
+fn chains(answer: &[u8], chain: Option<&str>) -> Result<Chains, DiscoverError> {
     let found = match decode(answer) {
         Ok(Answer::Chains(found)) => found,
+        Ok(Answer::Nodes(nodes)) => vec![(chain.unwrap_or_default().to_owned(), nodes)],
         Ok(Answer::Refused(reason)) | Err(reason) => return Err(DiscoverError::Refused(reason)),
         Ok(_) => return Err(DiscoverError::Refused("it answers another question".into())),
     };

@@ -2,6 +2,7 @@
 //! taken gets the place of the one that has been at it for longest, of the address that has the most. A stranger who holds places
 //! so keeps nobody out, since an honest peer needs its place for some milliseconds only.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -77,13 +78,13 @@ impl Prefixes {
     }
 }
 
-/// Of several, each with where it comes from, and in order of age: the oldest of the prefix that has the most.
+/// Of several, each with where it comes from, and in order of age: the oldest of the prefix that has the most; of such prefixes, of all.
 pub(crate) fn to_make_room<T: Copy>(all: impl Iterator<Item = (T, Option<Prefix>)>) -> Option<T> {
-    let mut by_prefix: BTreeMap<Option<Prefix>, (usize, T)> = BTreeMap::new();
-    for (one, prefix) in all {
-        by_prefix.entry(prefix).or_insert((0, one)).0 += 1;
+    let mut by_prefix: BTreeMap<Option<Prefix>, (usize, Reverse<usize>, T)> = BTreeMap::new();
+    for (place, (one, prefix)) in all.enumerate() {
+        by_prefix.entry(prefix).or_insert((0, Reverse(place), one)).0 += 1;
     }
-    by_prefix.into_values().max_by_key(|(count, _)| *count).map(|(_, oldest)| oldest)
+    by_prefix.into_values().max_by_key(|(count, oldest, _)| (*count, *oldest)).map(|(_, _, oldest)| oldest)
 }
 
 /// The places.
@@ -187,6 +188,15 @@ mod tests {
 
     fn from(text: &str) -> Option<Prefix> {
         prefix(&text.parse().unwrap())
+    }
+
+    #[test]
+    fn of_prefixes_that_have_as_many_the_oldest_of_all_makes_room() {
+        let prefixes = [[9; 6], [1; 6], [9; 6], [1; 6], [5; 6]];
+        let all = || (0..).zip(prefixes.map(Some));
+        assert_eq!(to_make_room(all()), Some(0));
+        assert_eq!(to_make_room(all().skip(1)), Some(1), "the one that has two");
+        assert_eq!(to_make_room(all().skip(2)), Some(2), "each has one");
     }
 
     #[test]

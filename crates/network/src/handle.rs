@@ -113,11 +113,13 @@ impl Handle {
         self.tell(Command::Trust(peer));
     }
 
-    /// What proves to trackers that this node is a member of its chain, from now on; none of more than [`PROOF_BYTES_MAX`].
-    pub fn prove_to_trackers(&self, proof: Vec<u8>) {
-        if proof.len() <= PROOF_BYTES_MAX {
+    /// What proves to trackers that this node is a member of its chain, from now on; false if it has more than 64 KiB, which no tracker takes.
+    pub fn prove_to_trackers(&self, proof: Vec<u8>) -> bool {
+        let fits = proof.len() <= PROOF_BYTES_MAX;
+        if fits {
             self.tell(Command::Prove(proof));
         }
+        fits
     }
 
     /// Closes all connections to a peer; it may come back.

@@ -20,7 +20,7 @@ mod watched;
 
 pub use book::known_peers;
 pub use config::{Config, StartError, Transport};
-pub use discover::{DiscoverError, discover};
+pub use discover::{Chains, DiscoverError, discover};
 pub use event::{Events, Gossip, PeerEvent, PeerInfo, Reply, Request, Verdict};
 pub use handle::{Handle, PublishError, RequestError};
 pub use libp2p::identity::Keypair;

@@ -55,8 +55,10 @@ pub(crate) const CONNECTIONS_FREE: usize = 8;
 pub(crate) const PEERS_WANTED: usize = 16;
 /// Peers whose addresses are kept.
 pub(crate) const BOOK_PEERS_MAX: usize = 500;
-/// Of these, so many that were connected and have proven nothing; the others are validators, or were only heard of.
-pub(crate) const BOOK_REACHED_MAX: usize = 250;
+/// Of these, so many that have proven the key of a validator.
+pub(crate) const BOOK_PROVEN_MAX: usize = 200;
+/// And so many that were connected and have proven nothing; the others were only heard of.
+pub(crate) const BOOK_REACHED_MAX: usize = 200;
 /// Addresses kept of one peer.
 pub(crate) const BOOK_ADDRESSES_MAX: usize = 8;
 /// Signed records in one answer of peer exchange.

@@ -163,15 +163,13 @@ impl Tracker {
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, result: Err(_), .. })) => {
                 self.disconnect(peer);
             }
-            SwarmEvent::ConnectionEstablished { peer_id, endpoint, num_established, .. } => {
+            SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
                 let prefix = remote_prefix(&endpoint);
                 if !self.prefixes.enter(prefix) {
                     self.refused.note("too many connections from one address", &peer_id);
                     return self.disconnect(peer_id);
                 }
-                if num_established.get() == 1 {
-                    self.make_room();
-                }
+                self.make_room();
                 let new = || Guest { since: Instant::now(), prefix, has_asked: false, member: false };
                 self.guests.entry(peer_id).or_insert_with(new);
                 self.roster.mark(peer_id, None);
@@ -203,7 +201,8 @@ impl Tracker {
     /// Has one go, if few places are left: no member, unless only members are here, and the oldest of the prefix that has the most.
     fn make_room(&mut self) {
         let places = usize::try_from(TRACKER_CONNECTIONS_MAX).unwrap_or(usize::MAX);
-        if self.guests.len() + CONNECTIONS_FREE < places {
+        let connections = self.swarm.network_info().connection_counters().num_established();
+        if usize::try_from(connections).unwrap_or(places) + CONNECTIONS_FREE < places {
             return;
         }
         let mut guests: Vec<_> = self.guests.iter().collect();
@@ -296,8 +295,8 @@ impl Tracker {
             by_chain.entry(&entry.chain).or_default().push(entry);
         }
         let mut chains: Vec<_> = by_chain.into_iter().collect();
-        // Each list begins with its members.
-        chains.sort_by_key(|(_, nodes)| !nodes[0].member);
+        // Each list begins with its members, the one who has been there for longest first.
+        chains.sort_by_key(|(_, nodes)| (!nodes[0].member, nodes[0].since));
         chains.truncate(CHAINS_SHOWN_MAX);
         let with_records =
             |(name, nodes): (&str, Vec<&Entry>)| (name.to_owned(), records(nodes.into_iter().take(NODES_SHOWN_MAX)));

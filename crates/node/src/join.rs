@@ -53,9 +53,12 @@ async fn ask_trackers(keypair: &Keypair, trackers: &[Multiaddr], wanted: Option<
     loop {
         let mut chains = Vec::new();
         for tracker in trackers {
-            match vote_network::discover(keypair.clone(), tracker, DISCOVER_TIMEOUT).await {
-                Ok(found) => chains
-                    .extend(found.into_iter().filter_map(|(chain, _)| chain.parse::<Hash>().ok()).map(ChainId::new)),
+            let pinned = wanted.map(|chain| chain.to_string());
+            match vote_network::discover(keypair.clone(), tracker, pinned.as_deref(), DISCOVER_TIMEOUT).await {
+                Ok(found) => {
+                    let with_nodes = found.into_iter().filter(|(_, nodes)| !nodes.is_empty());
+                    chains.extend(with_nodes.filter_map(|(chain, _)| chain.parse::<Hash>().ok()).map(ChainId::new));
+                }
                 Err(error) => tracing::warn!(%tracker, %error, "tracker out of reach; trying again"),
             }
         }

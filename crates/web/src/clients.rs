@@ -219,7 +219,10 @@ struct Visit {
 impl Visit {
     fn spend(&self, bytes: u64) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.clients.change(&self.prefix, |client| client.bytes -= f64::from(bytes));
+        // What was begun at once may be more than is left. Nobody waits for it longer than for what one is sent in one go.
+        self.clients.change(&self.prefix, |client| {
+            client.bytes = (client.bytes - f64::from(bytes)).max(-f64::from(BYTES_IN_ONE_GO))
+        });
     }
 }
 

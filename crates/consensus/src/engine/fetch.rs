@@ -228,14 +228,14 @@ impl Host {
         let builders = self.signer.peers_of(&fetch.block.header.proposer);
         let peers = sources.chain(builders).chain(self.signer.peers());
         let free: Vec<_> = peers.filter(|peer| !asked.contains_key(peer)).collect();
-        let mut next = free.iter().find(|peer| !fetch.tried.contains(peer));
-        if next.is_none() {
-            // All have had their turn. If that was of no use, they have another one later.
+        let Some(peer) = free.iter().find(|peer| !fetch.tried.contains(peer)).copied() else {
+            // All have had their turn, and have another one: soon, if that was of use.
             fetch.tried.clear();
-            next = free.first().filter(|_| fetch.fruitful);
-            fetch.fruitful = false;
-        }
-        let Some(peer) = next.copied() else { return };
+            if std::mem::take(&mut fetch.fruitful) {
+                fetch.due = now.plus_ms(PATIENCE_MS);
+            }
+            return;
+        };
         let wanted: Vec<_> = fetch.missing.iter().take(WANTED_MAX).map(|(id, place)| (*place, *id)).collect();
         fetch.tried.insert(peer);
         asked.insert(peer, Asked { block: hash, count: wanted.len(), at: now });

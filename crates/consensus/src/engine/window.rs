@@ -106,11 +106,14 @@ pub(crate) enum Kind {
 
 /// What was passed on is not passed on again for so long, in milliseconds.
 const AGAIN_MS: u64 = 2000;
+/// A proposal: its proposer says it again within the wait for it (`repeat.rs`).
+const PROPOSAL_AGAIN_MS: u64 = 350;
 
 impl Passed {
     /// Whether to pass it on; from now on it was.
     pub(crate) fn is_due(&mut self, what: What, now: Timestamp) -> bool {
-        let due = self.at.get(&what).is_none_or(|at| now.ms_since(*at) >= AGAIN_MS);
+        let pause = if what.1 == Kind::Proposal { PROPOSAL_AGAIN_MS } else { AGAIN_MS };
+        let due = self.at.get(&what).is_none_or(|at| now.ms_since(*at) >= pause);
         if due {
             self.at.insert(what, now);
         }

@@ -4,13 +4,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use vote_chain::{ElectionId, Organisers, Payload, State, Verified, Voters};
+use vote_chain::{ElectionId, Organisers, Payload, PublicKey, State, Verified, Voters};
 
 /// The order is that of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lane {
-    /// What organisers and validators do, and they alone.
-    Acts,
+    /// Validators' approvals: there are a few for each at a time.
+    Approvals,
+    /// What an organiser does, on a chain that has some.
+    Acts(PublicKey),
     /// Ballots of an election with a roll.
     Roll(ElectionId),
     /// Ballots of an election in which any key may vote.
@@ -30,17 +32,25 @@ impl Lane {
             Payload::CreateElection(_) | Payload::Organise(_) if state.registry().organisers == Organisers::Anyone => {
                 Self::Anyone
             }
-            _ => Self::Acts,
+            Payload::CreateElection(_) | Payload::Organise(_) => Self::Acts(transaction.content().signer),
+            Payload::ApproveChange { .. } => Self::Approvals,
         }
     }
 
     /// The same for lanes that share alike; the lower comes first.
     const fn class(self) -> u8 {
         match self {
-            Self::Acts => 0,
+            Self::Approvals | Self::Acts(_) => 0,
             Self::Roll(_) => 1,
             Self::Open(_) | Self::Anyone => 2,
         }
+    }
+}
+
+impl Lane {
+    /// Whether it is of what organisers and validators do, and they alone.
+    pub(crate) const fn is_of_acts(self) -> bool {
+        self.class() == 0
     }
 }
 
@@ -57,6 +67,8 @@ pub(crate) struct Lanes {
     lanes: BTreeMap<Lane, Waiting>,
     /// Of the lanes with something in them, by class and bytes.
     by_bytes: BTreeSet<(u8, usize, Lane)>,
+    /// Of all acts and approvals: how many, and their bytes.
+    acts: (usize, usize),
 }
 
 impl Lanes {
@@ -65,10 +77,27 @@ impl Lanes {
             waiting.places.insert(place, bytes);
             waiting.bytes += bytes;
         });
+        if lane.is_of_acts() {
+            self.acts.0 += 1;
+            self.acts.1 += bytes;
+        }
     }
 
     pub(crate) fn remove(&mut self, lane: Lane, place: u64) {
-        self.change(lane, |waiting| waiting.bytes -= waiting.places.remove(&place).unwrap_or(0));
+        let mut bytes = 0;
+        self.change(lane, |waiting| {
+            bytes = waiting.places.remove(&place).unwrap_or(0);
+            waiting.bytes -= bytes;
+        });
+        if lane.is_of_acts() {
+            self.acts.0 -= 1;
+            self.acts.1 -= bytes;
+        }
+    }
+
+    /// Acts and approvals that wait: how many, and their bytes.
+    pub(crate) const fn acts(&self) -> (usize, usize) {
+        self.acts
     }
 
     fn change(&mut self, lane: Lane, how: impl FnOnce(&mut Waiting)) {
@@ -86,10 +115,12 @@ impl Lanes {
         self.lanes.get(&lane).map_or(0, |waiting| waiting.bytes)
     }
 
-    /// The place that is given up for one more of `lane` with so many bytes, when all are taken: the last one of the lane that has the most
-    /// of those that come last. None if that would be no fairer than before.
-    pub(crate) fn to_give_up(&self, lane: Lane, bytes: usize) -> Option<u64> {
-        let (class, most, fullest) = *self.by_bytes.last()?;
+    /// The place that is given up for one more of `lane` with so many bytes, when all are taken, or all of acts are: the last one of the lane
+    /// that has the most, of those that come last. None if that would be no fairer than before.
+    pub(crate) fn to_give_up(&self, lane: Lane, bytes: usize, of_acts: bool) -> Option<u64> {
+        let last_of_acts = || self.by_bytes.range(..(1, 0, Lane::Approvals)).next_back();
+        let last = if of_acts { last_of_acts() } else { self.by_bytes.last() };
+        let (class, most, fullest) = *last?;
         let fairer = class > lane.class() || (class == lane.class() && self.bytes(lane) + bytes < most);
         let gives = fairer && fullest != lane;
         self.lanes.get(&fullest).filter(|_| gives)?.places.last_key_value().map(|(place, _)| *place)
@@ -99,14 +130,16 @@ impl Lanes {
     /// with a roll; what any key may send; and the other acts. Elections of one kind take turns by bytes, that which has waited longest first.
     pub(crate) fn in_turn(&self, block_bytes: usize) -> impl Iterator<Item = u64> {
         let mut sum = 0;
-        let acts = self.lanes.get(&Lane::Acts).into_iter().flat_map(|waiting| &waiting.places);
-        let first = acts.clone().take_while(move |(_, bytes)| {
-            sum += **bytes;
-            sum <= block_bytes / 2
-        });
-        let taken = first.clone().count();
-        let rest = acts.skip(taken).map(|(place, _)| *place);
-        first.map(|(place, _)| *place).chain(self.turns(1)).chain(self.turns(2)).chain(rest)
+        // The first one goes in however large it is: it would wait for ever otherwise, and those behind it.
+        let in_half = |(_, bytes): &(u64, usize)| {
+            let first = sum == 0;
+            sum += bytes;
+            first || sum <= block_bytes / 2
+        };
+        let acts = self.turns(0).take_while(in_half).count();
+        let first = self.turns(0).take(acts);
+        let rest = self.turns(0).skip(acts);
+        first.chain(self.turns(1)).chain(self.turns(2)).chain(rest).map(|(place, _)| place)
     }
 
     fn turns(&self, class: u8) -> Turns<'_> {
@@ -126,16 +159,17 @@ struct Turns<'a> {
 }
 
 impl Iterator for Turns<'_> {
-    type Item = u64;
+    /// A place, and its bytes.
+    type Item = (u64, usize);
 
-    fn next(&mut self) -> Option<u64> {
+    fn next(&mut self) -> Option<(u64, usize)> {
         let Reverse((given, place, lane)) = self.ready.pop()?;
         let mut from_here = self.lanes.lanes.get(&lane)?.places.range(place..);
         let (_, bytes) = from_here.next()?;
         if let Some((next, _)) = from_here.next() {
             self.ready.push(Reverse((given + bytes, *next, lane)));
         }
-        Some(place)
+        Some((place, *bytes))
     }
 }
 
@@ -147,6 +181,10 @@ mod tests {
         format!("{number:064x}").parse().unwrap()
     }
 
+    fn acts(number: u8) -> Lane {
+        Lane::Acts(format!("{number:064x}").parse().unwrap())
+    }
+
     #[test]
     fn acts_go_first_then_those_with_a_roll_and_elections_take_turns_by_bytes() {
         let mut lanes = Lanes::default();
@@ -155,10 +193,15 @@ mod tests {
         (2..8).for_each(|place| lanes.insert(many, place, 10));
         lanes.insert(few, 8, 20);
         lanes.insert(few, 9, 20);
-        lanes.insert(Lane::Acts, 10, 40);
-        lanes.insert(Lane::Acts, 11, 40);
+        lanes.insert(acts(1), 10, 40);
+        lanes.insert(acts(1), 11, 40);
         let order: Vec<_> = lanes.in_turn(100).collect();
         assert_eq!(order, [10, 2, 8, 3, 4, 9, 5, 6, 7, 1, 11]);
+        assert_eq!(lanes.in_turn(20).next(), Some(10), "also if it is larger than half of a block");
+        lanes.insert(acts(2), 12, 10);
+        lanes.insert(Lane::Approvals, 13, 10);
+        let order: Vec<_> = lanes.in_turn(1000).take(4).collect();
+        assert_eq!(order, [10, 12, 13, 11], "organisers take turns too");
     }
 
     #[test]
@@ -168,17 +211,24 @@ mod tests {
         lanes.insert(small, 1, 10);
         lanes.insert(large, 2, 10);
         lanes.insert(large, 3, 10);
-        assert_eq!(lanes.to_give_up(roll, 10), Some(3));
-        assert_eq!(lanes.to_give_up(Lane::Acts, 10), Some(3));
-        assert_eq!(lanes.to_give_up(large, 10), None);
-        assert_eq!(lanes.to_give_up(small, 5), Some(3), "it has less, also with this");
-        assert_eq!(lanes.to_give_up(small, 10), None, "it would have as much as the other");
+        assert_eq!(lanes.to_give_up(roll, 10, false), Some(3));
+        assert_eq!(lanes.to_give_up(acts(1), 10, false), Some(3));
+        assert_eq!(lanes.to_give_up(large, 10, false), None);
+        assert_eq!(lanes.to_give_up(small, 5, false), Some(3), "it has less, also with this");
+        assert_eq!(lanes.to_give_up(small, 10, false), None, "it would have as much as the other");
         lanes.remove(large, 3);
         lanes.remove(large, 2);
         lanes.remove(small, 1);
         lanes.insert(roll, 4, 10);
-        assert_eq!(lanes.to_give_up(small, 1), None, "an election with a roll gives up nothing for one without");
+        assert_eq!(lanes.to_give_up(small, 1, false), None, "an election with a roll gives up nothing for one without");
         lanes.remove(roll, 4);
-        assert!(lanes.lanes.is_empty() && lanes.by_bytes.is_empty());
+        lanes.insert(acts(1), 5, 10);
+        lanes.insert(acts(1), 6, 10);
+        lanes.insert(roll, 7, 100);
+        assert_eq!(lanes.acts(), (2, 20));
+        assert_eq!(lanes.to_give_up(acts(2), 5, true), Some(6), "of acts alone");
+        assert_eq!(lanes.to_give_up(acts(1), 5, true), None);
+        [(acts(1), 5), (acts(1), 6), (roll, 7)].into_iter().for_each(|(lane, place)| lanes.remove(lane, place));
+        assert!(lanes.lanes.is_empty() && lanes.by_bytes.is_empty() && lanes.acts() == (0, 0));
     }
 }

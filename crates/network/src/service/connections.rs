@@ -21,9 +21,7 @@ impl Service {
             self.refused.note("too many connections from one address", &peer);
             return self.disconnect(peer);
         }
-        if established == 1 {
-            self.make_room();
-        }
+        self.make_room();
         let known = self.peers.entry(peer).or_insert_with(|| Peer {
             since: Instant::now(),
             node: false,
@@ -69,7 +67,8 @@ impl Service {
         };
         let mut strangers: Vec<_> = self.peers.iter().filter_map(of_strangers).collect();
         let places = usize::try_from(CONNECTIONS_MAX).unwrap_or(usize::MAX);
-        if strangers.len() + CONNECTIONS_FREE < places {
+        let connections = self.swarm.network_info().connection_counters().num_established();
+        if usize::try_from(connections).unwrap_or(places) + CONNECTIONS_FREE < places {
             return;
         }
         strangers.sort_unstable_by_key(|(since, ..)| *since);

@@ -143,6 +143,7 @@ impl Service {
     fn not_registered(&mut self, id: PeerId, problem: String) {
         let Some(tracker) = self.trackers.get_mut(&id) else { return };
         tracker.registered = false;
+        tracker.renew_at = tracker.renew_at.min(Instant::now() + DISCOVER_SOON);
         if tracker.problem.as_ref() == Some(&problem) {
             return;
         }
@@ -190,7 +191,8 @@ impl Service {
         }
     }
 
-    /// Connects to fixed peers always, and to others while more are wanted.
+    /// Connects to fixed peers and to validators always, and to others while more are wanted: whoever fills its places must not be able to keep
+    /// validators apart.
     pub(super) fn seek_peers(&mut self) {
         let local = *self.swarm.local_peer_id();
         let spread = self.salt[0];
@@ -203,7 +205,8 @@ impl Service {
         let candidates: Vec<_> = fixed.chain(known).collect();
         let mut dialled = 0;
         for (peer, addresses) in candidates {
-            if dialled >= wanted && !self.fixed.contains_key(&peer) {
+            // Validators come before the others.
+            if dialled >= wanted && !self.fixed.contains_key(&peer) && !self.book.is_proven(&peer) {
                 break;
             }
             if self.backoff.entry(peer).or_insert_with(Backoff::new).due(spread) {

@@ -67,14 +67,18 @@ async fn tracker_lists_who_joins_and_notices_who_leaves() {
     let TrackerEvent::Joined(entry) = tracker.next().await else { panic!("nobody joined") };
     assert_eq!((entry.peer, entry.chain.as_str()), (a.peer, "chain"));
     assert_eq!(entry.addresses, a.handle.listen_addresses().await);
-    let found = discover(keypair(9), &tracker.address, PATIENCE).await.unwrap();
+    let found = discover(keypair(9), &tracker.address, None, PATIENCE).await.unwrap();
     assert_eq!(found, [("chain".to_owned(), vec![(a.peer, entry.addresses)])]);
+    let asked = discover(keypair(9), &tracker.address, Some("chain"), PATIENCE).await.unwrap();
+    assert_eq!(asked, found);
+    let other = discover(keypair(9), &tracker.address, Some("other"), PATIENCE).await.unwrap();
+    assert_eq!(other, [("other".to_owned(), Vec::new())]);
     a.handle.leave().await;
     let TrackerEvent::Left(entry, Reason::Unregistered) = tracker.next().await else {
         panic!("it did not say goodbye")
     };
     assert_eq!(entry.peer, a.peer);
-    assert!(discover(keypair(9), &tracker.address, PATIENCE).await.unwrap().is_empty());
+    assert!(discover(keypair(9), &tracker.address, None, PATIENCE).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -139,7 +143,7 @@ async fn tracker_that_is_not_there_is_named() {
     let address = tracker.address.clone();
     drop(tracker);
     let error = loop {
-        match discover(keypair(9), &address, Duration::from_secs(5)).await {
+        match discover(keypair(9), &address, None, Duration::from_secs(5)).await {
             Err(error) => break error,
             Ok(_) => tokio::task::yield_now().await,
         }
@@ -160,7 +164,7 @@ async fn tracker_that_is_back_with_another_key_is_named_and_what_to_do() {
     let mut a = Host::start(config).await;
     let advice = format!("--bootstrap {bare}/p2p/{now}");
     a.not_registered(&advice).await;
-    let error = discover(keypair(9), &old, PATIENCE).await.unwrap_err();
+    let error = discover(keypair(9), &old, None, PATIENCE).await.unwrap_err();
     assert!(error.to_string().contains(&advice), "{error}");
 }
 
@@ -175,7 +179,7 @@ async fn member_that_proves_it_is_named_before_those_who_came_earlier() {
     let first = async {
         // Each asks once: a tracker answers no visitor without end.
         for visitor in 10..=u8::MAX {
-            let found = discover(keypair(visitor), &tracker.address, PATIENCE).await.unwrap();
+            let found = discover(keypair(visitor), &tracker.address, None, PATIENCE).await.unwrap();
             if found[0].1[0].0 == member.peer {
                 return found[0].1.len();
             }

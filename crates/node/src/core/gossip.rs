@@ -81,6 +81,9 @@ impl Core {
 
     fn on_transactions(&mut self, gossip: Gossip) {
         let batch: TransactionBatch = match decode(&gossip.data) {
+            Ok(TransactionBatch { transactions, .. }) if transactions.is_empty() => {
+                return self.reject(&gossip, "a batch of no transactions");
+            }
             Ok(batch) => batch,
             Err(error) => return self.reject(&gossip, &error.to_string()),
         };

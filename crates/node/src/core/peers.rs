@@ -8,7 +8,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 use vote_api::Member;
 use vote_chain::{Height, Hello, PublicKey, Timestamp, decode, encode, is_same_name};
-use vote_consensus::{Certified, Event, Peer};
+use vote_consensus::{CLOCK_MS_MAX, Certified, Event, Peer};
 use vote_network::PeerId;
 
 use super::timers::Wake;
@@ -16,6 +16,8 @@ use super::{Core, Inner};
 use crate::clock::{ahead_ms, steady};
 use crate::peer::{PeerRequest, PeerResponse};
 
+/// An answer that took longer says nothing of the peer's clock, in milliseconds.
+const CLOCK_ANSWER_MS_MAX: u64 = 2 * CLOCK_MS_MAX;
 /// Between questions for the peers' heights, in milliseconds.
 const STATUS_MS: u64 = 1000;
 
@@ -67,9 +69,10 @@ pub(crate) struct PeerStatus {
 impl PeerStatus {
     /// From an answer with the peer's `time` to a question that was sent at `asked` and answered at `heard`, by the steady time.
     fn heard(height: Height, time: Timestamp, asked: Timestamp, heard: Timestamp) -> Self {
-        // The peer has looked at its clock about half-way.
-        let then = asked.plus_ms(heard.ms_since(asked) / 2);
-        Self { height, last: None, clock_ms: Some(ahead_ms(time, then)) }
+        let took = heard.ms_since(asked);
+        // The peer has looked at its clock about half-way. Of an answer that took long that is too vague.
+        let then = asked.plus_ms(took / 2);
+        Self { height, last: None, clock_ms: (took <= CLOCK_ANSWER_MS_MAX).then(|| ahead_ms(time, then)) }
     }
 }
 
@@ -166,7 +169,7 @@ impl Peers {
     }
 
     /// Those that have proven a key of which `is` says yes.
-    fn with_key(&self, is: impl Fn(&PublicKey) -> bool) -> impl Iterator<Item = PeerId> {
+    pub(super) fn with_key(&self, is: impl Fn(&PublicKey) -> bool) -> impl Iterator<Item = PeerId> {
         let proven =
             self.by_id.iter().filter(move |(_, known)| known.hello.as_ref().is_some_and(|hello| is(&hello.key)));
         proven.map(|(id, _)| *id)
@@ -360,8 +363,16 @@ impl Core {
         self.peers.with_key(|key| set.contains(key)).for_each(|peer| self.network.trust(peer));
         let (hello, pool, network) = (self.hello(), self.pool.clone(), self.network.clone());
         self.spawn(async move {
-            if let Ok(Some(proof)) = pool.run(move |_| ledger.membership(hello)).await {
-                network.prove_to_trackers(encode(&proof));
+            match pool.run(move |_| ledger.membership(hello)).await {
+                Ok(Some(proof)) if !network.prove_to_trackers(encode(&proof)) => {
+                    tracing::warn!(
+                        "the changes of the validators are too many to show a tracker that this node is one"
+                    );
+                }
+                Ok(_) => {}
+                Err(refusal) => {
+                    tracing::error!(reason = refusal.reason, "the changes of the validators cannot be read")
+                }
             }
             None
         });
@@ -422,6 +433,8 @@ mod tests {
         assert_eq!(heard.clock_ms, Some(0));
         let heard = PeerStatus::heard(Height::new(1), ms(5_000), ms(10_000), ms(10_000));
         assert_eq!(heard.clock_ms, Some(-5_000));
+        let heard = PeerStatus::heard(Height::new(1), ms(10_100), ms(10_000), ms(12_000));
+        assert_eq!(heard.clock_ms, None);
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(super) struct Said {
     logged: bool,
 }
 
+/// So many peers at a time have a validator's place with one key: an operator has one node, and perhaps another that takes over.
+const SAME_KEY_MAX: usize = 3;
+
 impl Core {
     /// A peer has proven that it has a validator key.
     pub(super) fn met(&mut self, id: PeerId, key: PublicKey) {
@@ -22,7 +25,9 @@ impl Core {
         if key == self.key.public() {
             tracing::error!(peer = %id, "a peer has the validator key of this node: two nodes must never run with one key");
         }
-        if self.engine.state().validators().contains(&key) {
+        if self.engine.state().validators().contains(&key)
+            && self.peers.with_key(|known| *known == key).count() <= SAME_KEY_MAX
+        {
             self.network.trust(id);
         }
         let known = self.known.contains(&id);

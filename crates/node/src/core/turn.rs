@@ -10,7 +10,7 @@ use vote_network::Topic;
 
 use super::timers::Wake;
 use super::{Core, Inner};
-use crate::clock::now;
+use crate::clock::steady;
 use crate::peer::{PeerRequest, PeerResponse};
 
 impl Core {
@@ -134,7 +134,7 @@ impl Core {
 
     /// Has the blocks verified, on all cores, if the engine wants them.
     pub(super) fn on_blocks_arrived(&mut self, peer: Peer, from: Height, blocks: Vec<(Block, CommitCertificate)>) {
-        if self.engine.blocks_arrived(now(), peer, from, &blocks) {
+        if self.engine.blocks_arrived(steady(), peer, from, &blocks) {
             let pool = self.pool.clone();
             self.spawn(async move { Some(Inner::Blocks(peer, from, pool.verify_blocks(blocks).await)) });
         }
