@@ -112,7 +112,7 @@ async fn ballots_stay_final_while_strangers_are_at_every_door_one_node_attacks_a
     let election = election(&cluster).await;
     // What the attacks are about: some ballots that are final.
     cast_all(&cluster, 1, ballots(&cluster, election, 0..10)).await;
-    let client = cluster.client(0).await.unwrap();
+    let client = cluster.client(1).await.unwrap();
     let votes = |from: usize| ballots(&cluster, election, from..from + 1000).into_iter();
     let usual = median(one_by_one(&client, votes(10), |cast| cast < 40).await);
 
@@ -126,7 +126,8 @@ async fn ballots_stay_final_while_strangers_are_at_every_door_one_node_attacks_a
     for number in 0..IMPOSTORS {
         siege.spawn(impostor(number, cluster.chain.to_string(), nodes.clone(), tracker.clone(), names.clone()));
     }
-    let (program, attacker) = (cluster.programs().vote_cli.clone(), cluster.nodes[1].socket.clone());
+    // The one of the four that stages attacks.
+    let (program, attacker) = (cluster.programs().vote_cli.clone(), cluster.nodes[0].socket.clone());
     let data = cluster.voter_dir();
     let attacks = Arc::new(Mutex::new((0, 0)));
     let counted = attacks.clone();

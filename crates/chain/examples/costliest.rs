@@ -1,6 +1,12 @@
 //! How long the costliest valid block of each kind takes to be verified, judged and applied, as a multiple of a full block of plain ballots:
 //! `cargo run --release -p vote-chain --example costliest` prints a line of JSON for each. One core.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a measurement, which looks at the clock and may fail"
+)]
+
 #[path = "../tests/chain/costly.rs"]
 mod costly;
 
