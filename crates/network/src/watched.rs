@@ -13,7 +13,7 @@ use futures::{AsyncRead, AsyncWrite};
 use libp2p::tcp::tokio::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Has the system end a connection whose data is not acknowledged for [`UNACKNOWLEDGED_MAX`]. Nodes compare heights every second, so there is
+/// Has the system end a connection whose data is not acknowledged for [`crate::limits::UNACKNOWLEDGED_MAX`]. Nodes compare heights every second, so there is
 /// always some on its way.
 pub(crate) fn impatient(stream: TcpStream) -> TcpStream {
     #[cfg(target_os = "linux")]
