@@ -583,7 +583,7 @@ test("the network page does not say that all is well while nothing is decided", 
   await page.getByRole("link", { name: "Network" }).click();
   await says(page, "NO BLOCK IS DECIDED: one has been open for 42 seconds.");
   await page.getByText("n3, n4", { exact: true }).waitFor();
-  await page.getByText("2.3 s behind its peers'").waitFor();
+  await page.getByText("2.3 s behind the validators'").waitFor();
   await page.getByText("This validator waits before it signs: it does not know yet what it has signed").waitFor();
   await page.getByText("2 proofs are kept.").waitFor();
   assert.equal(await page.getByText("Enough validators are connected").count(), 0);
