@@ -291,8 +291,6 @@ pub struct Status {
     pub power_connected: (u64, u64),
     /// Whether a tracker knows of this node now.
     pub tracker: bool,
-    /// Why another one does not, and what to do about it.
-    pub tracker_problem: Option<String>,
     /// The round of the height that is being decided; above 0 means trouble.
     pub round: u32,
     /// Transactions that wait for a block.
@@ -315,6 +313,8 @@ pub struct Status {
     pub clock_ahead_ms: Option<i64>,
     /// Proofs of misbehaviour that the node keeps.
     pub evidence: u32,
+    /// Why a tracker does not know of this node, and what to do about it.
+    pub tracker_problem: Option<String>,
 }
 
 /// Whether a node signs votes.
