@@ -1,5 +1,5 @@
-//! Places for transactions of apps that have not had their answer. An app that has many finds it harder to get more: it gets no
-//! more than are free. So whoever fills the pool is slowed first, and there is room for others.
+//! Places for transactions of apps that have not had their answer. With what it asks for, an app may
+//! have as many as are free, and waits otherwise. So whoever fills the pool is slowed first, and there is room for others.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
