@@ -71,6 +71,27 @@ async fn organisers_are_those_that_the_founder_names() {
 }
 
 #[tokio::test]
+async fn planned_network_has_the_organisers_that_its_genesis_names_or_else_any_key() {
+    let place = Place::new();
+    let data_dir = place.path("n1");
+    let made = run(&place.programs.node, &["key", "--json", "--data-dir", &data_dir], &[]).await.json();
+    let key = made["key"].as_str().unwrap();
+    let validator = format!("n1={key}");
+    let plan = async |file: &str, more: &[&str]| {
+        let file = place.path(file);
+        let args = ["genesis", "--name", "Union", "--validator", &validator, "--output", &file];
+        run(&place.programs.node, &[&args, more].concat(), &[]).await
+    };
+    let named = plan("named", &["--json", "--organiser", key]).await.json();
+    assert_eq!(named["organisers"], serde_json::json!([key]));
+    let open = plan("open", &["--json"]).await.json();
+    assert_eq!(open["organisers"], serde_json::Value::Null);
+    // Who plans without a word about it is told.
+    let told = plan("told", &[]).await;
+    assert!(told.out.contains("anyone may create elections") && told.out.contains("--organiser"), "{told:?}");
+}
+
+#[tokio::test]
 async fn key_is_admitted_by_more_than_two_thirds_of_four_validators() {
     let mut cluster = cluster(4).await;
     let file = cluster.folder().join("grace.key").display().to_string();

@@ -121,10 +121,11 @@ pub(crate) struct GenesisArgs {
     /// A validator as NAME=KEY or NAME=KEY:POWER; KEY as printed by `node key`
     #[arg(long, required = true, value_name = "NAME=KEY[:POWER]")]
     pub(crate) validator: Vec<String>,
-    /// A key that may create elections, as `vote-cli organiser key` prints it; may be repeated. If left out, the validators' keys may
+    /// A key that may create elections, as `vote-cli organiser key` prints it; may be repeated. If left out, any key may: whoever
+    /// reaches a node can then fill the list of elections, up to the chain's limits
     #[arg(long, value_name = "KEY", conflicts_with = "anyone")]
     pub(crate) organiser: Vec<PublicKey>,
-    /// Any key may create elections. Whoever reaches a node can then fill the list of elections, up to the chain's limits
+    /// Any key may create elections, as if no --organiser is given
     #[arg(long)]
     pub(crate) anyone: bool,
     /// File to write

@@ -93,7 +93,10 @@ impl Config {
             |list: &[String], what| list.iter().map(|text| dialable(text, what)).collect::<Result<Vec<_>>>();
         let genesis = args.genesis.or(file.genesis);
         let origin = match (args.found, genesis) {
-            (Some(name), _) => Origin::Found { name, founders: Founders::new(args.organiser, args.anyone) },
+            (Some(name), _) => {
+                let otherwise = if args.anyone { Founders::Anyone } else { Founders::Validators };
+                Origin::Found { name, founders: Founders::new(args.organiser, otherwise) }
+            }
             (None, Some(path)) => Origin::Genesis(path),
             (None, None) => Origin::Join,
         };

@@ -35,7 +35,8 @@ pub(crate) fn print(text: &str) -> Result<()> {
 pub(crate) fn genesis(args: &GenesisArgs) -> Result<()> {
     let validators = args.validator.iter().map(|text| validator(text)).collect::<Result<Vec<_>>>()?;
     check_names(&validators)?;
-    let founders = Founders::new(args.organiser.clone(), args.anyone);
+    // Whoever plans a network has no key of their own in it, as a founder has.
+    let founders = Founders::new(args.organiser.clone(), Founders::Anyone);
     let genesis = begin(&args.name, ValidatorSet::new(validators)?, &founders);
     genesis.check()?;
     if args.output.exists() {
@@ -88,7 +89,7 @@ fn validator(text: &str) -> Result<Validator> {
 /// Who may create elections on a chain that is founded, as its founder has said.
 #[derive(Clone, Debug)]
 pub(crate) enum Founders {
-    /// The validators' own keys: nothing was said.
+    /// The validators' own keys.
     Validators,
     /// These keys and no others.
     Keys(BTreeSet<PublicKey>),
@@ -97,12 +98,9 @@ pub(crate) enum Founders {
 }
 
 impl Founders {
-    pub(crate) fn new(keys: Vec<PublicKey>, anyone: bool) -> Self {
-        match (anyone, keys.is_empty()) {
-            (true, _) => Self::Anyone,
-            (false, true) => Self::Validators,
-            (false, false) => Self::Keys(keys.into_iter().collect()),
-        }
+    /// These keys, or `otherwise` if there are none.
+    pub(crate) fn new(keys: Vec<PublicKey>, otherwise: Self) -> Self {
+        if keys.is_empty() { otherwise } else { Self::Keys(keys.into_iter().collect()) }
     }
 }
 
@@ -127,7 +125,11 @@ pub(crate) fn found(name: &str, founders: &Founders, node: &str, keys: &Keys) ->
 /// Who may create elections, for the founder.
 pub(crate) fn who_organises(genesis: &Genesis) -> String {
     match &genesis.organisers {
-        Organisers::Anyone => "anyone may create elections: whoever reaches a node can fill the list of elections, up to the chain's limits".to_owned(),
+        Organisers::Anyone => {
+            "anyone may create elections: whoever reaches a node can fill the list of elections, up to the chain's limits; \
+             --organiser KEY names who may"
+                .to_owned()
+        }
         Organisers::Keys(keys) => {
             let keys: Vec<_> = keys.iter().map(|key| format!("{key:.16}")).collect();
             format!("{} may create elections; `vote-cli organiser admit` admits yours", keys.join(", "))
