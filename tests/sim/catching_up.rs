@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vote_chain::{Block, CommitCertificate, Height, PublicKey, Timestamp, VerifiedBlock};
+use vote_chain::{CommitCertificate, Height, PublicKey, Timestamp, VerifiedBlock};
 use vote_consensus::{Certified, Config, Engine, Event, Peer, Timer};
 
 use super::node::{Disk, Outcome, Signs, outcomes, recover};
@@ -159,7 +159,8 @@ impl Behind {
             Manner::Honest | Manner::Silent | Manner::Slow(_) | Manner::False(_) | Manner::Tires(_) => {}
         }
         let manner = other.manner;
-        let sent: Vec<(Block, _)> = blocks.iter().map(|(block, proof)| (block.to_block(), proof.clone())).collect();
+        let whole = |block: &VerifiedBlock| block.to_block().whole().unwrap();
+        let sent: Vec<_> = blocks.iter().map(|(block, proof)| (whole(block), proof.clone())).collect();
         if self.engine.blocks_arrived(Timestamp::from_ms(self.now), Peer(at as u64), from, &sent) {
             match manner {
                 Manner::False(ms) => self.after(ms, Due::Silence(at, from)),

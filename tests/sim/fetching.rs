@@ -150,7 +150,7 @@ fn block_with_a_transaction_whose_signature_is_false_is_passed_on_and_voted_agai
     let (_, election) = world.election(None, None);
     let mut bytes = election.clone();
     *bytes.last_mut().unwrap() ^= 1;
-    let fault = vote_chain::verify(&world.genesis.chain(), &bytes).unwrap_err().to_string();
+    let fault = vote_chain::verify(&world.genesis.chain(), &bytes).unwrap_err();
     let ids = vec![TransactionId::of(&bytes)];
     let (message, header) = propose(&world, &engine, proposer, ids.clone());
     let source = Peer(2);

@@ -154,6 +154,22 @@ fn partition_decides_nothing_apart_and_heals() {
 }
 
 #[test]
+fn votes_reach_who_does_not_reach_their_signer() {
+    // Three of four are needed, and two of them have only the third in common.
+    let mut world = World::new(1, 4, 4, CALM, Config::default());
+    world.stop(3);
+    world.apart = Some([0, 1]);
+    let (election, bytes) = world.election(None, None);
+    world.submit(0, bytes);
+    let known =
+        |world: &World| world.engines.iter().flatten().all(|engine| engine.state().election(&election).is_some());
+    assert!(world.run(30, known), "{:?}", world.fault);
+    let (id, bytes) = world.ballot(election, 0);
+    world.submit(1, bytes);
+    assert!(world.run(30, |world| world.finals.contains(&id)), "{:?}", world.fault);
+}
+
+#[test]
 fn mempool_is_bounded_and_says_so() {
     let mut world = World::new(1, 4, 4, CALM, Config::default());
     (1..4).for_each(|at| world.stop(at));

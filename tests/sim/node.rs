@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vote_chain::{
-    Block, BlockHash, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId, VerifiedBlock,
-    decode, encode,
+    BlockHash, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId, VerifiedBlock, encode,
 };
 use vote_consensus::{
     Action, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Recovered, SignState, Taken, Timer,
@@ -82,10 +81,7 @@ pub(super) fn recover(
     let height = state.tip().height.next();
     assert!(disk.log.iter().all(|(open, _)| *open == height), "the log is that of the open height");
     let log = disk.log.iter().map(|(_, entry)| entry.clone()).collect();
-    let body = |bytes: &Vec<u8>| {
-        let block: Block = decode(bytes).expect("own disk");
-        Arc::new(VerifiedBlock::verify(&chain, &block, |_| None).expect("own disk"))
-    };
+    let body = |bytes: &Vec<u8>| Arc::new(VerifiedBlock::read(&chain, bytes).expect("own disk"));
     let bodies = disk.bodies.iter().filter(|((open, _), _)| *open == height).map(|(_, bytes)| body(bytes)).collect();
     let Signs { state: signed, folder } = *signs;
     Engine::recover(config, key.clone(), Recovered { state, log, bodies, signed, folder }, now)
@@ -93,10 +89,9 @@ pub(super) fn recover(
 
 /// Hands gossiped bytes to an engine as a node does, and says whether the node passes them on. An error names what is wrong with them:
 /// it is held against whoever has sent them.
-pub(super) fn receive(engine: &mut Engine, now: Timestamp, from: Peer, bytes: &[u8]) -> Result<bool, String> {
+pub(super) fn receive(engine: &mut Engine, now: Timestamp, from: Peer, bytes: &[u8]) -> Result<Taken, String> {
     let message = Message::from_bytes(bytes).map_err(|error| error.to_string())?.ok_or("no message")?;
-    let taken = engine.receive(now, Some(from), message).map_err(|fault| fault.to_string())?;
-    Ok(taken == Taken::New)
+    engine.receive(now, Some(from), message).map_err(|fault| fault.to_string())
 }
 
 /// Hands an answer with transactions of a block to an engine as a node does: with none, if the peer was not asked for all of these.
@@ -109,7 +104,7 @@ pub(super) fn take_transactions(
     given: &[Vec<u8>],
 ) -> Result<(), String> {
     let chain = engine.state().chain();
-    let verify = |bytes: &Vec<u8>| vote_chain::verify(&chain, bytes).map(Arc::new).map_err(|fault| fault.to_string());
+    let verify = |bytes: &Vec<u8>| vote_chain::verify(&chain, bytes).map(Arc::new);
     let found: Vec<_> = given.iter().map(|bytes| (TransactionId::of(bytes), verify(bytes))).collect();
     let honest = found.iter().all(|(id, _)| wanted.iter().any(|(_, asked)| asked == id));
     engine.handle(now, Event::Transactions(from, block, if honest { found } else { Vec::new() }));

@@ -14,7 +14,7 @@ const SLOW: Faults = Faults { loss: 20, duplicates: 20, delay_ms: 120, crash_eve
 const STRANGER: usize = 4;
 
 /// A vote in the name of a validator, or of the stranger itself, that the stranger has signed.
-fn false_vote(world: &World, number: u64) -> Vec<u8> {
+pub(super) fn false_vote(world: &World, number: u64) -> Vec<u8> {
     let own = SecretKey::from_seed(&[99; 32]);
     let height = Height::new((tip(world) + 4).saturating_sub(number % 6));
     let kind = if number.is_multiple_of(2) { VoteType::Prevote } else { VoteType::Precommit };

@@ -7,10 +7,11 @@ use vote_chain::bft::{proposal_content, vote_content};
 use vote_chain::{
     Ballot, BlockHash, CommitCertificate, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload,
     PublicKey, Rule, SecretKey, Selection, State, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
-    VerifiedBlock,
+    Verified, VerifiedBlock, Voter, Voters,
 };
 use vote_consensus::{
-    Certified, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Timer, block_clock, middle_clock,
+    Certified, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, PASS_ON_MS, Peer, Taken, Timer, Write,
+    block_clock, middle_clock,
 };
 
 use super::crime::{Crime, rouse};
@@ -33,6 +34,8 @@ pub(super) struct Faults {
 
 enum Due {
     Gossip(usize, Letter),
+    /// A letter that has come from its signer is to be passed on, if its height is still open.
+    PassOn(usize, u32, Letter, Height),
     Transaction(usize, Vec<u8>, Origin),
     Timer(usize, u32, Timer),
     Question(usize, usize, Height),
@@ -128,6 +131,10 @@ pub(super) struct World {
     pub(super) stranger: Option<usize>,
     /// Whether nodes pass on what they cannot check.
     pub(super) careless: bool,
+    /// How much of what a node may hold it may hold here, in per cent.
+    pub(super) memory_percent: usize,
+    /// When a block was first there: at whoever has built it.
+    built_at: BTreeMap<BlockHash, u64>,
     /// The messages that each node has looked at.
     read: Vec<BTreeSet<u64>>,
     /// A key that two nodes have: it may well sign twice until one of them stops.
@@ -148,6 +155,8 @@ pub(super) struct World {
     sent: Vec<u64>,
     /// Nodes that are cut off from those of another group.
     pub(super) group: Vec<u8>,
+    /// Two nodes that do not reach each other.
+    pub(super) apart: Option<[usize; 2]>,
     /// How far each node's clock is ahead of the right time, in milliseconds; and what its engine was told of the clock to go by.
     pub(super) clocks: Vec<i64>,
     told_clocks: Vec<i64>,
@@ -165,6 +174,9 @@ pub(super) struct World {
     pub(super) fault: Option<String>,
 }
 
+/// A block has room for so many bytes of transactions, however many rounds have failed.
+const BLOCK_BYTES_MIN: usize = 16 * 1024;
+
 /// What it takes to verify an answer's blocks, in milliseconds.
 const VERIFY_MS: u64 = 2;
 
@@ -172,6 +184,12 @@ pub(super) const START: u64 = 1_700_000_000_000;
 
 pub(super) fn key(at: usize) -> SecretKey {
     SecretKey::from_seed(&[u8::try_from(at).unwrap() + 1; 32])
+}
+
+fn voter_key(voter: u32) -> SecretKey {
+    let mut seed = [9; 32];
+    seed[..4].copy_from_slice(&voter.to_be_bytes());
+    SecretKey::from_seed(&seed)
 }
 
 pub(super) fn validator(at: usize) -> Validator {
@@ -213,6 +231,8 @@ impl World {
             struck: 0,
             stranger: None,
             careless: false,
+            memory_percent: 100,
+            built_at: BTreeMap::new(),
             read: vec![BTreeSet::new(); nodes],
             shared_key: None,
             introduced: true,
@@ -223,6 +243,7 @@ impl World {
             failed_rounds: 0,
             sent: vec![0; nodes],
             group: vec![0; nodes],
+            apart: None,
             clocks: vec![0; nodes],
             told_clocks: vec![0; nodes],
             blocks: BTreeMap::new(),
@@ -305,11 +326,29 @@ impl World {
         (ElectionId::new(*id.hash()), bytes)
     }
 
+    /// An election that opens at once if any key may vote, else when its organiser opens it.
+    pub(super) fn election_for(&self, voters: Voters) -> (ElectionId, Vec<u8>) {
+        let choices = Contest::listed(vec!["Soup".into(), "Pasta".into()], Rule::Plurality, 1);
+        let election = Election { voters, ..self.election_of(choices, 0) };
+        let (id, bytes) = self.sign(&key(200), Payload::CreateElection(election));
+        (ElectionId::new(*id.hash()), bytes)
+    }
+
+    /// The first voters, for a roll.
+    pub(super) fn roll(voters: u32) -> Vec<Voter> {
+        let mut roll: Vec<_> = (0..voters).map(|voter| Voter(voter_key(voter).public(), 1)).collect();
+        roll.sort_by_key(|voter| voter.0);
+        roll
+    }
+
+    /// The time of the last block that somebody has decided.
+    pub(super) fn tip_time(&self) -> Timestamp {
+        self.ledger.tip().time
+    }
+
     pub(super) fn ballot(&self, election: ElectionId, voter: u32) -> (TransactionId, Vec<u8>) {
-        let mut seed = [9; 32];
-        seed[..4].copy_from_slice(&voter.to_be_bytes());
         let ballot = Ballot::plain(election, Selection::Listed(u16::from(voter.is_multiple_of(3))));
-        self.sign(&SecretKey::from_seed(&seed), Payload::CastBallot(ballot))
+        self.sign(&voter_key(voter), Payload::CastBallot(ballot))
     }
 
     /// Runs until `done`, at most so many simulated seconds; false if it is not done then, or a check has failed.
@@ -351,6 +390,12 @@ impl World {
                     self.deliver(at, letter);
                 }
                 at
+            }
+            Due::PassOn(at, incarnation, letter, height) => {
+                if self.incarnation[at] == incarnation && height > self.disks[at].tip() {
+                    self.pass_on(at, letter);
+                }
+                return;
             }
             Due::Transaction(at, bytes, origin) => {
                 self.engines[at].as_mut().map(|engine| submit(engine, now, &bytes, origin));
@@ -397,8 +442,9 @@ impl World {
                     blocks.iter_mut().for_each(|(_, certificate)| crime.forge(certificate, self.random.below(3)));
                 }
                 let (peer, first) = (Peer(from as u64), height);
+                let whole = |block: &VerifiedBlock| block.to_block().whole().expect("it was verified");
                 let sent: Vec<_> =
-                    blocks.iter().map(|(block, certificate)| (block.to_block(), certificate.clone())).collect();
+                    blocks.iter().map(|(block, certificate)| (whole(block), certificate.clone())).collect();
                 let wanted =
                     self.engines[at].as_mut().is_some_and(|engine| engine.blocks_arrived(now, peer, first, &sent));
                 if wanted {
@@ -444,18 +490,22 @@ impl World {
         let now = self.time();
         let Some(engine) = &mut self.engines[at] else { return };
         match receive(engine, now, Peer(letter.from as u64), &letter.bytes) {
-            Ok(passes) => {
-                if !passes && !self.careless {
-                    return;
-                }
-                let others = (0..self.engines.len()).filter(|to| ![at, letter.from].contains(to));
-                let unread: Vec<_> = others.filter(|to| !self.read[*to].contains(&letter.number)).collect();
-                let letter = Letter { from: at, ..letter };
-                for to in unread {
-                    self.send(at, to, |to| Due::Gossip(to, letter.clone()));
-                }
+            Ok(Taken::New) => self.pass_on(at, letter),
+            Ok(Taken::FromSigner(height)) => {
+                self.after(PASS_ON_MS, Due::PassOn(at, self.incarnation[at], letter, height));
             }
+            Ok(Taken::Dropped(_)) if self.careless => self.pass_on(at, letter),
+            Ok(Taken::Dropped(_)) => {}
             Err(reason) => self.hold_against(at, letter.from, Some(reason)),
+        }
+    }
+
+    fn pass_on(&mut self, at: usize, letter: Letter) {
+        let others = (0..self.engines.len()).filter(|to| ![at, letter.from].contains(to));
+        let unread: Vec<_> = others.filter(|to| !self.read[*to].contains(&letter.number)).collect();
+        let letter = Letter { from: at, ..letter };
+        for to in unread {
+            self.send(at, to, |to| Due::Gossip(to, letter.clone()));
         }
     }
 
@@ -546,7 +596,8 @@ impl World {
         }
         let at = usize::try_from(self.random.below(nodes)).unwrap();
         let flushed = [Flushed::Nothing, Flushed::Ledger, Flushed::All][usize::try_from(self.random.below(3)).unwrap()];
-        if self.engines.iter().all(Option::is_some) {
+        let all_run = (0..self.engines.len()).all(|at| self.engines[at].is_some() || self.stranger == Some(at));
+        if all_run && self.stranger != Some(at) {
             self.doomed = Some((at, flushed));
         }
         let next = every / 2 + self.random.below(every);
@@ -562,6 +613,11 @@ impl World {
     fn settle(&mut self, at: usize) {
         let Some(engine) = &mut self.engines[at] else { return };
         let (writes, signed, actions) = outcomes(engine.turn());
+        for write in &writes {
+            if let Write::Body { hash, .. } = write {
+                self.built_at.entry(*hash).or_insert(self.now);
+            }
+        }
         let speaks = actions.iter().any(|action| !matches!(action, Outcome::Wake(..)));
         let crash = self.doomed.take_if(|(doomed, _)| *doomed == at && speaks).map(|(_, flushed)| flushed);
         if crash != Some(Flushed::Nothing) {
@@ -577,12 +633,41 @@ impl World {
             self.stop(at);
             return self.after(400, Due::Restart(at));
         }
+        self.check_memory(at);
         for action in actions {
             self.act(at, action);
             if self.halted[at].is_some() {
                 break;
             }
         }
+    }
+
+    /// A node holds no more than it may, whatever others send it.
+    fn check_memory(&mut self, at: usize) {
+        let Some(engine) = &self.engines[at] else { return };
+        let (held, mut max) = (engine.held(), engine.held_max());
+        max.messages = max.messages * self.memory_percent / 100;
+        if !held.is_within(&max) {
+            self.fault = Some(format!("node {at} holds {held:?}, more than {max:?}"));
+        }
+    }
+
+    /// What waited at an honest proposer when it built a block, and fits, is in the block, if that has room.
+    fn check_nothing_left_out(&self, decided: &Decided) -> Option<String> {
+        let header = decided.block.header();
+        let at = self.keys.iter().position(|key| key.public() == header.proposer)?;
+        let built_at = self.built_at.get(&decided.block.hash())?;
+        let engine = self.engines[at].as_ref().filter(|_| self.is_honest(at))?;
+        let waited = engine.waiting().filter(|(_, since)| since.ms() < *built_at).map(|(transaction, _)| transaction);
+        let of_block = decided.block.transactions();
+        let room = BLOCK_BYTES_MIN.checked_sub(of_block.iter().map(|transaction| transaction.bytes().len()).sum())?;
+        let fits = |transaction: &&Arc<Verified>| {
+            let mut execution = self.ledger.execute(header.time);
+            of_block.iter().for_each(|transaction| execution.apply(transaction).expect("the block is valid"));
+            transaction.bytes().len() <= room && execution.apply(transaction).is_ok()
+        };
+        let left_out = waited.filter(|transaction| !of_block.contains(transaction)).find(fits)?;
+        Some(format!("node {at} has left {:.16} out of block {}", left_out.id(), header.height))
     }
 
     fn photograph(&mut self, at: usize) {
@@ -665,6 +750,7 @@ impl World {
             return;
         }
         if header.height == self.ledger.tip().height.next() && self.fault.is_none() {
+            self.fault = self.check_nothing_left_out(decided);
             self.sets.insert(header.height, self.ledger.validators().clone());
             self.ledger.commit(header, &decided.changes);
         }
@@ -699,6 +785,9 @@ impl World {
     }
 
     fn send(&mut self, from: usize, to: usize, due: impl Fn(usize) -> Due) {
+        if self.apart.is_some_and(|apart| apart.contains(&from) && apart.contains(&to)) {
+            return;
+        }
         if self.group[from] != self.group[to] || self.random.below(1000) < self.faults.loss {
             return;
         }
@@ -752,7 +841,7 @@ impl World {
         (self.faults, self.doomed) = (Faults { delay_ms: 5, ..Faults::default() }, None);
         self.group.fill(0);
         for at in 0..self.engines.len() {
-            if self.engines[at].is_none() && self.halted[at].is_none() {
+            if self.engines[at].is_none() && self.halted[at].is_none() && self.stranger != Some(at) {
                 self.start(at);
             }
         }

@@ -1,11 +1,12 @@
 //! Blocks: a header that validators agree on, and the transactions that it commits to.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::encoding::encode;
+use crate::encoding::{DecodeError, decode, encode};
 use crate::hash::{BlockHash, ChainId, Hash, StateRoot, TransactionId, ValidatorSetHash};
 use crate::key::PublicKey;
 use crate::merkle::{MerkleTree, merkle_root};
@@ -69,11 +70,17 @@ impl Block {
         MerkleTree::new(self.ids().iter().map(|id| id.as_bytes().as_slice()))
     }
 
-    /// Whether the transactions are those that the header commits to. If not, nothing follows about the block:
-    /// whoever sent it is at fault.
+    /// Whether the transactions are those that the header commits to.
     pub fn is_whole(&self) -> bool {
-        u32::try_from(self.transactions.len()) == Ok(self.header.transactions_count)
-            && transactions_root(&self.ids()) == self.header.transactions_root
+        is_of(&self.header, &self.ids())
+    }
+
+    /// The same block, known to be whole.
+    ///
+    /// # Errors
+    /// [`BlockFault::OtherTransactions`].
+    pub fn whole(self) -> Result<Whole<Self>, BlockFault> {
+        if self.is_whole() { Ok(Whole(self)) } else { Err(BlockFault::OtherTransactions) }
     }
 }
 
@@ -87,17 +94,78 @@ pub struct CompactBlock {
 }
 
 impl CompactBlock {
-    /// Whether the ids are those that the header commits to. If not, nothing follows about the block: whoever sent it is at fault.
-    pub fn is_whole(&self) -> bool {
-        u32::try_from(self.ids.len()) == Ok(self.header.transactions_count)
-            && transactions_root(&self.ids) == self.header.transactions_root
+    /// The same block, known to name the transactions that its header commits to.
+    ///
+    /// # Errors
+    /// [`BlockFault::OtherTransactions`].
+    pub fn whole(self) -> Result<Whole<Self>, BlockFault> {
+        if is_of(&self.header, &self.ids) { Ok(Whole(self)) } else { Err(BlockFault::OtherTransactions) }
     }
+}
 
-    /// The block, from all of its transactions in order; it must be one that [`Self::is_whole`]. None if these are others.
+/// Why bytes are no block that any validator could accept.
+///
+/// A block is climbed to in steps, each with a type of its own, so that none can be left out: bytes, [`Whole`], [`VerifiedBlock`]; and at last
+/// [`State::validate`](crate::State::validate), with an error of its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlockFault {
+    /// Not the canonical encoding of a block: whoever has sent it is at fault.
+    #[error("not a block: {0}")]
+    Decode(#[from] DecodeError),
+    /// Nothing follows about the block of this header: whoever has sent it with these transactions is at fault.
+    #[error("the transactions are not those of its header")]
+    OtherTransactions,
+    /// A transaction that no block may have: whoever has signed for the block is at fault.
+    #[error("transaction {index} does not hold: {fault}")]
+    Transaction {
+        /// Its place.
+        index: usize,
+        /// Why.
+        #[source]
+        fault: TransactionFault,
+    },
+}
+
+/// A block with the transactions that its header commits to, which are still to be verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole<B>(B);
+
+impl<B> Whole<B> {
+    /// The block.
+    pub fn into_inner(self) -> B {
+        self.0
+    }
+}
+
+impl<B> Deref for Whole<B> {
+    type Target = B;
+
+    fn deref(&self) -> &B {
+        &self.0
+    }
+}
+
+impl Whole<Block> {
+    /// Reads a block.
+    ///
+    /// # Errors
+    /// [`BlockFault::Decode`] and [`BlockFault::OtherTransactions`].
+    pub fn read(bytes: &[u8]) -> Result<Self, BlockFault> {
+        decode::<Block>(bytes)?.whole()
+    }
+}
+
+impl Whole<CompactBlock> {
+    /// The block, from all of its transactions in order. None if these are others.
     pub fn with(&self, transactions: Vec<Arc<Verified>>) -> Option<VerifiedBlock> {
         let same = transactions.iter().map(|transaction| transaction.id()).eq(self.ids.iter().copied());
         same.then(|| VerifiedBlock::built(self.header.clone(), transactions))
     }
+}
+
+/// Whether these are the transactions that a header commits to.
+fn is_of(header: &Header, ids: &[TransactionId]) -> bool {
+    u32::try_from(ids.len()) == Ok(header.transactions_count) && transactions_root(ids) == header.transactions_root
 }
 
 pub(crate) fn transactions_root(ids: &[TransactionId]) -> Hash {
@@ -118,21 +186,29 @@ impl VerifiedBlock {
         Self { hash: header.hash(), header, transactions }
     }
 
-    /// Verifies the transactions of a block that [`Block::is_whole`]; `known` gives those that are verified already.
+    /// Verifies the transactions of a block; `known` gives those that are verified already.
     ///
     /// # Errors
-    /// The place of the first transaction at fault, and the fault: no validator may accept the block.
+    /// [`BlockFault::Transaction`], of the first that does not hold.
     pub fn verify(
         chain: &ChainId,
-        block: &Block,
+        block: &Whole<Block>,
         mut known: impl FnMut(&[u8]) -> Option<Arc<Verified>>,
-    ) -> Result<Self, (usize, TransactionFault)> {
-        let one = |(at, bytes): (usize, &ByteBuf)| match known(bytes) {
+    ) -> Result<Self, BlockFault> {
+        let one = |(index, bytes): (usize, &ByteBuf)| match known(bytes) {
             Some(transaction) => Ok(transaction),
-            None => verify(chain, bytes).map(Arc::new).map_err(|fault| (at, fault)),
+            None => verify(chain, bytes).map(Arc::new).map_err(|fault| BlockFault::Transaction { index, fault }),
         };
         let transactions = block.transactions.iter().enumerate().map(one).collect::<Result<_, _>>()?;
         Ok(Self::built(block.header.clone(), transactions))
+    }
+
+    /// Reads a block and verifies it, all steps at once.
+    ///
+    /// # Errors
+    /// [`BlockFault`].
+    pub fn read(chain: &ChainId, bytes: &[u8]) -> Result<Self, BlockFault> {
+        Self::verify(chain, &Whole::read(bytes)?, |_| None)
     }
 
     /// The header.

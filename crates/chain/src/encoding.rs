@@ -5,11 +5,11 @@ use serde_cbor::Serializer;
 use serde_cbor::ser::IoWrite;
 
 /// Outside bytes that are not the canonical encoding of what they should be.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Not CBOR, or not of this shape; trailing bytes count as such.
+    /// Not CBOR, or not of this shape; trailing bytes count as such. Says where.
     #[error("not a valid encoding: {0}")]
-    Malformed(#[source] serde_cbor::Error),
+    Malformed(String),
     /// Decodes, but a canonical encoder writes other bytes; two encodings would give one content two hashes.
     #[error("not the canonical encoding")]
     NotCanonical,
@@ -30,7 +30,7 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 /// # Errors
 /// [`DecodeError`] if the bytes are malformed or not what [`encode`] gives.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let value: T = serde_cbor::from_slice(bytes).map_err(DecodeError::Malformed)?;
+    let value: T = serde_cbor::from_slice(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))?;
     if encode(&value) == bytes { Ok(value) } else { Err(DecodeError::NotCanonical) }
 }
 

@@ -35,7 +35,7 @@ mod words;
 pub use act::{ACT_VOTERS_MAX, Act, InvalidAct, Organise, ROLL_WEIGHT_MAX, Voter, WEIGHT_MAX};
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
 pub use ballot::{Ballot, Selection};
-pub use block::{Block, CompactBlock, Header, PROTOCOL_VERSION, VerifiedBlock};
+pub use block::{Block, BlockFault, CompactBlock, Header, PROTOCOL_VERSION, VerifiedBlock, Whole};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
 pub use contest::{Choices, Contest, InvalidSelection, Rule, SCORE_MAX};
 pub use election::{Election, ElectionPhase, InvalidElection, Results, Voters};

@@ -14,7 +14,7 @@ use crate::transaction::{Payload, Transaction, UnsignedTransaction};
 pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024;
 
 /// A transaction that no state would take.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransactionFault {
     /// Over [`TRANSACTION_BYTES_MAX`].
     #[error("a transaction of {0} bytes; {TRANSACTION_BYTES_MAX} are allowed")]

@@ -3,6 +3,8 @@
 use malachite_types::LinearTimeouts;
 use std::time::Duration;
 
+use crate::mempool::PoolRoom;
+
 /// How long each step waits for the others, in milliseconds; each round waits longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -63,11 +65,13 @@ pub struct Safety {
     pub wait: bool,
     /// Stop at a signature of the own key that was not made here. Without it two nodes can go on with one key.
     pub own_key: bool,
+    /// Propose all that waits and fits. Without it a proposer leaves some ballots out.
+    pub all_that_waits: bool,
 }
 
 impl Default for Safety {
     fn default() -> Self {
-        Self { keep_log: true, two_thirds: true, sign_state: true, wait: true, own_key: true }
+        Self { keep_log: true, two_thirds: true, sign_state: true, wait: true, own_key: true, all_that_waits: true }
     }
 }
 
@@ -82,6 +86,8 @@ pub struct Config {
     pub heartbeat_ms: u64,
     /// A block whose time is further ahead of our clock than this is refused, in milliseconds.
     pub clock_ahead_ms_max: u64,
+    /// What may wait for a block.
+    pub pool: PoolRoom,
     /// The rules that only negative controls change.
     pub safety: Safety,
 }
@@ -89,6 +95,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let (timeouts, safety) = (Timeouts::default(), Safety::default());
-        Self { timeouts, block_interval_ms: 25, heartbeat_ms: 30_000, clock_ahead_ms_max: 2000, safety }
+        let pool = PoolRoom::default();
+        Self { timeouts, block_interval_ms: 25, heartbeat_ms: 30_000, clock_ahead_ms_max: 2000, pool, safety }
     }
 }

@@ -6,6 +6,7 @@
 mod decided;
 mod fetch;
 mod height;
+mod held;
 mod messages;
 mod proposal;
 mod repeat;
@@ -22,7 +23,7 @@ use malachite_types::{Round, Timeout, ValuePayload};
 use vote_chain::bft::Ctx;
 use vote_chain::{
     Block, BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp,
-    TransactionId, Verified, VerifiedBlock,
+    TransactionFault, TransactionId, Verified, VerifiedBlock, Whole,
 };
 
 use crate::clock::{Now, shifted};
@@ -35,7 +36,8 @@ use crate::signed::{Folder, SignState};
 use crate::turn::{Action, Halt, Peer, Timer, Turn, Write};
 use crate::wal::LogEntry;
 
-pub use messages::{Dropped, MessageFault, Taken};
+pub use held::Held;
+pub use messages::{Dropped, MessageFault, PASS_ON_MS, Taken};
 pub(crate) use signing::is_unsigned;
 pub use signing::{Signing, Wait};
 
@@ -63,7 +65,7 @@ pub enum Event {
     },
     /// The answer to `Action::RequestTransactions`: the ids of transactions that were asked for, and each of them verified, or what is wrong
     /// with it. None if the peer has none of them, or has not answered.
-    Transactions(Peer, BlockHash, Vec<(TransactionId, Result<Arc<Verified>, String>)>),
+    Transactions(Peer, BlockHash, Vec<(TransactionId, Result<Arc<Verified>, TransactionFault>)>),
     /// A peer has proven that it has a validator key; it may be a follower all the same.
     Met {
         /// The peer.
@@ -271,7 +273,7 @@ impl Engine {
         now: Timestamp,
         peer: Peer,
         from: Height,
-        blocks: &[(Block, CommitCertificate)],
+        blocks: &[(Whole<Block>, CommitCertificate)],
     ) -> bool {
         self.host.now = now;
         let wanted = self.host.on_blocks_arrived(peer, from, blocks);
@@ -318,6 +320,21 @@ impl Engine {
     /// Transactions that wait for a block.
     pub fn pending(&self) -> usize {
         self.host.mempool.len()
+    }
+
+    /// The transactions that wait for a block, and since when.
+    pub fn waiting(&self) -> impl Iterator<Item = (&Arc<Verified>, Timestamp)> {
+        self.host.mempool.iter_since()
+    }
+
+    /// What this node keeps of what others have sent.
+    pub fn held(&self) -> Held {
+        self.host.held()
+    }
+
+    /// The most that it may be, now.
+    pub fn held_max(&self) -> Held {
+        self.host.held_max()
     }
 
     /// A transaction that waits, by its id.
@@ -406,7 +423,7 @@ impl Host {
             address,
             config,
             signer,
-            mempool: Mempool::default(),
+            mempool: Mempool::new(config.pool),
             checker,
             now,
             clock_ms: 0,

@@ -18,9 +18,9 @@ mod wal;
 
 pub use clock::{CLOCK_MS_MAX, block_clock, middle_clock};
 pub use config::{Config, Safety, Timeouts};
-pub use engine::{Dropped, Engine, Event, MessageFault, Recovered, Signing, Taken, Wait, judge};
+pub use engine::{Dropped, Engine, Event, Held, MessageFault, PASS_ON_MS, Recovered, Signing, Taken, Wait, judge};
 pub use evidence::{Certified, Equivocation, Evidence, Fork, InvalidEvidence};
-pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal};
+pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal, PoolRoom};
 pub use message::{Message, SignedProposal};
 pub use signed::{Folder, SignState, Signed, Step};
 pub use turn::{Action, Decided, Halt, Peer, Timer, Turn, Write};

@@ -67,12 +67,15 @@ struct Entry {
 }
 
 /// How much may wait.
-struct Room {
-    transactions: usize,
-    bytes: usize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolRoom {
+    /// Transactions.
+    pub transactions: usize,
+    /// Their bytes.
+    pub bytes: usize,
 }
 
-impl Default for Room {
+impl Default for PoolRoom {
     fn default() -> Self {
         Self { transactions: PENDING_MAX, bytes: PENDING_BYTES_MAX }
     }
@@ -81,7 +84,7 @@ impl Default for Room {
 /// The transactions that wait.
 #[derive(Default)]
 pub(crate) struct Mempool {
-    room: Room,
+    room: PoolRoom,
     entries: BTreeMap<u64, Entry>,
     by_id: BTreeMap<TransactionId, u64>,
     by_ballot: BTreeMap<(ElectionId, PublicKey), u64>,
@@ -102,6 +105,14 @@ fn ballot_key(transaction: &Verified) -> Option<(ElectionId, PublicKey)> {
 }
 
 impl Mempool {
+    pub(crate) fn new(room: PoolRoom) -> Self {
+        Self { room, ..Self::default() }
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -121,6 +132,11 @@ impl Mempool {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Verified>> {
         self.entries.values().map(|entry| &entry.transaction)
+    }
+
+    /// With the time since when each waits.
+    pub(crate) fn iter_since(&self) -> impl Iterator<Item = (&Arc<Verified>, Timestamp)> {
+        self.entries.values().map(|entry| (&entry.transaction, entry.since))
     }
 
     /// In the order in which they go into a block of so many bytes.
@@ -387,7 +403,7 @@ mod tests {
     }
 
     fn pool(transactions: usize) -> Mempool {
-        Mempool { room: Room { transactions, bytes: 1 << 20 }, ..Mempool::default() }
+        Mempool::new(PoolRoom { transactions, bytes: 1 << 20 })
     }
 
     fn ids(all: &[Arc<Verified>]) -> Vec<TransactionId> {

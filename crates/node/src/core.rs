@@ -21,14 +21,14 @@ mod timers;
 mod told;
 mod turn;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use anyhow::Result;
 use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use vote_chain::{Block, BlockHash, CommitCertificate, Height, SecretKey, TransactionId, VerifiedBlock};
+use vote_chain::{Block, BlockHash, CommitCertificate, Height, SecretKey, TransactionId, VerifiedBlock, Whole};
 use vote_consensus::{Certified, Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
 use vote_storage::Store;
@@ -40,7 +40,7 @@ use crate::sign_state::Signs;
 use crate::socket::Command;
 pub(crate) use evidence::{Kept, stops};
 use gossip::CheckedTransactions;
-pub(crate) use gossip::read_blocks;
+pub(crate) use gossip::{NoBlocks, read_blocks};
 use timers::{Timers, Wake};
 
 /// Results of tasks that wait to be taken in.
@@ -55,9 +55,9 @@ pub(crate) enum Inner {
     /// A peer has answered with transactions of a proposed block, or has not.
     Fetched(Peer, BlockHash, Result<Vec<fetch::Fetched>, String>),
     /// A peer has answered with blocks from a height on, or has not; their transactions are not yet verified.
-    BlocksArrived(Peer, Height, Result<Vec<(Block, CommitCertificate)>, String>),
+    BlocksArrived(Peer, Height, Result<Vec<(Whole<Block>, CommitCertificate)>, NoBlocks>),
     /// They are now, or are found false.
-    Blocks(Peer, Height, Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String>),
+    Blocks(Peer, Height, Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, NoBlocks>),
     /// A peer has said how far it is.
     Status(PeerId, peers::PeerStatus),
     /// A peer has said who it is, or has failed to prove it.
@@ -106,6 +106,8 @@ pub(crate) struct Core {
     relay: relay::Relay,
     news: news::News,
     timers: Timers,
+    /// Votes to be passed on if their height is not decided then.
+    later: VecDeque<(Instant, Height, Gossip)>,
     inner: mpsc::Sender<Inner>,
     inner_events: mpsc::Receiver<Inner>,
     /// The trackers that this node has tried: none if it is on the list of one, else why not.
@@ -186,6 +188,7 @@ impl Core {
             relay: relay::Relay::default(),
             news: news::News::default(),
             timers: Timers::default(),
+            later: VecDeque::new(),
             inner,
             inner_events,
             trackers: BTreeMap::new(),
@@ -262,9 +265,8 @@ impl Core {
             Inner::Fetched(peer, block, fetched) => self.on_fetched(peer, block, fetched),
             Inner::BlocksArrived(peer, from, Ok(blocks)) => self.on_blocks_arrived(peer, from, blocks),
             Inner::Blocks(peer, from, Ok(blocks)) => self.tell(Event::Blocks { peer, from, blocks }),
-            Inner::BlocksArrived(peer, from, Err(reason)) | Inner::Blocks(peer, from, Err(reason)) => {
-                tracing::debug!(peer = %self.peers.describe(peer), reason, "no blocks from peer");
-                self.tell(Event::BlocksFailed { peer, from });
+            Inner::BlocksArrived(peer, from, Err(why)) | Inner::Blocks(peer, from, Err(why)) => {
+                self.on_no_blocks(peer, from, &why);
             }
             Inner::Status(peer, status) => self.on_peer_status(peer, status),
             Inner::Hello(peer, hello) => self.on_hello(peer, hello),
@@ -277,6 +279,7 @@ impl Core {
     fn on_wake(&mut self, wake: Wake) {
         match wake {
             Wake::Engine(timer) => self.tell(Event::Timer(timer)),
+            Wake::PassOn => self.pass_on(),
             Wake::Relay => self.relay.due = true,
             Wake::Status => self.ask_status(),
             Wake::Desk => self.desk_wakes_at = None,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use vote_chain::{Block, ChainId, CommitCertificate, TransactionFault, Verified, VerifiedBlock, verify};
+use vote_chain::{
+    Block, BlockFault, ChainId, CommitCertificate, TransactionFault, Verified, VerifiedBlock, Whole, verify,
+};
 
 /// Pieces of work that run or wait at one time; beyond it peers' work is dropped and apps are asked to come back.
 const JOBS_MAX: usize = 64;
@@ -69,11 +71,11 @@ impl Pool {
     /// Verifies the transactions of final blocks, in as many parts as there are processors.
     ///
     /// # Errors
-    /// Says which transaction no validator may accept.
+    /// [`BlockFault::Transaction`].
     pub(crate) async fn verify_blocks(
         &self,
-        blocks: Vec<(Block, CommitCertificate)>,
-    ) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, String> {
+        blocks: Vec<(Whole<Block>, CommitCertificate)>,
+    ) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, BlockFault> {
         let blocks = Arc::new(blocks);
         let count: usize = blocks.iter().map(|(block, _)| block.transactions.len()).sum();
         let share = count.div_ceil(self.cores);
@@ -83,9 +85,9 @@ impl Pool {
             verified.extend(part.await.expect("checks do not panic, and the runtime outlives them")?);
         }
         let mut verified = verified.into_iter();
-        let put_together = |(block, certificate): &(Block, CommitCertificate)| {
-            let block = VerifiedBlock::verify(&self.chain, block, |_| verified.next());
-            block.map(|block| (Arc::new(block), certificate.clone())).map_err(|(at, fault)| fault_of(at, &fault))
+        let put_together = |(block, certificate): &(Whole<Block>, CommitCertificate)| {
+            let block = VerifiedBlock::verify(&self.chain, block, |_| verified.next())?;
+            Ok((Arc::new(block), certificate.clone()))
         };
         blocks.iter().map(put_together).collect()
     }
@@ -93,17 +95,17 @@ impl Pool {
     /// Verifies so many transactions of some blocks, after so many others.
     fn verify_part(
         &self,
-        blocks: Arc<Vec<(Block, CommitCertificate)>>,
+        blocks: Arc<Vec<(Whole<Block>, CommitCertificate)>>,
         before: usize,
         count: usize,
-    ) -> JoinHandle<Result<Vec<Arc<Verified>>, String>> {
+    ) -> JoinHandle<Result<Vec<Arc<Verified>>, BlockFault>> {
         let pool = self.clone();
         tokio::spawn(async move {
             let turn = pool.for_blocks.clone().acquire_owned().await.expect("never closed");
             let verify_all = move |chain: &ChainId| {
                 let places = blocks.iter().flat_map(|(block, _)| block.transactions.iter().enumerate());
-                let verify = |(at, bytes): (usize, &ByteBuf)| {
-                    verify(chain, bytes).map(Arc::new).map_err(|fault| fault_of(at, &fault))
+                let verify = |(index, bytes): (usize, &ByteBuf)| {
+                    verify(chain, bytes).map(Arc::new).map_err(|fault| BlockFault::Transaction { index, fault })
                 };
                 places.skip(before).take(count).map(verify).collect()
             };
@@ -124,10 +126,6 @@ impl Pool {
         });
         done.await.expect("checks do not panic, and the runtime outlives them")
     }
-}
-
-fn fault_of(at: usize, fault: &TransactionFault) -> String {
-    format!("transaction {at}: {fault}")
 }
 
 /// Verifies each.

@@ -22,7 +22,7 @@ use vote_network::{Events, Handle, PeerEvent, PeerId};
 use vote_storage::Store;
 
 use crate::config::{Config, Origin};
-use crate::core::{read_blocks, stops};
+use crate::core::{NoBlocks, read_blocks, stops};
 use crate::datadir::{DataDir, make_private, write_private};
 use crate::exit::{Exit, Stop};
 use crate::keys::Keys;
@@ -230,15 +230,15 @@ impl Fetching {
         let Fetched { state, store, .. } = &mut self.fetched;
         let answer = match network.request(peer, encode(&PeerRequest::Blocks(state.tip().height.next()))).await {
             Ok(bytes) => match read_blocks(&bytes) {
-                Ok(blocks) => Pool::new(state.chain()).verify_blocks(blocks).await,
-                Err(reason) => Err(reason),
+                Ok(blocks) => Pool::new(state.chain()).verify_blocks(blocks).await.map_err(NoBlocks::from),
+                Err(why) => Err(why),
             },
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.into()),
         };
         let blocks = match answer {
             Ok(blocks) => blocks,
             Err(reason) => {
-                tracing::warn!(%peer, reason, "no blocks from peer");
+                tracing::warn!(%peer, %reason, "no blocks from peer");
                 return Ok(Asked::Failed);
             }
         };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use vote_chain::{Block, Genesis, State, VerifiedBlock, check_node_name, decode};
+use vote_chain::{Block, Genesis, State, VerifiedBlock, Whole, check_node_name};
 use vote_consensus::{Certified, Engine, Folder, Recovered, SignState};
 use vote_network::{Events, Handle, Multiaddr, PeerEvent, PeerId, Transport, known_peers};
 use vote_storage::{Loaded, Store};
@@ -267,10 +267,7 @@ async fn serve(
 fn recover(config: &Config, keys: &Keys, store: &Store, signed: Option<Found>) -> Result<(Engine, Signs)> {
     let Loaded { state, log, bodies } = store.load()?;
     let chain = state.chain();
-    let body = |bytes: &Vec<u8>| {
-        let block: Block = decode(bytes).ok()?;
-        VerifiedBlock::verify(&chain, &block, |_| None).ok().map(Arc::new)
-    };
+    let body = |block: &Whole<Block>| VerifiedBlock::verify(&chain, block, |_| None).ok().map(Arc::new);
     let bodies = bodies.iter().map(body).collect::<Option<Vec<_>>>();
     let damaged = || {
         let why = "an undecided block on the disk is damaged; move the ledger away, and start the node with a tracker or peer that has \

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value};
 use vote_chain::{
-    BlockHash, ChainId, Changes, CommitCertificate, Hash, Height, SetChange, State, TransactionFault, ValidatorSet,
-    Verified, VerifiedBlock, encode, verify,
+    Block, BlockFault, BlockHash, ChainId, Changes, CommitCertificate, Hash, Height, SetChange, State,
+    TransactionFault, ValidatorSet, Verified, VerifiedBlock, Whole, encode, verify,
 };
 
 use crate::error::{Fault, StorageError};
@@ -279,11 +279,10 @@ impl<'a> Check<'a> {
     fn check_open_height(&self) -> Result<u64, Fault> {
         let open = self.state.tip().height.next();
         let mut rows = load_log(self.read, open)?.len() as u64;
-        for bytes in load_bodies(self.read, open)? {
-            let block: vote_chain::Block = rows::value(&bytes, "bodies", open)?;
+        for block in load_bodies(self.read, open)? {
             let fault = |what: String| Fault::row("bodies", format!("({open}, {:.16})", block.header.hash()), what);
-            let verified = VerifiedBlock::verify(&self.state.chain(), &block, |_| None)
-                .map_err(|(at, wrong)| fault(format!("transaction {at}: {wrong}")))?;
+            let verified = VerifiedBlock::verify(&self.state.chain(), &block, |_| None);
+            let verified = verified.map_err(|wrong| fault(wrong.to_string()))?;
             self.state.validate(&verified).map_err(|wrong| fault(wrong.to_string()))?;
             rows += 1;
         }
@@ -294,14 +293,16 @@ impl<'a> Check<'a> {
 /// The block of transactions that have been verified, in order.
 fn take_verified(
     chain: &ChainId,
-    block: &vote_chain::Block,
+    block: &Whole<Block>,
     verified: impl Iterator<Item = Result<Arc<Verified>, TransactionFault>>,
 ) -> Result<VerifiedBlock, Fault> {
     let height = block.header.height;
-    let fault = |at, fault: TransactionFault| Fault::row("blocks", height, format!("transaction {at}: {fault}"));
-    let numbered = verified.enumerate().map(|(at, one)| one.map_err(|wrong| fault(at, wrong)));
-    let mut known = numbered.collect::<Result<Vec<_>, _>>()?.into_iter();
-    VerifiedBlock::verify(chain, block, |_| known.next()).map_err(|(at, wrong)| fault(at, wrong))
+    let fault = |fault: BlockFault| Fault::row("blocks", height, fault);
+    let numbered = verified.enumerate();
+    let known =
+        numbered.map(|(index, one)| one.map_err(|wrong| fault(BlockFault::Transaction { index, fault: wrong })));
+    let mut known = known.collect::<Result<Vec<_>, _>>()?.into_iter();
+    VerifiedBlock::verify(chain, block, |_| known.next()).map_err(fault)
 }
 
 /// Does `work` on each of `items`, in parts of equal size on so many threads; the results are in the order of the items.

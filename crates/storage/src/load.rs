@@ -3,7 +3,7 @@
 //! others are checked when somebody asks for them, and [`Store::check`] follows them from the first.
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
-use vote_chain::{ElectionId, Hash, Height, PublicKey, Restore, State, Tip};
+use vote_chain::{Block, ElectionId, Hash, Height, PublicKey, Restore, State, Tip, Whole};
 
 use crate::error::{Fault, StorageError};
 use crate::rows::{self, value};
@@ -18,7 +18,7 @@ pub struct Loaded {
     /// The log of the height after, in order.
     pub log: Vec<Vec<u8>>,
     /// The undecided blocks of that height.
-    pub bodies: Vec<Vec<u8>>,
+    pub bodies: Vec<Whole<Block>>,
 }
 
 impl Store {
@@ -161,7 +161,7 @@ pub(crate) fn load_log(read: &ReadTransaction, open: Height) -> Result<Vec<Vec<u
     Ok(log)
 }
 
-pub(crate) fn load_bodies(read: &ReadTransaction, open: Height) -> Result<Vec<Vec<u8>>, Fault> {
+pub(crate) fn load_bodies(read: &ReadTransaction, open: Height) -> Result<Vec<Whole<Block>>, Fault> {
     let mut bodies = Vec::new();
     for row in read.open_table(table::BODIES)?.iter()? {
         let (key, bytes) = row?;
@@ -169,8 +169,7 @@ pub(crate) fn load_bodies(read: &ReadTransaction, open: Height) -> Result<Vec<Ve
         if height != open.get() {
             return Err(Fault::row("bodies", format!("({height}, ...)"), "it is not of the open height"));
         }
-        rows::body(open, hash, bytes.value())?;
-        bodies.push(bytes.value().to_vec());
+        bodies.push(rows::body(open, hash, bytes.value())?);
     }
     Ok(bodies)
 }

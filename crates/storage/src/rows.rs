@@ -2,7 +2,7 @@
 
 use redb::ReadTransaction;
 use serde::{Serialize, de::DeserializeOwned};
-use vote_chain::{Block, CommitCertificate, Hash, Height, Registry, SetChange, Tip, TransactionId, decode};
+use vote_chain::{Block, CommitCertificate, Hash, Height, Registry, SetChange, Tip, TransactionId, Whole, decode};
 
 use crate::error::Fault;
 use crate::table;
@@ -10,7 +10,7 @@ use crate::table;
 /// A block as it is stored, and what makes it final.
 pub(crate) struct BlockRow {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) block: Block,
+    pub(crate) block: Whole<Block>,
     pub(crate) certificate: CommitCertificate,
 }
 
@@ -54,9 +54,7 @@ pub(crate) fn block(read: &ReadTransaction, height: Height) -> Result<Option<Blo
     if block.header.height != height {
         return Err(Fault::row("blocks", height, format!("it is block {}", block.header.height)));
     }
-    if !block.is_whole() {
-        return Err(Fault::row("blocks", height, "the transactions are not those of its header"));
-    }
+    let block = block.whole().map_err(|fault| Fault::row("blocks", height, fault))?;
     if certificate.height != height || certificate.block != block.header.hash() {
         return Err(Fault::row("certificates", height, "it is of another block"));
     }
@@ -118,9 +116,9 @@ pub(crate) fn set_change(key: u64, bytes: &[u8]) -> Result<SetChange, Fault> {
 }
 
 /// An undecided block.
-pub(crate) fn body(height: Height, hash: [u8; 32], bytes: &[u8]) -> Result<Block, Fault> {
+pub(crate) fn body(height: Height, hash: [u8; 32], bytes: &[u8]) -> Result<Whole<Block>, Fault> {
     let key = format!("({height}, {:.16})", Hash::from_bytes(hash));
-    let block: Block = value(bytes, "bodies", &key)?;
-    let fits = block.header.height == height && *block.header.hash().as_bytes() == hash && block.is_whole();
-    if fits { Ok(block) } else { Err(Fault::row("bodies", &key, "it is another block, or not whole")) }
+    let block = Whole::read(bytes).map_err(|fault| Fault::row("bodies", &key, fault))?;
+    let fits = block.header.height == height && *block.header.hash().as_bytes() == hash;
+    if fits { Ok(block) } else { Err(Fault::row("bodies", &key, "it is another block")) }
 }

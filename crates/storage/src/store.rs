@@ -190,7 +190,7 @@ impl Store {
     /// [`StorageError`] if it cannot be read, is missing, or is another.
     pub fn block(&self, height: Height) -> Result<Option<(Block, CommitCertificate)>, StorageError> {
         let row = self.read(|read| rows::block(read, height))?;
-        Ok(row.map(|BlockRow { block, certificate, .. }| (block, certificate)))
+        Ok(row.map(|BlockRow { block, certificate, .. }| (block.into_inner(), certificate)))
     }
 
     /// Like [`Self::block`], with the block's canonical bytes, to be passed on.
@@ -220,7 +220,8 @@ impl Store {
             let Some((height, place)) = rows::place(read, id)? else { return Ok(None) };
             let row = rows::block(read, height)?.ok_or_else(|| Fault::row("blocks", height, "it is missing"))?;
             let at = usize::try_from(place).unwrap_or(usize::MAX);
-            let bytes = row.block.transactions.into_iter().nth(at).filter(|bytes| TransactionId::of(bytes) == *id);
+            let bytes =
+                row.block.into_inner().transactions.into_iter().nth(at).filter(|bytes| TransactionId::of(bytes) == *id);
             let bytes = bytes.ok_or_else(|| {
                 Fault::row(
                     "transactions",

@@ -1,6 +1,7 @@
 //! Why a transaction or a block does not fit the state.
 
 use crate::act::WEIGHT_MAX;
+use crate::block::BlockFault;
 use crate::contest::InvalidSelection;
 use crate::election::ElectionPhase;
 use crate::genesis::InvalidOrganisers;
@@ -210,13 +211,8 @@ pub enum InvalidBlock {
         fault: InvalidTransaction,
     },
     /// A transaction that no block may have.
-    #[error("transaction {index} does not hold: {fault}")]
-    False {
-        /// Its place.
-        index: usize,
-        /// Why, in words.
-        fault: String,
-    },
+    #[error(transparent)]
+    False(#[from] BlockFault),
     /// Claims another state than follows.
     #[error("state root {claimed:.16} is claimed, {found:.16} follows from the transactions")]
     StateRoot {

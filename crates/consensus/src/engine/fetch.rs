@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use malachite_types::Round;
 use vote_chain::{
-    BlockHash, CompactBlock, Height, InvalidBlock, Limits, Timestamp, TransactionId, Verified, VerifiedBlock,
+    BlockFault, BlockHash, CompactBlock, Height, InvalidBlock, Limits, Timestamp, TransactionFault, TransactionId,
+    Verified, VerifiedBlock, Whole,
 };
 
 use super::Host;
@@ -18,7 +19,7 @@ use crate::turn::{Action, Peer};
 
 /// Blocks that wait for transactions. A proposer has at most two in a round, and rounds far ahead are not looked at, so that only
 /// those of rounds that are over ever make room.
-const FETCHES_MAX: usize = 24;
+pub(super) const FETCHES_MAX: usize = 24;
 /// Transactions asked for at one time; an answer holds about as many ballots.
 const WANTED_MAX: usize = 1024;
 /// Nobody is asked so soon, in milliseconds: most of what is lacking is on its way over gossip.
@@ -46,7 +47,7 @@ struct Asked {
 }
 
 struct Fetch {
-    block: CompactBlock,
+    block: Whole<CompactBlock>,
     /// All that propose it.
     proposals: Vec<SignedProposal>,
     /// Who has passed it on.
@@ -105,6 +106,10 @@ impl Fetches {
         self.blocks.retain(|_, fetch| fetch.place().is_some_and(|(last, _)| last >= height));
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.blocks.len()
+    }
+
     fn make_room(&mut self) {
         if self.blocks.len() >= FETCHES_MAX
             && let Some(hash) = self.blocks.iter().min_by_key(|(_, fetch)| fetch.place()).map(|(hash, _)| *hash)
@@ -116,7 +121,7 @@ impl Fetches {
 
 impl Host {
     /// Takes in a proposal whose block is that of its header: at once if all transactions are here, else when they are.
-    pub(super) fn complete(&mut self, from: Option<Peer>, proposal: SignedProposal, block: CompactBlock) {
+    pub(super) fn complete(&mut self, from: Option<Peer>, proposal: SignedProposal, block: Whole<CompactBlock>) {
         let hash = proposal.message.value;
         if let Some(block) = self.held_block(&hash).cloned() {
             return self.place_proposal(proposal, hash, Ok(block));
@@ -179,7 +184,7 @@ impl Host {
         &mut self,
         peer: Peer,
         hash: &BlockHash,
-        found: Vec<(TransactionId, Result<Arc<Verified>, String>)>,
+        found: Vec<(TransactionId, Result<Arc<Verified>, TransactionFault>)>,
     ) {
         let asked = self.fetches.asked.get(&peer).filter(|asked| asked.block == *hash).map(|asked| asked.count);
         let Some(count) = asked else { return };
@@ -197,7 +202,7 @@ impl Host {
                 Err(fault) => {
                     let Some(place) = fetch.missing.get(&id) else { continue };
                     let index = usize::try_from(*place).unwrap_or(usize::MAX);
-                    return self.completed(hash, &Err(InvalidBlock::False { index, fault }));
+                    return self.completed(hash, &Err(BlockFault::Transaction { index, fault }.into()));
                 }
             }
         }

@@ -16,9 +16,9 @@ use crate::signatures::at_once;
 use crate::turn::Peer;
 
 /// Votes of one validator that are kept for a height that has not started: two for each of a few rounds.
-const EARLY_VOTES_MAX: usize = 12;
+pub(super) const EARLY_VOTES_MAX: usize = 12;
 /// Proposals of one validator that are kept for it, each with its block.
-const EARLY_PROPOSALS_MAX: usize = 2;
+pub(super) const EARLY_PROPOSALS_MAX: usize = 2;
 
 /// A message that no honest peer passes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,8 +29,8 @@ pub enum MessageFault {
     /// The signature is not the validator's.
     #[error("a signature of {0:.16} does not verify")]
     Signature(PublicKey),
-    /// A proposal for another block than the one that came with it.
-    #[error("the proposal of {0:.16} names another block than the one that it carries")]
+    /// A proposal came with another block than it is for. Its proposer's signature holds, and need not be at fault.
+    #[error("a proposal of {0:.16} was sent with another block than it is for")]
     OtherBlock(PublicKey),
     /// A certificate that proves nothing.
     #[error("a certificate for height {0} does not hold")]
@@ -42,6 +42,9 @@ pub enum MessageFault {
 pub enum Taken {
     /// It holds, and is to be passed on.
     New,
+    /// It holds, and has come from its signer, who tells all its peers itself: it is to be passed on if this height is not decided after
+    /// [`PASS_ON_MS`], since then somebody may not have it.
+    FromSigner(Height),
     /// It is not passed on, and nobody is to blame.
     Dropped(Dropped),
 }
@@ -56,6 +59,10 @@ pub enum Dropped {
     /// It is for a round that is too far ahead, or its signer has said too many different things of its round.
     TooMany,
 }
+
+/// A vote that has come from its signer is passed on after so long, in milliseconds. Between validators that all reach one another that is
+/// hardly ever needed, and each copy costs as much as the vote itself.
+pub const PASS_ON_MS: u64 = 100;
 
 impl Dropped {
     /// In words.
@@ -98,7 +105,7 @@ impl Early {
 impl Host {
     pub(super) fn on_message(&mut self, from: Option<Peer>, message: Message) -> Result<Taken, MessageFault> {
         match message {
-            Message::Vote(vote) => self.on_vote(vote),
+            Message::Vote(vote) => self.on_vote(from, vote),
             Message::Proposal(proposal, block) => self.on_proposal(from, proposal, *block),
             Message::Polka(certificate) if self.is_current(certificate.height) => {
                 self.check_polka(&certificate)?;
@@ -140,7 +147,7 @@ impl Host {
         }
     }
 
-    fn on_vote(&mut self, vote: SignedVote<Ctx>) -> Result<Taken, MessageFault> {
+    fn on_vote(&mut self, from: Option<Peer>, vote: SignedVote<Ctx>) -> Result<Taken, MessageFault> {
         let Vote { height, round, kind, value, voter } = vote.message.clone();
         let Some(set) = self.set_of(height) else { return Ok(Taken::Dropped(Dropped::OtherHeight)) };
         if !set.contains(&voter) {
@@ -169,7 +176,9 @@ impl Host {
             NilOrVal::Val(block) => Some(block),
             NilOrVal::Nil => None,
         };
-        Ok(self.pass_on((height, kind, round, Some(voter), block)))
+        let taken = self.pass_on((height, kind, round, Some(voter), block));
+        let from_signer = from.is_some_and(|from| self.signer.peers_of(&voter).any(|peer| peer == from));
+        Ok(if taken == Taken::New && from_signer { Taken::FromSigner(height) } else { taken })
     }
 
     fn check_polka(&self, certificate: &PolkaCertificate<Ctx>) -> Result<(), MessageFault> {

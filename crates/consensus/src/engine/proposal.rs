@@ -15,7 +15,7 @@ use crate::message::SignedProposal;
 use crate::turn::{Action, Peer, Write};
 
 /// Valid bodies kept for one height. Each was signed for by the proposer of its round, so this many rounds have failed.
-const BODIES_MAX: usize = 128;
+pub(super) const BODIES_MAX: usize = 128;
 
 fn what(proposal: &Proposal) -> What {
     (proposal.height, Kind::Proposal, proposal.round, Some(proposal.proposer), Some(proposal.value))
@@ -47,9 +47,8 @@ impl Host {
             return Ok(Taken::Dropped(Dropped::OtherHeight));
         }
         let message = &proposal.message;
-        if block.header.hash() != message.value || !block.is_whole() {
-            return Err(MessageFault::OtherBlock(message.proposer));
-        }
+        let block = block.whole().ok().filter(|block| block.header.hash() == message.value);
+        let block = block.ok_or(MessageFault::OtherBlock(message.proposer))?;
         let what = what(message);
         let current = self.round_at(message.height);
         let window = self.windows.entry(message.height).or_default();
@@ -160,7 +159,10 @@ impl Host {
             bytes += transaction.bytes().len();
             first || bytes <= block_bytes
         };
-        let transactions = self.mempool.in_turn(block_bytes).take_while(fits);
+        let leaves_some_out = !self.config.safety.all_that_waits;
+        let wanted =
+            |transaction: &&Arc<Verified>| !leaves_some_out || transaction.id().as_bytes()[0].is_multiple_of(2);
+        let transactions = self.mempool.in_turn(block_bytes).filter(wanted).take_while(fits);
         let (block, changes, refused) = self.state.build(time, self.address, transactions);
         for transaction in refused {
             // What does not fit beside the others of this block may become final yet, if another block is decided.

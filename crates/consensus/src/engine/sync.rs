@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vote_chain::{Block, CertificateFault, Changes, CommitCertificate, Height, Timestamp, VerifiedBlock};
+use vote_chain::{Block, CertificateFault, Changes, CommitCertificate, Height, Timestamp, VerifiedBlock, Whole};
 
 use super::Host;
 use crate::evidence::Certified;
@@ -248,7 +248,7 @@ impl Host {
         &mut self,
         peer: Peer,
         from: Height,
-        blocks: &[(Block, CommitCertificate)],
+        blocks: &[(Whole<Block>, CommitCertificate)],
     ) -> bool {
         let Some(asked) = self.sync.asked.get(&peer).filter(|asked| asked.from == from) else { return false };
         let took = self.now.ms_since(asked.at);
@@ -264,7 +264,8 @@ impl Host {
         let last = last.header.height;
         let wanted = last >= self.sync.wanted(tip) && (from != tip.next() || self.next_is_final(peer, &blocks[0]));
         if wanted {
-            let bytes = |(block, _): &(Block, _)| bytes_of(block.transactions.iter().map(|bytes| bytes.as_slice()));
+            let bytes =
+                |(block, _): &(Whole<Block>, _)| bytes_of(block.transactions.iter().map(|bytes| bytes.as_slice()));
             let bytes = blocks.iter().map(bytes).sum();
             self.sync.arrived.insert((peer, from), Arrived { last, bytes });
             self.sync.at_once = 0;
@@ -275,7 +276,7 @@ impl Host {
     }
 
     /// Whether a certificate makes this block final at the open height; if not, no work is spent on what comes with it.
-    fn next_is_final(&mut self, peer: Peer, (block, certificate): &(Block, CommitCertificate)) -> bool {
+    fn next_is_final(&mut self, peer: Peer, (block, certificate): &(Whole<Block>, CommitCertificate)) -> bool {
         let height = self.height();
         let verdict = certificate.verify(&self.state.chain(), height, &block.header.hash(), self.state.validators());
         if let Err(fault) = &verdict {

@@ -53,6 +53,20 @@ impl Window {
         known.is_some_and(|values| values.contains(&NilOrVal::Val(proposal.value)))
     }
 
+    /// How many messages it knows.
+    pub(crate) fn count(&self) -> usize {
+        self.seen.values().map(Vec::len).sum()
+    }
+
+    /// The most that it can know, in round `current` and with so many validators.
+    pub(crate) fn count_max(current: Round, validators: usize) -> usize {
+        let rounds = usize::try_from(current.as_u32().unwrap_or(0)).unwrap_or(usize::MAX).saturating_add(1);
+        // A proposal, a prevote and a precommit of each round that was reached, and whatever they say of later ones.
+        let ahead = AHEAD_MAX + usize::try_from(PROPOSAL_ROUNDS_AHEAD_MAX).unwrap_or(usize::MAX);
+        let keys = rounds.saturating_mul(3).saturating_add(ahead);
+        keys.saturating_mul(DIFFERENT_MAX * validators)
+    }
+
     /// Who has voted in a round.
     pub(crate) fn voters(&self, round: Round) -> BTreeSet<PublicKey> {
         let votes = self.seen.keys().filter(|(_, of, step)| *of == round && *step != PROPOSAL);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use vote_chain::{BlockHash, ChainId, TransactionId, Verified, decode, encode};
+use vote_chain::{BlockHash, ChainId, TransactionFault, TransactionId, Verified, decode, encode};
 use vote_consensus::{Event, Peer};
 
 use super::serve::TRANSACTIONS_BYTES_MAX;
@@ -15,7 +15,7 @@ use crate::pool::verify_all;
 const ANSWER_BYTES_MAX: usize = TRANSACTIONS_BYTES_MAX + 8 * PLACES_MAX;
 
 /// A transaction that a peer has given out, by its id: verified, or what is wrong with it.
-pub(crate) type Fetched = (TransactionId, Result<Arc<Verified>, String>);
+pub(crate) type Fetched = (TransactionId, Result<Arc<Verified>, TransactionFault>);
 
 impl Core {
     pub(super) fn request_transactions(&mut self, peer: Peer, block: BlockHash, wanted: &[(u32, TransactionId)]) {
@@ -60,6 +60,5 @@ fn check(chain: &ChainId, wanted: &BTreeSet<TransactionId>, bytes: &[u8]) -> Res
     if given.len() < ids.len() || !given.is_subset(wanted) {
         return Err("transactions that it was not asked for".into());
     }
-    let verdicts = verify_all(chain, &transactions).into_iter().map(|found| found.map_err(|fault| fault.to_string()));
-    Ok(ids.into_iter().zip(verdicts).collect())
+    Ok(ids.into_iter().zip(verify_all(chain, &transactions)).collect())
 }

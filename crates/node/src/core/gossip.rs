@@ -1,18 +1,23 @@
 //! What comes in over gossip: consensus messages, blocks, batches of transactions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
-use vote_chain::{Block, CommitCertificate, TransactionId, Verified, decode};
-use vote_consensus::{Dropped, Message, MessageFault, Origin, Taken};
-use vote_network::{Gossip, Topic, Verdict};
+use vote_chain::{Block, BlockFault, CommitCertificate, Height, TransactionId, Verified, Whole, decode};
+use vote_consensus::{Dropped, Message, MessageFault, Origin, PASS_ON_MS, Taken};
+use vote_network::{Gossip, RequestError, Topic, Verdict};
 
+use super::timers::Wake;
 use super::{Core, Inner};
 use crate::clock::steady;
 use crate::peer::PeerResponse;
 use crate::pool::verify_all;
+
+/// Votes that wait to be passed on; beyond that they are at once.
+const LATER_MAX: usize = 4096;
 
 /// A batch in which all is known is passed on if the newest of it has waited for so long, in milliseconds.
 const PASS_AGAIN_MS: u64 = 8000;
@@ -55,7 +60,7 @@ impl Core {
         match Message::from_bytes(&gossip.data) {
             Ok(Some(message)) => {
                 let taken = self.engine.receive(steady(), self.peers.number(&gossip.source), message);
-                self.answer(&gossip, taken);
+                self.answer(gossip, taken);
             }
             Ok(None) => self.reject(&gossip, "not a consensus message"),
             Err(error) => self.reject(&gossip, &error.to_string()),
@@ -63,9 +68,10 @@ impl Core {
     }
 
     /// Passes a message on, drops it, or holds it against whoever has passed it on.
-    fn answer(&mut self, gossip: &Gossip, taken: Result<Taken, MessageFault>) {
+    fn answer(&mut self, gossip: Gossip, taken: Result<Taken, MessageFault>) {
         match taken {
-            Ok(Taken::New) => self.network.report(gossip, Verdict::Accept),
+            Ok(Taken::New) => self.network.report(&gossip, Verdict::Accept),
+            Ok(Taken::FromSigner(height)) => self.pass_on_later(gossip, height),
             Ok(Taken::Dropped(why)) => {
                 let reason = why.reason();
                 if why != Dropped::Known
@@ -73,9 +79,35 @@ impl Core {
                 {
                     tracing::debug!(peer = %gossip.source, topic = ?gossip.topic, reason, unsaid, "message dropped");
                 }
-                self.network.report(gossip, Verdict::Ignore);
+                self.network.report(&gossip, Verdict::Ignore);
             }
-            Err(fault) => self.reject(gossip, &fault.to_string()),
+            Err(fault) => self.reject(&gossip, &fault.to_string()),
+        }
+    }
+
+    fn pass_on_later(&mut self, mut gossip: Gossip, height: Height) {
+        if self.later.len() >= LATER_MAX {
+            return self.network.report(&gossip, Verdict::Accept);
+        }
+        if self.later.is_empty() {
+            self.timers.set(PASS_ON_MS, Wake::PassOn);
+        }
+        // The network has kept the message itself.
+        gossip.data = Vec::new();
+        self.later.push_back((Instant::now() + Duration::from_millis(PASS_ON_MS), height, gossip));
+    }
+
+    /// Passes on what is due and of use to somebody yet.
+    pub(super) fn pass_on(&mut self) {
+        let (now, tip) = (Instant::now(), self.engine.state().tip().height);
+        while self.later.front().is_some_and(|(due, ..)| *due <= now)
+            && let Some((_, height, gossip)) = self.later.pop_front()
+        {
+            let verdict = if height > tip { Verdict::Accept } else { Verdict::Ignore };
+            self.network.report(&gossip, verdict);
+        }
+        if let Some((due, ..)) = self.later.front() {
+            self.timers.set_at(*due, Wake::PassOn);
         }
     }
 
@@ -128,16 +160,24 @@ impl Core {
     }
 }
 
+/// Why there are no blocks from a peer that was asked for some.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoBlocks {
+    /// It may be slow, or gone: nobody is to blame.
+    #[error(transparent)]
+    NoAnswer(#[from] RequestError),
+    /// No honest node answers so.
+    #[error("another answer than blocks")]
+    OtherAnswer,
+    /// No honest node has such a block.
+    #[error(transparent)]
+    Block(#[from] BlockFault),
+}
+
 /// Reads the answer to a request for blocks; their transactions are still to be verified.
-pub(crate) fn read_blocks(bytes: &[u8]) -> Result<Vec<(Block, CommitCertificate)>, String> {
-    let answer: PeerResponse = decode(bytes).map_err(|error| error.to_string())?;
-    let blocks = answer.blocks().ok_or("another answer than blocks")?;
-    let read = |(bytes, certificate): (ByteBuf, CommitCertificate)| {
-        let block: Block = decode(&bytes).map_err(|error| error.to_string())?;
-        if !block.is_whole() {
-            return Err("a block whose transactions are not those of its header".to_owned());
-        }
-        Ok((block, certificate))
-    };
+pub(crate) fn read_blocks(bytes: &[u8]) -> Result<Vec<(Whole<Block>, CommitCertificate)>, NoBlocks> {
+    let answer: PeerResponse = decode(bytes).map_err(BlockFault::from)?;
+    let blocks = answer.blocks().ok_or(NoBlocks::OtherAnswer)?;
+    let read = |(bytes, certificate): (ByteBuf, CommitCertificate)| Ok((Whole::read(&bytes)?, certificate));
     blocks.into_iter().map(read).collect()
 }

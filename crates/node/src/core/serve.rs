@@ -97,7 +97,7 @@ impl Core {
         let ledger = self.ledger.borrow().clone();
         let clock_ahead_ms_max = self.clock_ahead_ms_max;
         tokio::spawn(async move {
-            let judged = pool.run_with(permit, move |_| judge(&ledger, &block, certificate, clock_ahead_ms_max));
+            let judged = pool.run_with(permit, move |_| judge(&ledger, block, certificate, clock_ahead_ms_max));
             let verdict = judged.await;
             let accepted = verdict.is_ok();
             let reason = verdict.err().unwrap_or_else(|| "it breaks no rule".to_owned());
@@ -110,16 +110,13 @@ impl Core {
 /// What this node would make of a block, by the same rules by which it votes.
 fn judge(
     ledger: &Ledger,
-    block: &Block,
+    block: Block,
     certificate: Option<CommitCertificate>,
     clock_ahead_ms_max: u64,
 ) -> Result<(), String> {
     let state = &ledger.state;
-    if !block.is_whole() {
-        return Err("the transactions are not those of the header".to_owned());
-    }
-    let verified = VerifiedBlock::verify(&state.chain(), block, |_| None);
-    let block = verified.map_err(|(at, fault)| format!("transaction {at} is refused: {fault}"))?;
+    let verified = block.whole().and_then(|block| VerifiedBlock::verify(&state.chain(), &block, |_| None));
+    let block = verified.map_err(|fault| fault.to_string())?;
     if let Some(certificate) = certificate {
         let height = state.tip().height.next();
         let verdict = certificate.verify(&state.chain(), height, &block.hash(), state.validators());

@@ -108,13 +108,16 @@ mod tests {
         let signed = Some(SignState { last: Some(last), ..SignState::default() });
         let recovered = Recovered { state, log: Vec::new(), bodies: Vec::new(), signed, folder: Folder::Left };
         let mut engine = Engine::recover(Config::default(), key(1), recovered, steady());
-        let block = |height| {
+        let read = |height| {
             let (block, certificate) = ledger.load(Height::new(height)).unwrap();
+            (block.whole().unwrap(), certificate)
+        };
+        let block = |height| {
+            let (block, certificate) = read(height);
             (Arc::new(VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap()), certificate)
         };
         engine.handle(steady(), Event::Met { peer, key: key(0).public(), known: false });
         engine.handle(steady(), Event::Status { peer, height: Height::new(u64::MAX), last: None });
-        let read = |height| ledger.load(Height::new(height)).unwrap();
         let from = Height::new(1);
         assert!(engine.blocks_arrived(steady(), peer, from, &(from.get()..=5).map(read).collect::<Vec<_>>()));
         engine.handle(steady(), Event::Blocks { peer, from, blocks: (from.get()..=5).map(block).collect() });

@@ -10,6 +10,8 @@ use vote_consensus::Timer;
 #[derive(Debug)]
 pub(super) enum Wake {
     Engine(Timer),
+    /// A vote may have to be passed on.
+    PassOn,
     /// Transactions that were gathered are to be sent.
     Relay,
     /// Time to compare heights with the peers.

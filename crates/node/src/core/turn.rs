@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::time::Instant;
-use vote_chain::{Block, CommitCertificate, Height, encode};
+use vote_chain::{Block, CommitCertificate, Height, Whole, encode};
 use vote_consensus::{Action, Certified, Halt, Message, Peer, Turn, Write};
 use vote_network::Topic;
 
 use super::timers::Wake;
-use super::{Core, Inner};
+use super::{Core, Inner, NoBlocks};
 use crate::clock::steady;
 use crate::peer::{PeerRequest, PeerResponse};
 
@@ -126,18 +126,42 @@ impl Core {
             let answer = network.request(id, encode(&PeerRequest::Blocks(from))).await;
             let blocks = match answer {
                 Ok(bytes) => pool.run(move |_| super::gossip::read_blocks(&bytes)).await,
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(error.into()),
             };
             Some(Inner::BlocksArrived(peer, from, blocks))
         });
     }
 
     /// Has the blocks verified, on all cores, if the engine wants them.
-    pub(super) fn on_blocks_arrived(&mut self, peer: Peer, from: Height, blocks: Vec<(Block, CommitCertificate)>) {
+    pub(super) fn on_blocks_arrived(
+        &mut self,
+        peer: Peer,
+        from: Height,
+        blocks: Vec<(Whole<Block>, CommitCertificate)>,
+    ) {
         if self.engine.blocks_arrived(steady(), peer, from, &blocks) {
             let pool = self.pool.clone();
-            self.spawn(async move { Some(Inner::Blocks(peer, from, pool.verify_blocks(blocks).await)) });
+            self.spawn(async move {
+                let verified = pool.verify_blocks(blocks).await.map_err(NoBlocks::from);
+                Some(Inner::Blocks(peer, from, verified))
+            });
         }
+    }
+
+    /// The next peer is asked. An answer that no honest node gives is held against this one.
+    pub(super) fn on_no_blocks(&mut self, peer: Peer, from: Height, why: &NoBlocks) {
+        match why {
+            NoBlocks::NoAnswer(error) => {
+                tracing::debug!(peer = %self.peers.describe(peer), %error, "no blocks from peer");
+            }
+            NoBlocks::OtherAnswer | NoBlocks::Block(_) => {
+                tracing::warn!(peer = %self.peers.describe(peer), reason = %why, "blocks refused");
+                if let Some(id) = self.peers.id(peer) {
+                    self.strike(id);
+                }
+            }
+        }
+        self.tell(vote_consensus::Event::BlocksFailed { peer, from });
     }
 
     fn blame(&self, peer: Peer, reason: &str) {

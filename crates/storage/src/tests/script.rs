@@ -238,7 +238,8 @@ impl Script {
 pub(crate) fn seen(store: &Store) -> Result<Vec<u8>, StorageError> {
     let loaded = store.load()?;
     let state = &loaded.state;
-    let mut bytes = encode(&(store.genesis(), state.tip(), state.registry(), &loaded.log, &loaded.bodies));
+    let bodies: Vec<_> = loaded.bodies.iter().map(|body| encode(&**body)).collect();
+    let mut bytes = encode(&(store.genesis(), state.tip(), state.registry(), &loaded.log, bodies));
     let keys: Vec<PublicKey> = (1..=210).map(|at| key(at).public()).collect();
     for record in state.elections() {
         let id = record.id;
