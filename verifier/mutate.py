@@ -466,7 +466,7 @@ ACTS_OF_DRAFTS = {
     "open-ok": sent(0), "close": sent(1), "open-and-close-ok": sent(0, 1), "open-again": sent(0, 0), "open-number": sent([0, None]),
     "cancel-ok": sent([5, "why"]), "cancel-again": sent([5, "why"], [5, "why not"]), "cancel-without-reason": sent([5, ""]),
     "act-beyond": sent(6), "stranger": sent(0, by=201), "another-election": lambda tree: sent(Transaction([2, {0: bytes(32), 1: 0}]))(tree),
-    "another-chain": of_another_chain, "approval": sent(Transaction([3, {0: [1, KEYS[0]], 1: 0}]), by=1), "roll-of-none": sent([2, [[KEYS[9], 1]]]),
+    "another-chain": of_another_chain, "approval": sent(Transaction([3, {0: [1, KEYS[0]], 1: 0, 2: 1000}]), by=1), "roll-of-none": sent([2, [[KEYS[9], 1]]]),
     "times-ok": sent(times(5000, 5001)), "times-none-ok": sent(times(None, None)), "times-one-ok": sent(times(None, 1001)),
     "opens-now": sent(times(1000, None)), "closes-now": sent(times(None, 1000)), "closes-as-it-opens": sent(times(9000, 9000)),
     "times-without-reason": sent(times(5000, None, "")), "close-when-cancelled": sent([5, "why"], 1), "created-again": lambda tree: tree[6][-1][2].append(

@@ -271,7 +271,8 @@ fn what_apps_have_brought_is_passed_on_again_whatever_peers_have_brought_before(
 fn change_of_the_set_comes_into_force_though_nothing_else_happens() {
     let mut world = World::new(1, 2, 1, CALM, Config::default());
     let change = ValidatorChange::Admit(validator(1)).into();
-    let (_, bytes) = world.sign(&key(0), Payload::ApproveChange { change, changes_before: 0 });
+    let signed_at = vote_chain::Timestamp::from_ms(world.now);
+    let (_, bytes) = world.sign(&key(0), Payload::ApproveChange { change, changes_before: 0, signed_at });
     world.submit(0, bytes);
     let grown = |world: &World| world.engines.iter().flatten().all(|engine| engine.state().validators().count() == 2);
     assert!(world.run(10, grown), "{} blocks", tip(&world));
@@ -380,8 +381,9 @@ fn election_opens_and_closes_by_block_time_though_nothing_else_happens() {
 fn change(world: &mut World, approvers: std::ops::Range<usize>, change: &ValidatorChange, size: usize) {
     for _ in 0..20 {
         let changes_before = world.engines[0].as_ref().unwrap().state().registry().changes;
+        let signed_at = vote_chain::Timestamp::from_ms(world.now);
         for at in approvers.clone() {
-            let payload = Payload::ApproveChange { change: change.clone().into(), changes_before };
+            let payload = Payload::ApproveChange { change: change.clone().into(), changes_before, signed_at };
             let (_, bytes) = world.sign(&key(at), payload);
             world.submit(at, bytes);
         }
@@ -410,6 +412,32 @@ fn validators_are_admitted_and_removed_while_messages_are_lost() {
         assert_eq!(world.fault, None, "seed {seed}");
         assert!(world.disks.iter().all(|disk| disk.tip() > Height::new(before)), "the removed validator follows");
     }
+}
+
+#[test]
+fn set_is_changed_though_all_old_approvals_are_sent_again_in_between() {
+    let mut world = World::new(1, 5, 4, CALM, Config::default());
+    let mut old = Vec::new();
+    let wanted = ValidatorChange::Admit(validator(4));
+    for by in 0..3 {
+        // Each has approved six others first, and thought better of it.
+        let others = (0..6).map(|at| ValidatorChange::Admit(validator(10 + 10 * by + at)));
+        for change in others.chain([wanted.clone()]) {
+            let signed_at = vote_chain::Timestamp::from_ms(world.now);
+            let approval = Payload::ApproveChange { change: change.into(), changes_before: 0, signed_at };
+            let (id, bytes) = world.sign(&key(by), approval);
+            world.submit(by, bytes.clone());
+            assert!(world.run(10, |world| world.finals.contains(&id)));
+            for bytes in &old {
+                (0..5).for_each(|at| world.submit(at, Vec::clone(bytes)));
+            }
+            world.run_ms(1000);
+            old.push(bytes);
+        }
+    }
+    let grown = |world: &World| world.engines.iter().flatten().all(|engine| engine.state().validators().count() == 5);
+    assert!(world.run(10, grown), "an approval that is meant was pushed out by older ones");
+    assert_eq!(world.fault, None);
 }
 
 #[test]

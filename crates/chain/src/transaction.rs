@@ -9,6 +9,7 @@ use crate::encoding::encode;
 use crate::genesis::OrganiserChange;
 use crate::hash::{ChainId, ElectionId};
 use crate::key::{PublicKey, Purpose, SecretKey, Signature};
+use crate::time::Timestamp;
 use crate::validator::ValidatorChange;
 
 /// What a transaction does.
@@ -26,6 +27,9 @@ pub enum Payload {
         change: Change,
         /// How many changes there have been: an approval that comes after another is void, even if all were as before again.
         changes_before: u64,
+        /// When it was signed, by its signer's clock: it lapses by this time, and of two of one signer the later one is the newer, whenever they
+        /// come to the ledger. So whoever sends an old one again changes nothing ([`crate::Registry::signing_time`]).
+        signed_at: Timestamp,
     },
 }
 

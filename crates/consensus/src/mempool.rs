@@ -331,8 +331,8 @@ pub(crate) struct Lapsed {
 mod tests {
     use super::*;
     use vote_chain::{
-        Act, Ballot, Contest, Election, Genesis, Limits, Organise, Organisers, Rule, SecretKey, Selection, Transaction,
-        Validator, ValidatorSet, Voter, Voters, verify,
+        Act, Ballot, Contest, Election, Genesis, Limits, Organise, OrganiserChange, Organisers, Rule, SecretKey,
+        Selection, Transaction, Validator, ValidatorSet, Voter, Voters, verify,
     };
 
     const START: Timestamp = Timestamp::from_ms(1_000_000);
@@ -354,11 +354,12 @@ mod tests {
 
     impl Chain {
         fn new(kinds: &[Voters]) -> Self {
-            let validator = Validator { key: key(0).public(), power: 1, name: "n1".into() };
+            let validators =
+                [0, 1].map(|seed| Validator { key: key(seed).public(), power: 1, name: format!("n{seed}") });
             let genesis = Genesis {
                 name: "Club".into(),
                 time: Timestamp::from_ms(1),
-                validators: ValidatorSet::new(vec![validator]).unwrap(),
+                validators: ValidatorSet::new(validators.into()).unwrap(),
                 organisers: Organisers::Keys([key(0).public()].into()),
                 limits: Limits::default(),
             };
@@ -446,6 +447,23 @@ mod tests {
             acts.take(20).filter(|act| pool.insert(&chain.state, NOW, act.clone(), Origin::App).is_ok()).count();
         assert_eq!(taken, 5);
         assert!(pool.insert(&chain.state, NOW, chain.ballot(1, 0), Origin::App).is_ok());
+    }
+
+    #[test]
+    fn validator_that_fills_the_room_with_approvals_keeps_out_those_of_no_other() {
+        let chain = Chain::new(&[]);
+        let approve = |by: u8, admitted: u8| {
+            let change = OrganiserChange::Admit(key(admitted).public()).into();
+            chain.sign(by, Payload::ApproveChange { change, changes_before: 0, signed_at: START })
+        };
+        let mut pool = pool(20);
+        let mut insert = |approval: Arc<Verified>| pool.insert(&chain.state, NOW, approval, Origin::Peer);
+        let flood: Vec<_> = (10..20).map(|admitted| approve(0, admitted)).collect();
+        flood.iter().for_each(|approval| drop(insert(approval.clone()).unwrap()));
+        assert!(matches!(insert(approve(0, 20)), Err(PoolRefusal::Full(_))), "acts have half of the places");
+        assert_eq!(ids(&insert(approve(1, 20)).unwrap().gave_up), [flood[9].id()]);
+        let own = approve(1, 20).id();
+        assert_eq!(pool.in_turn(1 << 20).position(|approval| approval.id() == own), Some(1), "they take turns");
     }
 
     #[test]

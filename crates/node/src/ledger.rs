@@ -325,8 +325,8 @@ impl Ledger {
     fn validators(&self) -> Answer {
         let registry = self.state.registry();
         let registry = registry.without_lapsed(self.state.tip().time);
-        let pending = registry.approvals.iter().filter_map(|(change, keys)| match change {
-            Change::Validators(change) => Some((change.clone(), keys.iter().copied().collect())),
+        let pending = registry.approved().into_iter().filter_map(|(change, keys)| match change {
+            Change::Validators(change) => Some((change, keys.into_iter().collect())),
             Change::Organisers(_) => None,
         });
         Answer::Validators {
@@ -338,11 +338,11 @@ impl Ledger {
 
     fn organisers(&self) -> Answer {
         let registry = self.state.registry().without_lapsed(self.state.tip().time);
-        let pending = registry.approvals.iter().filter_map(|(change, keys)| match change {
-            Change::Organisers(change) => Some((change.clone(), keys.iter().copied().collect())),
+        let pending = registry.approved().into_iter().filter_map(|(change, keys)| match change {
+            Change::Organisers(change) => Some((change, keys.into_iter().collect())),
             Change::Validators(_) => None,
         });
-        Answer::Organisers { organisers: registry.organisers.clone(), pending: pending.collect() }
+        Answer::Organisers { organisers: registry.organisers, pending: pending.collect() }
     }
 
     fn log(&self, id: ElectionId, from: usize) -> Answered {
@@ -539,7 +539,9 @@ pub(crate) mod testing {
             };
             let registry = state.registry().clone();
             let changes_before = registry.changes;
-            let approve = |by| (by, Payload::ApproveChange { change: change.clone().into(), changes_before });
+            let signed_at = state.tip().time;
+            let approve =
+                |by| (by, Payload::ApproveChange { change: change.clone().into(), changes_before, signed_at });
             let approvals: Vec<_> = enough(&registry.after).into_iter().map(approve).collect();
             decide(&store, &mut state, &enough(&registry.next), &approvals);
             let ballot = (voter, Payload::CastBallot(Ballot::plain(id, Selection::Listed(0))));
@@ -573,8 +575,9 @@ pub(crate) mod testing {
             (&[1], &[]),
         ] {
             let changes_before = state.registry().changes;
+            let signed_at = state.tip().time;
             let approve = |(signer, change): &(u8, Change)| {
-                (*signer, Payload::ApproveChange { change: change.clone(), changes_before })
+                (*signer, Payload::ApproveChange { change: change.clone(), changes_before, signed_at })
             };
             let approvals: Vec<_> = approvals.iter().map(approve).collect();
             decide(&store, &mut state, deciders, &approvals);

@@ -206,5 +206,5 @@ fn ledger_of_another_format_is_refused_by_its_number() {
     write.open_table(crate::table::META).unwrap().insert("format", 9u64.to_le_bytes().as_slice()).unwrap();
     write.commit().unwrap();
     drop(store);
-    assert!(matches!(Store::open(dir.path()), Err(StorageError::Format { found: 9, wanted: 3, .. })));
+    assert!(matches!(Store::open(dir.path()), Err(StorageError::Format { found: 9, wanted: 4, .. })));
 }

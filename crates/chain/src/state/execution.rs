@@ -83,7 +83,9 @@ impl<'a> Execution<'a> {
             Payload::CreateElection(election) => self.create(id, content.signer, election),
             Payload::CastBallot(ballot) => self.cast(id, content.signer, ballot),
             Payload::Organise(organise) => self.organise(id, content.signer, organise),
-            Payload::ApproveChange { change, changes_before } => self.approve(content.signer, change, *changes_before),
+            Payload::ApproveChange { change, changes_before, signed_at } => {
+                self.approve(content.signer, change, *changes_before, *signed_at)
+            }
         }?;
         self.applied += 1;
         Ok(())

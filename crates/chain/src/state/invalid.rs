@@ -137,9 +137,21 @@ pub enum InvalidTransaction {
     /// Something has changed since it was signed.
     #[error("the approval is from before the last change of the validators or organisers; approve it again")]
     StaleApproval,
-    /// Approved before.
-    #[error("{0:.16} has already approved this change")]
+    /// Approved before, at this time or later.
+    #[error("{0:.16} has already approved this change, at the time that this approval says or later")]
     AlreadyApproved(PublicKey),
+    /// Others of its signer have taken its place.
+    #[error("{0:.16} has given newer approvals, as many as wait of one signer; approve it again if it is still wanted")]
+    OldApproval(PublicKey),
+    /// Signed too long ago.
+    #[error("the approval was signed on {0}, more than 30 days before its block; approve it again")]
+    LapsedApproval(Timestamp),
+    /// Signed by a clock that is far ahead.
+    #[error(
+        "the approval was signed {0} ms later than its block, and an hour is the most: set the clock of its signer (with NTP), and approve it \
+         again"
+    )]
+    EarlyApproval(u64),
     /// A change that cannot be made.
     #[error("the change cannot be made: {0}")]
     Change(#[from] InvalidValidatorSet),

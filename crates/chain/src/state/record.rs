@@ -215,21 +215,23 @@ pub struct Registry {
     /// The set that decides the height after: a change takes effect two heights after its last approval, so that the
     /// signers of a block are known before the block below is applied.
     pub after: ValidatorSet,
-    /// Approvals so far, of changes to the set `after` and to the organisers.
-    pub approvals: BTreeMap<Change, BTreeSet<PublicKey>>,
+    /// Approvals that wait, of changes to the set `after` and to the organisers: by signer, each with the time at which it was signed, the oldest
+    /// first. No signer has two of one change, or more than [`APPROVALS_MAX`].
+    pub approvals: BTreeMap<PublicKey, Vec<(Timestamp, Change)>>,
     /// How many changes there have been.
     pub changes: u64,
     /// Who may create elections.
     pub organisers: Organisers,
-    /// The same approvals by who has given them and when, the oldest first. Not in the state root, which follows from the blocks without it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub given: BTreeMap<PublicKey, Vec<(Timestamp, Change)>>,
 }
 
-/// An approval that has waited for so long, by the ledger's time, is void: 30 days, in milliseconds.
+/// Approvals of one signer that wait for those of others; a newer one takes the place of the oldest. So nobody's approvals stand in the way of
+/// anybody else's: more than two thirds of the power can make any change in one block.
+pub(crate) const APPROVALS_MAX: usize = 4;
+
+/// An approval that was signed so long ago, by the ledger's time, is void: 30 days, in milliseconds.
 const APPROVAL_LAPSES_MS: u64 = 30 * 24 * 3600 * 1000;
 
-/// Approvals from before this time are void at that one.
+/// Approvals that were signed before this time are void at that one.
 pub(crate) fn lapsed_before(time: Timestamp) -> Timestamp {
     Timestamp::from_ms(time.ms().saturating_sub(APPROVAL_LAPSES_MS))
 }
@@ -242,7 +244,6 @@ impl Registry {
             approvals: BTreeMap::new(),
             changes: 0,
             organisers: genesis.organisers.clone(),
-            given: BTreeMap::new(),
         }
     }
 
@@ -261,16 +262,27 @@ impl Registry {
         self.organisers = organisers;
         self.changes += 1;
         match change {
-            Change::Validators(_) => {
-                self.approvals.clear();
-                self.given.clear();
-            }
-            Change::Organisers(_) => {
-                self.approvals.remove(change);
-                self.given.values_mut().for_each(|given| given.retain(|(_, approved)| approved != change));
-                self.given.retain(|_, given| !given.is_empty());
+            Change::Validators(_) => self.approvals.clear(),
+            Change::Organisers(_) => self.keep_approvals(|_, approved| approved != change),
+        }
+    }
+
+    /// Who has approved what, of the changes that wait.
+    pub fn approved(&self) -> BTreeMap<Change, BTreeSet<PublicKey>> {
+        let mut approved = BTreeMap::<_, BTreeSet<_>>::new();
+        for (signer, given) in &self.approvals {
+            for (_, change) in given {
+                approved.entry(change.clone()).or_default().insert(*signer);
             }
         }
+        approved
+    }
+
+    /// When the next approval of a signer is to say that it was signed: now, by its clock; or right after its newest one, if that clock has
+    /// been set back since. What is approved last is so the newest.
+    pub fn signing_time(&self, signer: &PublicKey, now: Timestamp) -> Timestamp {
+        let newest = self.approvals.get(signer).and_then(|given| given.last());
+        newest.map_or(now, |(at, _)| now.max(at.plus_ms(1)))
     }
 
     /// The registry as the next approval finds it, if that comes at this time.
@@ -280,25 +292,16 @@ impl Registry {
         registry
     }
 
-    /// Withdraws the approvals that were given before `time`.
+    /// Drops the approvals that were signed before `time`.
     pub(crate) fn lapse(&mut self, time: Timestamp) {
-        let mut lapsed = Vec::new();
-        for (signer, given) in &mut self.given {
-            let old = given.partition_point(|(at, _)| *at < time);
-            lapsed.extend(given.drain(..old).map(|(_, change)| (*signer, change)));
-        }
-        self.given.retain(|_, given| !given.is_empty());
-        lapsed.iter().for_each(|(signer, change)| self.withdraw(signer, change));
+        self.keep_approvals(|at, _| *at >= time);
     }
 
-    /// Takes an approval out of the sum of them.
-    pub(crate) fn withdraw(&mut self, signer: &PublicKey, change: &Change) {
-        if let Some(signers) = self.approvals.get_mut(change) {
-            signers.remove(signer);
-            if signers.is_empty() {
-                self.approvals.remove(change);
-            }
-        }
+    fn keep_approvals(&mut self, wanted: impl Fn(&Timestamp, &Change) -> bool) {
+        self.approvals.retain(|_, given| {
+            given.retain(|(at, change)| wanted(at, change));
+            !given.is_empty()
+        });
     }
 
     /// This one as the next block finds it: the second set has moved into the place of the first.

@@ -21,7 +21,8 @@ pub(crate) fn ledger() -> (Ledger, ElectionId) {
     ]);
     let changes_before = ledger.state.registry().changes;
     let admit = ValidatorChange::Admit(validator(2)).into();
-    ledger.decide(&[ledger.sign(&key(1), Payload::ApproveChange { change: admit, changes_before })]);
+    let signed_at = ledger.next_time();
+    ledger.decide(&[ledger.sign(&key(1), Payload::ApproveChange { change: admit, changes_before, signed_at })]);
     ledger.decide(&[]);
     ledger.decide(&[ledger.ballot(52, id, ranked(&[2, 1])), ledger.ballot(53, id, ranked(&[1]))]);
     ledger.decide(&[ledger.act(id, Act::Close)]);

@@ -248,7 +248,8 @@ fn approvals() -> Costly {
     let approve = |at: usize| {
         let newcomer = Validator { key: key(1000 + at).public(), name: "n".into(), power: 1 };
         let change = ValidatorChange::Admit(newcomer);
-        chain.sign(at % 149, Payload::ApproveChange { change: change.into(), changes_before: 0 })
+        let signed_at = Timestamp::from_ms(START + at as u64);
+        chain.sign(at % 149, Payload::ApproveChange { change: change.into(), changes_before: 0, signed_at })
     };
     let approvals: Vec<_> = (0..BALLOTS).map(approve).collect();
     chain.costly("approvals", &approvals)

@@ -19,7 +19,9 @@ fn change(ledger: &mut Ledger, change: &ValidatorChange) {
     let changes_before = registry.changes;
     let enough = registry.after.count() * 2 / 3 + 1;
     let members = KEYS.iter().filter(|key| registry.after.contains(&key.public()));
-    let approve = |key| ledger.sign(key, Payload::ApproveChange { change: change.clone().into(), changes_before });
+    let signed_at = ledger.next_time();
+    let approve =
+        |key| ledger.sign(key, Payload::ApproveChange { change: change.clone().into(), changes_before, signed_at });
     let approvals: Vec<_> = members.take(enough).map(approve).collect();
     ledger.decide(&approvals);
 }

@@ -72,8 +72,9 @@ fn payload() -> impl Strategy<Value = Payload> {
         public.clone().prop_map(|key| OrganiserChange::Admit(key).into()),
         public.prop_map(|key| OrganiserChange::Remove(key).into()),
     ];
-    let approve =
-        (change, any::<u64>()).prop_map(|(change, changes_before)| Payload::ApproveChange { change, changes_before });
+    let approve = (change, any::<u64>(), any::<u64>()).prop_map(|(change, changes_before, ms)| {
+        Payload::ApproveChange { change, changes_before, signed_at: Timestamp::from_ms(ms) }
+    });
     prop_oneof![ballot, create, organise, approve]
 }
 

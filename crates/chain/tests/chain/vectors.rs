@@ -40,7 +40,10 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
     };
     let ballot = |selection| Payload::CastBallot(Ballot { name: "Ada".into(), ..Ballot::plain(id, selection) });
     let act = |act| Payload::Organise(Organise { election: id, act });
-    let approve = |change: Change, changes_before| Payload::ApproveChange { change, changes_before };
+    let approve = |change: Change, changes_before| {
+        let signed_at = Timestamp::from_ms(START + 2);
+        Payload::ApproveChange { change, changes_before, signed_at }
+    };
     let reason = String::from("as agreed");
     let replacement = Ballot {
         counter: 2,

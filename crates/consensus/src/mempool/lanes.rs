@@ -9,8 +9,8 @@ use vote_chain::{ElectionId, Organisers, Payload, PublicKey, State, Verified, Vo
 /// The order is that of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lane {
-    /// Validators' approvals: there are a few for each at a time.
-    Approvals,
+    /// What a validator approves.
+    Approvals(PublicKey),
     /// What an organiser does, on a chain that has some.
     Acts(PublicKey),
     /// Ballots of an election with a roll.
@@ -33,14 +33,14 @@ impl Lane {
                 Self::Anyone
             }
             Payload::CreateElection(_) | Payload::Organise(_) => Self::Acts(transaction.content().signer),
-            Payload::ApproveChange { .. } => Self::Approvals,
+            Payload::ApproveChange { .. } => Self::Approvals(transaction.content().signer),
         }
     }
 
     /// The same for lanes that share alike; the lower comes first.
     const fn class(self) -> u8 {
         match self {
-            Self::Approvals | Self::Acts(_) => 0,
+            Self::Approvals(_) | Self::Acts(_) => 0,
             Self::Roll(_) => 1,
             Self::Open(_) | Self::Anyone => 2,
         }
@@ -118,7 +118,8 @@ impl Lanes {
     /// The place that is given up for one more of `lane` with so many bytes, when all are taken, or all of acts are: the last one of the lane
     /// that has the most, of those that come last. None if that would be no fairer than before.
     pub(crate) fn to_give_up(&self, lane: Lane, bytes: usize, of_acts: bool) -> Option<u64> {
-        let last_of_acts = || self.by_bytes.range(..(1, 0, Lane::Approvals)).next_back();
+        // No lane with something in it has 0 bytes.
+        let last_of_acts = || self.by_bytes.range(..(1, 0, lane)).next_back();
         let last = if of_acts { last_of_acts() } else { self.by_bytes.last() };
         let (class, most, fullest) = *last?;
         let fairer = class > lane.class() || (class == lane.class() && self.bytes(lane) + bytes < most);
@@ -185,6 +186,10 @@ mod tests {
         Lane::Acts(format!("{number:064x}").parse().unwrap())
     }
 
+    fn approvals(number: u8) -> Lane {
+        Lane::Approvals(format!("{number:064x}").parse().unwrap())
+    }
+
     #[test]
     fn acts_go_first_then_those_with_a_roll_and_elections_take_turns_by_bytes() {
         let mut lanes = Lanes::default();
@@ -199,7 +204,7 @@ mod tests {
         assert_eq!(order, [10, 2, 8, 3, 4, 9, 5, 6, 7, 1, 11]);
         assert_eq!(lanes.in_turn(20).next(), Some(10), "also if it is larger than half of a block");
         lanes.insert(acts(2), 12, 10);
-        lanes.insert(Lane::Approvals, 13, 10);
+        lanes.insert(approvals(1), 13, 10);
         let order: Vec<_> = lanes.in_turn(1000).take(4).collect();
         assert_eq!(order, [10, 12, 13, 11], "organisers take turns too");
     }

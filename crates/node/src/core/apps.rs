@@ -40,7 +40,10 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::OrganiserFull(_)
         | I::ChainFull(_)
         | I::StaleApproval
-        | I::AlreadyApproved(_) => RefusalCode::WrongState,
+        | I::AlreadyApproved(_)
+        | I::OldApproval(_)
+        | I::LapsedApproval(_)
+        | I::EarlyApproval(_) => RefusalCode::WrongState,
         I::NotOrganiser(_)
         | I::NotTheOrganiser(_)
         | I::AlreadyVoted { .. }
@@ -249,7 +252,9 @@ impl Core {
     /// The node's validator key signs: whoever can use the socket is the node's operator.
     fn approve(&mut self, call: AppCall, change: Change) {
         let state = self.engine.state();
-        let payload = Payload::ApproveChange { change, changes_before: state.registry().changes };
+        let registry = state.registry();
+        let signed_at = registry.signing_time(&self.key.public(), self.block_time());
+        let payload = Payload::ApproveChange { change, changes_before: registry.changes, signed_at };
         let bytes = Transaction::sign(state.chain(), &self.key, payload).to_bytes();
         let checked = vote_chain::verify(&state.chain(), &bytes).map(Arc::new);
         self.submit(call, vec![checked]);

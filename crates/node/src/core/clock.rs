@@ -1,7 +1,7 @@
 //! The clock that blocks are judged by, and what is said of this node's own.
 
 use tokio::time::Instant;
-use vote_chain::PublicKey;
+use vote_chain::{PublicKey, Timestamp};
 use vote_consensus::{CLOCK_MS_MAX, Event, block_clock, middle_clock};
 
 use super::Core;
@@ -20,6 +20,11 @@ pub(super) struct Clocks {
 }
 
 impl Core {
+    /// The time by the clock that blocks are judged by.
+    pub(super) fn block_time(&self) -> Timestamp {
+        Timestamp::from_ms(steady().ms().saturating_add_signed(self.clocks.told))
+    }
+
     /// Holds this node's clock against those of the validators, and says so if it is off.
     pub(super) fn mind_the_clock(&mut self) {
         let own = ahead_ms(now(), steady());

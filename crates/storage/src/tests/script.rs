@@ -129,7 +129,11 @@ impl Script {
             act(rolled, Act::AddVoters(roll([(50, 3), (51, 4)]))),
             act(rolled, Act::AddVoters(roll([(52, 5)]))),
         ]);
-        let admit = Payload::ApproveChange { change: ValidatorChange::Admit(validator(2)).into(), changes_before: 0 };
+        let approve = |change: ValidatorChange, changes_before| {
+            let signed_at = Timestamp::from_ms(1000);
+            Payload::ApproveChange { change: change.into(), changes_before, signed_at }
+        };
+        let admit = approve(ValidatorChange::Admit(validator(2)), 0);
         script.decide::<3>(&[
             act(rolled, Act::Open),
             act(
@@ -154,8 +158,7 @@ impl Script {
             act(called_off, Act::Cancel("rain".into())),
         ]);
         script.decide::<0>(&[]);
-        let remove =
-            Payload::ApproveChange { change: ValidatorChange::Remove(key(1).public()).into(), changes_before: 1 };
+        let remove = approve(ValidatorChange::Remove(key(1).public()), 1);
         script.decide::<3>(&[
             (key(1), remove.clone()),
             (key(2), remove),

@@ -28,6 +28,7 @@ const whole: Election = {
 const [one, two] = [key(60), key(61)].sort() as [string, string];
 const act = (done: Act) => organise(election, done);
 const reason = "as agreed";
+const signedAt = START + 2;
 const cases: Record<string, Value> = {
   create_election: createElection(lunch),
   create_write_in_election: createElection({ ...lunch, description: "", contests: [{ ...plain, choices: null }] }),
@@ -42,10 +43,10 @@ const cases: Record<string, Value> = {
   change_times: act({ times: { opens_at: null, closes_at: START, reason } }),
   cancel: act({ cancel: reason }),
   // The page approves no changes; the encoding knows them all the same.
-  approve_admit: [3, new Struct([[0, [0, new Struct([hexToBytes(key(5)), "v5", 1])]], 0])],
-  approve_remove: [3, new Struct([[0, [1, hexToBytes(key(4))]], 1])],
-  approve_admit_organiser: [3, new Struct([[1, [0, hexToBytes(key(201))]], 0])],
-  approve_remove_organiser: [3, new Struct([[1, [1, hexToBytes(key(200))]], 2])],
+  approve_admit: [3, new Struct([[0, [0, new Struct([hexToBytes(key(5)), "v5", 1])]], 0, signedAt])],
+  approve_remove: [3, new Struct([[0, [1, hexToBytes(key(4))]], 1, signedAt])],
+  approve_admit_organiser: [3, new Struct([[1, [0, hexToBytes(key(201))]], 0, signedAt])],
+  approve_remove_organiser: [3, new Struct([[1, [1, hexToBytes(key(200))]], 2, signedAt])],
 };
 
 test.each(Object.entries(cases))("%s is signed byte for byte as the ledger has it", (name, payload) => {
