@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use vote_api::Member;
 use vote_chain::{Height, Hello, PublicKey, Timestamp, decode, encode, is_same_name};
@@ -15,6 +17,7 @@ use super::timers::Wake;
 use super::{Core, Inner};
 use crate::clock::{ahead_ms, steady};
 use crate::peer::{PeerRequest, PeerResponse};
+use crate::pool::OF_ONE_PEER_BYTES;
 
 /// An answer that took longer says nothing of the peer's clock, in milliseconds.
 const CLOCK_ANSWER_MS_MAX: u64 = 2 * CLOCK_MS_MAX;
@@ -52,6 +55,8 @@ struct Known {
     transactions: DefaultDirectRateLimiter,
     judgements: DefaultDirectRateLimiter,
     evidence: DefaultDirectRateLimiter,
+    /// For transactions that it has passed on and that are not verified yet, in bytes.
+    batches: Arc<Semaphore>,
     /// Whether it was asked for its evidence.
     asked_evidence: bool,
 }
@@ -114,6 +119,7 @@ impl Peers {
             transactions: limit(TRANSACTIONS_PER_SECOND),
             judgements: limit(JUDGEMENTS_PER_SECOND),
             evidence: limit(EVIDENCE_PER_SECOND),
+            batches: Arc::new(Semaphore::new(OF_ONE_PEER_BYTES)),
             asked_evidence: false,
         };
         self.by_id.insert(peer, known);
@@ -199,6 +205,17 @@ impl Peers {
     pub(super) fn name(&self, id: &PeerId) -> String {
         let hello = self.by_id.get(id).and_then(|known| known.hello.as_ref());
         hello.map_or_else(|| "(unknown)".to_owned(), |hello| hello.name.clone())
+    }
+
+    /// The key that a peer has proven.
+    fn key(&self, id: &PeerId) -> Option<PublicKey> {
+        self.by_id.get(id).and_then(|known| known.hello.as_ref()).map(|hello| hello.key)
+    }
+
+    /// The room for transactions of this peer that are not verified yet; as if it had none, if it has only just come.
+    pub(super) fn batches(&self, id: &PeerId) -> Arc<Semaphore> {
+        let room = self.by_id.get(id).map(|known| known.batches.clone());
+        room.unwrap_or_else(|| Arc::new(Semaphore::new(OF_ONE_PEER_BYTES)))
     }
 
     /// Whether to answer this peer with blocks now.
@@ -291,6 +308,11 @@ impl Core {
                 self.network.block(peer, SHUT_OUT);
             }
         }
+    }
+
+    /// Whether a peer has proven the key of a validator.
+    pub(super) fn is_validator(&self, peer: &PeerId) -> bool {
+        self.peers.key(peer).is_some_and(|key| self.engine.state().validators().contains(&key))
     }
 
     fn ask_hello(&self, peer: PeerId) {
