@@ -2,9 +2,11 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use vote_chain::{
-    Ballot, Contest, Election, ElectionId, Payload, Ranks, Rule, SecretKey, Selection, Transaction, TransactionId,
+    Ballot, Contest, Election, ElectionId, Hello, Payload, Ranks, Rule, SecretKey, Selection, Transaction,
+    TransactionId, encode,
 };
 use vote_cluster::{Caster, Cluster, Node, credential};
 use vote_network::{Config, Events, Handle, Keypair, PeerEvent, PeerId, Topic, Transport};
@@ -122,6 +124,32 @@ async fn peer_that_talks_nonsense_is_refused_by_name_and_the_others_go_on() {
     while timeout(PATIENCE, events.peers.recv()).await.unwrap().unwrap() != PeerEvent::Disconnected(peer) {}
     cast_all(&cluster, 1, ballots(&cluster, election, 0..20)).await;
     all_count(&cluster, election, 20).await;
+    cluster.stop().await.unwrap();
+}
+
+/// Whoever can reach a port could else fill the disk of its node with lines.
+#[tokio::test]
+async fn stranger_who_asks_too_much_and_takes_the_name_of_a_validator_is_a_few_lines_in_the_log() {
+    let mut cluster = cluster(1).await;
+    let target = &cluster.nodes[0];
+    let keypair = Keypair::generate_ed25519();
+    let key = SecretKey::from_seed(&[7; 32]);
+    let own = keypair.public().to_peer_id().to_bytes();
+    let hello = encode(&Hello::new(target.name.clone(), &key, &cluster.chain, &own));
+    let (asker, _events, peer) = stranger(&cluster, target, keypair).await;
+    let mut asked = JoinSet::new();
+    for question in [[[0x82, 0].as_slice(), &hello].concat(), vec![0x82, 2, 1]] {
+        for _ in 0..100 {
+            let (asker, question) = (asker.clone(), question.clone());
+            asked.spawn(async move { asker.request(peer, question).await.is_ok() });
+        }
+    }
+    let answers = timeout(PATIENCE, asked.join_all()).await.unwrap();
+    assert!(answers.contains(&true) && answers.contains(&false), "it was heard, and not always answered");
+    logged(&target.log, "calls itself by the name of a validator").await;
+    logged(&target.log, "requests refused").await;
+    let log = std::fs::read_to_string(&target.log).unwrap();
+    assert!(log.lines().count() < 50, "{log}");
     cluster.stop().await.unwrap();
 }
 

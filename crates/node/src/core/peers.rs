@@ -287,8 +287,11 @@ impl Core {
 
     pub(super) fn on_disconnected(&mut self, peer: PeerId) {
         let name = self.peers.name(&peer);
+        let said = self.whether_to_say(&peer, "peer disconnected");
         if let Some(number) = self.peers.disconnected(&peer) {
-            tracing::info!(%peer, name, "peer disconnected");
+            if let Some(unsaid) = said {
+                tracing::info!(%peer, name, unsaid, "peer disconnected");
+            }
             self.tell_of_power();
             self.tell(Event::PeerLeft(number));
         }
@@ -304,10 +307,18 @@ impl Core {
                 tracing::warn!(%peer, name, minutes, "a validator sends what no honest node sends; it is heard slowly");
             }
             Strike::ShutOut => {
-                tracing::warn!(%peer, name, minutes, "peer sends what no honest node sends; shut out");
+                if let Some(unsaid) = self.news.warning(Instant::now(), "shut out") {
+                    tracing::warn!(%peer, name, minutes, unsaid, "peer sends what no honest node sends; shut out");
+                }
                 self.network.block(peer, SHUT_OUT);
             }
         }
+    }
+
+    /// Whether to say what a peer does, and how often it was not said of others: of validators always, of all others seldom, since
+    /// anybody can come and go as often as a log has room.
+    fn whether_to_say(&mut self, peer: &PeerId, what: &'static str) -> Option<u64> {
+        if self.is_validator(peer) { Some(0) } else { self.news.warning(Instant::now(), what) }
     }
 
     /// Whether a peer has proven the key of a validator.
@@ -337,13 +348,17 @@ impl Core {
     pub(super) fn on_hello(&mut self, peer: PeerId, hello: Result<Hello, String>) {
         match hello {
             Ok(hello) if self.is_name_of_another(&hello) => {
-                tracing::warn!(%peer, name = hello.name, key = %hello.key, "peer calls itself by the name of a validator; refused");
+                if let Some(unsaid) = self.news.warning(Instant::now(), "name of a validator") {
+                    tracing::warn!(%peer, name = hello.name, key = %hello.key, unsaid, "peer calls itself by the name of a validator; refused");
+                }
             }
             Ok(hello) => {
                 let name = hello.name.clone();
                 let key = hello.key;
                 if self.peers.greet(&peer, hello) {
-                    tracing::info!(%peer, name, "peer connected");
+                    if let Some(unsaid) = self.whether_to_say(&peer, "peer connected") {
+                        tracing::info!(%peer, name, unsaid, "peer connected");
+                    }
                     self.tell_of_power();
                 }
                 self.met(peer, key);
