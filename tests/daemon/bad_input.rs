@@ -137,15 +137,16 @@ async fn stranger_who_asks_too_much_and_takes_the_name_of_a_validator_is_a_few_l
     let own = keypair.public().to_peer_id().to_bytes();
     let hello = encode(&Hello::new(target.name.clone(), &key, &cluster.chain, &own));
     let (asker, _events, peer) = stranger(&cluster, target, keypair).await;
-    let mut asked = JoinSet::new();
-    for question in [[[0x82, 0].as_slice(), &hello].concat(), vec![0x82, 2, 1]] {
-        for _ in 0..100 {
+    let blocks = vec![0x82, 2, 1];
+    // Of 64 at one time none is dropped for want of a stream; of questions for blocks 30 a second are answered.
+    for question in [[[0x82, 0].as_slice(), &hello].concat(), blocks.clone(), blocks] {
+        let mut asked = JoinSet::new();
+        for _ in 0..60 {
             let (asker, question) = (asker.clone(), question.clone());
-            asked.spawn(async move { asker.request(peer, question).await.is_ok() });
+            asked.spawn(async move { asker.request(peer, question).await });
         }
+        timeout(PATIENCE, asked.join_all()).await.unwrap();
     }
-    let answers = timeout(PATIENCE, asked.join_all()).await.unwrap();
-    assert!(answers.contains(&true) && answers.contains(&false), "it was heard, and not always answered");
     logged(&target.log, "calls itself by the name of a validator").await;
     logged(&target.log, "requests refused").await;
     let log = std::fs::read_to_string(&target.log).unwrap();
