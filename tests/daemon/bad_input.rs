@@ -2,10 +2,14 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
-use vote_chain::{Ballot, Contest, Election, ElectionId, Payload, Ranks, Rule, Selection, Transaction, TransactionId};
-use vote_cluster::{Caster, credential};
-use vote_network::{Config, Keypair, PeerEvent, Topic, Transport};
+use vote_chain::{
+    Ballot, Contest, Election, ElectionId, Hello, Payload, Ranks, Rule, SecretKey, Selection, Transaction,
+    TransactionId, encode,
+};
+use vote_cluster::{Caster, Cluster, Node, credential};
+use vote_network::{Config, Events, Handle, Keypair, PeerEvent, PeerId, Topic, Transport};
 
 use crate::harness::{PATIENCE, all_count, ballots, cast_all, cli, cluster, election, logged};
 
@@ -71,15 +75,11 @@ async fn garbage_on_the_ports_of_node_and_tracker_is_logged_and_harms_nobody() {
     cluster.stop().await.unwrap();
 }
 
-/// A peer that speaks the protocols of the chain, and says nonsense in all of them.
-#[tokio::test]
-async fn peer_that_talks_nonsense_is_refused_by_name_and_the_others_go_on() {
-    let mut cluster = cluster(4).await;
-    let election = election(&cluster).await;
-    let target = &cluster.nodes[1];
+/// Somebody without a key of the chain who speaks its protocols, connected to one node.
+async fn stranger(cluster: &Cluster, target: &Node, keypair: Keypair) -> (Handle, Events, PeerId) {
     let address = target.daemon.as_ref().unwrap().ready["listen"][0].as_str().unwrap().parse().unwrap();
     let config = Config {
-        keypair: Keypair::generate_ed25519(),
+        keypair,
         chain: cluster.chain.to_string(),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         external: Vec::new(),
@@ -88,11 +88,22 @@ async fn peer_that_talks_nonsense_is_refused_by_name_and_the_others_go_on() {
         peer_book: None,
         transport: Transport::Tcp,
     };
-    let name = config.keypair.public().to_peer_id().to_string();
-    let (babbler, mut events) = vote_network::start(config).await.unwrap();
+    let (handle, mut events) = vote_network::start(config).await.unwrap();
     let PeerEvent::Connected(peer) = timeout(PATIENCE, events.peers.recv()).await.unwrap().unwrap() else {
         panic!("not connected")
     };
+    (handle, events, peer)
+}
+
+/// A peer that speaks the protocols of the chain, and says nonsense in all of them.
+#[tokio::test]
+async fn peer_that_talks_nonsense_is_refused_by_name_and_the_others_go_on() {
+    let mut cluster = cluster(4).await;
+    let election = election(&cluster).await;
+    let target = &cluster.nodes[1];
+    let keypair = Keypair::generate_ed25519();
+    let name = keypair.public().to_peer_id().to_string();
+    let (babbler, mut events, peer) = stranger(&cluster, target, keypair).await;
     for topic in [Topic::Consensus, Topic::Blocks, Topic::Transactions] {
         babbler.publish(topic, b"nonsense".to_vec()).unwrap();
     }
@@ -113,6 +124,56 @@ async fn peer_that_talks_nonsense_is_refused_by_name_and_the_others_go_on() {
     while timeout(PATIENCE, events.peers.recv()).await.unwrap().unwrap() != PeerEvent::Disconnected(peer) {}
     cast_all(&cluster, 1, ballots(&cluster, election, 0..20)).await;
     all_count(&cluster, election, 20).await;
+    cluster.stop().await.unwrap();
+}
+
+/// Whoever can reach a port could else fill the disk of its node with lines.
+#[tokio::test]
+async fn stranger_who_asks_too_much_and_takes_the_name_of_a_validator_is_a_few_lines_in_the_log() {
+    let mut cluster = cluster(1).await;
+    let target = &cluster.nodes[0];
+    let keypair = Keypair::generate_ed25519();
+    let key = SecretKey::from_seed(&[7; 32]);
+    let own = keypair.public().to_peer_id().to_bytes();
+    let hello = encode(&Hello::new(target.name.clone(), &key, &cluster.chain, &own));
+    let (asker, _events, peer) = stranger(&cluster, target, keypair).await;
+    let blocks = vec![0x82, 2, 1];
+    // Of 64 at one time none is dropped for want of a stream; of questions for blocks 30 a second are answered.
+    for question in [[[0x82, 0].as_slice(), &hello].concat(), blocks.clone(), blocks] {
+        let mut asked = JoinSet::new();
+        for _ in 0..60 {
+            let (asker, question) = (asker.clone(), question.clone());
+            asked.spawn(async move { asker.request(peer, question).await });
+        }
+        timeout(PATIENCE, asked.join_all()).await.unwrap();
+    }
+    logged(&target.log, "calls itself by the name of a validator").await;
+    logged(&target.log, "requests refused").await;
+    let log = std::fs::read_to_string(&target.log).unwrap();
+    assert!(log.lines().count() < 50, "{log}");
+    cluster.stop().await.unwrap();
+}
+
+/// Anybody can sign ballots of an election that there is not. They burden the node that gets them, and no other.
+#[tokio::test]
+async fn transactions_that_fit_no_state_are_not_passed_on() {
+    let mut cluster = cluster(2).await;
+    let election = election(&cluster).await;
+    let batch = |number: u8, ballot: &[u8]| {
+        let head = [0xa2, 0, number, 1, 0x81, 0x58, u8::try_from(ballot.len()).unwrap()];
+        [head.as_slice(), ballot].concat()
+    };
+    let of_nothing = Ballot::plain(ElectionId::default(), Selection::Listed(0));
+    let key = SecretKey::from_seed(&[7; 32]);
+    let useless = batch(1, &Transaction::sign(cluster.chain, &key, Payload::CastBallot(of_nothing)).to_bytes());
+    let useful = batch(2, &ballots(&cluster, election, 0..1)[0]);
+    let (_listener, mut heard, _) = stranger(&cluster, &cluster.nodes[1], Keypair::generate_ed25519()).await;
+    let (sender, ..) = stranger(&cluster, &cluster.nodes[0], Keypair::generate_ed25519()).await;
+    sender.publish(Topic::Transactions, useless).unwrap();
+    sender.publish(Topic::Transactions, useful.clone()).unwrap();
+    let first = timeout(PATIENCE, heard.transactions.recv()).await.unwrap().unwrap();
+    assert_eq!(first.data, useful);
+    all_count(&cluster, election, 1).await;
     cluster.stop().await.unwrap();
 }
 

@@ -247,6 +247,7 @@ async fn voter_with_a_code_votes_changes_her_mind_and_finds_her_ballot_by_its_tr
     assert!(!menu.out.contains(code) && !cluster.folder().join("voter/credentials/Rada.key").exists(), "{menu:?}");
     assert_eq!(json(&cluster, &["tally"]).await["ballots"], 2);
     refused(&cluster, &["receipt", "check", "0000-0000"], 3, &["no receipt"]).await;
+    refused(&cluster, &["receipt", "check", &nobody], 3, &["mistyped"]).await;
     let unknown = [["receipt", "check"].as_slice(), &["abandon"; 11], &["about"]].concat();
     refused(&cluster, &unknown, 3, &["no such ballot"]).await;
     cluster.stop().await.unwrap();

@@ -7,15 +7,21 @@ use std::time::{Duration, Instant};
 /// Between two lines.
 const PAUSE: Duration = Duration::from_secs(30);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Refused {
+    /// What is refused, in the plural.
+    what: &'static str,
     count: u64,
     last: Option<(String, String)>,
     said_at: Option<Instant>,
 }
 
 impl Refused {
-    /// Somebody was not let in.
+    pub(crate) const fn of(what: &'static str) -> Self {
+        Self { what, count: 0, last: None, said_at: None }
+    }
+
+    /// Somebody was not let in, or not answered.
     pub(crate) fn note(&mut self, reason: &str, who: &impl Display) {
         self.count += 1;
         self.last = Some((reason.to_owned(), who.to_string()));
@@ -25,7 +31,8 @@ impl Refused {
     /// Writes a line if there is something to say and it is time.
     pub(crate) fn say(&mut self) {
         if let Some((count, reason, who)) = self.due(Instant::now()) {
-            tracing::warn!(count, reason, from = who, "connections refused since the last such line; the last of them");
+            let what = self.what;
+            tracing::warn!(count, reason, from = who, "{what} refused since the last such line; the last of them");
         }
     }
 
@@ -45,7 +52,7 @@ mod tests {
 
     #[test]
     fn thousand_strangers_are_one_line_and_none_is_forgotten() {
-        let mut refused = Refused::default();
+        let mut refused = Refused::of("connections");
         for number in 1..=1000 {
             refused.count += 1;
             refused.last = Some(("garbage".into(), format!("stranger {number}")));

@@ -86,6 +86,7 @@ struct Service {
     peers: BTreeMap<PeerId, Peer>,
     prefixes: Prefixes,
     refused: Refused,
+    unanswered: Refused,
     trackers: BTreeMap<PeerId, Tracker>,
     fixed: BTreeMap<PeerId, Multiaddr>,
     backoff: BTreeMap<PeerId, discovery::Backoff>,
@@ -155,7 +156,8 @@ impl Service {
             queues,
             peers: BTreeMap::new(),
             prefixes: Prefixes::default(),
-            refused: Refused::default(),
+            refused: Refused::of("connections"),
+            unanswered: Refused::of("requests"),
             trackers: config
                 .trackers
                 .iter()
@@ -236,6 +238,7 @@ impl Service {
         }
         self.save_book();
         self.refused.say();
+        self.unanswered.say();
         if self.ticks.is_multiple_of(10) {
             self.exchange_peers();
         }

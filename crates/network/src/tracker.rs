@@ -117,7 +117,7 @@ impl Tracker {
             questions: RateLimiter::keyed(per_second(TRACKER_QUESTIONS_PER_SECOND)),
             proofs: RateLimiter::keyed(per_second(1).allow_burst(burst)),
             waiting: Vec::new(),
-            refused: Refused::default(),
+            refused: Refused::of("connections"),
         })
     }
 

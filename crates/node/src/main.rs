@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         None => match config::Config::load(cli.run) {
             Ok(config) => {
                 exit::call_database_panics_damage(vote_storage::Store::file(&config.data_dir));
-                block_on("info,arc_malachitebft_core_consensus=error,libp2p=warn", run::run(config))
+                block_on("info,arc_malachitebft_core_consensus=error,libp2p=error", run::run(config))
             }
             Err(error) => return end(&error, Exit::Usage),
         },

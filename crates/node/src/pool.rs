@@ -18,6 +18,24 @@ const READERS: usize = 2;
 /// Reads for peers that run or wait for their turn; beyond it peers are not answered.
 const PEER_READS_MAX: usize = 16;
 
+/// Batches that peers have passed on and that wait to be verified, in bytes: of all validators, of all others, and of one peer.
+const OF_VALIDATORS_BYTES: usize = 16 << 20;
+const OF_OTHERS_BYTES: usize = 8 << 20;
+pub(crate) const OF_ONE_PEER_BYTES: usize = 4 << 20;
+
+/// Work of one kind: room for what waits, in bytes, and turns at a thread.
+#[derive(Clone, Debug)]
+struct Queue {
+    room: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+impl Queue {
+    fn new(bytes: usize, turns: usize) -> Self {
+        Self { room: Arc::new(Semaphore::new(bytes)), turns: Arc::new(Semaphore::new(turns)) }
+    }
+}
+
 /// Hands work to blocking threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
@@ -27,6 +45,9 @@ pub(crate) struct Pool {
     for_blocks: Arc<Semaphore>,
     cores: usize,
     peer_reads: Arc<Semaphore>,
+    gossip_of_validators: Queue,
+    /// One at a time: whatever strangers sign, the other processors are for voting.
+    gossip_of_others: Queue,
     chain: ChainId,
 }
 
@@ -36,7 +57,17 @@ impl Pool {
         let (for_apps, for_peers, peer_reads) = (places(READERS), places(READERS), places(PEER_READS_MAX));
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let for_blocks = places(cores);
-        Self { permits: places(JOBS_MAX), for_apps, for_peers, peer_reads, for_blocks, cores, chain }
+        Self {
+            permits: places(JOBS_MAX),
+            for_apps,
+            for_peers,
+            peer_reads,
+            for_blocks,
+            gossip_of_validators: Queue::new(OF_VALIDATORS_BYTES, cores),
+            gossip_of_others: Queue::new(OF_OTHERS_BYTES, 1),
+            cores,
+            chain,
+        }
     }
 
     /// Room for one piece of work, now or not at all.
@@ -66,6 +97,27 @@ impl Pool {
             drop(place);
         });
         true
+    }
+
+    /// Verifies transactions that a peer has passed on, in their turn; none if too much waits already, of all such peers, or in `own`, the
+    /// room of this one.
+    pub(crate) fn try_verify_gossip(
+        &self,
+        of_validator: bool,
+        own: &Arc<Semaphore>,
+        transactions: Vec<ByteBuf>,
+    ) -> Option<impl Future<Output = Vec<Result<Arc<Verified>, TransactionFault>>> + use<>> {
+        let queue = if of_validator { &self.gossip_of_validators } else { &self.gossip_of_others };
+        let bytes = u32::try_from(transactions.iter().map(|bytes| bytes.len()).sum::<usize>()).ok()?;
+        let own = own.clone().try_acquire_many_owned(bytes).ok()?;
+        let room = queue.room.clone().try_acquire_many_owned(bytes).ok()?;
+        let (pool, turns) = (self.clone(), queue.turns.clone());
+        Some(async move {
+            let turn = turns.acquire_owned().await.expect("never closed");
+            let verdicts = pool.run_with(turn, move |chain| verify_all(chain, &transactions)).await;
+            drop((own, room));
+            verdicts
+        })
     }
 
     /// Verifies the transactions of final blocks, in as many parts as there are processors.
@@ -140,6 +192,27 @@ pub(crate) fn verify_all(
 mod tests {
     use super::*;
     use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn batches_of_strangers_fill_their_own_room_and_leave_that_of_validators() {
+        let pool = Pool::new(ChainId::default());
+        let own = || Arc::new(Semaphore::new(OF_ONE_PEER_BYTES));
+        let batch = || vec![ByteBuf::from(vec![0; 1 << 20])];
+        let one = own();
+        let mut waiting = Vec::new();
+        while let Some(work) = pool.try_verify_gossip(false, &one, batch()) {
+            waiting.push(work);
+        }
+        assert_eq!(waiting.len(), OF_ONE_PEER_BYTES >> 20, "one has a part");
+        while let Some(work) = pool.try_verify_gossip(false, &own(), batch()) {
+            waiting.push(work);
+        }
+        assert_eq!(waiting.len(), OF_OTHERS_BYTES >> 20);
+        let of_validator = pool.try_verify_gossip(true, &own(), batch()).unwrap().await;
+        assert!(matches!(of_validator[..], [Err(TransactionFault::TooLarge(_))]));
+        drop(waiting);
+        assert!(pool.try_verify_gossip(false, &one, batch()).is_some(), "there is room again");
+    }
 
     #[tokio::test]
     async fn reads_for_peers_are_few_at_a_time_and_hold_up_neither_apps_nor_checks() {

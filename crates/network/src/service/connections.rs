@@ -32,7 +32,7 @@ impl Service {
         // Gossipsub says what it listens to on a peer's first connection only. If that one is dead and the peer has
         // restarted, it would never hear us: drop it, and it comes back with a first connection.
         if established > 1 && known.since.elapsed() > GHOST_AGE {
-            tracing::info!(%peer, "peer is back beside an old connection; both are closed");
+            self.refused.note("it is back beside an old connection; both are closed", &peer);
             self.disconnect(peer);
         } else if self.trackers.contains_key(&peer) {
             self.on_tracker_connected(peer);
@@ -129,7 +129,7 @@ impl Service {
         let old = self.peers.iter().filter(|(_, peer)| peer.node && peer.since.elapsed() > SUBSCRIBE_GRACE);
         let ghosts: Vec<_> = old.map(|(id, _)| *id).filter(|id| deaf(self, id)).collect();
         for peer in ghosts {
-            tracing::info!(%peer, "peer is connected but does not hear us; disconnected");
+            self.refused.note("it is connected but does not hear us", &peer);
             self.disconnect(peer);
         }
     }

@@ -1,8 +1,8 @@
 //! Questions and answers, and the exchange of peers.
 
+use libp2p::PeerId;
 use libp2p::core::{PeerRecord, SignedEnvelope};
-use libp2p::request_response::{Event, Message};
-use libp2p::{PeerId, request_response};
+use libp2p::request_response::{Event, InboundFailure, Message};
 use tokio::sync::oneshot;
 
 use super::Service;
@@ -47,7 +47,7 @@ impl Service {
                 let answer = self.asked.remove(&request_id);
                 answer.map(|answer| answer.send(Err(RequestError::NoAnswer(error.to_string()))));
             }
-            Event::InboundFailure { peer, error, .. } => log_inbound(&peer, &error),
+            Event::InboundFailure { peer, error, .. } => self.note_inbound(&peer, &error),
             Event::ResponseSent { .. } => {}
         }
     }
@@ -73,7 +73,7 @@ impl Service {
             Event::Message { peer, message: Message::Response { response, .. }, .. } => {
                 self.learn_records(&peer, &response.data)
             }
-            Event::InboundFailure { peer, error, .. } => log_inbound(&peer, &error),
+            Event::InboundFailure { peer, error, .. } => self.note_inbound(&peer, &error),
             _ => {}
         }
     }
@@ -102,14 +102,14 @@ impl Service {
                 .and_then(|signed| PeerRecord::from_signed_envelope(signed).ok());
             match signed {
                 Some(record) => self.learn(record.peer_id(), record.addresses().to_vec()),
-                None => return tracing::warn!(peer = %from, "a peer record that does not verify"),
+                None => return self.unanswered.note("a peer record that does not verify", from),
             }
         }
     }
-}
 
-fn log_inbound(peer: &PeerId, error: &request_response::InboundFailure) {
-    if !matches!(error, request_response::InboundFailure::ConnectionClosed) {
-        tracing::warn!(%peer, %error, "request refused");
+    fn note_inbound(&mut self, peer: &PeerId, error: &InboundFailure) {
+        if !matches!(error, InboundFailure::ConnectionClosed) {
+            self.unanswered.note(&error.to_string(), peer);
+        }
     }
 }

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 use vote_chain::{Block, BlockFault, CommitCertificate, Height, TransactionId, Verified, Whole, decode};
-use vote_consensus::{Dropped, Message, MessageFault, Origin, PASS_ON_MS, Taken};
+use vote_consensus::{Dropped, Message, MessageFault, Origin, PASS_ON_MS, PoolRefusal, Taken};
 use vote_network::{Gossip, RequestError, Topic, Verdict};
 
 use super::timers::Wake;
 use super::{Core, Inner};
 use crate::clock::steady;
 use crate::peer::PeerResponse;
-use crate::pool::verify_all;
 
 /// Votes that wait to be passed on; beyond that they are at once.
 const LATER_MAX: usize = 4096;
@@ -132,12 +131,13 @@ impl Core {
             let again = known_since.is_none_or(|since| steady().ms_since(since) >= PASS_AGAIN_MS);
             return self.network.report(&gossip, if again { Verdict::Accept } else { Verdict::Ignore });
         }
-        let Some(permit) = self.pool.try_permit() else {
+        let of_validator = self.is_validator(&gossip.source);
+        let own = self.peers.batches(&gossip.source);
+        let Some(verdicts) = self.pool.try_verify_gossip(of_validator, &own, fresh) else {
             return self.network.report(&gossip, Verdict::Ignore);
         };
-        let pool = self.pool.clone();
         self.spawn(async move {
-            let verdicts = pool.run_with(permit, move |chain| verify_all(chain, &fresh)).await;
+            let verdicts = verdicts.await;
             let (mut good, mut fault) = (Vec::new(), None);
             for verdict in verdicts {
                 match verdict {
@@ -151,12 +151,17 @@ impl Core {
 
     pub(super) fn on_checked_transactions(&mut self, gossip: &Gossip, checked: CheckedTransactions) {
         let CheckedTransactions { good, fault } = checked;
-        match fault {
-            None => self.network.report(gossip, Verdict::Accept),
-            Some(reason) => self.reject(gossip, &reason),
-        }
+        let count = good.len();
         // What does not fit the state here may be late or early; its submitter is told by its own node.
-        let _ = self.engine.submit(steady(), good, Origin::Peer);
+        let taken = self.engine.submit(steady(), good, Origin::Peer);
+        let fits = |taken: &&Result<(), PoolRefusal>| matches!(taken, Ok(()) | Err(PoolRefusal::Full(_)));
+        let mostly_fits = taken.iter().filter(fits).count() * 2 >= count;
+        match fault {
+            Some(reason) => self.reject(gossip, &reason),
+            None if mostly_fits => self.network.report(gossip, Verdict::Accept),
+            // Anybody can sign ballots of an election that there is not: they are a burden to this node, and to no other.
+            None => self.network.report(gossip, Verdict::Ignore),
+        }
     }
 }
 

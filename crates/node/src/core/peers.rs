@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use vote_api::Member;
 use vote_chain::{Height, Hello, PublicKey, Timestamp, decode, encode, is_same_name};
@@ -15,6 +17,7 @@ use super::timers::Wake;
 use super::{Core, Inner};
 use crate::clock::{ahead_ms, steady};
 use crate::peer::{PeerRequest, PeerResponse};
+use crate::pool::OF_ONE_PEER_BYTES;
 
 /// An answer that took longer says nothing of the peer's clock, in milliseconds.
 const CLOCK_ANSWER_MS_MAX: u64 = 2 * CLOCK_MS_MAX;
@@ -52,6 +55,8 @@ struct Known {
     transactions: DefaultDirectRateLimiter,
     judgements: DefaultDirectRateLimiter,
     evidence: DefaultDirectRateLimiter,
+    /// For transactions that it has passed on and that are not verified yet, in bytes.
+    batches: Arc<Semaphore>,
     /// Whether it was asked for its evidence.
     asked_evidence: bool,
 }
@@ -114,6 +119,7 @@ impl Peers {
             transactions: limit(TRANSACTIONS_PER_SECOND),
             judgements: limit(JUDGEMENTS_PER_SECOND),
             evidence: limit(EVIDENCE_PER_SECOND),
+            batches: Arc::new(Semaphore::new(OF_ONE_PEER_BYTES)),
             asked_evidence: false,
         };
         self.by_id.insert(peer, known);
@@ -201,6 +207,17 @@ impl Peers {
         hello.map_or_else(|| "(unknown)".to_owned(), |hello| hello.name.clone())
     }
 
+    /// The key that a peer has proven.
+    fn key(&self, id: &PeerId) -> Option<PublicKey> {
+        self.by_id.get(id).and_then(|known| known.hello.as_ref()).map(|hello| hello.key)
+    }
+
+    /// The room for transactions of this peer that are not verified yet; as if it had none, if it has only just come.
+    pub(super) fn batches(&self, id: &PeerId) -> Arc<Semaphore> {
+        let room = self.by_id.get(id).map(|known| known.batches.clone());
+        room.unwrap_or_else(|| Arc::new(Semaphore::new(OF_ONE_PEER_BYTES)))
+    }
+
     /// Whether to answer this peer with blocks now.
     pub(super) fn may_ask_blocks(&self, id: &PeerId) -> bool {
         self.by_id.get(id).is_some_and(|known| known.blocks.check().is_ok())
@@ -270,8 +287,11 @@ impl Core {
 
     pub(super) fn on_disconnected(&mut self, peer: PeerId) {
         let name = self.peers.name(&peer);
+        let said = self.whether_to_say(&peer, "peer disconnected");
         if let Some(number) = self.peers.disconnected(&peer) {
-            tracing::info!(%peer, name, "peer disconnected");
+            if let Some(unsaid) = said {
+                tracing::info!(%peer, name, unsaid, "peer disconnected");
+            }
             self.tell_of_power();
             self.tell(Event::PeerLeft(number));
         }
@@ -287,10 +307,23 @@ impl Core {
                 tracing::warn!(%peer, name, minutes, "a validator sends what no honest node sends; it is heard slowly");
             }
             Strike::ShutOut => {
-                tracing::warn!(%peer, name, minutes, "peer sends what no honest node sends; shut out");
+                if let Some(unsaid) = self.news.warning(Instant::now(), "shut out") {
+                    tracing::warn!(%peer, name, minutes, unsaid, "peer sends what no honest node sends; shut out");
+                }
                 self.network.block(peer, SHUT_OUT);
             }
         }
+    }
+
+    /// Whether to say what a peer does, and how often it was not said of others: of validators always, of all others seldom, since
+    /// anybody can come and go as often as a log has room.
+    fn whether_to_say(&mut self, peer: &PeerId, what: &'static str) -> Option<u64> {
+        if self.is_validator(peer) { Some(0) } else { self.news.warning(Instant::now(), what) }
+    }
+
+    /// Whether a peer has proven the key of a validator.
+    pub(super) fn is_validator(&self, peer: &PeerId) -> bool {
+        self.peers.key(peer).is_some_and(|key| self.engine.state().validators().contains(&key))
     }
 
     fn ask_hello(&self, peer: PeerId) {
@@ -315,13 +348,17 @@ impl Core {
     pub(super) fn on_hello(&mut self, peer: PeerId, hello: Result<Hello, String>) {
         match hello {
             Ok(hello) if self.is_name_of_another(&hello) => {
-                tracing::warn!(%peer, name = hello.name, key = %hello.key, "peer calls itself by the name of a validator; refused");
+                if let Some(unsaid) = self.news.warning(Instant::now(), "name of a validator") {
+                    tracing::warn!(%peer, name = hello.name, key = %hello.key, unsaid, "peer calls itself by the name of a validator; refused");
+                }
             }
             Ok(hello) => {
                 let name = hello.name.clone();
                 let key = hello.key;
                 if self.peers.greet(&peer, hello) {
-                    tracing::info!(%peer, name, "peer connected");
+                    if let Some(unsaid) = self.whether_to_say(&peer, "peer connected") {
+                        tracing::info!(%peer, name, unsaid, "peer connected");
+                    }
                     self.tell_of_power();
                 }
                 self.met(peer, key);

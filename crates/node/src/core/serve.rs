@@ -88,7 +88,7 @@ impl Core {
         }
     }
 
-    fn check(&self, from: PeerId, block: Block, certificate: Option<CommitCertificate>, reply: Reply) {
+    fn check(&mut self, from: PeerId, block: Block, certificate: Option<CommitCertificate>, reply: Reply) {
         if block.transactions.len() > JUDGED_TRANSACTIONS_MAX || !self.peers.may_ask_judgement(&from) {
             return tracing::debug!(peer = %from, "asks for too much to be judged; not answered");
         }
@@ -96,12 +96,15 @@ impl Core {
         let pool = self.pool.clone();
         let ledger = self.ledger.borrow().clone();
         let clock_ahead_ms_max = self.clock_ahead_ms_max;
+        let said = self.news.warning(Instant::now(), "block judged");
         tokio::spawn(async move {
             let judged = pool.run_with(permit, move |_| judge(&ledger, block, certificate, clock_ahead_ms_max));
             let verdict = judged.await;
             let accepted = verdict.is_ok();
             let reason = verdict.err().unwrap_or_else(|| "it breaks no rule".to_owned());
-            tracing::warn!(peer = %from, accepted, reason, "judged a block that a peer has offered");
+            if let Some(unsaid) = said {
+                tracing::warn!(peer = %from, accepted, reason, unsaid, "judged a block that a peer has offered");
+            }
             reply.send(encode(&PeerResponse::Verdict { accepted, reason }));
         });
     }

@@ -70,6 +70,10 @@ async fn check_any(context: &Context, what: &[String], node: bool) -> Result<(),
             Ok(())
         }
         Err(fault) if what.len() > 1 => Err(Failure::Usage(format!("{said:?} is no tracker: {fault}"))),
+        // A tracker has neither dots nor slashes. What was typed is not repeated: it may be meant for a voter code, which is secret.
+        Err(fault) if !said.contains(['.', '/']) && !Path::new(&said).exists() => {
+            Err(Failure::NotFound(format!("no receipt has this name, and {fault}")))
+        }
         _ => {
             let checked = Checked::new(context, receipts::read(Path::new(&said))?)?;
             let id = checked.receipt().transaction;
