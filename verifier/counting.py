@@ -105,6 +105,8 @@ def stv(groups, n, seats, ties):
                 piles[standing[0]].append((ballot, weight, value))
 
     hand_on([(ballot, weight, FIVE_PLACES) for ballot, weight in groups])
+    if not any(votes):
+        return []
     quota = (sum(votes) // FIVE_PLACES // (seats + 1) + 1) * FIVE_PLACES
     while True:
         history.append(list(votes))
@@ -194,11 +196,17 @@ def sums(rule, groups, n):
     return votes
 
 
+def names_somebody(rule, content):
+    return any(content) if rule == SCORE else bool(content)
+
+
 def elected(rule, votes, groups, n, seats, ties):
     """The places of the winners, in order of election; by plurality of all who have the most votes."""
     if rule == PLURALITY:
         most = max(votes)
         return [place for place in range(n) if votes[place] == most]
+    if not any(names_somebody(rule, content) for content, _ in groups):
+        return []
     if rule in (APPROVAL, SCORE):
         return ties.best(votes, seats)
     if rule == IRV:

@@ -1,9 +1,9 @@
 //! An election as its organiser wrote it: immutable once it is on the ledger, but for its times.
 
 use serde::{Deserialize, Serialize};
-use vote_counting::Seed;
+use vote_counting::{Rule, Seed};
 
-use crate::contest::{CHOICES_MAX, Contest, Rule};
+use crate::contest::{CHOICES_MAX, Contest};
 use crate::encoding::encode;
 use crate::hash::{ElectionId, Hash};
 use crate::share::Share;

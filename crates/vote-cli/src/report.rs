@@ -190,6 +190,7 @@ pub(crate) mod tests {
             outcome: None,
             outcome_cut: false,
             complete: true,
+            blank: 0,
         };
         let election = Election::simple("<script>Board".into(), vec![contest], 1);
         let record = ElectionRecord {

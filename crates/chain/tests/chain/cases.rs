@@ -118,6 +118,19 @@ fn good() -> Vec<(String, Vec<u8>)> {
             cases.push((name, encode(&weighted(rule, n, seats, ballots, &mut dice))));
         }
     }
+    for rule in Rule::ALL {
+        let Some(says) = elections::blank(rule) else { continue };
+        let mut ledger = Ledger::new(genesis(4));
+        let id = ledger.create(counted(rule, if rule.fills_one_seat() { 1 } else { 2 }));
+        ledger.decide(&[50, 51].map(|voter| ledger.ballot(voter, id, says.clone())));
+        cases.push((format!("blank-{}", rule.name()), encode(&archive(&ledger, id))));
+    }
+    // By the Scottish rules a ballot that has its first choices equal counts for nobody.
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(counted(Rule::Stv, 2));
+    let equal = Selection::Ranked(Ranks::new([vec![0, 1], vec![2]]).unwrap());
+    ledger.decide(&[50, 51].map(|voter| ledger.ballot(voter, id, equal.clone())));
+    cases.push(("equal-stv".into(), encode(&archive(&ledger, id))));
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(with_contests(vec![Contest::write_in()]));
     let words = ["Rust", "C", "Gr\u{fc}nkohl", "Rust", "C"];
