@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use vote_counting::Rule;
+use vote_counting::{Overvotes, Rule, Seed, Terms};
 
 use crate::ballot::Selection;
 use crate::election::InvalidElection;
@@ -45,6 +45,9 @@ pub struct Contest {
     pub majority: Option<Majority>,
     /// Whether apps show the choices in an order that is another for each voter.
     pub shuffle: bool,
+    /// What instant runoff does with a ballot that ranks several choices equally; by other rules [`Overvotes::Wait`], which says nothing there.
+    /// There are no skipped ranks on the ledger.
+    pub overvotes: Overvotes,
 }
 
 /// A selection that does not fit its contest.
@@ -94,6 +97,7 @@ impl Contest {
             abstention: false,
             majority: None,
             shuffle: false,
+            overvotes: Overvotes::Wait,
         }
     }
 
@@ -107,6 +111,11 @@ impl Contest {
             self.majority = Some(Majority { share: crate::share::Share::HALF, base: Base::Votes });
         }
         self
+    }
+
+    /// What a count of it goes by.
+    pub(crate) fn terms(&self, seed: Seed) -> Terms {
+        Terms { overvotes: self.overvotes, ..Terms::new(usize::from(self.seats), seed) }
     }
 
     /// How many choices are listed; none for write-ins.
@@ -140,6 +149,9 @@ impl Contest {
         faults.extend(self.rule_fault());
         faults.extend(self.bounds_fault());
         faults.extend(self.majority_fault(has_roll));
+        if self.overvotes != Overvotes::Wait && self.rule != Rule::Irv {
+            faults.push(InvalidElection::Overvotes(self.rule));
+        }
         faults
     }
 

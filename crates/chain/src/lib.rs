@@ -60,4 +60,4 @@ pub use time::{Height, Timestamp};
 pub use transaction::{Change, Payload, Transaction, UnsignedTransaction};
 pub use validator::{InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated};
 pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify};
-pub use vote_counting::{Action, Outcome, Round, Rule, Stake, TieBreak, Votes};
+pub use vote_counting::{Action, Outcome, Overvotes, Round, Rule, Stake, TieBreak, Votes};

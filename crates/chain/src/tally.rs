@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
-use vote_counting::{self, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed, Terms};
+use vote_counting::{self, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed};
 
 use crate::ballot::Selection;
 use crate::contest::{Choices, Contest};
@@ -191,8 +191,7 @@ impl ContestTally {
             Rule::Score => scores(choices.len(), &counts),
             Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => rankings(choices.len(), &counts),
         };
-        let terms = Terms::new(usize::from(contest.seats), seed);
-        tally.outcome = match vote_counting::count(contest.rule, &ballots, &terms, budget) {
+        tally.outcome = match vote_counting::count(contest.rule, &ballots, &contest.terms(seed), budget) {
             Ok(outcome) => Some(outcome),
             Err(NotCounted::TooLong) => None,
             Err(NotCounted::Kind(rule)) => unreachable!("the ballots were made for {rule:?}"),

@@ -321,6 +321,7 @@ fn contest(contest: &Contest) -> Value {
     json!({
         "title": contest.title, "choices": choices, "rule": contest.rule.name(), "seats": contest.seats, "min": contest.choices_min,
         "max": contest.choices_max, "abstention": contest.abstention, "majority": majority, "shuffle": contest.shuffle,
+        "overvotes": contest.overvotes.name(),
     })
 }
 
