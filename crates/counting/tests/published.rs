@@ -1,5 +1,7 @@
 //! Counts that others have published, and cases that once went wrong: `testdata/counts`, each with what is right.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 
 use vote_counting::formats::{File, Format};
