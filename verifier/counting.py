@@ -5,6 +5,7 @@ import hashlib
 from meek import meek
 
 PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK = range(9)
+WAIT, EXHAUST, SKIP = range(3)
 FIVE_PLACES = 100_000
 # Looks at names on ballots in one count, some minutes. Contests that need more must be made for it; they are shown as not counted.
 STEPS_MAX = 200_000_000
@@ -73,8 +74,22 @@ def size(groups, n):
     return n + sum(1 + sum(map(len, ballot)) for ballot, _ in groups)
 
 
-def irv(groups, n, ties):
+def heard(ballot, overvotes):
+    """The ranks that instant runoff comes to on a ballot."""
+    ranks = []
+    for rank in ballot:
+        if len(rank) > 1 and overvotes == EXHAUST:
+            break
+        if len(rank) == 1 or overvotes == WAIT:
+            ranks.append(rank)
+    return ranks
+
+
+def irv(groups, n, ties, overvotes):
     left, history, look = set(range(n)), [], size(groups, n)
+    groups = [(heard(ballot, overvotes), weight) for ballot, weight in groups]
+    if not any(ballot for ballot, _ in groups):
+        return []
     while True:
         ties.spend(look + n * len(history))
         votes, waiting = [0] * n, 0
@@ -105,6 +120,8 @@ def stv(groups, n, seats, ties):
                 piles[standing[0]].append((ballot, weight, value))
 
     hand_on([(ballot, weight, FIVE_PLACES) for ballot, weight in groups])
+    if not any(votes):
+        return []
     quota = (sum(votes) // FIVE_PLACES // (seats + 1) + 1) * FIVE_PLACES
     while True:
         history.append(list(votes))
@@ -194,15 +211,21 @@ def sums(rule, groups, n):
     return votes
 
 
-def elected(rule, votes, groups, n, seats, ties):
+def names_somebody(rule, content):
+    return any(content) if rule == SCORE else bool(content)
+
+
+def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
     """The places of the winners, in order of election; by plurality of all who have the most votes."""
     if rule == PLURALITY:
         most = max(votes)
         return [place for place in range(n) if votes[place] == most]
+    if not any(names_somebody(rule, content) for content, _ in groups):
+        return []
     if rule in (APPROVAL, SCORE):
         return ties.best(votes, seats)
     if rule == IRV:
-        return irv(groups, n, ties)
+        return irv(groups, n, ties, overvotes)
     if rule == MEEK:
         return meek(groups, n, seats, ties, size(groups, n))
     return {BORDA: borda, STV: stv, SCHULZE: schulze}[rule](groups, n, seats, ties)
@@ -231,7 +254,8 @@ def count(contest, groups, roll_weight, seed):
             leaders = [names[0] if has_it(votes[0]) else names[1]]
         else:
             try:
-                leaders = [names[place] for place in elected(rule, votes, groups, len(names), contest["seats"], Ties(seed))]
+                places = elected(rule, votes, groups, len(names), contest["seats"], Ties(seed), contest["overvotes"])
+                leaders = [names[place] for place in places]
             except TooLong:
                 leaders, complete = [], False
     won = None

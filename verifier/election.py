@@ -33,6 +33,8 @@ def read_contest(value, voters):
     seats, least, most = number(contest["seats"], U16, 1), number(contest["min"], U16), number(contest["max"], U16)
     flag(contest["abstention"]), flag(contest["shuffle"])
     majority = contest["majority"] = optional(contest["majority"], read_majority)
+    contest["overvotes"], _ = variant(contest["overvotes"], [False] * 3)
+    need(contest["overvotes"] == 0 or rule == IRV, "only instant runoff asks what becomes of overvotes")
     if names is None:
         need(rule == PLURALITY, "a write-in contest is counted by plurality")
     else:

@@ -3,6 +3,8 @@
 import json
 import re
 import subprocess
+from fractions import Fraction
+from itertools import permutations, product
 
 
 def blt(candidates, seats, groups):
@@ -15,18 +17,14 @@ def blt(candidates, seats, groups):
     return "\n".join(lines + ['"random"', ""])
 
 
-def report(program, path, rule, seats):
-    command = [program, "count", str(path), "--rule", rule, "--seats", str(seats), "--json"]
+def report(program, path, rule, seats, *options):
+    command = [program, "count", str(path), "--rule", rule, "--seats", str(seats), *options, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     counted = json.loads(done.stdout)
     # Votes that are not whole are given as text, so that no digit is lost.
     for each in counted["rounds"]:
         each["votes"] = {name: float(votes) for name, votes in each["votes"].items()}
     return counted
-
-
-def has_rule(program, rule):
-    return rule in subprocess.run([program, "count", "--help"], capture_output=True, text=True, check=True).stdout
 
 
 def places(names):
@@ -56,6 +54,18 @@ def with_equal_ranks(chance, groups):
                 new.append(rank)
         merged.append((number, new))
     return merged
+
+
+def drew_lots(counted):
+    return any(tie["drawn_among"] for tie in counted["ties"])
+
+
+def written_out(groups):
+    """Every order of equal ranks on a ballot of its own, with an equal part of the vote: (part, order)."""
+    for number, ranks in groups:
+        orders = list(product(*(permutations(rank) for rank in ranks)))
+        for order in orders:
+            yield Fraction(number, len(orders)), [c for rank in order for c in rank]
 
 
 def close_exclusion(counted):

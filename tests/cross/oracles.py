@@ -57,28 +57,72 @@ def pref_voting_scottish(candidates, groups, seats):
 
 
 def pref_voting_meek(candidates, groups, seats):
-    """In floating point, settled to 1e-10; equal ranks share equally, as here. A candidate with just the quota is elected there, and here only when
+    """In floating point, settled to 1e-10. Equal ranks share equally there, so that it is asked about ballots without any. A candidate with just the quota is elected there, and here only when
     the quota has fallen: that makes a difference between candidates with the same votes only."""
     return stv_meek(tied(candidates, groups), num_seats=seats)
 
 
-def irv_by_hand(candidates, groups):
-    """Ballots without equal ranks, but of any length: every winner that some way of breaking ties leads to."""
+def choice_of(ranks, left, overvotes):
+    """Those for whom a ballot counts if it is one, or waits if they are several."""
+    for rank in ranks:
+        if len(rank) > 1 and overvotes == "exhaust":
+            return []
+        if len(rank) > 1 and overvotes == "skip":
+            continue
+        standing = [c for c in rank if c in left]
+        if standing:
+            return standing
+    return []
+
+
+def irv_by_hand(candidates, groups, overvotes="wait"):
+    """Ballots of any length: every winner that some way of breaking ties leads to; none if no ballot counts for anybody."""
     known = {}
+    everybody = frozenset(range(candidates))
+    if not any(choice_of(ranks, everybody, overvotes) for _, ranks in groups):
+        return frozenset()
 
     def winners(left):
         if left not in known:
             votes = dict.fromkeys(left, 0)
             for count, ranks in groups:
-                first = next((rank[0] for rank in ranks if rank[0] in left), None)
-                if first is not None:
-                    votes[first] += count
+                chosen = choice_of(ranks, left, overvotes)
+                if len(chosen) == 1:
+                    votes[chosen[0]] += count
             fewest = min(votes.values())
             last = [c for c in left if votes[c] == fewest]
             known[left] = left if len(left) == 1 else frozenset().union(*(winners(left - {c}) for c in last))
         return known[left]
 
-    return winners(frozenset(range(candidates)))
+    return winners(everybody)
+
+
+def meek_by_hand(candidates, orders, seats):
+    """Ballots without equal ranks, with any part of a vote each: (part, order). In floating point, as short as the rule can be said."""
+    keep = dict.fromkeys(range(candidates), 1.0)
+    hopeful, elected = set(keep), []
+    while len(elected) < seats and len(hopeful) + len(elected) > seats:
+        for _ in range(10_000):
+            votes = dict.fromkeys(keep, 0.0)
+            for part, order in orders:
+                left = float(part)
+                for c in order:
+                    votes[c] += left * keep[c]
+                    left *= 1 - keep[c]
+            quota = sum(votes.values()) / (seats + 1)
+            reached = [c for c in hopeful if votes[c] > quota + 1e-9]
+            if reached or all(votes[c] <= quota + 1e-9 for c in elected):
+                break
+            for c in elected:
+                keep[c] = min(1.0, keep[c] * quota / votes[c])
+        if reached:
+            elected += reached
+            hopeful -= set(reached)
+        else:
+            last = min(hopeful, key=lambda c: votes[c])
+            hopeful.remove(last)
+            keep[last] = 0.0
+    return elected if len(elected) >= seats else elected + list(hopeful)
 
 
 def pyrankvote_irv(candidates, groups):

@@ -194,6 +194,9 @@ fn outcome_fits(contest: &Contest, outcome: &Outcome) -> bool {
         actions && round.votes.len() == count
     });
     let square = |wins: &Vec<Vec<u64>>| wins.len() == count && wins.iter().all(|row| row.len() == count);
-    let ties = outcome.ties.iter().all(|tie| known(&tie.picked) && tie.candidates.iter().all(known));
+    let ties = outcome.ties.iter().all(|tie| {
+        let tied = tie.candidates.contains(&tie.picked) && tie.candidates.iter().all(known);
+        tied && tie.drawn.iter().all(known) && tie.earlier.is_none_or(|earlier| earlier < tie.round)
+    });
     rounds && ties && outcome.pairwise.as_ref().is_none_or(square) && outcome.winners.iter().all(known)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use vote_counting::{Overvotes, Rule, Seed, Terms};
 
 use crate::ballot::Selection;
 use crate::election::InvalidElection;
@@ -11,86 +12,8 @@ use crate::text::check_label;
 
 pub(crate) const CHOICES_MAX: usize = 500;
 
-/// The highest number that a ballot can give under [`Rule::Score`].
+/// The highest number that a ballot can give under [`Rule::Score`]; the lowest is 0.
 pub const SCORE_MAX: u8 = 10;
-
-/// How ballots are counted; each rule says what a ballot is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Rule {
-    /// One choice a ballot; the most chosen wins; several with the most are a tie.
-    Plurality,
-    /// Any number of choices a ballot; the most chosen win the seats.
-    Approval,
-    /// Numbers from 0 to [`SCORE_MAX`]; the highest sums win the seats.
-    Score,
-    /// Rankings; points for each choice ranked below; the most points win the seats.
-    Borda,
-    /// Rankings; instant runoff.
-    Irv,
-    /// Rankings; single transferable vote by the Scottish rules.
-    Stv,
-    /// Rankings; Schulze's method.
-    Schulze,
-    /// For or against; for wins with a majority.
-    YesNo,
-    /// Rankings; single transferable vote by Meek's method.
-    Meek,
-}
-
-impl Rule {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Plurality,
-        Self::Approval,
-        Self::Score,
-        Self::Borda,
-        Self::Irv,
-        Self::Stv,
-        Self::Schulze,
-        Self::YesNo,
-        Self::Meek,
-    ];
-
-    /// As on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plurality => "plurality",
-            Self::Approval => "approval",
-            Self::Score => "score",
-            Self::Borda => "borda",
-            Self::Irv => "irv",
-            Self::Stv => "stv",
-            Self::Schulze => "schulze",
-            Self::YesNo => "yes-no",
-            Self::Meek => "meek",
-        }
-    }
-
-    /// The rule of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rule| rule.name() == name)
-    }
-
-    /// Whether ballots are rankings.
-    pub const fn is_ranked(self) -> bool {
-        matches!(self, Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek)
-    }
-
-    /// Whether a ballot names one choice and no more.
-    pub const fn is_single(self) -> bool {
-        matches!(self, Self::Plurality | Self::YesNo)
-    }
-
-    /// Whether there is one seat, always.
-    pub const fn fills_one_seat(self) -> bool {
-        matches!(self, Self::Plurality | Self::YesNo | Self::Irv)
-    }
-
-    /// Whether a majority can be asked for.
-    pub const fn knows_majorities(self) -> bool {
-        matches!(self, Self::Plurality | Self::YesNo | Self::Approval)
-    }
-}
 
 /// What may be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +45,9 @@ pub struct Contest {
     pub majority: Option<Majority>,
     /// Whether apps show the choices in an order that is another for each voter.
     pub shuffle: bool,
+    /// What instant runoff does with a ballot that ranks several choices equally; by other rules [`Overvotes::Wait`], which says nothing there.
+    /// There are no skipped ranks on the ledger.
+    pub overvotes: Overvotes,
 }
 
 /// A selection that does not fit its contest.
@@ -171,6 +97,7 @@ impl Contest {
             abstention: false,
             majority: None,
             shuffle: false,
+            overvotes: Overvotes::Wait,
         }
     }
 
@@ -184,6 +111,11 @@ impl Contest {
             self.majority = Some(Majority { share: crate::share::Share::HALF, base: Base::Votes });
         }
         self
+    }
+
+    /// What a count of it goes by.
+    pub(crate) fn terms(&self, seed: Seed) -> Terms {
+        Terms { overvotes: self.overvotes, ..Terms::new(usize::from(self.seats), seed) }
     }
 
     /// How many choices are listed; none for write-ins.
@@ -217,6 +149,9 @@ impl Contest {
         faults.extend(self.rule_fault());
         faults.extend(self.bounds_fault());
         faults.extend(self.majority_fault(has_roll));
+        if self.overvotes != Overvotes::Wait && self.rule != Rule::Irv {
+            faults.push(InvalidElection::Overvotes(self.rule));
+        }
         faults
     }
 

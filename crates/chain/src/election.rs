@@ -1,9 +1,9 @@
 //! An election as its organiser wrote it: immutable once it is on the ledger, but for its times.
 
 use serde::{Deserialize, Serialize};
-use vote_counting::Seed;
+use vote_counting::{Rule, Seed};
 
-use crate::contest::{CHOICES_MAX, Contest, Rule};
+use crate::contest::{CHOICES_MAX, Contest};
 use crate::encoding::encode;
 use crate::hash::{ElectionId, Hash};
 use crate::share::Share;
@@ -142,6 +142,9 @@ pub enum InvalidElection {
     /// Write-ins are counted by plurality only.
     #[error("choices that voters write in are counted by plurality, not by {}", .0.name())]
     WriteIns(Rule),
+    /// Only instant runoff asks.
+    #[error("overvotes can be told to exhaust or skip by irv only; {} says itself what becomes of equal ranks", .0.name())]
+    Overvotes(Rule),
     /// For and against are two.
     #[error("{0} choices; yes-no has two: first what is put to the vote, then against it")]
     YesNo(usize),

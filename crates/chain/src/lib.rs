@@ -37,7 +37,7 @@ pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArc
 pub use ballot::{Ballot, Selection};
 pub use block::{Block, BlockFault, CompactBlock, Header, PROTOCOL_VERSION, VerifiedBlock, Whole};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
-pub use contest::{Choices, Contest, InvalidSelection, Rule, SCORE_MAX};
+pub use contest::{Choices, Contest, InvalidSelection, SCORE_MAX};
 pub use election::{Election, ElectionPhase, InvalidElection, Results, Voters};
 pub use encoding::{DecodeError, decode, encode};
 pub use genesis::{Genesis, InvalidGenesis, InvalidOrganisers, Limits, OrganiserChange, Organisers};
@@ -60,4 +60,4 @@ pub use time::{Height, Timestamp};
 pub use transaction::{Change, Payload, Transaction, UnsignedTransaction};
 pub use validator::{InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated};
 pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify};
-pub use vote_counting::{Action, Outcome, Round, TieBreak, Votes};
+pub use vote_counting::{Action, Outcome, Overvotes, Round, Rule, Stake, TieBreak, Votes};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
-use vote_counting::{Budget, Group, Outcome, Profile, Seed, approval, borda, irv, meek, schulze, score, scottish_stv};
+use vote_counting::{self, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed};
 
 use crate::ballot::Selection;
-use crate::contest::{Choices, Contest, Rule};
+use crate::contest::{Choices, Contest};
 use crate::encoding::encode;
 use crate::share::{Base, Share};
 use crate::state::{ElectionRecord, RollRecord, Turnout};
@@ -58,6 +58,8 @@ pub struct ContestTally {
     pub outcome_cut: bool,
     /// False if it takes longer to find the leaders than there was time for. What is added up then is zero, or whole.
     pub complete: bool,
+    /// Of the votes, those of ballots that choose nobody: they approve or rank no choice, or give each the score 0.
+    pub blank: u64,
 }
 
 /// The count of an election.
@@ -161,7 +163,8 @@ impl ContestTally {
             counts.into_iter().partition(|(selection, _)| matches!(selection, Selection::Abstain));
         let abstentions = abstaining.iter().map(|(_, votes)| votes).sum();
         let votes = counts.iter().map(|(_, votes)| votes).sum();
-        let mut tally = Self { abstentions, ..Self::new(votes) };
+        let blank = counts.iter().filter(|(selection, _)| selection.named() == 0).map(|(_, votes)| votes).sum();
+        let mut tally = Self { abstentions, blank, ..Self::new(votes) };
         let majority = contest.majority.map(|majority| {
             let of = if majority.base == Base::Roll { roll.weight } else { votes };
             move |has: u64| {
@@ -176,21 +179,30 @@ impl ContestTally {
         let firsts = sums(choices.len(), &counts);
         let line = |(choice, votes): (&String, &u64)| TallyLine { choice: choice.clone(), votes: *votes };
         tally.lead(choices.iter().zip(&firsts).map(line).collect(), majority);
-        if contest.rule == Rule::YesNo {
-            tally.majority = majority.map(|check| check(firsts[0]));
-            let reached = tally.majority.is_some_and(|check| check.reached);
-            tally.leaders = if votes > 0 { vec![choices[usize::from(!reached)].clone()] } else { Vec::new() };
-        } else if !contest.rule.is_single() {
-            tally.outcome = outcome(contest, choices.len(), seed, &counts, budget);
-            tally.complete = tally.outcome.is_some();
-            let elected = tally.outcome.iter().flat_map(|outcome| &outcome.winners).copied();
-            let mut elected: Vec<usize> = elected.filter(|_| votes > 0).collect();
-            tally.majority = majority.map(|check| {
-                leave_out(&mut elected, |place| check(firsts[place]).reached);
-                check(elected.iter().map(|place| firsts[*place]).min().unwrap_or(0))
-            });
-            tally.leaders = elected.into_iter().map(|place| choices[place].clone()).collect();
-        }
+        let ballots = match contest.rule {
+            Rule::Plurality => return tally,
+            Rule::YesNo => {
+                tally.majority = majority.map(|check| check(firsts[0]));
+                let reached = tally.majority.is_some_and(|check| check.reached);
+                tally.leaders = if votes > 0 { vec![choices[usize::from(!reached)].clone()] } else { Vec::new() };
+                return tally;
+            }
+            Rule::Approval => approvals(choices.len(), &counts),
+            Rule::Score => scores(choices.len(), &counts),
+            Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => rankings(choices.len(), &counts),
+        };
+        tally.outcome = match vote_counting::count(contest.rule, &ballots, &contest.terms(seed), budget) {
+            Ok(outcome) => Some(outcome),
+            Err(NotCounted::TooLong) => None,
+            Err(NotCounted::Kind(rule)) => unreachable!("the ballots were made for {rule:?}"),
+        };
+        tally.complete = tally.outcome.is_some();
+        let mut elected = tally.outcome.as_ref().map_or_else(Vec::new, |outcome| outcome.winners.clone());
+        tally.majority = majority.map(|check| {
+            leave_out(&mut elected, |place| check(firsts[place]).reached);
+            check(elected.iter().map(|place| firsts[*place]).min().unwrap_or(0))
+        });
+        tally.leaders = elected.into_iter().map(|place| choices[place].clone()).collect();
         tally
     }
 
@@ -206,6 +218,7 @@ impl ContestTally {
             outcome: None,
             outcome_cut: false,
             complete: true,
+            blank: 0,
         }
     }
 
@@ -288,43 +301,33 @@ fn sums(choices: usize, counts: &Counts<'_>) -> Vec<u64> {
     sums
 }
 
-/// Who is elected, where it takes more than adding up; none if that takes more than the budget.
-fn outcome(contest: &Contest, choices: usize, seed: Seed, counts: &Counts<'_>, budget: &mut Budget) -> Option<Outcome> {
-    let seats = usize::from(contest.seats);
-    let places = |places: &[u16]| places.iter().map(|place| usize::from(*place)).collect::<Vec<_>>();
-    match contest.rule {
-        Rule::Approval => {
-            let approved = |(selection, votes): &(&Selection, u64)| match selection {
-                Selection::Approved(chosen) => Some((*votes, places(chosen))),
-                _ => None,
-            };
-            let ballots: Vec<_> = counts.iter().filter_map(approved).collect();
-            Some(approval(choices, ballots.iter().map(|(votes, chosen)| (*votes, chosen.as_slice())), seats, seed))
-        }
-        Rule::Score => {
-            let scored = |(selection, votes): &(&Selection, u64)| match selection {
-                Selection::Scored(scores) => Some((*votes, scores.clone())),
-                _ => None,
-            };
-            let ballots: Vec<_> = counts.iter().filter_map(scored).collect();
-            Some(score(choices, ballots.iter().map(|(votes, scores)| (*votes, scores.as_slice())), seats, seed))
-        }
-        rule => {
-            let ranked = |(selection, votes): &(&Selection, u64)| match selection {
-                Selection::Ranked(ranks) => Some(Group { count: *votes, ranks: ranks.iter().map(places).collect() }),
-                _ => None,
-            };
-            let profile = Profile::new(choices, counts.iter().filter_map(ranked).collect());
-            let profile = profile.expect("Contest::check_selection has checked each ballot, and rolls are bounded");
-            match rule {
-                Rule::Borda => borda(&profile, seats, seed, budget),
-                Rule::Irv => irv(&profile, seed, budget),
-                Rule::Stv => scottish_stv(&profile, seats, seed, budget),
-                Rule::Meek => meek(&profile, seats, seed, budget),
-                _ => schulze(&profile, seats, seed, budget),
-            }
-        }
-    }
+fn places(places: &[u16]) -> Vec<usize> {
+    places.iter().map(|place| usize::from(*place)).collect()
+}
+
+fn approvals(candidates: usize, counts: &Counts<'_>) -> Ballots {
+    let approved = |(selection, votes): &(&Selection, u64)| match selection {
+        Selection::Approved(chosen) => Some((*votes, places(chosen))),
+        _ => None,
+    };
+    Ballots::Approvals { candidates, sets: counts.iter().filter_map(approved).collect() }
+}
+
+fn scores(candidates: usize, counts: &Counts<'_>) -> Ballots {
+    let scored = |(selection, votes): &(&Selection, u64)| match selection {
+        Selection::Scored(scores) => Some((*votes, scores.clone())),
+        _ => None,
+    };
+    Ballots::Scores { candidates, lists: counts.iter().filter_map(scored).collect() }
+}
+
+fn rankings(candidates: usize, counts: &Counts<'_>) -> Ballots {
+    let ranked = |(selection, votes): &(&Selection, u64)| match selection {
+        Selection::Ranked(ranks) => Some(Group { count: *votes, ranks: ranks.iter().map(places).collect() }),
+        _ => None,
+    };
+    let profile = Profile::new(candidates, counts.iter().filter_map(ranked).collect());
+    Ballots::Rankings(profile.expect("Contest::check_selection has checked each ballot, and rolls are bounded"))
 }
 
 #[cfg(test)]

@@ -60,8 +60,8 @@ fn quoted(name: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contest::Rule;
     use crate::ranks::Ranks;
+    use vote_counting::Rule;
 
     fn ranked(ranks: &[&[u16]]) -> Selection {
         Selection::Ranked(Ranks::new(ranks).expect("few"))

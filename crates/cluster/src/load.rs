@@ -58,7 +58,9 @@ fn choice(rule: Rule, line: &Line) -> Result<Selection, &'static str> {
             all.sort_unstable();
             Ok(Selection::Approved(all))
         }
-        _ => Ranks::new(&ranks).map(Selection::Ranked).ok_or("ranks too many alike"),
+        (Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek, _) => {
+            Ranks::new(&ranks).map(Selection::Ranked).ok_or("ranks too many alike")
+        }
     }
 }
 
@@ -169,7 +171,7 @@ fn json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String 
         "rounds": rounds,
         "pairwise": outcome_of(tally).and_then(|outcome| outcome.pairwise.as_ref()),
         "quota": outcome_of(tally).and_then(|outcome| outcome.quota).map(|quota| quota.to_string()),
-        "ties": outcome_of(tally).map_or(0, |outcome| outcome.ties.len()),
+        "ties": outcome_of(tally).map_or(0, |outcome| outcome.ties.iter().filter(|tie| !tie.drawn.is_empty()).count()),
         "state_roots": outcome.tallies.iter().map(|(_, _, root)| root).collect::<Vec<_>>(),
         "agree": agree,
     });

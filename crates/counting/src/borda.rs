@@ -3,20 +3,21 @@
 use crate::budget::Budget;
 use crate::outcome::{Action, Outcome, Round, Votes};
 use crate::profile::Profile;
-use crate::ties::{Breaker, Seed};
+use crate::rule::Terms;
+use crate::ties::Breaker;
 
 /// Borda: on each ballot a candidate has a point for every other that is ranked below, and half a point for every other that is
 /// ranked equally; those not named are ranked last, equally. The most points win the seats.
-pub fn borda(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
+pub(crate) fn borda(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
     let (n, wins) = (profile.candidates(), profile.pairwise(budget)?);
-    let total: u64 = profile.groups().iter().map(|group| group.count).sum();
+    let total = profile.ballots();
     // In half points: two for each ballot above, one for each equal.
     let halves = |a: usize| -> u64 {
         (0..n).filter(|b| *b != a).map(|b| 2 * wins[a][b] + (total - wins[a][b] - wins[b][a])).sum()
     };
     let points: Vec<u64> = (0..n).map(halves).collect();
-    let mut breaker = Breaker::new(seed);
-    let winners = breaker.best(&points, seats);
+    let mut breaker = Breaker::new(terms.seed);
+    let winners = breaker.best(&points, terms.seats);
     let votes = points.iter().map(|halves| Votes(halves * (Votes::ONE / 2))).collect();
     let round = Round { votes, exhausted: Votes::default(), actions: vec![Action::Elect(winners.clone())] };
     Some(Outcome { winners, rounds: vec![round], ties: breaker.ties, ..Outcome::default() })
@@ -26,9 +27,10 @@ pub fn borda(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -
 mod tests {
     use super::*;
     use crate::profile::profile;
+    use crate::ties::Seed;
 
     fn borda(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
-        super::borda(profile, seats, seed, &mut Budget::unlimited()).unwrap()
+        super::borda(profile, &Terms::new(seats, seed), &mut Budget::unlimited()).unwrap()
     }
 
     /// Tennessee, the example of many textbooks: 0 Memphis, 1 Nashville, 2 Chattanooga, 3 Knoxville.

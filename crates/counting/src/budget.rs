@@ -32,7 +32,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Group, Outcome, Profile, Seed, borda, irv, meek, schulze, scottish_stv};
+    use crate::{Ballots, Group, NotCounted, Profile, Rule, Seed, Terms, count};
 
     /// A contest made to be hard to count: its rounds settle slowly, and each looks at every name.
     fn long() -> Profile {
@@ -50,23 +50,17 @@ mod tests {
 
     #[test]
     fn count_ends_when_its_budget_does_and_else_is_the_same() {
-        type Rule = fn(&Profile, &mut Budget) -> Option<Outcome>;
-        const SEED: Seed = Seed([0; 32]);
-        let rules: [Rule; 5] = [
-            |profile, budget| borda(profile, 30, SEED, budget),
-            |profile, budget| irv(profile, SEED, budget),
-            |profile, budget| scottish_stv(profile, 30, SEED, budget),
-            |profile, budget| meek(profile, 30, SEED, budget),
-            |profile, budget| schulze(profile, 30, SEED, budget),
-        ];
-        for count in rules {
-            let whole = count(&long(), &mut Budget::unlimited());
-            assert!(whole.is_some());
+        let terms = Terms::new(30, Seed([0; 32]));
+        let ballots = Ballots::Rankings(long());
+        for rule in Rule::ALL.into_iter().filter(|rule| rule.is_ranked()) {
+            let count = |budget: &mut Budget| count(rule, &ballots, &terms, budget);
+            let whole = count(&mut Budget::unlimited());
+            assert!(whole.is_ok());
             let (mut steps, mut tries) = (1_000, 0);
             let enough = loop {
                 let mut budget = Budget::new(steps);
-                match count(&long(), &mut budget) {
-                    None => assert_eq!(budget, Budget::new(0)),
+                match count(&mut budget) {
+                    Err(fault) => assert_eq!((fault, budget), (NotCounted::TooLong, Budget::new(0))),
                     outcome => break outcome,
                 }
                 (steps, tries) = (steps * 10, tries + 1);

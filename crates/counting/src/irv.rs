@@ -1,9 +1,10 @@
 //! Instant runoff.
 
 use crate::budget::Budget;
-use crate::outcome::{Action, Outcome, Round, Votes};
+use crate::outcome::{Action, Outcome, Round, Stake, Votes};
 use crate::profile::{Group, Profile};
-use crate::ties::{Breaker, Seed};
+use crate::rule::{Overvotes, SkippedRanks, Terms};
+use crate::ties::Breaker;
 
 /// Whom a ballot counts for among those who are left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,11 @@ pub(crate) enum Choice {
 }
 
 pub(crate) fn next_choice(group: &Group, left: &[bool]) -> Choice {
-    for rank in &group.ranks {
+    next_of(&group.ranks, left)
+}
+
+fn next_of<'a>(ranks: impl IntoIterator<Item = &'a Vec<usize>>, left: &[bool]) -> Choice {
+    for rank in ranks {
         let mut standing = rank.iter().copied().filter(|candidate| left[*candidate]);
         match (standing.next(), standing.next()) {
             (Some(one), None) => return Choice::One(one),
@@ -28,22 +33,36 @@ pub(crate) fn next_choice(group: &Group, left: &[bool]) -> Choice {
     Choice::Nobody
 }
 
+/// The ranks that the terms let a ballot come to.
+fn counting_ranks<'a>(group: &'a Group, terms: &'a Terms) -> impl Iterator<Item = &'a Vec<usize>> {
+    let goes_on = |rank: &&Vec<usize>| match rank.len() {
+        0 => terms.skipped_ranks != SkippedRanks::Exhaust,
+        1 => true,
+        _ => terms.overvotes != Overvotes::Exhaust,
+    };
+    let is_counted = |rank: &&Vec<usize>| rank.len() < 2 || terms.overvotes != Overvotes::Skip;
+    group.ranks.iter().take_while(goes_on).filter(is_counted)
+}
+
 /// Instant runoff: who has more than half of the votes that count or may yet count wins; until then, who has the fewest is excluded. Of several
-/// with the fewest, the one that had fewer in the latest earlier round in which they differ; else the seed picks. A ballot
-/// that ranks several equally counts for nobody until only one of them is left.
-pub fn irv(profile: &Profile, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
+/// with the fewest, the one that had fewer in the latest earlier round in which they differ; else the seed picks. What comes of a ballot
+/// that ranks several equally, or nobody at a rank, is for the terms to say. If no ballot counts for anybody, nobody is elected.
+pub(crate) fn irv(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
     let n = profile.candidates();
-    let (mut left, mut breaker) = (vec![true; n], Breaker::new(seed));
+    let (mut left, mut breaker) = (vec![true; n], Breaker::new(terms.seed));
     let mut rounds: Vec<Round> = Vec::new();
     while left.contains(&true) {
         budget.spend(profile.size() + n * rounds.len())?;
         let (mut counts, mut waiting, mut exhausted) = (vec![0; n], 0, 0);
         for group in profile.groups() {
-            match next_choice(group, &left) {
+            match next_of(counting_ranks(group, terms), &left) {
                 Choice::One(candidate) => counts[candidate] += group.count,
                 Choice::Several => waiting += group.count,
                 Choice::Nobody => exhausted += group.count,
             }
+        }
+        if exhausted == profile.ballots() {
+            return Some(Outcome::nobody(n, exhausted));
         }
         let standing: Vec<usize> = (0..n).filter(|candidate| left[*candidate]).collect();
         // Between the last two, a ballot that has both equal will never say whom.
@@ -66,26 +85,27 @@ pub fn irv(profile: &Profile, seed: Seed, budget: &mut Budget) -> Option<Outcome
 
 /// The one of `standing` with the fewest votes; of equals, by the rounds before, the latest first; then by the seed.
 pub(crate) fn fewest(rounds: &[Round], standing: &[usize], breaker: &mut Breaker) -> usize {
-    let mut lowest = standing.to_vec();
-    for round in rounds.iter().rev() {
-        let least = lowest.iter().map(|candidate| round.votes[*candidate]).min().unwrap_or_default();
-        lowest.retain(|candidate| round.votes[*candidate] == least);
-        if lowest.len() == 1 {
-            break;
-        }
-    }
-    breaker.pick(&lowest)
+    let last = rounds.len() - 1;
+    let narrow = |round: usize, tied: &mut Vec<usize>| {
+        let votes = &rounds[round].votes;
+        let least = tied.iter().map(|candidate| votes[*candidate]).min().unwrap_or_default();
+        tied.retain(|candidate| votes[*candidate] == least);
+    };
+    let mut tied = standing.to_vec();
+    narrow(last, &mut tied);
+    breaker.pick(last, Stake::Exclusion, tied, narrow)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::profile::profile;
+    use crate::ties::Seed;
 
     const SEED: Seed = Seed([0; 32]);
 
     fn irv(profile: &Profile, seed: Seed) -> Outcome {
-        super::irv(profile, seed, &mut Budget::unlimited()).unwrap()
+        super::irv(profile, &Terms::new(1, seed), &mut Budget::unlimited()).unwrap()
     }
 
     fn burlington() -> (crate::formats::File, Profile) {
@@ -110,7 +130,7 @@ mod tests {
     #[test]
     fn burlington_2009_has_another_winner_by_schulze() {
         let (file, profile) = burlington();
-        let outcome = crate::schulze(&profile, 1, SEED, &mut Budget::unlimited()).unwrap();
+        let outcome = crate::schulze::schulze(&profile, &Terms::new(1, SEED), &mut Budget::unlimited()).unwrap();
         assert!(file.candidates[outcome.winners[0]].starts_with("Andy Montroll"));
     }
 
@@ -140,9 +160,61 @@ mod tests {
         let ballots: [(u64, &[usize]); 4] = [(7, &[0]), (3, &[1]), (4, &[2]), (1, &[3, 1])];
         let outcome = irv(&profile(4, &ballots), SEED);
         assert_eq!(outcome.rounds[1].actions, [Action::Exclude(1)]);
-        assert!(outcome.ties.is_empty());
+        let [tie] = outcome.ties.as_slice() else { panic!("one tie: {:?}", outcome.ties) };
+        assert_eq!((&tie.candidates, tie.round, tie.earlier, tie.picked), (&vec![1, 2], 1, Some(0), 1));
+        assert!(tie.drawn.is_empty());
         let outcome = irv(&profile(2, &[(1, &[0]), (1, &[1])]), SEED);
-        assert_eq!(outcome.ties.len(), 1);
-        assert_eq!(irv(&profile(2, &[]), SEED).winners.len(), 1, "nobody has voted, and the seed decides");
+        assert_eq!((outcome.ties.len(), &outcome.ties[0].drawn), (1, &vec![0, 1]));
+    }
+
+    fn with(overvotes: Overvotes, skipped_ranks: SkippedRanks, groups: &[Group], candidates: usize) -> Outcome {
+        let terms = Terms { overvotes, skipped_ranks, ..Terms::new(1, SEED) };
+        let profile = Profile::new(candidates, groups.to_vec()).unwrap();
+        super::irv(&profile, &terms, &mut Budget::unlimited()).unwrap()
+    }
+
+    /// 4 ballots have 0 and 1 equal and then 2; 3 have 0 alone, 2 have 2 alone.
+    #[test]
+    fn overvote_waits_ends_the_ballot_or_is_passed_over() {
+        let group =
+            |count, ranks: &[&[usize]]| Group { count, ranks: ranks.iter().map(|rank| rank.to_vec()).collect() };
+        let groups = [group(4, &[&[0, 1], &[2]]), group(3, &[&[0]]), group(2, &[&[2]])];
+        let of = |overvotes| with(overvotes, SkippedRanks::Skip, &groups, 3);
+        let waits = of(Overvotes::Wait);
+        assert_eq!((waits.rounds[0].exhausted, &waits.winners), (Votes::whole(4), &vec![0]));
+        assert_eq!(waits.rounds[1].votes[0], Votes::whole(7), "once 1 is out, the four say 0");
+        let ends = of(Overvotes::Exhaust);
+        assert_eq!((ends.rounds.len(), ends.rounds[0].exhausted, &ends.winners), (1, Votes::whole(4), &vec![0]));
+        let passes = of(Overvotes::Skip);
+        assert_eq!((passes.rounds[0].votes[2], &passes.winners), (Votes::whole(6), &vec![2]));
+    }
+
+    /// An overvote is one by what is on the ballot, even once only one of those that it names is left.
+    #[test]
+    fn overvote_stays_one_when_others_on_it_are_out() {
+        let group =
+            |count, ranks: &[&[usize]]| Group { count, ranks: ranks.iter().map(|rank| rank.to_vec()).collect() };
+        let groups = [group(2, &[&[3], &[0, 1]]), group(4, &[&[0]]), group(5, &[&[2]])];
+        assert_eq!(with(Overvotes::Wait, SkippedRanks::Skip, &groups, 4).winners, [0]);
+        assert_eq!(with(Overvotes::Exhaust, SkippedRanks::Skip, &groups, 4).winners, [2]);
+        assert_eq!(with(Overvotes::Skip, SkippedRanks::Skip, &groups, 4).winners, [2]);
+    }
+
+    #[test]
+    fn skipped_rank_is_passed_over_or_ends_the_ballot_when_it_is_reached() {
+        let group =
+            |count, ranks: &[&[usize]]| Group { count, ranks: ranks.iter().map(|rank| rank.to_vec()).collect() };
+        let groups = [group(3, &[&[0], &[], &[1]]), group(4, &[&[1]]), group(5, &[&[2]])];
+        assert_eq!(with(Overvotes::Wait, SkippedRanks::Skip, &groups, 3).winners, [1]);
+        let ends = with(Overvotes::Wait, SkippedRanks::Exhaust, &groups, 3);
+        assert_eq!((&ends.winners, ends.rounds[0].votes[0]), (&vec![2], Votes::whole(3)));
+        assert_eq!(ends.rounds.last().unwrap().exhausted, Votes::whole(3));
+    }
+
+    #[test]
+    fn nobody_wins_if_every_ballot_ends_before_it_counts() {
+        let groups = [Group { count: 4, ranks: vec![vec![0, 1], vec![2]] }];
+        let outcome = with(Overvotes::Exhaust, SkippedRanks::Skip, &groups, 3);
+        assert_eq!((outcome.winners.len(), outcome.ties.len(), outcome.rounds[0].exhausted), (0, 0, Votes::whole(4)));
     }
 }

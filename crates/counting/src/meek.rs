@@ -2,12 +2,22 @@
 //! Proportional Representation Foundation's reference rule has it.
 
 use crate::budget::Budget;
-use crate::outcome::{Action, Outcome, Round, Votes};
+use crate::outcome::{Action, Outcome, Round, Stake, Votes};
 use crate::profile::Profile;
-use crate::ties::{Breaker, Seed};
+use crate::rule::Terms;
+use crate::ties::Breaker;
 
 /// One vote, and a keep value of one: everything is in billionths.
 const ONE: u64 = 1_000_000_000;
+
+/// What equal ranks give is added up in parts of a billionth, so many in one, and rounded to billionths once for all ballots.
+const PARTS: u128 = 1_000_000_000;
+
+/// One, in parts of a billionth.
+const WHOLE: u128 = ONE as u128 * PARTS;
+
+/// About as many steps as a division of such numbers takes.
+const DIVISION_STEPS: usize = 8;
 
 /// Less surplus than that altogether, in billionths, is none; nor do votes differ that differ by no more.
 const OMEGA: u128 = 1_000;
@@ -43,9 +53,9 @@ struct Count<'a> {
 /// Meek's STV. All amounts are whole billionths; there is no other arithmetic than stated here.
 ///
 /// Every candidate has a keep value: 1 to begin with, 0 once excluded; those elected lower theirs. **To look at the votes**, each ballot sets out
-/// with a weight of 1 and goes down its ranks. At a rank of which `k` candidates are not excluded, each of them is offered the weight over `k`,
-/// rounded down, and takes the offer times its keep value, rounded up; all that is taken leaves the weight, and the rest, with what rounding left over, goes to the
-/// next rank. The **quota** is the sum of all votes over one more than the seats, rounded down, and a billionth.
+/// with a weight of 1 and goes down its ranks. At a rank of which one candidate is not excluded, this one takes the weight times its keep value, rounded
+/// up, and the rest goes to the next rank. A rank of which several are not excluded counts as the mean of all their orders ([`Shares`]). The **quota** is the
+/// sum of all votes over one more than the seats, rounded down, and a billionth.
 ///
 /// The count goes in rounds. If no seat is left, it is over. A round begins with a look; if those neither elected nor excluded (the hopeful) are no more than
 /// the seats left, all of them are elected, most votes first, and the count is over. Otherwise:
@@ -60,8 +70,8 @@ struct Count<'a> {
 ///
 /// Rounds in the outcome have the last look of each, rounded down to hundred-thousandths; what that and the rounding above leave is
 /// with the exhausted, so that the sum is the ballots. The quota is that of the last look, rounded down likewise.
-pub fn meek(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
-    let n = profile.candidates();
+pub(crate) fn meek(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
+    let (n, seats) = (profile.candidates(), terms.seats);
     let mut count = Count {
         profile,
         seats: seats.min(n),
@@ -71,13 +81,73 @@ pub fn meek(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) ->
         history: Vec::new(),
         quota: 0,
         rounds: Vec::new(),
-        breaker: Breaker::new(seed),
+        breaker: Breaker::new(terms.seed),
     };
     while count.winners.len() < count.seats {
         count.round(seats, budget)?;
     }
     let quota = (!count.rounds.is_empty()).then(|| shown(count.quota));
     Some(Outcome { winners: count.winners, rounds: count.rounds, quota, pairwise: None, ties: count.breaker.ties })
+}
+
+/// What equal candidates take of a weight: the mean over all orders of them, each order as if it were on a ballot of its own, a part of one.
+///
+/// Source: Meek, "A new approach to the single transferable vote", 1970, section 6 (Voting matters 1, 1994): A and B equal are half a vote A, B and
+/// half a vote B, A; three equal are six sixths. It takes no list of the orders. A candidate is at each place equally likely, and at place `s + 1`
+/// each set of `s` others is equally likely before it; what a set leaves is the product of one less each keep value in it.
+struct Shares {
+    /// Each candidate's part of the weight.
+    taken: Vec<(usize, u128)>,
+    /// What all of them leave of the weight, in billionths.
+    rest: u64,
+}
+
+impl Shares {
+    /// `keep` has the candidates and their keep values, above 0; `weight` is in billionths.
+    fn new(weight: u64, mut keep: Vec<(usize, u64)>, budget: &mut Budget) -> Option<Self> {
+        keep.sort_unstable_by_key(|(candidate, keep)| (std::cmp::Reverse(*keep), *candidate));
+        let values: Vec<u64> = keep.iter().map(|(_, keep)| *keep).collect();
+        let rest = values.iter().fold(weight, |rest, keep| rest - taken(rest, *keep));
+        let mut shares = Vec::with_capacity(keep.len());
+        let mut same = None;
+        for (at, (candidate, value)) in keep.into_iter().enumerate() {
+            let left = match same {
+                Some((before, left)) if before == value => left,
+                _ => mean_left(&values, at, budget)?,
+            };
+            same = Some((value, left));
+            shares.push((candidate, u128::from(weight) * u128::from(value) * left / WHOLE));
+        }
+        Some(Self { taken: shares, rest })
+    }
+}
+
+/// What a candidate takes of a weight that comes to it alone.
+fn taken(weight: u64, keep: u64) -> u64 {
+    narrow((u128::from(weight) * u128::from(keep)).div_ceil(ONE.into()))
+}
+
+/// What those before the candidate at place `at` leave of one, in parts: the mean over all orders, each step rounded down.
+/// `keep` are the keep values of all, the highest first.
+fn mean_left(keep: &[u64], at: usize, budget: &mut Budget) -> Option<u128> {
+    let others: Vec<u64> = keep.iter().enumerate().filter(|(place, _)| *place != at).map(|(_, keep)| *keep).collect();
+    // Sets with one in it that keeps all leave nothing.
+    let sure = others.iter().take_while(|keep| **keep == ONE).count();
+    budget.spend(DIVISION_STEPS * (1 + others.len() - sure).pow(2))?;
+    // By size of the set, among the others that were looked at so far: the mean of what such sets leave.
+    let mut means = vec![WHOLE];
+    for (before, keep) in others.iter().enumerate().skip(sure) {
+        let many = before as u128 + 1;
+        let leaves = u128::from(ONE - keep);
+        means.push(0);
+        for size in (1..means.len()).rev() {
+            // Of `many` sets, `size` have the new one in it.
+            let with = size as u128;
+            let sum = (many - with) * means[size] * u128::from(ONE) + with * leaves * means[size - 1];
+            means[size] = sum / (many * u128::from(ONE));
+        }
+    }
+    Some(means.iter().sum::<u128>() / (others.len() as u128 + 1))
 }
 
 fn shown(billionths: u128) -> Votes {
@@ -94,7 +164,7 @@ impl Count<'_> {
         let mut before = None;
         for look_number in 1.. {
             budget.spend(self.profile.size())?;
-            let look = self.look(divisor);
+            let look = self.look(divisor, budget)?;
             let hopeful = self.hopefuls();
             if self.winners.len() + hopeful.len() <= self.seats {
                 self.elect(look, hopeful);
@@ -117,25 +187,38 @@ impl Count<'_> {
         Some(())
     }
 
-    fn look(&self, seats: usize) -> Look {
+    fn look(&self, seats: usize, budget: &mut Budget) -> Option<Look> {
+        // In parts of a billionth.
         let mut votes = vec![0u128; self.keep.len()];
         for group in self.profile.groups() {
+            let count = u128::from(group.count);
             let mut weight = ONE;
             for rank in &group.ranks {
-                let standing = rank.iter().filter(|candidate| self.keep[**candidate] > 0);
-                let Some(offer) = weight.checked_div(standing.clone().count() as u64) else { continue };
-                for candidate in standing {
-                    let taken = narrow((u128::from(offer) * u128::from(self.keep[*candidate])).div_ceil(ONE.into()));
-                    votes[*candidate] += u128::from(group.count) * u128::from(taken);
-                    weight -= taken;
+                let mut standing = rank.iter().copied().filter(|candidate| self.keep[*candidate] > 0);
+                match (standing.next(), standing.next()) {
+                    (None, _) => continue,
+                    (Some(only), None) => {
+                        let taken = taken(weight, self.keep[only]);
+                        votes[only] += count * u128::from(taken) * PARTS;
+                        weight -= taken;
+                    }
+                    (Some(_), Some(_)) => {
+                        let equal = rank.iter().map(|candidate| (*candidate, self.keep[*candidate]));
+                        let shares = Shares::new(weight, equal.filter(|(_, keep)| *keep > 0).collect(), budget)?;
+                        for (candidate, taken) in shares.taken {
+                            votes[candidate] += count * taken;
+                        }
+                        weight = shares.rest;
+                    }
                 }
                 if weight == 0 {
                     break;
                 }
             }
         }
+        let votes: Vec<u128> = votes.into_iter().map(|parts| (parts + PARTS / 2) / PARTS).collect();
         let quota = votes.iter().sum::<u128>() / (seats as u128 + 1) + 1;
-        Look { votes, quota }
+        Some(Look { votes, quota })
     }
 
     fn hopefuls(&self) -> Vec<usize> {
@@ -163,8 +246,7 @@ impl Count<'_> {
     /// Ends the round.
     fn record(&mut self, look: Look, action: Action) {
         let votes: Vec<Votes> = look.votes.iter().copied().map(shown).collect();
-        let ballots: u64 = self.profile.groups().iter().map(|group| group.count).sum();
-        let exhausted = Votes::whole(ballots).0 - votes.iter().map(|votes| votes.0).sum::<u64>();
+        let exhausted = Votes::whole(self.profile.ballots()).0 - votes.iter().map(|votes| votes.0).sum::<u64>();
         self.rounds.push(Round { votes, exhausted: Votes(exhausted), actions: vec![action] });
         self.quota = look.quota;
         self.history.push(look.votes);
@@ -196,13 +278,13 @@ impl Count<'_> {
     /// The one of `among` with the fewest votes; no more than the surplus and what rounding may do is no difference.
     fn fewest(&mut self, look: &Look, among: &[usize], surplus: u128) -> usize {
         let least = among.iter().map(|candidate| look.votes[*candidate]).min().unwrap_or_default();
-        let mut lowest: Vec<usize> =
-            among.iter().copied().filter(|c| look.votes[*c] <= least + surplus + OMEGA).collect();
-        for votes in self.history.iter().rev() {
-            let least = lowest.iter().map(|candidate| votes[*candidate]).min().unwrap_or_default();
-            lowest.retain(|candidate| votes[*candidate] <= least + OMEGA);
-        }
-        self.breaker.pick(&lowest)
+        let tied = among.iter().copied().filter(|c| look.votes[*c] <= least + surplus + OMEGA).collect();
+        let narrow = |round: usize, tied: &mut Vec<usize>| {
+            let votes = &self.history[round];
+            let least = tied.iter().map(|candidate| votes[*candidate]).min().unwrap_or_default();
+            tied.retain(|candidate| votes[*candidate] <= least + OMEGA);
+        };
+        self.breaker.pick(self.history.len(), Stake::Exclusion, tied, narrow)
     }
 }
 
@@ -210,12 +292,13 @@ impl Count<'_> {
 mod tests {
     use super::*;
     use crate::profile::{Group, profile};
+    use crate::ties::Seed;
     use proptest::prelude::*;
 
     const SEED: Seed = Seed([0; 32]);
 
     fn meek(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
-        super::meek(profile, seats, seed, &mut Budget::unlimited()).unwrap()
+        super::meek(profile, &Terms::new(seats, seed), &mut Budget::unlimited()).unwrap()
     }
 
     fn excluded(outcome: &Outcome) -> Vec<usize> {
@@ -266,7 +349,7 @@ mod tests {
         let profile = profile(4, &ballots);
         assert_eq!(
             meek(&profile, 1, SEED).winners,
-            crate::irv(&profile, SEED, &mut Budget::unlimited()).unwrap().winners
+            crate::irv::irv(&profile, &Terms::new(1, SEED), &mut Budget::unlimited()).unwrap().winners
         );
         assert_eq!(meek(&profile, 9, SEED).winners, [0, 1, 3, 2]);
         assert_eq!(meek(&profile, 0, SEED), Outcome::default());
@@ -289,15 +372,96 @@ mod tests {
         assert_eq!(outcome.rounds[0].exhausted, Votes(1));
     }
 
+    /// What each takes of a weight, by definition: every order counted on its own, in floating point, and the mean of them.
+    fn written_out(weight: u64, keep: &[u64]) -> Vec<f64> {
+        fn go(keep: &[u64], order: &mut Vec<usize>, taken: &mut [f64], orders: &mut f64) {
+            if order.len() == keep.len() {
+                *orders += 1.0;
+                let mut left = 1.0;
+                for place in order.iter() {
+                    let part = left * keep[*place] as f64 / ONE as f64;
+                    taken[*place] += part;
+                    left -= part;
+                }
+                return;
+            }
+            for place in (0..keep.len()).filter(|place| !order.contains(place)).collect::<Vec<_>>() {
+                order.push(place);
+                go(keep, order, taken, orders);
+                order.pop();
+            }
+        }
+        let (mut taken, mut orders) = (vec![0.0; keep.len()], 0.0);
+        go(keep, &mut Vec::new(), &mut taken, &mut orders);
+        taken.into_iter().map(|taken| taken / orders * weight as f64).collect()
+    }
+
+    /// Ten rank Cedar (2) above Dogwood (3), nobody the reverse: half and half of each order, Cedar has more.
+    #[test]
+    fn who_is_nowhere_ranked_below_another_is_not_beaten_by_it() {
+        let group = |ranks: Vec<Vec<usize>>| Group { count: 10, ranks };
+        let equal = [group(vec![vec![0]]), group(vec![vec![1]]), group(vec![vec![0, 1, 2], vec![3]])];
+        let outcome = meek(&Profile::new(4, equal.to_vec()).unwrap(), 3, SEED);
+        assert_eq!(outcome.winners, [0, 1, 2]);
+        assert!(outcome.ties.iter().all(|tie| tie.drawn.is_empty()));
+    }
+
+    /// Equal in pairs is half and half to the last billionth as long as nobody is elected, and to what rounding takes of each ballot then.
+    #[test]
+    fn equal_ranks_written_out_change_nothing() {
+        let orders: [&[usize]; 6] = [&[0, 1, 2], &[0, 2, 1], &[1, 0, 2], &[1, 2, 0], &[2, 0, 1], &[2, 1, 0]];
+        let tails: [(u64, &[usize]); 3] = [(30, &[3, 4]), (12, &[4]), (6, &[5, 0])];
+        let plain: [(u64, &[usize]); 5] = [(50, &[0, 3]), (36, &[1]), (31, &[3, 0]), (29, &[4]), (28, &[5, 2])];
+        let single =
+            |(count, order): &(u64, &[usize])| Group { count: *count, ranks: order.iter().map(|c| vec![*c]).collect() };
+        let mut equal: Vec<Group> = plain.iter().map(single).collect();
+        let mut written: Vec<Group> = equal.clone();
+        for (count, tail) in tails {
+            let rest = |head: &[usize]| tail.iter().filter(|c| !head.contains(c)).map(|c| vec![*c]).collect::<Vec<_>>();
+            equal.push(Group { count, ranks: [vec![vec![0, 1, 2]], rest(&[0, 1, 2])].concat() });
+            for order in orders {
+                let head = order.iter().map(|c| vec![*c]).collect();
+                written.push(Group { count: count / 6, ranks: [head, rest(&[0, 1, 2])].concat() });
+            }
+        }
+        for seats in 1..6 {
+            let [equal, written] =
+                [&equal, &written].map(|groups| meek(&Profile::new(6, groups.clone()).unwrap(), seats, SEED));
+            assert_eq!(equal.winners, written.winners);
+            assert_eq!(equal.rounds[0], written.rounds[0], "nobody is elected yet");
+            assert_eq!(equal.rounds.len(), written.rounds.len());
+            for (one, other) in equal.rounds.iter().zip(&written.rounds) {
+                assert_eq!(one.actions, other.actions);
+                assert!(one.votes.iter().zip(&other.votes).all(|(a, b)| a.0.abs_diff(b.0) <= 1), "{one:?} {other:?}");
+            }
+        }
+    }
+
+    /// A rank of 500, of which 200 are elected: 500! orders, and some million divisions.
+    #[test]
+    fn large_rank_costs_what_its_elected_cost_and_is_paid_for() {
+        let keep: Vec<(usize, u64)> =
+            (0..500).map(|place| (place, if place < 200 { 4_000_000 * (place as u64 + 1) } else { ONE })).collect();
+        let mut budget = Budget::unlimited();
+        let shares = Shares::new(ONE, keep.clone(), &mut budget).unwrap();
+        assert!(shares.rest == 0 && shares.taken.iter().map(|(_, taken)| taken).sum::<u128>() <= WHOLE);
+        assert!(shares.taken.iter().all(|(_, taken)| *taken > 0));
+        let spent = Budget::unlimited().left() - budget.left();
+        assert!((8 * 200 * 200 * 200..8 * 202 * 202 * 202).contains(&spent), "{spent}");
+        assert!(Shares::new(ONE, keep, &mut Budget::new(spent - 1)).is_none());
+    }
+
     #[test]
     fn ties_look_back_and_then_ask_the_seed() {
         // Once 3 is excluded, 1 and 2 have four each; 1 had fewer before.
         let ballots: [(u64, &[usize]); 4] = [(7, &[0]), (3, &[1]), (4, &[2]), (1, &[3, 1])];
         let outcome = meek(&profile(4, &ballots), 1, SEED);
         assert_eq!(excluded(&outcome), [3, 1]);
-        assert!(outcome.ties.is_empty());
-        let outcome = meek(&profile(3, &[]), 1, SEED);
-        assert_eq!((outcome.winners.len(), outcome.ties.len()), (1, 2), "nobody has voted, and the seed decides");
+        let [tie] = outcome.ties.as_slice() else { panic!("one tie: {:?}", outcome.ties) };
+        assert_eq!((&tie.candidates, tie.round, tie.earlier, tie.picked), (&vec![1, 2], 1, Some(0), 1));
+        assert!(tie.drawn.is_empty());
+        let outcome = meek(&profile(2, &[(1, &[0]), (1, &[1])]), 1, SEED);
+        assert_eq!(outcome.ties[0].drawn, [0, 1]);
     }
 
     /// 1 gets three thirds of a vote and 2 two halves, each rounded down: they are tied all the same.
@@ -324,7 +488,7 @@ mod tests {
             "what differs by less than the surplus is decided by the round before"
         );
         assert_eq!(outcome.winners.last(), Some(&201));
-        assert!(outcome.ties.is_empty());
+        assert!(outcome.ties.iter().all(|tie| tie.drawn.is_empty()), "the seed is not asked");
     }
 
     fn any_profile() -> impl Strategy<Value = Profile> {
@@ -356,7 +520,7 @@ mod tests {
             winners.sort_unstable();
             winners.dedup();
             prop_assert_eq!(winners.len(), seats.min(profile.candidates()));
-            let ballots: u64 = profile.groups().iter().map(|group| group.count).sum();
+            let ballots = profile.ballots();
             for round in &outcome.rounds {
                 let sum: u64 = round.votes.iter().map(|votes| votes.0).sum::<u64>() + round.exhausted.0;
                 prop_assert_eq!(Votes(sum), Votes::whole(ballots));
@@ -366,6 +530,23 @@ mod tests {
                 prop_assert!(!winners.contains(&last));
                 prop_assert_eq!(outcome.rounds.last().unwrap().votes[last], Votes(0));
             }
+        }
+
+        #[test]
+        fn shares_are_the_mean_of_all_orders(
+            keep in prop::collection::vec(prop_oneof![Just(ONE), Just(ONE / 2), 1..=ONE], 2..7),
+            weight in 1..=ONE,
+        ) {
+            let equal = keep.iter().copied().enumerate().collect();
+            let shares = Shares::new(weight, equal, &mut Budget::unlimited()).unwrap();
+            let expected = written_out(weight, &keep);
+            for (place, taken) in &shares.taken {
+                prop_assert!((*taken as f64 / PARTS as f64 - expected[*place]).abs() < 0.001, "{:?} {:?}", taken, expected);
+            }
+            let taken: u128 = shares.taken.iter().map(|(_, taken)| taken).sum();
+            let gone = u128::from(weight - shares.rest) * PARTS;
+            prop_assert!(taken <= gone, "no vote is made");
+            prop_assert!(gone - taken <= (keep.len() as u128 + 1) * PARTS, "no more than rounding is lost");
         }
 
         #[test]

@@ -49,12 +49,31 @@ pub struct Round {
     pub actions: Vec<Action>,
 }
 
-/// A tie that the rule leaves open.
+/// What candidates are tied for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stake {
+    /// The last seats: so many are left, fewer than are tied. The one that is picked is elected.
+    Seats(usize),
+    /// The one that is picked has its surplus transferred first.
+    Surplus,
+    /// The one that is picked is excluded.
+    Exclusion,
+}
+
+/// A tie, and how it was broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TieBreak {
+    /// The round in which they are tied, from 0.
+    pub round: usize,
+    /// For what.
+    pub stake: Stake,
     /// Who is tied.
     pub candidates: Vec<usize>,
-    /// Whom the seed has picked: to be elected, or to be excluded.
+    /// The last round, from 0, that was asked and told some of them apart; none if their votes differ in no earlier round, or the rule asks none.
+    pub earlier: Option<usize>,
+    /// Among whom the seed drew; nobody if an earlier round has left only one.
+    pub drawn: Vec<usize>,
+    /// Who was picked.
     pub picked: usize,
 }
 
@@ -69,8 +88,17 @@ pub struct Outcome {
     pub quota: Option<Votes>,
     /// How many prefer the one to the other, where the rule asks.
     pub pairwise: Option<Vec<Vec<u64>>>,
-    /// Ties that were broken by the seed.
+    /// Ties, in the order in which they were broken.
     pub ties: Vec<TieBreak>,
+}
+
+impl Outcome {
+    /// Nobody is elected: so many ballots count for none of the candidates.
+    pub(crate) fn nobody(candidates: usize, ballots: u64) -> Self {
+        let votes = vec![Votes::default(); candidates];
+        let round = Round { votes, exhausted: Votes::whole(ballots), actions: Vec::new() };
+        Self { rounds: vec![round], ..Self::default() }
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use crate::budget::Budget;
 pub struct Group {
     /// How many.
     pub count: u64,
-    /// The ranks, best first; several candidates (by place, from 0) in one rank are equal; those not named come last, equal.
+    /// The ranks, best first; several candidates (by place, from 0) in one rank are equal, none are a skipped rank; those not named come
+    /// last, equal.
     pub ranks: Vec<Vec<usize>>,
 }
 
@@ -68,6 +69,21 @@ impl Profile {
     /// The ballots.
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// How many ballots there are.
+    pub fn ballots(&self) -> u64 {
+        self.groups.iter().map(|group| group.count).sum()
+    }
+
+    /// How many ballots name nobody.
+    pub fn blank(&self) -> u64 {
+        self.groups.iter().filter(|group| group.ranks.iter().all(Vec::is_empty)).map(|group| group.count).sum()
+    }
+
+    /// Whether any ballot names anybody.
+    pub(crate) fn names_somebody(&self) -> bool {
+        self.blank() < self.ballots()
     }
 
     /// The steps of one look at every name on every ballot.

@@ -4,7 +4,8 @@
 use crate::budget::Budget;
 use crate::outcome::Outcome;
 use crate::profile::Profile;
-use crate::ties::{Breaker, Seed};
+use crate::rule::Terms;
+use crate::ties::Breaker;
 
 /// Strengths of the strongest paths: `[a][b]` is the weakest link on the best way from `a` to `b` (section 2.3 there).
 fn strongest_paths(wins: &[Vec<u64>], budget: &mut Budget) -> Option<Vec<Vec<u64>>> {
@@ -24,19 +25,18 @@ fn strongest_paths(wins: &[Vec<u64>], budget: &mut Budget) -> Option<Vec<Vec<u64
 
 /// Schulze: who beats every other by the strongest path wins. For more seats, the same again among the rest, with the same paths. Candidates
 /// that no other beats are tied; if they are more than the seats left, the seed picks.
-pub fn schulze(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
+pub(crate) fn schulze(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
     let wins = profile.pairwise(budget)?;
     let paths = strongest_paths(&wins, budget)?;
-    let mut breaker = Breaker::new(seed);
+    let seats = terms.seats;
+    let mut breaker = Breaker::new(terms.seed);
     let mut left: Vec<usize> = (0..profile.candidates()).collect();
     let mut winners = Vec::new();
     while winners.len() < seats && !left.is_empty() {
         budget.spend(left.len() * left.len())?;
         let unbeaten = |a: &&usize| left.iter().all(|b| paths[**a][*b] >= paths[*b][**a]);
-        let mut leading: Vec<usize> = left.iter().filter(unbeaten).copied().collect();
-        if leading.len() > seats - winners.len() {
-            leading = vec![breaker.pick(&leading)];
-        }
+        let leading = left.iter().filter(unbeaten).copied().collect();
+        let leading = breaker.seat(leading, seats - winners.len());
         left.retain(|candidate| !leading.contains(candidate));
         winners.extend(leading);
     }
@@ -47,9 +47,10 @@ pub fn schulze(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget)
 mod tests {
     use super::*;
     use crate::profile::profile;
+    use crate::ties::Seed;
 
     fn schulze(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
-        super::schulze(profile, seats, seed, &mut Budget::unlimited()).unwrap()
+        super::schulze(profile, &Terms::new(seats, seed), &mut Budget::unlimited()).unwrap()
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use crate::budget::Budget;
 use crate::irv::{Choice, fewest, next_choice};
-use crate::outcome::{Action, Outcome, Round, Votes};
+use crate::outcome::{Action, Outcome, Round, Stake, Votes};
 use crate::profile::Profile;
-use crate::ties::{Breaker, Seed};
+use crate::rule::Terms;
+use crate::ties::Breaker;
 
 /// Ballots of one group, and what each is worth now.
 struct Pile {
@@ -32,9 +33,9 @@ struct Count<'a> {
 /// Scottish STV: the quota is the votes divided by one more than the seats, rounded down, and one. Who reaches it is elected; surpluses are
 /// transferred, the largest first, each ballot at its value times the surplus over the votes, cut at five places; if there is none, who has the
 /// fewest is excluded, and its ballots go on at their values. Ties: the latest earlier round in which they differ, else the seed. A ballot
-/// that is to go to several equally goes to nobody any more.
-pub fn scottish_stv(profile: &Profile, seats: usize, seed: Seed, budget: &mut Budget) -> Option<Outcome> {
-    let n = profile.candidates();
+/// that is to go to several equally goes to nobody any more. If no ballot counts for anybody at first, nobody is elected.
+pub(crate) fn scottish_stv(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
+    let (n, seats) = (profile.candidates(), terms.seats);
     let mut count = Count {
         profile,
         seats: seats.min(n),
@@ -46,11 +47,14 @@ pub fn scottish_stv(profile: &Profile, seats: usize, seed: Seed, budget: &mut Bu
         surpluses: Vec::new(),
         winners: Vec::new(),
         rounds: Vec::new(),
-        breaker: Breaker::new(seed),
+        breaker: Breaker::new(terms.seed),
     };
     let all: Vec<Pile> = (0..profile.groups().len()).map(|group| Pile { group, value: Votes::ONE }).collect();
     count.hand_on(all, budget)?;
     let valid: u64 = count.votes.iter().sum::<u64>() / Votes::ONE;
+    if valid == 0 {
+        return Some(Outcome::nobody(n, profile.ballots()));
+    }
     count.quota = (valid / (seats as u64 + 1) + 1) * Votes::ONE;
     count.run(budget)?;
     let quota = Some(Votes(count.quota));
@@ -161,15 +165,15 @@ impl Count<'_> {
     }
 
     fn largest_surplus(&mut self) -> usize {
-        let mut largest = self.surpluses.clone();
-        for round in self.rounds.iter().rev() {
-            let most = largest.iter().map(|candidate| round.votes[*candidate]).max().unwrap_or_default();
-            largest.retain(|candidate| round.votes[*candidate] == most);
-            if largest.len() == 1 {
-                break;
-            }
-        }
-        self.breaker.pick(&largest)
+        let last = self.rounds.len() - 1;
+        let narrow = |round: usize, tied: &mut Vec<usize>| {
+            let votes = &self.rounds[round].votes;
+            let most = tied.iter().map(|candidate| votes[*candidate]).max().unwrap_or_default();
+            tied.retain(|candidate| votes[*candidate] == most);
+        };
+        let mut tied = self.surpluses.clone();
+        narrow(last, &mut tied);
+        self.breaker.pick(last, Stake::Surplus, tied, narrow)
     }
 }
 
@@ -177,11 +181,12 @@ impl Count<'_> {
 mod tests {
     use super::*;
     use crate::profile::profile;
+    use crate::ties::Seed;
 
     const SEED: Seed = Seed([0; 32]);
 
     fn scottish_stv(profile: &Profile, seats: usize, seed: Seed) -> Outcome {
-        super::scottish_stv(profile, seats, seed, &mut Budget::unlimited()).unwrap()
+        super::scottish_stv(profile, &Terms::new(seats, seed), &mut Budget::unlimited()).unwrap()
     }
 
     /// The example of food at a party: oranges, pears, chocolate, strawberries, sweets; three seats, 20 voters, quota 6.
@@ -223,7 +228,7 @@ mod tests {
         let profile = profile(4, &ballots);
         assert_eq!(
             scottish_stv(&profile, 1, SEED).winners,
-            crate::irv(&profile, SEED, &mut Budget::unlimited()).unwrap().winners
+            crate::irv::irv(&profile, &Terms::new(1, SEED), &mut Budget::unlimited()).unwrap().winners
         );
         assert_eq!(scottish_stv(&profile, 9, SEED).winners.len(), 4);
     }

@@ -1,57 +1,53 @@
 //! Rules that add up: approval and score.
 
 use crate::outcome::{Action, Outcome, Round, Votes};
-use crate::ties::{Breaker, Seed};
+use crate::rule::Terms;
+use crate::ties::Breaker;
 
-fn outcome(amounts: &[u64], seats: usize, seed: Seed) -> Outcome {
-    let mut breaker = Breaker::new(seed);
-    let winners = breaker.best(amounts, seats);
+/// The highest amounts win; if all are zero, nobody does.
+fn outcome(amounts: &[u64], terms: &Terms) -> Outcome {
+    if amounts.iter().all(|amount| *amount == 0) {
+        return Outcome::nobody(amounts.len(), 0);
+    }
+    let mut breaker = Breaker::new(terms.seed);
+    let winners = breaker.best(amounts, terms.seats);
     let votes = amounts.iter().copied().map(Votes::whole).collect();
     let round = Round { votes, exhausted: Votes::default(), actions: vec![Action::Elect(winners.clone())] };
     Outcome { winners, rounds: vec![round], ties: breaker.ties, ..Outcome::default() }
 }
 
 /// Approval, or choosing some of many: a vote for each candidate on the ballot; the most voted for win the seats.
-/// `ballots` are how many of each set of candidates (by place, each below `candidates`).
-pub fn approval<'a>(
-    candidates: usize,
-    ballots: impl IntoIterator<Item = (u64, &'a [usize])>,
-    seats: usize,
-    seed: Seed,
-) -> Outcome {
+/// `sets` are how many of each set of candidates (by place, each below `candidates`).
+pub(crate) fn approval(candidates: usize, sets: &[(u64, Vec<usize>)], terms: &Terms) -> Outcome {
     let mut amounts = vec![0; candidates];
-    for (count, chosen) in ballots {
+    for (count, chosen) in sets {
         chosen.iter().for_each(|candidate| amounts[*candidate] += count);
     }
-    outcome(&amounts, seats, seed)
+    outcome(&amounts, terms)
 }
 
 /// Score: each ballot gives every candidate a number; the highest sums win the seats.
-/// `ballots` are how many of each list of `candidates` numbers.
-pub fn score<'a>(
-    candidates: usize,
-    ballots: impl IntoIterator<Item = (u64, &'a [u8])>,
-    seats: usize,
-    seed: Seed,
-) -> Outcome {
+/// `lists` are how many of each list of `candidates` numbers.
+pub(crate) fn score(candidates: usize, lists: &[(u64, Vec<u8>)], terms: &Terms) -> Outcome {
     let mut amounts = vec![0; candidates];
-    for (count, scores) in ballots {
+    for (count, scores) in lists {
         amounts.iter_mut().zip(scores).for_each(|(amount, score)| *amount += count * u64::from(*score));
     }
-    outcome(&amounts, seats, seed)
+    outcome(&amounts, terms)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ties::Seed;
 
     #[test]
     fn approvals_and_scores_add_up() {
-        let seed = Seed([0; 32]);
-        let approved = approval(3, [(3, [0, 1].as_slice()), (2, &[1, 2]), (4, &[])], 2, seed);
+        let terms = |seats| Terms::new(seats, Seed([0; 32]));
+        let approved = approval(3, &[(3, vec![0, 1]), (2, vec![1, 2]), (4, vec![])], &terms(2));
         assert_eq!(approved.rounds[0].votes, [3, 5, 2].map(Votes::whole));
         assert_eq!(approved.winners, [1, 0]);
-        let scored = score(3, [(2, [5, 0, 3].as_slice()), (1, &[0, 5, 4])], 1, seed);
+        let scored = score(3, &[(2, vec![5, 0, 3]), (1, vec![0, 5, 4])], &terms(1));
         assert_eq!(scored.rounds[0].votes, [10, 5, 10].map(Votes::whole));
         assert_eq!(scored.ties.len(), 1);
     }

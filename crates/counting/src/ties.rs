@@ -2,36 +2,73 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::outcome::TieBreak;
+use crate::outcome::{Stake, TieBreak};
 
-/// The seed: published before voting begins. Each tie is broken by SHA-256 of `vote-counting tie`, the seed, the number of
-/// the tie (8 bytes, big-endian, from 0) and the candidate's place (8 bytes, big-endian); the smallest hash is picked.
+/// The seed: published before voting begins. Each lot is drawn by SHA-256 of `vote-counting tie`, the seed, the number of
+/// the lot (8 bytes, big-endian, from 0) and the candidate's place (8 bytes, big-endian); the smallest hash is picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(pub [u8; 32]);
 
 pub(crate) struct Breaker {
     seed: Seed,
+    /// Lots drawn so far.
+    lots: u64,
     pub(crate) ties: Vec<TieBreak>,
 }
 
 impl Breaker {
     pub(crate) const fn new(seed: Seed) -> Self {
-        Self { seed, ties: Vec::new() }
+        Self { seed, lots: 0, ties: Vec::new() }
     }
 
-    /// The only one, or the one that the seed picks.
-    pub(crate) fn pick(&mut self, candidates: &[usize]) -> usize {
-        if let [only] = candidates {
+    /// The only one of `tied`, or the one that is left when `narrow` has looked back at the rounds before `round`, the latest first, and
+    /// taken out of the tie whom each tells apart; of several that are left, the one that the seed picks.
+    pub(crate) fn pick(
+        &mut self,
+        round: usize,
+        stake: Stake,
+        tied: Vec<usize>,
+        mut narrow: impl FnMut(usize, &mut Vec<usize>),
+    ) -> usize {
+        if let [only] = tied.as_slice() {
             return *only;
         }
-        let number = self.ties.len() as u64;
+        let mut left = tied.clone();
+        let mut earlier = None;
+        for before in (0..round).rev() {
+            let many = left.len();
+            narrow(before, &mut left);
+            if left.len() < many {
+                earlier = Some(before);
+            }
+            if left.len() == 1 {
+                break;
+            }
+        }
+        let (picked, drawn) = match left.as_slice() {
+            [only] => (*only, Vec::new()),
+            _ => (self.draw(&left), left),
+        };
+        self.ties.push(TieBreak { round, stake, candidates: tied, earlier, drawn, picked });
+        picked
+    }
+
+    fn draw(&mut self, candidates: &[usize]) -> usize {
+        let number = self.lots;
+        self.lots += 1;
         let lot = |candidate: &usize| {
             let hasher = Sha256::new().chain_update(b"vote-counting tie").chain_update(self.seed.0);
             hasher.chain_update(number.to_be_bytes()).chain_update((*candidate as u64).to_be_bytes()).finalize()
         };
-        let picked = *candidates.iter().min_by_key(|candidate| lot(candidate)).expect("nobody ties with nobody");
-        self.ties.push(TieBreak { candidates: candidates.to_vec(), picked });
-        picked
+        *candidates.iter().min_by_key(|candidate| lot(candidate)).expect("nobody ties with nobody")
+    }
+
+    /// Of those `leading`, as many as there are seats left: all, or one that the seed picks if they are more.
+    pub(crate) fn seat(&mut self, leading: Vec<usize>, seats: usize) -> Vec<usize> {
+        if leading.len() <= seats {
+            return leading;
+        }
+        vec![self.pick(0, Stake::Seats(seats), leading, |_, _| {})]
     }
 
     /// The `seats` with the most, most first; who is in and who is out among equals is for the seed to say.
@@ -40,11 +77,8 @@ impl Breaker {
         let mut winners = Vec::new();
         while winners.len() < seats && !left.is_empty() {
             let most = left.iter().map(|candidate| amounts[*candidate]).max().unwrap_or(0);
-            let mut leading: Vec<usize> =
-                left.iter().copied().filter(|candidate| amounts[*candidate] == most).collect();
-            if leading.len() > seats - winners.len() {
-                leading = vec![self.pick(&leading)];
-            }
+            let leading = left.iter().copied().filter(|candidate| amounts[*candidate] == most).collect();
+            let leading = self.seat(leading, seats - winners.len());
             left.retain(|candidate| !leading.contains(candidate));
             winners.extend(leading);
         }
@@ -58,7 +92,7 @@ mod tests {
 
     #[test]
     fn seed_picks_fairly_and_always_alike() {
-        let pick = |seed: u8| Breaker::new(Seed([seed; 32])).pick(&[3, 5, 8]);
+        let pick = |seed: u8| Breaker::new(Seed([seed; 32])).seat(vec![3, 5, 8], 1)[0];
         let mut times = [0; 9];
         for seed in 0..=255 {
             assert_eq!(pick(seed), pick(seed));
@@ -74,7 +108,23 @@ mod tests {
         assert!(breaker.ties.is_empty());
         let three = breaker.best(&[5, 7, 5, 2], 2);
         assert!(three[0] == 1 && (three[1] == 0 || three[1] == 2));
-        assert_eq!(breaker.ties, [TieBreak { candidates: vec![0, 2], picked: three[1] }]);
+        let [tie] = breaker.ties.as_slice() else { panic!("one tie") };
+        assert_eq!((tie.stake, &tie.drawn, tie.picked), (Stake::Seats(1), &vec![0, 2], three[1]));
         assert_eq!(breaker.best(&[1, 1], 5), [0, 1], "more seats than candidates");
+    }
+
+    #[test]
+    fn latest_earlier_round_that_differs_comes_before_the_lot_and_is_no_lot_itself() {
+        let votes = [[1, 2, 3], [5, 5, 6], [7, 7, 7]];
+        let fewest = |round: usize, left: &mut Vec<usize>| {
+            let least = left.iter().map(|c| votes[round][*c]).min().unwrap();
+            left.retain(|c| votes[round][*c] == least);
+        };
+        let mut breaker = Breaker::new(Seed([1; 32]));
+        assert_eq!(breaker.pick(2, Stake::Exclusion, vec![0, 1, 2], fewest), 0);
+        let tie = &breaker.ties[0];
+        assert_eq!((tie.round, tie.earlier, tie.drawn.len(), breaker.lots), (2, Some(0), 0, 0));
+        assert_eq!(breaker.pick(2, Stake::Surplus, vec![0, 1], |_, _| {}), Breaker::new(Seed([1; 32])).draw(&[0, 1]));
+        assert_eq!((breaker.ties[1].earlier, breaker.lots), (None, 1));
     }
 }

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use vote_chain::{ElectionPhase, PublicKey, Rule};
+use vote_counting::{Overvotes, SkippedRanks};
 
 /// Cast ballots, count them, check receipts, and try to cheat.
 ///
@@ -176,15 +177,22 @@ pub(crate) struct GuiArgs {
 pub(crate) struct CountArgs {
     /// The file: BLT, PrefLib, ABIF or CSV (.blt, .soc, .soi, .toc, .toi, .cat, .abif, .csv)
     pub(crate) file: PathBuf,
-    /// How ballots are counted
-    #[arg(long, default_value = "irv", value_parser = rule())]
-    pub(crate) rule: Rule,
+    /// How ballots are counted; irv if left out
+    #[arg(long, value_parser = rule())]
+    pub(crate) rule: Option<Rule>,
     /// Seats to fill; as in the file if left out
     #[arg(long)]
     pub(crate) seats: Option<u16>,
     /// Breaks ties that the rule leaves open: 64 hexadecimal digits; zeroes if left out
     #[arg(long, value_name = "HEX")]
     pub(crate) seed: Option<String>,
+    /// What irv does with a ballot that comes to a rank with several candidates: it waits until one of them is left, ends, or goes on to the next
+    /// rank; wait if left out
+    #[arg(long, value_parser = one_of(Overvotes::ALL, Overvotes::name))]
+    pub(crate) overvotes: Option<Overvotes>,
+    /// What irv does with a ballot that comes to a rank with nobody: it goes on to the next rank, or ends; skip if left out
+    #[arg(long, value_parser = one_of(SkippedRanks::ALL, SkippedRanks::name))]
+    pub(crate) skipped_ranks: Option<SkippedRanks>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -498,8 +506,16 @@ pub(crate) enum ValidatorCommand {
 
 /// Reads the name of a rule.
 fn rule() -> impl TypedValueParser<Value = Rule> {
-    PossibleValuesParser::new(Rule::ALL.map(Rule::name))
-        .map(|name| Rule::named(&name).expect("only these names are let through"))
+    one_of(Rule::ALL, Rule::name)
+}
+
+/// Reads the name of one of these.
+fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let named = move |word: String| all.into_iter().find(|each| name(*each) == word);
+    PossibleValuesParser::new(all.map(name)).map(move |word| named(word).expect("only these names are let through"))
 }
 
 /// Reads the name of a phase.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use toml::{Table, Value};
-use vote_chain::{Base, Choices, Contest, Election, Majority, Results, Rule, Share, Timestamp, Voters};
+use vote_chain::{Base, Choices, Contest, Election, Majority, Overvotes, Results, Rule, Share, Timestamp, Voters};
 
 use crate::failure::Failure;
 use crate::{files, share, time};
@@ -67,6 +67,10 @@ choices = ["Ada", "Grace", "Joan"]
 rule = "stv"
 seats = 2
 
+# What irv does with a ballot that gives one rank to several choices, once it comes to that rank: "wait" until one of
+# them is left, "exhaust" (it counts for nobody any more), or "skip" (it goes to its next rank).
+# overvotes = "wait"
+
 # How many choices a ballot must and may name, by rules that take several.
 # min = 1
 # max = 3
@@ -90,8 +94,19 @@ majority_of = "votes"
 
 const ELECTION_KEYS: [&str; 10] =
     ["title", "description", "voters", "opens", "closes", "revotes", "quorum", "results", "tie_break", "contests"];
-const CONTEST_KEYS: [&str; 10] =
-    ["choices", "write_in", "rule", "seats", "min", "max", "abstain", "shuffle", "majority", "majority_of"];
+const CONTEST_KEYS: [&str; 11] = [
+    "choices",
+    "write_in",
+    "rule",
+    "seats",
+    "overvotes",
+    "min",
+    "max",
+    "abstain",
+    "shuffle",
+    "majority",
+    "majority_of",
+];
 
 /// Collects what is wrong while it reads.
 struct Reader {
@@ -180,6 +195,7 @@ fn contest(reader: &mut Reader, title: String) -> Contest {
     let choices = choices(reader);
     let rule = reader.one_of("rule", &Rule::ALL.map(|rule| (rule.name(), rule))).unwrap_or(Rule::Plurality);
     let seats = reader.number("seats").unwrap_or(1);
+    let overvotes = reader.one_of("overvotes", &Overvotes::ALL.map(|each| (each.name(), each))).unwrap_or_default();
     let (min, max) = (reader.number("min"), reader.number("max"));
     let (abstention, shuffle) = (reader.flag("abstain"), reader.flag("shuffle"));
     let share = reader.share("majority");
@@ -194,7 +210,7 @@ fn contest(reader: &mut Reader, title: String) -> Contest {
     };
     let (choices_min, choices_max) = (min.unwrap_or(contest.choices_min), max.unwrap_or(contest.choices_max));
     let majority = majority.or(contest.majority);
-    Contest { title, choices_min, choices_max, abstention, shuffle, majority, ..contest }
+    Contest { title, choices_min, choices_max, abstention, shuffle, majority, overvotes, ..contest }
 }
 
 /// The contests of a file, and what is wrong with them: in tables of their own, or one whose settings stand beside the election's.
@@ -311,6 +327,23 @@ mod tests {
         let election = parse(text, NOW, 1).unwrap();
         let [contest] = election.contests.as_slice() else { panic!("one contest") };
         assert_eq!((contest.choices_max, contest.majority.unwrap().base), (1, Base::Votes));
+    }
+
+    #[test]
+    fn overvotes_are_for_instant_runoff_to_settle() {
+        let of = |rule: &str| {
+            let text = format!(
+                "title = \"Chair\"\nchoices = [\"Ada\", \"Joan\"]\nrule = \"{rule}\"\novervotes = \"exhaust\"\n"
+            );
+            parse(&text, NOW, 1)
+        };
+        assert_eq!(of("irv").unwrap().contests[0].overvotes, Overvotes::Exhaust);
+        let faults = of("stv").unwrap_err();
+        assert!(faults.iter().any(|fault| fault.contains("by irv only; stv says itself")), "{faults:?}");
+        assert!(
+            parse("title = \"t\"\nchoices = [\"A\", \"B\"]\novervotes = \"drop\"", NOW, 1).unwrap_err()[0]
+                .contains("wait, exhaust, skip")
+        );
     }
 
     #[test]

@@ -11,6 +11,8 @@ const BAR: u64 = 24;
 /// Rounds that are shown side by side.
 const ROUNDS_SHOWN: usize = 8;
 const ABSTAIN: &str = "abstain";
+/// Ballots that choose nobody.
+const BLANK: &str = "blank";
 /// Votes that count for none of the candidates any more.
 const NOBODY: &str = "for nobody";
 
@@ -98,7 +100,9 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         lines.push(format!("  {} votes, counted by {}; {what}:", counted.votes, contest.rule.name()));
     }
     let width = column(counted.lines.iter().map(|line| line.choice.as_str()));
-    let width = if counted.abstentions > 0 { width.max(ABSTAIN.len()) } else { width };
+    let aside = [(ABSTAIN, counted.abstentions), (BLANK, counted.blank)];
+    let aside: Vec<_> = aside.into_iter().filter(|(_, votes)| *votes > 0).collect();
+    let width = aside.iter().map(|(what, _)| what.len()).fold(width, usize::max);
     let most = counted.lines.first().map_or(0, |line| line.votes).max(1);
     for line in &counted.lines {
         let length = u128::from(line.votes) * u128::from(BAR) / u128::from(most);
@@ -109,9 +113,7 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
     if counted.other_choices > 0 {
         lines.push(format!("  and {} more choices, with {} votes", counted.other_choices, counted.other_votes));
     }
-    if counted.abstentions > 0 {
-        lines.push(format!("  {ABSTAIN:<width$}  {:>8}", counted.abstentions));
-    }
+    lines.extend(aside.iter().map(|(what, votes)| format!("  {what:<width$}  {votes:>8}")));
     if counted.outcome_cut {
         lines.push(
             "  (how it was counted is too long to be shown; an archive of the election has all that it takes)"
@@ -119,7 +121,11 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         );
     }
     if let Some(outcome) = &counted.outcome {
-        let alone = (contest.rule == Rule::Borda).then_some("points");
+        let alone = match contest.rule {
+            Rule::Borda => Some("points"),
+            Rule::Irv | Rule::Stv | Rule::Meek => Some("votes"),
+            Rule::Plurality | Rule::YesNo | Rule::Approval | Rule::Score | Rule::Schulze => None,
+        };
         lines.extend(how(outcome, &names(contest), alone));
     }
     lines
@@ -138,10 +144,12 @@ pub(crate) fn sentence(view: &ElectionView, contest: &Contest, counted: &Contest
             .to_owned();
     }
     if leaders.is_empty() {
-        return match (counted.abstentions > 0, closed) {
-            (true, _) => "No votes but abstentions.",
-            (false, true) => "No ballots: nothing is decided.",
-            (false, false) => "No ballots yet.",
+        return match (counted.votes > 0, counted.abstentions > 0, closed) {
+            (true, _, true) => "Nobody is elected: no ballot counts for any of the choices.",
+            (true, _, false) => "No ballot counts for any of the choices yet.",
+            (false, true, _) => "No votes but abstentions.",
+            (false, false, true) => "No ballots: nothing is decided.",
+            (false, false, false) => "No ballots yet.",
         }
         .to_owned();
     }
@@ -210,19 +218,27 @@ fn widest(names: &[String]) -> usize {
 
 /// A round without others.
 fn single(round: &Round, names: &[String], what: &str) -> Vec<String> {
-    let width = widest(names);
-    let row = |(place, name): (usize, &String)| format!("  {name:<width$}  {:>8}", round.votes[place].to_string());
-    std::iter::once(format!("  {what}:")).chain(names.iter().enumerate().map(row)).collect()
+    let nobody = (round.exhausted > Votes::default()).then_some((NOBODY, round.exhausted));
+    let rows = names.iter().map(String::as_str).zip(round.votes.iter().copied()).chain(nobody);
+    let width = column(rows.clone().map(|(name, _)| name));
+    let row = |(name, votes): (&str, Votes)| format!("  {name:<width$}  {:>8}", votes.to_string());
+    std::iter::once(format!("  {what}:")).chain(rows.map(row)).collect()
 }
 
-/// Rounds side by side, the last ones if there are many, and what was done in each.
+/// Rounds side by side, the last ones if there are many, which is said; and what was done in each.
 fn rounds(outcome: &Outcome, names: &[String]) -> Vec<String> {
     let (all, width) = (&outcome.rounds, widest(names).max(NOBODY.len()));
     let skipped = all.len().saturating_sub(ROUNDS_SHOWN);
     let shown = &all[skipped..];
     let label = |text: &str| format!("  {text:<width$}");
-    let mut lines =
-        vec![label("round") + &(skipped..all.len()).map(|at| format!("  {:>12}", at + 1)).collect::<String>()];
+    let mut lines = Vec::new();
+    if skipped > 0 {
+        lines.push(format!(
+            "  (votes of rounds 1 to {skipped} of {} are left out here; --json has all of them)",
+            all.len()
+        ));
+    }
+    lines.push(label("round") + &(skipped..all.len()).map(|at| format!("  {:>12}", at + 1)).collect::<String>());
     let cells = |of: &dyn Fn(&Round) -> Votes| {
         shown.iter().map(|round| format!("  {:>12}", of(round).to_string())).collect::<String>()
     };
@@ -255,11 +271,7 @@ fn matrix(outcome: &Outcome, names: &[String]) -> Vec<String> {
 
 /// Which ties were broken, and how.
 pub(crate) fn ties(outcome: &Outcome, names: &[String]) -> Vec<String> {
-    let line = |tie: &vote_chain::TieBreak| {
-        let tied: Vec<_> = tie.candidates.iter().map(|place| names[*place].as_str()).collect();
-        format!("  tied: {}; the tie break picks {}", tied.join(", "), names[tie.picked])
-    };
-    outcome.ties.iter().map(line).collect()
+    outcome.ties.iter().map(|tie| format!("  tie: {}", json::tie(tie, names))).collect()
 }
 
 #[cfg(test)]
@@ -285,6 +297,48 @@ mod tests {
         assert_eq!(table[..4].iter().map(String::len).collect::<Vec<_>>(), [table[0].len(); 4], "{table:?}");
     }
 
+    fn tie(picked: usize) -> vote_chain::TieBreak {
+        vote_chain::TieBreak {
+            round: 0,
+            stake: vote_chain::Stake::Exclusion,
+            candidates: vec![0, 1],
+            earlier: None,
+            drawn: vec![0, 1],
+            picked,
+        }
+    }
+
+    #[test]
+    fn rounds_that_are_not_shown_are_said_to_be_left_out() {
+        let names = ["Al", "Bo"].map(String::from);
+        let many = |rounds| how(&Outcome { rounds: vec![votes([3, 2]); rounds], ..Outcome::default() }, &names, None);
+        assert!(many(ROUNDS_SHOWN)[0].trim_start().starts_with("round"));
+        assert_eq!(
+            many(ROUNDS_SHOWN + 3)[0],
+            "  (votes of rounds 1 to 3 of 11 are left out here; --json has all of them)"
+        );
+    }
+
+    #[test]
+    fn ballots_that_count_for_nobody_have_a_line_and_elect_nobody() {
+        let contest = Contest::listed(["Al", "Bo"].map(String::from).into(), Rule::Irv, 1);
+        let mut view = crate::report::tests::view();
+        let counted = &mut view.tally.contests[0];
+        let round = Round { exhausted: Votes::whole(4), ..votes([0, 0]) };
+        *counted = ContestTally {
+            votes: 4,
+            blank: 3,
+            leaders: Vec::new(),
+            outcome: Some(Outcome { rounds: vec![round], ..Outcome::default() }),
+            ..counted.clone()
+        };
+        let lines = contest_lines(&contest, counted);
+        assert!(lines.iter().any(|line| line.trim_start().starts_with("blank") && line.ends_with(" 3")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.trim_start().starts_with(NOBODY) && line.ends_with(" 4")), "{lines:?}");
+        let counted = view.tally.contests[0].clone();
+        assert_eq!(sentence(&view, &contest, &counted), "Nobody is elected: no ballot counts for any of the choices.");
+    }
+
     #[test]
     fn choice_of_any_length_is_shown() {
         let name = "x".repeat(70_000);
@@ -294,7 +348,12 @@ mod tests {
         let contest = Contest::listed(vec![name.clone()], Rule::Plurality, 1);
         assert!(contest_lines(&contest, counted)[0].contains(&name));
         let two = Outcome { rounds: vec![votes([3, 2]), votes([3, 2])], ..Outcome::default() };
-        assert!(how(&two, &[name.clone(), name], None)[1].ends_with('3'));
+        assert!(how(&two, &[name.clone(), name.clone()], None)[1].ends_with('3'));
+        let paired = Outcome { pairwise: Some(vec![vec![0, 1], vec![2, 0]]), ties: vec![tie(1)], ..Outcome::default() };
+        let lines = how(&paired, &[name.clone(), name.clone()], Some("votes"));
+        assert!(lines.last().unwrap().contains(&format!("lot draws {name}")), "the tie is said");
+        let alone = Outcome { rounds: vec![votes([3, 2])], ..Outcome::default() };
+        assert!(how(&alone, &[name.clone(), name], Some("votes"))[1].ends_with('3'));
     }
 
     #[test]

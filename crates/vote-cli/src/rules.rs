@@ -1,6 +1,6 @@
 //! The rules of a vote, in words, from the election alone: what voters and organisers can rely on. Nothing of it is written by hand.
 
-use vote_chain::{Base, Choices, Contest, Election, ElectionRecord, Results, Rule, Timestamp, Voters};
+use vote_chain::{Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Timestamp, Voters};
 
 use crate::ballot;
 use crate::output::clean;
@@ -30,7 +30,9 @@ pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec
         election.quorum.map(|share| format!("  quorum     {share} of the roll must vote, or nothing is decided")),
     );
     lines.push(format!("  shown      {}", shown(election.results)));
-    lines.push(format!("  ties       {}", ties(election)));
+    if election.contests.iter().any(|contest| draws_lots(contest.rule)) {
+        lines.push(format!("  lots       {}", lots(election)));
+    }
     lines.push(
         "  changes    nobody can change choices or rules; its organiser can change times and roll, close it, and cancel it, \
          each as an act that everybody sees"
@@ -51,7 +53,11 @@ fn contest_lines(contest: &Contest) -> Vec<String> {
         format!("  choices    {choices}{order}"),
         format!("  a ballot   is {}", ballot::syntax(contest)),
         format!("  counted    by {}; {seats}", contest.rule.name()),
+        format!("  ties       {}", ties(contest.rule)),
     ];
+    if contest.rule == Rule::Irv {
+        lines.push(format!("  overvotes  a ballot that gives a rank to several {}", overvotes(contest.overvotes)));
+    }
     lines.extend(contest.majority.map(|majority| {
         let of = match majority.base {
             Base::Votes => "the votes cast, abstentions aside",
@@ -96,26 +102,84 @@ const fn shown(results: Results) -> &'static str {
     }
 }
 
-fn ties(election: &Election) -> String {
+/// What becomes of a tie by a rule.
+const fn ties(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Plurality => "stay ties: nobody wins by lot",
+        Rule::YesNo => "there are none: the first choice has its majority, or it has not",
+        Rule::Approval | Rule::Score | Rule::Borda | Rule::Schulze => "for the last seat are broken by lot",
+        Rule::Irv => {
+            "to be excluded are broken by the latest earlier round in which their votes differ: who had the fewest is out; else by lot"
+        }
+        Rule::Stv => {
+            "to be excluded are broken by the latest earlier round in which their votes differ: who had the fewest is out (of surpluses, who \
+             had the most goes first); else by lot"
+        }
+        Rule::Meek => {
+            "to be excluded (votes that differ by 0.000001 at most) are broken by the latest earlier round in which their votes differ: who \
+             had the fewest is out; else by lot"
+        }
+    }
+}
+
+/// Whether a tie by that rule may be broken by lot.
+const fn draws_lots(rule: Rule) -> bool {
+    match rule {
+        Rule::Plurality | Rule::YesNo => false,
+        Rule::Approval | Rule::Score | Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => true,
+    }
+}
+
+/// What becomes of a ballot by instant runoff that comes to a rank of several.
+const fn overvotes(overvotes: Overvotes) -> &'static str {
+    match overvotes {
+        Overvotes::Wait => "waits there until only one of them is left",
+        Overvotes::Exhaust => "counts for nobody once it comes to that rank",
+        Overvotes::Skip => "passes over that rank",
+    }
+}
+
+fn lots(election: &Election) -> String {
     let from = match election.tie_break.as_str() {
         "" => "the election's id".to_owned(),
         text => format!("{:?}", clean(text)),
     };
-    format!(
-        "that the rule leaves open are broken by lots drawn from {from}, as its organiser fixed it, who could know how they fall"
-    )
+    format!("are drawn from {from}, as its organiser fixed it, who could know how they fall")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn said(election: &Election, label: &str) -> Vec<String> {
+        lines(election, None).into_iter().filter(|line| line.trim_start().starts_with(label)).collect()
+    }
+
     #[test]
     fn voters_are_told_who_could_know_how_ties_end() {
-        let mut election = Election::simple("Board".into(), vec![Contest::write_in()], 1);
-        let ties = |election: &Election| lines(election, None).into_iter().find(|line| line.contains("ties")).unwrap();
-        assert!(ties(&election).contains("from the election's id, as its organiser fixed it, who could know"));
+        let contest = Contest::listed(["A", "B"].map(String::from).into(), Rule::Irv, 1);
+        let mut election = Election::simple("Board".into(), vec![contest], 1);
+        assert!(
+            said(&election, "lots")[0].contains("from the election's id, as its organiser fixed it, who could know")
+        );
         election.tie_break = "Lotto: 1 2 3".into();
-        assert!(ties(&election).contains("from \"Lotto: 1 2 3\", as its organiser fixed it, who could know"));
+        assert!(
+            said(&election, "lots")[0].contains("from \"Lotto: 1 2 3\", as its organiser fixed it, who could know")
+        );
+    }
+
+    #[test]
+    fn each_rule_says_what_a_tie_does_and_none_speaks_of_lots_that_draws_none() {
+        for rule in Rule::ALL {
+            let contest = Contest::listed(["A", "B"].map(String::from).into(), rule, 1);
+            let election = Election::simple("Board".into(), vec![contest], 1);
+            let ties = said(&election, "ties");
+            assert_eq!(ties.len(), 1, "{rule:?}");
+            assert_eq!(
+                ties[0].ends_with("by lot") && !ties[0].contains("nobody wins by lot"),
+                said(&election, "lots").len() == 1
+            );
+            assert_eq!(said(&election, "overvotes").len(), usize::from(rule == Rule::Irv));
+        }
     }
 }

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use vote_api::{AttackReport, ElectionView, EvidenceView, Member, Signing, Status, Trace, Verdict};
 use vote_chain::{
     Action, Base, Block, Change, Check, Choices, CommitCertificate, Contest, ContestTally, ElectionRecord, LogEntry,
-    Logged, OrganiserChange, Organisers, Outcome, Payload, PublicKey, Receipt, Results, Round, Share, Statement, Tally,
-    TieBreak, Timestamp, Transaction, TransactionId, ValidatorChange, ValidatorSet, Voter, Voters, Votes,
+    Logged, OrganiserChange, Organisers, Outcome, Payload, PublicKey, Receipt, Results, Round, Share, Stake, Statement,
+    Tally, TieBreak, Timestamp, Transaction, TransactionId, ValidatorChange, ValidatorSet, Voter, Voters, Votes,
     faults_tolerated,
 };
 
@@ -182,11 +182,67 @@ pub fn add_outcome(value: &mut Value, outcome: &Outcome, names: &[String]) {
     value["rounds"] = rounds.iter().map(|done| round(done, names)).collect();
     value["quota"] = quota.map(number).into();
     value["pairwise"] = pairwise.clone().into();
-    let tie = |tie: &TieBreak| {
-        let tied: Vec<_> = tie.candidates.iter().map(|place| &names[*place]).collect();
-        json!({ "tied": tied, "picked_by_seed": names[tie.picked] })
+    value["ties"] = ties.iter().map(|tie| tie_view(tie, names)).collect();
+}
+
+/// A tie. Rounds are numbered from 1, and there are none where the rule counts in one.
+fn tie_view(tie: &TieBreak, names: &[String]) -> Value {
+    let named = |places: &[usize]| places.iter().map(|place| names[*place].as_str()).collect::<Vec<_>>();
+    let (stake, seats_left) = match tie.stake {
+        Stake::Seats(left) => ("seats", Some(left)),
+        Stake::Surplus => ("surplus", None),
+        Stake::Exclusion => ("exclusion", None),
     };
-    value["ties"] = ties.iter().map(tie).collect();
+    json!({
+        "round": seats_left.is_none().then_some(tie.round + 1), "for": stake, "seats_left": seats_left, "tied": named(&tie.candidates),
+        "earlier_round": tie.earlier.map(|round| round + 1), "drawn_among": named(&tie.drawn), "picked": names[tie.picked],
+        "says": self::tie(tie, names),
+    })
+}
+
+/// A tie in words: who was tied for what, how it was broken, and who is out or in.
+pub fn tie(tie: &TieBreak, names: &[String]) -> String {
+    let round = tie.round + 1;
+    let picked = &names[tie.picked];
+    let others: Vec<usize> = tie.candidates.iter().copied().filter(|place| *place != tie.picked).collect();
+    let (tied, others_are) = (listed(&tie.candidates, names), listed(&others, names));
+    let (is, stays) = if others.len() == 1 { ("is", "stays") } else { ("are", "stay") };
+    let broken = |most: &str| match (tie.earlier, tie.drawn.as_slice()) {
+        (Some(earlier), []) => format!("In round {} {picked} had the {most} votes of them.", earlier + 1),
+        (Some(earlier), drawn) => {
+            format!("Round {} leaves {} tied; a lot draws {picked}.", earlier + 1, listed(drawn, names))
+        }
+        (None, _) if tie.round == 0 => format!("A lot draws {picked}."),
+        (None, _) => format!("No earlier round tells them apart; a lot draws {picked}."),
+    };
+    match tie.stake {
+        Stake::Seats(1) => {
+            format!(
+                "{tied} are tied for the last seat. A lot draws {picked}. {picked} is elected; {others_are} {is} not."
+            )
+        }
+        Stake::Seats(left) => format!(
+            "{tied} are tied for the last {left} seats. A lot draws {picked} for one of them. {picked} is elected; {others_are} {stays} tied."
+        ),
+        Stake::Surplus => format!(
+            "Round {round}: the surpluses of {tied} are tied. {} The surplus of {picked} is transferred first.",
+            broken("most")
+        ),
+        Stake::Exclusion => format!(
+            "Round {round}: {tied} are tied to be excluded. {} {picked} is excluded; {others_are} {stays} in.",
+            broken("fewest")
+        ),
+    }
+}
+
+/// `A`; `A and B`; `A, B and C`.
+fn listed(places: &[usize], names: &[String]) -> String {
+    let named: Vec<_> = places.iter().map(|place| names[*place].as_str()).collect();
+    match named.split_last() {
+        None => String::new(),
+        Some((only, [])) => (*only).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
 }
 
 fn check(check: &Check) -> Value {
@@ -220,6 +276,7 @@ fn counted_contest(tally: &Tally, contest: &Contest, counted: &ContestTally) -> 
         "seats": contest.seats,
         "votes": counted.votes,
         "abstentions": counted.abstentions,
+        "blank": counted.blank,
         "counts": counts.collect::<Vec<_>>(),
         "other_choices": counted.other_choices,
         "other_votes": counted.other_votes,
@@ -264,6 +321,7 @@ fn contest(contest: &Contest) -> Value {
     json!({
         "title": contest.title, "choices": choices, "rule": contest.rule.name(), "seats": contest.seats, "min": contest.choices_min,
         "max": contest.choices_max, "abstention": contest.abstention, "majority": majority, "shuffle": contest.shuffle,
+        "overvotes": contest.overvotes.name(),
     })
 }
 
@@ -381,4 +439,37 @@ pub fn attack(report: &AttackReport) -> Value {
         |row| json!({ "name": row.name, "peer": row.peer, "verdict": verdict(row.verdict), "reason": row.reason }),
     );
     json!({ "attack": report.attack.name(), "height": report.height, "verdicts": rows.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page has the same file, and must say the same.
+    #[test]
+    fn ties_are_said_in_the_words_of_the_vectors() {
+        let vectors: Vec<Value> = serde_json::from_str(include_str!("../../../testdata/ties.json")).unwrap();
+        let names = ["Ada", "Bo", "Cy"].map(String::from);
+        let place = |name: &Value| names.iter().position(|one| *one == *name).unwrap();
+        let number = |value: &Value| value.as_u64().map(|number| usize::try_from(number).unwrap());
+        for vector in &vectors {
+            let places = |list: &Value| list.as_array().unwrap().iter().map(place).collect();
+            let stake = match (vector["for"].as_str().unwrap(), number(&vector["seats_left"])) {
+                ("seats", Some(left)) => Stake::Seats(left),
+                ("surplus", None) => Stake::Surplus,
+                ("exclusion", None) => Stake::Exclusion,
+                other => panic!("{other:?}"),
+            };
+            let tie = TieBreak {
+                round: number(&vector["round"]).map_or(0, |round| round - 1),
+                stake,
+                candidates: places(&vector["tied"]),
+                earlier: number(&vector["earlier_round"]).map(|round| round - 1),
+                drawn: places(&vector["drawn_among"]),
+                picked: place(&vector["picked"]),
+            };
+            assert_eq!(tie_view(&tie, &names), *vector);
+        }
+        assert!(vectors.len() > 7);
+    }
 }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use vote_chain::{
     Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Genesis, Header, Limits,
-    Organise, Organisers, Payload, PublicKey, Ranks, Receipt, ReceiptFile, Rule, Selection, SetChange, Timestamp,
-    ValidatorSet, Voter, Voters, decode, encode,
+    Organise, Organisers, Overvotes, Payload, PublicKey, Ranks, Receipt, ReceiptFile, Rule, Selection, SetChange,
+    Timestamp, ValidatorSet, Voter, Voters, decode, encode,
 };
 
 use crate::archives::{archive, ledger};
@@ -58,9 +58,13 @@ fn ballot(rule: Rule, dice: &mut Dice) -> Selection {
 
 /// Two contests over `n` choices by one rule, voters with weights, and a text that breaks ties in half of them.
 fn weighted(rule: Rule, n: u16, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
-    let mut ledger = Ledger::new(genesis(4));
     let names = (0..n).map(|at| format!("choice {at}")).collect();
-    let contest = Contest { abstention: true, ..Contest::listed(names, rule, seats) };
+    two_contests(&Contest { abstention: true, ..Contest::listed(names, rule, seats) }, ballots, dice)
+}
+
+fn two_contests(contest: &Contest, ballots: u8, dice: &mut Dice) -> Archive {
+    let mut ledger = Ledger::new(genesis(4));
+    let (rule, n) = (contest.rule, u16::try_from(contest.listed_count().unwrap()).unwrap());
     let contests = ["First", "Second"].map(|title| Contest { title: title.into(), ..contest.clone() });
     let tie_break = if ballots.is_multiple_of(2) { String::new() } else { "the next lottery".into() };
     let id = ledger.create(Election { voters: Voters::WeightedRoll, tie_break, ..with_contests(contests.into()) });
@@ -118,6 +122,27 @@ fn good() -> Vec<(String, Vec<u8>)> {
             cases.push((name, encode(&weighted(rule, n, seats, ballots, &mut dice))));
         }
     }
+    for overvotes in Overvotes::ALL {
+        for (ballots, n) in [(4, 4), (7, 5), (40, 7), (41, 5)] {
+            let names = (0..n).map(|at| format!("choice {at}")).collect();
+            let contest = Contest { abstention: true, overvotes, ..Contest::listed(names, Rule::Irv, 1) };
+            let name = format!("overvotes-{}-{n}-{ballots}", overvotes.name());
+            cases.push((name, encode(&two_contests(&contest, ballots, &mut dice))));
+        }
+    }
+    for rule in Rule::ALL {
+        let Some(says) = elections::blank(rule) else { continue };
+        let mut ledger = Ledger::new(genesis(4));
+        let id = ledger.create(counted(rule, if rule.fills_one_seat() { 1 } else { 2 }));
+        ledger.decide(&[50, 51].map(|voter| ledger.ballot(voter, id, says.clone())));
+        cases.push((format!("blank-{}", rule.name()), encode(&archive(&ledger, id))));
+    }
+    // By the Scottish rules a ballot that has its first choices equal counts for nobody.
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(counted(Rule::Stv, 2));
+    let equal = Selection::Ranked(Ranks::new([vec![0, 1], vec![2]]).unwrap());
+    ledger.decide(&[50, 51].map(|voter| ledger.ballot(voter, id, equal.clone())));
+    cases.push(("equal-stv".into(), encode(&archive(&ledger, id))));
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(with_contests(vec![Contest::write_in()]));
     let words = ["Rust", "C", "Gr\u{fc}nkohl", "Rust", "C"];

@@ -251,6 +251,44 @@ fn motion_needs_its_majority_and_a_tie_is_not_one() {
     }
 }
 
+/// What a ballot that names nobody says by a rule; none if the rule has no such ballots.
+pub(crate) fn blank(rule: Rule) -> Option<Selection> {
+    match rule {
+        Rule::Plurality | Rule::YesNo => None,
+        Rule::Approval => Some(Selection::Approved(Vec::new())),
+        Rule::Score => Some(Selection::Scored(vec![0; 3])),
+        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
+            Some(Selection::Ranked(Ranks::new(Vec::<Vec<u16>>::new()).unwrap()))
+        }
+    }
+}
+
+#[test]
+fn nobody_leads_by_any_rule_and_for_any_seats_if_no_ballot_names_anybody() {
+    for rule in Rule::ALL {
+        let choices = if rule == Rule::YesNo { vec!["Yes", "No"] } else { vec!["Soup", "Pasta", "Salad"] };
+        let most = if rule.fills_one_seat() { 1 } else { 3 };
+        for seats in 1..=most {
+            let listed = choices.iter().map(|choice| (*choice).to_owned()).collect();
+            let mut ledger = Ledger::new(genesis(4));
+            let id = ledger
+                .create(with_contests(vec![Contest { abstention: true, ..Contest::listed(listed, rule, seats) }]));
+            let leads = |ledger: &Ledger| {
+                let contest = ledger.state.tally(&id).unwrap().contests.remove(0);
+                let ties = contest.outcome.map_or(0, |outcome| outcome.ties.len());
+                (contest.votes, contest.blank, contest.leaders, ties)
+            };
+            assert_eq!(leads(&ledger), (0, 0, vec![], 0), "{rule:?}: no ballots");
+            ledger.decide(&[ledger.ballot(50, id, Selection::Abstain)]);
+            assert_eq!(leads(&ledger), (0, 0, vec![], 0), "{rule:?}: all abstain");
+            if let Some(says) = blank(rule) {
+                ledger.decide(&[ledger.ballot(51, id, says.clone()), ledger.ballot(52, id, says)]);
+                assert_eq!(leads(&ledger), (2, 2, vec![], 0), "{rule:?}: all are blank");
+            }
+        }
+    }
+}
+
 #[test]
 fn of_those_approved_only_the_ones_with_a_majority_win_and_without_votes_none_has_it() {
     let majority = Some(Majority { share: Share::HALF, base: Base::Votes });

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use vote_chain::{
     Act, Ballot, Block, Choices, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Organise,
-    OrganiserChange, Payload, PublicKey, Ranks, Receipt, Rule, Selection, State, Timestamp, Transaction, Validator,
-    ValidatorChange, Verified, Voter, Voters, decode, encode, verify,
+    OrganiserChange, Overvotes, Payload, PublicKey, Ranks, Receipt, Rule, Selection, State, Timestamp, Transaction,
+    Validator, ValidatorChange, Verified, Voter, Voters, decode, encode, verify,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key};
@@ -31,10 +31,28 @@ fn payload() -> impl Strategy<Value = Payload> {
         Payload::CastBallot(Ballot { election: ElectionId::new(id), counter, name, selections })
     });
     let choices = prop_oneof![Just(Choices::WriteIn), prop::collection::vec(".{0,20}", 0..6).prop_map(Choices::Listed)];
-    let contest = (".{0,20}", choices, prop::sample::select(Rule::ALL.to_vec()), any::<[u16; 3]>(), any::<[bool; 2]>())
-        .prop_map(|(title, choices, rule, [seats, choices_min, choices_max], [abstention, shuffle])| {
-            let fields =
-                Contest { title, choices, rule, seats, choices_min, choices_max, abstention, shuffle, majority: None };
+    let overvotes = prop::sample::select(Overvotes::ALL.to_vec());
+    let contest = (
+        ".{0,20}",
+        choices,
+        prop::sample::select(Rule::ALL.to_vec()),
+        any::<[u16; 3]>(),
+        any::<[bool; 2]>(),
+        overvotes,
+    )
+        .prop_map(|(title, choices, rule, [seats, choices_min, choices_max], [abstention, shuffle], overvotes)| {
+            let fields = Contest {
+                title,
+                choices,
+                rule,
+                seats,
+                choices_min,
+                choices_max,
+                abstention,
+                shuffle,
+                majority: None,
+                overvotes,
+            };
             fields.settled()
         });
     let contests = prop::collection::vec(contest, 0..3);

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{
     Act, Ballot, Base, BlockHash, Change, Contest, Election, ElectionId, Hash, Height, InclusionProof, Majority,
-    MerkleTree, Organise, OrganiserChange, Payload, Purpose, Ranks, Results, Rule, Selection, Share, Timestamp,
-    Transaction, TransactionId, ValidatorChange, Voter, Voters, decode, encode, merkle_root,
+    MerkleTree, Organise, OrganiserChange, Overvotes, Payload, Purpose, Ranks, Results, Rule, Selection, Share,
+    Timestamp, Transaction, TransactionId, ValidatorChange, Voter, Voters, decode, encode, merkle_root,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key, validator, with_contests};
@@ -25,6 +25,7 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
     let motion =
         Contest { majority: Some(majority), ..Contest::listed(vec!["Yes".into(), "No".into()], Rule::YesNo, 1) };
     let board = Contest::listed(["Ada", "Grace", "Joan"].map(String::from).into(), Rule::Stv, 2);
+    let overvotes = Contest { overvotes: Overvotes::Skip, ..Contest { rule: Rule::Irv, seats: 1, ..board.clone() } };
     let whole = Election {
         voters: Voters::WeightedRoll,
         opens_at: Some(Timestamp::from_ms(START)),
@@ -57,6 +58,7 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
         ("cast_ballot", ballot(Selection::Listed(1))),
         ("cast_write_in", ballot(Selection::WriteIn("Gr\u{fc}nkohl".into()))),
         ("create_election_of_two_contests", Payload::CreateElection(whole)),
+        ("create_election_with_overvotes", Payload::CreateElection(with_contests(vec![overvotes]))),
         ("cast_replacement", Payload::CastBallot(replacement)),
         ("open", act(Act::Open)),
         ("close", act(Act::Close)),

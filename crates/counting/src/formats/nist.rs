@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::File;
 use crate::outcome::{Outcome, Votes};
+use crate::rule::Rule;
 
 /// What the documents say that ballots and counts do not.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +21,8 @@ pub struct About<'a> {
     pub issuer: (&'a str, &'a str),
     /// The program that makes it, with its version.
     pub application: &'a str,
-    /// The rule of counting: `plurality`, `approval`, `score`, `borda`, `irv`, `stv`, `meek`, or the name of another.
-    pub rule: &'a str,
+    /// The rule of counting.
+    pub rule: Rule,
 }
 
 /// How far an election is, and what it has decided.
@@ -64,11 +65,11 @@ impl About<'_> {
     /// Sets the rule of a contest, in the words that both formats have for it.
     fn set_variation(&self, contest: &mut Value) {
         let known = match self.rule {
-            "irv" | "stv" | "meek" => "rcv",
-            "score" => "range",
-            same @ ("plurality" | "approval" | "borda") => same,
-            other => {
-                contest["OtherVoteVariation"] = other.into();
+            Rule::Irv | Rule::Stv | Rule::Meek => "rcv",
+            Rule::Score => "range",
+            Rule::Plurality | Rule::Approval | Rule::Borda => self.rule.name(),
+            Rule::Schulze | Rule::YesNo => {
+                contest["OtherVoteVariation"] = self.rule.name().into();
                 "other"
             }
         };
@@ -262,7 +263,8 @@ fn decimal(votes: Votes) -> Value {
 mod tests {
     use super::*;
     use crate::formats::Format;
-    use crate::{Seed, irv, scottish_stv};
+    use crate::stv::scottish_stv;
+    use crate::{Budget, Seed, Terms};
 
     const ABOUT: About<'_> = About {
         id: "a1",
@@ -270,7 +272,7 @@ mod tests {
         days: ("2026-11-01", "2026-11-24"),
         issuer: ("The club", "TC"),
         application: "vote-cli 0.1.0",
-        rule: "stv",
+        rule: Rule::Stv,
     };
 
     /// The members of the objects used, by the official JSON schemas, which allow no others: those required, then those used besides.
@@ -384,7 +386,7 @@ mod tests {
     #[test]
     fn results_have_each_round_and_say_who_is_elected() {
         let file = file();
-        let outcome = scottish_stv(&file.profile(), 2, Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
+        let outcome = scottish_stv(&file.profile(), &Terms::new(2, Seed([0; 32])), &mut Budget::unlimited()).unwrap();
         let report = check(&results_report(&file, &outcome, Standing::Elected(&outcome.winners), &ABOUT));
         assert_eq!(report["Status"], "unofficial-complete");
         let election = &report["Election"][0];
@@ -400,7 +402,7 @@ mod tests {
     #[test]
     fn nobody_is_elected_before_the_end_nor_if_nothing_is_decided() {
         let file = file();
-        let outcome = scottish_stv(&file.profile(), 2, Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
+        let outcome = scottish_stv(&file.profile(), &Terms::new(2, Seed([0; 32])), &mut Budget::unlimited()).unwrap();
         for (standing, status) in [
             (Standing::Before, "pre-election"),
             (Standing::Partial, "unofficial-partial"),
@@ -414,8 +416,9 @@ mod tests {
 
     #[test]
     fn rules_have_the_words_of_the_format() {
-        let outcome = irv(&file().profile(), Seed([0; 32]), &mut crate::Budget::unlimited()).unwrap();
-        for (rule, word) in [("meek", "rcv"), ("score", "range"), ("borda", "borda"), ("schulze", "other")] {
+        let outcome = scottish_stv(&file().profile(), &Terms::new(1, Seed([0; 32])), &mut Budget::unlimited()).unwrap();
+        let words = [(Rule::Meek, "rcv"), (Rule::Score, "range"), (Rule::Borda, "borda"), (Rule::Schulze, "other")];
+        for (rule, word) in words {
             let about = About { rule, ..ABOUT };
             let standing = Standing::Elected(&outcome.winners);
             for report in

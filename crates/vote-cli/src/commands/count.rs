@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use vote_chain::{Outcome, Rule};
-use vote_counting::formats::Format;
-use vote_counting::{Budget, Seed, approval, borda, irv, meek, schulze, scottish_stv};
+use vote_counting::formats::{File, Format};
+use vote_counting::{self, Ballots, Budget, NotCounted, Profile, Seed, Terms};
 
 use crate::cli::CountArgs;
 use crate::context::Context;
@@ -24,29 +24,58 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     let text = String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{shown} is not UTF-8")))?;
     let file = format.parse(&text).map_err(|error| Failure::Usage(format!("{shown} cannot be read: {error}")))?;
     let file = file.without_withdrawn();
-    let seats = usize::from(args.seats.unwrap_or_else(|| u16::try_from(file.seats).unwrap_or(u16::MAX)));
-    let seed = seed(args.seed.as_deref())?;
-    let (ballots, names) = (file.profile(), file.candidates.iter().map(|name| clean(name)).collect::<Vec<_>>());
+    let rule = args.rule.unwrap_or(Rule::Irv);
+    let terms = terms(args, rule, &file)?;
+    let profile = file.profile();
+    let names = file.candidates.iter().map(|name| clean(name)).collect::<Vec<_>>();
     // Whoever counts a file can wait, or end the program.
-    let budget = &mut Budget::unlimited();
-    let outcome = match args.rule {
-        Rule::Irv => irv(&ballots, seed, budget),
-        Rule::Stv => scottish_stv(&ballots, seats, seed, budget),
-        Rule::Schulze => schulze(&ballots, seats, seed, budget),
-        Rule::Borda => borda(&ballots, seats, seed, budget),
-        Rule::Approval => {
-            let sets: Vec<_> = ballots.groups().iter().map(|group| (group.count, group.ranks.concat())).collect();
-            Some(approval(names.len(), sets.iter().map(|(count, set)| (*count, set.as_slice())), seats, seed))
-        }
-        Rule::Meek => meek(&ballots, seats, seed, budget),
-        Rule::Plurality | Rule::Score | Rule::YesNo => {
-            return Err(Failure::Usage(format!("a file of ranked ballots is not counted by {}", args.rule.name())));
-        }
+    let outcome = vote_counting::count(rule, &ballots(rule, &profile), &terms, &mut Budget::unlimited());
+    let outcome = outcome.map_err(|fault| match fault {
+        NotCounted::Kind(rule) => Failure::Usage(format!("a file of ranked ballots is not counted by {}", rule.name())),
+        NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),
+    })?;
+    let counted = Counted {
+        rule,
+        profile: &profile,
+        names: &names,
+        outcome: &outcome,
+        notes: notes(args, rule, &file, &outcome),
     };
-    let outcome = outcome.expect("no count is longer than an unlimited budget");
-    let total: u64 = ballots.groups().iter().map(|group| group.count).sum();
-    show(context, args.rule, total, &names, &outcome);
+    if context.json {
+        output::json(&counted.json(&terms))
+    } else {
+        counted.lines().iter().for_each(output::line)
+    }
     Ok(())
+}
+
+/// What is asked for, and what the file says where nothing is.
+fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
+    let name = rule.name();
+    match args.seats {
+        Some(seats) if rule.fills_one_seat() && seats != 1 => {
+            return Err(Failure::Usage(format!(
+                "{name} fills one seat, not {seats}: leave out --seats, or take another --rule"
+            )));
+        }
+        _ => {}
+    }
+    for (option, given) in
+        [("--overvotes", args.overvotes.is_some()), ("--skipped-ranks", args.skipped_ranks.is_some())]
+    {
+        if given && rule != Rule::Irv {
+            return Err(Failure::Usage(format!(
+                "{option} is for irv; {name} says itself what it does with such ballots"
+            )));
+        }
+    }
+    let seats = args.seats.map_or(file.seats, usize::from);
+    let standard = Terms::new(seats, seed(args.seed.as_deref())?);
+    Ok(Terms {
+        overvotes: args.overvotes.unwrap_or(standard.overvotes),
+        skipped_ranks: args.skipped_ranks.unwrap_or(standard.skipped_ranks),
+        ..standard
+    })
 }
 
 fn seed(hex_digits: Option<&str>) -> Result<Seed, Failure> {
@@ -58,19 +87,143 @@ fn seed(hex_digits: Option<&str>) -> Result<Seed, Failure> {
     Ok(Seed(seed))
 }
 
-fn show(context: &Context, rule: Rule, ballots: u64, names: &[String], outcome: &Outcome) {
-    let winners: Vec<_> = outcome.winners.iter().map(|place| names[*place].as_str()).collect();
-    if context.json {
-        let mut value = json!({ "rule": rule.name(), "ballots": ballots, "winners": winners });
-        vote_web::json::add_outcome(&mut value, outcome, names);
-        return output::json(&value);
+/// The ballots of a file as the rule takes them: by approval, whoever is ranked is approved.
+fn ballots(rule: Rule, profile: &Profile) -> Ballots {
+    if rule != Rule::Approval {
+        return Ballots::Rankings(profile.clone());
     }
-    let alone = match rule {
-        Rule::Approval => "approvals",
-        Rule::Borda => "points",
-        _ => "votes",
-    };
-    output::line(format_args!("{ballots} ballots, counted by {}", rule.name()));
-    result::how(outcome, names, Some(alone)).iter().for_each(output::line);
-    output::line(format_args!("Elected: {}.", winners.join(", ")));
+    let sets = profile.groups().iter().map(|group| (group.count, group.ranks.concat())).collect();
+    Ballots::Approvals { candidates: profile.candidates(), sets }
+}
+
+/// What was assumed or left out, so that nobody takes it for what was asked.
+fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<String> {
+    let name = rule.name();
+    let mut notes = Vec::new();
+    if args.rule.is_none() {
+        notes.push(format!("no --rule was given: counted by {name}"));
+    }
+    if rule.fills_one_seat() && file.seats != 1 {
+        notes.push(format!("{name} fills one seat: the file's {} seats are not used", file.seats));
+    }
+    let seats = args.seats.map_or(file.seats, usize::from);
+    if !rule.fills_one_seat() && seats > file.candidates.len() {
+        notes.push(format!("{seats} seats for {} candidates: some stay empty", file.candidates.len()));
+    }
+    if args.seed.is_none() && outcome.ties.iter().any(|tie| !tie.drawn.is_empty()) {
+        notes.push("no --seed was given: lots are drawn from zeroes, as anybody could know before".to_owned());
+    }
+    notes
+}
+
+/// A count, to be shown.
+struct Counted<'a> {
+    rule: Rule,
+    profile: &'a Profile,
+    names: &'a [String],
+    outcome: &'a Outcome,
+    notes: Vec<String>,
+}
+
+impl Counted<'_> {
+    fn winners(&self) -> Vec<&str> {
+        self.outcome.winners.iter().map(|place| self.names[*place].as_str()).collect()
+    }
+
+    fn json(&self, terms: &Terms) -> serde_json::Value {
+        let mut value = json!({
+            "rule": self.rule.name(), "ballots": self.profile.ballots(), "blank": self.profile.blank(), "winners": self.winners(),
+            "notes": self.notes,
+        });
+        if self.rule == Rule::Irv {
+            value["overvotes"] = terms.overvotes.name().into();
+            value["skipped_ranks"] = terms.skipped_ranks.name().into();
+        }
+        vote_web::json::add_outcome(&mut value, self.outcome, self.names);
+        value
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let alone = match self.rule {
+            Rule::Approval => "approvals",
+            Rule::Borda => "points",
+            Rule::Plurality | Rule::Score | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::YesNo | Rule::Meek => "votes",
+        };
+        let mut lines: Vec<_> = self.notes.iter().map(|note| format!("note: {note}")).collect();
+        let ballots = match self.profile.ballots() {
+            1 => "1 ballot".to_owned(),
+            many => format!("{many} ballots"),
+        };
+        lines.push(format!("{ballots}, counted by {}", self.rule.name()));
+        if self.profile.blank() > 0 {
+            lines.push(format!("  blank, naming nobody: {}", self.profile.blank()));
+        }
+        lines.extend(result::how(self.outcome, self.names, Some(alone)));
+        lines.push(match (self.winners().as_slice(), self.profile.ballots()) {
+            ([], 0) => "Nobody is elected: there are no ballots.".to_owned(),
+            ([], _) => "Nobody is elected: no ballot counts for any candidate.".to_owned(),
+            (winners, _) => format!("Elected: {}.", winners.join(", ")),
+        });
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    use crate::cli::{Cli, Command};
+
+    fn args(words: &[&str]) -> CountArgs {
+        let words = ["vote-cli", "count", "x.blt"].iter().chain(words);
+        match Cli::try_parse_from(words).unwrap().command {
+            Some(Command::Count(args)) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn file(text: &str) -> File {
+        Format::Blt.parse(text).unwrap()
+    }
+
+    const FIVE_SEATS: &str = "2 5\n1 1 2 0\n1 2 1 0\n0\n\"Ash\"\n\"Birch\"\n\"T\"\n";
+
+    fn said(words: &[&str], file: &File) -> Vec<String> {
+        let args = args(words);
+        let rule = args.rule.unwrap_or(Rule::Irv);
+        let terms = terms(&args, rule, file).unwrap();
+        let ballots = ballots(rule, &file.profile());
+        let outcome = vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
+        notes(&args, rule, file, &outcome)
+    }
+
+    #[test]
+    fn what_was_assumed_and_what_is_not_used_is_said() {
+        let file = file(FIVE_SEATS);
+        assert_eq!(
+            said(&[], &file),
+            [
+                "no --rule was given: counted by irv",
+                "irv fills one seat: the file's 5 seats are not used",
+                "no --seed was given: lots are drawn from zeroes, as anybody could know before"
+            ]
+        );
+        assert_eq!(said(&["--rule", "stv"], &file), ["5 seats for 2 candidates: some stay empty"]);
+        assert!(said(&["--rule", "stv", "--seats", "2"], &file).is_empty());
+    }
+
+    #[test]
+    fn options_that_the_rule_does_not_use_are_refused() {
+        let file = file(FIVE_SEATS);
+        for (words, reason) in [
+            (["--rule", "irv", "--seats", "3"], "irv fills one seat, not 3"),
+            (["--rule", "stv", "--overvotes", "skip"], "--overvotes is for irv"),
+            (["--rule", "meek", "--skipped-ranks", "exhaust"], "--skipped-ranks is for irv"),
+        ] {
+            let args = args(&words);
+            let refused = terms(&args, args.rule.unwrap(), &file).unwrap_err();
+            assert!(matches!(&refused, Failure::Usage(said) if said.contains(reason)), "{refused:?}");
+        }
+    }
 }

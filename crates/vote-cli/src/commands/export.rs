@@ -135,7 +135,7 @@ impl<'a> Exported<'a> {
 
     fn about<'b>(&self, id: &'b str, generated: &'b str, days: (&'b str, &'b str), issuer: &'b str) -> About<'b> {
         let application = concat!("vote-cli ", env!("CARGO_PKG_VERSION"));
-        About { id, generated, days, issuer: (issuer, issuer), application, rule: self.contest.rule.name() }
+        About { id, generated, days, issuer: (issuer, issuer), application, rule: self.contest.rule }
     }
 
     fn records(&self, archive: &Archive, audit: &Audit) -> Result<String, Failure> {

@@ -5,10 +5,14 @@ import { Store } from "./store";
 
 export interface Check { share: string; votes: number; of: number; reached: boolean }
 export interface Round { votes: Record<string, number | string>; exhausted: number | string; actions: string[] }
+export interface Tie {
+  round: number | null; for: "seats" | "surplus" | "exclusion"; seats_left: number | null; tied: string[]; earlier_round: number | null; drawn_among: string[]; picked: string;
+  says: string;
+}
 export interface Counted {
-  title: string; rule: Rule; seats: number; votes: number; abstentions: number; counts: { choice: string; votes: number }[]; other_choices: number; other_votes: number;
+  title: string; rule: Rule; seats: number; votes: number; abstentions: number; blank: number; counts: { choice: string; votes: number }[]; other_choices: number; other_votes: number;
   leaders: string[]; majority: Check | null; decided: boolean; complete: boolean; outcome_cut: boolean; tie: boolean; rounds?: Round[]; quota?: number | string | null; pairwise?: number[][] | null;
-  ties?: { tied: string[]; picked_by_seed: string }[];
+  ties?: Tie[];
 }
 export type Phase = "draft" | "open" | "closed" | "cancelled";
 export interface Result {

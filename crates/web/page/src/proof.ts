@@ -130,7 +130,7 @@ const TEXT: [keyof SignedElection & keyof Detail, Name][] = [
 ];
 const CONTEST: [keyof Contest, Name][] = [
   ["title", "e_contest_title"], ["choices", "e_choices"], ["rule", "e_rule"], ["seats", "e_seats"], ["min", "e_min"], ["max", "e_max"], ["abstention", "e_abstain"],
-  ["majority", "e_majority"], ["shuffle", "e_shuffle"],
+  ["majority", "e_majority"], ["shuffle", "e_shuffle"], ["overvotes", "e_overvotes"],
 ];
 
 /** Where a node's count is of something else than the election. What it counts is its word alone. */

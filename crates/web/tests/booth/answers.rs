@@ -93,7 +93,7 @@ async fn election_is_shown_with_its_rules_and_what_others_wrote_as_they_wrote_it
     let contest = &detail["contests"][0];
     assert_eq!(
         fields(contest),
-        ["abstention", "choices", "majority", "max", "min", "rule", "seats", "shuffle", "title"]
+        ["abstention", "choices", "majority", "max", "min", "overvotes", "rule", "seats", "shuffle", "title"]
     );
     assert_eq!((&contest["choices"], &contest["rule"]), (&json!(["Soup", "<b>Pasta</b>"]), &json!("plurality")));
     assert_eq!(fields(&detail["roll"]), ["root", "size", "voters", "votes"]);

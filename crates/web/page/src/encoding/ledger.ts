@@ -10,6 +10,9 @@ export { bytesToHex, hexToBytes };
 export const RULES = ["plurality", "approval", "score", "borda", "irv", "stv", "schulze", "yes-no", "meek"] as const;
 export type Rule = (typeof RULES)[number];
 
+export const OVERVOTES = ["wait", "exhaust", "skip"] as const;
+export type Overvotes = (typeof OVERVOTES)[number];
+
 export type Selection =
   | { listed: number }
   | { written: string }
@@ -42,6 +45,8 @@ export interface Contest {
   abstention: boolean;
   majority: (Share & { base: "votes" | "roll" }) | null;
   shuffle: boolean;
+  /** What instant runoff does with a ballot that ranks several equally. */
+  overvotes: Overvotes;
 }
 
 export interface Election {
@@ -86,7 +91,7 @@ const share = ({ numerator, denominator, more }: Share) => new Struct([numerator
 function contest(c: Contest): Value {
   const majority = c.majority && new Struct([share(c.majority), c.majority.base === "roll" ? 1 : 0]);
   const choices: Value = c.choices ? [0, c.choices] : 1;
-  return new Struct([c.title, choices, RULES.indexOf(c.rule), c.seats, c.min, c.max, c.abstention, majority, c.shuffle]);
+  return new Struct([c.title, choices, RULES.indexOf(c.rule), c.seats, c.min, c.max, c.abstention, majority, c.shuffle, OVERVOTES.indexOf(c.overvotes)]);
 }
 
 export function createElection(e: Election): Value {

@@ -9,7 +9,7 @@ import { Unsound, readAct, readBallot, readElection, readSigned } from "./signed
 
 const chain = vectors.genesis.chain;
 const seed = new Uint8Array(32).fill(50);
-const plain: Contest = { title: "", choices: ["Soup", "Pasta"], rule: "plurality", seats: 1, min: 1, max: 1, abstention: false, majority: null, shuffle: false };
+const plain: Contest = { title: "", choices: ["Soup", "Pasta"], rule: "plurality", seats: 1, min: 1, max: 1, abstention: false, majority: null, shuffle: false, overvotes: "wait" };
 const lunch: Election = {
   title: "Lunch", description: "", contests: [plain], voters: "anyone", opens_at: null, closes_at: null, quorum: null, revotes: 0, results: "live", tie_break: "", salt: (1n << 64n) - 1n,
 };

@@ -3,7 +3,7 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { Malformed, type Value, decode, encode } from "./cbor";
 import { fits } from "./fit";
-import { type Act, type Ballot, type Contest, type Election, RULES, type Selection, type Share, type Voter, labelFault, preimage, transactionId } from "./ledger";
+import { type Act, type Ballot, type Contest, type Election, OVERVOTES, RULES, type Selection, type Share, type Voter, labelFault, preimage, transactionId } from "./ledger";
 import { U16, U32, array, bool, bytes, hex32, named, optional, struct, text, time, u64, uint, variant } from "./shape";
 
 /** No transaction is larger, in bytes. */
@@ -71,7 +71,7 @@ function choices(value: Value): string[] | null {
 }
 
 function contest(value: Value): Contest {
-  const [title, list, rule, seats, min, max, abstention, needs, shuffle] = struct(value, 9);
+  const [title, list, rule, seats, min, max, abstention, needs, shuffle, overvotes] = struct(value, 10);
   return {
     title: labelOrEmpty(title!),
     choices: choices(list!),
@@ -82,6 +82,7 @@ function contest(value: Value): Contest {
     abstention: bool(abstention!),
     majority: optional(needs!, majority),
     shuffle: bool(shuffle!),
+    overvotes: named(overvotes!, OVERVOTES),
   };
 }
 

@@ -11,7 +11,7 @@ const named = (name: string) => vectors.transactions.find((one) => one.name === 
 // The election that the vectors' ballots are for stands in their own bytes: after the array of the payload, as the struct's first field.
 const election = /8201a4005820([0-9a-f]{64})/.exec(named("cast_ballot").content)![1]!;
 
-const plain: Contest = { title: "", choices: ["Soup", "Pasta", "Salad"], rule: "plurality", seats: 1, min: 1, max: 1, abstention: false, majority: null, shuffle: false };
+const plain: Contest = { title: "", choices: ["Soup", "Pasta", "Salad"], rule: "plurality", seats: 1, min: 1, max: 1, abstention: false, majority: null, shuffle: false, overvotes: "wait" };
 const lunch: Election = {
   title: "Lunch", description: "What shall we eat?", contests: [plain], voters: "anyone", opens_at: null, closes_at: null, quorum: null, revotes: 0, results: "live",
   tie_break: "", salt: 7n,
@@ -33,6 +33,7 @@ const cases: Record<string, Value> = {
   create_election: createElection(lunch),
   create_write_in_election: createElection({ ...lunch, description: "", contests: [{ ...plain, choices: null }] }),
   create_election_of_two_contests: createElection(whole),
+  create_election_with_overvotes: createElection({ ...lunch, contests: [{ ...plain, choices: ["Ada", "Grace", "Joan"], rule: "irv", min: 0, max: 3, overvotes: "skip" }] }),
   cast_ballot: castBallot({ election, counter: 0, name: "Ada", selections: [{ listed: 1 }] }),
   cast_write_in: castBallot({ election, counter: 0, name: "Ada", selections: [{ written: "Grünkohl" }] }),
   cast_replacement: castBallot({ election, counter: 2, name: "", selections: [{ ranked: [[1], [0, 2]] }, "abstain"] }),

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { Info } from "../api";
 import { single } from "../encoding/fit";
-import { type Contest, type Election, RULES, type Rule, type Selection, type Share, createElection, labelFault, sign } from "../encoding/ledger";
+import { type Contest, type Election, OVERVOTES, type Overvotes, RULES, type Rule, type Selection, type Share, createElection, labelFault, sign } from "../encoding/ledger";
 import { type Key, keyFile, mayCreate, organiser, readKeyFile, setOrganiser } from "../keys";
 import { submit } from "../proof";
 import { blank } from "../selection";
@@ -13,10 +13,10 @@ import { Choice, FileField, Heading, Id, Problem, Text, Tick, reason, save } fro
 import { ContestField } from "./ballot";
 import { Rules } from "./rules";
 
-interface ContestDraft { title: string; choices: string; rule: Rule; seats: string; min: string; max: string; abstention: boolean; shuffle: boolean; majority: string; base: "votes" | "roll" }
+interface ContestDraft { title: string; choices: string; rule: Rule; seats: string; min: string; max: string; abstention: boolean; shuffle: boolean; overvotes: Overvotes; majority: string; base: "votes" | "roll" }
 interface Draft { title: string; description: string; voters: Election["voters"]; opens: string; closes: string; revotes: string; results: Election["results"]; quorum: string; tie_break: string; contests: ContestDraft[] }
 
-const emptyContest = (): ContestDraft => ({ title: "", choices: "", rule: "plurality", seats: "1", min: "", max: "", abstention: false, shuffle: false, majority: "", base: "votes" });
+const emptyContest = (): ContestDraft => ({ title: "", choices: "", rule: "plurality", seats: "1", min: "", max: "", abstention: false, shuffle: false, overvotes: "wait", majority: "", base: "votes" });
 const empty = (): Draft => ({ title: "", description: "", voters: "anyone", opens: "", closes: "", revotes: "0", results: "live", quorum: "", tie_break: "", contests: [emptyContest()] });
 
 /** It stays while its organiser looks at other screens. */
@@ -49,6 +49,7 @@ function contest(said: ContestDraft, only: boolean): Contest {
   return {
     title: only ? "" : said.title.trim(), choices, rule, seats: single(rule) || rule === "irv" ? 1 : whole(said.seats, 1), min: single(rule) ? 1 : whole(said.min, 0),
     max: single(rule) ? 1 : whole(said.max, listed.length), abstention: said.abstention, majority: majority && { ...majority, base: said.base }, shuffle: said.shuffle && choices !== null,
+    overvotes: rule === "irv" ? said.overvotes : "wait",
   };
 }
 
@@ -153,6 +154,7 @@ function ContestForm({ said, number, only, roll, set, remove }: FormProps) {
       <Text label={t("e_choices")} hint={t("e_choices_hint")} value={said.choices} say={(choices) => set({ choices })} rows={4} />
       {!written && <Choice label={t("e_rule")} hint={t(`how_${rule}` as Name)} value={said.rule} say={(to) => set({ rule: to })} options={RULES.map((one) => [one, t(`rule_${one}` as Name)])} />}
       {several && rule !== "irv" && <Text label={t("e_seats")} type="number" min={1} max={500} value={said.seats} say={(seats) => set({ seats })} />}
+      {rule === "irv" && <Choice label={t("e_overvotes")} value={said.overvotes} say={(overvotes) => set({ overvotes })} options={OVERVOTES.map((one) => [one, t(`overvotes_${one}`)])} />}
       {several && <Text label={t("e_min")} hint={t("e_min_hint")} type="number" min={0} value={said.min} say={(min) => set({ min })} />}
       {several && <Text label={t("e_max")} hint={t("e_max_hint", { n: count })} type="number" min={1} value={said.max} say={(max) => set({ max })} />}
       {hasMajority(rule) && (

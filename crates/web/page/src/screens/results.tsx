@@ -1,6 +1,6 @@
 // A result: bars and a table in one, how it came about, and what it comes to in a sentence.
 
-import type { Counted, Result } from "../api";
+import type { Counted, Result, Tie } from "../api";
 import type { Contest, Rule, Share } from "../encoding/ledger";
 import { ranks } from "../encoding/fit";
 import { type Name, number, t } from "../texts";
@@ -12,7 +12,7 @@ function verdict(result: Result, counted: Counted): string {
   const over = result.phase === "closed";
   if (result.phase === "cancelled") return t("nothing_decided");
   if (!counted.complete) return t("not_counted");
-  if (!counted.leaders.length) return t("no_votes");
+  if (!counted.leaders.length) return t(counted.votes ? (over ? "nobody_elected" : "nobody_so_far") : "no_votes");
   if (over && result.quorum && !result.quorum.reached) return t("not_decided_quorum");
   if (counted.tie) return t(over ? "tie" : "tie_now", { names });
   if (over && counted.rule !== "yes-no" && counted.majority && !counted.majority.reached) return t("not_decided_majority");
@@ -72,13 +72,31 @@ function Count({ result, counted, contest }: { result: Result; counted: Counted;
         </tbody>
       </table>}
       {counted.other_choices > 0 && <p>{t("other_choices", { n: counted.other_choices, votes: number(counted.other_votes) })}</p>}
-      {(counted.complete || some) && <p class="soft">{t("counted_n", { n: counted.votes })}{counted.abstentions > 0 && ` ${t("abstentions", { n: counted.abstentions })}`}{some && quota != null && ` ${t("quota", { n: String(quota) })}`}</p>}
+      {(counted.complete || some) && <p class="soft">{t("counted_n", { n: counted.votes })}{counted.abstentions > 0 && ` ${t("abstentions", { n: counted.abstentions })}`}{counted.blank > 0 && ` ${t("blank", { n: counted.blank })}`}{some && quota != null && ` ${t("quota", { n: String(quota) })}`}</p>}
       {counted.outcome_cut && <p class="soft">{t("outcome_cut")}</p>}
-      {some && rounds.length > 1 && <Rounds counted={counted} />}
+      {some && (rounds.length > 1 || (rounds[0]?.exhausted ?? 0) !== 0) && <Rounds counted={counted} />}
       {some && pairwise && contest?.choices && <Pairwise names={contest.choices} wins={pairwise} />}
-      {some && ties.map((tie, at) => <p key={at}>{t("seed_picks", { tied: tie.tied.join(", "), picked: tie.picked_by_seed })}</p>)}
+      {some && ties.map((tie, at) => <p key={at}>{tieWords(tie)}</p>)}
     </article>
   );
+}
+
+const listed = (names: string[]) => (names.length < 2 ? names.join("") : t("and", { a: names.slice(0, -1).join(", "), b: names.at(-1)! }));
+
+/** How a tie was broken before or by lot; `most` names the votes that count. */
+function broken({ earlier_round, drawn_among, picked, round }: Tie, most: Name): string {
+  if (earlier_round === null) return t(round === null || round === 1 ? "tie_lot" : "tie_lot_after_all", { picked });
+  return drawn_among.length ? t("tie_lot_after", { round: earlier_round, drawn: listed(drawn_among), picked }) : t(most, { round: earlier_round, picked });
+}
+
+/** Who was tied for what, how it was broken, and who is out or in: the words of `says`, in the reader's language. */
+export function tieWords(tie: Tie): string {
+  const others = tie.tied.filter((name) => name !== tie.picked);
+  const gaps = { round: tie.round ?? 1, tied: listed(tie.tied), picked: tie.picked, others: listed(others) };
+  if (tie.for === "surplus") return `${t("tie_surplus", gaps)} ${broken(tie, "tie_most")} ${t("tie_first", gaps)}`;
+  if (tie.for === "exclusion") return `${t("tie_exclusion", gaps)} ${broken(tie, "tie_fewest")} ${t("tie_out", { ...gaps, n: others.length })}`;
+  const last = tie.seats_left === 1;
+  return `${t("tie_seats", { ...gaps, n: tie.seats_left ?? 1 })} ${t(last ? "tie_lot" : "tie_lot_of_several", gaps)} ${t(last ? "tie_in" : "tie_in_of_several", { ...gaps, n: others.length })}`;
 }
 
 function Rounds({ counted }: { counted: Counted }) {

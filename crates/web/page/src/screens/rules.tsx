@@ -1,6 +1,6 @@
 // The rules of a vote, in words, from the election alone: nothing of it is written by hand.
 
-import type { Contest, Share } from "../encoding/ledger";
+import type { Contest, Rule, Share } from "../encoding/ledger";
 import { single } from "../encoding/fit";
 import { type Name, t } from "../texts";
 import { Time } from "../ui";
@@ -29,17 +29,23 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
       <dt>{title}</dt>
       <dd>
         {choices ? t("choices_n", { n: choices.length }) : t("how_write")} {shuffle && t("r_shuffle")} {t("r_counted", { rule: t(`rule_${rule}` as Name) })} {t("r_seats", { n: seats })}{" "}
-        {bounds(contest)} {abstention && t("r_abstain")} {majority && t(rule === "yes-no" ? "r_carry" : "r_majority", { share: share(majority), base: t(`base_${majority.base}`) })}
+        {rule === "irv" && t(`r_overvotes_${contest.overvotes}`)} {bounds(contest)} {abstention && t("r_abstain")} {majority && t(rule === "yes-no" ? "r_carry" : "r_majority", { share: share(majority), base: t(`base_${majority.base}`) })}
       </dd>
     </>
   );
 }
 
-/** What becomes of ties; by yes or no there are none. */
+/** What a tie does by each rule. */
+const TIES: Record<Rule, Name> = {
+  plurality: "r_ties_plurality", "yes-no": "r_ties_yes_no", approval: "r_ties_seat", score: "r_ties_seat", borda: "r_ties_seat", schulze: "r_ties_seat",
+  irv: "r_ties_irv", stv: "r_ties_stv", meek: "r_ties_meek",
+};
+
+/** What becomes of ties, and where lots come from if a rule draws any. */
 function ties({ contests, tie_break }: Ruled): string {
-  const out: string[] = [];
-  if (contests.some(({ rule }) => rule === "plurality")) out.push(t("r_ties_plurality"));
-  if (contests.some(({ rule }) => !single(rule))) out.push(tie_break ? t("r_ties_text", { text: tie_break }) : t("r_ties"));
+  const rules = [...new Set(contests.map(({ rule }) => rule))];
+  const out = rules.map((rule) => t(TIES[rule], { rule: t(`rule_${rule}`) }));
+  if (rules.some((rule) => !single(rule))) out.push(tie_break ? t("r_lots_text", { text: tie_break }) : t("r_lots"));
   return out.join(" ");
 }
 

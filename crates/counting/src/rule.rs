@@ -1,0 +1,312 @@
+//! The rules of voting, and the one place that says how each is counted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::borda::borda;
+use crate::budget::Budget;
+use crate::irv::irv;
+use crate::meek::meek;
+use crate::outcome::Outcome;
+use crate::profile::Profile;
+use crate::schulze::schulze;
+use crate::stv::scottish_stv;
+use crate::sums::{approval, score};
+use crate::ties::Seed;
+
+/// How ballots are counted; each rule says what a ballot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rule {
+    /// One choice a ballot; the most chosen wins; several with the most are a tie.
+    Plurality,
+    /// Any number of choices a ballot; the most chosen win the seats.
+    Approval,
+    /// A number a ballot for each choice; the highest sums win the seats.
+    Score,
+    /// Rankings; points for each choice ranked below; the most points win the seats.
+    Borda,
+    /// Rankings; instant runoff.
+    Irv,
+    /// Rankings; single transferable vote by the Scottish rules.
+    Stv,
+    /// Rankings; Schulze's method.
+    Schulze,
+    /// For or against; for wins with a majority.
+    YesNo,
+    /// Rankings; single transferable vote by Meek's method.
+    Meek,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Plurality,
+        Self::Approval,
+        Self::Score,
+        Self::Borda,
+        Self::Irv,
+        Self::Stv,
+        Self::Schulze,
+        Self::YesNo,
+        Self::Meek,
+    ];
+
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plurality => "plurality",
+            Self::Approval => "approval",
+            Self::Score => "score",
+            Self::Borda => "borda",
+            Self::Irv => "irv",
+            Self::Stv => "stv",
+            Self::Schulze => "schulze",
+            Self::YesNo => "yes-no",
+            Self::Meek => "meek",
+        }
+    }
+
+    /// The rule of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+
+    /// Whether ballots are rankings.
+    pub const fn is_ranked(self) -> bool {
+        match self {
+            Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => true,
+            Self::Plurality | Self::Approval | Self::Score | Self::YesNo => false,
+        }
+    }
+
+    /// Whether a ballot names one choice and no more.
+    pub const fn is_single(self) -> bool {
+        match self {
+            Self::Plurality | Self::YesNo => true,
+            Self::Approval | Self::Score | Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => false,
+        }
+    }
+
+    /// Whether there is one seat, always.
+    pub const fn fills_one_seat(self) -> bool {
+        match self {
+            Self::Plurality | Self::YesNo | Self::Irv => true,
+            Self::Approval | Self::Score | Self::Borda | Self::Stv | Self::Schulze | Self::Meek => false,
+        }
+    }
+
+    /// Whether a majority can be asked for.
+    pub const fn knows_majorities(self) -> bool {
+        match self {
+            Self::Plurality | Self::YesNo | Self::Approval => true,
+            Self::Score | Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => false,
+        }
+    }
+}
+
+/// What instant runoff does with a ballot that has come to an overvote: a rank that it gives to several candidates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Overvotes {
+    /// The ballot waits until only one of them is left, and then counts for that one.
+    #[default]
+    Wait,
+    /// It counts for nobody any more, even if only one of them is left: "exhaust immediately" in RCTab.
+    Exhaust,
+    /// It goes to its next rank, even if only one of them is left: "always skip to next rank" in RCTab.
+    Skip,
+}
+
+impl Overvotes {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Wait, Self::Exhaust, Self::Skip];
+
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Exhaust => "exhaust",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// What instant runoff does with a ballot that has come to a skipped rank: one that it gives to nobody, while it ranks somebody below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SkippedRanks {
+    /// It goes to its next rank.
+    #[default]
+    Skip,
+    /// It counts for nobody any more: 0 skipped ranks allowed, in RCTab's terms.
+    Exhaust,
+}
+
+impl SkippedRanks {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Skip, Self::Exhaust];
+
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Exhaust => "exhaust",
+        }
+    }
+}
+
+/// What a count needs to know beside the ballots.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How many are to be elected; instant runoff elects one, whatever this says.
+    pub seats: usize,
+    /// Breaks the ties that the rule leaves open.
+    pub seed: Seed,
+    /// Asked by instant runoff.
+    pub overvotes: Overvotes,
+    /// Asked by instant runoff.
+    pub skipped_ranks: SkippedRanks,
+}
+
+impl Terms {
+    /// So many seats and this seed; the rest as it is if nobody says anything.
+    pub const fn new(seats: usize, seed: Seed) -> Self {
+        Self { seats, seed, overvotes: Overvotes::Wait, skipped_ranks: SkippedRanks::Skip }
+    }
+}
+
+/// What the ballots of a contest say, by the kinds that rules take.
+#[derive(Clone, Debug)]
+pub enum Ballots {
+    /// Sets of candidates.
+    Approvals {
+        /// How many candidates stand.
+        candidates: usize,
+        /// How many of each set (by place, each below `candidates`).
+        sets: Vec<(u64, Vec<usize>)>,
+    },
+    /// A number for each candidate.
+    Scores {
+        /// How many candidates stand.
+        candidates: usize,
+        /// How many of each list of `candidates` numbers.
+        lists: Vec<(u64, Vec<u8>)>,
+    },
+    /// Rankings.
+    Rankings(Profile),
+}
+
+/// Why there is no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotCounted {
+    /// It takes more steps than the budget has.
+    #[error("the count takes longer than there is time for")]
+    TooLong,
+    /// The rule does not count ballots of this kind; plurality and yes-no count none of these kinds: their votes are only added up.
+    #[error("{} does not count ballots of this kind", .0.name())]
+    Kind(Rule),
+}
+
+/// Counts. Nobody is elected unless some ballot names somebody; if any does, all seats are filled, as each rule says.
+///
+/// # Errors
+/// [`NotCounted`]: the budget is spent, or the ballots are not of the rule's kind.
+pub fn count(rule: Rule, ballots: &Ballots, terms: &Terms, budget: &mut Budget) -> Result<Outcome, NotCounted> {
+    let outcome = match (rule, ballots) {
+        (Rule::Approval, Ballots::Approvals { candidates, sets }) => Some(approval(*candidates, sets, terms)),
+        (Rule::Score, Ballots::Scores { candidates, lists }) => Some(score(*candidates, lists, terms)),
+        (rule, Ballots::Rankings(profile)) if rule.is_ranked() && !profile.names_somebody() => {
+            Some(Outcome::nobody(profile.candidates(), profile.ballots()))
+        }
+        (Rule::Borda, Ballots::Rankings(profile)) => borda(profile, terms, budget),
+        (Rule::Irv, Ballots::Rankings(profile)) => irv(profile, terms, budget),
+        (Rule::Stv, Ballots::Rankings(profile)) => scottish_stv(profile, terms, budget),
+        (Rule::Schulze, Ballots::Rankings(profile)) => schulze(profile, terms, budget),
+        (Rule::Meek, Ballots::Rankings(profile)) => meek(profile, terms, budget),
+        // Every rule by name: a new one does not compile before somebody has come here and said how it is counted.
+        (
+            Rule::Plurality
+            | Rule::Approval
+            | Rule::Score
+            | Rule::Borda
+            | Rule::Irv
+            | Rule::Stv
+            | Rule::Schulze
+            | Rule::YesNo
+            | Rule::Meek,
+            _,
+        ) => return Err(NotCounted::Kind(rule)),
+    };
+    outcome.ok_or(NotCounted::TooLong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Votes;
+    use crate::profile::{Group, profile};
+
+    const SEED: Seed = Seed([0; 32]);
+
+    fn winners(rule: Rule, ballots: &Ballots, seats: usize) -> Vec<usize> {
+        count(rule, ballots, &Terms::new(seats, SEED), &mut Budget::unlimited()).unwrap().winners
+    }
+
+    const fn is_counted(rule: Rule) -> bool {
+        !rule.is_single()
+    }
+
+    /// Nobody by each rule: no ballots at all; and 7 ballots that name nobody.
+    fn of_nobody(rule: Rule) -> [Ballots; 2] {
+        let blank = Group { count: 7, ranks: Vec::new() };
+        let skipped = Group { count: 7, ranks: vec![Vec::new(), Vec::new()] };
+        let none_of_it = Group { count: 0, ranks: vec![vec![1]] };
+        match rule {
+            Rule::Approval => {
+                [vec![], vec![(7, vec![]), (0, vec![1])]].map(|sets| Ballots::Approvals { candidates: 3, sets })
+            }
+            Rule::Score => [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores { candidates: 3, lists }),
+            _ => [vec![], vec![blank, skipped, none_of_it]]
+                .map(|groups| Ballots::Rankings(Profile::new(3, groups).unwrap())),
+        }
+    }
+
+    #[test]
+    fn nobody_is_elected_if_no_ballot_names_anybody() {
+        for rule in Rule::ALL.into_iter().filter(|rule| is_counted(*rule)) {
+            for seats in 0..5 {
+                for ballots in of_nobody(rule) {
+                    let terms = Terms::new(seats, SEED);
+                    let outcome = count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
+                    assert!(outcome.winners.is_empty() && outcome.ties.is_empty(), "{rule:?}: {outcome:?}");
+                    let actions: usize = outcome.rounds.iter().map(|round| round.actions.len()).sum();
+                    assert_eq!(actions, 0, "{rule:?}");
+                    assert!(outcome.rounds[0].votes.iter().all(|votes| *votes == Votes::default()), "{rule:?}");
+                }
+            }
+        }
+    }
+
+    /// As the Scottish rules say (SSI 2011/399, rule 53(1)): as many candidates as there are vacancies are elected, whatever votes they have.
+    #[test]
+    fn seats_that_are_left_are_filled_once_a_ballot_names_anybody() {
+        for rule in Rule::ALL.into_iter().filter(|rule| is_counted(*rule) && !rule.fills_one_seat()) {
+            let ballots = match rule {
+                Rule::Approval => Ballots::Approvals { candidates: 3, sets: vec![(1, vec![2])] },
+                Rule::Score => Ballots::Scores { candidates: 3, lists: vec![(1, vec![0, 0, 9])] },
+                _ => Ballots::Rankings(profile(3, &[(1, &[2])])),
+            };
+            let two = winners(rule, &ballots, 2);
+            assert_eq!((two[0], two.len()), (2, 2), "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn rule_counts_only_ballots_of_its_kind() {
+        let rankings = || Ballots::Rankings(profile(2, &[(1, &[0])]));
+        for rule in [Rule::Plurality, Rule::YesNo, Rule::Approval, Rule::Score] {
+            let refused = count(rule, &rankings(), &Terms::new(1, SEED), &mut Budget::unlimited());
+            assert_eq!(refused, Err(NotCounted::Kind(rule)));
+        }
+        let sets = Ballots::Approvals { candidates: 2, sets: vec![(1, vec![0])] };
+        let refused = count(Rule::Irv, &sets, &Terms::new(1, SEED), &mut Budget::unlimited());
+        assert_eq!(refused, Err(NotCounted::Kind(Rule::Irv)));
+    }
+}
