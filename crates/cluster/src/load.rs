@@ -58,7 +58,9 @@ fn choice(rule: Rule, line: &Line) -> Result<Selection, &'static str> {
             all.sort_unstable();
             Ok(Selection::Approved(all))
         }
-        _ => Ranks::new(&ranks).map(Selection::Ranked).ok_or("ranks too many alike"),
+        (Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek, _) => {
+            Ranks::new(&ranks).map(Selection::Ranked).ok_or("ranks too many alike")
+        }
     }
 }
 

@@ -72,22 +72,34 @@ impl Rule {
 
     /// Whether ballots are rankings.
     pub const fn is_ranked(self) -> bool {
-        matches!(self, Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek)
+        match self {
+            Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => true,
+            Self::Plurality | Self::Approval | Self::Score | Self::YesNo => false,
+        }
     }
 
     /// Whether a ballot names one choice and no more.
     pub const fn is_single(self) -> bool {
-        matches!(self, Self::Plurality | Self::YesNo)
+        match self {
+            Self::Plurality | Self::YesNo => true,
+            Self::Approval | Self::Score | Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => false,
+        }
     }
 
     /// Whether there is one seat, always.
     pub const fn fills_one_seat(self) -> bool {
-        matches!(self, Self::Plurality | Self::YesNo | Self::Irv)
+        match self {
+            Self::Plurality | Self::YesNo | Self::Irv => true,
+            Self::Approval | Self::Score | Self::Borda | Self::Stv | Self::Schulze | Self::Meek => false,
+        }
     }
 
     /// Whether a majority can be asked for.
     pub const fn knows_majorities(self) -> bool {
-        matches!(self, Self::Plurality | Self::YesNo | Self::Approval)
+        match self {
+            Self::Plurality | Self::YesNo | Self::Approval => true,
+            Self::Score | Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => false,
+        }
     }
 }
 

@@ -79,7 +79,7 @@ fn ambiguous(rule: Rule, choices: &[String], words: &str) -> Option<(usize, usiz
     let separators: &[char] = match rule {
         Rule::Plurality | Rule::YesNo => &[],
         Rule::Approval | Rule::Score => &[','],
-        _ => &['>', '='],
+        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => &['>', '='],
     };
     // Of a score, the name.
     let name = |part: &'_ str| match rule {
@@ -112,7 +112,7 @@ fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
         Rule::Approval => sorted(words, ',').map(Selection::Approved),
         Rule::Score => scores(choices.len(), words, place).map(Selection::Scored),
         _ if words.trim() == "-" => Some(Selection::Ranked(Ranks::default())),
-        _ => {
+        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
             let ranks = words.split('>').map(|rank| sorted(rank, '=')).collect::<Option<Vec<_>>>()?;
             Ranks::new(ranks).map(Selection::Ranked)
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use vote_api::ElectionView;
-use vote_chain::{Action, ChainId, Contest, ContestTally, LogEntry, Outcome};
+use vote_chain::{Action, ChainId, Contest, ContestTally, LogEntry, Outcome, Votes};
 
 use vote_counting::formats::cell::guarded;
 
@@ -80,12 +80,13 @@ fn counts(contest: &Contest, counted: &ContestTally) -> String {
     let most = counted.lines.first().map_or(0, |line| line.votes).max(1);
     let what = result::heading(contest.rule).unwrap_or("votes");
     let mut table = format!(
-        "<table>\n<caption>{} votes, counted by {}; {} choices win; {} abstain</caption>\n\
+        "<table>\n<caption>{} votes, counted by {}; {} choices win; {} abstain; {} blank</caption>\n\
          <tr><th scope=\"col\">Choice</th><th scope=\"col\">{what}</th><th></th></tr>\n",
         counted.votes,
         contest.rule.name(),
         contest.seats,
-        counted.abstentions
+        counted.abstentions,
+        counted.blank
     );
     for line in &counted.lines {
         let leads = if counted.leaders.contains(&line.choice) { " class=\"leads\"" } else { "" };
@@ -109,7 +110,7 @@ fn counts(contest: &Contest, counted: &ContestTally) -> String {
 
 fn how(outcome: &Outcome, names: &[String]) -> String {
     let mut text = String::new();
-    if outcome.rounds.len() > 1 {
+    if outcome.rounds.len() > 1 || outcome.rounds.iter().any(|round| round.exhausted > Votes::default()) {
         text += "<h3>Rounds</h3>\n<table>\n<tr><th scope=\"col\">Choice</th>";
         (1..=outcome.rounds.len()).for_each(|number| text += &format!("<th scope=\"col\">{number}</th>"));
         text += "</tr>\n";
@@ -162,6 +163,9 @@ pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
         }
         if counted.abstentions > 0 {
             table.write_record([&title, "(abstain)", &counted.abstentions.to_string(), "no"])?;
+        }
+        if counted.blank > 0 {
+            table.write_record([&title, "(blank)", &counted.blank.to_string(), "no"])?;
         }
     }
     let bytes = table.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;

@@ -297,6 +297,48 @@ mod tests {
         assert_eq!(table[..4].iter().map(String::len).collect::<Vec<_>>(), [table[0].len(); 4], "{table:?}");
     }
 
+    fn tie(picked: usize) -> vote_chain::TieBreak {
+        vote_chain::TieBreak {
+            round: 0,
+            stake: vote_chain::Stake::Exclusion,
+            candidates: vec![0, 1],
+            earlier: None,
+            drawn: vec![0, 1],
+            picked,
+        }
+    }
+
+    #[test]
+    fn rounds_that_are_not_shown_are_said_to_be_left_out() {
+        let names = ["Al", "Bo"].map(String::from);
+        let many = |rounds| how(&Outcome { rounds: vec![votes([3, 2]); rounds], ..Outcome::default() }, &names, None);
+        assert!(many(ROUNDS_SHOWN)[0].trim_start().starts_with("round"));
+        assert_eq!(
+            many(ROUNDS_SHOWN + 3)[0],
+            "  (votes of rounds 1 to 3 of 11 are left out here; --json has all of them)"
+        );
+    }
+
+    #[test]
+    fn ballots_that_count_for_nobody_have_a_line_and_elect_nobody() {
+        let contest = Contest::listed(["Al", "Bo"].map(String::from).into(), Rule::Irv, 1);
+        let mut view = crate::report::tests::view();
+        let counted = &mut view.tally.contests[0];
+        let round = Round { exhausted: Votes::whole(4), ..votes([0, 0]) };
+        *counted = ContestTally {
+            votes: 4,
+            blank: 3,
+            leaders: Vec::new(),
+            outcome: Some(Outcome { rounds: vec![round], ..Outcome::default() }),
+            ..counted.clone()
+        };
+        let lines = contest_lines(&contest, counted);
+        assert!(lines.iter().any(|line| line.trim_start().starts_with("blank") && line.ends_with(" 3")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.trim_start().starts_with(NOBODY) && line.ends_with(" 4")), "{lines:?}");
+        let counted = view.tally.contests[0].clone();
+        assert_eq!(sentence(&view, &contest, &counted), "Nobody is elected: no ballot counts for any of the choices.");
+    }
+
     #[test]
     fn choice_of_any_length_is_shown() {
         let name = "x".repeat(70_000);
@@ -306,7 +348,12 @@ mod tests {
         let contest = Contest::listed(vec![name.clone()], Rule::Plurality, 1);
         assert!(contest_lines(&contest, counted)[0].contains(&name));
         let two = Outcome { rounds: vec![votes([3, 2]), votes([3, 2])], ..Outcome::default() };
-        assert!(how(&two, &[name.clone(), name], None)[1].ends_with('3'));
+        assert!(how(&two, &[name.clone(), name.clone()], None)[1].ends_with('3'));
+        let paired = Outcome { pairwise: Some(vec![vec![0, 1], vec![2, 0]]), ties: vec![tie(1)], ..Outcome::default() };
+        let lines = how(&paired, &[name.clone(), name.clone()], Some("votes"));
+        assert!(lines.last().unwrap().contains(&format!("lot draws {name}")), "the tie is said");
+        let alone = Outcome { rounds: vec![votes([3, 2])], ..Outcome::default() };
+        assert!(how(&alone, &[name.clone(), name], Some("votes"))[1].ends_with('3'));
     }
 
     #[test]

@@ -440,3 +440,36 @@ pub fn attack(report: &AttackReport) -> Value {
     );
     json!({ "attack": report.attack.name(), "height": report.height, "verdicts": rows.collect::<Vec<_>>() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page has the same file, and must say the same.
+    #[test]
+    fn ties_are_said_in_the_words_of_the_vectors() {
+        let vectors: Vec<Value> = serde_json::from_str(include_str!("../../../testdata/ties.json")).unwrap();
+        let names = ["Ada", "Bo", "Cy"].map(String::from);
+        let place = |name: &Value| names.iter().position(|one| *one == *name).unwrap();
+        let number = |value: &Value| value.as_u64().map(|number| usize::try_from(number).unwrap());
+        for vector in &vectors {
+            let places = |list: &Value| list.as_array().unwrap().iter().map(place).collect();
+            let stake = match (vector["for"].as_str().unwrap(), number(&vector["seats_left"])) {
+                ("seats", Some(left)) => Stake::Seats(left),
+                ("surplus", None) => Stake::Surplus,
+                ("exclusion", None) => Stake::Exclusion,
+                other => panic!("{other:?}"),
+            };
+            let tie = TieBreak {
+                round: number(&vector["round"]).map_or(0, |round| round - 1),
+                stake,
+                candidates: places(&vector["tied"]),
+                earlier: number(&vector["earlier_round"]).map(|round| round - 1),
+                drawn: places(&vector["drawn_among"]),
+                picked: place(&vector["picked"]),
+            };
+            assert_eq!(tie_view(&tie, &names), *vector);
+        }
+        assert!(vectors.len() > 7);
+    }
+}

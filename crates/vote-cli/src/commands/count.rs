@@ -167,3 +167,63 @@ impl Counted<'_> {
         lines
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    use crate::cli::{Cli, Command};
+
+    fn args(words: &[&str]) -> CountArgs {
+        let words = ["vote-cli", "count", "x.blt"].iter().chain(words);
+        match Cli::try_parse_from(words).unwrap().command {
+            Some(Command::Count(args)) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn file(text: &str) -> File {
+        Format::Blt.parse(text).unwrap()
+    }
+
+    const FIVE_SEATS: &str = "2 5\n1 1 2 0\n1 2 1 0\n0\n\"Ash\"\n\"Birch\"\n\"T\"\n";
+
+    fn said(words: &[&str], file: &File) -> Vec<String> {
+        let args = args(words);
+        let rule = args.rule.unwrap_or(Rule::Irv);
+        let terms = terms(&args, rule, file).unwrap();
+        let ballots = ballots(rule, &file.profile());
+        let outcome = vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
+        notes(&args, rule, file, &outcome)
+    }
+
+    #[test]
+    fn what_was_assumed_and_what_is_not_used_is_said() {
+        let file = file(FIVE_SEATS);
+        assert_eq!(
+            said(&[], &file),
+            [
+                "no --rule was given: counted by irv",
+                "irv fills one seat: the file's 5 seats are not used",
+                "no --seed was given: lots are drawn from zeroes, as anybody could know before"
+            ]
+        );
+        assert_eq!(said(&["--rule", "stv"], &file), ["5 seats for 2 candidates: some stay empty"]);
+        assert!(said(&["--rule", "stv", "--seats", "2"], &file).is_empty());
+    }
+
+    #[test]
+    fn options_that_the_rule_does_not_use_are_refused() {
+        let file = file(FIVE_SEATS);
+        for (words, reason) in [
+            (["--rule", "irv", "--seats", "3"], "irv fills one seat, not 3"),
+            (["--rule", "stv", "--overvotes", "skip"], "--overvotes is for irv"),
+            (["--rule", "meek", "--skipped-ranks", "exhaust"], "--skipped-ranks is for irv"),
+        ] {
+            let args = args(&words);
+            let refused = terms(&args, args.rule.unwrap(), &file).unwrap_err();
+            assert!(matches!(&refused, Failure::Usage(said) if said.contains(reason)), "{refused:?}");
+        }
+    }
+}

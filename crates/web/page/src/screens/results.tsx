@@ -90,7 +90,7 @@ function broken({ earlier_round, drawn_among, picked, round }: Tie, most: Name):
 }
 
 /** Who was tied for what, how it was broken, and who is out or in: the words of `says`, in the reader's language. */
-function tieWords(tie: Tie): string {
+export function tieWords(tie: Tie): string {
   const others = tie.tied.filter((name) => name !== tie.picked);
   const gaps = { round: tie.round ?? 1, tied: listed(tie.tied), picked: tie.picked, others: listed(others) };
   if (tie.for === "surplus") return `${t("tie_surplus", gaps)} ${broken(tie, "tie_most")} ${t("tie_first", gaps)}`;
