@@ -73,7 +73,7 @@ fn castable(rule: Rule, file: &File) -> usize {
 /// One transaction for each ballot that can be cast, each by a credential of its own.
 fn sign(rule: Rule, file: &File, cluster: &Cluster, election: ElectionId) -> Vec<Vec<u8>> {
     let one = |line: &Line| choice(rule, line).ok().map(|choice| (choice, line.group.count));
-    let choices = file.ballots.iter().filter_map(one);
+    let choices = file.ballots.iter().filter_map(|line| one(&line));
     let each = choices.flat_map(|(choice, count)| std::iter::repeat_n(choice, usize::try_from(count).unwrap_or(0)));
     let ballot = |(number, choice)| Caster::ballot(cluster.chain, election, &credential(1, number), choice);
     each.enumerate().map(ballot).collect()
@@ -132,7 +132,7 @@ async fn counted(client: &Client, election: ElectionId) -> Result<Tally> {
 /// Ballots that cannot be cast under this rule: their line, how many, and why.
 fn not_castable(args: &LoadArgs, file: &File) -> Vec<(usize, u64, &'static str)> {
     let why = |line: &Line| choice(args.rule, line).err().map(|why| (line.line, line.group.count, why));
-    file.ballots.iter().filter_map(why).collect()
+    file.ballots.iter().filter_map(|line| why(&line)).collect()
 }
 
 /// The votes of a round, by name.
@@ -145,7 +145,7 @@ fn by_name(file: &File, round: &Round) -> BTreeMap<String, Value> {
 }
 
 fn json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String {
-    let all: u64 = file.ballots.iter().map(|line| line.group.count).sum();
+    let all = file.ballots.total();
     let tally = outcome.tallies.first().and_then(|(_, tally, _)| tally.contests.first());
     let counts: BTreeMap<_, _> =
         tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.votes)).collect();

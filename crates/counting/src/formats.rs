@@ -1,4 +1,4 @@
-//! Files of ranked ballots.
+//! Files of ballots, read and written. How each format is read, and what is refused, is in docs/ballot-files.md.
 //!
 //! | ending | ballots | holds besides |
 //! |---|---|---|
@@ -8,32 +8,39 @@
 //! | `abif` | `3:A=B>D` | title, seats |
 //! | `csv` | `3,1,1,,2` below `count,A,B,C,D` | |
 //!
-//! What the rules of reading are, whatever the format:
+//! The rules of reading, whatever the format:
+//! - **Nothing is read wrongly in silence.** A file is understood as its author meant it, or refused with line, reason and what to do. What of it
+//!   is left out, or was taken to mean something, is in [`Parsed::notes`].
 //! - **Equal ranks**, also called overvotes where a voter was to give each rank once, stay equal: no candidate and no ballot is dropped for them.
 //!   What comes of them is for the rule of counting to say.
 //! - **Skipped ranks** (`-` in BLT, `{}` in categories, missing numbers in CSV) close up: who is named next moves up.
 //! - **Not named** candidates (undervotes, blank cells) come last, equal; **a ballot that names nobody** is a ballot.
-//! - **Categories** are ranks, the first the best; of two or more, the last is what is left: those in it are not ranked, as if not named, so that
-//!   *approved, not approved* is read as approvals. Those in no category are not ranked either.
 //! - **Withdrawn** candidates stay in [`File::withdrawn`] and on the ballots until [`File::without_withdrawn`] takes them off; then the ranks close up.
 //!   Only BLT can say so: the other formats are written as if they had never stood.
-//! - A candidate twice on a ballot, an unknown one, a number that is none: the file is refused, and the line named. Nothing is mended.
-//!
-//! In CSV, the first line names the columns: `count` (in any case) may come first, then the candidates, each by another name. Cells are separated by
-//! commas, or by semicolons if the first line has any outside of quotes; blank lines are not ballots. Names that a spreadsheet would take for
-//! formulas have an apostrophe before them ([`cell`]). In ABIF, scores (`A/5`) are refused, and commas;
-//! lines `{key: value}` other than `title` and `seats` change nothing; if any candidates are defined (`=A:[Name]`), others can only be on ballots by
-//! name, in brackets or quotes.
+//! - A candidate twice on a ballot, an unknown one, a number that is none, two candidates whose names look the same, counts that are not those
+//!   that the file states: the file is refused, and the line named.
+//! - What a file takes in memory goes by how many of its ballots differ, not by how long it is.
 
 mod abif;
+mod ballots;
 mod blt;
+#[cfg(test)]
+mod cases;
 mod categories;
 pub mod cell;
 mod csv;
+mod lines;
 pub mod nist;
 mod preflib;
+pub mod table;
 
-use crate::profile::{Group, Profile};
+use std::fmt;
+use std::io::{BufRead, Cursor, Seek};
+
+use crate::names;
+use crate::profile::{BALLOTS_MAX, Group, Profile};
+
+pub use ballots::Ballots;
 
 /// A file of ballots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +54,91 @@ pub struct File {
     /// Candidates that have withdrawn, by place.
     pub withdrawn: Vec<usize>,
     /// The ballots, equal ones together.
-    pub ballots: Vec<Line>,
+    pub ballots: Ballots,
+}
+
+/// A file, and what there is to say about how it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// What is in it.
+    pub file: File,
+    /// What was left out, or taken to mean something; nothing that is plain.
+    pub notes: Vec<Note>,
+}
+
+/// What whoever counts a file should know about how it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The line, or the first of them, from 1.
+    pub line: usize,
+    /// What was done.
+    pub text: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.text)
+    }
+}
+
+/// Notes while a file is read.
+#[derive(Default)]
+struct Notes(Vec<Note>);
+
+impl Notes {
+    fn add(&mut self, line: usize, text: impl Into<String>) {
+        self.0.push(Note { line, text: text.into() });
+    }
+
+    /// Adds one note for all times, if there were any.
+    fn repeated(&mut self, seen: Repeated, text: impl Fn(u64) -> String) {
+        if let Some(first) = seen.first {
+            self.add(first, text(seen.times));
+        }
+    }
+}
+
+impl From<Notes> for Vec<Note> {
+    fn from(notes: Notes) -> Self {
+        notes.0
+    }
+}
+
+/// What occurs on many lines, and is said once.
+#[derive(Clone, Copy, Default)]
+struct Repeated {
+    first: Option<usize>,
+    times: u64,
+}
+
+impl Repeated {
+    fn see(&mut self, line: usize) {
+        self.first.get_or_insert(line);
+        self.times += 1;
+    }
+}
+
+/// What a file does not say itself.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What categories mean.
+    pub categories: Categories,
+    /// Which contest of several: its name, or its number in the list that the refusal shows.
+    pub contest: Option<String>,
+    /// Numbers in cells are scores, the highest the best, and not ranks.
+    pub scores: bool,
+}
+
+/// What the categories of a file mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Categories {
+    /// Ranks, the first the best; of two or more, those in the last are not ranked.
+    #[default]
+    Ranks,
+    /// Approval by the first of two; other files are refused with the question which categories approve.
+    Plain,
+    /// Approval by these.
+    Approve(Vec<String>),
 }
 
 /// Equal ballots, as a line has them.
@@ -72,7 +163,7 @@ impl Line {
 impl File {
     /// The ballots.
     pub fn profile(&self) -> Profile {
-        let groups = self.ballots.iter().map(|line| line.group.clone()).collect();
+        let groups = self.ballots.iter().map(|line| line.group).collect();
         Profile::new(self.candidates.len(), groups).expect("each line is checked as it is read, and their sum too")
     }
 
@@ -93,7 +184,10 @@ impl File {
             let ranks = line.group.ranks.iter().map(rank).filter(|rank| !rank.is_empty()).collect();
             Line { group: Group { count: line.group.count, ranks }, line: line.line }
         };
-        let ballots = ballots.into_iter().map(line).collect();
+        if withdrawn.is_empty() {
+            return Self { title, candidates, seats, withdrawn, ballots };
+        }
+        let ballots = Ballots::pack(ballots.iter().map(line)).expect("fewer candidates than before, each once");
         let candidates = (0..).zip(candidates).filter(|(place, _)| stands(place)).map(|(_, name)| name).collect();
         Self { title, candidates, seats, withdrawn: Vec::new(), ballots }
     }
@@ -116,17 +210,66 @@ fn fault(line: usize, reason: impl Into<String>) -> FormatError {
 /// Candidates in a file.
 const CANDIDATES_MAX: usize = 500;
 
-/// A name or title, which is on one line.
+/// A name or title.
 fn name(line: usize, text: &str) -> Result<String, FormatError> {
-    match text.trim() {
-        "" => Err(fault(line, "a name is empty")),
-        text if text.contains(char::is_control) => Err(fault(line, format!("{text:?} cannot be a name"))),
-        text => Ok(text.to_owned()),
-    }
+    names::tidy(text).map_err(|invalid| fault(line, invalid.to_string()))
 }
 
+/// Candidates by these names, each with its line: as many as there may be, none like another.
+fn candidates(named: Vec<(usize, String)>) -> Result<Vec<String>, FormatError> {
+    let at = named.first().map_or(1, |(line, _)| *line);
+    if !(1..=CANDIDATES_MAX).contains(&named.len()) {
+        return Err(fault(at, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", named.len())));
+    }
+    if let Some((later, first)) = names::first_alike(named.iter().map(|(_, name)| name.as_str())) {
+        let ((line, later), (other, first)) = (&named[later], &named[first]);
+        let reason = if later == first {
+            format!("two candidates are called {later:?}, here and in line {other}: nobody could tell who is elected")
+        } else {
+            format!(
+                "the candidates {later:?} and {first:?}, in line {other}, look the same: nobody could tell who is elected"
+            )
+        };
+        return Err(fault(*line, reason));
+    }
+    Ok(named.into_iter().map(|(_, name)| name).collect())
+}
+
+/// A number without sign.
 fn number(line: usize, word: &str) -> Result<usize, FormatError> {
-    word.parse().map_err(|_| fault(line, format!("{word:?} is not a number")))
+    let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { word.parse().ok() } else { None };
+    number.ok_or_else(|| fault(line, format!("{word:?} is not a number")))
+}
+
+/// How many ballots.
+fn count(line: usize, word: &str) -> Result<u64, FormatError> {
+    // What spreadsheets make of whole numbers.
+    let whole =
+        word.split_once('.').filter(|(_, rest)| rest.bytes().all(|byte| byte == b'0')).map_or(word, |(whole, _)| whole);
+    if let Ok(number) = number(line, whole) {
+        return Ok(number as u64);
+    }
+    let decimal = word.starts_with(|c: char| c.is_ascii_digit()) && word.replace(',', ".").parse::<f64>().is_ok();
+    if decimal {
+        let reason =
+            format!("{word} ballots: counts and weights are whole numbers; multiply all by the same one, such as 100");
+        return Err(fault(line, reason));
+    }
+    Err(fault(line, format!("{word:?} is not a number of ballots")))
+}
+
+/// Orders in a file of PrefLib.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orders {
+    /// Each ranks all, none equally.
+    Soc,
+    /// None ranks any equally.
+    Soi,
+    /// Each ranks all.
+    Toc,
+    /// Any.
+    Toi,
 }
 
 /// How ballots are written down.
@@ -134,8 +277,8 @@ fn number(line: usize, word: &str) -> Result<usize, FormatError> {
 pub enum Format {
     /// BLT.
     Blt,
-    /// PrefLib's orders: `soc`, `soi`, `toc`, `toi`.
-    PrefLib,
+    /// PrefLib's orders, as the file's name or the file says it.
+    PrefLib(Orders),
     /// PrefLib's categories: `cat`.
     Categories,
     /// ABIF.
@@ -152,10 +295,10 @@ impl Format {
     pub fn of(name: &str) -> Option<Self> {
         match name.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
             "blt" => Some(Self::Blt),
-            "soc" | "soi" | "toc" | "toi" => Some(Self::PrefLib),
+            ending @ ("soc" | "soi" | "toc" | "toi") => Orders::of(ending).map(Self::PrefLib),
             "cat" => Some(Self::Categories),
             "abif" => Some(Self::Abif),
-            "csv" => Some(Self::Csv),
+            "csv" | "tsv" => Some(Self::Csv),
             _ => None,
         }
     }
@@ -164,18 +307,28 @@ impl Format {
     ///
     /// # Errors
     /// [`FormatError`] names the first line that does not fit.
-    pub fn parse(self, text: &str) -> Result<File, FormatError> {
-        let text = text.trim_start_matches('\u{feff}');
-        let file = match self {
-            Self::Blt => blt::parse(text)?,
-            Self::PrefLib => preflib::parse(text)?,
-            Self::Categories => categories::parse(text)?,
-            Self::Abif => abif::parse(text)?,
-            Self::Csv => csv::parse(text)?,
+    pub fn read(self, source: impl BufRead + Seek, options: &Options) -> Result<Parsed, FormatError> {
+        let mut parsed = match self {
+            Self::Blt => blt::parse(source)?,
+            Self::PrefLib(orders) => preflib::parse(source, orders)?,
+            Self::Categories => categories::parse(source, &options.categories)?,
+            Self::Abif => abif::parse(source)?,
+            Self::Csv => csv::parse(source, options)?,
         };
-        let groups = file.ballots.iter().map(|line| line.group.clone()).collect();
-        Profile::new(file.candidates.len(), groups).map_err(|error| fault(1, error.to_string()))?;
-        Ok(file)
+        let ballots = &mut parsed.file.ballots;
+        ballots.merge();
+        if ballots.total() > BALLOTS_MAX {
+            return Err(fault(1, "the file has more ballots than can be counted"));
+        }
+        Ok(parsed)
+    }
+
+    /// Reads a text of which there are no questions, and drops the notes.
+    ///
+    /// # Errors
+    /// [`FormatError`] names the first line that does not fit.
+    pub fn parse(self, text: &str) -> Result<File, FormatError> {
+        self.read(Cursor::new(text), &Options::default()).map(|parsed| parsed.file)
     }
 
     /// Writes a file, with what the format holds.
@@ -189,7 +342,7 @@ impl Format {
         };
         match self {
             Self::Blt => blt::write(file),
-            Self::PrefLib => preflib::write(file),
+            Self::PrefLib(_) => preflib::write(file),
             Self::Categories => categories::write(file),
             Self::Abif => abif::write(file),
             Self::Csv => csv::write(file),
@@ -214,14 +367,14 @@ mod tests {
                 }
             }
             ranks.iter_mut().for_each(|rank| rank.sort_unstable());
-            Line { group: Group { count, ranks }, line: 0 }
+            Line { group: Group { count, ranks }, line: 1 }
         });
         prop::collection::vec(line, 0..20).prop_map(|ballots| File {
             title: "A title".into(),
-            candidates: ["Ada", "Grace: the second", "=Joan # 3", "{Eve}"].map(String::from).into(),
+            candidates: ["Ada", "Grace: \"the\" second", "=Joan # 3", "{Eve}"].map(String::from).into(),
             seats: 1,
             withdrawn: Vec::new(),
-            ballots,
+            ballots: Ballots::pack(ballots).unwrap(),
         })
     }
 
@@ -235,12 +388,16 @@ mod tests {
                 match format {
                     Format::Blt | Format::Abif => written.seats = seats,
                     // There are no ballots that rank nobody.
-                    Format::PrefLib => written.ballots.retain(|line| !line.group.ranks.is_empty()),
+                    Format::PrefLib(_) => {
+                        let some = file.ballots.iter().filter(|line| !line.group.ranks.is_empty());
+                        written.ballots = Ballots::pack(some).unwrap();
+                    }
                     Format::Categories => {}
                     Format::Csv => written.title.clear(),
                 }
                 let mut back = format.parse(&format.write(&written)).unwrap();
-                back.ballots.iter_mut().for_each(|line| line.line = 0);
+                // Ballots come in the order in which they were written, each once.
+                back.ballots = Ballots::pack(back.ballots.iter().map(|line| Line { line: 1, ..line })).unwrap();
                 prop_assert_eq!(back, written, "{:?}", format);
             }
         }
@@ -277,7 +434,7 @@ mod tests {
         }
     }
 
-    const ALL: [Format; 5] = [Format::Blt, Format::PrefLib, Format::Categories, Format::Abif, Format::Csv];
+    const ALL: [Format; 5] = [Format::Blt, Format::PrefLib(Orders::Soi), Format::Categories, Format::Abif, Format::Csv];
 
     #[test]
     fn names_say_the_format() {

@@ -8,6 +8,7 @@ mod budget;
 pub mod formats;
 mod irv;
 mod meek;
+pub mod names;
 mod outcome;
 mod profile;
 mod rule;

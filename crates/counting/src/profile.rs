@@ -36,7 +36,7 @@ pub enum InvalidProfile {
 }
 
 /// Ballots altogether: beyond it, hundred-thousandths of Borda's points for 500 candidates would not fit.
-const BALLOTS_MAX: u64 = 1 << 37;
+pub(crate) const BALLOTS_MAX: u64 = 1 << 37;
 
 impl Profile {
     /// Checks ballots of a contest with so many candidates.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod ballot;
+mod ballot_file;
 mod cards;
 mod cli;
 mod code;

@@ -2,27 +2,17 @@
 
 use serde_json::json;
 use vote_chain::{Outcome, Rule};
-use vote_counting::formats::{File, Format};
+use vote_counting::formats::{File, Line, Note, Parsed};
 use vote_counting::{self, Ballots, Budget, NotCounted, Profile, Seed, Terms};
 
 use crate::cli::CountArgs;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{files, output, result};
-
-/// A file of ballots is no larger, in bytes.
-const FILE_BYTES_MAX: u64 = 256 << 20;
+use crate::{ballot_file, output, result};
 
 pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
-    let shown = args.file.display();
-    let unknown = || Failure::Usage(format!("{shown}: the name must end in {}", Format::ENDINGS));
-    let format = Format::of(&args.file.to_string_lossy()).ok_or_else(unknown)?;
-    let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
-    let bytes = files::read(&args.file, FILE_BYTES_MAX).map_err(not_there)?;
-    let bytes = bytes.ok_or_else(|| Failure::Usage(format!("{shown} is too large")))?;
-    let text = String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{shown} is not UTF-8")))?;
-    let file = format.parse(&text).map_err(|error| Failure::Usage(format!("{shown} cannot be read: {error}")))?;
+    let Parsed { file, notes: read } = ballot_file::open(args)?;
     let file = file.without_withdrawn();
     let rule = args.rule.unwrap_or(Rule::Irv);
     let terms = terms(args, rule, &file)?;
@@ -39,7 +29,7 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         profile: &profile,
         names: &names,
         outcome: &outcome,
-        notes: notes(args, rule, &file, &outcome),
+        notes: notes(args, rule, &file, &read, &outcome),
     };
     if context.json {
         output::json(&counted.json(&terms))
@@ -97,9 +87,13 @@ fn ballots(rule: Rule, profile: &Profile) -> Ballots {
 }
 
 /// What was assumed or left out, so that nobody takes it for what was asked.
-fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<String> {
+fn notes(args: &CountArgs, rule: Rule, file: &File, read: &[Note], outcome: &Outcome) -> Vec<String> {
     let name = rule.name();
-    let mut notes = Vec::new();
+    let mut notes: Vec<_> = read.iter().map(|note| clean(&note.to_string())).collect();
+    let ranking = |line: &Line| line.group.ranks.len() > 1;
+    if let Some(line) = file.ballots.iter().find(ranking).filter(|_| rule == Rule::Approval) {
+        notes.push(format!("line {}: all who are ranked count as approved, whatever their rank", line.line));
+    }
     if args.rule.is_none() {
         notes.push(format!("no --rule was given: counted by {name}"));
     }

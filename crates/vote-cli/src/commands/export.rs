@@ -9,7 +9,7 @@ use vote_chain::{
     Selection, Timestamp, encode, parse,
 };
 use vote_counting::formats::nist::{self, About, Standing};
-use vote_counting::formats::{File, Format, Line};
+use vote_counting::formats::{Ballots, File, Format, Line};
 use vote_counting::{Group, Outcome, Round, Votes};
 
 use crate::context::Context;
@@ -124,12 +124,11 @@ impl<'a> Exported<'a> {
     }
 
     fn extent(&self, audit: &Audit, format: Option<Format>) -> Extent {
-        let nobody = |line: &&Line| line.group.ranks.is_empty();
-        let votes = |lines: &mut dyn Iterator<Item = &Line>| lines.map(|line| line.group.count).sum::<u64>();
+        let nobody = self.file.ballots.iter().filter(|line| line.group.ranks.is_empty());
         // The one format that has no such ballots.
-        let empty =
-            if format == Some(Format::PrefLib) { votes(&mut self.file.ballots.iter().filter(nobody)) } else { 0 };
-        let written = votes(&mut self.file.ballots.iter()) - empty;
+        let has_none = matches!(format, Some(Format::PrefLib(_)));
+        let empty = if has_none { nobody.map(|line| line.group.count).sum() } else { 0 };
+        let written = self.file.ballots.total() - empty;
         Extent { written, abstentions: audit.tally.contests[self.place].abstentions, empty }
     }
 
@@ -202,6 +201,9 @@ fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) ->
         *counts.entry(ranks).or_default() += audit.weights.get(&voter).copied().map_or(1, u64::from);
     }
     let line = |(ranks, count)| Line { group: Group { count, ranks }, line: 0 };
+    let too_many =
+        || Failure::Other("the contest has more different write-ins than a file can hold; the archive has them".into());
+    let packed = Ballots::pack(counts.into_iter().map(line)).ok_or_else(too_many)?;
     let election = &audit.record.election;
     let title = if contest.title.is_empty() { &election.title } else { &contest.title };
     Ok(File {
@@ -209,7 +211,7 @@ fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) ->
         candidates,
         seats: usize::from(contest.seats),
         withdrawn: Vec::new(),
-        ballots: counts.into_iter().map(line).collect(),
+        ballots: packed,
     })
 }
 
