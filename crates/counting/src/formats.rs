@@ -32,6 +32,7 @@ mod csv;
 mod lines;
 pub mod nist;
 mod preflib;
+pub mod records;
 pub mod table;
 
 use std::fmt;
@@ -289,7 +290,7 @@ pub enum Format {
 
 impl Format {
     /// What names of files end in.
-    pub const ENDINGS: &str = ".blt, .soc, .soi, .toc, .toi, .cat, .abif or .csv";
+    pub const ENDINGS: &str = ".blt, .soc, .soi, .toc, .toi, .cat, .abif, .csv, .tsv";
 
     /// The format of a file of that name.
     pub fn of(name: &str) -> Option<Self> {
@@ -400,6 +401,22 @@ mod tests {
                 back.ballots = Ballots::pack(back.ballots.iter().map(|line| Line { line: 1, ..line })).unwrap();
                 prop_assert_eq!(back, written, "{:?}", format);
             }
+        }
+
+        #[test]
+        fn records_come_back_as_they_were_written(file in file()) {
+            let about = nist::About {
+                id: "a1",
+                generated: "2026-11-25T04:17:09Z",
+                days: ("2026-11-01", "2026-11-24"),
+                issuer: ("The club", "TC"),
+                application: "vote-cli",
+                rule: "stv",
+            };
+            let report = nist::cast_vote_records(&file, &about).unwrap();
+            let mut back = records::read_cast_vote_records(Cursor::new(report), &Options::default()).unwrap().file;
+            back.ballots = Ballots::pack(back.ballots.iter().map(|line| Line { line: 1, ..line })).unwrap();
+            prop_assert_eq!(back, file);
         }
 
         #[test]

@@ -27,6 +27,7 @@ mod rules;
 mod says;
 mod screen;
 mod share;
+mod spreadsheet;
 mod submit;
 mod time;
 
