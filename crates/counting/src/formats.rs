@@ -13,7 +13,8 @@
 //!   is left out, or was taken to mean something, is in [`Parsed::notes`].
 //! - **Equal ranks**, also called overvotes where a voter was to give each rank once, stay equal: no candidate and no ballot is dropped for them.
 //!   What comes of them is for the rule of counting to say.
-//! - **Skipped ranks** (`-` in BLT, `{}` in categories, missing numbers in CSV) close up: who is named next moves up.
+//! - **Skipped ranks** (`-` or `0` in BLT, missing numbers in CSV, gaps in records) are ranks of nobody; what comes of them is for the rule of
+//!   counting to say. PrefLib and ABIF have none: there who is named next moves up.
 //! - **Not named** candidates (undervotes, blank cells) come last, equal; **a ballot that names nobody** is a ballot.
 //! - **Withdrawn** candidates stay in [`File::withdrawn`] and on the ballots until [`File::without_withdrawn`] takes them off; then the ranks close up.
 //!   Only BLT can say so: the other formats are written as if they had never stood.
@@ -22,7 +23,6 @@
 //! - What a file takes in memory goes by how many of its ballots differ, not by how long it is.
 
 mod abif;
-mod ballots;
 mod blt;
 #[cfg(test)]
 mod cases;
@@ -39,9 +39,8 @@ use std::fmt;
 use std::io::{BufRead, Cursor, Seek};
 
 use crate::names;
+use crate::packed::{Packed, PackedBallots};
 use crate::profile::{BALLOTS_MAX, Group, Profile};
-
-pub use ballots::Ballots;
 
 /// A file of ballots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +54,7 @@ pub struct File {
     /// Candidates that have withdrawn, by place.
     pub withdrawn: Vec<usize>,
     /// The ballots, equal ones together.
-    pub ballots: Ballots,
+    pub ballots: PackedBallots,
 }
 
 /// A file, and what there is to say about how it was read.
@@ -142,30 +141,10 @@ pub enum Categories {
     Approve(Vec<String>),
 }
 
-/// Equal ballots, as a line has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// How many, and the ranks; equal candidates are in the order of their places.
-    pub group: Group,
-    /// The line of the file, from 1.
-    pub line: usize,
-}
-
-impl Line {
-    /// The one candidate in the first rank; none if there are several, or none at all.
-    pub fn first_choice(&self) -> Option<usize> {
-        match self.group.ranks.first()?.as_slice() {
-            [one] => Some(*one),
-            _ => None,
-        }
-    }
-}
-
 impl File {
     /// The ballots.
     pub fn profile(&self) -> Profile {
-        let groups = self.ballots.iter().map(|line| line.group).collect();
-        Profile::new(self.candidates.len(), groups).expect("each line is checked as it is read, and their sum too")
+        Profile::packed(self.candidates.len(), self.ballots.clone())
     }
 
     /// The same without those who have withdrawn: they are on no list, and the ranks on the ballots close up.
@@ -180,15 +159,18 @@ impl File {
                 Some(at)
             })
             .collect();
-        let line = |line: Line| {
-            let rank = |rank: &Vec<usize>| rank.iter().filter(|c| stands(c)).map(|c| places[*c]).collect::<Vec<_>>();
-            let ranks = line.group.ranks.iter().map(rank).filter(|rank| !rank.is_empty()).collect();
-            Line { group: Group { count: line.group.count, ranks }, line: line.line }
-        };
         if withdrawn.is_empty() {
             return Self { title, candidates, seats, withdrawn, ballots };
         }
-        let ballots = Ballots::pack(ballots.iter().map(line)).expect("fewer candidates than before, each once");
+        let without = |packed: Packed<'_>| {
+            let Group { count, ranks } = packed.group();
+            // A rank that the voter has skipped is one still.
+            let remain = ranks.into_iter().filter(|rank| rank.is_empty() || rank.iter().any(stands));
+            let rank = |rank: Vec<usize>| rank.iter().filter(|c| stands(c)).map(|c| places[*c]).collect();
+            (packed.line, Group { count, ranks: remain.map(rank).collect() })
+        };
+        let ballots =
+            PackedBallots::pack(ballots.iter().map(without)).expect("fewer candidates than before, each once");
         let candidates = (0..).zip(candidates).filter(|(place, _)| stands(place)).map(|(_, name)| name).collect();
         Self { title, candidates, seats, withdrawn: Vec::new(), ballots }
     }
@@ -356,6 +338,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn merged(ballots: impl IntoIterator<Item = (usize, Group)>) -> PackedBallots {
+        let mut packed = PackedBallots::pack(ballots).unwrap();
+        packed.merge();
+        packed
+    }
+
     fn file() -> impl Strategy<Value = File> {
         let ballot =
             (1..50u64, Just(vec![0usize, 1, 2, 3]).prop_shuffle(), 0..=4usize, prop::collection::vec(any::<bool>(), 4));
@@ -368,14 +356,41 @@ mod tests {
                 }
             }
             ranks.iter_mut().for_each(|rank| rank.sort_unstable());
-            Line { group: Group { count, ranks }, line: 1 }
+            (1, Group { count, ranks })
         });
-        prop::collection::vec(line, 0..20).prop_map(|ballots| File {
+        // Names that mean something to one format or another.
+        let names = [
+            "Ada",
+            "Grace: \"the\" second",
+            "=Joan # 3",
+            "{Eve}",
+            "id",
+            "'id",
+            "No",
+            "count",
+            "'count",
+            "Rank 1",
+            "2nd choice",
+            "Time",
+            "1.2.3",
+            "2024",
+            "0",
+            "-1",
+            "Plan [A",
+            "Plan [B",
+            "'=1",
+            "A; B",
+            "# NUMBER",
+            "(1)",
+            "overvote",
+        ];
+        let names = prop::sample::subsequence(names.to_vec(), 4).prop_shuffle();
+        (prop::collection::vec(line, 0..20), names).prop_map(|(ballots, names)| File {
             title: "A title".into(),
-            candidates: ["Ada", "Grace: \"the\" second", "=Joan # 3", "{Eve}"].map(String::from).into(),
+            candidates: names.into_iter().map(String::from).collect(),
             seats: 1,
             withdrawn: Vec::new(),
-            ballots: Ballots::pack(ballots).unwrap(),
+            ballots: merged(ballots),
         })
     }
 
@@ -390,15 +405,15 @@ mod tests {
                     Format::Blt | Format::Abif => written.seats = seats,
                     // There are no ballots that rank nobody.
                     Format::PrefLib(_) => {
-                        let some = file.ballots.iter().filter(|line| !line.group.ranks.is_empty());
-                        written.ballots = Ballots::pack(some).unwrap();
+                        let some = file.ballots.iter().filter(|packed| packed.ranks.named() > 0);
+                        written.ballots = merged(some.map(|packed| (1, packed.group())));
                     }
                     Format::Categories => {}
                     Format::Csv => written.title.clear(),
                 }
                 let mut back = format.parse(&format.write(&written)).unwrap();
-                // Ballots come in the order in which they were written, each once.
-                back.ballots = Ballots::pack(back.ballots.iter().map(|line| Line { line: 1, ..line })).unwrap();
+                // PackedBallots come in the order in which they were written, each once.
+                back.ballots = merged(back.ballots.iter().map(|packed| (1, packed.group())));
                 prop_assert_eq!(back, written, "{:?}", format);
             }
         }
@@ -411,11 +426,11 @@ mod tests {
                 days: ("2026-11-01", "2026-11-24"),
                 issuer: ("The club", "TC"),
                 application: "vote-cli",
-                rule: "stv",
+                rule: crate::Rule::Stv,
             };
             let report = nist::cast_vote_records(&file, &about).unwrap();
             let mut back = records::read_cast_vote_records(Cursor::new(report), &Options::default()).unwrap().file;
-            back.ballots = Ballots::pack(back.ballots.iter().map(|line| Line { line: 1, ..line })).unwrap();
+            back.ballots = merged(back.ballots.iter().map(|packed| (1, packed.group())));
             prop_assert_eq!(back, file);
         }
 
@@ -448,6 +463,24 @@ mod tests {
                     let _ = format.parse(&format!("{head}{tail}"));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn skipped_ranks_come_back_where_a_format_has_them() {
+        let ranks = vec![vec![], vec![1], vec![], vec![0, 2]];
+        let file = File {
+            title: String::new(),
+            candidates: ["A", "B", "C", "D"].map(String::from).into(),
+            seats: 1,
+            withdrawn: Vec::new(),
+            ballots: merged([(1, Group { count: 3, ranks: ranks.clone() })]),
+        };
+        for format in ALL {
+            let back = format.parse(&format.write(&file)).unwrap().ballots.at(0).group().ranks;
+            let kept = matches!(format, Format::Blt | Format::Csv);
+            let expected: Vec<_> = ranks.iter().filter(|rank| kept || !rank.is_empty()).cloned().collect();
+            assert_eq!(back, expected, "{format:?}");
         }
     }
 

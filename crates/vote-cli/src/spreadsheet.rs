@@ -48,7 +48,7 @@ impl Spreadsheet {
     /// The rows of the sheet.
     pub(crate) fn rows(&mut self) -> Result<SheetRows<'_>, String> {
         let cells = self.file.worksheet_cells_reader(&self.sheet).map_err(unreadable)?;
-        Ok(SheetRows { cells, next: None, width: 0 })
+        Ok(SheetRows { cells, next: None, ended: false, width: 0 })
     }
 }
 
@@ -151,6 +151,8 @@ pub(crate) struct SheetRows<'a> {
     cells: XlsxCellReader<'a, BufReader<File>>,
     /// The first cell of the next row.
     next: Option<Cell>,
+    /// There are no more cells; to ask again would be an error.
+    ended: bool,
     width: usize,
 }
 
@@ -164,9 +166,12 @@ impl SheetRows<'_> {
     /// The next cell with content.
     fn cell(&mut self, line: usize) -> Result<Option<Cell>, FormatError> {
         let fault = |line, reason: String| FormatError { line, reason };
-        loop {
+        while !self.ended {
             let cell = self.cells.next_cell().map_err(|error| fault(line, unreadable(error)))?;
-            let Some(cell) = cell else { return Ok(None) };
+            let Some(cell) = cell else {
+                self.ended = true;
+                return Ok(None);
+            };
             let (row, column) = cell.get_position();
             let row = row as usize + 1;
             let text = match cell.get_value() {
@@ -185,6 +190,7 @@ impl SheetRows<'_> {
                 return Ok(Some(Cell { row, column: column as usize, text }));
             }
         }
+        Ok(None)
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::{BufRead, Seek};
 
-use super::ballots::{Ballot, Ballots};
 use super::lines::Lines;
-use super::{CANDIDATES_MAX, File, FormatError, Line, Notes, Parsed, Repeated, candidates, count, fault, name, number};
+use super::preflib::closed_up;
+use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name, number};
+use crate::packed::{Ballot, PackedBallots};
 
 /// What stands between the names of candidates.
 const SIGNS: &[char] = &['>', '=', ',', '/', ':', '*', '#', '[', ']', '{', '}', '"'];
@@ -62,7 +63,7 @@ pub(super) fn parse<R: BufRead + Seek>(mut source: R) -> Result<Parsed, FormatEr
     }
     source.rewind().map_err(|error| fault(1, format!("cannot be read again: {error}")))?;
     let mut lines = Lines::new(&mut source);
-    let mut ballots = Ballots::default();
+    let mut ballots = PackedBallots::default();
     let mut reader = Reader { found, ballot: Ballot::default(), scored: Vec::new(), scores: Repeated::default() };
     while let Some((at, line)) = lines.next()? {
         let line = line.trim();
@@ -325,7 +326,7 @@ pub(super) fn write(file: &File) -> String {
     for (place, name) in file.candidates.iter().enumerate() {
         let _ = writeln!(text, "=c{}:[{}]", place + 1, name.replace(']', ")"));
     }
-    for Line { group, .. } in file.ballots.iter() {
+    for group in file.ballots.iter().map(closed_up) {
         let rank = |rank: &Vec<usize>| rank.iter().map(|c| format!("c{}", c + 1)).collect::<Vec<_>>().join("=");
         let ranks = group.ranks.iter().map(rank).collect::<Vec<_>>().join(">");
         let _ = writeln!(text, "{}:{ranks}", group.count);
@@ -342,7 +343,7 @@ mod tests {
     }
 
     fn ranks(text: &str) -> Vec<Vec<Vec<usize>>> {
-        read(text).unwrap().file.ballots.iter().map(|line| line.group.ranks).collect()
+        read(text).unwrap().file.ballots.iter().map(|packed| packed.group().ranks).collect()
     }
 
     #[test]
@@ -353,7 +354,7 @@ mod tests {
         let file = read(text).unwrap().file;
         assert_eq!((file.title.as_str(), file.seats), ("Lunch: again", 2));
         assert_eq!(file.candidates, ["Doña García Márquez", "Steven B. Jensen", "Sue", "Sue #3 (蘇業)"]);
-        let ballots: Vec<_> = file.ballots.iter().map(|line| (line.group.count, line.group.ranks)).collect();
+        let ballots: Vec<_> = file.ballots.iter().map(|packed| (packed.count, packed.group().ranks)).collect();
         assert_eq!(ballots, [(10, vec![]), (17, vec![vec![0], vec![1, 3]]), (3, vec![vec![1], vec![2]])]);
     }
 
@@ -361,7 +362,7 @@ mod tests {
     fn candidates_that_nobody_defines_are_those_on_the_ballots() {
         let file = read("20010:Carter>Anderson>Reagan # Carter 1st\n5001:Reagan>Carter\n").unwrap().file;
         assert_eq!(file.candidates, ["Carter", "Anderson", "Reagan"]);
-        assert_eq!(file.ballots.iter().nth(1).unwrap().group.ranks, [[2], [0]]);
+        assert_eq!(file.ballots.iter().nth(1).unwrap().group().ranks, [[2], [0]]);
     }
 
     #[test]

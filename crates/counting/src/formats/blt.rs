@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::{BufRead, Seek};
 
-use super::ballots::{Ballot, Ballots};
 use super::lines::Lines;
-use super::{CANDIDATES_MAX, File, FormatError, Line, Notes, Parsed, Repeated, candidates, count, fault, name, number};
+use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name, number};
 use crate::names::NAME_BYTES_MAX;
+use crate::packed::{Ballot, PackedBallots};
 
 /// Reads a BLT file: one ballot a line, or as a stream of numbers if its lines show that it is one.
 pub(super) fn parse<R: BufRead + Seek>(mut source: R) -> Result<Parsed, FormatError> {
@@ -29,13 +29,13 @@ struct Text {
 
 #[derive(Default)]
 struct Reader {
-    /// Ballots do not end with their lines.
+    /// PackedBallots do not end with their lines.
     stream: bool,
     candidates: usize,
     seats: usize,
     withdrawn: Vec<usize>,
     nicknames: BTreeMap<String, usize>,
-    ballots: Ballots,
+    ballots: PackedBallots,
     ballot: Ballot,
     /// The count of a ballot that goes on, and its line.
     open: Option<(u64, usize)>,
@@ -298,6 +298,7 @@ impl Reader {
     /// `3`, `1=4`, or a rank that is skipped.
     fn rank(&mut self, at: usize, word: &str) -> Result<(), FormatError> {
         if matches!(word, "0" | "-") {
+            self.ballot.skip_rank();
             return Ok(());
         }
         for word in word.split('=') {
@@ -510,8 +511,11 @@ pub(super) fn write(file: &File) -> String {
     let mut text = format!("{} {}\n", file.candidates.len(), file.seats);
     let quote = |name: &String| format!("\"{}\"\n", name.replace('"', "\"\""));
     text.extend(file.withdrawn.iter().map(|place| format!("-{}\n", place + 1)));
-    for Line { group, .. } in file.ballots.iter() {
-        let rank = |rank: &Vec<usize>| rank.iter().map(|c| (c + 1).to_string()).collect::<Vec<_>>().join("=");
+    for group in file.ballots.iter().map(|packed| packed.group()) {
+        let rank = |rank: &Vec<usize>| match rank.as_slice() {
+            [] => "-".to_owned(),
+            rank => rank.iter().map(|c| (c + 1).to_string()).collect::<Vec<_>>().join("="),
+        };
         let ranks: String = group.ranks.iter().map(|ranks| rank(ranks) + " ").collect();
         // Writing to a string does not fail.
         let _ = writeln!(text, "{} {ranks}0", group.count);
@@ -531,7 +535,7 @@ mod tests {
     }
 
     fn ballots(text: &str) -> Vec<(u64, Vec<Vec<usize>>)> {
-        read(text).unwrap().file.ballots.iter().map(|line| (line.group.count, line.group.ranks)).collect()
+        read(text).unwrap().file.ballots.iter().map(|packed| (packed.count, packed.group().ranks)).collect()
     }
 
     #[test]
@@ -541,8 +545,8 @@ mod tests {
         let mut none = 0;
         for line in file.ballots.iter() {
             match line.first_choice() {
-                Some(place) => counts[place] += line.group.count,
-                None => none += line.group.count,
+                Some(place) => counts[place] += line.count,
+                None => none += line.count,
             }
         }
         let counts: Vec<_> = file.candidates.iter().map(String::as_str).zip(counts).collect();
@@ -595,20 +599,22 @@ mod tests {
             read("3 1 # mayor\n-2\n4 1=3 - 2 0 # equal\n1 0\n0\n\"A\"\n\"B\"\n\"C # not a comment\"\n").unwrap().file;
         assert_eq!(file.withdrawn, [1]);
         let ballots: Vec<_> = file.ballots.iter().collect();
-        assert_eq!(ballots[0].group.ranks, [vec![0, 2], vec![1]]);
+        assert_eq!(ballots[0].group().ranks, [vec![0, 2], vec![], vec![1]]);
         assert_eq!(ballots[0].first_choice(), None);
-        assert_eq!(ballots[1].group.ranks, Vec::<Vec<usize>>::new());
+        assert_eq!(ballots[1].group().ranks, Vec::<Vec<usize>>::new());
         assert_eq!(file.candidates[2], "C # not a comment");
         let standing = file.without_withdrawn();
         assert_eq!(standing.candidates, ["A", "C # not a comment"]);
-        assert_eq!(standing.ballots.iter().next().unwrap().group.ranks, [vec![0, 1]]);
+        assert_eq!(standing.ballots.iter().next().unwrap().group().ranks, [[0, 1]]);
     }
 
     #[test]
     fn zeroes_inside_are_skipped_ranks_where_they_can_be_nothing_else() {
         const NAMES: &str = "0\n\"A\"\n\"B\"\n\"C\"\n\"T\"\n";
         let skipped = ballots(&format!("3 1\n1 2 0 0 0\n1 1 0 2 3 0\n1 0 0 3 0\n{NAMES}"));
-        assert_eq!(skipped, [(1, vec![vec![1]]), (1, vec![vec![0], vec![1], vec![2]]), (1, vec![vec![2]])]);
+        let expected =
+            [(1, vec![vec![1]]), (1, vec![vec![0], vec![], vec![1], vec![2]]), (1, vec![vec![], vec![], vec![2]])];
+        assert_eq!(skipped, expected);
         let several = ballots(&format!("3 1\n4 1 2 0 3 1 3 0\n2 1\n3 0\n{NAMES}"));
         assert_eq!(several, [(4, vec![vec![0], vec![1]]), (5, vec![vec![0], vec![2]])]);
     }
@@ -633,7 +639,7 @@ mod tests {
         let text = "2 1\n[tie 2 1]\n[nick a b]\n(1) 1 a b 0\n1 2 0 -- 17\n0\n\"A\"\n\"B\"\n";
         let Parsed { file, notes } = read(text).unwrap();
         assert_eq!(
-            file.ballots.iter().map(|line| line.group.ranks).collect::<Vec<_>>(),
+            file.ballots.iter().map(|packed| packed.group().ranks).collect::<Vec<_>>(),
             [vec![vec![0], vec![1]], vec![vec![1]]]
         );
         let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();

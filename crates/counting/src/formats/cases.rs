@@ -110,7 +110,7 @@ fn files_as_people_have_them_are_read_right_or_refused_with_the_line() {
             (Read(first, words), Ok(Parsed { file, notes })) => {
                 let mut counts = vec![0; file.candidates.len()];
                 for line in file.ballots.iter() {
-                    line.first_choice().into_iter().for_each(|place| counts[place] += line.group.count);
+                    line.first_choice().into_iter().for_each(|place| counts[place] += line.count);
                 }
                 let found: Vec<_> = file.candidates.iter().map(String::as_str).zip(counts).collect();
                 assert_eq!(found, *first, "{name}");
@@ -146,6 +146,6 @@ fn files_say_titles_seats_and_who_has_withdrawn() {
     assert_eq!(file("b22_more_seats_than_candidates.blt").seats, 5);
     assert_eq!(file("b25_all_withdrawn.blt").without_withdrawn().candidates, [""; 0]);
     assert_eq!(file("form_bare_names_and_title.blt").title, "Ward 1 - North and Islands");
-    let approved: Vec<_> = file("p09_approvals.cat").ballots.iter().map(|line| line.group).collect();
+    let approved: Vec<_> = file("p09_approvals.cat").ballots.iter().map(|packed| packed.group()).collect();
     assert_eq!(approved[0], Group { count: 4, ranks: vec![vec![0, 1]] });
 }

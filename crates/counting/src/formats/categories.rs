@@ -100,7 +100,7 @@ fn says(words: &[&str], name: &str) -> bool {
 
 /// Writes as many categories as there are ranks on the longest ballot, and one for those who are not ranked.
 pub(super) fn write(file: &File) -> String {
-    let ranks = file.ballots.iter().map(|line| line.group.ranks.len()).max().unwrap_or(0).max(1);
+    let ranks = file.ballots.iter().map(|line| preflib::closed_up(line).ranks.len()).max().unwrap_or(0).max(1);
     let group = |group: Group| {
         let rest = (0..file.candidates.len()).filter(|place| !group.ranks.iter().any(|rank| rank.contains(place)));
         let mut categories = group.ranks.clone();
@@ -108,7 +108,7 @@ pub(super) fn write(file: &File) -> String {
         categories.push(rest.collect());
         Group { count: group.count, ranks: categories }
     };
-    let groups: Vec<Group> = file.ballots.iter().map(|line| group(line.group)).collect();
+    let groups: Vec<Group> = file.ballots.iter().map(preflib::closed_up).map(group).collect();
     let mut text = preflib::header(file, "cat", "PREFERENCES", &groups);
     // Writing to a string does not fail.
     let _ = writeln!(text, "# NUMBER CATEGORIES: {}", ranks + 1);
@@ -127,7 +127,7 @@ mod tests {
                             # ALTERNATIVE NAME 1: A\n# ALTERNATIVE NAME 2: B\n# ALTERNATIVE NAME 3: C\n";
 
     fn ranks(text: &str, meaning: &Categories) -> Result<Vec<Vec<Vec<usize>>>, FormatError> {
-        Ok(parse(text.as_bytes(), meaning)?.file.ballots.iter().map(|line| line.group.ranks).collect())
+        Ok(parse(text.as_bytes(), meaning)?.file.ballots.iter().map(|packed| packed.group().ranks).collect())
     }
 
     #[test]

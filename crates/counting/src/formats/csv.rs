@@ -2,10 +2,9 @@
 
 use std::io::BufRead;
 
-use super::cell::guarded;
 use super::lines::Lines;
-use super::table::{self, Row, Rows};
-use super::{File, FormatError, Line, Options, Parsed, fault};
+use super::table::{self, Row, Rows, candidate_header};
+use super::{File, FormatError, Options, Parsed, fault};
 
 /// Bytes of a row whose quotes go over several lines.
 const ROW_BYTES_MAX: usize = 64 << 10;
@@ -119,9 +118,9 @@ pub(super) fn read(text: &str, options: &Options) -> Result<Parsed, FormatError>
 
 /// Writes a table with a column of counts, separated by commas.
 pub(super) fn write(file: &File) -> String {
-    let quoted = file.candidates.iter().map(|name| format!(",\"{}\"", guarded(name).replace('"', "\"\"")));
+    let quoted = file.candidates.iter().map(|name| format!(",\"{}\"", candidate_header(name).replace('"', "\"\"")));
     let mut text = format!("count{}\n", quoted.collect::<String>());
-    for Line { group, .. } in file.ballots.iter() {
+    for group in file.ballots.iter().map(|packed| packed.group()) {
         let mut cells = vec![String::new(); file.candidates.len()];
         for (rank, places) in (1..).zip(&group.ranks) {
             places.iter().for_each(|place| cells[*place] = rank.to_string());

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::File;
 use crate::outcome::{Outcome, Votes};
+use crate::profile::Group;
 use crate::rule::Rule;
 
 /// What the documents say that ballots and counts do not.
@@ -85,7 +86,7 @@ pub struct TooManyBallots {
     pub ballots: u64,
 }
 
-/// Ballots in a document: each is a record of its own, of some hundreds of bytes.
+/// PackedBallots in a document: each is a record of its own, of some hundreds of bytes.
 const BALLOTS_MAX: u64 = 1 << 20;
 
 /// Cast vote records: one for each ballot, in the order of the file, each with the ranks (from 1; equal candidates have the same) as they were cast.
@@ -99,8 +100,9 @@ pub fn cast_vote_records(file: &File, about: &About<'_>) -> Result<String, TooMa
     }
     let mut records = Vec::new();
     for line in file.ballots.iter() {
-        for _ in 0..line.group.count {
-            records.push(record(records.len() + 1, &line.group.ranks, about).to_string());
+        let Group { count, ranks } = line.group();
+        for _ in 0..count {
+            records.push(record(records.len() + 1, &ranks, about).to_string());
         }
     }
     let report = records_header(file, about).to_string();
@@ -262,9 +264,9 @@ fn decimal(votes: Votes) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{Ballots, Format, Line};
+    use crate::formats::Format;
     use crate::stv::scottish_stv;
-    use crate::{Budget, Group, Seed, Terms};
+    use crate::{Budget, Packed, PackedBallots, Seed, Terms};
 
     const ABOUT: About<'_> = About {
         id: "a1",
@@ -434,11 +436,11 @@ mod tests {
     #[test]
     fn more_ballots_than_can_be_written_one_by_one_are_refused() {
         let mut file = file();
-        let many = |line: Line| match line.line {
-            2 => Line { group: Group { count: BALLOTS_MAX, ..line.group }, ..line },
-            _ => line,
+        let many = |packed: Packed<'_>| {
+            let count = if packed.line == 2 { BALLOTS_MAX } else { packed.count };
+            (packed.line, Group { count, ..packed.group() })
         };
-        file.ballots = Ballots::pack(file.ballots.iter().map(many)).unwrap();
+        file.ballots = PackedBallots::pack(file.ballots.iter().map(many)).unwrap();
         assert_eq!(cast_vote_records(&file, &ABOUT), Err(TooManyBallots { ballots: BALLOTS_MAX + 6 }));
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::BufRead;
 
-use super::ballots::{Ballot, Ballots};
 use super::lines::Lines;
 use super::{CANDIDATES_MAX, File, FormatError, Notes, Orders, Parsed, candidates, count, fault, name, number};
+use crate::packed::{Ballot, Packed, PackedBallots};
 use crate::profile::Group;
 
 /// A number that the file states, and its line.
@@ -176,7 +176,7 @@ pub(super) fn read(
 ) -> Result<(Header, File), FormatError> {
     let mut lines = Lines::new(source);
     let mut header = Header::default();
-    let mut ballots = Ballots::default();
+    let mut ballots = PackedBallots::default();
     let mut ballot = Ballot::default();
     let mut number_of_lines = 0;
     let mut total = 0u64;
@@ -256,9 +256,9 @@ pub(super) fn order(
     Ok(ranks)
 }
 
-/// Writes orders, of the strictest type that fits. Ballots that rank nobody have no place in it.
+/// Writes orders, of the strictest type that fits. PackedBallots that rank nobody have no place in it.
 pub(super) fn write(file: &File) -> String {
-    let ranked: Vec<_> = file.ballots.iter().map(|line| line.group).filter(|group| !group.ranks.is_empty()).collect();
+    let ranked: Vec<_> = file.ballots.iter().map(closed_up).filter(|group| !group.ranks.is_empty()).collect();
     let named = |group: &Group| group.ranks.iter().map(Vec::len).sum::<usize>();
     let complete = ranked.iter().all(|group| named(group) == file.candidates.len());
     let strict = ranked.iter().all(|group| named(group) == group.ranks.len());
@@ -269,6 +269,13 @@ pub(super) fn write(file: &File) -> String {
         (false, false) => Orders::Toi,
     };
     header(file, orders.ending(), "ORDERS", &ranked) + &ranked.iter().map(line).collect::<String>()
+}
+
+/// The ballots of a line, without the ranks that are skipped: the format has none.
+pub(super) fn closed_up(packed: Packed<'_>) -> Group {
+    let mut group = packed.group();
+    group.ranks.retain(|rank| !rank.is_empty());
+    group
 }
 
 /// The header lines of a file of that type, with so many ballots, that many different ones of what it calls them.
@@ -308,7 +315,7 @@ mod tests {
     fn orders_with_ties_and_numbers_from_zero_are_read() {
         let file = read(SMALL).unwrap().file;
         assert_eq!((file.title.as_str(), file.candidates.len()), ("Lunch", 3));
-        let ballots: Vec<_> = file.ballots.iter().map(|line| line.group).collect();
+        let ballots: Vec<_> = file.ballots.iter().map(|packed| packed.group()).collect();
         assert_eq!(ballots[0], Group { count: 3, ranks: vec![vec![2], vec![0, 1]] });
         assert_eq!(ballots[1].ranks, [vec![1]]);
     }

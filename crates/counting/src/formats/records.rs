@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::ballots::{Ballot, Ballots};
 use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, candidates, fault, name};
+use crate::packed::{Ballot, PackedBallots};
 
 pub use dominion::{DOMINION_CANDIDATES, DOMINION_CONTESTS, Dominion};
 pub use nist::read_cast_vote_records;
@@ -27,7 +27,7 @@ struct Contest<Id> {
 /// The ballots of a contest while records are read.
 struct Records<Id> {
     contest: Contest<Id>,
-    ballots: Ballots,
+    ballots: PackedBallots,
     ballot: Ballot,
     /// The rank and the place of each candidate who is marked.
     marks: Vec<(u64, usize)>,
@@ -42,7 +42,7 @@ impl<Id: PartialEq + fmt::Display> Records<Id> {
     fn new(contest: Contest<Id>) -> Self {
         Self {
             contest,
-            ballots: Ballots::default(),
+            ballots: PackedBallots::default(),
             ballot: Ballot::default(),
             marks: Vec::new(),
             records: 0,
@@ -71,7 +71,11 @@ impl<Id: PartialEq + fmt::Display> Records<Id> {
         self.marks.sort_unstable();
         self.ballot.clear();
         let mut twice = false;
+        let mut next = 1;
         for rank in self.marks.chunk_by(|a, b| a.0 == b.0) {
+            let skipped = rank[0].0.saturating_sub(next).min(CANDIDATES_MAX as u64);
+            (0..skipped).for_each(|_| self.ballot.skip_rank());
+            next = rank[0].0.saturating_add(1);
             for (_, place) in rank {
                 twice |= !self.ballot.name(*place);
             }

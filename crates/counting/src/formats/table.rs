@@ -1,4 +1,4 @@
-//! Ballots in tables, whatever the table was opened from: a text, a spreadsheet, the records of scanners.
+//! PackedBallots in tables, whatever the table was opened from: a text, a spreadsheet, the records of scanners.
 //!
 //! | header | a row is |
 //! |---|---|
@@ -15,6 +15,8 @@ mod ranks;
 use super::{FormatError, Notes, Options, Parsed, Repeated, fault};
 use crate::names::look;
 use header::Header;
+
+pub(super) use header::candidate_header;
 
 /// A row of a table.
 #[derive(Clone, Debug, Default)]

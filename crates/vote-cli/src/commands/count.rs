@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use vote_chain::{Outcome, Rule};
-use vote_counting::formats::{File, Line, Note, Parsed};
-use vote_counting::{self, Ballots, Budget, NotCounted, Profile, Seed, Terms};
+use vote_counting::formats::{File, Note, Parsed};
+use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
 
 use crate::cli::CountArgs;
 use crate::context::Context;
@@ -82,7 +82,8 @@ fn ballots(rule: Rule, profile: &Profile) -> Ballots {
     if rule != Rule::Approval {
         return Ballots::Rankings(profile.clone());
     }
-    let sets = profile.groups().iter().map(|group| (group.count, group.ranks.concat())).collect();
+    let sets =
+        profile.groups().map(|packed| (packed.count, packed.ranks.iter().flat_map(Rank::iter).collect())).collect();
     Ballots::Approvals { candidates: profile.candidates(), sets }
 }
 
@@ -90,9 +91,9 @@ fn ballots(rule: Rule, profile: &Profile) -> Ballots {
 fn notes(args: &CountArgs, rule: Rule, file: &File, read: &[Note], outcome: &Outcome) -> Vec<String> {
     let name = rule.name();
     let mut notes: Vec<_> = read.iter().map(|note| clean(&note.to_string())).collect();
-    let ranking = |line: &Line| line.group.ranks.len() > 1;
-    if let Some(line) = file.ballots.iter().find(ranking).filter(|_| rule == Rule::Approval) {
-        notes.push(format!("line {}: all who are ranked count as approved, whatever their rank", line.line));
+    let ranking = |packed: &Packed<'_>| packed.ranks.iter().filter(|rank| !rank.is_empty()).count() > 1;
+    if let Some(first) = file.ballots.iter().find(ranking).filter(|_| rule == Rule::Approval) {
+        notes.push(format!("line {}: all who are ranked count as approved, whatever their rank", first.line));
     }
     if args.rule.is_none() {
         notes.push(format!("no --rule was given: counted by {name}"));

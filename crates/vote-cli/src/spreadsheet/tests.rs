@@ -63,8 +63,7 @@ fn read(bytes: &[u8], name: Option<&str>) -> Result<Parsed, String> {
 fn ballots_of_a_spreadsheet_are_read() {
     let parsed = read(&book(ROWS, "", TEXTS_XML), None).unwrap();
     assert_eq!(parsed.file.candidates, ["Ash", "Birch, B."]);
-    let ballots: Vec<_> =
-        parsed.file.ballots.iter().map(|line| (line.line, line.group.count, line.group.ranks)).collect();
+    let ballots: Vec<_> = parsed.file.ballots.iter().map(|line| (line.line, line.count, line.group().ranks)).collect();
     let expected = [(2, 12, vec![vec![0], vec![1]]), (5, 3, vec![vec![1]]), (6, 2, vec![])];
     assert_eq!(ballots, expected);
 }

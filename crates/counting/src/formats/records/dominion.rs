@@ -211,7 +211,7 @@ mod tests {
         ];
         let parsed = read(&sessions.join(","), Some("mayor")).unwrap();
         assert_eq!((parsed.file.title.as_str(), parsed.file.candidates.len()), ("Mayor", 3));
-        let ballots: Vec<_> = parsed.file.ballots.iter().map(|line| line.group).collect();
+        let ballots: Vec<_> = parsed.file.ballots.iter().map(|packed| packed.group()).collect();
         let expected = [Group { count: 1, ranks: vec![vec![0], vec![1]] }, Group { count: 1, ranks: vec![vec![1, 2]] }];
         assert_eq!(ballots, expected);
         let notes: Vec<_> = parsed.notes.iter().map(|note| note.text.as_str()).collect();

@@ -247,12 +247,12 @@ mod tests {
         for (first, second) in [(ELECTION, RECORDS), (RECORDS, ELECTION)] {
             let parsed = read(&format!("{{{first},\n{second}}}"), Some("Mayor")).unwrap();
             assert_eq!(parsed.file.candidates, ["Ada", "Bob", "Write-in"]);
-            let ballots: Vec<_> = parsed.file.ballots.iter().map(|line| line.group).collect();
+            let ballots: Vec<_> = parsed.file.ballots.iter().map(|packed| packed.group()).collect();
             let expected = [Group { count: 1, ranks: vec![vec![0], vec![1]] }, Group { count: 1, ranks: vec![] }];
             assert_eq!(ballots, expected);
             assert!(parsed.notes[0].text.contains("without this contest are no ballots; there are 1"));
             let measure = read(&format!("{{{first},\n{second}}}"), Some("2")).unwrap();
-            assert_eq!(measure.file.ballots.iter().map(|line| line.group.ranks).collect::<Vec<_>>(), [[[1]]]);
+            assert_eq!(measure.file.ballots.iter().map(|packed| packed.group().ranks).collect::<Vec<_>>(), [[[1]]]);
         }
     }
 

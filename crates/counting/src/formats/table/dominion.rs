@@ -4,8 +4,8 @@
 //! Ranks are columns of their own: the candidate's name ends in the rank, `Ash(1)`, `Ash(2)`.
 
 use super::{Body, Row, Rows, contest};
-use crate::formats::ballots::{Ballot, Ballots};
 use crate::formats::{CANDIDATES_MAX, File, FormatError, Options, Parsed, Repeated, candidates, fault, name};
+use crate::packed::{Ballot, PackedBallots};
 
 /// The first name in the fourth line.
 const FIRST_COLUMN: &str = "CvrNumber";
@@ -15,7 +15,7 @@ pub(super) fn is_title(row: &Row) -> bool {
     let version = row.get(1);
     let parts =
         version.split('.').filter(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())).count();
-    parts > 2 && version.split('.').count() == parts
+    parts > 2 && version.split('.').count() == parts && !row.get(0).eq_ignore_ascii_case("count")
 }
 
 /// A contest, by its heading.
@@ -89,7 +89,7 @@ pub(super) fn read(body: &mut Body<'_, impl Rows>, title: Row, options: &Options
     };
     contest.columns.sort_by_key(|(_, _, rank)| *rank);
     body.columns = names.len();
-    let mut ballots = Ballots::default();
+    let mut ballots = PackedBallots::default();
     let mut ballot = Ballot::default();
     let mut without = Repeated::default();
     let mut again = Repeated::default();
@@ -99,19 +99,26 @@ pub(super) fn read(body: &mut Body<'_, impl Rows>, title: Row, options: &Options
             continue;
         }
         ballot.clear();
-        let mut open = 0;
-        for (at, candidate, rank) in &contest.columns {
-            if *rank > open {
-                ballot.close_rank();
-                open = *rank;
+        for rank in contest.columns.chunk_by(|a, b| a.2 == b.2) {
+            let mut marked = false;
+            for (at, candidate, _) in rank {
+                match row.get(*at) {
+                    "1" => {
+                        marked = true;
+                        if !ballot.name(*candidate) {
+                            again.see(row.line);
+                        }
+                    }
+                    "0" | "" => {}
+                    other => return Err(fault(row.line, format!("{other:?} is no mark: 1, 0 or nothing"))),
+                }
             }
-            match row.get(*at) {
-                "1" if !ballot.name(*candidate) => again.see(row.line),
-                "1" | "0" | "" => {}
-                other => return Err(fault(row.line, format!("{other:?} is no mark: 1, 0 or nothing"))),
+            if marked {
+                ballot.close_rank();
+            } else {
+                ballot.skip_rank();
             }
         }
-        ballot.close_rank();
         ballots.push(1, row.line, &ballot).map_err(|reason| fault(row.line, reason))?;
     }
     body.notes.repeated(without, |times| format!("records without this contest are no ballots; there are {times}"));

@@ -1,9 +1,11 @@
 //! What the columns of a table are, by the first row.
 
+use std::borrow::Cow;
+
 use super::Row;
 use super::matrix::Matrix;
 use super::ranks::{Contest, Ranks};
-use crate::formats::cell::unguarded;
+use crate::formats::cell::{guarded, unguarded};
 use crate::formats::{CANDIDATES_MAX, FormatError, Notes, candidates, fault, name};
 
 /// Words for a column that says how many ballots a row is.
@@ -62,6 +64,7 @@ impl Header {
             count: None,
             about: Vec::new(),
             rest: Vec::new(),
+            named: Vec::new(),
             title: String::new(),
         };
         if row.cells().all(|cell| cell.is_empty() || is_number(cell)) {
@@ -72,7 +75,10 @@ impl Header {
         for (at, cell) in row.cells().enumerate() {
             columns.take(at, cell, row)?;
         }
-        columns.unbracket();
+        // Tables with counts are no answers to forms.
+        if columns.count.is_none() {
+            columns.unbracket();
+        }
         let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
         let header = match columns.contests(scanner)? {
             Some(contests) => Self::Ranks(columns.ranks(contests, scanner)),
@@ -95,11 +101,18 @@ struct Columns {
     about: Vec<String>,
     /// The others, each with its place.
     rest: Vec<(usize, String)>,
+    /// Those that are candidates, whatever their names.
+    named: Vec<usize>,
     title: String,
 }
 
 impl Columns {
     fn take(&mut self, at: usize, cell: &str, row: &Row) -> Result<(), FormatError> {
+        if let Some(text) = cell.strip_prefix('\'').filter(|text| is_special(text)) {
+            self.rest.push((at, name(self.line, text)?));
+            self.named.push(at);
+            return Ok(());
+        }
         let words = plain(cell);
         let words = words.as_str();
         let a_question_of_yes_or_no = words == "no" && row.cells().any(|cell| plain(cell) == "yes");
@@ -136,7 +149,8 @@ impl Columns {
 
     /// The contests whose ranks are columns; none if a column is a candidate.
     fn contests(&mut self, scanner: bool) -> Result<Option<Vec<Contest>>, FormatError> {
-        let found: Vec<_> = self.rest.iter().map(|(at, text)| (*at, text, rank_header(text))).collect();
+        let rank = |at: usize, text: &str| if self.named.contains(&at) { None } else { rank_header(text) };
+        let found: Vec<_> = self.rest.iter().map(|(at, text)| (*at, text, rank(*at, text))).collect();
         if !scanner && found.iter().all(|(.., rank)| rank.is_none()) {
             return Ok(None);
         }
@@ -181,6 +195,18 @@ impl Columns {
         let title = std::mem::take(&mut self.title);
         Ok(Matrix { cells: self.cells, count: self.count, columns, candidates, title })
     }
+}
+
+/// Whether a header means something else than a candidate of that name, unless there is an apostrophe before it.
+fn is_special(text: &str) -> bool {
+    let text = text.trim_start_matches('\'');
+    let words = plain(text);
+    [COUNT, ABOUT, UNCLEAR].iter().any(|special| special.contains(&words.as_str())) || rank_header(text).is_some()
+}
+
+/// The header for a candidate, which is read as no other thing.
+pub(in crate::formats) fn candidate_header(name: &str) -> Cow<'_, str> {
+    if is_special(name) { format!("'{name}").into() } else { guarded(name) }
 }
 
 /// A header without what people write differently.

@@ -2,8 +2,8 @@
 
 use super::header::rank_cell;
 use super::{Body, Row, Rows};
-use crate::formats::ballots::{Ballot, Ballots};
 use crate::formats::{File, FormatError, Options, Parsed, count, fault};
+use crate::packed::{Ballot, PackedBallots};
 
 /// Such a table.
 pub(super) struct Matrix {
@@ -23,7 +23,7 @@ impl Matrix {
         }
         body.columns = self.cells;
         let mut row = Row::default();
-        let mut ballots = Ballots::default();
+        let mut ballots = PackedBallots::default();
         let mut ballot = Ballot::default();
         let mut ranked = Vec::new();
         // The first row that ranks anybody, until there is a first rank somewhere.
@@ -45,7 +45,12 @@ impl Matrix {
                 without_first.get_or_insert(row.line);
             }
             ballot.clear();
+            let mut next = 1;
             for rank in ranked.chunk_by(|a, b| a.0 == b.0) {
+                if !options.scores {
+                    (next..rank[0].0).for_each(|_| ballot.skip_rank());
+                    next = rank[0].0 + 1;
+                }
                 for (_, place) in rank {
                     ballot.name(*place);
                 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Body, Row, Rows, contest};
-use crate::formats::ballots::{Ballot, Ballots};
 use crate::formats::cell::unguarded;
 use crate::formats::{CANDIDATES_MAX, File, FormatError, Options, Parsed, Repeated, candidates, count, fault, name};
+use crate::packed::{Ballot, PackedBallots};
 
 /// Words in cells that name nobody.
 const NOBODY: &[&str] = &["undervote", "skipped", "skipped rank", "no vote", "blank"];
@@ -63,7 +63,7 @@ impl Ranks {
         let Contest { title, columns } = &self.contests[contest(self.line, &titles, options)?];
         let mut row = Row::default();
         let mut found = Found::default();
-        let mut ballots = Ballots::default();
+        let mut ballots = PackedBallots::default();
         let mut ballot = Ballot::default();
         let mut without = Repeated::default();
         let mut overvotes = Repeated::default();
@@ -75,10 +75,13 @@ impl Ranks {
             }
             let times = self.count.map_or(Ok(1), |at| count(row.line, row.get(at)))?;
             ballot.clear();
-            for cell in columns.iter().map(|at| row.get(*at)).filter(|cell| !cell.is_empty()) {
+            for cell in columns.iter().map(|at| row.get(*at)) {
                 if cell.eq_ignore_ascii_case(OVERVOTE) {
                     overvotes.see(row.line);
-                } else if !NOBODY.iter().any(|word| cell.eq_ignore_ascii_case(word)) {
+                    ballot.skip_rank();
+                } else if cell.is_empty() || NOBODY.iter().any(|word| cell.eq_ignore_ascii_case(word)) {
+                    ballot.skip_rank();
+                } else {
                     if !ballot.name(found.place(row.line, cell)?) {
                         again.see(row.line);
                     }

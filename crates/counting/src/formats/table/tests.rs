@@ -14,14 +14,14 @@ fn ballots(text: &str) -> Vec<(u64, Vec<Vec<usize>>)> {
 }
 
 fn lines(parsed: &Parsed) -> Vec<(u64, Vec<Vec<usize>>)> {
-    parsed.file.ballots.iter().map(|line| (line.group.count, line.group.ranks)).collect()
+    parsed.file.ballots.iter().map(|packed| (packed.count, packed.group().ranks)).collect()
 }
 
 #[test]
 fn counts_equal_ranks_skipped_ranks_and_blank_ballots_are_read() {
     let text = "Count,\"Ada \"\"A\"\" L.\" ,\"B;C, D\",E\n12,1,2,\n\n3, 2 ,3,2\r\n1,,,\n";
     assert_eq!(parse(text).unwrap().file.candidates, ["Ada \"A\" L.", "B;C, D", "E"]);
-    let expected = [(12, vec![vec![0], vec![1]]), (3, vec![vec![0, 2], vec![1]]), (1, vec![])];
+    let expected = [(12, vec![vec![0], vec![1]]), (3, vec![vec![], vec![0, 2], vec![1]]), (1, vec![])];
     assert_eq!(ballots(text), expected);
     assert_eq!(parse(text).unwrap().file.ballots.iter().nth(1).unwrap().line, 4);
 }
@@ -85,7 +85,7 @@ fn candidates_may_be_yes_and_no() {
 
 #[test]
 fn names_stand_in_the_columns_of_ranks() {
-    let expected = [(1, vec![vec![0], vec![1], vec![2]]), (1, vec![vec![1], vec![2]]), (1, vec![])];
+    let expected = [(1, vec![vec![0], vec![1], vec![2]]), (1, vec![vec![1], vec![], vec![2]]), (1, vec![])];
     for header in [
         "Voter,Rank 1,Rank 2,Rank 3",
         "Timestamp,First choice,Second choice,Third choice",
@@ -130,7 +130,7 @@ fn records_of_ess_are_read_contest_by_contest() {
     let contest = |contest: &str| read_as(ESS, &Options { contest: Some(contest.into()), ..Options::default() });
     let parsed = contest("rep. district 2").unwrap();
     assert_eq!(parsed.file.candidates, ["DEM Golden, Jared", "REP Poliquin"]);
-    assert_eq!(lines(&parsed), [(1, vec![vec![0]]), (1, vec![vec![1]])]);
+    assert_eq!(lines(&parsed), [(1, vec![vec![0]]), (1, vec![vec![], vec![1]])]);
     for note in ["records without this contest are no ballots; there are 1", "overvote does not say for whom"] {
         assert!(parsed.notes.iter().any(|said| said.text.contains(note)), "{:?}", parsed.notes);
     }
