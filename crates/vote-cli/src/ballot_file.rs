@@ -124,3 +124,73 @@ fn source(path: &Path) -> Result<Box<dyn Source>, Failure> {
     let bytes = bytes.ok_or_else(|| Failure::Usage(format!("{shown} is no file, and too large to be kept")))?;
     Ok(Box::new(Cursor::new(bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: CountArgs,
+    }
+
+    fn read(path: &Path, options: &[&str]) -> Result<Parsed, String> {
+        let path = path.to_str().unwrap();
+        let command = Command::parse_from(["count", path].iter().chain(options));
+        open(&command.args).map_err(|failure| failure.to_string())
+    }
+
+    const CONTESTS: &str = r#"{"List": [{"Description": "Mayor", "Id": 1}, {"Description": "Clerk", "Id": 2}]}"#;
+    const CANDIDATES: &str = r#"{"List": [{"Description": "Ada", "Id": 1, "ContestId": 1}, {"Description": "Eve", "Id": 2, "ContestId": 2}]}"#;
+
+    fn sessions(marks: &[u32]) -> String {
+        let session = |candidate: &u32| {
+            format!(
+                r#"{{"Original": {{"IsCurrent": true, "Contests": [{{"Id": 1, "Marks": [{{"CandidateId": {candidate}, "Rank": 1, "IsVote": true}}]}}]}}}}"#
+            )
+        };
+        format!(r#"{{"Sessions": [{}]}}"#, marks.iter().map(session).collect::<Vec<_>>().join(","))
+    }
+
+    #[test]
+    fn folder_of_records_is_read_whole_and_one_file_of_it_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        assert!(read(dir.path(), &[]).unwrap_err().contains("CvrExport*.json"));
+        write("CvrExport_1.json", &sessions(&[1]));
+        write("CvrExport_2.json", &sessions(&[1, 1]));
+        assert!(read(dir.path(), &[]).unwrap_err().contains("ContestManifest.json"));
+        write(DOMINION_CONTESTS, CONTESTS);
+        write(DOMINION_CANDIDATES, CANDIDATES);
+        assert!(read(dir.path(), &[]).unwrap_err().contains("--contest:\n  1  Mayor\n  2  Clerk"));
+        assert_eq!(read(dir.path(), &["--contest", "mayor"]).unwrap().file.ballots.total(), 3);
+        let one = read(&dir.path().join("CvrExport_2.json"), &["--contest", "1"]).unwrap();
+        assert_eq!(one.file.ballots.total(), 2);
+        assert!(one.notes[0].text.contains("1 other files"), "{:?}", one.notes);
+        write("CvrExport_3.json", "{\n\"Sessions\": 5}");
+        let broken = read(dir.path(), &["--contest", "1"]).unwrap_err();
+        assert!(broken.contains("CvrExport_3.json cannot be read: line 2"), "{broken}");
+    }
+
+    #[test]
+    fn options_that_a_file_has_no_use_for_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.csv");
+        fs::write(&path, "Ash,Birch\n1,2\n").unwrap();
+        assert_eq!(read(&path, &[]).unwrap().file.ballots.total(), 1);
+        for (options, words) in [
+            (["--approve", "Yes"], "only .cat files have categories"),
+            (["--sheet", "One"], "only .xlsx files have sheets"),
+            (["--contest", "Mayor"], "leave --contest out"),
+        ] {
+            assert!(read(&path, &options).unwrap_err().contains(words), "{options:?}");
+        }
+        let other = dir.path().join("x.txt");
+        fs::write(&other, "").unwrap();
+        assert!(read(&other, &[]).unwrap_err().contains(".blt, .soc"));
+        assert!(read(&dir.path().join("none.csv"), &[]).unwrap_err().contains("none.csv"));
+    }
+}

@@ -13,20 +13,10 @@ use crate::packed::{Ballot, PackedBallots};
 const SIGNS: &[char] = &['>', '=', ',', '/', ':', '*', '#', '[', ']', '{', '}', '"'];
 
 /// A candidate as a ballot or a definition writes it.
-#[derive(Debug)]
-enum Token {
-    /// `A`.
-    Bare(String),
-    /// `[A name]` or `"A name"`.
-    Quoted(String),
-}
-
-impl Token {
-    fn text(self) -> String {
-        match self {
-            Self::Bare(text) | Self::Quoted(text) => text,
-        }
-    }
+struct Token<'a> {
+    text: &'a str,
+    /// `[A name]` or `"A name"`, and not `A`.
+    quoted: bool,
 }
 
 #[derive(Default)]
@@ -136,34 +126,41 @@ fn end(rest: &str) -> bool {
 }
 
 /// A token, and what follows it.
-fn token(at: usize, text: &str) -> Result<(Token, &str), FormatError> {
-    let quoted = [('[', ']'), ('"', '"')].into_iter().find(|(open, _)| text.starts_with(*open));
-    if let Some((_, close)) = quoted {
-        let (inner, rest) = text[1..].split_once(close).ok_or_else(|| fault(at, format!("{close} is missing")))?;
-        return Ok((Token::Quoted(name(at, inner)?), rest.trim_start()));
+fn token(at: usize, text: &str) -> Result<(Token<'_>, &str), FormatError> {
+    let quotes = [('[', ']'), ('"', '"')].into_iter().find(|(open, _)| text.starts_with(*open));
+    let (text, quoted, rest) = match quotes {
+        Some((_, close)) => {
+            let inside = text[1..].split_once(close);
+            let (inner, rest) = inside.ok_or_else(|| fault(at, format!("{close} is missing")))?;
+            (inner.trim(), true, rest)
+        }
+        None => {
+            let (word, rest) = text.split_at(text.find(SIGNS).unwrap_or(text.len()));
+            (word.trim(), false, rest)
+        }
+    };
+    if text.is_empty() {
+        return Err(fault(at, "a name is empty"));
     }
-    let (word, rest) = text.split_at(text.find(SIGNS).unwrap_or(text.len()));
-    let word = word.trim_end();
-    if word.contains(char::is_whitespace) {
-        return Err(fault(at, format!("{word:?}: a name with spaces stands in brackets")));
+    if !quoted && text.contains(char::is_whitespace) {
+        return Err(fault(at, format!("{text:?}: a name with spaces stands in brackets")));
     }
-    Ok((Token::Bare(name(at, word)?), rest.trim_start()))
+    Ok((Token { text, quoted }, rest.trim_start()))
 }
 
 impl Candidates {
     /// `A:[Name]`.
     fn define(&mut self, at: usize, text: &str) -> Result<(), FormatError> {
         let (id, rest) = token(at, text.trim_start())?;
-        let name = rest.strip_prefix(':').ok_or_else(|| fault(at, "expected =candidate:[name]"))?;
-        let (name, rest) = token(at, name.trim_start())?;
+        let behind = rest.strip_prefix(':').ok_or_else(|| fault(at, "expected =candidate:[name]"))?;
+        let (named, rest) = token(at, behind.trim_start())?;
         if !end(rest) {
             return Err(fault(at, format!("{rest:?} after a definition")));
         }
-        let id = id.text();
-        if self.ids.insert(id.clone(), self.names.len()).is_some() {
-            return Err(fault(at, format!("candidate {id} is defined twice")));
+        if self.ids.insert(id.text.to_owned(), self.names.len()).is_some() {
+            return Err(fault(at, format!("candidate {} is defined twice", id.text)));
         }
-        self.add(at, name.text())?;
+        self.add(at, name(at, named.text)?)?;
         self.defined = true;
         Ok(())
     }
@@ -177,22 +174,24 @@ impl Candidates {
     }
 
     /// Whom a ballot means. Somebody new, if the ballot may name such.
-    fn place(&mut self, at: usize, token: Token) -> Result<usize, FormatError> {
-        let (may_be_new, text) = match token {
-            Token::Bare(id) => (!self.defined, id),
-            Token::Quoted(name) => (true, name),
-        };
-        if let Some(place) = self.ids.get(&text) {
+    fn place(&mut self, at: usize, token: Token<'_>) -> Result<usize, FormatError> {
+        let text = token.text;
+        if let Some(place) = self.ids.get(text) {
             return Ok(*place);
         }
-        let mut named = (0..self.names.len()).filter(|place| may_be_new && self.names[*place].1 == text);
+        let may_be_new = token.quoted || !self.defined;
+        let shown = name(at, text)?;
+        let mut named = (0..self.names.len()).filter(|place| may_be_new && self.names[*place].1 == shown);
         match (named.next(), named.next()) {
-            (Some(place), None) => Ok(place),
+            (Some(place), None) => {
+                self.ids.insert(text.to_owned(), place);
+                Ok(place)
+            }
             (Some(_), Some(_)) => Err(fault(at, format!("several candidates are called {text:?}"))),
             (None, _) if !may_be_new => Err(fault(at, format!("candidate {text} is not defined"))),
             (None, _) => {
-                self.ids.insert(text.clone(), self.names.len());
-                self.add(at, text)?;
+                self.ids.insert(text.to_owned(), self.names.len());
+                self.add(at, shown)?;
                 Ok(self.names.len() - 1)
             }
         }

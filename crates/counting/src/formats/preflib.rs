@@ -26,6 +26,7 @@ pub(super) struct Header {
     unique: Stated,
     /// `CATEGORY NAME`, each with its line.
     pub(super) categories: Vec<(usize, String)>,
+    first_category: Option<usize>,
     /// `NUMBER CATEGORIES`.
     pub(super) categories_stated: Stated,
 }
@@ -68,8 +69,11 @@ impl Header {
     }
 
     fn category(&mut self, at: usize, category: &str, value: &str) -> Result<(), FormatError> {
-        let next = self.categories.len() + 1;
-        if number(at, category)? != next {
+        let category = number(at, category)?;
+        // As alternatives, they are numbered from 0 in some files.
+        let first = *self.first_category.get_or_insert(category.min(1));
+        let next = self.categories.len() + first;
+        if category != next {
             return Err(fault(
                 at,
                 format!("category {next} should be named here: categories are named in their order"),

@@ -58,6 +58,9 @@ impl Found {
 
 impl Ranks {
     pub(super) fn read(self, body: &mut Body<'_, impl Rows>, options: &Options) -> Result<Parsed, FormatError> {
+        if options.scores {
+            return Err(fault(self.line, "the columns are ranks, with names in their cells: leave --scores out"));
+        }
         body.columns = self.cells;
         let titles: Vec<_> = self.contests.iter().map(|contest| contest.title.clone()).collect();
         let Contest { title, columns } = &self.contests[contest(self.line, &titles, options)?];
