@@ -43,8 +43,36 @@ const ABOUT: &[&str] = &[
     "tabulator",
 ];
 /// Words that may mean how many ballots, or which one.
-const UNCLEAR: &[&str] =
-    &["no", "nr", "num", "number", "n", "#", "ballot", "ballot no", "ballot number", "vote", "total", "quantity"];
+const UNCLEAR: &[&str] = &[
+    "no",
+    "nr",
+    "num",
+    "number",
+    "n",
+    "#",
+    "ballot",
+    "ballot no",
+    "ballot nr",
+    "ballot number",
+    "ballot #",
+    "vote",
+    "total",
+    "quantity",
+    "qty",
+    "anzahl",
+    "nummer",
+    "stimmen",
+    "stimmzettel",
+    "nombre",
+    "numéro",
+    "voix",
+    "bulletin",
+    "bulletins",
+    "número",
+    "votos",
+    "papeleta",
+    "papeletas",
+];
 
 /// The column with which the records of ES&S scanners begin.
 const CAST_VOTE_RECORD: &str = "cast vote record";
@@ -193,7 +221,7 @@ impl Columns {
         }
         let candidates = candidates(named)?;
         let title = std::mem::take(&mut self.title);
-        Ok(Matrix { cells: self.cells, count: self.count, columns, candidates, title })
+        Ok(Matrix { line: self.line, cells: self.cells, count: self.count, columns, candidates, title })
     }
 }
 

@@ -7,6 +7,8 @@ use crate::packed::{Ballot, PackedBallots};
 
 /// Such a table.
 pub(super) struct Matrix {
+    /// Where the header is.
+    pub(super) line: usize,
     pub(super) cells: usize,
     /// The column that says how many ballots a row is.
     pub(super) count: Option<usize>,
@@ -29,6 +31,8 @@ impl Matrix {
         // The first row that ranks anybody, until there is a first rank somewhere.
         let mut without_first = None;
         let mut has_first = false;
+        let mut rows = 0u64;
+        let mut hiding = 0u64;
         while body.next(&mut row)? {
             let times = self.count.map_or(Ok(1), |at| count(row.line, row.get(at)))?;
             ranked.clear();
@@ -44,6 +48,8 @@ impl Matrix {
             if !ranked.is_empty() {
                 without_first.get_or_insert(row.line);
             }
+            rows += 1;
+            hiding += u64::from(hides_a_number(&ranked));
             ballot.clear();
             let mut next = 1;
             for rank in ranked.chunk_by(|a, b| a.0 == b.0) {
@@ -61,6 +67,13 @@ impl Matrix {
         if let Some(line) = without_first.filter(|_| !has_first) {
             return Err(fault(line, "no ballot has a first rank, 1: if the numbers are scores, say --scores"));
         }
+        if self.count.is_none() && rows >= HIDING_MIN && hiding == rows {
+            let name = &self.candidates[0];
+            let reason = format!(
+                "without the column {name:?}, every row is a whole ranking: if it says how many ballots a row is, or which, call it \"count\" or \"id\""
+            );
+            return Err(fault(self.line, reason));
+        }
         let file = File { title: self.title, candidates: self.candidates, seats: 1, withdrawn: Vec::new(), ballots };
         Ok(Parsed { file, notes: Vec::new() })
     }
@@ -76,6 +89,26 @@ impl Matrix {
             None => Err(fault(line, format!("{cell:?} is no rank: 1, 2 ... or blank"))),
         }
     }
+}
+
+/// Rows from which on it is no chance that all of them hide a number.
+const HIDING_MIN: u64 = 3;
+
+/// Whether the first column shares a rank, and the others are 1, 2 and so on without it: as it is if the column says something else. `ranked`
+/// is in the order of ranks.
+fn hides_a_number(ranked: &[(u64, usize)]) -> bool {
+    let mut next = 1;
+    let mut first = None;
+    for (rank, place) in ranked {
+        if *place == 0 {
+            first = Some(*rank);
+        } else if *rank == next {
+            next += 1;
+        } else {
+            return false;
+        }
+    }
+    next > 2 && first.is_some_and(|rank| rank < next)
 }
 
 /// A key by which the highest score comes first; none for 0, which is as good as no score.

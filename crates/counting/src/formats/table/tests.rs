@@ -58,6 +58,7 @@ fn faults_are_named_with_their_line() {
         ("A,B\n\"1\"x,2\n", 2, "behind a closing quote"),
         ("1,2,3\n2,1,3\n", 1, "only numbers"),
         ("No,A,B\n1,1,2\n", 1, "\"count\" or \"id\""),
+        ("Zettel,A,B,C\n1,1,2,3\n2,2,1,3\n3,3,1,2\n", 1, "without the column \"Zettel\""),
         ("Votes for A,Rank 1,Rank 3\n1,A,B\n", 1, "rank 2 should"),
         ("Rank 1,Rank 2\nA,2\n", 2, "candidate's name should"),
         ("PK\u{3}\u{4}\n", 1, "spreadsheet"),
@@ -76,6 +77,13 @@ fn rows_without_content_are_no_ballots_and_that_is_said() {
         notes,
         ["line 1: nothing is read from the columns \"id\"", "line 4: rows without content are no ballots; there are 2"]
     );
+}
+
+#[test]
+fn candidate_who_is_last_or_equal_on_every_ballot_is_one() {
+    for rows in ["3,1,2\n3,2,1\n3,1,2\n", "1,1,\n1,,1\n1,1,1\n", "1,2,3\n2,1,3\n3,1,2\n"] {
+        assert_eq!(parse(&format!("Ash,Birch,Cedar\n{rows}")).unwrap().file.candidates.len(), 3, "{rows}");
+    }
 }
 
 #[test]
