@@ -1,6 +1,7 @@
 //! `cluster load`: the ballots of a real election.
 
 use std::collections::BTreeMap;
+use std::io::BufReader;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +10,7 @@ use vote_api::Client;
 use vote_chain::{Contest, ContestTally, ElectionId, Ranks, Round, Rule, Selection, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
 use vote_counting::Packed;
-use vote_counting::formats::{File, Format};
+use vote_counting::formats::{self, File, Format};
 
 use crate::election::Roll;
 use crate::{LoadArgs, election, output};
@@ -29,10 +30,11 @@ struct Outcome {
 pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
     let format = Format::of(&args.file.to_string_lossy())
         .context("the file's name must end in .blt, .soc, .soi, .toc or .toi")?;
-    let content =
-        std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let file =
-        format.parse(&content).with_context(|| format!("{} cannot be read", args.file.display()))?.without_withdrawn();
+    let source = std::fs::File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let parsed = format.read(BufReader::new(source), &formats::Options::default());
+    let parsed = parsed.with_context(|| format!("{} cannot be read", args.file.display()))?;
+    parsed.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    let file = parsed.file.without_withdrawn();
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
     let outcome = tokio::select! {
         outcome = cast(&cluster, &args, &file) => outcome,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use vote_chain::{Outcome, Rule};
-use vote_counting::formats::{File, Note, Parsed};
+use vote_counting::formats::{File, Parsed};
 use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
 
 use crate::cli::CountArgs;
@@ -24,13 +24,9 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         NotCounted::Kind(rule) => Failure::Usage(format!("a file of ranked ballots is not counted by {}", rule.name())),
         NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),
     })?;
-    let counted = Counted {
-        rule,
-        profile: &profile,
-        names: &names,
-        outcome: &outcome,
-        notes: notes(args, rule, &file, &read, &outcome),
-    };
+    let mut said: Vec<_> = read.iter().map(|note| clean(&note.to_string())).collect();
+    said.extend(notes(args, rule, &file, &outcome));
+    let counted = Counted { rule, profile: &profile, names: &names, outcome: &outcome, notes: said };
     if context.json {
         output::json(&counted.json(&terms))
     } else {
@@ -88,9 +84,9 @@ fn ballots(rule: Rule, profile: &Profile) -> Ballots {
 }
 
 /// What was assumed or left out, so that nobody takes it for what was asked.
-fn notes(args: &CountArgs, rule: Rule, file: &File, read: &[Note], outcome: &Outcome) -> Vec<String> {
+fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<String> {
     let name = rule.name();
-    let mut notes: Vec<_> = read.iter().map(|note| clean(&note.to_string())).collect();
+    let mut notes = Vec::new();
     let ranking = |packed: &Packed<'_>| packed.ranks.iter().filter(|rank| !rank.is_empty()).count() > 1;
     if let Some(first) = file.ballots.iter().find(ranking).filter(|_| rule == Rule::Approval) {
         notes.push(format!("line {}: all who are ranked count as approved, whatever their rank", first.line));
