@@ -71,7 +71,7 @@ impl Header {
     fn category(&mut self, at: usize, category: &str, value: &str) -> Result<(), FormatError> {
         let category = number(at, category)?;
         // As alternatives, they are numbered from 0 in some files.
-        let first = *self.first_category.get_or_insert(category.min(1));
+        let first = *self.first_category.get_or_insert_with(|| category.min(1));
         let next = self.categories.len() + first;
         if category != next {
             return Err(fault(

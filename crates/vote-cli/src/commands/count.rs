@@ -164,6 +164,8 @@ mod tests {
     use super::*;
     use clap::Parser;
 
+    use vote_counting::formats::Format;
+
     use crate::cli::{Cli, Command};
 
     fn args(words: &[&str]) -> CountArgs {

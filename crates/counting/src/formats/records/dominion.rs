@@ -121,8 +121,8 @@ impl Dominion {
 }
 
 fn take(records: &mut Records<i64>, session: Session) -> Result<(), String> {
-    let current =
-        session.modified.filter(|state| state.is_current).or(Some(session.original).filter(|state| state.is_current));
+    let mut states = session.modified.into_iter().chain([session.original]);
+    let current = states.find(|state| state.is_current);
     let Some(current) = current else {
         records.replaced += 1;
         return Ok(());
