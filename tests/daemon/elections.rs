@@ -318,6 +318,10 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
     for name in ["board.cvr.json", "printer.results.json"] {
         let contest = if name.starts_with("board") { "1" } else { "2" };
         json(&cluster, &["export", "-o", &exported(name), "--contest", contest]).await;
+        if name.ends_with(".cvr.json") {
+            let counted = json(&cluster, &["count", &exported(name), "--rule", "approval", "--seats", "2"]).await;
+            assert_eq!((&counted["winners"][0], &counted["ballots"]), (&"Grace".into(), &4.into()), "{name}");
+        }
         let text = std::fs::read_to_string(Path::new(&exported(name))).unwrap();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!(document["@type"].as_str().unwrap().ends_with("Report"), "{document}");

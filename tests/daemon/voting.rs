@@ -213,6 +213,8 @@ async fn file_is_counted_with_no_node() {
     let env = [("HOME", dir.path())];
     let counted = run(&programs.vote_cli, &["count", path, "--rule", "irv", "--json"], &env).await;
     assert_eq!(counted.json()["winners"], serde_json::json!(["Grace"]), "Joan has withdrawn: {counted:?}");
+    let note = counted.json()["notes"][0].as_str().unwrap().to_owned();
+    assert!(note.starts_with("line 9: there is no title"), "what was taken for a name is said: {note}");
     let wrong = run(&programs.vote_cli, &["count", path, "--rule", "plurality"], &env).await;
     assert_eq!(wrong.code, Some(2), "{wrong:?}");
     std::fs::write(&file, "nonsense").unwrap();

@@ -1,6 +1,7 @@
 //! `cluster load`: the ballots of a real election.
 
 use std::collections::BTreeMap;
+use std::io::BufReader;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +9,8 @@ use serde_json::{Value, json as object};
 use vote_api::Client;
 use vote_chain::{Contest, ContestTally, ElectionId, Ranks, Round, Rule, Selection, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
-use vote_counting::formats::{File, Format, Line};
+use vote_counting::Packed;
+use vote_counting::formats::{self, File, Format};
 
 use crate::election::Roll;
 use crate::{LoadArgs, election, output};
@@ -28,10 +30,11 @@ struct Outcome {
 pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
     let format = Format::of(&args.file.to_string_lossy())
         .context("the file's name must end in .blt, .soc, .soi, .toc or .toi")?;
-    let content =
-        std::fs::read_to_string(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let file =
-        format.parse(&content).with_context(|| format!("{} cannot be read", args.file.display()))?.without_withdrawn();
+    let source = std::fs::File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let parsed = format.read(BufReader::new(source), &formats::Options::default());
+    let parsed = parsed.with_context(|| format!("{} cannot be read", args.file.display()))?;
+    parsed.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    let file = parsed.file.without_withdrawn();
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
     let outcome = tokio::select! {
         outcome = cast(&cluster, &args, &file) => outcome,
@@ -45,9 +48,10 @@ pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
 }
 
 /// What a line's ballots say under a rule; or why they cannot be cast.
-fn choice(rule: Rule, line: &Line) -> Result<Selection, &'static str> {
-    let place = |place: &usize| u16::try_from(*place).unwrap_or(u16::MAX);
-    let ranks: Vec<_> = line.group.ranks.iter().map(|rank| rank.iter().map(place).collect::<Vec<_>>()).collect();
+fn choice(rule: Rule, ballot: &Packed<'_>) -> Result<Selection, &'static str> {
+    let place = |place: usize| u16::try_from(place).unwrap_or(u16::MAX);
+    let named = ballot.ranks.iter().filter(|rank| !rank.is_empty());
+    let ranks: Vec<_> = named.map(|rank| rank.iter().map(place).collect::<Vec<_>>()).collect();
     match (rule, ranks.as_slice()) {
         (_, []) => Err("ranks nobody"),
         (Rule::Plurality, [first, ..]) if first.len() == 1 => Ok(Selection::Listed(first[0])),
@@ -66,13 +70,13 @@ fn choice(rule: Rule, line: &Line) -> Result<Selection, &'static str> {
 
 /// How many ballots can be cast.
 fn castable(rule: Rule, file: &File) -> usize {
-    let counts = file.ballots.iter().filter(|line| choice(rule, line).is_ok()).map(|line| line.group.count);
+    let counts = file.ballots.iter().filter(|line| choice(rule, line).is_ok()).map(|ballot| ballot.count);
     usize::try_from(counts.sum::<u64>()).unwrap_or(usize::MAX)
 }
 
 /// One transaction for each ballot that can be cast, each by a credential of its own.
 fn sign(rule: Rule, file: &File, cluster: &Cluster, election: ElectionId) -> Vec<Vec<u8>> {
-    let one = |line: &Line| choice(rule, line).ok().map(|choice| (choice, line.group.count));
+    let one = |ballot: Packed<'_>| choice(rule, &ballot).ok().map(|choice| (choice, ballot.count));
     let choices = file.ballots.iter().filter_map(one);
     let each = choices.flat_map(|(choice, count)| std::iter::repeat_n(choice, usize::try_from(count).unwrap_or(0)));
     let ballot = |(number, choice)| Caster::ballot(cluster.chain, election, &credential(1, number), choice);
@@ -131,7 +135,7 @@ async fn counted(client: &Client, election: ElectionId) -> Result<Tally> {
 
 /// Ballots that cannot be cast under this rule: their line, how many, and why.
 fn not_castable(args: &LoadArgs, file: &File) -> Vec<(usize, u64, &'static str)> {
-    let why = |line: &Line| choice(args.rule, line).err().map(|why| (line.line, line.group.count, why));
+    let why = |ballot: Packed<'_>| choice(args.rule, &ballot).err().map(|why| (ballot.line, ballot.count, why));
     file.ballots.iter().filter_map(why).collect()
 }
 
@@ -145,7 +149,7 @@ fn by_name(file: &File, round: &Round) -> BTreeMap<String, Value> {
 }
 
 fn json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String {
-    let all: u64 = file.ballots.iter().map(|line| line.group.count).sum();
+    let all = file.ballots.total();
     let tally = outcome.tallies.first().and_then(|(_, tally, _)| tally.contests.first());
     let counts: BTreeMap<_, _> =
         tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.votes)).collect();

@@ -1,4 +1,4 @@
-//! Files of ranked ballots.
+//! Files of ballots, read and written. How each format is read, and what is refused, is in docs/ballot-files.md.
 //!
 //! | ending | ballots | holds besides |
 //! |---|---|---|
@@ -8,32 +8,39 @@
 //! | `abif` | `3:A=B>D` | title, seats |
 //! | `csv` | `3,1,1,,2` below `count,A,B,C,D` | |
 //!
-//! What the rules of reading are, whatever the format:
+//! The rules of reading, whatever the format:
+//! - **Nothing is read wrongly in silence.** A file is understood as its author meant it, or refused with line, reason and what to do. What of it
+//!   is left out, or was taken to mean something, is in [`Parsed::notes`].
 //! - **Equal ranks**, also called overvotes where a voter was to give each rank once, stay equal: no candidate and no ballot is dropped for them.
 //!   What comes of them is for the rule of counting to say.
-//! - **Skipped ranks** (`-` in BLT, `{}` in categories, missing numbers in CSV) close up: who is named next moves up.
+//! - **Skipped ranks** (`-` or `0` in BLT, missing numbers in CSV, gaps in records) are ranks of nobody; what comes of them is for the rule of
+//!   counting to say. PrefLib and ABIF have none: there who is named next moves up.
 //! - **Not named** candidates (undervotes, blank cells) come last, equal; **a ballot that names nobody** is a ballot.
-//! - **Categories** are ranks, the first the best; of two or more, the last is what is left: those in it are not ranked, as if not named, so that
-//!   *approved, not approved* is read as approvals. Those in no category are not ranked either.
 //! - **Withdrawn** candidates stay in [`File::withdrawn`] and on the ballots until [`File::without_withdrawn`] takes them off; then the ranks close up.
 //!   Only BLT can say so: the other formats are written as if they had never stood.
-//! - A candidate twice on a ballot, an unknown one, a number that is none: the file is refused, and the line named. Nothing is mended.
-//!
-//! In CSV, the first line names the columns: `count` (in any case) may come first, then the candidates, each by another name. Cells are separated by
-//! commas, or by semicolons if the first line has any outside of quotes; blank lines are not ballots. Names that a spreadsheet would take for
-//! formulas have an apostrophe before them ([`cell`]). In ABIF, scores (`A/5`) are refused, and commas;
-//! lines `{key: value}` other than `title` and `seats` change nothing; if any candidates are defined (`=A:[Name]`), others can only be on ballots by
-//! name, in brackets or quotes.
+//! - A candidate twice on a ballot, an unknown one, a number that is none, two candidates whose names look the same, counts that are not those
+//!   that the file states: the file is refused, and the line named.
+//! - What a file takes in memory goes by how many of its ballots differ, not by how long it is.
 
 mod abif;
 mod blt;
+#[cfg(test)]
+mod cases;
 mod categories;
 pub mod cell;
 mod csv;
+mod lines;
 pub mod nist;
 mod preflib;
+pub mod records;
+pub mod table;
 
-use crate::profile::{Group, Profile};
+use std::fmt;
+use std::io::{BufRead, Cursor, Seek};
+
+use crate::names;
+use crate::packed::{Packed, PackedBallots};
+use crate::profile::{BALLOTS_MAX, Group, Profile};
 
 /// A file of ballots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,33 +54,97 @@ pub struct File {
     /// Candidates that have withdrawn, by place.
     pub withdrawn: Vec<usize>,
     /// The ballots, equal ones together.
-    pub ballots: Vec<Line>,
+    pub ballots: PackedBallots,
 }
 
-/// Equal ballots, as a line has them.
+/// A file, and what there is to say about how it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// How many, and the ranks; equal candidates are in the order of their places.
-    pub group: Group,
-    /// The line of the file, from 1.
-    pub line: usize,
+pub struct Parsed {
+    /// What is in it.
+    pub file: File,
+    /// What was left out, or taken to mean something; nothing that is plain.
+    pub notes: Vec<Note>,
 }
 
-impl Line {
-    /// The one candidate in the first rank; none if there are several, or none at all.
-    pub fn first_choice(&self) -> Option<usize> {
-        match self.group.ranks.first()?.as_slice() {
-            [one] => Some(*one),
-            _ => None,
+/// What whoever counts a file should know about how it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The line, or the first of them, from 1.
+    pub line: usize,
+    /// What was done.
+    pub text: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.text)
+    }
+}
+
+/// Notes while a file is read.
+#[derive(Default)]
+struct Notes(Vec<Note>);
+
+impl Notes {
+    fn add(&mut self, line: usize, text: impl Into<String>) {
+        self.0.push(Note { line, text: text.into() });
+    }
+
+    /// Adds one note for all times, if there were any.
+    fn repeated(&mut self, seen: Repeated, text: impl Fn(u64) -> String) {
+        if let Some(first) = seen.first {
+            self.add(first, text(seen.times));
         }
     }
+}
+
+impl From<Notes> for Vec<Note> {
+    fn from(notes: Notes) -> Self {
+        notes.0
+    }
+}
+
+/// What occurs on many lines, and is said once.
+#[derive(Clone, Copy, Default)]
+struct Repeated {
+    first: Option<usize>,
+    times: u64,
+}
+
+impl Repeated {
+    fn see(&mut self, line: usize) {
+        self.first.get_or_insert(line);
+        self.times += 1;
+    }
+}
+
+/// What a file does not say itself.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What categories mean.
+    pub categories: Categories,
+    /// Which contest of several: its name, or its number in the list that the refusal shows.
+    pub contest: Option<String>,
+    /// Numbers in cells are scores, the highest the best, and not ranks.
+    pub scores: bool,
+}
+
+/// What the categories of a file mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Categories {
+    /// Ranks, the first the best; of two or more, those in the last are not ranked.
+    #[default]
+    Ranks,
+    /// Approval by the first of two; other files are refused with the question which categories approve.
+    Plain,
+    /// Approval by these.
+    Approve(Vec<String>),
 }
 
 impl File {
     /// The ballots.
     pub fn profile(&self) -> Profile {
-        let groups = self.ballots.iter().map(|line| line.group.clone()).collect();
-        Profile::new(self.candidates.len(), groups).expect("each line is checked as it is read, and their sum too")
+        Profile::packed(self.candidates.len(), self.ballots.clone())
     }
 
     /// The same without those who have withdrawn: they are on no list, and the ranks on the ballots close up.
@@ -88,12 +159,18 @@ impl File {
                 Some(at)
             })
             .collect();
-        let line = |line: Line| {
-            let rank = |rank: &Vec<usize>| rank.iter().filter(|c| stands(c)).map(|c| places[*c]).collect::<Vec<_>>();
-            let ranks = line.group.ranks.iter().map(rank).filter(|rank| !rank.is_empty()).collect();
-            Line { group: Group { count: line.group.count, ranks }, line: line.line }
+        if withdrawn.is_empty() {
+            return Self { title, candidates, seats, withdrawn, ballots };
+        }
+        let without = |packed: Packed<'_>| {
+            let Group { count, ranks } = packed.group();
+            // A rank that the voter has skipped is one still.
+            let remain = ranks.into_iter().filter(|rank| rank.is_empty() || rank.iter().any(stands));
+            let rank = |rank: Vec<usize>| rank.iter().filter(|c| stands(c)).map(|c| places[*c]).collect();
+            (packed.line, Group { count, ranks: remain.map(rank).collect() })
         };
-        let ballots = ballots.into_iter().map(line).collect();
+        let ballots =
+            PackedBallots::pack(ballots.iter().map(without)).expect("fewer candidates than before, each once");
         let candidates = (0..).zip(candidates).filter(|(place, _)| stands(place)).map(|(_, name)| name).collect();
         Self { title, candidates, seats, withdrawn: Vec::new(), ballots }
     }
@@ -116,17 +193,66 @@ fn fault(line: usize, reason: impl Into<String>) -> FormatError {
 /// Candidates in a file.
 const CANDIDATES_MAX: usize = 500;
 
-/// A name or title, which is on one line.
+/// A name or title.
 fn name(line: usize, text: &str) -> Result<String, FormatError> {
-    match text.trim() {
-        "" => Err(fault(line, "a name is empty")),
-        text if text.contains(char::is_control) => Err(fault(line, format!("{text:?} cannot be a name"))),
-        text => Ok(text.to_owned()),
-    }
+    names::tidy(text).map_err(|invalid| fault(line, invalid.to_string()))
 }
 
+/// Candidates by these names, each with its line: as many as there may be, none like another.
+fn candidates(named: Vec<(usize, String)>) -> Result<Vec<String>, FormatError> {
+    let at = named.first().map_or(1, |(line, _)| *line);
+    if !(1..=CANDIDATES_MAX).contains(&named.len()) {
+        return Err(fault(at, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", named.len())));
+    }
+    if let Some((later, first)) = names::first_alike(named.iter().map(|(_, name)| name.as_str())) {
+        let ((line, later), (other, first)) = (&named[later], &named[first]);
+        let reason = if later == first {
+            format!("two candidates are called {later:?}, here and in line {other}: nobody could tell who is elected")
+        } else {
+            format!(
+                "the candidates {later:?} and {first:?}, in line {other}, look the same: nobody could tell who is elected"
+            )
+        };
+        return Err(fault(*line, reason));
+    }
+    Ok(named.into_iter().map(|(_, name)| name).collect())
+}
+
+/// A number without sign.
 fn number(line: usize, word: &str) -> Result<usize, FormatError> {
-    word.parse().map_err(|_| fault(line, format!("{word:?} is not a number")))
+    let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { word.parse().ok() } else { None };
+    number.ok_or_else(|| fault(line, format!("{word:?} is not a number")))
+}
+
+/// How many ballots.
+fn count(line: usize, word: &str) -> Result<u64, FormatError> {
+    // What spreadsheets make of whole numbers.
+    let whole =
+        word.split_once('.').filter(|(_, rest)| rest.bytes().all(|byte| byte == b'0')).map_or(word, |(whole, _)| whole);
+    if let Ok(number) = number(line, whole) {
+        return Ok(number as u64);
+    }
+    let decimal = word.starts_with(|c: char| c.is_ascii_digit()) && word.replace(',', ".").parse::<f64>().is_ok();
+    if decimal {
+        let reason =
+            format!("{word} ballots: counts and weights are whole numbers; multiply all by the same one, such as 100");
+        return Err(fault(line, reason));
+    }
+    Err(fault(line, format!("{word:?} is not a number of ballots")))
+}
+
+/// Orders in a file of PrefLib.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orders {
+    /// Each ranks all, none equally.
+    Soc,
+    /// None ranks any equally.
+    Soi,
+    /// Each ranks all.
+    Toc,
+    /// Any.
+    Toi,
 }
 
 /// How ballots are written down.
@@ -134,8 +260,8 @@ fn number(line: usize, word: &str) -> Result<usize, FormatError> {
 pub enum Format {
     /// BLT.
     Blt,
-    /// PrefLib's orders: `soc`, `soi`, `toc`, `toi`.
-    PrefLib,
+    /// PrefLib's orders, as the file's name or the file says it.
+    PrefLib(Orders),
     /// PrefLib's categories: `cat`.
     Categories,
     /// ABIF.
@@ -146,16 +272,16 @@ pub enum Format {
 
 impl Format {
     /// What names of files end in.
-    pub const ENDINGS: &str = ".blt, .soc, .soi, .toc, .toi, .cat, .abif or .csv";
+    pub const ENDINGS: &str = ".blt, .soc, .soi, .toc, .toi, .cat, .abif, .csv, .tsv";
 
     /// The format of a file of that name.
     pub fn of(name: &str) -> Option<Self> {
         match name.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
             "blt" => Some(Self::Blt),
-            "soc" | "soi" | "toc" | "toi" => Some(Self::PrefLib),
+            ending @ ("soc" | "soi" | "toc" | "toi") => Orders::of(ending).map(Self::PrefLib),
             "cat" => Some(Self::Categories),
             "abif" => Some(Self::Abif),
-            "csv" => Some(Self::Csv),
+            "csv" | "tsv" => Some(Self::Csv),
             _ => None,
         }
     }
@@ -164,18 +290,34 @@ impl Format {
     ///
     /// # Errors
     /// [`FormatError`] names the first line that does not fit.
-    pub fn parse(self, text: &str) -> Result<File, FormatError> {
-        let text = text.trim_start_matches('\u{feff}');
-        let file = match self {
-            Self::Blt => blt::parse(text)?,
-            Self::PrefLib => preflib::parse(text)?,
-            Self::Categories => categories::parse(text)?,
-            Self::Abif => abif::parse(text)?,
-            Self::Csv => csv::parse(text)?,
+    pub fn read(self, source: impl BufRead + Seek, options: &Options) -> Result<Parsed, FormatError> {
+        if self != Self::Csv && options.contest.is_some() {
+            return Err(fault(1, "the file has one contest: leave --contest out"));
+        }
+        if self != Self::Csv && options.scores {
+            return Err(fault(1, "only tables have scores to be told of: leave --scores out"));
+        }
+        let mut parsed = match self {
+            Self::Blt => blt::parse(source)?,
+            Self::PrefLib(orders) => preflib::parse(source, orders)?,
+            Self::Categories => categories::parse(source, &options.categories)?,
+            Self::Abif => abif::parse(source)?,
+            Self::Csv => csv::parse(source, options)?,
         };
-        let groups = file.ballots.iter().map(|line| line.group.clone()).collect();
-        Profile::new(file.candidates.len(), groups).map_err(|error| fault(1, error.to_string()))?;
-        Ok(file)
+        let ballots = &mut parsed.file.ballots;
+        ballots.merge();
+        if ballots.total() > BALLOTS_MAX {
+            return Err(fault(1, "the file has more ballots than can be counted"));
+        }
+        Ok(parsed)
+    }
+
+    /// Reads a text of which there are no questions, and drops the notes.
+    ///
+    /// # Errors
+    /// [`FormatError`] names the first line that does not fit.
+    pub fn parse(self, text: &str) -> Result<File, FormatError> {
+        self.read(Cursor::new(text), &Options::default()).map(|parsed| parsed.file)
     }
 
     /// Writes a file, with what the format holds.
@@ -189,7 +331,7 @@ impl Format {
         };
         match self {
             Self::Blt => blt::write(file),
-            Self::PrefLib => preflib::write(file),
+            Self::PrefLib(_) => preflib::write(file),
             Self::Categories => categories::write(file),
             Self::Abif => abif::write(file),
             Self::Csv => csv::write(file),
@@ -201,6 +343,12 @@ impl Format {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn merged(ballots: impl IntoIterator<Item = (usize, Group)>) -> PackedBallots {
+        let mut packed = PackedBallots::pack(ballots).unwrap();
+        packed.merge();
+        packed
+    }
 
     fn file() -> impl Strategy<Value = File> {
         let ballot =
@@ -214,14 +362,41 @@ mod tests {
                 }
             }
             ranks.iter_mut().for_each(|rank| rank.sort_unstable());
-            Line { group: Group { count, ranks }, line: 0 }
+            (1, Group { count, ranks })
         });
-        prop::collection::vec(line, 0..20).prop_map(|ballots| File {
+        // Names that mean something to one format or another.
+        let names = [
+            "Ada",
+            "Grace: \"the\" second",
+            "=Joan # 3",
+            "{Eve}",
+            "id",
+            "'id",
+            "No",
+            "count",
+            "'count",
+            "Rank 1",
+            "2nd choice",
+            "Time",
+            "1.2.3",
+            "2024",
+            "0",
+            "-1",
+            "Plan [A",
+            "Plan [B",
+            "'=1",
+            "A; B",
+            "# NUMBER",
+            "(1)",
+            "overvote",
+        ];
+        let names = prop::sample::subsequence(names.to_vec(), 4).prop_shuffle();
+        (prop::collection::vec(line, 0..20), names).prop_map(|(ballots, names)| File {
             title: "A title".into(),
-            candidates: ["Ada", "Grace: the second", "=Joan # 3", "{Eve}"].map(String::from).into(),
+            candidates: names.into_iter().map(String::from).collect(),
             seats: 1,
             withdrawn: Vec::new(),
-            ballots,
+            ballots: merged(ballots),
         })
     }
 
@@ -235,14 +410,37 @@ mod tests {
                 match format {
                     Format::Blt | Format::Abif => written.seats = seats,
                     // There are no ballots that rank nobody.
-                    Format::PrefLib => written.ballots.retain(|line| !line.group.ranks.is_empty()),
+                    Format::PrefLib(_) => {
+                        let some = file.ballots.iter().filter(|packed| packed.ranks.named() > 0);
+                        written.ballots = merged(some.map(|packed| (1, packed.group())));
+                    }
                     Format::Categories => {}
                     Format::Csv => written.title.clear(),
                 }
                 let mut back = format.parse(&format.write(&written)).unwrap();
-                back.ballots.iter_mut().for_each(|line| line.line = 0);
+                // PackedBallots come in the order in which they were written, each once.
+                back.ballots = merged(back.ballots.iter().map(|packed| (1, packed.group())));
                 prop_assert_eq!(back, written, "{:?}", format);
             }
+        }
+
+        #[test]
+        fn records_come_back_as_they_were_written(mut file in file()) {
+            // Each ballot is a record of its own.
+            let few = file.ballots.iter().map(|packed| (1, Group { count: 1 + packed.count % 3, ..packed.group() }));
+            file.ballots = merged(few);
+            let about = nist::About {
+                id: "a1",
+                generated: "2026-11-25T04:17:09Z",
+                days: ("2026-11-01", "2026-11-24"),
+                issuer: ("The club", "TC"),
+                application: "vote-cli",
+                rule: crate::Rule::Stv,
+            };
+            let report = nist::cast_vote_records(&file, &about).unwrap();
+            let mut back = records::read_cast_vote_records(Cursor::new(report), &Options::default()).unwrap().file;
+            back.ballots = merged(back.ballots.iter().map(|packed| (1, packed.group())));
+            prop_assert_eq!(back, file);
         }
 
         #[test]
@@ -277,7 +475,28 @@ mod tests {
         }
     }
 
-    const ALL: [Format; 5] = [Format::Blt, Format::PrefLib, Format::Categories, Format::Abif, Format::Csv];
+    #[test]
+    fn skipped_ranks_come_back_where_a_format_has_them() {
+        let ranks = vec![vec![], vec![1], vec![], vec![0, 2]];
+        let file = File {
+            title: String::new(),
+            candidates: ["A", "B", "C", "D"].map(String::from).into(),
+            seats: 1,
+            withdrawn: Vec::new(),
+            ballots: merged([
+                (1, Group { count: 3, ranks: ranks.clone() }),
+                (2, Group { count: 1, ranks: vec![vec![3]] }),
+            ]),
+        };
+        for format in ALL {
+            let back = format.parse(&format.write(&file)).unwrap().ballots.at(0).group().ranks;
+            let kept = matches!(format, Format::Blt | Format::Csv);
+            let expected: Vec<_> = ranks.iter().filter(|rank| kept || !rank.is_empty()).cloned().collect();
+            assert_eq!(back, expected, "{format:?}");
+        }
+    }
+
+    const ALL: [Format; 5] = [Format::Blt, Format::PrefLib(Orders::Soi), Format::Categories, Format::Abif, Format::Csv];
 
     #[test]
     fn names_say_the_format() {

@@ -2,7 +2,8 @@
 
 use crate::budget::Budget;
 use crate::outcome::{Action, Outcome, Round, Stake, Votes};
-use crate::profile::{Group, Profile};
+use crate::packed::{Packed, Rank};
+use crate::profile::Profile;
 use crate::rule::{Overvotes, SkippedRanks, Terms};
 use crate::ties::Breaker;
 
@@ -17,13 +18,13 @@ pub(crate) enum Choice {
     Nobody,
 }
 
-pub(crate) fn next_choice(group: &Group, left: &[bool]) -> Choice {
-    next_of(&group.ranks, left)
+pub(crate) fn next_choice(group: Packed<'_>, left: &[bool]) -> Choice {
+    next_of(group.ranks.iter(), left)
 }
 
-fn next_of<'a>(ranks: impl IntoIterator<Item = &'a Vec<usize>>, left: &[bool]) -> Choice {
+fn next_of<'a>(ranks: impl IntoIterator<Item = Rank<'a>>, left: &[bool]) -> Choice {
     for rank in ranks {
-        let mut standing = rank.iter().copied().filter(|candidate| left[*candidate]);
+        let mut standing = rank.iter().filter(|candidate| left[*candidate]);
         match (standing.next(), standing.next()) {
             (Some(one), None) => return Choice::One(one),
             (Some(_), Some(_)) => return Choice::Several,
@@ -34,13 +35,13 @@ fn next_of<'a>(ranks: impl IntoIterator<Item = &'a Vec<usize>>, left: &[bool]) -
 }
 
 /// The ranks that the terms let a ballot come to.
-fn counting_ranks<'a>(group: &'a Group, terms: &'a Terms) -> impl Iterator<Item = &'a Vec<usize>> {
-    let goes_on = |rank: &&Vec<usize>| match rank.len() {
+fn counting_ranks<'a>(group: Packed<'a>, terms: &'a Terms) -> impl Iterator<Item = Rank<'a>> {
+    let goes_on = |rank: &Rank<'_>| match rank.len() {
         0 => terms.skipped_ranks != SkippedRanks::Exhaust,
         1 => true,
         _ => terms.overvotes != Overvotes::Exhaust,
     };
-    let is_counted = |rank: &&Vec<usize>| rank.len() < 2 || terms.overvotes != Overvotes::Skip;
+    let is_counted = |rank: &Rank<'_>| rank.len() < 2 || terms.overvotes != Overvotes::Skip;
     group.ranks.iter().take_while(goes_on).filter(is_counted)
 }
 
@@ -99,7 +100,7 @@ pub(crate) fn fewest(rounds: &[Round], standing: &[usize], breaker: &mut Breaker
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::profile;
+    use crate::profile::{Group, profile};
     use crate::ties::Seed;
 
     const SEED: Seed = Seed([0; 32]);

@@ -8,7 +8,9 @@ mod budget;
 pub mod formats;
 mod irv;
 mod meek;
+pub mod names;
 mod outcome;
+mod packed;
 mod profile;
 mod rule;
 mod schulze;
@@ -18,6 +20,7 @@ mod ties;
 
 pub use budget::Budget;
 pub use outcome::{Action, Outcome, Round, Stake, TieBreak, Votes};
+pub use packed::{Packed, PackedBallots, Rank, Ranks};
 pub use profile::{Group, InvalidProfile, Profile};
 pub use rule::{Ballots, NotCounted, Overvotes, Rule, SkippedRanks, Terms, count};
 pub use ties::Seed;

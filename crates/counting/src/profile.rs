@@ -1,6 +1,7 @@
 //! Ballots as counting sees them: rankings, and how many there are of each.
 
 use crate::budget::Budget;
+use crate::packed::{Packed, PackedBallots};
 
 /// Equal rankings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     candidates: usize,
-    groups: Vec<Group>,
+    ballots: PackedBallots,
     /// Candidates, ballots that differ, and names on these: what one look at all of it takes.
     size: usize,
 }
@@ -30,13 +31,13 @@ pub enum InvalidProfile {
     /// Ranked twice on one ballot.
     #[error("candidate {0} is ranked twice on one ballot")]
     Twice(usize),
-    /// More ballots than can be counted.
+    /// More ballots, or candidates, than can be counted.
     #[error("too many ballots")]
     Overflow,
 }
 
 /// Ballots altogether: beyond it, hundred-thousandths of Borda's points for 500 candidates would not fit.
-const BALLOTS_MAX: u64 = 1 << 37;
+pub(crate) const BALLOTS_MAX: u64 = 1 << 37;
 
 impl Profile {
     /// Checks ballots of a contest with so many candidates.
@@ -56,9 +57,14 @@ impl Profile {
             total =
                 total.checked_add(group.count).filter(|total| *total <= BALLOTS_MAX).ok_or(InvalidProfile::Overflow)?;
         }
-        let names = groups.iter().map(|group| 1 + group.ranks.iter().map(Vec::len).sum::<usize>());
-        let size = candidates + names.sum::<usize>();
-        Ok(Self { candidates, groups, size })
+        let ballots = groups.into_iter().map(|group| (0, group));
+        Ok(Self::packed(candidates, PackedBallots::pack(ballots).ok_or(InvalidProfile::Overflow)?))
+    }
+
+    /// Ballots that were checked as they were packed.
+    pub(crate) fn packed(candidates: usize, ballots: PackedBallots) -> Self {
+        let names: usize = ballots.iter().map(|packed| 1 + packed.ranks.named()).sum();
+        Self { candidates, size: candidates + names, ballots }
     }
 
     /// How many candidates stand.
@@ -67,18 +73,23 @@ impl Profile {
     }
 
     /// The ballots.
-    pub fn groups(&self) -> &[Group] {
-        &self.groups
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = Packed<'_>> + DoubleEndedIterator {
+        self.ballots.iter()
+    }
+
+    /// The ballots at a place.
+    pub(crate) fn group(&self, place: usize) -> Packed<'_> {
+        self.ballots.at(place)
     }
 
     /// How many ballots there are.
     pub fn ballots(&self) -> u64 {
-        self.groups.iter().map(|group| group.count).sum()
+        self.ballots.total()
     }
 
     /// How many ballots name nobody.
     pub fn blank(&self) -> u64 {
-        self.groups.iter().filter(|group| group.ranks.iter().all(Vec::is_empty)).map(|group| group.count).sum()
+        self.groups().filter(|group| group.ranks.named() == 0).map(|group| group.count).sum()
     }
 
     /// Whether any ballot names anybody.
@@ -94,12 +105,12 @@ impl Profile {
     /// How many prefer the one to the other, for each pair: `[a][b]` ballots rank `a` above `b`.
     pub(crate) fn pairwise(&self, budget: &mut Budget) -> Option<Vec<Vec<u64>>> {
         let n = self.candidates;
-        budget.spend(n * n * (1 + self.groups.len()))?;
+        budget.spend(n * n * (1 + self.ballots.len()))?;
         let mut wins = vec![vec![0; n]; n];
-        for group in &self.groups {
+        for group in self.groups() {
             let mut rank = vec![usize::MAX; n];
             for (at, candidates) in group.ranks.iter().enumerate() {
-                candidates.iter().for_each(|candidate| rank[*candidate] = at);
+                candidates.iter().for_each(|candidate| rank[candidate] = at);
             }
             for (a, row) in wins.iter_mut().enumerate() {
                 for (b, wins) in row.iter_mut().enumerate() {

@@ -94,8 +94,8 @@ impl Count<'_> {
     /// Gives ballots to the next on them who is neither elected nor excluded.
     fn hand_on(&mut self, piles: Vec<Pile>, budget: &mut Budget) -> Option<()> {
         for pile in piles {
-            let group = &self.profile.groups()[pile.group];
-            budget.spend(1 + group.ranks.iter().map(Vec::len).sum::<usize>())?;
+            let group = self.profile.group(pile.group);
+            budget.spend(1 + group.ranks.named())?;
             let worth = group.count * pile.value;
             match next_choice(group, &self.hopeful) {
                 Choice::One(candidate) => {
@@ -158,7 +158,7 @@ impl Count<'_> {
         let piles = std::mem::take(&mut self.piles[from]);
         let piles: Vec<Pile> = piles.into_iter().map(|pile| Pile { value: part(pile.value), ..pile }).collect();
         self.votes[from] = self.quota;
-        let worth: u64 = piles.iter().map(|pile| self.profile.groups()[pile.group].count * pile.value).sum();
+        let worth: u64 = piles.iter().map(|pile| self.profile.group(pile.group).count * pile.value).sum();
         // What was cut off at the fifth place counts for nobody.
         self.exhausted += surplus - worth;
         self.hand_on(piles, budget)

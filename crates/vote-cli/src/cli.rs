@@ -175,7 +175,8 @@ pub(crate) struct GuiArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CountArgs {
-    /// The file: BLT, PrefLib, ABIF or CSV (.blt, .soc, .soi, .toc, .toi, .cat, .abif, .csv)
+    /// The file: BLT, PrefLib, ABIF, CSV, a spreadsheet, or records of scanners (.blt, .soc, .soi, .toc, .toi, .cat, .abif, .csv, .tsv,
+    /// .xlsx, .json; docs/ballot-files.md)
     pub(crate) file: PathBuf,
     /// How ballots are counted; irv if left out
     #[arg(long, value_parser = rule())]
@@ -193,6 +194,18 @@ pub(crate) struct CountArgs {
     /// What irv does with a ballot that comes to a rank with nobody: it goes on to the next rank, or ends; skip if left out
     #[arg(long, value_parser = one_of(SkippedRanks::ALL, SkippedRanks::name))]
     pub(crate) skipped_ranks: Option<SkippedRanks>,
+    /// A category that approves, in a .cat file; may be repeated
+    #[arg(long, value_name = "CATEGORY")]
+    pub(crate) approve: Vec<String>,
+    /// Which contest of a file with several: its name or number; a list is shown if it is left out
+    #[arg(long, value_name = "CONTEST")]
+    pub(crate) contest: Option<String>,
+    /// Numbers in a table are scores, the highest the best, and not ranks
+    #[arg(long)]
+    pub(crate) scores: bool,
+    /// Which sheet of a spreadsheet
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sheet: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod ask;
 mod ballot;
+mod ballot_file;
 mod cards;
 mod cli;
 mod code;
@@ -26,6 +27,7 @@ mod rules;
 mod says;
 mod screen;
 mod share;
+mod spreadsheet;
 mod submit;
 mod time;
 

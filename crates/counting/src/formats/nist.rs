@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::File;
 use crate::outcome::{Outcome, Votes};
+use crate::profile::Group;
 use crate::rule::Rule;
 
 /// What the documents say that ballots and counts do not.
@@ -85,7 +86,7 @@ pub struct TooManyBallots {
     pub ballots: u64,
 }
 
-/// Ballots in a document: each is a record of its own, of some hundreds of bytes.
+/// PackedBallots in a document: each is a record of its own, of some hundreds of bytes.
 const BALLOTS_MAX: u64 = 1 << 20;
 
 /// Cast vote records: one for each ballot, in the order of the file, each with the ranks (from 1; equal candidates have the same) as they were cast.
@@ -93,19 +94,20 @@ const BALLOTS_MAX: u64 = 1 << 20;
 /// # Errors
 /// [`TooManyBallots`] beyond 2^20.
 pub fn cast_vote_records(file: &File, about: &About<'_>) -> Result<String, TooManyBallots> {
-    let ballots = ballots(file);
+    let ballots = file.ballots.total();
     if ballots > BALLOTS_MAX {
         return Err(TooManyBallots { ballots });
     }
-    let all = file.ballots.iter().flat_map(|line| (0..line.group.count).map(move |_| line.group.ranks.as_slice()));
-    let records: Vec<String> = (1..).zip(all).map(|(number, ranks)| record(number, ranks, about).to_string()).collect();
+    let mut records = Vec::new();
+    for line in file.ballots.iter() {
+        let Group { count, ranks } = line.group();
+        for _ in 0..count {
+            records.push(record(records.len() + 1, &ranks, about).to_string());
+        }
+    }
     let report = records_header(file, about).to_string();
     let open = report.strip_suffix('}').expect("an object ends with a brace");
     Ok(format!("{open},\"CVR\":[{}]}}", records.join(",")))
-}
-
-fn ballots(file: &File) -> u64 {
-    file.ballots.iter().map(|line| line.group.count).fold(0, u64::saturating_add)
 }
 
 fn records_header(file: &File, about: &About<'_>) -> Value {
@@ -143,7 +145,7 @@ fn records_header(file: &File, about: &About<'_>) -> Value {
     })
 }
 
-fn record(number: u64, ranks: &[Vec<usize>], about: &About<'_>) -> Value {
+fn record(number: usize, ranks: &[Vec<usize>], about: &About<'_>) -> Value {
     let selection = |rank: usize, place: usize| {
         json!({
             "@type": "CVR.CVRContestSelection",
@@ -208,7 +210,7 @@ pub fn results_report(file: &File, outcome: &Outcome, standing: Standing<'_>, ab
         "OtherType": "election on a voting network",
         "ElectionScopeId": unit,
         "Candidate": file.candidates.iter().enumerate().map(candidate).collect::<Vec<_>>(),
-        "BallotCounts": [{ "@type": "ElectionResults.BallotCounts", "GpUnitId": unit, "Type": "total", "BallotsCast": ballots(file) }],
+        "BallotCounts": [{ "@type": "ElectionResults.BallotCounts", "GpUnitId": unit, "Type": "total", "BallotsCast": file.ballots.total() }],
         "Contest": [contest],
     });
     let report = json!({
@@ -264,7 +266,7 @@ mod tests {
     use super::*;
     use crate::formats::Format;
     use crate::stv::scottish_stv;
-    use crate::{Budget, Seed, Terms};
+    use crate::{Budget, Packed, PackedBallots, Seed, Terms};
 
     const ABOUT: About<'_> = About {
         id: "a1",
@@ -360,7 +362,7 @@ mod tests {
     }
 
     fn file() -> File {
-        let text = "3 2\n2 1=3 2 0\n1 2 0\n1 0\n4 3 1 0\n0\n\"Ada \\\"\"\n\"Bob\"\n\"Eve\"\n\"A title\"\n";
+        let text = "3 2\n2 1=3 2 0\n1 2 0\n1 0\n4 3 1 0\n0\n\"Ada \\\"\"\"\n\"Bob\"\n\"Eve\"\n\"A title\"\n";
         Format::Blt.parse(text).unwrap()
     }
 
@@ -434,7 +436,11 @@ mod tests {
     #[test]
     fn more_ballots_than_can_be_written_one_by_one_are_refused() {
         let mut file = file();
-        file.ballots[0].group.count = BALLOTS_MAX;
+        let many = |packed: Packed<'_>| {
+            let count = if packed.line == 2 { BALLOTS_MAX } else { packed.count };
+            (packed.line, Group { count, ..packed.group() })
+        };
+        file.ballots = PackedBallots::pack(file.ballots.iter().map(many)).unwrap();
         assert_eq!(cast_vote_records(&file, &ABOUT), Err(TooManyBallots { ballots: BALLOTS_MAX + 6 }));
     }
 }

@@ -1,10 +1,16 @@
 //! PrefLib's files of orders (preflib.org/format): a header of `# KEY: value` lines, then `count: 1,2,{3,4}`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::BufRead;
 
-use super::{CANDIDATES_MAX, File, FormatError, Line, fault, number};
+use super::lines::Lines;
+use super::{CANDIDATES_MAX, File, FormatError, Notes, Orders, Parsed, candidates, count, fault, name, number};
+use crate::packed::{Ballot, Packed, PackedBallots};
 use crate::profile::Group;
+
+/// A number that the file states, and its line.
+type Stated = Option<(usize, u64)>;
 
 /// What the header lines say.
 #[derive(Default)]
@@ -12,85 +18,237 @@ pub(super) struct Header {
     title: String,
     /// Alternatives are numbered from 1 in most files, from 0 in some: what counts is the order of their names.
     places: BTreeMap<usize, usize>,
-    candidates: Vec<String>,
-    /// `NUMBER ALTERNATIVES`, and its line.
-    announced: Option<(usize, usize)>,
-    /// How many `CATEGORY NAME`.
-    pub(super) categories: usize,
-    /// `NUMBER CATEGORIES`, and its line.
-    pub(super) categories_announced: Option<(usize, usize)>,
+    candidates: Vec<(usize, String)>,
+    data_type: Option<(usize, String)>,
+    alternatives: Stated,
+    voters: Stated,
+    /// Different orders or preferences.
+    unique: Stated,
+    /// `CATEGORY NAME`, each with its line.
+    pub(super) categories: Vec<(usize, String)>,
+    first_category: Option<usize>,
+    /// `NUMBER CATEGORIES`.
+    pub(super) categories_stated: Stated,
 }
 
 impl Header {
     fn line(&mut self, at: usize, header: &str) -> Result<(), FormatError> {
         let (key, value) = header.split_once(':').unwrap_or((header, ""));
-        let (key, value) = (key.trim(), value.trim());
-        if let Some(alternative) = key.strip_prefix("ALTERNATIVE NAME ") {
-            if self.places.insert(number(at, alternative.trim())?, self.candidates.len()).is_some() {
-                return Err(fault(at, format!("alternative {alternative} is named twice")));
+        let value = value.trim();
+        let stated = |into: &mut Stated| {
+            *into = Some((at, number(at, value)? as u64));
+            Ok(())
+        };
+        match key.trim() {
+            "TITLE" if !value.is_empty() => self.title = name(at, value)?,
+            "DATA TYPE" => self.data_type = Some((at, value.to_ascii_lowercase())),
+            "NUMBER ALTERNATIVES" => stated(&mut self.alternatives)?,
+            "NUMBER VOTERS" => stated(&mut self.voters)?,
+            "NUMBER UNIQUE ORDERS" | "NUMBER UNIQUE PREFERENCES" => stated(&mut self.unique)?,
+            "NUMBER CATEGORIES" => stated(&mut self.categories_stated)?,
+            key => {
+                if let Some(alternative) = key.strip_prefix("ALTERNATIVE NAME ") {
+                    self.alternative(at, alternative.trim(), value)?;
+                } else if let Some(category) = key.strip_prefix("CATEGORY NAME ") {
+                    self.category(at, category.trim(), value)?;
+                }
             }
-            self.candidates.push(value.to_owned());
-        } else if key == "TITLE" {
-            value.clone_into(&mut self.title);
-        } else if key == "NUMBER ALTERNATIVES" {
-            self.announced = Some((at, number(at, value)?));
-        } else if key.starts_with("CATEGORY NAME ") {
-            self.categories += 1;
-        } else if key == "NUMBER CATEGORIES" {
-            self.categories_announced = Some((at, number(at, value)?));
+        }
+        Ok(())
+    }
+
+    fn alternative(&mut self, at: usize, alternative: &str, value: &str) -> Result<(), FormatError> {
+        if self.places.insert(number(at, alternative)?, self.candidates.len()).is_some() {
+            return Err(fault(at, format!("alternative {alternative} is named twice")));
+        }
+        if self.candidates.len() == CANDIDATES_MAX {
+            return Err(fault(at, format!("more than {CANDIDATES_MAX} alternatives")));
+        }
+        self.candidates.push((at, name(at, value)?));
+        Ok(())
+    }
+
+    fn category(&mut self, at: usize, category: &str, value: &str) -> Result<(), FormatError> {
+        let category = number(at, category)?;
+        // As alternatives, they are numbered from 0 in some files.
+        let first = *self.first_category.get_or_insert_with(|| category.min(1));
+        let next = self.categories.len() + first;
+        if category != next {
+            return Err(fault(
+                at,
+                format!("category {next} should be named here: categories are named in their order"),
+            ));
+        }
+        self.categories.push((at, name(at, value)?));
+        Ok(())
+    }
+
+    /// What the file is, as its name or its header says it.
+    fn orders(&self, of_name: Orders, notes: &mut Notes) -> Result<Orders, FormatError> {
+        let Some((at, said)) = &self.data_type else { return Ok(of_name) };
+        let Some(orders) = Orders::of(said) else {
+            return Err(fault(*at, format!("DATA TYPE {said:?} is not one of soc, soi, toc, toi")));
+        };
+        if orders != of_name {
+            notes.add(
+                *at,
+                format!("the file is named .{}, and says that it is {said}: it is read as {said}", of_name.ending()),
+            );
+        }
+        Ok(orders)
+    }
+
+    /// Compares what the header states with what is there.
+    fn check(&self, ballots: u64, lines: u64) -> Result<(), FormatError> {
+        let named = self.candidates.len();
+        let stated = [
+            (self.alternatives, named as u64, "alternatives", "are named"),
+            (self.voters, ballots, "voters", "have ballots in it"),
+            (self.unique, lines, "different ballots", "are in it"),
+        ];
+        for (stated, found, what, there) in stated {
+            if let Some((at, stated)) = stated.filter(|(_, stated)| *stated != found) {
+                let reason =
+                    format!("the file says that it has {stated} {what}, but {found} {there}: is a part of it missing?");
+                return Err(fault(at, reason));
+            }
         }
         Ok(())
     }
 }
 
-pub(super) fn parse(text: &str) -> Result<File, FormatError> {
-    read(text, false).map(|(_, file)| file)
-}
+impl Orders {
+    /// That of which this is the ending.
+    pub(super) fn of(ending: &str) -> Option<Self> {
+        [Self::Soc, Self::Soi, Self::Toc, Self::Toi].into_iter().find(|orders| orders.ending() == ending)
+    }
 
-/// Reads header and ballots, on which there are empty ranks (`{}`) or not.
-pub(super) fn read(text: &str, empty_ranks: bool) -> Result<(Header, File), FormatError> {
-    let (mut header, mut ballots) = (Header::default(), Vec::new());
-    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
-    for (at, line) in lines.filter(|(_, line)| !line.is_empty()) {
-        match line.strip_prefix('#') {
-            Some(line) => header.line(at, line)?,
-            None => ballots.push(order(at, line, &header.places, empty_ranks)?),
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Soc => "soc",
+            Self::Soi => "soi",
+            Self::Toc => "toc",
+            Self::Toi => "toi",
         }
     }
-    let (at, announced) = header.announced.ok_or_else(|| fault(1, "there is no line # NUMBER ALTERNATIVES"))?;
-    let named = header.candidates.len();
-    if announced != named || !(1..=CANDIDATES_MAX).contains(&announced) {
-        let reason = format!("{announced} alternatives, of which {named} are named; 1 to {CANDIDATES_MAX} can be");
-        return Err(fault(at, reason));
+
+    const fn are_complete(self) -> bool {
+        matches!(self, Self::Soc | Self::Toc)
     }
-    let (title, candidates) = (std::mem::take(&mut header.title), std::mem::take(&mut header.candidates));
+
+    const fn have_ties(self) -> bool {
+        matches!(self, Self::Toc | Self::Toi)
+    }
+}
+
+pub(super) fn parse(source: impl BufRead, of_name: Orders) -> Result<Parsed, FormatError> {
+    let mut notes = Notes::default();
+    let mut orders = None;
+    let (_, file) = read(source, |at, line, header, ballot| {
+        let orders = match orders {
+            Some(orders) => orders,
+            None => *orders.insert(header.orders(of_name, &mut notes)?),
+        };
+        order(at, line, header, false, |candidate| match candidate {
+            Some((place, _)) => Ok(ballot.name(place)),
+            None => {
+                ballot.close_rank();
+                Ok(true)
+            }
+        })?;
+        let (named, all) = (ballot.named(), header.candidates.len());
+        if orders.are_complete() && named < all {
+            let reason =
+                format!("{named} of {all} alternatives are ranked, where .{} says that all are", orders.ending());
+            return Err(fault(at, reason));
+        }
+        if !orders.have_ties() && ballot.ranks() < named {
+            return Err(fault(
+                at,
+                format!("alternatives are ranked equally, where .{} says that none are", orders.ending()),
+            ));
+        }
+        Ok(())
+    })?;
+    Ok(Parsed { file, notes: notes.into() })
+}
+
+/// Reads header and ballots, each by `take`, which is given what is behind the count.
+pub(super) fn read(
+    source: impl BufRead,
+    mut take: impl FnMut(usize, &str, &Header, &mut Ballot) -> Result<(), FormatError>,
+) -> Result<(Header, File), FormatError> {
+    let mut lines = Lines::new(source);
+    let mut header = Header::default();
+    let mut ballots = PackedBallots::default();
+    let mut ballot = Ballot::default();
+    let mut number_of_lines = 0;
+    let mut total = 0u64;
+    while let Some((at, line)) = lines.next()? {
+        let line = line.trim();
+        if let Some(line) = line.strip_prefix('#') {
+            if number_of_lines > 0 && (line.contains("NAME") || line.contains("NUMBER")) {
+                return Err(fault(at, "names and numbers of them stand before the ballots"));
+            }
+            header.line(at, line)?;
+        } else if !line.is_empty() {
+            if header.candidates.is_empty() {
+                return Err(fault(at, no_header(line)));
+            }
+            let (times, order) =
+                line.split_once(':').ok_or_else(|| fault(at, "expected a count, a colon and an order"))?;
+            let times = count(at, times.trim())?;
+            ballot.clear();
+            take(at, order.trim(), &header, &mut ballot)?;
+            ballots.push(times, at, &ballot).map_err(|reason| fault(at, reason))?;
+            number_of_lines += 1;
+            total = total.saturating_add(times);
+        }
+    }
+    if header.alternatives.is_none() {
+        return Err(fault(1, "there is no line # NUMBER ALTERNATIVES"));
+    }
+    header.check(total, number_of_lines)?;
+    let candidates = candidates(std::mem::take(&mut header.candidates))?;
+    let title = std::mem::take(&mut header.title);
     Ok((header, File { title, candidates, seats: 1, withdrawn: Vec::new(), ballots }))
 }
 
-/// `count: 1,2,{3,4}`.
-fn order(at: usize, line: &str, places: &BTreeMap<usize, usize>, empty_ranks: bool) -> Result<Line, FormatError> {
-    let (count, order) = line.split_once(':').ok_or_else(|| fault(at, "expected a count, a colon and an order"))?;
-    let count = number(at, count.trim())? as u64;
-    let (mut ranks, mut rest) = (Vec::new(), order.trim());
-    let mut seen = BTreeSet::new();
+fn no_header(line: &str) -> String {
+    if line.bytes().all(|byte| byte.is_ascii_digit()) {
+        return "this is the form that PrefLib had before 2022, with numbers before the names: preflib.org has the file in today's form, \
+                with lines # ALTERNATIVE NAME"
+            .into();
+    }
+    "a ballot before any line # ALTERNATIVE NAME".into()
+}
+
+/// `1,2,{3,4}`: tells of each candidate, with its rank from 0, and then that the rank ends. Braces may be empty or not.
+pub(super) fn order(
+    at: usize,
+    order: &str,
+    header: &Header,
+    empty_ranks: bool,
+    mut tell: impl FnMut(Option<(usize, usize)>) -> Result<bool, FormatError>,
+) -> Result<usize, FormatError> {
+    let mut rest = order;
+    let mut ranks = 0;
     while !rest.is_empty() {
         let (rank, after) = match rest.strip_prefix('{') {
             Some(equal) => equal.split_once('}').ok_or_else(|| fault(at, "a brace is not closed"))?,
             None => rest.split_at(rest.find(',').unwrap_or(rest.len())),
         };
-        let mut group = Vec::new();
         let empty = empty_ranks && rest.starts_with('{') && rank.trim().is_empty();
         for word in rank.split(',').filter(|_| !empty) {
             let alternative = number(at, word.trim())?;
-            let place =
-                places.get(&alternative).ok_or_else(|| fault(at, format!("there is no alternative {alternative}")))?;
-            if !seen.insert(*place) {
+            let place = header.places.get(&alternative);
+            let place = *place.ok_or_else(|| fault(at, format!("there is no alternative {alternative}")))?;
+            if !tell(Some((place, ranks)))? {
                 return Err(fault(at, format!("alternative {alternative} is there twice")));
             }
-            group.push(*place);
         }
-        group.sort_unstable();
-        ranks.push(group);
+        tell(None)?;
+        ranks += 1;
         let after = after.trim_start();
         rest = match after.strip_prefix(',').map(str::trim_start) {
             Some("") => return Err(fault(at, "the order ends with a comma")),
@@ -99,14 +257,29 @@ fn order(at: usize, line: &str, places: &BTreeMap<usize, usize>, empty_ranks: bo
             None => return Err(fault(at, "expected a comma between ranks")),
         };
     }
-    Ok(Line { group: Group { count, ranks }, line: at })
+    Ok(ranks)
 }
 
-/// Writes orders with ties (`toi`). Ballots that rank nobody have no place in it.
+/// Writes orders, of the strictest type that fits. PackedBallots that rank nobody have no place in it.
 pub(super) fn write(file: &File) -> String {
-    let ranked: Vec<_> =
-        file.ballots.iter().map(|line| &line.group).filter(|group| !group.ranks.is_empty()).cloned().collect();
-    header(file, "toi", "ORDERS", &ranked) + &ranked.iter().map(line).collect::<String>()
+    let ranked: Vec<_> = file.ballots.iter().map(closed_up).filter(|group| !group.ranks.is_empty()).collect();
+    let named = |group: &Group| group.ranks.iter().map(Vec::len).sum::<usize>();
+    let complete = ranked.iter().all(|group| named(group) == file.candidates.len());
+    let strict = ranked.iter().all(|group| named(group) == group.ranks.len());
+    let orders = match (strict, complete) {
+        (true, true) => Orders::Soc,
+        (true, false) => Orders::Soi,
+        (false, true) => Orders::Toc,
+        (false, false) => Orders::Toi,
+    };
+    header(file, orders.ending(), "ORDERS", &ranked) + &ranked.iter().map(line).collect::<String>()
+}
+
+/// The ballots of a line, without the ranks that are skipped: the format has none.
+pub(super) fn closed_up(packed: Packed<'_>) -> Group {
+    let mut group = packed.group();
+    group.ranks.retain(|rank| !rank.is_empty());
+    group
 }
 
 /// The header lines of a file of that type, with so many ballots, that many different ones of what it calls them.
@@ -138,29 +311,47 @@ mod tests {
     const SMALL: &str = "# FILE NAME: x.toi\n# TITLE: Lunch\n# NUMBER ALTERNATIVES: 3\n# ALTERNATIVE NAME 0: Soup\n\
                          # ALTERNATIVE NAME 1: Pasta\n# ALTERNATIVE NAME 2: Salad\n3: 2, {0,1}\n1: 1\n";
 
+    fn read(text: &str) -> Result<Parsed, FormatError> {
+        parse(text.as_bytes(), Orders::Toi)
+    }
+
     #[test]
     fn orders_with_ties_and_numbers_from_zero_are_read() {
-        let file = parse(SMALL).unwrap();
+        let file = read(SMALL).unwrap().file;
         assert_eq!((file.title.as_str(), file.candidates.len()), ("Lunch", 3));
-        assert_eq!(file.ballots[0].group, Group { count: 3, ranks: vec![vec![2], vec![0, 1]] });
-        assert_eq!(file.ballots[1].group.ranks, [vec![1]]);
+        let ballots: Vec<_> = file.ballots.iter().map(|packed| packed.group()).collect();
+        assert_eq!(ballots[0], Group { count: 3, ranks: vec![vec![2], vec![0, 1]] });
+        assert_eq!(ballots[1].ranks, [vec![1]]);
     }
 
     #[test]
     fn faults_are_named_with_their_line() {
-        for (bad, line) in [
-            ("3: 2,", 9),
-            ("3: {1,2", 9),
-            ("3: 7", 9),
-            ("3: 1,1", 9),
-            ("3: 1,{}", 9),
-            ("x: 1", 9),
-            ("1", 9),
-            ("3: {1}2", 9),
-        ] {
-            assert_eq!(parse(&format!("{SMALL}{bad}\n")).unwrap_err().line, line, "{bad}");
+        for bad in
+            ["3: 2,", "3: {1,2", "3: 7", "3: 1,1", "3: 1,{}", "x: 1", "1", "3: {1}2", "# ALTERNATIVE NAME 3: Bread"]
+        {
+            assert_eq!(read(&format!("{SMALL}{bad}\n")).unwrap_err().line, 9, "{bad}");
         }
-        assert_eq!(parse("").unwrap_err().line, 1);
-        assert_eq!(parse("# NUMBER ALTERNATIVES: 2\n# ALTERNATIVE NAME 1: A\n").unwrap_err().line, 1);
+        assert_eq!(read("").unwrap_err().line, 1);
+        assert_eq!(read("# NUMBER ALTERNATIVES: 2\n# ALTERNATIVE NAME 1: A\n").unwrap_err().line, 1);
+        assert!(read("3\n1,A\n").unwrap_err().reason.contains("before 2022"));
+    }
+
+    #[test]
+    fn what_a_file_says_of_itself_must_be_so() {
+        let stated =
+            |line: &str| read(&SMALL.replace("# TITLE: Lunch\n", &format!("{line}\n"))).map(|parsed| parsed.notes);
+        for good in ["# NUMBER VOTERS: 4", "# NUMBER UNIQUE ORDERS: 2", "# DATA TYPE: toi"] {
+            assert_eq!(stated(good).as_deref(), Ok([].as_slice()), "{good}");
+        }
+        for bad in ["# NUMBER VOTERS: 900", "# NUMBER UNIQUE ORDERS: 120", "# NUMBER VOTERS: x", "# DATA TYPE: wmd"] {
+            assert_eq!(stated(bad).unwrap_err().line, 2, "{bad}");
+        }
+        for (bad, line) in [("toc", 8), ("soi", 7), ("soc", 7)] {
+            assert_eq!(stated(&format!("# DATA TYPE: {bad}")).unwrap_err().line, line, "{bad}");
+        }
+        let named = parse(SMALL.as_bytes(), Orders::Soi).unwrap_err();
+        assert_eq!(named.line, 7, "{named}");
+        let other = SMALL.replace("# TITLE: Lunch\n", "# DATA TYPE: toi\n");
+        assert!(parse(other.as_bytes(), Orders::Soi).unwrap().notes[0].text.contains("read as toi"));
     }
 }

@@ -2,27 +2,17 @@
 
 use serde_json::json;
 use vote_chain::{Outcome, Rule};
-use vote_counting::formats::{File, Format};
-use vote_counting::{self, Ballots, Budget, NotCounted, Profile, Seed, Terms};
+use vote_counting::formats::{File, Parsed};
+use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
 
 use crate::cli::CountArgs;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{files, output, result};
-
-/// A file of ballots is no larger, in bytes.
-const FILE_BYTES_MAX: u64 = 256 << 20;
+use crate::{ballot_file, output, result};
 
 pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
-    let shown = args.file.display();
-    let unknown = || Failure::Usage(format!("{shown}: the name must end in {}", Format::ENDINGS));
-    let format = Format::of(&args.file.to_string_lossy()).ok_or_else(unknown)?;
-    let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
-    let bytes = files::read(&args.file, FILE_BYTES_MAX).map_err(not_there)?;
-    let bytes = bytes.ok_or_else(|| Failure::Usage(format!("{shown} is too large")))?;
-    let text = String::from_utf8(bytes).map_err(|_| Failure::Usage(format!("{shown} is not UTF-8")))?;
-    let file = format.parse(&text).map_err(|error| Failure::Usage(format!("{shown} cannot be read: {error}")))?;
+    let Parsed { file, notes: read } = ballot_file::open(args)?;
     let file = file.without_withdrawn();
     let rule = args.rule.unwrap_or(Rule::Irv);
     let terms = terms(args, rule, &file)?;
@@ -34,13 +24,9 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         NotCounted::Kind(rule) => Failure::Usage(format!("a file of ranked ballots is not counted by {}", rule.name())),
         NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),
     })?;
-    let counted = Counted {
-        rule,
-        profile: &profile,
-        names: &names,
-        outcome: &outcome,
-        notes: notes(args, rule, &file, &outcome),
-    };
+    let mut said: Vec<_> = read.iter().map(|note| clean(&note.to_string())).collect();
+    said.extend(notes(args, rule, &file, &outcome));
+    let counted = Counted { rule, profile: &profile, names: &names, outcome: &outcome, notes: said };
     if context.json {
         output::json(&counted.json(&terms))
     } else {
@@ -92,7 +78,8 @@ fn ballots(rule: Rule, profile: &Profile) -> Ballots {
     if rule != Rule::Approval {
         return Ballots::Rankings(profile.clone());
     }
-    let sets = profile.groups().iter().map(|group| (group.count, group.ranks.concat())).collect();
+    let sets =
+        profile.groups().map(|packed| (packed.count, packed.ranks.iter().flat_map(Rank::iter).collect())).collect();
     Ballots::Approvals { candidates: profile.candidates(), sets }
 }
 
@@ -100,6 +87,10 @@ fn ballots(rule: Rule, profile: &Profile) -> Ballots {
 fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<String> {
     let name = rule.name();
     let mut notes = Vec::new();
+    let ranking = |packed: &Packed<'_>| packed.ranks.iter().filter(|rank| !rank.is_empty()).count() > 1;
+    if let Some(first) = file.ballots.iter().find(ranking).filter(|_| rule == Rule::Approval) {
+        notes.push(format!("line {}: all who are ranked count as approved, whatever their rank", first.line));
+    }
     if args.rule.is_none() {
         notes.push(format!("no --rule was given: counted by {name}"));
     }
@@ -172,6 +163,8 @@ impl Counted<'_> {
 mod tests {
     use super::*;
     use clap::Parser;
+
+    use vote_counting::formats::Format;
 
     use crate::cli::{Cli, Command};
 

@@ -1,6 +1,7 @@
 //! `export`: an election as an archive, or the ballots of a contest for other programs.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::Path;
 
 use serde_json::json;
@@ -9,8 +10,8 @@ use vote_chain::{
     Selection, Timestamp, encode, parse,
 };
 use vote_counting::formats::nist::{self, About, Standing};
-use vote_counting::formats::{File, Format, Line};
-use vote_counting::{Group, Outcome, Round, Votes};
+use vote_counting::formats::{File, Format, Options};
+use vote_counting::{Group, Outcome, PackedBallots, Round, Votes};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -54,6 +55,10 @@ pub(super) async fn run(
         (Some(exported), None) if name.ends_with(RECORDS) => exported.records(&archive, &audit)?.into_bytes(),
         (Some(exported), None) => exported.report(&archive, &audit)?.into_bytes(),
     };
+    let changed = match (&exported, format) {
+        (Some(exported), Some(format)) => changed(&exported.file, format, &bytes),
+        _ => Vec::new(),
+    };
     let extent = exported.map(|exported| exported.extent(&audit, format));
     files::write_new(file, &bytes, files::PUBLIC)?;
     let height = archive.last.height;
@@ -64,12 +69,14 @@ pub(super) async fn run(
         if let Some(Extent { written, abstentions, empty }) = extent {
             value["votes_written"] = written.into();
             value["left_out"] = json!({ "abstentions": abstentions, "empty": empty });
+            value["changed"] = changed.into();
         }
         output::json(&value);
         return Ok(());
     }
     let what = extent.as_ref().map_or_else(|| format!("{ballots} ballots"), Extent::to_string);
     output::line(format_args!("{shown}: {what}, as of block {height}, {} bytes.", bytes.len()));
+    changed.iter().for_each(|change| output::line(format_args!("Note: {}", clean(change))));
     if extent.is_none() {
         output::line(format_args!(
             "Anybody can check it, without a node: vote-cli verify archive {shown} --chain {}",
@@ -77,6 +84,17 @@ pub(super) async fn run(
         ));
     }
     Ok(())
+}
+
+/// What whoever reads the file finds otherwise than it is on the ledger: names that the format cannot hold as they are.
+fn changed(file: &File, format: Format, bytes: &[u8]) -> Vec<String> {
+    let read = match format.read(Cursor::new(bytes), &Options::default()) {
+        Ok(read) => read.file,
+        Err(error) => return vec![format!("the file cannot be read again: {error}")],
+    };
+    let names = file.candidates.iter().zip(&read.candidates);
+    let changed = names.filter(|(ours, theirs)| ours != theirs);
+    changed.map(|(ours, theirs)| format!("{ours:?} is {theirs:?} in the file, as the format has it")).collect()
 }
 
 /// How many votes of a contest are in a file, and how many it has no place for.
@@ -124,12 +142,11 @@ impl<'a> Exported<'a> {
     }
 
     fn extent(&self, audit: &Audit, format: Option<Format>) -> Extent {
-        let nobody = |line: &&Line| line.group.ranks.is_empty();
-        let votes = |lines: &mut dyn Iterator<Item = &Line>| lines.map(|line| line.group.count).sum::<u64>();
+        let nobody = self.file.ballots.iter().filter(|packed| packed.ranks.named() == 0);
         // The one format that has no such ballots.
-        let empty =
-            if format == Some(Format::PrefLib) { votes(&mut self.file.ballots.iter().filter(nobody)) } else { 0 };
-        let written = votes(&mut self.file.ballots.iter()) - empty;
+        let has_none = matches!(format, Some(Format::PrefLib(_)));
+        let empty = if has_none { nobody.map(|packed| packed.count).sum() } else { 0 };
+        let written = self.file.ballots.total() - empty;
         Extent { written, abstentions: audit.tally.contests[self.place].abstentions, empty }
     }
 
@@ -201,7 +218,10 @@ fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) ->
         let Some(ranks) = ranks(&selection, &candidates)? else { continue };
         *counts.entry(ranks).or_default() += audit.weights.get(&voter).copied().map_or(1, u64::from);
     }
-    let line = |(ranks, count)| Line { group: Group { count, ranks }, line: 0 };
+    let line = |(ranks, count)| (0, Group { count, ranks });
+    let too_many =
+        || Failure::Other("the contest has more different write-ins than a file can hold; the archive has them".into());
+    let packed = PackedBallots::pack(counts.into_iter().map(line)).ok_or_else(too_many)?;
     let election = &audit.record.election;
     let title = if contest.title.is_empty() { &election.title } else { &contest.title };
     Ok(File {
@@ -209,7 +229,7 @@ fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) ->
         candidates,
         seats: usize::from(contest.seats),
         withdrawn: Vec::new(),
-        ballots: counts.into_iter().map(line).collect(),
+        ballots: packed,
     })
 }
 

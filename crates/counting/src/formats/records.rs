@@ -1,0 +1,154 @@
+//! Cast vote records of scanners as JSON: one ballot a record, read one at a time.
+
+mod dominion;
+mod nist;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, candidates, fault, name};
+use crate::packed::{Ballot, PackedBallots};
+
+pub use dominion::{DOMINION_CANDIDATES, DOMINION_CONTESTS, Dominion};
+pub use nist::read_cast_vote_records;
+
+/// A contest as a file lists it.
+#[derive(Clone, Debug)]
+struct Contest<Id> {
+    id: Id,
+    title: String,
+    seats: usize,
+    candidates: Vec<(Id, String)>,
+}
+
+/// The ballots of a contest while records are read.
+struct Records<Id> {
+    contest: Contest<Id>,
+    ballots: PackedBallots,
+    ballot: Ballot,
+    /// The rank and the place of each candidate who is marked.
+    marks: Vec<(u64, usize)>,
+    records: usize,
+    /// Records without the contest, those with a candidate at several ranks, and those that are not in force.
+    without: u64,
+    again: u64,
+    replaced: u64,
+}
+
+impl<Id: PartialEq + fmt::Display> Records<Id> {
+    fn new(contest: Contest<Id>) -> Self {
+        Self {
+            contest,
+            ballots: PackedBallots::default(),
+            ballot: Ballot::default(),
+            marks: Vec::new(),
+            records: 0,
+            without: 0,
+            again: 0,
+            replaced: 0,
+        }
+    }
+
+    /// Marks a candidate; equal candidates have the same rank.
+    fn mark(&mut self, rank: u64, candidate: &Id) -> Result<(), String> {
+        let place = self.contest.candidates.iter().position(|(id, _)| id == candidate);
+        let place =
+            place.ok_or_else(|| format!("record {}: {candidate} is no candidate of the contest", self.records + 1))?;
+        self.marks.push((rank, place));
+        Ok(())
+    }
+
+    /// Ends a record, which has the contest or not.
+    fn end(&mut self, has_contest: bool) -> Result<(), String> {
+        self.records += 1;
+        if !has_contest {
+            self.without += 1;
+            return Ok(());
+        }
+        self.marks.sort_unstable();
+        self.ballot.clear();
+        let mut twice = false;
+        let mut next = 1;
+        for rank in self.marks.chunk_by(|a, b| a.0 == b.0) {
+            let skipped = rank[0].0.saturating_sub(next).min(CANDIDATES_MAX as u64);
+            (0..skipped).for_each(|_| self.ballot.skip_rank());
+            next = rank[0].0.saturating_add(1);
+            for (_, place) in rank {
+                twice |= !self.ballot.name(*place);
+            }
+            self.ballot.close_rank();
+        }
+        self.marks.clear();
+        self.again += u64::from(twice);
+        self.ballots.push(1, self.records, &self.ballot).map_err(str::to_owned)
+    }
+
+    fn finish(mut self) -> Result<Parsed, FormatError> {
+        let mut notes = Notes::default();
+        for (times, what) in [
+            (self.without, "records without this contest are no ballots; there are"),
+            (self.again, "a candidate who is on a ballot twice counts at the first rank; there are"),
+            (self.replaced, "records that are not in force, and for which no other is, are no ballots; there are"),
+        ] {
+            if times > 0 {
+                notes.add(1, format!("{what} {times}"));
+            }
+        }
+        let Contest { title, seats, candidates: listed, .. } = self.contest;
+        if listed.len() > CANDIDATES_MAX {
+            return Err(fault(1, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", listed.len())));
+        }
+        let named = listed.into_iter().map(|(_, text)| Ok((1, name(1, &text)?))).collect::<Result<_, _>>()?;
+        self.ballots.merge();
+        let title = if title.is_empty() { title } else { name(1, &title)? };
+        let file = File { title, candidates: candidates(named)?, seats, withdrawn: Vec::new(), ballots: self.ballots };
+        Ok(Parsed { file, notes: notes.into() })
+    }
+}
+
+/// A list whose elements are taken one at a time, and not kept.
+struct Each<T, F>(F, PhantomData<T>);
+
+impl<T, F: FnMut(T) -> Result<(), String>> Each<T, F> {
+    const fn new(take: F) -> Self {
+        Self(take, PhantomData)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), String>> DeserializeSeed<'de> for Each<T, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), String>> Visitor<'de> for Each<T, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(element) = list.next_element()? {
+            (self.0)(element).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a document of a known shape.
+fn document<T: DeserializeOwned>(source: impl std::io::Read) -> Result<T, FormatError> {
+    serde_json::from_reader(source).map_err(|error| refused(&error))
+}
+
+/// What the reader of JSON says, and where.
+fn refused(error: &serde_json::Error) -> FormatError {
+    let words = error.to_string();
+    let reason = words.split(" at line ").next().unwrap_or(&words).to_owned();
+    fault(error.line().max(1), reason)
+}

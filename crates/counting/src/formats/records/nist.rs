@@ -1,0 +1,272 @@
+//! Cast vote records of NIST SP 1500-103, version 1.0.
+
+use std::fmt;
+use std::io::{BufRead, Seek};
+
+use serde::Deserialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+
+use super::{Contest, Each, Records, refused};
+use crate::formats::table::contest;
+use crate::formats::{FormatError, Options, Parsed, fault};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Election {
+    #[serde(default)]
+    candidate: Vec<Candidate>,
+    #[serde(default)]
+    contest: Vec<ListedContest>,
+}
+
+#[derive(Deserialize)]
+struct Candidate {
+    #[serde(rename = "@id")]
+    id: String,
+    #[serde(rename = "Name")]
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedContest {
+    #[serde(rename = "@id")]
+    id: String,
+    name: Option<String>,
+    number_elected: Option<usize>,
+    #[serde(default)]
+    contest_selection: Vec<Selection>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Selection {
+    #[serde(rename = "@id")]
+    id: String,
+    #[serde(default)]
+    candidate_ids: Vec<String>,
+    /// Of a measure: yes or no.
+    selection: Option<String>,
+    is_write_in: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "CurrentSnapshotId")]
+    current: String,
+    #[serde(rename = "CVRSnapshot")]
+    snapshots: Vec<Snapshot>,
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    #[serde(rename = "@id")]
+    id: String,
+    #[serde(rename = "CVRContest", default)]
+    contests: Vec<MarkedContest>,
+}
+
+#[derive(Deserialize)]
+struct MarkedContest {
+    #[serde(rename = "ContestId")]
+    id: String,
+    #[serde(rename = "CVRContestSelection", default)]
+    selections: Vec<MarkedSelection>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MarkedSelection {
+    contest_selection_id: Option<String>,
+    rank: Option<u64>,
+    #[serde(default)]
+    selection_position: Vec<Position>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Position {
+    has_indication: String,
+    is_allocable: Option<String>,
+    rank: Option<u64>,
+}
+
+impl Position {
+    /// Whether the mark is a vote, as far as the record says.
+    fn counts(&self) -> bool {
+        self.has_indication == "yes" && self.is_allocable.as_deref() != Some("no")
+    }
+}
+
+/// Reads a report of cast vote records: those in force, of one contest.
+///
+/// # Errors
+/// [`FormatError`] if it is none, or which contest is meant is not plain.
+pub fn read_cast_vote_records<R: BufRead + Seek>(mut source: R, options: &Options) -> Result<Parsed, FormatError> {
+    let mut report = Report { options, elections: None, records: None, seen_records: false };
+    report.read(&mut source)?;
+    if report.records.is_none() && report.seen_records {
+        // The records came before the candidates.
+        source.rewind().map_err(|error| fault(1, format!("cannot be read again: {error}")))?;
+        report.read(&mut source)?;
+    }
+    match report.records {
+        Some(records) => records.finish(),
+        None => Err(fault(1, "this is no report of cast vote records: it has no Election with a CVR")),
+    }
+}
+
+struct Report<'a> {
+    options: &'a Options,
+    elections: Option<Vec<Election>>,
+    records: Option<Records<String>>,
+    seen_records: bool,
+}
+
+impl Report<'_> {
+    fn read(&mut self, source: impl BufRead) -> Result<(), FormatError> {
+        let mut json = serde_json::Deserializer::from_reader(source);
+        json.deserialize_map(Members(self)).and_then(|()| json.end()).map_err(|error| refused(&error))
+    }
+
+    /// The contest that is meant, once it is known.
+    fn contest(&self) -> Result<Option<Contest<String>>, String> {
+        let Some(elections) = &self.elections else { return Ok(None) };
+        let listed: Vec<_> = elections.iter().flat_map(|election| &election.contest).collect();
+        let title = |contest: &ListedContest| contest.name.clone().unwrap_or_else(|| contest.id.clone());
+        let titles: Vec<_> = listed.iter().map(|contest| title(contest)).collect();
+        let chosen = listed[contest(1, &titles, self.options).map_err(|error| error.reason)?];
+        let candidate = |id: &String| {
+            let mut all = elections.iter().flat_map(|election| &election.candidate);
+            all.find(|candidate| candidate.id == *id).and_then(|candidate| candidate.name.clone())
+        };
+        let called = |selection: &Selection| {
+            let names: Vec<_> = selection.candidate_ids.iter().filter_map(candidate).collect();
+            match (&selection.selection, names.is_empty()) {
+                (_, false) => names.join(" / "),
+                (Some(selection), true) => selection.clone(),
+                (None, true) if selection.is_write_in == Some(true) => "Write-in".into(),
+                (None, true) => selection.id.clone(),
+            }
+        };
+        let candidates =
+            chosen.contest_selection.iter().map(|selection| (selection.id.clone(), called(selection))).collect();
+        let seats = chosen.number_elected.unwrap_or(1).max(1);
+        Ok(Some(Contest { id: chosen.id.clone(), title: chosen.name.clone().unwrap_or_default(), seats, candidates }))
+    }
+}
+
+fn take(records: &mut Records<String>, record: &Record) -> Result<(), String> {
+    let current = record.snapshots.iter().find(|snapshot| snapshot.id == record.current);
+    let number = records.records + 1;
+    let current = current
+        .ok_or_else(|| format!("record {number} has no snapshot {:?}, which it says is current", record.current))?;
+    let mut has_contest = false;
+    for contest in &current.contests {
+        if contest.id != records.contest.id {
+            continue;
+        }
+        has_contest = true;
+        for selection in &contest.selections {
+            let Some(position) = selection.selection_position.iter().find(|position| position.counts()) else {
+                continue;
+            };
+            let id = selection.contest_selection_id.as_ref();
+            let id = id.ok_or_else(|| format!("record {number} has a mark for nobody who is listed"))?;
+            records.mark(selection.rank.or(position.rank).unwrap_or(1), id)?;
+        }
+    }
+    records.end(has_contest)
+}
+
+struct Members<'a, 'b>(&'a mut Report<'b>);
+
+impl<'de> Visitor<'de> for Members<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a report of cast vote records")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        use serde::de::Error;
+        let report = self.0;
+        while let Some(member) = members.next_key::<String>()? {
+            match member.as_str() {
+                "Election" if report.elections.is_none() => report.elections = Some(members.next_value()?),
+                "CVR" => {
+                    report.seen_records = true;
+                    match report.contest().map_err(A::Error::custom)? {
+                        Some(contest) => {
+                            let records = report.records.insert(Records::new(contest));
+                            members.next_value_seed(Each::new(|record: Record| take(records, &record)))?;
+                        }
+                        None => {
+                            members.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                _ => {
+                    members.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::Group;
+
+    const ELECTION: &str = r#""Election": [{"@id": "e", "Candidate": [{"@id": "c1", "Name": "Ada"}, {"@id": "c2", "Name": "Bob"}],
+        "Contest": [{"@id": "k", "Name": "Mayor", "NumberElected": 1, "ContestSelection": [
+            {"@id": "s1", "CandidateIds": ["c1"]}, {"@id": "s2", "CandidateIds": ["c2"]}, {"@id": "s3", "IsWriteIn": true}]},
+            {"@id": "m", "Name": "Measure 1", "ContestSelection": [{"@id": "y", "Selection": "Yes"}, {"@id": "n", "Selection": "No"}]}]}]"#;
+    const RECORDS: &str = r#""CVR": [
+        {"CurrentSnapshotId": "b", "CVRSnapshot": [
+            {"@id": "a", "CVRContest": []},
+            {"@id": "b", "CVRContest": [{"ContestId": "k", "CVRContestSelection": [
+                {"ContestSelectionId": "s2", "Rank": 2, "SelectionPosition": [{"HasIndication": "yes", "NumberVotes": 1}]},
+                {"ContestSelectionId": "s1", "SelectionPosition": [{"HasIndication": "yes", "Rank": 1, "IsAllocable": "unknown"}]},
+                {"ContestSelectionId": "s3", "Rank": 3, "SelectionPosition": [{"HasIndication": "no"}]}]}]}]},
+        {"CurrentSnapshotId": "b", "CVRSnapshot": [{"@id": "b", "CVRContest": [{"ContestId": "m", "CVRContestSelection": [
+                {"ContestSelectionId": "n", "SelectionPosition": [{"HasIndication": "yes"}]}]}]}]},
+        {"CurrentSnapshotId": "b", "CVRSnapshot": [{"@id": "b", "CVRContest": [{"ContestId": "k"}]}]}]"#;
+
+    fn read(text: &str, contest: Option<&str>) -> Result<Parsed, FormatError> {
+        let options = Options { contest: contest.map(str::to_owned), ..Options::default() };
+        read_cast_vote_records(Cursor::new(text), &options)
+    }
+
+    #[test]
+    fn records_in_force_are_read_in_whatever_order_the_report_is() {
+        for (first, second) in [(ELECTION, RECORDS), (RECORDS, ELECTION)] {
+            let parsed = read(&format!("{{{first},\n{second}}}"), Some("Mayor")).unwrap();
+            assert_eq!(parsed.file.candidates, ["Ada", "Bob", "Write-in"]);
+            let ballots: Vec<_> = parsed.file.ballots.iter().map(|packed| packed.group()).collect();
+            let expected = [Group { count: 1, ranks: vec![vec![0], vec![1]] }, Group { count: 1, ranks: vec![] }];
+            assert_eq!(ballots, expected);
+            assert!(parsed.notes[0].text.contains("without this contest are no ballots; there are 1"));
+            let measure = read(&format!("{{{first},\n{second}}}"), Some("2")).unwrap();
+            assert_eq!(measure.file.ballots.iter().map(|packed| packed.group().ranks).collect::<Vec<_>>(), [[[1]]]);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_its_line() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        assert!(read(&good, None).unwrap_err().reason.contains("2 contests: say which, with --contest"));
+        let line = |from: &str, to: &str| read(&good.replacen(from, to, 1), Some("1")).unwrap_err();
+        let other = line("\"ContestSelectionId\": \"s2\"", "\"ContestSelectionId\": \"s9\"");
+        assert!(other.line > 5 && other.reason.contains("record 1: s9 is no candidate"), "{other}");
+        assert!(
+            line("\"CurrentSnapshotId\": \"b\"", "\"CurrentSnapshotId\": \"z\"").reason.contains("no snapshot \"z\"")
+        );
+        assert!(read("{}", None).unwrap_err().reason.contains("no report"));
+        assert_eq!(read("{\n\"CVR\": [\n{]}", None).unwrap_err().line, 3);
+    }
+}

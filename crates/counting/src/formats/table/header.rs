@@ -1,0 +1,320 @@
+//! What the columns of a table are, by the first row.
+
+use std::borrow::Cow;
+
+use super::Row;
+use super::matrix::Matrix;
+use super::ranks::{Contest, Ranks};
+use crate::formats::cell::{guarded, unguarded};
+use crate::formats::{CANDIDATES_MAX, FormatError, Notes, candidates, fault, name};
+
+/// Words for a column that says how many ballots a row is.
+const COUNT: &[&str] =
+    &["count", "counts", "weight", "weights", "number of ballots", "number of votes", "votes", "ballots", "frequency"];
+/// Words for columns that say whose the ballot is, or from where: nothing is read from them.
+const ABOUT: &[&str] = &[
+    "id",
+    "ballot id",
+    "ballotid",
+    "vote id",
+    "voter",
+    "voter id",
+    "voterid",
+    "timestamp",
+    "zeitstempel",
+    "horodateur",
+    "marca temporal",
+    "date",
+    "time",
+    "submitted",
+    "submitted at",
+    "start time",
+    "completion time",
+    "email",
+    "e mail",
+    "email address",
+    "username",
+    "token",
+    "precinct",
+    "ballot style",
+    "ballot type",
+    "cast vote record",
+    "batch",
+    "tabulator",
+];
+/// Words that may mean how many ballots, or which one.
+const UNCLEAR: &[&str] = &[
+    "no",
+    "nr",
+    "num",
+    "number",
+    "n",
+    "#",
+    "ballot",
+    "ballot no",
+    "ballot nr",
+    "ballot number",
+    "ballot #",
+    "vote",
+    "total",
+    "quantity",
+    "qty",
+    "anzahl",
+    "nummer",
+    "stimmen",
+    "stimmzettel",
+    "nombre",
+    "numéro",
+    "voix",
+    "bulletin",
+    "bulletins",
+    "número",
+    "votos",
+    "papeleta",
+    "papeletas",
+];
+
+/// The column with which the records of ES&S scanners begin.
+const CAST_VOTE_RECORD: &str = "cast vote record";
+
+/// What a table is.
+pub(super) enum Header {
+    Matrix(Matrix),
+    Ranks(Ranks),
+}
+
+impl Header {
+    /// Reads the first row.
+    pub(super) fn read(row: &Row, notes: &mut Notes) -> Result<Self, FormatError> {
+        let mut columns = Columns {
+            line: row.line,
+            cells: row.len(),
+            count: None,
+            about: Vec::new(),
+            rest: Vec::new(),
+            named: Vec::new(),
+            title: String::new(),
+        };
+        if row.cells().all(|cell| cell.is_empty() || is_number(cell)) {
+            let reason =
+                "the first line has no names, only numbers: put a line before it with the names of the candidates";
+            return Err(fault(row.line, reason));
+        }
+        for (at, cell) in row.cells().enumerate() {
+            columns.take(at, cell, row)?;
+        }
+        // Tables with counts are no answers to forms.
+        if columns.count.is_none() {
+            columns.unbracket();
+        }
+        let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
+        let header = match columns.contests(scanner)? {
+            Some(contests) => Self::Ranks(columns.ranks(contests, scanner)),
+            None => Self::Matrix(columns.matrix()?),
+        };
+        if !columns.about.is_empty() {
+            let list = columns.about.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+            notes.add(row.line, format!("nothing is read from the columns {list}"));
+        }
+        Ok(header)
+    }
+}
+
+struct Columns {
+    line: usize,
+    /// How many there are.
+    cells: usize,
+    count: Option<usize>,
+    /// Those from which nothing is read.
+    about: Vec<String>,
+    /// The others, each with its place.
+    rest: Vec<(usize, String)>,
+    /// Those that are candidates, whatever their names.
+    named: Vec<usize>,
+    title: String,
+}
+
+impl Columns {
+    fn take(&mut self, at: usize, cell: &str, row: &Row) -> Result<(), FormatError> {
+        if let Some(text) = cell.strip_prefix('\'').filter(|text| is_special(text)) {
+            self.rest.push((at, name(self.line, text)?));
+            self.named.push(at);
+            return Ok(());
+        }
+        let words = plain(cell);
+        let words = words.as_str();
+        let a_question_of_yes_or_no = words == "no" && row.cells().any(|cell| plain(cell) == "yes");
+        if COUNT.contains(&words) {
+            if self.count.replace(at).is_some() {
+                return Err(fault(self.line, "two columns say how many ballots a row is: rename or delete one"));
+            }
+        } else if ABOUT.contains(&words) {
+            self.about.push(cell.to_owned());
+        } else if UNCLEAR.contains(&words) && !a_question_of_yes_or_no {
+            let reason =
+                format!("the column {cell:?} may say how many ballots a row is, or which: call it \"count\" or \"id\"");
+            return Err(fault(self.line, reason));
+        } else {
+            self.rest.push((at, name(self.line, unguarded(cell))?));
+        }
+        Ok(())
+    }
+
+    /// `Rank the candidates [Ash]`, as the columns of a grid are called in the answers to a form, is Ash.
+    fn unbracket(&mut self) {
+        let split = |text: &str| {
+            text.strip_suffix(']')?
+                .split_once('[')
+                .map(|(asked, inner)| (asked.trim().to_owned(), inner.trim().to_owned()))
+        };
+        let inner: Option<Vec<_>> = self.rest.iter().map(|(_, text)| split(text)).collect();
+        let Some(inner) = inner.filter(|inner| inner.windows(2).all(|pair| pair[0].0 == pair[1].0)) else { return };
+        for ((_, text), (asked, inner)) in self.rest.iter_mut().zip(inner) {
+            *text = inner;
+            self.title = asked;
+        }
+    }
+
+    /// The contests whose ranks are columns; none if a column is a candidate.
+    fn contests(&mut self, scanner: bool) -> Result<Option<Vec<Contest>>, FormatError> {
+        let rank = |at: usize, text: &str| if self.named.contains(&at) { None } else { rank_header(text) };
+        let found: Vec<_> = self.rest.iter().map(|(at, text)| (*at, text, rank(*at, text))).collect();
+        if !scanner && found.iter().all(|(.., rank)| rank.is_none()) {
+            return Ok(None);
+        }
+        let mut contests: Vec<Contest> = Vec::new();
+        for (at, text, rank) in found {
+            let (title, rank) = match rank {
+                Some((title, rank)) => (title, Some(rank)),
+                None if scanner => (text.clone(), None),
+                None => {
+                    self.about.push(text.clone());
+                    continue;
+                }
+            };
+            let place = contests.iter().position(|contest| contest.title == title).unwrap_or_else(|| {
+                contests.push(Contest { title, columns: Vec::new() });
+                contests.len() - 1
+            });
+            let expected = contests[place].columns.len() + 1;
+            if rank.unwrap_or(1) != expected {
+                let reason = format!(
+                    "the column {text:?} stands where rank {expected} should: ranks go from 1 on, each in one column"
+                );
+                return Err(fault(self.line, reason));
+            }
+            contests[place].columns.push(at);
+        }
+        if contests.is_empty() { Err(fault(self.line, "there are no contests")) } else { Ok(Some(contests)) }
+    }
+
+    fn ranks(&mut self, contests: Vec<Contest>, scanner: bool) -> Ranks {
+        let title = std::mem::take(&mut self.title);
+        Ranks { line: self.line, cells: self.cells, count: self.count, title, contests, blank_is_no_ballot: scanner }
+    }
+
+    fn matrix(&mut self) -> Result<Matrix, FormatError> {
+        let columns = self.rest.iter().map(|(at, _)| *at).collect();
+        let named: Vec<_> = self.rest.drain(..).map(|(_, name)| (self.line, name)).collect();
+        if named.is_empty() || named.len() > CANDIDATES_MAX {
+            return Err(fault(self.line, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", named.len())));
+        }
+        let candidates = candidates(named)?;
+        let title = std::mem::take(&mut self.title);
+        Ok(Matrix { line: self.line, cells: self.cells, count: self.count, columns, candidates, title })
+    }
+}
+
+/// Whether a header means something else than a candidate of that name, unless there is an apostrophe before it.
+fn is_special(text: &str) -> bool {
+    let text = text.trim_start_matches('\'');
+    let words = plain(text);
+    [COUNT, ABOUT, UNCLEAR].iter().any(|special| special.contains(&words.as_str())) || rank_header(text).is_some()
+}
+
+/// The header for a candidate, which is read as no other thing.
+pub(in crate::formats) fn candidate_header(name: &str) -> Cow<'_, str> {
+    if is_special(name) { format!("'{name}").into() } else { guarded(name) }
+}
+
+/// A header without what people write differently.
+fn plain(cell: &str) -> String {
+    let words = cell.to_lowercase().replace(['_', '-', '.', ':'], " ");
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_number(cell: &str) -> bool {
+    !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+const ORDINALS: &[&str] =
+    &["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
+const RANK_WORDS: &[&str] = &["rank", "ranking", "choice", "preference", "pref", "priority"];
+
+/// The rank that words such as `Rank 2`, `2nd choice`, `second` name, and what else they say.
+fn rank_header(text: &str) -> Option<(String, usize)> {
+    let mut words: Vec<(usize, &str)> = Vec::new();
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        words.push((word.as_ptr() as usize - text.as_ptr() as usize, word));
+    }
+    let lower: Vec<String> = words.iter().map(|(_, word)| word.to_lowercase()).collect();
+    let is_rank_word = |at: usize| lower.get(at).is_some_and(|word| RANK_WORDS.contains(&word.as_str()));
+    for (at, word) in lower.iter().enumerate() {
+        let (rank, from, to) = if let Some(rank) = ordinal(word).filter(|_| is_rank_word(at + 1)) {
+            (rank, at, at + 1)
+        } else if let Some(rank) = ordinal(word).filter(|_| lower.len() == 1) {
+            (rank, at, at)
+        } else if let Some(rank) = lower.get(at + 1).and_then(|next| next.parse().ok()).filter(|_| is_rank_word(at)) {
+            (rank, at, at + 1)
+        } else if let Some(rank) = RANK_WORDS.iter().find_map(|rank| word.strip_prefix(rank)?.parse().ok()) {
+            (rank, at, at)
+        } else {
+            continue;
+        };
+        let end = words[to].0 + words[to].1.len();
+        let around = format!("{} {}", &text[..words[from].0], &text[end..]);
+        let title = around.split_whitespace().collect::<Vec<_>>().join(" ");
+        let title = title.trim_matches(|c: char| c.is_whitespace() || "-:,()[]".contains(c)).to_owned();
+        return (1..=CANDIDATES_MAX).contains(&rank).then_some((title, rank));
+    }
+    None
+}
+
+/// `1st`, `first`.
+fn ordinal(word: &str) -> Option<usize> {
+    let suffixed = ["st", "nd", "rd", "th"].into_iter().find_map(|suffix| word.strip_suffix(suffix)?.parse().ok());
+    suffixed.or_else(|| Some(ORDINALS.iter().position(|ordinal| *ordinal == word)? + 1))
+}
+
+/// The rank that a cell names: `2`, `2nd`, `second choice`; nothing else is in it.
+pub(super) fn rank_cell(cell: &str) -> Option<u64> {
+    if is_number(cell) {
+        return cell.parse().ok();
+    }
+    let (rest, rank) = rank_header(cell)?;
+    if rest.is_empty() { Some(rank as u64) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_are_found_in_the_words_of_headers() {
+        for (text, title, rank) in [
+            ("Rank 1", "", 1),
+            ("rank2", "", 2),
+            ("1st Choice", "", 1),
+            ("First choice", "", 1),
+            ("third", "", 3),
+            ("Preference 10", "", 10),
+            ("Rep. to Congress 1st Choice District 2", "Rep. to Congress District 2", 1),
+            ("Mayor (2nd choice)", "Mayor", 2),
+        ] {
+            assert_eq!(rank_header(text), Some((title.to_owned(), rank)), "{text}");
+        }
+        for other in ["Ash", "First Lady", "2", "Choice", "Rank", "Candidate 1", "Rank 0", "A 1st B", "21"] {
+            assert_eq!(rank_header(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+use super::*;
+use crate::formats::csv;
+
+fn read_as(text: &str, options: &Options) -> Result<Parsed, FormatError> {
+    csv::read(text, options)
+}
+
+fn parse(text: &str) -> Result<Parsed, FormatError> {
+    read_as(text, &Options::default())
+}
+
+fn ballots(text: &str) -> Vec<(u64, Vec<Vec<usize>>)> {
+    lines(&parse(text).unwrap())
+}
+
+fn lines(parsed: &Parsed) -> Vec<(u64, Vec<Vec<usize>>)> {
+    parsed.file.ballots.iter().map(|packed| (packed.count, packed.group().ranks)).collect()
+}
+
+#[test]
+fn counts_equal_ranks_skipped_ranks_and_blank_ballots_are_read() {
+    let text = "Count,\"Ada \"\"A\"\" L.\" ,\"B;C, D\",E\n12,1,2,\n\n3, 2 ,3,2\r\n1,,,\n";
+    assert_eq!(parse(text).unwrap().file.candidates, ["Ada \"A\" L.", "B;C, D", "E"]);
+    let expected = [(12, vec![vec![0], vec![1]]), (3, vec![vec![], vec![0, 2], vec![1]]), (1, vec![])];
+    assert_eq!(ballots(text), expected);
+    assert_eq!(parse(text).unwrap().file.ballots.iter().nth(1).unwrap().line, 4);
+}
+
+#[test]
+fn semicolons_and_tabs_separate_and_a_count_is_not_needed() {
+    let expected = [(1, vec![vec![1], vec![0]]), (1, vec![vec![1]])];
+    assert_eq!(ballots("Ada, A.;Bob\n2;1\n;1\n"), expected);
+    assert_eq!(ballots("sep=;\nAda;Bob\n2;1\n;1\n"), expected);
+    assert_eq!(ballots("Ada, A.\tBob\n2\t1\n\t1\n"), expected);
+    assert_eq!(ballots("\u{feff}Ada,Bob\r2,1\r,1\r"), expected);
+}
+
+#[test]
+fn faults_are_named_with_their_line() {
+    for (bad, line, reason) in [
+        ("", 1, "empty"),
+        ("count\n", 1, "0 candidates"),
+        ("A,,B\n", 1, "a name is empty"),
+        ("A,B,A\n", 1, "\"A\""),
+        ("A,B, A \n", 1, "\"A\""),
+        ("A\u{a0}B,A  B\n", 1, "two candidates are called"),
+        ("A,B\n1,2\n\n\n1\n", 5, "1 cells"),
+        ("A,B\n1,2,3\n", 2, "3 cells"),
+        ("A,B\n1,0\n", 2, "--scores"),
+        ("A,B\n1,-1\n", 2, "no rank"),
+        ("A,B\n1,3\n", 2, "rank 3, of 2"),
+        ("A,B\n2,\n,2\n", 2, "no ballot has a first rank"),
+        ("A,B\n1,2\nAda,Bob\n", 3, "no rank"),
+        ("count,A,B\n,1,2\n", 2, "number of ballots"),
+        ("count,A,B\n1.5,1,2\n", 2, "whole numbers"),
+        ("count,weight,A,B\n1,1,1,2\n", 1, "two columns"),
+        ("A,B\n\"1,2\n1,2\n", 2, "not closed"),
+        ("A,B\n\"1\"x,2\n", 2, "behind a closing quote"),
+        ("1,2,3\n2,1,3\n", 1, "only numbers"),
+        ("No,A,B\n1,1,2\n", 1, "\"count\" or \"id\""),
+        ("Zettel,A,B,C\n1,1,2,3\n2,2,1,3\n3,3,1,2\n", 1, "without the column \"Zettel\""),
+        ("Votes for A,Rank 1,Rank 3\n1,A,B\n", 1, "rank 2 should"),
+        ("Rank 1,Rank 2\nA,2\n", 2, "candidate's name should"),
+        ("PK\u{3}\u{4}\n", 1, "spreadsheet"),
+    ] {
+        let error = parse(bad).unwrap_err();
+        assert!(error.line == line && error.reason.contains(reason), "{bad:?}: {error}");
+    }
+}
+
+#[test]
+fn rows_without_content_are_no_ballots_and_that_is_said() {
+    let parsed = parse("id,Ash,Birch\n1,1,2\n2,,\n,,\n , ,\n").unwrap();
+    assert_eq!(lines(&parsed), [(1, vec![vec![0], vec![1]]), (1, vec![])]);
+    let notes: Vec<_> = parsed.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        ["line 1: nothing is read from the columns \"id\"", "line 4: rows without content are no ballots; there are 2"]
+    );
+}
+
+#[test]
+fn candidate_who_is_last_or_equal_on_every_ballot_is_one() {
+    for rows in ["3,1,2\n3,2,1\n3,1,2\n", "1,1,\n1,,1\n1,1,1\n", "1,2,3\n2,1,3\n3,1,2\n"] {
+        assert_eq!(parse(&format!("Ash,Birch,Cedar\n{rows}")).unwrap().file.candidates.len(), 3, "{rows}");
+    }
+}
+
+#[test]
+fn candidates_may_be_yes_and_no() {
+    assert_eq!(parse("Yes,No\n1,2\n").unwrap().file.candidates, ["Yes", "No"]);
+}
+
+#[test]
+fn names_stand_in_the_columns_of_ranks() {
+    let expected = [(1, vec![vec![0], vec![1], vec![2]]), (1, vec![vec![1], vec![], vec![2]]), (1, vec![])];
+    for header in [
+        "Voter,Rank 1,Rank 2,Rank 3",
+        "Timestamp,First choice,Second choice,Third choice",
+        "id,Vote [1st],Vote [2nd],Vote [3rd]",
+    ] {
+        let parsed = parse(&format!("{header}\nv1,Cedar,Ash,Birch\nv2,Ash,skipped,Birch\nv3,,,\n")).unwrap();
+        assert_eq!(
+            (lines(&parsed).as_slice(), parsed.file.candidates.as_slice()),
+            (expected.as_slice(), ["Cedar", "Ash", "Birch"].map(String::from).as_slice()),
+            "{header}"
+        );
+    }
+    let twice = parse("Rank 1,Rank 2,Rank 3\nAsh,Ash,Birch\n").unwrap();
+    assert_eq!(lines(&twice), [(1, vec![vec![0], vec![1]])]);
+    assert!(twice.notes.iter().any(|note| note.text.contains("twice counts at the first")));
+    let alike = parse("Rank 1,Rank 2\nZo\u{eb},Ash\nZoe\u{308},Ash\n").unwrap_err();
+    assert!(alike.line == 3 && alike.reason.contains("look the same"), "{alike}");
+}
+
+#[test]
+fn grid_of_a_form_has_its_candidates_in_brackets() {
+    let parsed = parse("Timestamp,Rank them [Ash],Rank them [Birch]\nt,2nd choice,1st choice\nt,1,\n").unwrap();
+    assert_eq!((parsed.file.title.as_str(), parsed.file.candidates.len()), ("Rank them", 2));
+    assert_eq!(lines(&parsed), [(1, vec![vec![1], vec![0]]), (1, vec![vec![0]])]);
+}
+
+#[test]
+fn scores_are_ranked_from_the_highest() {
+    let options = Options { scores: true, ..Options::default() };
+    let parsed = read_as("count,A,B,C\n2,5,0,3\n1,,4,4\n", &options).unwrap();
+    assert_eq!(lines(&parsed), [(2, vec![vec![0], vec![2]]), (1, vec![vec![1, 2]])]);
+    assert!(read_as("A,B\n5,x\n", &options).unwrap_err().reason.contains("no score"));
+}
+
+const ESS: &str = "Cast Vote Record,Precinct,Ballot Style,Rep. 1st Choice District 2,Rep. 2nd Choice District 2,Clerk\n\
+                   1,Bangor,A,\"DEM Golden, Jared\",undervote,Ada\n2,Bangor,A,overvote,REP Poliquin,undervote\n3,Bath,B,,,Eve\n";
+
+#[test]
+fn records_of_ess_are_read_contest_by_contest() {
+    let asked = parse(ESS).unwrap_err();
+    assert!(asked.line == 1 && asked.reason.ends_with("--contest:\n  1  Rep. District 2\n  2  Clerk"), "{asked}");
+    let contest = |contest: &str| read_as(ESS, &Options { contest: Some(contest.into()), ..Options::default() });
+    let parsed = contest("rep. district 2").unwrap();
+    assert_eq!(parsed.file.candidates, ["DEM Golden, Jared", "REP Poliquin"]);
+    assert_eq!(lines(&parsed), [(1, vec![vec![0]]), (1, vec![vec![], vec![1]])]);
+    for note in ["records without this contest are no ballots; there are 1", "overvote does not say for whom"] {
+        assert!(parsed.notes.iter().any(|said| said.text.contains(note)), "{:?}", parsed.notes);
+    }
+    assert_eq!(lines(&contest("2").unwrap()), [(1, vec![vec![0]]), (1, vec![]), (1, vec![vec![1]])]);
+    assert!(contest("Mayor").unwrap_err().reason.contains("no contest \"Mayor\""));
+}
+
+const DOMINION: &str = "City 2023,5.17.17.1,,,,,,,,,\n\
+    ,,,\"Mayor (Number of positions=1, Number of ranks=2)\",,,,\"Council (Vote For=2)\",\"Council (Vote For=2)\",\"Council (Vote For=2)\"\n\
+    ,,,Ada(1),Bob(1),Ada(2),Bob(2),Ash,Birch,Cedar\n\
+    CvrNumber,TabulatorNum,BallotType,,,,,,,\n\
+    1,1,A,1,0,0,1,1,1,0\n2,1,A,0,1,0,1,0,0,0\n3,1,B,,,,,0,0,1\n4,1,A,1,1,0,0,,,\n";
+
+#[test]
+fn records_of_dominion_are_read_contest_by_contest() {
+    let contest =
+        |contest: &str| read_as(DOMINION, &Options { contest: Some(contest.into()), ..Options::default() }).unwrap();
+    let mayor = contest("Mayor");
+    assert_eq!(mayor.file.candidates, ["Ada", "Bob"]);
+    assert_eq!(lines(&mayor), [(1, vec![vec![0], vec![1]]), (1, vec![vec![1]]), (1, vec![vec![0, 1]])]);
+    assert!(mayor.notes.iter().any(|note| note.line == 6 && note.text.contains("twice")), "{:?}", mayor.notes);
+    assert!(
+        mayor.notes.iter().any(|note| note.line == 7 && note.text.contains("without this contest")),
+        "{:?}",
+        mayor.notes
+    );
+    let council = contest("Council");
+    assert_eq!(
+        (council.file.seats, lines(&council)),
+        (2, vec![(1, vec![vec![0, 1]]), (1, vec![]), (1, vec![vec![2]])])
+    );
+    assert!(parse(DOMINION).unwrap_err().reason.contains("2 contests"));
+    let broken = DOMINION.replace("4,1,A,1,1", "4,1,A,1,2");
+    let error = read_as(&broken, &Options { contest: Some("1".into()), ..Options::default() }).unwrap_err();
+    assert!(error.line == 8 && error.reason.contains("no mark"), "{error}");
+}

@@ -1,0 +1,233 @@
+//! Spreadsheets (.xlsx), opened within bounds: a small file can unpack to a very large one. Does not know what is in their cells.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use calamine::{DataRef, Reader, Xlsx, XlsxCellReader};
+use vote_counting::formats::FormatError;
+use vote_counting::formats::table::{Row, Rows};
+
+/// Bytes of all sheets, unpacked; they are read piece by piece.
+const SHEETS_BYTES_MAX: usize = 1 << 30;
+/// Bytes of everything else, unpacked: texts, styles, pictures. Texts are kept in memory.
+const OTHERS_BYTES_MAX: usize = 128 << 20;
+/// Files inside.
+const FILES_MAX: usize = 2_000;
+/// Bytes of a piece of XML, which is kept in memory: a tag, or a text.
+const PIECE_BYTES_MAX: usize = 1 << 20;
+/// Columns of a sheet that is read.
+const COLUMNS_MAX: usize = 10_000;
+/// Texts for which a file may ask for memory at once.
+const TEXTS_MAX: usize = 4 << 20;
+/// How a file asks for it.
+const TEXTS: &[u8] = b"uniqueCount";
+
+/// A spreadsheet, and the sheet of it that is meant.
+pub(crate) struct Spreadsheet {
+    file: Xlsx<BufReader<File>>,
+    sheet: String,
+}
+
+impl Spreadsheet {
+    /// Opens a file; without `sheet`, it must have one sheet with content.
+    pub(crate) fn open(path: &Path, sheet: Option<&str>) -> Result<Self, String> {
+        let open = || File::open(path).map(BufReader::new).map_err(|error| error.to_string());
+        check(open()?)?;
+        let mut file: Xlsx<_> = Xlsx::new(open()?).map_err(unreadable)?;
+        let sheet = match sheet {
+            Some(sheet) => sheet.to_owned(),
+            None => only_sheet(&mut file)?,
+        };
+        if !file.sheet_names().contains(&sheet) {
+            return Err(format!("there is no sheet {sheet:?}; there are: {}", file.sheet_names().join(", ")));
+        }
+        Ok(Self { file, sheet })
+    }
+
+    /// The rows of the sheet.
+    pub(crate) fn rows(&mut self) -> Result<SheetRows<'_>, String> {
+        let cells = self.file.worksheet_cells_reader(&self.sheet).map_err(unreadable)?;
+        Ok(SheetRows { cells, next: None, ended: false, width: 0 })
+    }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> String {
+    format!("this is no spreadsheet that can be read: {error}")
+}
+
+fn only_sheet<RS: Read + Seek>(file: &mut Xlsx<RS>) -> Result<String, String> {
+    let mut filled = Vec::new();
+    for name in file.sheet_names() {
+        // A sheet of charts has no cells.
+        if let Ok(mut cells) = file.worksheet_cells_reader(&name)
+            && let Ok(Some(_)) = cells.next_cell()
+        {
+            filled.push(name);
+        }
+    }
+    match filled.len() {
+        1 => Ok(filled.remove(0)),
+        0 => Err("no sheet has any content".into()),
+        number => Err(format!("{number} sheets have content: say which, with --sheet: {}", filled.join(", "))),
+    }
+}
+
+/// Looks through what is packed, without keeping any of it, before anything is.
+fn check(file: impl Read + Seek) -> Result<(), String> {
+    let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
+    if archive.len() > FILES_MAX {
+        return Err(format!("{} files are packed into it; {FILES_MAX} may be", archive.len()));
+    }
+    let mut sheets = 0;
+    let mut others = 0;
+    let mut buffer = vec![0; 1 << 16];
+    for at in 0..archive.len() {
+        let mut packed = archive.by_index(at).map_err(unreadable)?;
+        let name = packed.name().map_err(unreadable)?.to_ascii_lowercase();
+        let is_sheet = name.contains("worksheets/");
+        let is_xml = name.ends_with(".xml") || name.ends_with(".rels");
+        let (bytes, bytes_max) =
+            if is_sheet { (&mut sheets, SHEETS_BYTES_MAX) } else { (&mut others, OTHERS_BYTES_MAX) };
+        let mut scan = Scan::default();
+        loop {
+            let read = packed.read(&mut buffer).map_err(unreadable)?;
+            if read == 0 {
+                break;
+            }
+            *bytes += read;
+            if *bytes > bytes_max {
+                return Err(format!("it unpacks to more than {bytes_max} bytes"));
+            }
+            if is_xml {
+                scan.look(&buffer[..read])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Looks at XML for what would take much memory.
+#[derive(Default)]
+struct Scan {
+    /// Bytes since a tag began.
+    piece: usize,
+    /// The end of what was looked at, where a word may go on.
+    tail: Vec<u8>,
+}
+
+impl Scan {
+    fn look(&mut self, bytes: &[u8]) -> Result<(), String> {
+        for byte in bytes {
+            self.piece = if *byte == b'<' { 0 } else { self.piece + 1 };
+            if self.piece > PIECE_BYTES_MAX {
+                return Err(format!("a text in it has more than {PIECE_BYTES_MAX} bytes"));
+            }
+        }
+        const WORD: usize = 64;
+        self.tail.extend_from_slice(bytes);
+        for at in 0..self.tail.len().saturating_sub(TEXTS.len()) {
+            if self.tail[at] == TEXTS[0] && self.tail[at..].starts_with(TEXTS) {
+                let behind = self.tail[at + TEXTS.len()..].iter().take(WORD);
+                let digits: String = behind
+                    .copied()
+                    .skip_while(|byte| !byte.is_ascii_digit())
+                    .take_while(u8::is_ascii_digit)
+                    .map(char::from)
+                    .collect();
+                if digits.parse::<usize>().map_or(!digits.is_empty(), |texts| texts > TEXTS_MAX) {
+                    return Err(format!("it says that it has {digits} texts; {TEXTS_MAX} may be"));
+                }
+            }
+        }
+        let keep = self.tail.len().saturating_sub(2 * WORD);
+        self.tail.drain(..keep);
+        Ok(())
+    }
+}
+
+/// The rows of a sheet that have content; each as wide as the first.
+pub(crate) struct SheetRows<'a> {
+    cells: XlsxCellReader<'a, BufReader<File>>,
+    /// The first cell of the next row.
+    next: Option<Cell>,
+    /// There are no more cells; to ask again would be an error.
+    ended: bool,
+    width: usize,
+}
+
+struct Cell {
+    row: usize,
+    column: usize,
+    text: String,
+}
+
+impl SheetRows<'_> {
+    /// The next cell with content.
+    fn cell(&mut self, line: usize) -> Result<Option<Cell>, FormatError> {
+        let fault = |line, reason: String| FormatError { line, reason };
+        while !self.ended {
+            let cell = self.cells.next_cell().map_err(|error| fault(line, unreadable(error)))?;
+            let Some(cell) = cell else {
+                self.ended = true;
+                return Ok(None);
+            };
+            let (row, column) = cell.get_position();
+            let row = row as usize + 1;
+            let text = match cell.get_value() {
+                DataRef::Empty => continue,
+                DataRef::Int(number) => number.to_string(),
+                // Rust writes a whole number without a point, and others as short as can be.
+                DataRef::Float(number) => number.to_string(),
+                DataRef::String(text) => text.clone(),
+                DataRef::SharedString(text) => (*text).to_owned(),
+                DataRef::Bool(yes) => if *yes { "TRUE" } else { "FALSE" }.to_owned(),
+                DataRef::DateTime(time) => time.as_f64().to_string(),
+                DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
+                DataRef::Error(error) => return Err(fault(row, format!("a cell has an error: {error}"))),
+            };
+            if !text.trim().is_empty() {
+                return Ok(Some(Cell { row, column: column as usize, text }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Rows for SheetRows<'_> {
+    fn next(&mut self, row: &mut Row) -> Result<bool, FormatError> {
+        let first = match self.next.take() {
+            Some(cell) => Some(cell),
+            None => self.cell(1)?,
+        };
+        let Some(Cell { row: line, column, text }) = first else { return Ok(false) };
+        row.clear(line);
+        let mut cell = Some((column, text));
+        while let Some((column, text)) = cell.take() {
+            let reason = if column >= COLUMNS_MAX {
+                format!("column {}; {COLUMNS_MAX} columns are read", column + 1)
+            } else if column < row.len() {
+                "cells are not in their order".to_owned()
+            } else {
+                (row.len()..column).for_each(|_| row.push(""));
+                row.push(&text);
+                match self.cell(line)? {
+                    Some(next) if next.row == line => cell = Some((next.column, next.text)),
+                    Some(next) if next.row < line => {
+                        return Err(FormatError { line, reason: "rows are not in their order".into() });
+                    }
+                    next => self.next = next,
+                }
+                continue;
+            };
+            return Err(FormatError { line, reason });
+        }
+        // A row ends with its last text, the first with the last column.
+        self.width = if self.width == 0 { row.len() } else { self.width };
+        (row.len()..self.width).for_each(|_| row.push(""));
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests;

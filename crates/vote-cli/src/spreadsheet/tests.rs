@@ -1,0 +1,121 @@
+use std::io::{Cursor, Write};
+
+use vote_counting::formats::{Options, Parsed, table};
+use zip::write::SimpleFileOptions;
+
+use super::*;
+
+const TYPES: &str =
+    r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>"#;
+const RELATIONS: &str = r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
+    <Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
+const SHEETS: &str = r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
+    <Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/>
+    <Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet2.xml"/></Relationships>"#;
+const WORKBOOK: &str = r#"<?xml version="1.0"?><workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Ballots" sheetId="1" r:id="rId1"/>
+    <sheet name="Notes" sheetId="2" r:id="rId2"/></sheets></workbook>"#;
+const TEXTS_XML: &str = r#"<?xml version="1.0"?><sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="2" uniqueCount="2">
+    <si><t>Ash</t></si><si><t>Birch, B.</t></si></sst>"#;
+
+fn sheet(rows: &str) -> String {
+    format!(
+        r#"<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>"#
+    )
+}
+
+const ROWS: &str = r#"<row r="1"><c r="A1" t="inlineStr"><is><t>count</t></is></c><c r="B1" t="s"><v>0</v></c><c r="C1" t="s"><v>1</v></c></row>
+    <row r="2"><c r="A2"><v>12</v></c><c r="B2"><v>1</v></c><c r="C2"><v>2</v></c></row>
+    <row r="3"><c r="A3"/><c r="B3"/></row>
+    <row r="5"><c r="A5"><v>3</v></c><c r="B5"/><c r="C5"><v>1.0</v></c></row>
+    <row r="6"><c r="A6"><v>2</v></c></row>"#;
+
+fn packed(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+        archive.write_all(content.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn book(first: &str, second: &str, texts: &str) -> Vec<u8> {
+    packed(&[
+        ("[Content_Types].xml", TYPES),
+        ("_rels/.rels", RELATIONS),
+        ("xl/workbook.xml", WORKBOOK),
+        ("xl/_rels/workbook.xml.rels", SHEETS),
+        ("xl/sharedStrings.xml", texts),
+        ("xl/worksheets/sheet1.xml", &sheet(first)),
+        ("xl/worksheets/sheet2.xml", &sheet(second)),
+    ])
+}
+
+fn read(bytes: &[u8], name: Option<&str>) -> Result<Parsed, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    let mut spreadsheet = Spreadsheet::open(file.path(), name)?;
+    let parsed = table::read(&mut spreadsheet.rows()?, &Options::default());
+    parsed.map_err(|error| error.to_string())
+}
+
+#[test]
+fn ballots_of_a_spreadsheet_are_read() {
+    let parsed = read(&book(ROWS, "", TEXTS_XML), None).unwrap();
+    assert_eq!(parsed.file.candidates, ["Ash", "Birch, B."]);
+    let ballots: Vec<_> = parsed.file.ballots.iter().map(|line| (line.line, line.count, line.group().ranks)).collect();
+    let expected = [(2, 12, vec![vec![0], vec![1]]), (5, 3, vec![vec![1]]), (6, 2, vec![])];
+    assert_eq!(ballots, expected);
+}
+
+#[test]
+fn which_sheet_is_asked_where_several_have_content() {
+    let both = book(ROWS, ROWS, TEXTS_XML);
+    assert!(read(&both, None).unwrap_err().contains("--sheet: Ballots, Notes"));
+    assert_eq!(read(&both, Some("Notes")).unwrap().file.ballots.total(), 17);
+    assert!(read(&both, Some("Other")).unwrap_err().contains("no sheet \"Other\""));
+    assert!(read(&book("", "", TEXTS_XML), None).unwrap_err().contains("no sheet has any content"));
+}
+
+#[test]
+fn what_is_wrong_in_a_sheet_is_named_with_its_row() {
+    for (from, to, line) in [
+        ("<v>12</v>", "<v>12.5</v>", 2),
+        (r#"<c r="B2"><v>1</v></c>"#, r#"<c r="B2" t="e"><v>#REF!</v></c>"#, 2),
+        (r#"<c r="C5">"#, r#"<c r="ZZZ5">"#, 5),
+        (r#"<c r="C5">"#, r#"<c r="ZZZZZZZZZZZZ5">"#, 5),
+        (r#"<c r="C2">"#, r#"<c r="A2">"#, 2),
+        (r#"<c r="C5"><v>1.0</v>"#, r#"<c r="C5"><v>7</v>"#, 5),
+    ] {
+        let error = read(&book(&ROWS.replace(from, to), "", TEXTS_XML), None).unwrap_err();
+        assert!(error.starts_with(&format!("line {line}: ")), "{to}: {error}");
+    }
+}
+
+#[test]
+fn what_unpacks_to_too_much_is_refused_before_it_is_kept() {
+    let long = "x".repeat(PIECE_BYTES_MAX + 10);
+    assert!(
+        read(&book(&format!(r#"<row r="1"><c r="A1" t="str"><v>{long}</v></c></row>"#), "", TEXTS_XML), None)
+            .unwrap_err()
+            .contains("a text in it")
+    );
+    let many = TEXTS_XML.replace("uniqueCount=\"2\"", "uniqueCount=\"99999999999\"");
+    assert!(read(&book(ROWS, "", &many), None).unwrap_err().contains("99999999999 texts"));
+    let spaces = format!("<a>{}", "<b/>".repeat((OTHERS_BYTES_MAX / 4) + 1));
+    assert!(read(&book(ROWS, "", &spaces), None).unwrap_err().contains("unpacks to more than"));
+}
+
+#[test]
+fn other_files_are_refused() {
+    for bytes in [b"".as_slice(), b"count,A,B\n", b"PK\x03\x04", &packed(&[("a.txt", "x")])] {
+        assert!(read(bytes, None).unwrap_err().contains("no spreadsheet"), "{bytes:?}");
+    }
+    // Nothing panics, whichever byte is another.
+    let good = book(ROWS, "", TEXTS_XML);
+    for at in (0..good.len()).step_by(7) {
+        let mut bad = good.clone();
+        bad[at] = bad[at].wrapping_add(1);
+        let _ = read(&bad, None);
+    }
+}
