@@ -139,7 +139,6 @@ fn gossip(
         .max_transmit_size(BLOCK_BYTES_MAX + 4096)
         .flood_publish(true)
         .publish_queue_duration(waits_max)
-        .idontwant_on_publish(true)
         .prune_backoff(Duration::from_secs(5))
         .unsubscribe_backoff(Duration::from_secs(1))
         .forward_queue_duration(waits_max)

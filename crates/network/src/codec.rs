@@ -122,18 +122,36 @@ async fn length<T: AsyncRead + Unpin + Send>(io: &mut T, max: usize) -> io::Resu
     Ok(length)
 }
 
-/// The bytes, of which each step waits for `room`, if it is counted.
-async fn rest<T: AsyncRead + Unpin + Send>(
-    io: &mut T,
-    length: usize,
-    room: Option<&Arc<Semaphore>>,
-) -> io::Result<Parcel> {
+/// Where room is taken from.
+enum Count<'a> {
+    /// It is not counted.
+    Nothing,
+    /// Without it, the request is refused: whoever asks asks again.
+    AtOnce(&'a Arc<Semaphore>),
+    /// The answer waits for it.
+    InTurn(&'a Arc<Semaphore>),
+}
+
+impl Count<'_> {
+    async fn take(&self, bytes: u32) -> io::Result<Option<OwnedSemaphorePermit>> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::AtOnce(room) => {
+                let full = |_| io::Error::other("requests of others take all the room");
+                (*room).clone().try_acquire_many_owned(bytes).map(Some).map_err(full)
+            }
+            Self::InTurn(room) => (*room).clone().acquire_many_owned(bytes).await.map(Some).map_err(io::Error::other),
+        }
+    }
+}
+
+/// The bytes, each step of which takes its room when it comes, if they are counted: what is announced and does not come takes none from others.
+async fn rest<T: AsyncRead + Unpin + Send>(io: &mut T, length: usize, room: Count<'_>) -> io::Result<Parcel> {
     let mut parcel = Parcel::own(Vec::new());
     while parcel.data.len() < length {
         let have = parcel.data.len();
         let step = STEP.min(length - have);
-        if let Some(room) = room {
-            let more = room.clone().acquire_many_owned(permits(step)).await.map_err(io::Error::other)?;
+        if let Some(more) = room.take(permits(step)).await? {
             match parcel.room.first_mut() {
                 Some(held) => held.merge(more),
                 None => parcel.room.push(more),
@@ -164,15 +182,8 @@ impl Codec for Opaque {
         io: &mut T,
     ) -> io::Result<Parcel> {
         let length = length(io, REQUEST_BYTES_MAX).await?;
-        let room = if length > SMALL_BYTES {
-            // Nobody waits for room here: whoever asks asks again.
-            let full = || io::Error::other("requests of others take all the room");
-            Some(self.room.requests.clone().try_acquire_many_owned(permits(length)).map_err(|_| full())?)
-        } else {
-            None
-        };
-        let parcel = rest(io, length, None).await?;
-        Ok(Parcel::holding(parcel.data, room))
+        let room = if length > SMALL_BYTES { Count::AtOnce(&self.room.requests) } else { Count::Nothing };
+        rest(io, length, room).await
     }
 
     async fn read_response<T: AsyncRead + Unpin + Send>(
@@ -181,7 +192,8 @@ impl Codec for Opaque {
         io: &mut T,
     ) -> io::Result<Parcel> {
         let length = length(io, self.answer_max).await?;
-        rest(io, length, Some(&self.room.answers_in).filter(|_| length > SMALL_BYTES)).await
+        let room = if length > SMALL_BYTES { Count::InTurn(&self.room.answers_in) } else { Count::Nothing };
+        rest(io, length, room).await
     }
 
     async fn write_request<T: AsyncWrite + Unpin + Send>(
@@ -302,6 +314,20 @@ mod tests {
         let full = framed(ANSWER_BYTES_MAX, ANSWER_BYTES_MAX);
         let answer = codec.clone().read_response(&PROTOCOL, &mut full.as_slice()).await;
         assert_eq!(answer.unwrap().data.len(), ANSWER_BYTES_MAX);
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_announced_and_do_not_come_take_no_room() {
+        let codec = Opaque::new(Room::default());
+        let mut waiting = Vec::new();
+        for _ in 0..100 {
+            let mut codec = codec.clone();
+            let mut question = Cursor::new(framed(REQUEST_BYTES_MAX, 0)).chain(Silent);
+            waiting.push(tokio::spawn(async move { codec.read_request(&PROTOCOL, &mut question).await.map(drop) }));
+        }
+        tokio::task::yield_now().await;
+        let full = framed(REQUEST_BYTES_MAX, REQUEST_BYTES_MAX);
+        assert_eq!(request(&mut codec.clone(), &full).await.unwrap().data.len(), REQUEST_BYTES_MAX);
     }
 
     #[tokio::test]
