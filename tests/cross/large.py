@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def measured(command):
-    """Runs a command; gives the seconds, the megabytes at most, and what it printed."""
+    """Runs a command; gives the seconds, what it used, and what it printed."""
     read, write = os.pipe()
     started = time.monotonic()
     pid = os.posix_spawnp(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_CLOSE, read)])
@@ -23,7 +23,7 @@ def measured(command):
         text = output.read()
     _, status, usage = os.wait4(pid, 0)
     assert status == 0, (command, text[:500])
-    return time.monotonic() - started, usage.ru_maxrss / 1024, text
+    return time.monotonic() - started, usage, text
 
 
 def ballots(lines, candidates):
@@ -117,12 +117,13 @@ def main():
             with path.open("w") as file:
                 TEXTS[name](file, lines, candidates)
         once, _, _ = measured(["wc", "-l", str(path)])
-        seconds, megabytes, text = measured([program, "count", str(path), "--rule", "irv", "--json"])
+        seconds, usage, text = measured([program, "count", str(path), "--rule", "irv", "--json"])
         counted = json.loads(text)
         assert counted["ballots"] == lines, (name, counted["ballots"])
         print(json.dumps({
             "format": name, "lines": lines, "candidates": candidates, "file_megabytes": round(path.stat().st_size / 1e6, 1),
-            "seconds": round(seconds, 2), "times_wc": round(seconds / once, 1), "megabytes": round(megabytes, 1), "rounds": len(counted["rounds"]),
+            "seconds": round(seconds, 2), "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2), "times_wc": round(seconds / once, 1),
+            "megabytes": round(usage.ru_maxrss / 1024, 1), "rounds": len(counted["rounds"]),
         }), flush=True)
         path.unlink()
 

@@ -201,6 +201,9 @@ fn name(line: usize, text: &str) -> Result<String, FormatError> {
 /// Candidates by these names, each with its line: as many as there may be, none like another.
 fn candidates(named: Vec<(usize, String)>) -> Result<Vec<String>, FormatError> {
     let at = named.first().map_or(1, |(line, _)| *line);
+    if named.is_empty() {
+        return Err(fault(at, "0 candidates: nobody is listed, and no ballot names anybody"));
+    }
     if !(1..=CANDIDATES_MAX).contains(&named.len()) {
         return Err(fault(at, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", named.len())));
     }
@@ -418,7 +421,7 @@ mod tests {
                     Format::Csv => written.title.clear(),
                 }
                 let mut back = format.parse(&format.write(&written)).unwrap();
-                // PackedBallots come in the order in which they were written, each once.
+                // Ballots come in the order in which they were written, each once.
                 back.ballots = merged(back.ballots.iter().map(|packed| (1, packed.group())));
                 prop_assert_eq!(back, written, "{:?}", format);
             }

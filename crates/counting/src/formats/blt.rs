@@ -29,7 +29,7 @@ struct Text {
 
 #[derive(Default)]
 struct Reader {
-    /// PackedBallots do not end with their lines.
+    /// Ballots do not end with their lines.
     stream: bool,
     candidates: usize,
     seats: usize,

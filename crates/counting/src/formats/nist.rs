@@ -1,6 +1,6 @@
 //! Documents of the NIST common data formats, as JSON: cast vote records (SP 1500-103, version 1.0) and election results (SP 1500-100, version 2.0).
 //!
-//! They are written, not read. Time, names of the makers and the id of the election are the caller's to give.
+//! Here they are written; `records` reads the first. Time, names of the makers and the id of the election are the caller's to give.
 
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ pub struct TooManyBallots {
     pub ballots: u64,
 }
 
-/// PackedBallots in a document: each is a record of its own, of some hundreds of bytes.
+/// Ballots in a document: each is a record of its own, of some hundreds of bytes.
 const BALLOTS_MAX: u64 = 1 << 20;
 
 /// Cast vote records: one for each ballot, in the order of the file, each with the ranks (from 1; equal candidates have the same) as they were cast.

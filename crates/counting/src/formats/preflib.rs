@@ -260,7 +260,7 @@ pub(super) fn order(
     Ok(ranks)
 }
 
-/// Writes orders, of the strictest type that fits. PackedBallots that rank nobody have no place in it.
+/// Writes orders, of the strictest type that fits. Ballots that rank nobody have no place in it.
 pub(super) fn write(file: &File) -> String {
     let ranked: Vec<_> = file.ballots.iter().map(closed_up).filter(|group| !group.ranks.is_empty()).collect();
     let named = |group: &Group| group.ranks.iter().map(Vec::len).sum::<usize>();

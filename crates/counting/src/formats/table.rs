@@ -1,4 +1,4 @@
-//! PackedBallots in tables, whatever the table was opened from: a text, a spreadsheet, the records of scanners.
+//! Ballots in tables, whatever the table was opened from: a text, a spreadsheet, the records of scanners.
 //!
 //! | header | a row is |
 //! |---|---|
