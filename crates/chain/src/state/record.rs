@@ -216,7 +216,7 @@ pub struct Registry {
     /// signers of a block are known before the block below is applied.
     pub after: ValidatorSet,
     /// Approvals that wait, of changes to the set `after` and to the organisers: by signer, each with the time at which it was signed, the oldest
-    /// first. No signer has two of one change, or more than [`APPROVALS_MAX`].
+    /// first. No signer has two of one change, or more than four.
     pub approvals: BTreeMap<PublicKey, Vec<(Timestamp, Change)>>,
     /// How many changes there have been.
     pub changes: u64,
