@@ -10,6 +10,8 @@ use vote_consensus::bft::{NilOrVal, Round, SignedMessage, VoteType};
 pub(super) enum Crime {
     /// Votes for a block and for none, in one round.
     Equivocator,
+    /// Votes for a block to half of its peers, and for none to the others.
+    Splitter,
     /// Shows its proposals to one peer only.
     Withholder,
     /// Answers those who catch up with certificates that are not what they say.
@@ -31,8 +33,9 @@ pub(super) enum Crime {
 }
 
 /// All of them.
-pub(super) const CRIMES: [Crime; 10] = [
+pub(super) const CRIMES: [Crime; 11] = [
     Crime::Equivocator,
+    Crime::Splitter,
     Crime::Withholder,
     Crime::Forger,
     Crime::Flooder,
@@ -68,11 +71,18 @@ impl Crime {
         peers: &[usize],
     ) -> Vec<(usize, Vec<u8>)> {
         let all = |bytes: Vec<u8>| peers.iter().map(move |to| (*to, bytes.clone())).collect::<Vec<_>>();
+        let (some, others) = peers.split_at(peers.len() / 2);
+        let each = |peers: &[usize], bytes: &[u8]| peers.iter().map(|to| (*to, bytes.to_vec())).collect::<Vec<_>>();
+        let halves = |one: &[u8], other: &[u8]| [each(some, one), each(others, other)].concat();
         let message = Message::from_bytes(bytes).ok().flatten();
         match (self, message) {
             (Self::Equivocator, Some(Message::Vote(vote))) if matches!(vote.message.value, NilOrVal::Val(_)) => {
                 let other = signed(key, chain, Vote { value: NilOrVal::Nil, ..vote.message });
                 [all(bytes.to_vec()), all(other)].concat()
+            }
+            (Self::Splitter, Some(Message::Vote(vote))) if matches!(vote.message.value, NilOrVal::Val(_)) => {
+                let other = signed(key, chain, Vote { value: NilOrVal::Nil, ..vote.message });
+                halves(bytes, &other)
             }
             (Self::Withholder, Some(Message::Proposal(..))) => vec![(peers[0], bytes.to_vec())],
             (Self::Twin, Some(Message::Proposal(proposal, block))) => {
@@ -81,10 +91,7 @@ impl Crime {
                 let message = Proposal { value: other.header.hash(), ..proposal.message };
                 let signature = key.sign(Purpose::Proposal, chain, &proposal_content(&message));
                 let other = Message::Proposal(SignedMessage::new(message, signature), Box::new(other)).to_bytes();
-                let (some, others) = peers.split_at(peers.len() / 2);
-                let each =
-                    |peers: &[usize], bytes: &[u8]| peers.iter().map(|to| (*to, bytes.to_vec())).collect::<Vec<_>>();
-                [each(some, bytes), each(others, &other)].concat()
+                halves(bytes, &other)
             }
             (Self::Flooder, Some(Message::Vote(vote))) => {
                 let flood = (1..=FLOOD).flat_map(|round| {

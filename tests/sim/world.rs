@@ -392,7 +392,7 @@ impl World {
                 at
             }
             Due::PassOn(at, incarnation, letter, height) => {
-                if self.incarnation[at] == incarnation && height > self.disks[at].tip() {
+                if self.incarnation[at] == incarnation && height >= self.disks[at].tip() {
                     self.pass_on(at, letter);
                 }
                 return;

@@ -18,7 +18,8 @@ pub enum Topic {
 impl Topic {
     pub(crate) const ALL: [Self; 3] = [Self::Consensus, Self::Blocks, Self::Transactions];
 
-    pub(crate) const fn bytes_max(self) -> usize {
+    /// No message is larger, in bytes.
+    pub const fn bytes_max(self) -> usize {
         match self {
             Self::Consensus => CONSENSUS_BYTES_MAX,
             Self::Blocks => BLOCK_BYTES_MAX,

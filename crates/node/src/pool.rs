@@ -21,7 +21,7 @@ const PEER_READS_MAX: usize = 16;
 /// Batches that peers have passed on and that wait to be verified, in bytes: of all validators, of all others, and of one peer.
 const OF_VALIDATORS_BYTES: usize = 16 << 20;
 const OF_OTHERS_BYTES: usize = 8 << 20;
-pub(crate) const OF_ONE_PEER_BYTES: usize = 4 << 20;
+pub(crate) const OF_ONE_PEER_BYTES: usize = 1 << 20;
 
 /// Work of one kind: room for what waits, in bytes, and turns at a thread.
 #[derive(Clone, Debug)]
@@ -63,7 +63,8 @@ impl Pool {
             for_peers,
             peer_reads,
             for_blocks,
-            gossip_of_validators: Queue::new(OF_VALIDATORS_BYTES, cores),
+            // One is left for voting.
+            gossip_of_validators: Queue::new(OF_VALIDATORS_BYTES, cores.saturating_sub(1).max(1)),
             gossip_of_others: Queue::new(OF_OTHERS_BYTES, 1),
             cores,
             chain,

@@ -149,7 +149,7 @@ impl Host {
     }
 
     /// A block of the open height, or of the next, with all of its transactions.
-    fn held_block(&self, hash: &BlockHash) -> Option<&Arc<VerifiedBlock>> {
+    pub(super) fn held_block(&self, hash: &BlockHash) -> Option<&Arc<VerifiedBlock>> {
         let early = || self.early.values().flatten().filter_map(Early::block).find(|block| block.hash() == *hash);
         self.bodies.get(hash).map(|(block, _)| block).or_else(early)
     }

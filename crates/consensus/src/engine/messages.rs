@@ -42,8 +42,8 @@ pub enum MessageFault {
 pub enum Taken {
     /// It holds, and is to be passed on.
     New,
-    /// It holds, and has come from its signer, who tells all its peers itself: it is to be passed on if this height is not decided after
-    /// [`PASS_ON_MS`], since then somebody may not have it.
+    /// It holds, is for a block that is here, and has come from its signer, who tells all its peers itself: it is to be passed on if no
+    /// greater height than this is decided after [`PASS_ON_MS`], since then somebody may not have it.
     FromSigner(Height),
     /// It is not passed on, and nobody is to blame.
     Dropped(Dropped),
@@ -62,7 +62,7 @@ pub enum Dropped {
 
 /// A vote that has come from its signer is passed on after so long, in milliseconds. Between validators that all reach one another that is
 /// hardly ever needed, and each copy costs as much as the vote itself.
-pub const PASS_ON_MS: u64 = 100;
+pub const PASS_ON_MS: u64 = 200;
 
 impl Dropped {
     /// In words.
@@ -177,8 +177,11 @@ impl Host {
             NilOrVal::Nil => None,
         };
         let taken = self.pass_on((height, kind, round, Some(voter), block));
+        // Of two different votes for one step at least one is for something else than a block that is here. That one goes on at once, so that
+        // those who have the other can see both.
+        let usual = block.is_some_and(|block| self.held_block(&block).is_some());
         let from_signer = from.is_some_and(|from| self.signer.peers_of(&voter).any(|peer| peer == from));
-        Ok(if taken == Taken::New && from_signer { Taken::FromSigner(height) } else { taken })
+        Ok(if taken == Taken::New && usual && from_signer { Taken::FromSigner(height) } else { taken })
     }
 
     fn check_polka(&self, certificate: &PolkaCertificate<Ctx>) -> Result<(), MessageFault> {

@@ -253,7 +253,7 @@ impl Core {
     fn approve(&mut self, call: AppCall, change: Change) {
         let state = self.engine.state();
         let registry = state.registry();
-        let signed_at = registry.signing_time(&self.key.public(), self.block_time());
+        let signed_at = registry.signing_time(&self.key.public(), self.block_time().max(state.tip().time));
         let payload = Payload::ApproveChange { change, changes_before: registry.changes, signed_at };
         let bytes = Transaction::sign(state.chain(), &self.key, payload).to_bytes();
         let checked = vote_chain::verify(&state.chain(), &bytes).map(Arc::new);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use vote_chain::{BlockHash, ChainId, TransactionFault, TransactionId, Verified, decode, encode};
 use vote_consensus::{Event, Peer};
 
@@ -39,7 +40,9 @@ impl Core {
     /// Without an answer, or with one that no honest node gives, the next peer is asked.
     pub(super) fn on_fetched(&mut self, peer: Peer, block: BlockHash, fetched: Result<Vec<Fetched>, String>) {
         let fetched = fetched.unwrap_or_else(|reason| {
-            tracing::warn!(peer = %self.peers.describe(peer), reason, "transactions refused");
+            if let Some(unsaid) = self.news.warning(Instant::now(), "transactions refused") {
+                tracing::warn!(peer = %self.peers.describe(peer), reason, unsaid, "transactions refused");
+            }
             if let Some(id) = self.peers.id(peer) {
                 self.strike(id);
             }

@@ -1,9 +1,11 @@
 //! What comes in over gossip: consensus messages, blocks, batches of transactions.
 
+use std::fmt::{self, Formatter};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 use vote_chain::{Block, BlockFault, CommitCertificate, Height, TransactionId, Verified, Whole, decode};
@@ -25,7 +27,39 @@ const PASS_AGAIN_MS: u64 = 8000;
 #[derive(Serialize, Deserialize)]
 pub(super) struct TransactionBatch {
     pub(super) number: u64,
+    #[serde(deserialize_with = "few")]
     pub(super) transactions: Vec<ByteBuf>,
+}
+
+/// Key, chain and signature alone are as long as this, in bytes.
+const TRANSACTION_BYTES_MIN: usize = 128;
+/// No more of them fit into a batch.
+const BATCH_TRANSACTIONS_MAX: usize = Topic::Transactions.bytes_max() / TRANSACTION_BYTES_MIN;
+
+/// Reads transactions until there is one that is too short, or one too many: what costs this node more than its sender is not even read.
+fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ByteBuf>, D::Error> {
+    struct Few;
+
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<ByteBuf>;
+
+        fn expecting(&self, formatter: &mut Formatter) -> fmt::Result {
+            write!(formatter, "up to {BATCH_TRANSACTIONS_MAX} transactions of {TRANSACTION_BYTES_MIN} bytes or more")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+            let mut transactions = Vec::new();
+            while let Some(bytes) = sequence.next_element::<ByteBuf>()? {
+                if bytes.len() < TRANSACTION_BYTES_MIN || transactions.len() >= BATCH_TRANSACTIONS_MAX {
+                    return Err(de::Error::invalid_length(bytes.len(), &self));
+                }
+                transactions.push(bytes);
+            }
+            Ok(transactions)
+        }
+    }
+
+    deserializer.deserialize_seq(Few)
 }
 
 /// The transactions of a batch that hold, and what is wrong with one that does not.
@@ -102,7 +136,8 @@ impl Core {
         while self.later.front().is_some_and(|(due, ..)| *due <= now)
             && let Some((_, height, gossip)) = self.later.pop_front()
         {
-            let verdict = if height > tip { Verdict::Accept } else { Verdict::Ignore };
+            // Those of the last height too: if this node goes no further, others may lack them.
+            let verdict = if height >= tip { Verdict::Accept } else { Verdict::Ignore };
             self.network.report(&gossip, verdict);
         }
         if let Some((due, ..)) = self.later.front() {
@@ -151,17 +186,22 @@ impl Core {
 
     pub(super) fn on_checked_transactions(&mut self, gossip: &Gossip, checked: CheckedTransactions) {
         let CheckedTransactions { good, fault } = checked;
-        let count = good.len();
+        let (count, sent) = (good.len(), good.clone());
         // What does not fit the state here may be late or early; its submitter is told by its own node.
         let taken = self.engine.submit(steady(), good, Origin::Peer);
         let fits = |taken: &&Result<(), PoolRefusal>| matches!(taken, Ok(()) | Err(PoolRefusal::Full(_)));
         let mostly_fits = taken.iter().filter(fits).count() * 2 >= count;
+        if fault.is_none() && mostly_fits {
+            return self.network.report(gossip, Verdict::Accept);
+        }
+        // Anybody can sign ballots of an election that there is not, and put those of others beside them: they are a burden to this node, and
+        // to no other. What is good goes on without them.
         match fault {
             Some(reason) => self.reject(gossip, &reason),
-            None if mostly_fits => self.network.report(gossip, Verdict::Accept),
-            // Anybody can sign ballots of an election that there is not: they are a burden to this node, and to no other.
             None => self.network.report(gossip, Verdict::Ignore),
         }
+        let good = sent.iter().zip(&taken).filter(|(_, taken)| taken.is_ok());
+        good.for_each(|(transaction, _)| self.relay.add(transaction));
     }
 }
 
@@ -185,4 +225,22 @@ pub(crate) fn read_blocks(bytes: &[u8]) -> Result<Vec<(Whole<Block>, CommitCerti
     let blocks = answer.blocks().ok_or(NoBlocks::OtherAnswer)?;
     let read = |(bytes, certificate): (ByteBuf, CommitCertificate)| Ok((Whole::read(&bytes)?, certificate));
     blocks.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vote_chain::encode;
+
+    fn read(count: usize, bytes: usize) -> bool {
+        let transactions = vec![ByteBuf::from(vec![0; bytes]); count];
+        decode::<TransactionBatch>(&encode(&TransactionBatch { number: 1, transactions })).is_ok()
+    }
+
+    #[test]
+    fn batch_of_more_transactions_than_bytes_would_have_room_for_is_not_read() {
+        assert!(read(1, TRANSACTION_BYTES_MIN) && read(BATCH_TRANSACTIONS_MAX, TRANSACTION_BYTES_MIN));
+        assert!(!read(1, 0) && !read(200_000, 0) && !read(1, TRANSACTION_BYTES_MIN - 1));
+        assert!(!read(BATCH_TRANSACTIONS_MAX + 1, TRANSACTION_BYTES_MIN));
+    }
 }

@@ -155,7 +155,9 @@ impl Core {
                 tracing::debug!(peer = %self.peers.describe(peer), %error, "no blocks from peer");
             }
             NoBlocks::OtherAnswer | NoBlocks::Block(_) => {
-                tracing::warn!(peer = %self.peers.describe(peer), reason = %why, "blocks refused");
+                if let Some(unsaid) = self.news.warning(Instant::now(), "blocks refused") {
+                    tracing::warn!(peer = %self.peers.describe(peer), reason = %why, unsaid, "blocks refused");
+                }
                 if let Some(id) = self.peers.id(peer) {
                     self.strike(id);
                 }
@@ -164,8 +166,10 @@ impl Core {
         self.tell(vote_consensus::Event::BlocksFailed { peer, from });
     }
 
-    fn blame(&self, peer: Peer, reason: &str) {
-        tracing::warn!(peer = %self.peers.describe(peer), reason, "peer has sent what no honest node sends");
+    fn blame(&mut self, peer: Peer, reason: &str) {
+        if let Some(unsaid) = self.news.warning(Instant::now(), "blamed") {
+            tracing::warn!(peer = %self.peers.describe(peer), reason, unsaid, "peer has sent what no honest node sends");
+        }
         if let Some(id) = self.peers.id(peer) {
             self.network.disconnect(id);
         }

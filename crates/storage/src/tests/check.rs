@@ -164,27 +164,33 @@ fn of_blocks(script: &Script) -> Vec<Case> {
             write.open_table(table::BLOCKS).unwrap().insert(last + 1, block.as_slice()).unwrap();
         }),
         // All validators have signed the last block, and its transaction is signed by nobody.
-        case("blocks", last.to_string(), "transaction 0: the signature does not verify", false, move |write| {
-            let mut table = write.open_table(table::BLOCKS).unwrap();
-            let mut block: Block = decode(table.get(last).unwrap().unwrap().value()).unwrap();
-            let mut transaction: Transaction = decode(&block.transactions[0]).unwrap();
-            let signature = key(9).sign(vote_chain::Purpose::Transaction, &state.chain(), b"other");
-            transaction.signature = signature;
-            let (before, forged) = (TransactionId::of(&block.transactions[0]), transaction.to_bytes());
-            let id = TransactionId::of(&forged);
-            block.transactions[0] = serde_bytes::ByteBuf::from(forged);
-            block.header.transactions_root = merkle_root([id.as_bytes().as_slice()]);
-            table.insert(last, encode(&block).as_slice()).unwrap();
-            let certificate = certify(&state, &block.header);
-            write.open_table(table::CERTIFICATES).unwrap().insert(last, encode(&certificate).as_slice()).unwrap();
-            let mut index = write.open_table(table::TRANSACTIONS).unwrap();
-            index.remove(*before.as_bytes()).unwrap();
-            index.insert(*id.as_bytes(), (last, 0)).unwrap();
-            let mut meta = write.open_table(table::META).unwrap();
-            let mut tip: Tip = decode(meta.get("tip").unwrap().unwrap().value()).unwrap();
-            tip.hash = block.header.hash();
-            meta.insert("tip", encode(&tip).as_slice()).unwrap();
-        }),
+        case(
+            "blocks",
+            last.to_string(),
+            "transaction 0 does not hold: the signature does not verify",
+            false,
+            move |write| {
+                let mut table = write.open_table(table::BLOCKS).unwrap();
+                let mut block: Block = decode(table.get(last).unwrap().unwrap().value()).unwrap();
+                let mut transaction: Transaction = decode(&block.transactions[0]).unwrap();
+                let signature = key(9).sign(vote_chain::Purpose::Transaction, &state.chain(), b"other");
+                transaction.signature = signature;
+                let (before, forged) = (TransactionId::of(&block.transactions[0]), transaction.to_bytes());
+                let id = TransactionId::of(&forged);
+                block.transactions[0] = serde_bytes::ByteBuf::from(forged);
+                block.header.transactions_root = merkle_root([id.as_bytes().as_slice()]);
+                table.insert(last, encode(&block).as_slice()).unwrap();
+                let certificate = certify(&state, &block.header);
+                write.open_table(table::CERTIFICATES).unwrap().insert(last, encode(&certificate).as_slice()).unwrap();
+                let mut index = write.open_table(table::TRANSACTIONS).unwrap();
+                index.remove(*before.as_bytes()).unwrap();
+                index.insert(*id.as_bytes(), (last, 0)).unwrap();
+                let mut meta = write.open_table(table::META).unwrap();
+                let mut tip: Tip = decode(meta.get("tip").unwrap().unwrap().value()).unwrap();
+                tip.hash = block.header.hash();
+                meta.insert("tip", encode(&tip).as_slice()).unwrap();
+            },
+        ),
         case("certificates", "4", MISSING, true, cut!(table::CERTIFICATES, 4)),
         case(
             "certificates",
