@@ -35,6 +35,7 @@ mod preflib;
 pub mod records;
 pub mod table;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufRead, Cursor, Seek};
 use std::ops::RangeInclusive;
@@ -220,6 +221,31 @@ fn candidates(named: Vec<(usize, String)>) -> Result<Vec<String>, FormatError> {
         return Err(fault(*line, reason));
     }
     Ok(named.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Names in quotes, the first of them if they are many.
+fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 12;
+    let mut names = names.into_iter();
+    let mut shown: Vec<_> = names.by_ref().take(SHOWN).map(|name| format!("\"{name}\"")).collect();
+    if names.next().is_some() {
+        shown.push("...".into());
+    }
+    shown.join(", ")
+}
+
+/// Says of candidates whom only ballots name, each with a line, which differ in nothing but capital letters.
+fn note_capitals(named: &[(usize, String)], notes: &mut Notes) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (line, name) in named {
+        if let Some(first) = seen.get(name.to_lowercase().as_str()) {
+            let reason =
+                "are two candidates whose names differ in capital letters alone: if they are one, write one name";
+            notes.add(*line, format!("\"{first}\" and \"{name}\" {reason}"));
+        } else {
+            seen.insert(name.to_lowercase(), name);
+        }
+    }
 }
 
 /// A number without sign.

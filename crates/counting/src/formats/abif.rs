@@ -6,7 +6,9 @@ use std::io::{BufRead, Seek};
 
 use super::lines::Lines;
 use super::preflib::closed_up;
-use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name, number};
+use super::{
+    CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name, note_capitals, number,
+};
 use crate::packed::{Ballot, PackedBallots};
 
 /// What stands between the names of candidates.
@@ -76,6 +78,7 @@ pub(super) fn parse<R: BufRead + Seek>(mut source: R) -> Result<Parsed, FormatEr
         notes.add(*at, format!("these settings change nothing: {}", keys.join(", ")));
     }
     notes.repeated(reader.scores, |times| format!("scores count by their order alone, on {times} lines"));
+    note_capitals(&reader.found.names, &mut notes);
     let candidates = candidates(reader.found.names)?;
     let Metadata { title, seats, .. } = metadata;
     let file = File { title, candidates, seats, withdrawn: Vec::new(), ballots };

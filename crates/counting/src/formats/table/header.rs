@@ -9,8 +9,37 @@ use crate::formats::cell::{guarded, unguarded};
 use crate::formats::{CANDIDATES_MAX, FormatError, Notes, candidates, fault, name};
 
 /// Words for a column that says how many ballots a row is.
-const COUNT: &[&str] =
-    &["count", "counts", "weight", "weights", "number of ballots", "number of votes", "votes", "ballots", "frequency"];
+const COUNT: &[&str] = &[
+    "count",
+    "counts",
+    "count (ballots)",
+    "weight",
+    "weights",
+    "number of ballots",
+    "number of votes",
+    "number of voters",
+    "# ballots",
+    "# of ballots",
+    "ballot count",
+    "vote count",
+    "ballots cast",
+    "how many ballots",
+    "votes",
+    "ballots",
+    "frequency",
+    "freq",
+    "multiplicity",
+    "copies",
+    "voting power",
+    "gewicht",
+    "häufigkeit",
+    "anzahl stimmen",
+    "anzahl stimmzettel",
+    "nombre de bulletins",
+    "nombre de voix",
+    "número de votos",
+    "número de papeletas",
+];
 /// Words for columns that say whose the ballot is, or from where: nothing is read from them.
 const ABOUT: &[&str] = &[
     "id",
@@ -20,6 +49,21 @@ const ABOUT: &[&str] = &[
     "voter",
     "voter id",
     "voterid",
+    "voter number",
+    "member id",
+    "member number",
+    "membership number",
+    "membership id",
+    "respondent",
+    "respondent id",
+    "respondent #",
+    "response id",
+    "response #",
+    "response number",
+    "row",
+    "row number",
+    "index",
+    "lfd nr",
     "timestamp",
     "zeitstempel",
     "horodateur",
@@ -73,6 +117,102 @@ const UNCLEAR: &[&str] = &[
     "papeleta",
     "papeletas",
 ];
+/// Words of which a header of a number that is no rank is made, whole: `Total votes`, `Ref. No.`, `Age`. Such a column is asked about.
+const NUMBERS: &[&str] = &[
+    "#",
+    "no",
+    "nr",
+    "num",
+    "number",
+    "numbers",
+    "n",
+    "count",
+    "counts",
+    "ballot",
+    "ballots",
+    "vote",
+    "votes",
+    "voter",
+    "voters",
+    "cast",
+    "total",
+    "totals",
+    "sum",
+    "average",
+    "mean",
+    "score",
+    "scores",
+    "points",
+    "tally",
+    "frequency",
+    "freq",
+    "quantity",
+    "qty",
+    "amount",
+    "weight",
+    "weights",
+    "multiplicity",
+    "copies",
+    "shares",
+    "voting",
+    "members",
+    "member",
+    "membership",
+    "respondent",
+    "respondents",
+    "response",
+    "responses",
+    "row",
+    "index",
+    "idx",
+    "ref",
+    "reference",
+    "code",
+    "ward",
+    "district",
+    "precinct",
+    "id",
+    "age",
+    "anzahl",
+    "summe",
+    "gesamt",
+    "nummer",
+    "stimme",
+    "stimmen",
+    "stimmzettel",
+    "stimmgewicht",
+    "gewicht",
+    "gewichtung",
+    "häufigkeit",
+    "wähler",
+    "alter",
+    "lfd",
+    "punkte",
+    "nombre",
+    "numéro",
+    "voix",
+    "bulletin",
+    "bulletins",
+    "votants",
+    "fréquence",
+    "poids",
+    "quantité",
+    "cantidad",
+    "número",
+    "votos",
+    "votantes",
+    "papeleta",
+    "papeletas",
+    "peso",
+    "frecuencia",
+    "aantal",
+    "stemmen",
+    "antal",
+    "liczba",
+];
+/// Words that may stand among them, and alone say nothing.
+const BETWEEN: &[&str] =
+    &["of", "the", "in", "per", "how", "many", "power", "all", "each", "and", "der", "die", "de", "des", "von", "van"];
 
 /// The column with which the records of ES&S scanners begin.
 const CAST_VOTE_RECORD: &str = "cast vote record";
@@ -93,6 +233,7 @@ impl Header {
             about: Vec::new(),
             rest: Vec::new(),
             named: Vec::new(),
+            unknown: Vec::new(),
             title: String::new(),
         };
         if row.cells().all(|cell| cell.is_empty() || is_number(cell)) {
@@ -131,6 +272,8 @@ struct Columns {
     rest: Vec<(usize, String)>,
     /// Those that are candidates, whatever their names.
     named: Vec<usize>,
+    /// Those of [`Columns::about`] that no word tells of.
+    unknown: Vec<(usize, String)>,
     title: String,
 }
 
@@ -143,6 +286,7 @@ impl Columns {
         }
         let words = plain(cell);
         let words = words.as_str();
+        let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
         let a_question_of_yes_or_no = words == "no" && row.cells().any(|cell| plain(cell) == "yes");
         if COUNT.contains(&words) {
             if self.count.replace(at).is_some() {
@@ -150,9 +294,11 @@ impl Columns {
             }
         } else if ABOUT.contains(&words) {
             self.about.push(cell.to_owned());
-        } else if UNCLEAR.contains(&words) && !a_question_of_yes_or_no {
-            let reason =
-                format!("the column {cell:?} may say how many ballots a row is, or which: call it \"count\" or \"id\"");
+        } else if (UNCLEAR.contains(&words) || (is_of_numbers(words) && !scanner)) && !a_question_of_yes_or_no {
+            let reason = format!(
+                "the column \"{cell}\" may say how many ballots a row is, or which: call it \"count\" or \"id\"; \
+                 if it is a candidate, put an apostrophe before the name"
+            );
             return Err(fault(self.line, reason));
         } else {
             self.rest.push((at, name(self.line, unguarded(cell))?));
@@ -189,6 +335,7 @@ impl Columns {
                 None if scanner => (text.clone(), None),
                 None => {
                     self.about.push(text.clone());
+                    self.unknown.push((at, text.clone()));
                     continue;
                 }
             };
@@ -210,7 +357,15 @@ impl Columns {
 
     fn ranks(&mut self, contests: Vec<Contest>, scanner: bool) -> Ranks {
         let title = std::mem::take(&mut self.title);
-        Ranks { line: self.line, cells: self.cells, count: self.count, title, contests, blank_is_no_ballot: scanner }
+        Ranks {
+            line: self.line,
+            cells: self.cells,
+            count: self.count,
+            title,
+            contests,
+            unknown: std::mem::take(&mut self.unknown),
+            blank_is_no_ballot: scanner,
+        }
     }
 
     fn matrix(&mut self) -> Result<Matrix, FormatError> {
@@ -229,7 +384,17 @@ impl Columns {
 fn is_special(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
     let words = plain(text);
-    [COUNT, ABOUT, UNCLEAR].iter().any(|special| special.contains(&words.as_str())) || rank_header(text).is_some()
+    [COUNT, ABOUT, UNCLEAR].iter().any(|special| special.contains(&words.as_str()))
+        || is_of_numbers(&words)
+        || rank_header(text).is_some()
+}
+
+/// Whether a header says of nothing but numbers, identities and amounts.
+fn is_of_numbers(words: &str) -> bool {
+    let spaced = words.replace('#', " # ");
+    let words = spaced.split(|c: char| c.is_whitespace() || "()[]/".contains(c)).filter(|word| !word.is_empty());
+    let (others, numbers): (Vec<_>, Vec<_>) = words.partition(|word| !NUMBERS.contains(word));
+    !numbers.is_empty() && others.iter().all(|word| BETWEEN.contains(word))
 }
 
 /// The header for a candidate, which is read as no other thing.
