@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::Row;
-use super::matrix::Matrix;
+use super::matrix::{Grid, Matrix};
 use super::ranks::{Contest, Ranks};
 use crate::formats::cell::{guarded, unguarded};
-use crate::formats::{CANDIDATES_MAX, FormatError, Notes, candidates, fault, name};
+use crate::formats::{CANDIDATES_MAX, FormatError, Notes, fault, name};
 
 /// Words for a column that says how many ballots a row is.
 const COUNT: &[&str] = &[
@@ -235,6 +235,7 @@ impl Header {
             named: Vec::new(),
             unknown: Vec::new(),
             title: String::new(),
+            grids: Vec::new(),
         };
         if row.cells().all(|cell| cell.is_empty() || is_number(cell)) {
             let reason =
@@ -246,12 +247,12 @@ impl Header {
         }
         // Tables with counts are no answers to forms.
         if columns.count.is_none() {
-            columns.unbracket();
+            columns.take_grids();
         }
         let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
         let header = match columns.contests(scanner)? {
             Some(contests) => Self::Ranks(columns.ranks(contests, scanner)),
-            None => Self::Matrix(columns.matrix()?),
+            None => Self::Matrix(columns.matrix()),
         };
         if !columns.about.is_empty() {
             let list = columns.about.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
@@ -275,6 +276,26 @@ struct Columns {
     /// Those of [`Columns::about`] that no word tells of.
     unknown: Vec<(usize, String)>,
     title: String,
+    /// The question that each of [`Columns::rest`] answers, if there are several.
+    grids: Vec<String>,
+}
+
+/// `Rank the candidates [Ash]`: what is asked, and the candidate.
+fn bracketed(text: &str) -> Option<(String, String)> {
+    let (asked, inner) = text.strip_suffix(']')?.split_once('[')?;
+    Some((asked.trim().to_owned(), inner.trim().to_owned()))
+}
+
+/// What is asked, each once, and in how many columns.
+fn asked(columns: impl Iterator<Item = (String, String)>) -> Vec<(String, usize)> {
+    let mut all: Vec<(String, usize)> = Vec::new();
+    for (asked, _) in columns {
+        match all.iter_mut().find(|(known, _)| *known == asked) {
+            Some((_, columns)) => *columns += 1,
+            None => all.push((asked, 1)),
+        }
+    }
+    all
 }
 
 impl Columns {
@@ -306,18 +327,46 @@ impl Columns {
         Ok(())
     }
 
-    /// `Rank the candidates [Ash]`, as the columns of a grid are called in the answers to a form, is Ash.
-    fn unbracket(&mut self) {
-        let split = |text: &str| {
-            text.strip_suffix(']')?
-                .split_once('[')
-                .map(|(asked, inner)| (asked.trim().to_owned(), inner.trim().to_owned()))
+    /// `Rank the candidates [Ash]`, as the columns of a grid are called in the answers to a form, is Ash. Columns beside grids are none of it.
+    fn take_grids(&mut self) {
+        let is_rank = |(at, text): &(usize, String)| !self.named.contains(at) && rank_header(text).is_some();
+        let split = |(at, text): &(usize, String)| if self.named.contains(at) { None } else { bracketed(text) };
+        let grids = asked(self.rest.iter().filter_map(split));
+        if self.rest.iter().any(is_rank) || grids.iter().all(|(_, columns)| *columns < 2) {
+            return self.take_dashes();
+        }
+        for (at, text) in std::mem::take(&mut self.rest) {
+            match split(&(at, text.clone())) {
+                Some((asked, inner)) => {
+                    self.rest.push((at, inner));
+                    self.grids.push(asked);
+                }
+                None => {
+                    self.about.push(text.clone());
+                    self.unknown.push((at, text));
+                }
+            }
+        }
+        if let [(only, _)] = grids.as_slice() {
+            self.title.clone_from(only);
+            self.grids.clear();
+        }
+    }
+
+    /// `President - Ash` beside `Treasurer - Elm`; one such question alone may be how candidates are called.
+    fn take_dashes(&mut self) {
+        let split = |(at, text): &(usize, String)| {
+            let (asked, inner) = text.split_once(" - ").filter(|_| !self.named.contains(at))?;
+            Some((asked.trim().to_owned(), inner.trim().to_owned()))
         };
-        let inner: Option<Vec<_>> = self.rest.iter().map(|(_, text)| split(text)).collect();
-        let Some(inner) = inner.filter(|inner| inner.windows(2).all(|pair| pair[0].0 == pair[1].0)) else { return };
+        let Some(inner) = self.rest.iter().map(split).collect::<Option<Vec<_>>>() else { return };
+        let grids = asked(inner.iter().cloned());
+        if grids.len() < 2 || grids.iter().any(|(_, columns)| *columns < 2) {
+            return;
+        }
         for ((_, text), (asked, inner)) in self.rest.iter_mut().zip(inner) {
             *text = inner;
-            self.title = asked;
+            self.grids.push(asked);
         }
     }
 
@@ -325,7 +374,7 @@ impl Columns {
     fn contests(&mut self, scanner: bool) -> Result<Option<Vec<Contest>>, FormatError> {
         let rank = |at: usize, text: &str| if self.named.contains(&at) { None } else { rank_header(text) };
         let found: Vec<_> = self.rest.iter().map(|(at, text)| (*at, text, rank(*at, text))).collect();
-        if !scanner && found.iter().all(|(.., rank)| rank.is_none()) {
+        if !self.grids.is_empty() || !scanner && found.iter().all(|(.., rank)| rank.is_none()) {
             return Ok(None);
         }
         let mut contests: Vec<Contest> = Vec::new();
@@ -368,15 +417,23 @@ impl Columns {
         }
     }
 
-    fn matrix(&mut self) -> Result<Matrix, FormatError> {
-        let columns = self.rest.iter().map(|(at, _)| *at).collect();
-        let named: Vec<_> = self.rest.drain(..).map(|(_, name)| (self.line, name)).collect();
-        if named.is_empty() || named.len() > CANDIDATES_MAX {
-            return Err(fault(self.line, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", named.len())));
+    fn matrix(&mut self) -> Matrix {
+        let mut contests: Vec<Grid> = Vec::new();
+        let titles = std::mem::take(&mut self.grids);
+        for (place, (at, name)) in self.rest.drain(..).enumerate() {
+            let title = titles.get(place).unwrap_or(&self.title);
+            let contest = match contests.iter().position(|contest| contest.title == *title) {
+                Some(contest) => &mut contests[contest],
+                None => {
+                    contests.push(Grid { title: title.clone(), ..Grid::default() });
+                    contests.last_mut().expect("just added")
+                }
+            };
+            contest.columns.push(at);
+            contest.candidates.push(name);
+            contest.named.push(self.named.contains(&at));
         }
-        let candidates = candidates(named)?;
-        let title = std::mem::take(&mut self.title);
-        Ok(Matrix { line: self.line, cells: self.cells, count: self.count, columns, candidates, title })
+        Matrix { line: self.line, cells: self.cells, count: self.count, contests }
     }
 }
 

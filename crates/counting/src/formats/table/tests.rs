@@ -243,6 +243,53 @@ fn scores_are_ranked_from_the_highest() {
     assert!(read_as("A,B\n5,x\n", &options).unwrap_err().reason.contains("no score"));
 }
 
+#[test]
+fn numbers_that_are_no_scores_are_asked_about() {
+    let options = Options { scores: true, ..Options::default() };
+    for (table, words) in [
+        ("ballot_id,Ash,Birch,Cedar,Age\n1,5,3,0,34\n2,1,4,0,71\n", "\"Age\" may say"),
+        ("Ash,Birch,Sum\n5,3,8\n", "\"Sum\" may say"),
+        ("Ash,Birch,Years in the club\n5,3,34\n1,4,12\n", "\"Years in the club\" are not like"),
+        ("Slip,Ash,Birch\n1,5,3\n2,5,3\n3,0,2\n4,1,5\n", "\"Slip\" are not like"),
+    ] {
+        let error = read_as(table, &options).unwrap_err();
+        assert!(error.line == 1 && error.reason.contains(words), "{table}: {error}");
+    }
+    for table in [
+        "'Slip,Ash,Birch\n11,5,3\n12,5,3\n13,0,2\n14,1,5\n",
+        "Ash,Birch\n5,1\n5,2\n5,1\n5,0\n",
+        "Ash,Birch\n90,70\n100,20\n60,30\n80,100\n",
+        "Ash\n90\n20\n",
+    ] {
+        let parsed = read_as(table, &options).unwrap();
+        assert!(["Ash", "Slip"].contains(&parsed.file.candidates[0].as_str()), "{table}");
+    }
+}
+
+#[test]
+fn questions_of_a_form_are_contests() {
+    for header in [
+        "Timestamp,President [Ash],President [Birch],Treasurer [Elm],Treasurer [Fir]",
+        "Timestamp,President - Ash,President - Birch,Treasurer - Elm,Treasurer - Fir",
+    ] {
+        let table = format!("{header}\nt,1,2,2,1\nt,,1,,\n");
+        let asked = parse(&table).unwrap_err();
+        assert!(asked.reason.ends_with("--contest:\n  1  President\n  2  Treasurer"), "{asked}");
+        let parsed = read_as(&table, &Options { contest: Some("treasurer".into()), ..Options::default() }).unwrap();
+        assert_eq!(
+            (parsed.file.title.as_str(), parsed.file.candidates.as_slice()),
+            ("Treasurer", ["Elm", "Fir"].map(String::from).as_slice())
+        );
+        assert_eq!(lines(&parsed), [(1, vec![vec![1], vec![0]]), (1, vec![])]);
+    }
+    let beside = parse("Timestamp,President [Ash],President [Birch],Any comments?\nt,1,2,Good luck\n").unwrap();
+    assert_eq!(beside.file.candidates, ["Ash", "Birch"]);
+    assert!(beside.notes[0].text.contains("\"Any comments?\""), "{:?}", beside.notes);
+    for one in ["Ash [Red],Birch [Blue]", "Ash - Red,Birch - Blue", "Team - Ash,Team - Birch"] {
+        assert_eq!(parse(&format!("{one}\n1,2\n")).unwrap().file.candidates.join(","), one);
+    }
+}
+
 const ESS: &str = "Cast Vote Record,Precinct,Ballot Style,Rep. 1st Choice District 2,Rep. 2nd Choice District 2,Clerk\n\
                    1,Bangor,A,\"DEM Golden, Jared\",undervote,Ada\n2,Bangor,A,overvote,REP Poliquin,undervote\n3,Bath,B,,,Eve\n";
 
