@@ -471,7 +471,30 @@ fn is_number(cell: &str) -> bool {
 
 const ORDINALS: &[&str] =
     &["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
-const RANK_WORDS: &[&str] = &["rank", "ranking", "choice", "preference", "pref", "priority"];
+const RANK_WORDS: &[&str] = &[
+    "rank",
+    "ranking",
+    "choice",
+    "preference",
+    "pref",
+    "priority",
+    "rang",
+    "wahl",
+    "präferenz",
+    "choix",
+    "préférence",
+    "opción",
+    "preferencia",
+];
+/// Words that say a rank where nothing else is in the header; a contest may be about `Position 3`.
+const PLACE_WORDS: &[&str] = &["position", "place", "platz", "puesto"];
+/// Ordinals that say a rank only with one of the words for it.
+const OTHER_ORDINALS: &[&[&str]] = &[
+    &["erste", "zweite", "dritte", "vierte", "fünfte", "sechste", "siebte", "achte", "neunte", "zehnte"],
+    &["premier", "deuxième", "troisième", "quatrième", "cinquième"],
+    &["première", "seconde"],
+    &["primera", "segunda", "tercera", "cuarta", "quinta"],
+];
 
 /// The rank that words such as `Rank 2`, `2nd choice`, `second` name, and what else they say.
 fn rank_header(text: &str) -> Option<(String, usize)> {
@@ -481,6 +504,18 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
     }
     let lower: Vec<String> = words.iter().map(|(_, word)| word.to_lowercase()).collect();
     let is_rank_word = |at: usize| lower.get(at).is_some_and(|word| RANK_WORDS.contains(&word.as_str()));
+    if let [first, second] = lower.as_slice() {
+        let number = |word: &str| word.parse::<usize>().ok().filter(|rank| (1..=CANDIDATES_MAX).contains(rank));
+        let foreign = || OTHER_ORDINALS.iter().find_map(|words| Some(words.iter().position(|word| word == first)? + 1));
+        let rank = if is_rank_word(1) {
+            number(first).or_else(foreign)
+        } else {
+            number(second).filter(|_| PLACE_WORDS.contains(&first.as_str()))
+        };
+        if let Some(rank) = rank {
+            return Some((String::new(), rank));
+        }
+    }
     for (at, word) in lower.iter().enumerate() {
         let (rank, from, to) = if let Some(rank) = ordinal(word).filter(|_| is_rank_word(at + 1)) {
             (rank, at, at + 1)
@@ -532,10 +567,29 @@ mod tests {
             ("Preference 10", "", 10),
             ("Rep. to Congress 1st Choice District 2", "Rep. to Congress District 2", 1),
             ("Mayor (2nd choice)", "Mayor", 2),
+            ("1. Wahl", "", 1),
+            ("Zweite Wahl", "", 2),
+            ("Rang 3", "", 3),
+            ("Choix 1", "", 1),
+            ("Deuxième choix", "", 2),
+            ("Position 4", "", 4),
+            ("Council Position 3 1st Choice", "Council Position 3", 1),
         ] {
             assert_eq!(rank_header(text), Some((title.to_owned(), rank)), "{text}");
         }
-        for other in ["Ash", "First Lady", "2", "Choice", "Rank", "Candidate 1", "Rank 0", "A 1st B", "21"] {
+        for other in [
+            "Ash",
+            "First Lady",
+            "2",
+            "Choice",
+            "Rank",
+            "Candidate 1",
+            "Rank 0",
+            "A 1st B",
+            "21",
+            "Council Position 3",
+            "Erste",
+        ] {
             assert_eq!(rank_header(other), None, "{other}");
         }
     }

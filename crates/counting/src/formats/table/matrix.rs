@@ -129,7 +129,13 @@ fn rank(line: usize, cell: &str, candidates: usize) -> Result<u64, FormatError> 
         }
         Some(rank) if rank > most => Err(fault(line, format!("rank {rank}, of {most} candidates"))),
         Some(rank) => Ok(rank),
-        None => Err(fault(line, format!("{cell:?} is no rank: 1, 2 ... or blank"))),
+        None => {
+            let reason = format!(
+                "\"{cell}\" is no rank: 1, 2 ... or blank. If candidates' names stand in the cells, call the columns \"Rank 1\", \"Rank 2\" \
+                 ...; if the column is neither a rank nor a candidate, delete it"
+            );
+            Err(fault(line, reason))
+        }
     }
 }
 
