@@ -35,8 +35,10 @@ mod preflib;
 pub mod records;
 pub mod table;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufRead, Cursor, Seek};
+use std::ops::RangeInclusive;
 
 use crate::names;
 use crate::packed::{Packed, PackedBallots};
@@ -221,6 +223,31 @@ fn candidates(named: Vec<(usize, String)>) -> Result<Vec<String>, FormatError> {
     Ok(named.into_iter().map(|(_, name)| name).collect())
 }
 
+/// Names in quotes, the first of them if they are many.
+fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 12;
+    let mut names = names.into_iter();
+    let mut shown: Vec<_> = names.by_ref().take(SHOWN).map(|name| format!("\"{name}\"")).collect();
+    if names.next().is_some() {
+        shown.push("...".into());
+    }
+    shown.join(", ")
+}
+
+/// Says of candidates whom only ballots name, each with a line, which differ in nothing but capital letters.
+fn note_capitals(named: &[(usize, String)], notes: &mut Notes) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (line, name) in named {
+        if let Some(first) = seen.get(name.to_lowercase().as_str()) {
+            let reason =
+                "are two candidates whose names differ in capital letters alone: if they are one, write one name";
+            notes.add(*line, format!("\"{first}\" and \"{name}\" {reason}"));
+        } else {
+            seen.insert(name.to_lowercase(), name);
+        }
+    }
+}
+
 /// A number without sign.
 fn number(line: usize, word: &str) -> Result<usize, FormatError> {
     let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -230,11 +257,16 @@ fn number(line: usize, word: &str) -> Result<usize, FormatError> {
 
 /// How many ballots.
 fn count(line: usize, word: &str) -> Result<u64, FormatError> {
-    // What spreadsheets make of whole numbers.
-    let whole =
-        word.split_once('.').filter(|(_, rest)| rest.bytes().all(|byte| byte == b'0')).map_or(word, |(whole, _)| whole);
+    // What spreadsheets make of whole numbers. Three zeroes would be thousands, as many people write them.
+    let whole = [".0", ".00"].into_iter().find_map(|zeroes| word.strip_suffix(zeroes)).unwrap_or(word);
     if let Ok(number) = number(line, whole) {
         return Ok(number as u64);
+    }
+    if let Some(digits) = without_thousands(word) {
+        let reason = format!(
+            "{word} ballots: is that {digits}? Counts are whole numbers, without a sign between the thousands and without decimals"
+        );
+        return Err(fault(line, reason));
     }
     let decimal = word.starts_with(|c: char| c.is_ascii_digit()) && word.replace(',', ".").parse::<f64>().is_ok();
     if decimal {
@@ -243,6 +275,18 @@ fn count(line: usize, word: &str) -> Result<u64, FormatError> {
         return Err(fault(line, reason));
     }
     Err(fault(line, format!("{word:?} is not a number of ballots")))
+}
+
+/// The digits of a number such as `1.000` or `12'345'678`, if it could be one.
+fn without_thousands(word: &str) -> Option<String> {
+    let mut groups = word.split(['.', ',', '\'', '\u{2019}', ' ', '\u{a0}', '\u{202f}', '_']);
+    let is_group = |group: &str, digits: RangeInclusive<usize>| {
+        digits.contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let first = groups.next().filter(|first| is_group(first, 1..=3))?;
+    let rest: Vec<_> = groups.collect();
+    let grouped = !rest.is_empty() && rest.iter().all(|group| is_group(group, 3..=3));
+    grouped.then(|| format!("{first}{}", rest.concat()))
 }
 
 /// Orders in a file of PrefLib.
@@ -500,6 +544,31 @@ mod tests {
     }
 
     const ALL: [Format; 5] = [Format::Blt, Format::PrefLib(Orders::Soi), Format::Categories, Format::Abif, Format::Csv];
+
+    #[test]
+    fn thousands_with_a_sign_between_are_not_taken_for_ones() {
+        for file in ["1.000", "12.000", "1.000.000", "1,000", "1'000", "1.234"].map(|count| {
+            let preflib =
+                format!("# NUMBER ALTERNATIVES: 2\n# ALTERNATIVE NAME 1: A\n# ALTERNATIVE NAME 2: B\n{count}: 1\n");
+            [
+                (Format::Blt, format!("2 1\n{count} 1 0\n0\n\"A\"\n\"B\"\n\"T\"\n")),
+                (Format::Abif, format!("{count}:A>B\n")),
+                (Format::Csv, format!("count;A;B\n{count};1;2\n")),
+                (Format::PrefLib(Orders::Toi), preflib),
+            ]
+        }) {
+            for (format, text) in file {
+                let refused = format.parse(&text).unwrap_err().reason;
+                assert!(refused.contains("without a sign between the thousands"), "{text}: {refused}");
+            }
+        }
+        for good in ["7", "7.0", "7.00"] {
+            assert_eq!(count(1, good), Ok(7), "{good}");
+        }
+        for bad in ["7.", "7.0000", "7.5", "7.0.0", "1.00,000"] {
+            assert!(count(1, bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_say_the_format() {

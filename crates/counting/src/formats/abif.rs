@@ -6,11 +6,19 @@ use std::io::{BufRead, Seek};
 
 use super::lines::Lines;
 use super::preflib::closed_up;
-use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name, number};
+use super::{
+    CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name, note_capitals, number,
+};
 use crate::packed::{Ballot, PackedBallots};
 
 /// What stands between the names of candidates.
 const SIGNS: &[char] = &['>', '=', ',', '/', ':', '*', '#', '[', ']', '{', '}', '"'];
+
+/// What people write between candidates, and the format has no meaning for.
+fn is_other_sign(c: char) -> bool {
+    let arrow_or_relation = matches!(c, '\u{2190}'..='\u{22ff}' | '\u{27f0}'..='\u{297f}' | '\u{2a00}'..='\u{2bff}');
+    arrow_or_relation || "|;<~\u{bb}\u{203a}\u{ff1e}\u{ff1c}\u{ff1d}\u{ff0c}\u{ff1b}\u{ff5c}\u{3001}".contains(c)
+}
 
 /// A candidate as a ballot or a definition writes it.
 struct Token<'a> {
@@ -76,6 +84,7 @@ pub(super) fn parse<R: BufRead + Seek>(mut source: R) -> Result<Parsed, FormatEr
         notes.add(*at, format!("these settings change nothing: {}", keys.join(", ")));
     }
     notes.repeated(reader.scores, |times| format!("scores count by their order alone, on {times} lines"));
+    note_capitals(&reader.found.names, &mut notes);
     let candidates = candidates(reader.found.names)?;
     let Metadata { title, seats, .. } = metadata;
     let file = File { title, candidates, seats, withdrawn: Vec::new(), ballots };
@@ -141,6 +150,11 @@ fn token(at: usize, text: &str) -> Result<(Token<'_>, &str), FormatError> {
     };
     if text.is_empty() {
         return Err(fault(at, "a name is empty"));
+    }
+    if let Some(sign) = text.chars().find(|c| !quoted && is_other_sign(*c)) {
+        let reason =
+            format!("\"{sign}\" says no order: ranks are A>B=C; a name with such a sign in it stands in brackets");
+        return Err(fault(at, reason));
     }
     if !quoted && text.contains(char::is_whitespace) {
         return Err(fault(at, format!("{text:?}: a name with spaces stands in brackets")));
@@ -390,6 +404,12 @@ mod tests {
             ("1: A*5", "asterisk"),
             ("{ballotcount: 5}", "5 ballots, but 0"),
             ("1: A,B", "comma"),
+            ("1: A→B", "\"→\" says no order"),
+            ("1: A|B|C", "\"|\" says no order"),
+            ("1: A ; B", "\";\" says no order"),
+            ("1: A≻B", "\"≻\" says no order"),
+            ("1: A＞B", "\"＞\" says no order"),
+            ("1: A<B", "\"<\" says no order"),
             ("1: A>A", "twice"),
             ("1: A>C", "not defined"),
             ("1: A>", "a name is empty"),
@@ -410,6 +430,7 @@ mod tests {
             let error = read(&format!("=A:[Ada]\n=B:[Bob]\n{bad}\n")).unwrap_err();
             assert!(error.line == 3 && error.reason.contains(reason), "{bad}: {error}");
         }
+        assert_eq!(read("1:[A|B]>[C → D]\n").unwrap().file.candidates, ["A|B", "C → D"]);
         assert!(read("# nothing\n").unwrap_err().reason.contains("0 candidates"));
     }
 }

@@ -85,7 +85,7 @@ impl Reader {
             return Err(fault(last, "the ballots do not end: a line 0 should stand between them and the names"));
         };
         self.check_zeroes()?;
-        let (texts, last) = texts(first, &mut lines)?;
+        let (texts, last) = texts(first, &mut lines, &mut self.notes)?;
         self.finish(header, last, texts)
     }
 
@@ -410,7 +410,11 @@ fn without_comment(line: &str) -> &str {
 }
 
 /// The texts behind the ballots: in quotes, several on a line or one over several lines; or bare, each a line.
-fn texts(first: (usize, String), lines: &mut Lines<impl BufRead>) -> Result<(Vec<Text>, usize), FormatError> {
+fn texts(
+    first: (usize, String),
+    lines: &mut Lines<impl BufRead>,
+    notes: &mut Notes,
+) -> Result<(Vec<Text>, usize), FormatError> {
     let mut all = Vec::new();
     let (mut at, mut line) = first;
     let mut last = at;
@@ -424,6 +428,9 @@ fn texts(first: (usize, String), lines: &mut Lines<impl BufRead>) -> Result<(Vec
         if open.is_none() && is_bare(rest) {
             let text = without_comment(rest).trim();
             if !text.is_empty() {
+                if text.len() < rest.trim().len() {
+                    notes.add(at, format!("what follows # is a comment, and left out: the text is \"{text}\""));
+                }
                 all.push(bare(at, text)?);
             }
             rest = "";
@@ -527,6 +534,19 @@ pub(super) fn write(file: &File) -> String {
 mod tests {
     use super::*;
     use crate::formats::{Format, Options};
+
+    #[test]
+    fn comment_behind_a_bare_name_and_the_end_of_a_dos_file_are_no_text() {
+        let text = "2 1\n1 1 0\n0\nAnn Ash # 1\nBob\nTrees\n\u{1a}";
+        let Parsed { file, notes } = Format::Blt.read(std::io::Cursor::new(text), &Options::default()).unwrap();
+        assert_eq!((file.candidates.join(","), file.title.as_str()), ("Ann Ash,Bob".into(), "Trees"));
+        assert!(notes.len() == 1 && notes[0].line == 4 && notes[0].text.contains("left out"), "{notes:?}");
+        let quoted = "2 1\n1 1 0\n0\n\"Ann Ash #1\" # first\n\"Bob\"\n\"Trees\"\u{1a}";
+        let Parsed { file, notes } = Format::Blt.read(std::io::Cursor::new(quoted), &Options::default()).unwrap();
+        assert_eq!((file.candidates[0].as_str(), file.title.as_str(), notes.len()), ("Ann Ash #1", "Trees", 0));
+        // Only at the very end it is one.
+        assert!(Format::Blt.parse(&text.replace("Bob", "Bob\u{1a}")).is_err());
+    }
 
     const BURLINGTON: &str = include_str!("../../../../testdata/burlington-2009-mayor.blt");
 

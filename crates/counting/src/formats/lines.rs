@@ -7,6 +7,9 @@ use super::{FormatError, fault};
 /// Bytes of a line.
 const LINE_BYTES_MAX: usize = 4 << 20;
 
+/// What programs for DOS put at the end of a file.
+const DOS_END: u8 = 0x1a;
+
 /// How to get what is read here, from a program that writes something else.
 const SAVE: &str =
     "save the file as UTF-8 (in a spreadsheet: \"CSV UTF-8\"; in an editor: \"Save as\", encoding UTF-8)";
@@ -31,6 +34,9 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         let number = self.number;
+        if self.line.last() == Some(&DOS_END) && self.source.fill_buf().is_ok_and(<[u8]>::is_empty) {
+            self.line.pop();
+        }
         let line = if number == 1 { self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line) } else { &self.line };
         if number == 1 && line.starts_with(b"PK\x03\x04") {
             return Err(fault(

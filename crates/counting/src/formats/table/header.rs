@@ -3,14 +3,43 @@
 use std::borrow::Cow;
 
 use super::Row;
-use super::matrix::Matrix;
+use super::matrix::{Grid, Matrix};
 use super::ranks::{Contest, Ranks};
 use crate::formats::cell::{guarded, unguarded};
-use crate::formats::{CANDIDATES_MAX, FormatError, Notes, candidates, fault, name};
+use crate::formats::{CANDIDATES_MAX, FormatError, Notes, fault, name};
 
 /// Words for a column that says how many ballots a row is.
-const COUNT: &[&str] =
-    &["count", "counts", "weight", "weights", "number of ballots", "number of votes", "votes", "ballots", "frequency"];
+const COUNT: &[&str] = &[
+    "count",
+    "counts",
+    "count (ballots)",
+    "weight",
+    "weights",
+    "number of ballots",
+    "number of votes",
+    "number of voters",
+    "# ballots",
+    "# of ballots",
+    "ballot count",
+    "vote count",
+    "ballots cast",
+    "how many ballots",
+    "votes",
+    "ballots",
+    "frequency",
+    "freq",
+    "multiplicity",
+    "copies",
+    "voting power",
+    "gewicht",
+    "häufigkeit",
+    "anzahl stimmen",
+    "anzahl stimmzettel",
+    "nombre de bulletins",
+    "nombre de voix",
+    "número de votos",
+    "número de papeletas",
+];
 /// Words for columns that say whose the ballot is, or from where: nothing is read from them.
 const ABOUT: &[&str] = &[
     "id",
@@ -20,6 +49,21 @@ const ABOUT: &[&str] = &[
     "voter",
     "voter id",
     "voterid",
+    "voter number",
+    "member id",
+    "member number",
+    "membership number",
+    "membership id",
+    "respondent",
+    "respondent id",
+    "respondent #",
+    "response id",
+    "response #",
+    "response number",
+    "row",
+    "row number",
+    "index",
+    "lfd nr",
     "timestamp",
     "zeitstempel",
     "horodateur",
@@ -73,6 +117,102 @@ const UNCLEAR: &[&str] = &[
     "papeleta",
     "papeletas",
 ];
+/// Words of which a header of a number that is no rank is made, whole: `Total votes`, `Ref. No.`, `Age`. Such a column is asked about.
+const NUMBERS: &[&str] = &[
+    "#",
+    "no",
+    "nr",
+    "num",
+    "number",
+    "numbers",
+    "n",
+    "count",
+    "counts",
+    "ballot",
+    "ballots",
+    "vote",
+    "votes",
+    "voter",
+    "voters",
+    "cast",
+    "total",
+    "totals",
+    "sum",
+    "average",
+    "mean",
+    "score",
+    "scores",
+    "points",
+    "tally",
+    "frequency",
+    "freq",
+    "quantity",
+    "qty",
+    "amount",
+    "weight",
+    "weights",
+    "multiplicity",
+    "copies",
+    "shares",
+    "voting",
+    "members",
+    "member",
+    "membership",
+    "respondent",
+    "respondents",
+    "response",
+    "responses",
+    "row",
+    "index",
+    "idx",
+    "ref",
+    "reference",
+    "code",
+    "ward",
+    "district",
+    "precinct",
+    "id",
+    "age",
+    "anzahl",
+    "summe",
+    "gesamt",
+    "nummer",
+    "stimme",
+    "stimmen",
+    "stimmzettel",
+    "stimmgewicht",
+    "gewicht",
+    "gewichtung",
+    "häufigkeit",
+    "wähler",
+    "alter",
+    "lfd",
+    "punkte",
+    "nombre",
+    "numéro",
+    "voix",
+    "bulletin",
+    "bulletins",
+    "votants",
+    "fréquence",
+    "poids",
+    "quantité",
+    "cantidad",
+    "número",
+    "votos",
+    "votantes",
+    "papeleta",
+    "papeletas",
+    "peso",
+    "frecuencia",
+    "aantal",
+    "stemmen",
+    "antal",
+    "liczba",
+];
+/// Words that may stand among them, and alone say nothing.
+const BETWEEN: &[&str] =
+    &["of", "the", "in", "per", "how", "many", "power", "all", "each", "and", "der", "die", "de", "des", "von", "van"];
 
 /// The column with which the records of ES&S scanners begin.
 const CAST_VOTE_RECORD: &str = "cast vote record";
@@ -93,7 +233,9 @@ impl Header {
             about: Vec::new(),
             rest: Vec::new(),
             named: Vec::new(),
+            unknown: Vec::new(),
             title: String::new(),
+            grids: Vec::new(),
         };
         if row.cells().all(|cell| cell.is_empty() || is_number(cell)) {
             let reason =
@@ -105,12 +247,12 @@ impl Header {
         }
         // Tables with counts are no answers to forms.
         if columns.count.is_none() {
-            columns.unbracket();
+            columns.take_grids();
         }
         let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
         let header = match columns.contests(scanner)? {
             Some(contests) => Self::Ranks(columns.ranks(contests, scanner)),
-            None => Self::Matrix(columns.matrix()?),
+            None => Self::Matrix(columns.matrix()),
         };
         if !columns.about.is_empty() {
             let list = columns.about.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
@@ -131,7 +273,29 @@ struct Columns {
     rest: Vec<(usize, String)>,
     /// Those that are candidates, whatever their names.
     named: Vec<usize>,
+    /// Those of [`Columns::about`] that no word tells of.
+    unknown: Vec<(usize, String)>,
     title: String,
+    /// The question that each of [`Columns::rest`] answers, if there are several.
+    grids: Vec<String>,
+}
+
+/// `Rank the candidates [Ash]`: what is asked, and the candidate.
+fn bracketed(text: &str) -> Option<(String, String)> {
+    let (asked, inner) = text.strip_suffix(']')?.split_once('[')?;
+    Some((asked.trim().to_owned(), inner.trim().to_owned()))
+}
+
+/// What is asked, each once, and in how many columns.
+fn asked(columns: impl Iterator<Item = (String, String)>) -> Vec<(String, usize)> {
+    let mut all: Vec<(String, usize)> = Vec::new();
+    for (asked, _) in columns {
+        match all.iter_mut().find(|(known, _)| *known == asked) {
+            Some((_, columns)) => *columns += 1,
+            None => all.push((asked, 1)),
+        }
+    }
+    all
 }
 
 impl Columns {
@@ -143,6 +307,7 @@ impl Columns {
         }
         let words = plain(cell);
         let words = words.as_str();
+        let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
         let a_question_of_yes_or_no = words == "no" && row.cells().any(|cell| plain(cell) == "yes");
         if COUNT.contains(&words) {
             if self.count.replace(at).is_some() {
@@ -150,9 +315,11 @@ impl Columns {
             }
         } else if ABOUT.contains(&words) {
             self.about.push(cell.to_owned());
-        } else if UNCLEAR.contains(&words) && !a_question_of_yes_or_no {
-            let reason =
-                format!("the column {cell:?} may say how many ballots a row is, or which: call it \"count\" or \"id\"");
+        } else if (UNCLEAR.contains(&words) || (is_of_numbers(words) && !scanner)) && !a_question_of_yes_or_no {
+            let reason = format!(
+                "the column \"{cell}\" may say how many ballots a row is, or which: call it \"count\" or \"id\"; \
+                 if it is a candidate, put an apostrophe before the name"
+            );
             return Err(fault(self.line, reason));
         } else {
             self.rest.push((at, name(self.line, unguarded(cell))?));
@@ -160,18 +327,46 @@ impl Columns {
         Ok(())
     }
 
-    /// `Rank the candidates [Ash]`, as the columns of a grid are called in the answers to a form, is Ash.
-    fn unbracket(&mut self) {
-        let split = |text: &str| {
-            text.strip_suffix(']')?
-                .split_once('[')
-                .map(|(asked, inner)| (asked.trim().to_owned(), inner.trim().to_owned()))
+    /// `Rank the candidates [Ash]`, as the columns of a grid are called in the answers to a form, is Ash. Columns beside grids are none of it.
+    fn take_grids(&mut self) {
+        let is_rank = |(at, text): &(usize, String)| !self.named.contains(at) && rank_header(text).is_some();
+        let split = |(at, text): &(usize, String)| if self.named.contains(at) { None } else { bracketed(text) };
+        let grids = asked(self.rest.iter().filter_map(split));
+        if self.rest.iter().any(is_rank) || grids.iter().all(|(_, columns)| *columns < 2) {
+            return self.take_dashes();
+        }
+        for (at, text) in std::mem::take(&mut self.rest) {
+            match split(&(at, text.clone())) {
+                Some((asked, inner)) => {
+                    self.rest.push((at, inner));
+                    self.grids.push(asked);
+                }
+                None => {
+                    self.about.push(text.clone());
+                    self.unknown.push((at, text));
+                }
+            }
+        }
+        if let [(only, _)] = grids.as_slice() {
+            self.title.clone_from(only);
+            self.grids.clear();
+        }
+    }
+
+    /// `President - Ash` beside `Treasurer - Elm`; one such question alone may be how candidates are called.
+    fn take_dashes(&mut self) {
+        let split = |(at, text): &(usize, String)| {
+            let (asked, inner) = text.split_once(" - ").filter(|_| !self.named.contains(at))?;
+            Some((asked.trim().to_owned(), inner.trim().to_owned()))
         };
-        let inner: Option<Vec<_>> = self.rest.iter().map(|(_, text)| split(text)).collect();
-        let Some(inner) = inner.filter(|inner| inner.windows(2).all(|pair| pair[0].0 == pair[1].0)) else { return };
+        let Some(inner) = self.rest.iter().map(split).collect::<Option<Vec<_>>>() else { return };
+        let grids = asked(inner.iter().cloned());
+        if grids.len() < 2 || grids.iter().any(|(_, columns)| *columns < 2) {
+            return;
+        }
         for ((_, text), (asked, inner)) in self.rest.iter_mut().zip(inner) {
             *text = inner;
-            self.title = asked;
+            self.grids.push(asked);
         }
     }
 
@@ -179,7 +374,7 @@ impl Columns {
     fn contests(&mut self, scanner: bool) -> Result<Option<Vec<Contest>>, FormatError> {
         let rank = |at: usize, text: &str| if self.named.contains(&at) { None } else { rank_header(text) };
         let found: Vec<_> = self.rest.iter().map(|(at, text)| (*at, text, rank(*at, text))).collect();
-        if !scanner && found.iter().all(|(.., rank)| rank.is_none()) {
+        if !self.grids.is_empty() || !scanner && found.iter().all(|(.., rank)| rank.is_none()) {
             return Ok(None);
         }
         let mut contests: Vec<Contest> = Vec::new();
@@ -189,6 +384,7 @@ impl Columns {
                 None if scanner => (text.clone(), None),
                 None => {
                     self.about.push(text.clone());
+                    self.unknown.push((at, text.clone()));
                     continue;
                 }
             };
@@ -210,18 +406,34 @@ impl Columns {
 
     fn ranks(&mut self, contests: Vec<Contest>, scanner: bool) -> Ranks {
         let title = std::mem::take(&mut self.title);
-        Ranks { line: self.line, cells: self.cells, count: self.count, title, contests, blank_is_no_ballot: scanner }
+        Ranks {
+            line: self.line,
+            cells: self.cells,
+            count: self.count,
+            title,
+            contests,
+            unknown: std::mem::take(&mut self.unknown),
+            blank_is_no_ballot: scanner,
+        }
     }
 
-    fn matrix(&mut self) -> Result<Matrix, FormatError> {
-        let columns = self.rest.iter().map(|(at, _)| *at).collect();
-        let named: Vec<_> = self.rest.drain(..).map(|(_, name)| (self.line, name)).collect();
-        if named.is_empty() || named.len() > CANDIDATES_MAX {
-            return Err(fault(self.line, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", named.len())));
+    fn matrix(&mut self) -> Matrix {
+        let mut contests: Vec<Grid> = Vec::new();
+        let titles = std::mem::take(&mut self.grids);
+        for (place, (at, name)) in self.rest.drain(..).enumerate() {
+            let title = titles.get(place).unwrap_or(&self.title);
+            let contest = match contests.iter().position(|contest| contest.title == *title) {
+                Some(contest) => &mut contests[contest],
+                None => {
+                    contests.push(Grid { title: title.clone(), ..Grid::default() });
+                    contests.last_mut().expect("just added")
+                }
+            };
+            contest.columns.push(at);
+            contest.candidates.push(name);
+            contest.named.push(self.named.contains(&at));
         }
-        let candidates = candidates(named)?;
-        let title = std::mem::take(&mut self.title);
-        Ok(Matrix { line: self.line, cells: self.cells, count: self.count, columns, candidates, title })
+        Matrix { line: self.line, cells: self.cells, count: self.count, contests }
     }
 }
 
@@ -229,7 +441,17 @@ impl Columns {
 fn is_special(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
     let words = plain(text);
-    [COUNT, ABOUT, UNCLEAR].iter().any(|special| special.contains(&words.as_str())) || rank_header(text).is_some()
+    [COUNT, ABOUT, UNCLEAR].iter().any(|special| special.contains(&words.as_str()))
+        || is_of_numbers(&words)
+        || rank_header(text).is_some()
+}
+
+/// Whether a header says of nothing but numbers, identities and amounts.
+fn is_of_numbers(words: &str) -> bool {
+    let spaced = words.replace('#', " # ");
+    let words = spaced.split(|c: char| c.is_whitespace() || "()[]/".contains(c)).filter(|word| !word.is_empty());
+    let (others, numbers): (Vec<_>, Vec<_>) = words.partition(|word| !NUMBERS.contains(word));
+    !numbers.is_empty() && others.iter().all(|word| BETWEEN.contains(word))
 }
 
 /// The header for a candidate, which is read as no other thing.
@@ -249,7 +471,30 @@ fn is_number(cell: &str) -> bool {
 
 const ORDINALS: &[&str] =
     &["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
-const RANK_WORDS: &[&str] = &["rank", "ranking", "choice", "preference", "pref", "priority"];
+const RANK_WORDS: &[&str] = &[
+    "rank",
+    "ranking",
+    "choice",
+    "preference",
+    "pref",
+    "priority",
+    "rang",
+    "wahl",
+    "präferenz",
+    "choix",
+    "préférence",
+    "opción",
+    "preferencia",
+];
+/// Words that say a rank where nothing else is in the header; a contest may be about `Position 3`.
+const PLACE_WORDS: &[&str] = &["position", "place", "platz", "puesto"];
+/// Ordinals that say a rank only with one of the words for it.
+const OTHER_ORDINALS: &[&[&str]] = &[
+    &["erste", "zweite", "dritte", "vierte", "fünfte", "sechste", "siebte", "achte", "neunte", "zehnte"],
+    &["premier", "deuxième", "troisième", "quatrième", "cinquième"],
+    &["première", "seconde"],
+    &["primera", "segunda", "tercera", "cuarta", "quinta"],
+];
 
 /// The rank that words such as `Rank 2`, `2nd choice`, `second` name, and what else they say.
 fn rank_header(text: &str) -> Option<(String, usize)> {
@@ -259,6 +504,18 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
     }
     let lower: Vec<String> = words.iter().map(|(_, word)| word.to_lowercase()).collect();
     let is_rank_word = |at: usize| lower.get(at).is_some_and(|word| RANK_WORDS.contains(&word.as_str()));
+    if let [first, second] = lower.as_slice() {
+        let number = |word: &str| word.parse::<usize>().ok().filter(|rank| (1..=CANDIDATES_MAX).contains(rank));
+        let foreign = || OTHER_ORDINALS.iter().find_map(|words| Some(words.iter().position(|word| word == first)? + 1));
+        let rank = if is_rank_word(1) {
+            number(first).or_else(foreign)
+        } else {
+            number(second).filter(|_| PLACE_WORDS.contains(&first.as_str()))
+        };
+        if let Some(rank) = rank {
+            return Some((String::new(), rank));
+        }
+    }
     for (at, word) in lower.iter().enumerate() {
         let (rank, from, to) = if let Some(rank) = ordinal(word).filter(|_| is_rank_word(at + 1)) {
             (rank, at, at + 1)
@@ -310,10 +567,29 @@ mod tests {
             ("Preference 10", "", 10),
             ("Rep. to Congress 1st Choice District 2", "Rep. to Congress District 2", 1),
             ("Mayor (2nd choice)", "Mayor", 2),
+            ("1. Wahl", "", 1),
+            ("Zweite Wahl", "", 2),
+            ("Rang 3", "", 3),
+            ("Choix 1", "", 1),
+            ("Deuxième choix", "", 2),
+            ("Position 4", "", 4),
+            ("Council Position 3 1st Choice", "Council Position 3", 1),
         ] {
             assert_eq!(rank_header(text), Some((title.to_owned(), rank)), "{text}");
         }
-        for other in ["Ash", "First Lady", "2", "Choice", "Rank", "Candidate 1", "Rank 0", "A 1st B", "21"] {
+        for other in [
+            "Ash",
+            "First Lady",
+            "2",
+            "Choice",
+            "Rank",
+            "Candidate 1",
+            "Rank 0",
+            "A 1st B",
+            "21",
+            "Council Position 3",
+            "Erste",
+        ] {
             assert_eq!(rank_header(other), None, "{other}");
         }
     }

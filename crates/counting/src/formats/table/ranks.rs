@@ -1,14 +1,62 @@
 //! Tables with a column for each rank, and names of candidates in the cells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Body, Row, Rows, contest};
 use crate::formats::cell::unguarded;
-use crate::formats::{CANDIDATES_MAX, File, FormatError, Options, Parsed, Repeated, candidates, count, fault, name};
+use crate::formats::{
+    CANDIDATES_MAX, File, FormatError, Options, Parsed, Repeated, candidates, count, fault, name, note_capitals, quoted,
+};
 use crate::packed::{Ballot, PackedBallots};
 
 /// Words in cells that name nobody.
 const NOBODY: &[&str] = &["undervote", "skipped", "skipped rank", "no vote", "blank"];
+/// What people write to name nobody. Read as blank, with a note: it could be a candidate after all.
+const BLANK: &[&str] = &[
+    "n/a",
+    "#n/a",
+    "none",
+    "(none)",
+    "(blank)",
+    "(empty)",
+    "empty",
+    "no candidate",
+    "no preference",
+    "no choice",
+    "no answer",
+    "no response",
+    "no selection",
+    "not ranked",
+    "unranked",
+    "nobody",
+    "no one",
+    "abstain",
+    "abstained",
+    "abstention",
+    "keine",
+    "keiner",
+    "keine angabe",
+    "enthaltung",
+    "leer",
+    "abstenci\u{f3}n",
+    "en blanco",
+    "aucun",
+    "vide",
+];
+/// The same as programs write it; in other letters, these are people's names.
+const BLANK_EXACTLY: &[&str] = &["NA", "NULL", "null", "NaN", "nan", "nil", "NIL"];
+/// Different ones of these that a note shows.
+const SHOWN: usize = 5;
+/// Signs between several names in a cell.
+const SEVERAL: &[char] = &[',', ';', '/', '|', '&', '+', '\n'];
+
+/// Whether a cell names nobody, in words that are no scanner's.
+fn is_blank(cell: &str) -> bool {
+    cell.chars().all(|c| c.is_ascii_punctuation() || "–—…".contains(c) || c.is_whitespace())
+        || BLANK_EXACTLY.contains(&cell)
+        || BLANK.contains(&cell.to_lowercase().as_str())
+}
+
 /// The word for several marks in a rank; whose, a file does not say.
 const OVERVOTE: &str = "overvote";
 
@@ -20,6 +68,8 @@ pub(super) struct Ranks {
     pub(super) count: Option<usize>,
     pub(super) title: String,
     pub(super) contests: Vec<Contest>,
+    /// Columns of which it is not known what they say.
+    pub(super) unknown: Vec<(usize, String)>,
     /// A row without anything in a contest's cells is of a ballot without that contest.
     pub(super) blank_is_no_ballot: bool,
 }
@@ -54,6 +104,41 @@ impl Found {
         self.places.insert(cell.to_owned(), place);
         Ok(place)
     }
+
+    /// Refuses a cell with several names, each of which stands alone in another cell.
+    fn check_single(&self) -> Result<(), FormatError> {
+        let alone: BTreeSet<String> = self.places.keys().map(|cell| cell.to_lowercase()).collect();
+        for (cell, place) in &self.places {
+            let lower = cell.to_lowercase();
+            let parts: Vec<_> = lower.split(SEVERAL).map(str::trim).filter(|part| !part.is_empty()).collect();
+            if parts.len() > 1 && parts.iter().all(|part| alone.contains(*part)) {
+                let (line, name) = &self.names[*place];
+                let reason = format!(
+                    "\"{name}\" stands in one cell, and each of these is a candidate elsewhere: a cell names one candidate"
+                );
+                return Err(fault(*line, reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A column of which it is not known what it says, while its cells are read.
+struct Unknown {
+    at: usize,
+    name: String,
+    /// There are cells with content, and each is a number.
+    is_numbers: Option<bool>,
+}
+
+impl Unknown {
+    fn see(&mut self, cell: &str) {
+        if !cell.is_empty() && self.is_numbers != Some(false) {
+            let number =
+                cell.starts_with(|c: char| c.is_ascii_digit()) && cell.replace(',', ".").parse::<f64>().is_ok();
+            self.is_numbers = Some(number);
+        }
+    }
 }
 
 impl Ranks {
@@ -71,18 +156,31 @@ impl Ranks {
         let mut without = Repeated::default();
         let mut overvotes = Repeated::default();
         let mut again = Repeated::default();
+        let mut blanks = Repeated::default();
+        let mut blank_words = BTreeSet::new();
+        let unknown = self.unknown.iter().map(|(at, name)| Unknown { at: *at, name: name.clone(), is_numbers: None });
+        let mut unknown: Vec<_> = unknown.collect();
         while body.next(&mut row)? {
             if self.blank_is_no_ballot && columns.iter().all(|at| row.get(*at).is_empty()) {
                 without.see(row.line);
                 continue;
             }
             let times = self.count.map_or(Ok(1), |at| count(row.line, row.get(at)))?;
+            for column in &mut unknown {
+                column.see(row.get(column.at));
+            }
             ballot.clear();
             for cell in columns.iter().map(|at| row.get(*at)) {
                 if cell.eq_ignore_ascii_case(OVERVOTE) {
                     overvotes.see(row.line);
                     ballot.skip_rank();
                 } else if cell.is_empty() || NOBODY.iter().any(|word| cell.eq_ignore_ascii_case(word)) {
+                    ballot.skip_rank();
+                } else if is_blank(cell) {
+                    blanks.see(row.line);
+                    if blank_words.len() < SHOWN {
+                        blank_words.insert(cell.to_owned());
+                    }
                     ballot.skip_rank();
                 } else {
                     if !ballot.name(found.place(row.line, cell)?) {
@@ -93,8 +191,23 @@ impl Ranks {
             }
             ballots.push(times, row.line, &ballot).map_err(|reason| fault(row.line, reason))?;
         }
+        if let Some(column) = unknown.iter().find(|column| column.is_numbers == Some(true)) {
+            let reason = format!(
+                "the column \"{}\" has numbers in its cells: if it says how many ballots a row is, call it \"count\", if not \"id\"",
+                column.name
+            );
+            return Err(fault(self.line, reason));
+        }
+        found.check_single()?;
         let notes = &mut body.notes;
-        notes.add(self.line, format!("the candidates are those whom the ballots name: {}", found.names.len()));
+        let names = quoted(found.names.iter().map(|(_, name)| name.as_str()));
+        notes
+            .add(self.line, format!("the candidates are those whom the ballots name: {} ({names})", found.names.len()));
+        note_capitals(&found.names, notes);
+        let words = quoted(blank_words.iter().map(String::as_str));
+        notes.repeated(blanks, |times| {
+            format!("cells such as {words} name nobody, and are read as blank; there are {times}")
+        });
         notes.repeated(without, |times| format!("records without this contest are no ballots; there are {times}"));
         notes.repeated(overvotes, |times| {
             format!("an overvote does not say for whom, and is read as a skipped rank; there are {times}")

@@ -114,6 +114,121 @@ fn names_stand_in_the_columns_of_ranks() {
 }
 
 #[test]
+fn cells_that_name_nobody_are_blank_and_that_is_said() {
+    for blank in
+        ["-", "--", "N/A", "n/a", "none", "None", "(blank)", "No candidate", "No preference", "Abstain", "NULL", "nan"]
+    {
+        let parsed = parse(&format!("Rank 1,Rank 2\n{blank},{blank}\nAsh,{blank}\n")).unwrap();
+        assert_eq!(lines(&parsed), [(1, vec![]), (1, vec![vec![0]])], "{blank}");
+        assert_eq!(parsed.file.candidates, ["Ash"], "{blank}");
+        let notes: Vec<_> = parsed.notes.iter().map(ToString::to_string).collect();
+        let said = [
+            "line 1: the candidates are those whom the ballots name: 1 (\"Ash\")".to_owned(),
+            format!("line 2: cells such as \"{blank}\" name nobody, and are read as blank; there are 3"),
+        ];
+        assert_eq!(notes, said);
+    }
+    for names in [["Nan", "Null"], ["🍎", "🍕"], ["None of the above", "Ash"]] {
+        let table = format!("Rank 1,Rank 2\n{},{}\n", names[0], names[1]);
+        assert_eq!(parse(&table).unwrap().file.candidates, names);
+    }
+}
+
+#[test]
+fn several_names_in_a_cell_are_no_candidate() {
+    for several in ["\"Ash, Birch\"", "Birch;Ash", "Ash / Birch", "Ash|birch", "\"Ash\nBirch\"", "Ash & Birch"] {
+        let error = parse(&format!("sep=,\nRank 1,Rank 2\nAsh,Birch\n{several},\n")).unwrap_err();
+        assert!(error.line == 4 && error.reason.contains("a cell names one candidate"), "{several}: {error}");
+    }
+    let one = parse("Rank 1,Rank 2\n\"Golden, Jared\",Ash/Elm\nAsh,\n").unwrap();
+    assert_eq!(one.file.candidates, ["Golden, Jared", "Ash/Elm", "Ash"]);
+}
+
+#[test]
+fn names_that_differ_in_capitals_alone_are_told_of() {
+    let parsed = parse("Rank 1,Rank 2\nAsh,Birch\nash,Birch\n").unwrap();
+    assert!(
+        parsed.notes.iter().any(|note| note.line == 3 && note.text.contains("\"Ash\" and \"ash\"")),
+        "{:?}",
+        parsed.notes
+    );
+    let abif = crate::formats::Format::Abif;
+    let parsed = abif.read(std::io::Cursor::new("1:Ash>Birch\n1:BIRCH>Ash\n"), &Options::default()).unwrap();
+    assert!(parsed.notes[0].line == 2 && parsed.notes[0].text.contains("\"Birch\" and \"BIRCH\""));
+}
+
+#[test]
+fn columns_of_counts_and_ids_are_no_candidates() {
+    for count in [
+        "Number of voters",
+        "Anzahl Stimmen",
+        "# ballots",
+        "Ballot count",
+        "Vote count",
+        "Ballots cast",
+        "How many ballots",
+        "count (ballots)",
+        "Gewicht",
+        "Häufigkeit",
+        "Freq",
+        "Multiplicity",
+        "Copies",
+        "Voting power",
+        "Nombre de bulletins",
+    ] {
+        for (table, candidates) in [
+            (format!("{count},Ash,Birch\n2,1,2\n1,2,1\n"), ["Ash", "Birch"]),
+            (format!("Ash,Birch,{count}\n1,2,2\n2,1,1\n"), ["Ash", "Birch"]),
+            (format!("{count},Rank 1,Rank 2\n2,Ash,Birch\n1,Birch,\n"), ["Ash", "Birch"]),
+        ] {
+            let file = parse(&table).unwrap().file;
+            assert_eq!(
+                (file.candidates.as_slice(), file.ballots.total()),
+                (candidates.map(String::from).as_slice(), 3),
+                "{table}"
+            );
+        }
+    }
+    for id in ["Member ID", "Membership number", "Respondent", "Response #", "Row", "Index", "lfd. Nr.", "Voter number"]
+    {
+        let parsed = parse(&format!("{id},Ash,Birch\n2,1,2\n1,2,1\n")).unwrap();
+        assert_eq!((parsed.file.candidates.len(), parsed.file.ballots.total()), (2, 2), "{id}");
+        assert!(parsed.notes[0].text.contains("nothing is read from"), "{id}");
+    }
+    for unclear in [
+        "Voters",
+        "Total votes",
+        "Tally",
+        "Shares",
+        "Cantidad",
+        "Aantal",
+        "Ref",
+        "Ref. No.",
+        "Code",
+        "Ward",
+        "District",
+        "Age",
+        "Sum",
+        "Total number of ballots",
+    ] {
+        for table in ["Ash,Birch,X\n1,2,1\n2,1,2\n", "X,Ash,Birch\n1,2,1\n2,1,2\n", "X,Rank 1,Rank 2\n1,Ash,Birch\n"] {
+            let error = parse(&table.replace('X', unclear)).unwrap_err();
+            assert!(error.line == 1 && error.reason.contains("\"count\" or \"id\""), "{unclear}: {error}");
+        }
+        let candidate = parse(&format!("'{unclear},Birch\n1,2\n")).unwrap();
+        assert_eq!(candidate.file.candidates[0], unclear);
+    }
+}
+
+#[test]
+fn column_of_numbers_beside_names_is_asked_about() {
+    let error = parse("Bunch,Rank 1,Rank 2\n5,Ash,Birch\n0.5,Birch,\n").unwrap_err();
+    assert!(error.line == 1 && error.reason.contains("the column \"Bunch\" has numbers"), "{error}");
+    assert!(parse("Hall,Rank 1,Rank 2\n5,Ash,Birch\nA,Birch,\n,Ash,\n").is_ok());
+    assert!(parse("Comments,Rank 1,Rank 2\n,Ash,Birch\n").is_ok());
+}
+
+#[test]
 fn grid_of_a_form_has_its_candidates_in_brackets() {
     let parsed = parse("Timestamp,Rank them [Ash],Rank them [Birch]\nt,2nd choice,1st choice\nt,1,\n").unwrap();
     assert_eq!((parsed.file.title.as_str(), parsed.file.candidates.len()), ("Rank them", 2));
@@ -126,6 +241,53 @@ fn scores_are_ranked_from_the_highest() {
     let parsed = read_as("count,A,B,C\n2,5,0,3\n1,,4,4\n", &options).unwrap();
     assert_eq!(lines(&parsed), [(2, vec![vec![0], vec![2]]), (1, vec![vec![1, 2]])]);
     assert!(read_as("A,B\n5,x\n", &options).unwrap_err().reason.contains("no score"));
+}
+
+#[test]
+fn numbers_that_are_no_scores_are_asked_about() {
+    let options = Options { scores: true, ..Options::default() };
+    for (table, words) in [
+        ("ballot_id,Ash,Birch,Cedar,Age\n1,5,3,0,34\n2,1,4,0,71\n", "\"Age\" may say"),
+        ("Ash,Birch,Sum\n5,3,8\n", "\"Sum\" may say"),
+        ("Ash,Birch,Years in the club\n5,3,34\n1,4,12\n", "\"Years in the club\" are not like"),
+        ("Slip,Ash,Birch\n1,5,3\n2,5,3\n3,0,2\n4,1,5\n", "\"Slip\" are not like"),
+    ] {
+        let error = read_as(table, &options).unwrap_err();
+        assert!(error.line == 1 && error.reason.contains(words), "{table}: {error}");
+    }
+    for table in [
+        "'Slip,Ash,Birch\n11,5,3\n12,5,3\n13,0,2\n14,1,5\n",
+        "Ash,Birch\n5,1\n5,2\n5,1\n5,0\n",
+        "Ash,Birch\n90,70\n100,20\n60,30\n80,100\n",
+        "Ash\n90\n20\n",
+    ] {
+        let parsed = read_as(table, &options).unwrap();
+        assert!(["Ash", "Slip"].contains(&parsed.file.candidates[0].as_str()), "{table}");
+    }
+}
+
+#[test]
+fn questions_of_a_form_are_contests() {
+    for header in [
+        "Timestamp,President [Ash],President [Birch],Treasurer [Elm],Treasurer [Fir]",
+        "Timestamp,President - Ash,President - Birch,Treasurer - Elm,Treasurer - Fir",
+    ] {
+        let table = format!("{header}\nt,1,2,2,1\nt,,1,,\n");
+        let asked = parse(&table).unwrap_err();
+        assert!(asked.reason.ends_with("--contest:\n  1  President\n  2  Treasurer"), "{asked}");
+        let parsed = read_as(&table, &Options { contest: Some("treasurer".into()), ..Options::default() }).unwrap();
+        assert_eq!(
+            (parsed.file.title.as_str(), parsed.file.candidates.as_slice()),
+            ("Treasurer", ["Elm", "Fir"].map(String::from).as_slice())
+        );
+        assert_eq!(lines(&parsed), [(1, vec![vec![1], vec![0]]), (1, vec![])]);
+    }
+    let beside = parse("Timestamp,President [Ash],President [Birch],Any comments?\nt,1,2,Good luck\n").unwrap();
+    assert_eq!(beside.file.candidates, ["Ash", "Birch"]);
+    assert!(beside.notes[0].text.contains("\"Any comments?\""), "{:?}", beside.notes);
+    for one in ["Ash [Red],Birch [Blue]", "Ash - Red,Birch - Blue", "Team - Ash,Team - Birch"] {
+        assert_eq!(parse(&format!("{one}\n1,2\n")).unwrap().file.candidates.join(","), one);
+    }
 }
 
 const ESS: &str = "Cast Vote Record,Precinct,Ballot Style,Rep. 1st Choice District 2,Rep. 2nd Choice District 2,Clerk\n\
