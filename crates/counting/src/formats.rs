@@ -354,7 +354,10 @@ impl Format {
         let ballots = &mut parsed.file.ballots;
         ballots.merge();
         if ballots.total() > BALLOTS_MAX {
-            return Err(fault(1, "the file has more ballots than can be counted"));
+            let line = ballots.iter().max_by_key(|packed| packed.count).map_or(1, |packed| packed.line);
+            let reason =
+                format!("the file has more ballots than can be counted, {BALLOTS_MAX}; most stand in this line");
+            return Err(fault(line, reason));
         }
         Ok(parsed)
     }
@@ -565,6 +568,8 @@ mod tests {
         for good in ["7", "7.0", "7.00"] {
             assert_eq!(count(1, good), Ok(7), "{good}");
         }
+        let many = Format::Abif.parse("1:A\n9999999999999:B\n").unwrap_err();
+        assert!(many.line == 2 && many.reason.contains("more ballots than"), "{many}");
         for bad in ["7.", "7.0000", "7.5", "7.0.0", "1.00,000"] {
             assert!(count(1, bad).is_err(), "{bad}");
         }

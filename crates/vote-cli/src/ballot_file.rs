@@ -44,8 +44,19 @@ pub(crate) fn open(args: &CountArgs) -> Result<Parsed, Failure> {
         ("xlsx", None) => {
             let unreadable = |reason: String| Failure::Usage(format!("{shown} cannot be read: {reason}"));
             let mut spreadsheet = Spreadsheet::open(path, args.sheet.as_deref()).map_err(unreadable)?;
+            let hidden = spreadsheet.hidden_rows;
             let mut rows = spreadsheet.rows().map_err(unreadable)?;
-            table::read(&mut rows, &options).map_err(refused)
+            let mut parsed = table::read(&mut rows, &options).map_err(refused)?;
+            if hidden > 0 {
+                let text =
+                    format!("rows that are hidden in the spreadsheet are read like the others; there are {hidden}");
+                parsed.notes.push(Note { line: 1, text });
+            }
+            Ok(parsed)
+        }
+        ("xls" | "xlsm" | "xlsb" | "ods" | "numbers", None) => {
+            let advice = "save it as .xlsx or .csv in the program that it was made with";
+            Err(Failure::Usage(format!("{shown}: spreadsheets of this kind are not read: {advice}")))
         }
         ("json", None) if is_export(path) => {
             let folder = path.parent().unwrap_or_else(|| Path::new("."));
@@ -188,6 +199,9 @@ mod tests {
         ] {
             assert!(read(&path, &options).unwrap_err().contains(words), "{options:?}");
         }
+        let old = dir.path().join("x.ods");
+        fs::write(&old, "").unwrap();
+        assert!(read(&old, &[]).unwrap_err().contains("save it as .xlsx"));
         let other = dir.path().join("x.txt");
         fs::write(&other, "").unwrap();
         assert!(read(&other, &[]).unwrap_err().contains(".blt, .soc"));

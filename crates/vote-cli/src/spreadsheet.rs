@@ -27,13 +27,16 @@ const TEXTS: &[u8] = b"uniqueCount";
 pub(crate) struct Spreadsheet {
     file: Xlsx<BufReader<File>>,
     sheet: String,
+    /// Rows of all sheets that a spreadsheet program does not show.
+    pub(crate) hidden_rows: u64,
 }
 
 impl Spreadsheet {
     /// Opens a file; without `sheet`, it must have one sheet with content.
     pub(crate) fn open(path: &Path, sheet: Option<&str>) -> Result<Self, String> {
         let open = || File::open(path).map(BufReader::new).map_err(|error| error.to_string());
-        check(open()?)?;
+        check_kind(open()?)?;
+        let hidden_rows = check(open()?)?;
         let mut file: Xlsx<_> = Xlsx::new(open()?).map_err(unreadable)?;
         let sheet = match sheet {
             Some(sheet) => sheet.to_owned(),
@@ -42,7 +45,7 @@ impl Spreadsheet {
         if !file.sheet_names().contains(&sheet) {
             return Err(format!("there is no sheet {sheet:?}; there are: {}", file.sheet_names().join(", ")));
         }
-        Ok(Self { file, sheet })
+        Ok(Self { file, sheet, hidden_rows })
     }
 
     /// The rows of the sheet.
@@ -73,14 +76,29 @@ fn only_sheet<RS: Read + Seek>(file: &mut Xlsx<RS>) -> Result<String, String> {
     }
 }
 
-/// Looks through what is packed, without keeping any of it, before anything is.
-fn check(file: impl Read + Seek) -> Result<(), String> {
+/// Says what a file is that begins like no `.xlsx`.
+fn check_kind(file: impl Read) -> Result<(), String> {
+    const OLD: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0];
+    let mut start = Vec::new();
+    file.take(OLD.len() as u64).read_to_end(&mut start).map_err(|error| error.to_string())?;
+    if start == OLD {
+        return Err("this is no spreadsheet that can be read: it is in the old form (.xls), or has a password: save it as .xlsx, without one".into());
+    }
+    if start.starts_with(b"PK") {
+        return Ok(());
+    }
+    Err("this is no spreadsheet, whatever its name says: if it is a text with commas or semicolons, let the name end in .csv".into())
+}
+
+/// Looks through what is packed, without keeping any of it, before anything is; gives how many rows are hidden.
+fn check(file: impl Read + Seek) -> Result<u64, String> {
     let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
     if archive.len() > FILES_MAX {
         return Err(format!("{} files are packed into it; {FILES_MAX} may be", archive.len()));
     }
     let mut sheets = 0;
     let mut others = 0;
+    let mut hidden_rows = 0;
     let mut buffer = vec![0; 1 << 16];
     for at in 0..archive.len() {
         let mut packed = archive.by_index(at).map_err(unreadable)?;
@@ -103,8 +121,9 @@ fn check(file: impl Read + Seek) -> Result<(), String> {
                 scan.look(&buffer[..read])?;
             }
         }
+        hidden_rows += if is_sheet { scan.hidden_rows } else { 0 };
     }
-    Ok(())
+    Ok(hidden_rows)
 }
 
 /// Looks at XML for what would take much memory.
@@ -114,15 +133,53 @@ struct Scan {
     piece: usize,
     /// The end of what was looked at, where a word may go on.
     tail: Vec<u8>,
+    /// The start of the tag that is open, or was last.
+    tag: Vec<u8>,
+    in_tag: bool,
+    hidden_rows: u64,
+}
+
+/// Bytes of a tag in which an attribute is looked for.
+const TAG_BYTES: usize = 512;
+
+/// Whether a tag is of a row that is hidden.
+fn is_hidden_row(tag: &[u8]) -> bool {
+    const HIDDEN: &[u8] = b"hidden";
+    if !tag.windows(HIDDEN.len()).any(|part| part == HIDDEN) {
+        return false;
+    }
+    let tag = String::from_utf8_lossy(tag);
+    let mut words = tag.split_whitespace();
+    let is_row = words.next().is_some_and(|name| name.rsplit(':').next() == Some("row"));
+    is_row
+        && words.any(|word| {
+            ["hidden=\"1\"", "hidden=\"true\"", "hidden='1'", "hidden='true'"].contains(&word.trim_end_matches('/'))
+        })
 }
 
 impl Scan {
+    fn look_for_row(&mut self, byte: u8) {
+        match byte {
+            b'<' => {
+                self.tag.clear();
+                self.in_tag = true;
+            }
+            b'>' if self.in_tag => {
+                self.hidden_rows += u64::from(is_hidden_row(&self.tag));
+                self.in_tag = false;
+            }
+            _ if self.in_tag && self.tag.len() < TAG_BYTES => self.tag.push(byte),
+            _ => {}
+        }
+    }
+
     fn look(&mut self, bytes: &[u8]) -> Result<(), String> {
         for byte in bytes {
             self.piece = if *byte == b'<' { 0 } else { self.piece + 1 };
             if self.piece > PIECE_BYTES_MAX {
                 return Err(format!("a text in it has more than {PIECE_BYTES_MAX} bytes"));
             }
+            self.look_for_row(*byte);
         }
         const WORD: usize = 64;
         self.tail.extend_from_slice(bytes);
@@ -156,6 +213,15 @@ pub(crate) struct SheetRows<'a> {
     width: usize,
 }
 
+/// The name of a column, from 0: A, B .. Z, AA.
+fn letters(column: u32) -> String {
+    let last = char::from(b'A' + (column % 26) as u8);
+    match column / 26 {
+        0 => last.into(),
+        before => format!("{}{last}", letters(before - 1)),
+    }
+}
+
 struct Cell {
     row: usize,
     column: usize,
@@ -167,14 +233,21 @@ impl SheetRows<'_> {
     fn cell(&mut self, line: usize) -> Result<Option<Cell>, FormatError> {
         let fault = |line, reason: String| FormatError { line, reason };
         while !self.ended {
-            let cell = self.cells.next_cell().map_err(|error| fault(line, unreadable(error)))?;
+            let cell = self.cells.next_cell_with_formula_metadata().map_err(|error| fault(line, unreadable(error)))?;
             let Some(cell) = cell else {
                 self.ended = true;
                 return Ok(None);
             };
-            let (row, column) = cell.get_position();
+            let (row, column) = cell.pos;
             let row = row as usize + 1;
-            let text = match cell.get_value() {
+            let text = match &cell.value {
+                DataRef::Empty if cell.formula.is_some() => {
+                    let reason = format!(
+                        "cell {}{row} has a formula and no value: open the file in a spreadsheet program, and save it",
+                        letters(column)
+                    );
+                    return Err(fault(row, reason));
+                }
                 DataRef::Empty => continue,
                 DataRef::Int(number) => number.to_string(),
                 // Rust writes a whole number without a point, and others as short as can be.

@@ -384,8 +384,8 @@ fn not_a_ballot(line: &str) -> String {
     if line.starts_with("/*") {
         return "comments begin with #, and go to the end of the line; /* */ are none".into();
     }
-    let word = word(line).0;
-    format!("{word:?} begins no ballot: a line 0 should stand between the ballots and the names")
+    let word = word(line).0.trim_matches('"');
+    format!("\"{word}\" begins no ballot: a line 0 should stand between the ballots and the names")
 }
 
 fn is_negative(word: &str) -> bool {

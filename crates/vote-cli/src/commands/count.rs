@@ -21,7 +21,10 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     // Whoever counts a file can wait, or end the program.
     let outcome = vote_counting::count(rule, &ballots(rule, &profile), &terms, &mut Budget::unlimited());
     let outcome = outcome.map_err(|fault| match fault {
-        NotCounted::Kind(rule) => Failure::Usage(format!("a file of ranked ballots is not counted by {}", rule.name())),
+        NotCounted::Kind(rule) => Failure::Usage(format!(
+            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze",
+            rule.name()
+        )),
         NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),
     })?;
     let mut said: Vec<_> = read.iter().map(|note| clean(&note.to_string())).collect();
@@ -39,6 +42,7 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
 fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
     let name = rule.name();
     match args.seats {
+        Some(0) => return Err(Failure::Usage("--seats 0: a count fills one seat or more".into())),
         Some(seats) if rule.fills_one_seat() && seats != 1 => {
             return Err(Failure::Usage(format!(
                 "{name} fills one seat, not {seats}: leave out --seats, or take another --rule"
@@ -210,6 +214,7 @@ mod tests {
     fn options_that_the_rule_does_not_use_are_refused() {
         let file = file(FIVE_SEATS);
         for (words, reason) in [
+            (["--rule", "stv", "--seats", "0"], "one seat or more"),
             (["--rule", "irv", "--seats", "3"], "irv fills one seat, not 3"),
             (["--rule", "stv", "--overvotes", "skip"], "--overvotes is for irv"),
             (["--rule", "meek", "--skipped-ranks", "exhaust"], "--skipped-ranks is for irv"),

@@ -69,6 +69,29 @@ fn ballots_of_a_spreadsheet_are_read() {
 }
 
 #[test]
+fn formulas_are_read_by_their_values_and_those_without_are_named() {
+    let rows = |cell: &str| ROWS.replace(r#"<c r="B2"><v>1</v></c>"#, cell);
+    let parsed = read(&book(&rows(r#"<c r="B2"><f>1+0</f><v>1</v></c>"#), "", TEXTS_XML), None).unwrap();
+    assert_eq!(parsed.file.ballots.total(), 17);
+    let refused = read(&book(&rows(r#"<c r="B2"><f>1+0</f></c>"#), "", TEXTS_XML), None).unwrap_err();
+    assert!(refused.contains("cell B2 has a formula and no value"), "{refused}");
+    assert_eq!([0, 25, 26, 701, 702].map(letters), ["A", "Z", "AA", "ZZ", "AAA"]);
+}
+
+#[test]
+fn hidden_rows_are_counted() {
+    let hidden = |rows: &str| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), book(rows, "", TEXTS_XML)).unwrap();
+        Spreadsheet::open(file.path(), None).unwrap().hidden_rows
+    };
+    assert_eq!(hidden(ROWS), 0);
+    assert_eq!(hidden(&ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="1">"#)), 1);
+    assert_eq!(hidden(&ROWS.replace(r#"<row r="3">"#, r#"<row hidden="true" r="3">"#)), 1);
+    assert_eq!(hidden(&ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="0">"#)), 0);
+}
+
+#[test]
 fn which_sheet_is_asked_where_several_have_content() {
     let both = book(ROWS, ROWS, TEXTS_XML);
     assert!(read(&both, None).unwrap_err().contains("--sheet: Ballots, Notes"));
@@ -82,6 +105,8 @@ fn what_is_wrong_in_a_sheet_is_named_with_its_row() {
     for (from, to, line) in [
         ("<v>12</v>", "<v>12.5</v>", 2),
         (r#"<c r="B2"><v>1</v></c>"#, r#"<c r="B2" t="e"><v>#REF!</v></c>"#, 2),
+        (r#"<c r="B2"><v>1</v></c>"#, r#"<c r="B2"><f>1+0</f></c>"#, 2),
+        (r#"<c r="B2"><v>1</v></c>"#, r#"<c r="B2"><f>1+0</f><v></v></c>"#, 2),
         (r#"<c r="C5">"#, r#"<c r="ZZZ5">"#, 5),
         (r#"<c r="C5">"#, r#"<c r="ZZZZZZZZZZZZ5">"#, 5),
         (r#"<c r="C2">"#, r#"<c r="A2">"#, 2),
@@ -111,6 +136,8 @@ fn other_files_are_refused() {
     for bytes in [b"".as_slice(), b"count,A,B\n", b"PK\x03\x04", &packed(&[("a.txt", "x")])] {
         assert!(read(bytes, None).unwrap_err().contains("no spreadsheet"), "{bytes:?}");
     }
+    assert!(read(b"count,A,B\n", None).unwrap_err().contains(".csv"));
+    assert!(read(b"\xd0\xcf\x11\xe0\xa1\xb1", None).unwrap_err().contains("save it as .xlsx"));
     // Nothing panics, whichever byte is another.
     let good = book(ROWS, "", TEXTS_XML);
     for at in (0..good.len()).step_by(7) {
