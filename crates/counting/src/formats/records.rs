@@ -36,6 +36,9 @@ struct Records<Id> {
     without: u64,
     again: u64,
     replaced: u64,
+    /// Records whose marks do not count by the rules of the contest, and marks that are said to be no votes.
+    invalidated: u64,
+    no_votes: u64,
 }
 
 impl<Id: PartialEq + fmt::Display> Records<Id> {
@@ -49,6 +52,8 @@ impl<Id: PartialEq + fmt::Display> Records<Id> {
             without: 0,
             again: 0,
             replaced: 0,
+            invalidated: 0,
+            no_votes: 0,
         }
     }
 
@@ -91,6 +96,8 @@ impl<Id: PartialEq + fmt::Display> Records<Id> {
         for (times, what) in [
             (self.without, "records without this contest are no ballots; there are"),
             (self.again, "a candidate who is on a ballot twice counts at the first rank; there are"),
+            (self.invalidated, "records whose contest is invalidated by its rules are blank ballots; there are"),
+            (self.no_votes, "marks with NumberVotes 0 are read like others; there are"),
             (self.replaced, "records that are not in force, and for which no other is, are no ballots; there are"),
         ] {
             if times > 0 {

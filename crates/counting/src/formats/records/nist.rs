@@ -72,6 +72,8 @@ struct MarkedContest {
     id: String,
     #[serde(rename = "CVRContestSelection", default)]
     selections: Vec<MarkedSelection>,
+    #[serde(rename = "Status", default)]
+    status: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +91,8 @@ struct Position {
     has_indication: String,
     is_allocable: Option<String>,
     rank: Option<u64>,
+    number_votes: Option<u64>,
+    fractional_votes: Option<f64>,
 }
 
 impl Position {
@@ -156,6 +160,9 @@ impl Report<'_> {
     }
 }
 
+/// What a record says of a contest whose marks do not count.
+const INVALIDATED: &str = "invalidated-rules";
+
 fn take(records: &mut Records<String>, record: &Record) -> Result<(), String> {
     let current = record.snapshots.iter().find(|snapshot| snapshot.id == record.current);
     let number = records.records + 1;
@@ -167,13 +174,29 @@ fn take(records: &mut Records<String>, record: &Record) -> Result<(), String> {
             continue;
         }
         has_contest = true;
+        if contest.status.iter().any(|status| status == INVALIDATED) {
+            records.invalidated += 1;
+            continue;
+        }
+        let mut ranked = None;
         for selection in &contest.selections {
             let Some(position) = selection.selection_position.iter().find(|position| position.counts()) else {
                 continue;
             };
+            let fraction = position.fractional_votes.is_some_and(|votes| (votes - 1.0).abs() > f64::EPSILON);
+            if fraction || position.number_votes.is_some_and(|votes| votes > 1) {
+                return Err(format!(
+                    "record {number} has a mark that is not one vote (NumberVotes, FractionalVotes): such votes are not counted here"
+                ));
+            }
+            records.no_votes += u64::from(position.number_votes == Some(0));
+            let rank = selection.rank.or(position.rank);
+            if *ranked.get_or_insert(rank.is_some()) != rank.is_some() {
+                return Err(format!("record {number} has marks with a Rank and without one: which comes first?"));
+            }
             let id = selection.contest_selection_id.as_ref();
             let id = id.ok_or_else(|| format!("record {number} has a mark for nobody who is listed"))?;
-            records.mark(selection.rank.or(position.rank).unwrap_or(1), id)?;
+            records.mark(rank.unwrap_or(1), id)?;
         }
     }
     records.end(has_contest)
@@ -257,6 +280,17 @@ mod tests {
     }
 
     #[test]
+    fn contest_that_is_invalidated_and_marks_of_no_votes_are_told_of() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let invalid = "\"ContestId\": \"k\", \"Status\": [\"invalidated-rules\"], \"CVRContestSelection\"";
+        let parsed = read(&good.replace("\"ContestId\": \"k\", \"CVRContestSelection\"", invalid), Some("1")).unwrap();
+        assert_eq!((parsed.file.ballots.total(), parsed.file.ballots.at(0).group().ranks.len()), (2, 0));
+        assert!(parsed.notes.iter().any(|note| note.text.contains("blank ballots; there are 1")), "{:?}", parsed.notes);
+        let none = read(&good.replace("\"NumberVotes\": 1", "\"NumberVotes\": 0"), Some("1")).unwrap();
+        assert!(none.notes.iter().any(|note| note.text.contains("NumberVotes 0")), "{:?}", none.notes);
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_with_its_line() {
         let good = format!("{{{ELECTION},\n{RECORDS}}}");
         assert!(read(&good, None).unwrap_err().reason.contains("2 contests: say which, with --contest"));
@@ -266,6 +300,11 @@ mod tests {
         assert!(
             line("\"CurrentSnapshotId\": \"b\"", "\"CurrentSnapshotId\": \"z\"").reason.contains("no snapshot \"z\"")
         );
+        for votes in ["\"NumberVotes\": 2", "\"NumberVotes\": 1, \"FractionalVotes\": 0.5"] {
+            assert!(line("\"NumberVotes\": 1", votes).reason.contains("not one vote"), "{votes}");
+        }
+        let unranked = line("\"ContestSelectionId\": \"s2\", \"Rank\": 2", "\"ContestSelectionId\": \"s2\"");
+        assert!(unranked.reason.contains("with a Rank and without one"), "{unranked}");
         assert!(read("{}", None).unwrap_err().reason.contains("no report"));
         assert_eq!(read("{\n\"CVR\": [\n{]}", None).unwrap_err().line, 3);
     }
