@@ -191,7 +191,8 @@ fn take(records: &mut Records<String>, record: &Record) -> Result<(), String> {
             }
             records.no_votes += u64::from(position.number_votes == Some(0));
             let rank = selection.rank.or(position.rank);
-            if *ranked.get_or_insert(rank.is_some()) != rank.is_some() {
+            let is_ranked = rank.is_some();
+            if *ranked.get_or_insert(is_ranked) != is_ranked {
                 return Err(format!("record {number} has marks with a Rank and without one: which comes first?"));
             }
             let id = selection.contest_selection_id.as_ref();

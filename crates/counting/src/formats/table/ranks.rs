@@ -108,9 +108,19 @@ impl Found {
     /// Refuses a cell with several names, each of which stands alone in another cell.
     fn check_single(&self) -> Result<(), FormatError> {
         let alone: BTreeSet<String> = self.places.keys().map(|cell| cell.to_lowercase()).collect();
+        let mut joined = BTreeMap::new();
         for (cell, place) in &self.places {
             let lower = cell.to_lowercase();
             let parts: Vec<_> = lower.split(SEVERAL).map(str::trim).filter(|part| !part.is_empty()).collect();
+            let mut sorted: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
+            sorted.sort_unstable();
+            if let Some(other) = joined.insert(sorted, place).filter(|_| parts.len() > 1) {
+                let (line, name) = &self.names[*place.max(other)];
+                let reason = format!(
+                    "\"{name}\" stands in one cell, and the same names stand otherwise in another: a cell names one candidate"
+                );
+                return Err(fault(*line, reason));
+            }
             if parts.len() > 1 && parts.iter().all(|part| alone.contains(*part)) {
                 let (line, name) = &self.names[*place];
                 let reason = format!(

@@ -140,6 +140,8 @@ fn several_names_in_a_cell_are_no_candidate() {
         let error = parse(&format!("sep=,\nRank 1,Rank 2\nAsh,Birch\n{several},\n")).unwrap_err();
         assert!(error.line == 4 && error.reason.contains("a cell names one candidate"), "{several}: {error}");
     }
+    let two = parse("sep=,\nRank 1,Rank 2\nAsh; Birch,\nElm,\nBirch; Ash,\n").unwrap_err();
+    assert!(two.line == 5 && two.reason.contains("a cell names one candidate"), "{two}");
     let one = parse("Rank 1,Rank 2\n\"Golden, Jared\",Ash/Elm\nAsh,\n").unwrap();
     assert_eq!(one.file.candidates, ["Golden, Jared", "Ash/Elm", "Ash"]);
 }
