@@ -153,8 +153,10 @@ async fn rest<T: AsyncRead + Unpin + Send>(io: &mut T, length: usize, room: Coun
         let have = parcel.data.len();
         // The first step is as small as what is never counted.
         let step = if have == 0 { SMALL_BYTES } else { STEP }.min(length - have);
+        // With the second step, the first is counted too.
+        let counted = if parcel.room.is_empty() { have + step } else { step };
         if have > 0
-            && let Some(more) = room.take(permits(step)).await?
+            && let Some(more) = room.take(permits(counted)).await?
         {
             match parcel.room.first_mut() {
                 Some(held) => held.merge(more),
