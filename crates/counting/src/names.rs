@@ -1,5 +1,5 @@
-//! Names and titles as people write them. Two names that look the same are one name to whoever reads a ballot or a result, so no two candidates
-//! may have them. Whoever takes names from people asks here: readers of files, elections, write-ins, rolls.
+//! Names and titles as people write them in files of ballots. Two names that look the same are one name to whoever reads a ballot or a result,
+//! so no two candidates may have them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

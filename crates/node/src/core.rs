@@ -47,6 +47,8 @@ use timers::{Timers, Wake};
 const INNER_MAX: usize = 1024;
 /// Events taken in before what they led to is made durable.
 const EVENTS_PER_TURN_MAX: usize = 256;
+/// Of these, batches of transactions: to look at a full one takes as long as at some hundred votes, which wait meanwhile.
+const BATCHES_PER_TURN_MAX: usize = 16;
 
 /// What a task of this node has found out.
 pub(crate) enum Inner {
@@ -244,6 +246,7 @@ impl Core {
 
     /// Takes in what else is ready, so that one write to the disk serves many events.
     fn take_more(&mut self, events: &mut Events, commands: &mut mpsc::Receiver<Command>) {
+        let mut batches = 0;
         for _ in 0..EVENTS_PER_TURN_MAX {
             if let Ok(gossip) = events.consensus.try_recv() {
                 self.on_gossip(gossip);
@@ -251,7 +254,10 @@ impl Core {
                 self.on_inner(inner);
             } else if let Ok(command) = commands.try_recv() {
                 self.on_command(command);
-            } else if let Ok(gossip) = events.transactions.try_recv() {
+            } else if batches < BATCHES_PER_TURN_MAX
+                && let Ok(gossip) = events.transactions.try_recv()
+            {
+                batches += 1;
                 self.on_gossip(gossip);
             } else {
                 break;

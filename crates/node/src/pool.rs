@@ -18,10 +18,12 @@ const READERS: usize = 2;
 /// Reads for peers that run or wait for their turn; beyond it peers are not answered.
 const PEER_READS_MAX: usize = 16;
 
-/// Batches that peers have passed on and that wait to be verified, in bytes: of all validators, of all others, and of one peer.
+/// Batches that peers have passed on and that wait to be verified, in bytes: of all validators, and of one peer of them.
 const OF_VALIDATORS_BYTES: usize = 16 << 20;
+pub(crate) const OF_ONE_PEER_BYTES: usize = 4 << 20;
+/// Of all others, and of one of them.
 const OF_OTHERS_BYTES: usize = 8 << 20;
-pub(crate) const OF_ONE_PEER_BYTES: usize = 1 << 20;
+const OF_ONE_OTHER_BYTES: usize = 1 << 20;
 
 /// Work of one kind: room for what waits, in bytes, and turns at a thread.
 #[derive(Clone, Debug)]
@@ -111,6 +113,10 @@ impl Pool {
         let queue = if of_validator { &self.gossip_of_validators } else { &self.gossip_of_others };
         let bytes = u32::try_from(transactions.iter().map(|bytes| bytes.len()).sum::<usize>()).ok()?;
         let own = own.clone().try_acquire_many_owned(bytes).ok()?;
+        let waiting = OF_ONE_PEER_BYTES.saturating_sub(own.semaphore().available_permits());
+        if !of_validator && waiting > OF_ONE_OTHER_BYTES {
+            return None;
+        }
         let room = queue.room.clone().try_acquire_many_owned(bytes).ok()?;
         let (pool, turns) = (self.clone(), queue.turns.clone());
         Some(async move {
@@ -204,13 +210,16 @@ mod tests {
         while let Some(work) = pool.try_verify_gossip(false, &one, batch()) {
             waiting.push(work);
         }
-        assert_eq!(waiting.len(), OF_ONE_PEER_BYTES >> 20, "one has a part");
+        assert_eq!(waiting.len(), OF_ONE_OTHER_BYTES >> 20, "one has a part");
         while let Some(work) = pool.try_verify_gossip(false, &own(), batch()) {
             waiting.push(work);
         }
         assert_eq!(waiting.len(), OF_OTHERS_BYTES >> 20);
         let of_validator = pool.try_verify_gossip(true, &own(), batch()).unwrap().await;
         assert!(matches!(of_validator[..], [Err(TransactionFault::TooLarge(_))]));
+        let validator = own();
+        let of_one: Vec<_> = std::iter::from_fn(|| pool.try_verify_gossip(true, &validator, batch())).collect();
+        assert_eq!(of_one.len(), OF_ONE_PEER_BYTES >> 20, "a validator has more");
         drop(waiting);
         assert!(pool.try_verify_gossip(false, &one, batch()).is_some(), "there is room again");
     }
