@@ -25,7 +25,8 @@ def read_majority(value):
 
 
 def read_contest(value, voters):
-    contest = struct(value, "contest")
+    says_overvotes = type(value) is dict and 9 in value
+    contest = struct(value, "contest_with_overvotes" if says_overvotes else "contest")
     label_or_empty(contest["title"])
     kind, choices = variant(contest["choices"], [True, False])
     names = contest["choices"] = [label(choice) for choice in array(choices)] if kind == 0 else None
@@ -33,8 +34,9 @@ def read_contest(value, voters):
     seats, least, most = number(contest["seats"], U16, 1), number(contest["min"], U16), number(contest["max"], U16)
     flag(contest["abstention"]), flag(contest["shuffle"])
     majority = contest["majority"] = optional(contest["majority"], read_majority)
-    contest["overvotes"], _ = variant(contest["overvotes"], [False] * 3)
-    need(contest["overvotes"] == 0 or rule == IRV, "only instant runoff asks what becomes of overvotes")
+    contest["overvotes"] = variant(contest["overvotes"], [False] * 3)[0] if says_overvotes else 0
+    need(not says_overvotes or contest["overvotes"] != 0, "that overvotes wait is not written")
+    need(not says_overvotes or rule == IRV, "only instant runoff asks what becomes of overvotes")
     if names is None:
         need(rule == PLURALITY, "a write-in contest is counted by plurality")
     else:

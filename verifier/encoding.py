@@ -104,6 +104,8 @@ def decode(data):
     return value
 
 
+CONTEST = ["title", "choices", "rule", "seats", "min", "max", "abstention", "majority", "shuffle"]
+
 SHAPES = {
     "genesis": ["name", "time", "validators", "organisers", "limits"],
     "limits": ["block_bytes", "block_transactions", "organiser_elections", "elections", "voters"],
@@ -122,8 +124,8 @@ SHAPES = {
     "content": ["chain", "signer", "payload"],
     "election": ["title", "description", "contests", "voters", "opens_at", "closes_at", "quorum", "revotes", "results",
                  "tie_break", "salt"],
-    "contest": ["title", "choices", "rule", "seats", "min", "max", "abstention", "majority", "shuffle",
-                "overvotes"],
+    "contest": CONTEST,
+    "contest_with_overvotes": [*CONTEST, "overvotes"],
     "share": ["numerator", "denominator", "more"],
     "majority": ["share", "base"],
     "ballot": ["election", "counter", "name", "answers"],

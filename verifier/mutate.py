@@ -407,7 +407,7 @@ TEXTS_CRAFTED = {
     "description-4000-ok": text(e1="x" * 4000), "description-4001": text(e1="x" * 4001), "description-tab": text(e1="a\tb"),
     "description-ends-in-line": text(e1="a\n"), "tie-break-ok": text(e9="dice"), "tie-break-spaces": text(e9=" dice"), "closes-first": text(e4=9, e5=9),
     "closes-next-ok": text(e4=9 << 40, e5=(9 << 40) + 1), "salt-beyond": text(e10="7"), "shuffle-null": text(c8=None), "overvotes-ok": text(c2=4, c3=1, c9=2), "overvotes-exhaust-ok": text(c2=4, c3=1, c9=1),
-    "overvotes-beyond": text(c2=4, c3=1, c9=3), "overvotes-by-score": text(c9=1), "overvotes-null": text(c2=4, c3=1, c9=None), "abstention-number": text(c6=1),
+    "overvotes-beyond": text(c2=4, c3=1, c9=3), "overvotes-by-score": text(c9=1), "overvotes-zero": text(c2=4, c3=1, c9=0), "overvotes-null": text(c2=4, c3=1, c9=None), "abstention-number": text(c6=1),
     **{f"label-{number}": text(e0=label) for number, label in enumerate(TEXTS)},
 }
 

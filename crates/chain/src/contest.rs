@@ -47,6 +47,8 @@ pub struct Contest {
     pub shuffle: bool,
     /// What instant runoff does with a ballot that ranks several choices equally; by other rules [`Overvotes::Wait`], which says nothing there.
     /// There are no skipped ranks on the ledger.
+    // Left out if it says nothing: elections from before there was this field keep their bytes.
+    #[serde(default, skip_serializing_if = "Overvotes::is_default")]
     pub overvotes: Overvotes,
 }
 

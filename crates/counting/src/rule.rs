@@ -119,6 +119,12 @@ impl Overvotes {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Wait, Self::Exhaust, Self::Skip];
 
+    /// Whether it is what holds where nothing is said.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// As on the command line.
     pub const fn name(self) -> &'static str {
         match self {

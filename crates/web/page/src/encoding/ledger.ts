@@ -91,7 +91,10 @@ const share = ({ numerator, denominator, more }: Share) => new Struct([numerator
 function contest(c: Contest): Value {
   const majority = c.majority && new Struct([share(c.majority), c.majority.base === "roll" ? 1 : 0]);
   const choices: Value = c.choices ? [0, c.choices] : 1;
-  return new Struct([c.title, choices, RULES.indexOf(c.rule), c.seats, c.min, c.max, c.abstention, majority, c.shuffle, OVERVOTES.indexOf(c.overvotes)]);
+  const fields: Value[] = [c.title, choices, RULES.indexOf(c.rule), c.seats, c.min, c.max, c.abstention, majority, c.shuffle];
+  // Left out if they wait: what is not needed is not written.
+  if (c.overvotes !== "wait") fields.push(OVERVOTES.indexOf(c.overvotes));
+  return new Struct(fields);
 }
 
 export function createElection(e: Election): Value {

@@ -15,6 +15,9 @@ export function struct(value: Value, count: number): Value[] {
   return value instanceof Struct && value.fields.length === count ? value.fields : refuse(`a struct of ${count} fields is expected`);
 }
 
+/** As `struct`, of one field more if it says something: its last field is left out otherwise. */
+export const longer = (value: Value, count: number): Value[] => struct(value, value instanceof Struct && value.fields.length > count ? count + 1 : count);
+
 export function array(value: Value): Value[] {
   return Array.isArray(value) ? value : refuse("an array is expected");
 }

@@ -4,7 +4,7 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { Malformed, type Value, decode, encode } from "./cbor";
 import { fits } from "./fit";
 import { type Act, type Ballot, type Contest, type Election, OVERVOTES, RULES, type Selection, type Share, type Voter, labelFault, preimage, transactionId } from "./ledger";
-import { U16, U32, array, bool, bytes, hex32, named, optional, struct, text, time, u64, uint, variant } from "./shape";
+import { U16, U32, array, bool, bytes, hex32, longer, named, optional, struct, text, time, u64, uint, variant } from "./shape";
 
 /** No transaction is larger, in bytes. */
 const TRANSACTION_BYTES_MAX = 65536;
@@ -71,7 +71,8 @@ function choices(value: Value): string[] | null {
 }
 
 function contest(value: Value): Contest {
-  const [title, list, rule, seats, min, max, abstention, needs, shuffle, overvotes] = struct(value, 10);
+  const [title, list, rule, seats, min, max, abstention, needs, shuffle, overvotes] = longer(value, 9);
+  if (overvotes === 0) throw new Malformed("that overvotes wait is not written");
   return {
     title: labelOrEmpty(title!),
     choices: choices(list!),
@@ -82,7 +83,7 @@ function contest(value: Value): Contest {
     abstention: bool(abstention!),
     majority: optional(needs!, majority),
     shuffle: bool(shuffle!),
-    overvotes: named(overvotes!, OVERVOTES),
+    overvotes: overvotes === undefined ? "wait" : named(overvotes, OVERVOTES),
   };
 }
 
