@@ -183,7 +183,11 @@ impl Behind {
                     assert_eq!(manner, Some(Manner::Liar), "peer {at} is blamed");
                     self.tell(Event::PeerLeft(peer));
                 }
-                Outcome::Publish(_) | Outcome::Relay(_) | Outcome::Fetch(..) | Outcome::Decided(_) => {}
+                Outcome::Publish(_)
+                | Outcome::Tell(..)
+                | Outcome::Relay(_)
+                | Outcome::Fetch(..)
+                | Outcome::Decided(_) => {}
             }
         }
     }

@@ -30,10 +30,12 @@ pub(super) enum Crime {
     Twin,
     /// Says that it is far ahead, and has nothing to show for it.
     Exaggerator,
+    /// Keeps the votes that it gathers to itself.
+    Keeper,
 }
 
 /// All of them.
-pub(super) const CRIMES: [Crime; 11] = [
+pub(super) const CRIMES: [Crime; 12] = [
     Crime::Equivocator,
     Crime::Splitter,
     Crime::Withholder,
@@ -45,6 +47,7 @@ pub(super) const CRIMES: [Crime; 11] = [
     Crime::Cheat,
     Crime::Twin,
     Crime::Exaggerator,
+    Crime::Keeper,
 ];
 
 /// Votes of a flooder for each honest one.
@@ -84,7 +87,10 @@ impl Crime {
                 let other = signed(key, chain, Vote { value: NilOrVal::Nil, ..vote.message });
                 halves(bytes, &other)
             }
-            (Self::Withholder, Some(Message::Proposal(..))) => vec![(peers[0], bytes.to_vec())],
+            (Self::Keeper, Some(Message::Votes(_))) => Vec::new(),
+            (Self::Withholder, Some(Message::Proposal(..))) => {
+                vec![(peers[0], bytes.to_vec())]
+            }
             (Self::Twin, Some(Message::Proposal(proposal, block))) => {
                 let mut other = *block;
                 other.header.time = other.header.time.plus_ms(1);

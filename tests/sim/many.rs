@@ -47,7 +47,8 @@ fn world(seed: u64, safety: Safety) -> World {
     let pool = one_of(&mut random, &[PoolRoom::default(), PoolRoom::default(), SMALL_POOL]);
     let strangers = usize::from(random.below(3) == 0);
     let nodes = validators + followers;
-    let config = Config { pool, safety, ..Config::default() };
+    let gather_from = one_of(&mut random, &[1, 1, usize::MAX]);
+    let config = Config { gather_from, pool, safety, ..Config::default() };
     let mut world = World::with_powers(seed, nodes + strangers, &powers, faults, config);
     if strangers > 0 {
         world.stop(nodes);

@@ -4,6 +4,7 @@ mod catching_up;
 mod clocks;
 mod crime;
 mod fetching;
+mod gathering;
 mod many;
 mod node;
 mod random;

@@ -119,6 +119,7 @@ pub(super) fn submit(engine: &mut Engine, now: Timestamp, bytes: &[u8], origin: 
 /// What a turn means for the world.
 pub(super) enum Outcome {
     Publish(Vec<u8>),
+    Tell(Peer, Vec<u8>),
     Relay(Vec<u8>),
     Ask(Peer, Height),
     Fetch(Peer, BlockHash, Vec<(u32, TransactionId)>),
@@ -132,6 +133,7 @@ pub(super) enum Outcome {
 pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Option<SignState>, Vec<Outcome>) {
     let outcome = |action| match action {
         Action::Publish(message) => Some(Outcome::Publish(message.to_bytes())),
+        Action::Tell(peer, message) => Some(Outcome::Tell(peer, message.to_bytes())),
         Action::Relay(transaction) => Some(Outcome::Relay(transaction.bytes().to_vec())),
         Action::RequestBlocks { peer, from } => Some(Outcome::Ask(peer, from)),
         Action::RequestTransactions { peer, block, wanted } => Some(Outcome::Fetch(peer, block, wanted)),

@@ -35,6 +35,8 @@ pub(super) struct Faults {
 
 enum Due {
     Gossip(usize, Letter),
+    /// For one alone, from another.
+    Told(usize, usize, Vec<u8>),
     /// A letter that has come from its signer is to be passed on, if its height is still open.
     PassOn(usize, u32, Letter, Height),
     Transaction(usize, Vec<u8>, Origin),
@@ -58,7 +60,7 @@ impl Due {
     fn bytes(&self) -> u64 {
         let content = match self {
             Self::Gossip(_, letter) => letter.bytes.len(),
-            Self::Transaction(_, bytes, _) => bytes.len(),
+            Self::Transaction(_, bytes, _) | Self::Told(_, _, bytes) => bytes.len(),
             Self::Fetch(.., wanted) => wanted.len() * 3,
             Self::Fetched(.., given) => given.iter().map(Vec::len).sum(),
             _ => 0,
@@ -146,6 +148,8 @@ pub(super) struct World {
     pub(super) introduced: bool,
     /// Consensus messages that were published.
     pub(super) published: u64,
+    /// And votes that only a proposer was told.
+    pub(super) told: u64,
     /// Transactions of proposed blocks that were given out to those who lacked them.
     pub(super) fetched: u64,
     /// Whether the next proposal is lost for everybody, together with the connections that it was on.
@@ -236,6 +240,7 @@ impl World {
             introduced: true,
             forks: false,
             published: 0,
+            told: 0,
             fetched: 0,
             loses_proposal: false,
             failed_rounds: 0,
@@ -386,6 +391,14 @@ impl World {
                 self.note(at, &letter.bytes);
                 if self.read[at].insert(letter.number) {
                     self.deliver(at, letter);
+                }
+                at
+            }
+            Due::Told(at, from, bytes) => {
+                self.note(at, &bytes);
+                if let Some(engine) = &mut self.engines[at] {
+                    let taken = receive(engine, now, Peer(from as u64), &bytes);
+                    self.hold_against(at, from, taken.err());
                 }
                 at
             }
@@ -640,14 +653,15 @@ impl World {
                 if self.is_lost(&bytes) {
                     return;
                 }
-                let letters = match self.crime(at) {
-                    Some(crime) => crime.instead(&self.keys[at], &self.genesis.chain(), &bytes, &peers),
-                    None => {
-                        self.check_signed_once(at, &bytes);
-                        peers.into_iter().map(|to| (to, bytes.clone())).collect()
-                    }
-                };
+                let letters = self.letters(at, bytes, &peers);
                 self.post(at, letters);
+            }
+            Outcome::Tell(peer, bytes) => {
+                self.told += 1;
+                let to = usize::try_from(peer.0).unwrap();
+                for (to, bytes) in self.letters(at, bytes, &[to]) {
+                    self.send(at, to, |to| Due::Told(to, at, bytes.clone()));
+                }
             }
             Outcome::Relay(bytes) => {
                 if self.crime(at).is_some_and(Crime::keeps_transactions) {
@@ -679,6 +693,15 @@ impl World {
             }
             Outcome::Halt(halt) => self.fault = Some(format!("node {at} has halted: {halt}")),
         }
+    }
+
+    /// What a node says to each of some peers: an honest one the same to all.
+    fn letters(&mut self, at: usize, bytes: Vec<u8>, peers: &[usize]) -> Vec<(usize, Vec<u8>)> {
+        if let Some(crime) = self.crime(at) {
+            return crime.instead(&self.keys[at], &self.genesis.chain(), &bytes, peers);
+        }
+        self.check_signed_once(at, &bytes);
+        peers.iter().map(|to| (*to, bytes.clone())).collect()
     }
 
     /// Whether this is the proposal that is to be lost. Votes of later rounds are counted.

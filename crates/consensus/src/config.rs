@@ -86,6 +86,8 @@ pub struct Config {
     pub heartbeat_ms: u64,
     /// A block whose time is further ahead of our clock than this is refused, in milliseconds.
     pub clock_ahead_ms_max: u64,
+    /// From so many validators on, the proposer gathers their votes: it costs little, and a way more through the network for each step.
+    pub gather_from: usize,
     /// What may wait for a block.
     pub pool: PoolRoom,
     /// The rules that only negative controls change.
@@ -96,6 +98,14 @@ impl Default for Config {
     fn default() -> Self {
         let (timeouts, safety) = (Timeouts::default(), Safety::default());
         let pool = PoolRoom::default();
-        Self { timeouts, block_interval_ms: 25, heartbeat_ms: 30_000, clock_ahead_ms_max: 2000, pool, safety }
+        Self {
+            timeouts,
+            block_interval_ms: 25,
+            heartbeat_ms: 30_000,
+            clock_ahead_ms_max: 2000,
+            gather_from: 8,
+            pool,
+            safety,
+        }
     }
 }

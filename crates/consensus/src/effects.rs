@@ -44,7 +44,7 @@ impl Host {
             // The proposal that follows carries the block again.
             Effect::RestreamProposal(.., r) => r.resume_with(()),
             Effect::PublishConsensusMsg(SignedConsensusMsg::Vote(vote), r) => {
-                self.publish(Message::Vote(vote));
+                self.say_vote(vote);
                 r.resume_with(())
             }
             Effect::PublishConsensusMsg(SignedConsensusMsg::Proposal(proposal), r) => {
@@ -127,7 +127,7 @@ impl Host {
         self.act(Action::SetTimer { after_ms, timer: Timer::Step(timeout, self.generation) });
     }
 
-    fn publish(&mut self, message: Message) {
+    pub(crate) fn publish(&mut self, message: Message) {
         if is_unsigned(&message) {
             return;
         }

@@ -5,6 +5,7 @@
 
 mod decided;
 mod fetch;
+mod gather;
 mod height;
 mod held;
 mod messages;
@@ -159,6 +160,7 @@ pub(crate) struct Host {
     pub(crate) early: BTreeMap<Height, Vec<messages::Early>>,
     pub(crate) sync: sync::Sync,
     pub(crate) fetches: fetch::Fetches,
+    pub(crate) gather: gather::Gather,
     pub(crate) block_size: size::BlockSize,
     pub(crate) round: Round,
     pub(crate) started_at: Timestamp,
@@ -370,6 +372,7 @@ impl Engine {
     fn settle(&mut self) {
         loop {
             self.drain();
+            self.consider_saying_prevotes();
             self.host.consider_signing();
             if self.feed_sync() {
                 continue;
@@ -443,6 +446,7 @@ impl Host {
             early: BTreeMap::new(),
             sync: sync::Sync::default(),
             fetches: fetch::Fetches::default(),
+            gather: gather::Gather::default(),
             block_size: size::BlockSize::new(state.genesis().limits.block_bytes_max),
             round: Round::new(0),
             started_at: Timestamp::default(),
@@ -505,6 +509,7 @@ impl Host {
             // One of several: only the one that is due has another set in its place.
             Timer::Fetch => drop(self.fetches.wake_at.take_if(|at| *at <= self.now)),
             Timer::Repeat => self.consider_repeat(),
+            Timer::SayToAll => self.say_to_all(),
             Timer::Tick => self.on_tick(),
         }
     }

@@ -21,7 +21,7 @@ pub use config::{Config, Safety, Timeouts};
 pub use engine::{Dropped, Engine, Event, Held, MessageFault, PASS_ON_MS, Recovered, Signing, Taken, Wait, judge};
 pub use evidence::{Certified, Equivocation, Evidence, Fork, InvalidEvidence};
 pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal, PoolRoom};
-pub use message::{Message, SignedProposal};
+pub use message::{Message, SignedProposal, Votes};
 pub use signed::{Folder, SignState, Signed, Step};
 pub use turn::{Action, Decided, Halt, Peer, Timer, Turn, Write};
 

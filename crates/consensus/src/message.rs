@@ -2,11 +2,11 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use malachite::LivenessMsg;
-use malachite_types::{PolkaCertificate, RoundCertificate, SignedMessage, SignedVote};
+use malachite_types::{NilOrVal, PolkaCertificate, Round, RoundCertificate, SignedMessage, SignedVote, VoteType};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use vote_chain::bft::{Ctx, Proposal};
-use vote_chain::{CompactBlock, DecodeError, decode, encode};
+use vote_chain::bft::{Ctx, Proposal, Vote};
+use vote_chain::{BlockHash, CompactBlock, DecodeError, Height, PublicKey, Signature, decode, encode};
 
 /// A proposal with its proposer's signature.
 pub type SignedProposal = SignedMessage<Ctx, Proposal>;
@@ -22,6 +22,32 @@ pub enum Message {
     Round(RoundCertificate<Ctx>),
     /// A proposal with the block that it is for, whose transactions are named by their ids.
     Proposal(SignedProposal, Box<CompactBlock>),
+    /// Votes of one step for one block, which decide it: its proposer has gathered them.
+    Votes(Votes),
+}
+
+/// Votes of one step for one block.
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
+pub struct Votes {
+    /// Of which height.
+    pub height: Height,
+    /// Of which round.
+    pub round: Round,
+    /// Of which step.
+    pub kind: VoteType,
+    /// For which block.
+    pub block: BlockHash,
+    /// Who has voted, with the signature of the vote.
+    pub signatures: Vec<(PublicKey, Signature)>,
+}
+
+impl Votes {
+    /// Each of them.
+    pub(crate) fn each(&self) -> impl Iterator<Item = SignedVote<Ctx>> {
+        let Self { height, round, kind, block, .. } = *self;
+        let vote = move |voter| Vote { height, round, kind, value: NilOrVal::Val(block), voter };
+        self.signatures.iter().map(move |(voter, signature)| SignedMessage::new(vote(*voter), *signature))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -30,6 +56,7 @@ enum Envelope {
     Polka(ByteBuf),
     Round(ByteBuf),
     Proposal(ByteBuf, Box<CompactBlock>),
+    Votes(ByteBuf),
 }
 
 fn pack(value: &impl BorshSerialize) -> ByteBuf {
@@ -48,6 +75,7 @@ impl Message {
             Self::Polka(certificate) => Envelope::Polka(pack(certificate)),
             Self::Round(certificate) => Envelope::Round(pack(certificate)),
             Self::Proposal(proposal, block) => Envelope::Proposal(pack(proposal), block.clone()),
+            Self::Votes(votes) => Envelope::Votes(pack(votes)),
         })
     }
 
@@ -61,6 +89,7 @@ impl Message {
             Envelope::Polka(certificate) => unpack(&certificate).map(Self::Polka),
             Envelope::Round(certificate) => unpack(&certificate).map(Self::Round),
             Envelope::Proposal(proposal, block) => unpack(&proposal).map(|proposal| Self::Proposal(proposal, block)),
+            Envelope::Votes(votes) => unpack(&votes).map(Self::Votes),
         })
     }
 

@@ -72,6 +72,8 @@ pub struct Decided {
 pub enum Action {
     /// Tell every peer.
     Publish(Box<Message>),
+    /// Tell one peer.
+    Tell(Peer, Box<Message>),
     /// Ask a peer for decided blocks from a height on; answer with `Engine::blocks_arrived` or `Event::BlocksFailed`.
     RequestBlocks {
         /// The peer.
@@ -158,6 +160,8 @@ pub enum Timer {
     Fetch,
     /// Time to see whether a proposal should be said again.
     Repeat,
+    /// Time to see whether votes that only a proposer has heard should be said to all.
+    SayToAll,
     /// Time to see who is ahead and what should be repeated.
     Tick,
 }

@@ -97,6 +97,12 @@ impl Handle {
         self.put(peer, Parcel::question(data, answer_bytes_max)).await
     }
 
+    /// Tells one peer something, as a question that nobody waits for the answer to. Whether it arrives is not known.
+    pub fn tell_one(&self, peer: PeerId, data: Vec<u8>) {
+        let (answer, _) = oneshot::channel();
+        self.tell(Command::Request(peer, Parcel::question(data, SMALL_BYTES), answer));
+    }
+
     async fn put(&self, peer: PeerId, question: Parcel) -> Result<Vec<u8>, RequestError> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(Command::Request(peer, question, answer)).await.map_err(|_| RequestError::Busy)?;

@@ -252,6 +252,8 @@ impl Core {
                 self.on_gossip(gossip);
             } else if let Ok(inner) = self.inner_events.try_recv() {
                 self.on_inner(inner);
+            } else if let Ok(request) = events.requests.try_recv() {
+                self.on_request(request);
             } else if let Ok(command) = commands.try_recv() {
                 self.on_command(command);
             } else if batches < BATCHES_PER_TURN_MAX

@@ -24,6 +24,8 @@ pub(crate) enum PeerRequest {
     Evidence(Vec<ByteBuf>),
     /// Transactions of a proposed block, at these places: at most [`PLACES_MAX`].
     Transactions(BlockHash, Vec<u32>),
+    /// My vote for the block that you have proposed.
+    Vote(ByteBuf),
 }
 
 /// Transactions that a peer asks for at one time.
@@ -47,4 +49,6 @@ pub(crate) enum PeerResponse {
     Evidence(Vec<ByteBuf>),
     /// Those of the wanted ones that it has, as many as fit into one answer.
     Transactions(Vec<ByteBuf>),
+    /// It has heard it.
+    Heard,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use malachite::MisbehaviorEvidence;
-use malachite_types::{CommitCertificate as MalachiteCertificate, Round};
+use malachite_types::{CommitCertificate as MalachiteCertificate, Round, VoteType};
 use vote_chain::bft::Ctx;
 use vote_chain::{
     Changes, CommitCertificate, CommitSignature, ElectionId, Header, LogEntry, Logged, Payload, VerifiedBlock,
@@ -24,6 +24,10 @@ impl Host {
         if certificate.round == Round::new(0) {
             let bytes = block.transactions().iter().map(|transaction| transaction.bytes().len());
             self.block_size.decided_at_once(bytes.sum());
+        }
+        if certificate.round == Round::new(0) && self.gathers(&certificate.value_id) {
+            let signatures = certificate.commit_signatures.iter().map(|each| (each.address, each.signature)).collect();
+            self.say_gathered(VoteType::Precommit, certificate.value_id, signatures);
         }
         self.final_block(block, own_certificate(certificate), changes, evidence);
     }

@@ -35,6 +35,9 @@ pub enum MessageFault {
     /// A certificate that proves nothing.
     #[error("a certificate for height {0} does not hold")]
     Certificate(Height),
+    /// Votes that were gathered, and not all hold, or that decide nothing.
+    #[error("votes that were gathered at height {0} do not all hold, or decide nothing")]
+    Votes(Height),
 }
 
 /// What this node makes of a message in which nothing is wrong.
@@ -42,7 +45,7 @@ pub enum MessageFault {
 pub enum Taken {
     /// It holds, and is to be passed on.
     New,
-    /// It holds, is for a block that is here, and has come from its signer, who tells all its peers itself: it is to be passed on if no
+    /// It holds, is for a block that is here, and has come from its signer, or from who has gathered it, who tells all its peers itself: it is to be passed on if no
     /// greater height than this is decided after [`PASS_ON_MS`], since then somebody may not have it.
     FromSigner(Height),
     /// It is not passed on, and nobody is to blame.
@@ -106,6 +109,7 @@ impl Host {
     pub(super) fn on_message(&mut self, from: Option<Peer>, message: Message) -> Result<Taken, MessageFault> {
         match message {
             Message::Vote(vote) => self.on_vote(from, vote),
+            Message::Votes(votes) => self.on_votes(from, &votes),
             Message::Proposal(proposal, block) => self.on_proposal(from, proposal, *block),
             Message::Polka(certificate) if self.is_current(certificate.height) => {
                 self.check_polka(&certificate)?;
@@ -148,7 +152,7 @@ impl Host {
     }
 
     fn on_vote(&mut self, from: Option<Peer>, vote: SignedVote<Ctx>) -> Result<Taken, MessageFault> {
-        let Vote { height, round, kind, value, voter } = vote.message.clone();
+        let Vote { height, round, kind, value, voter } = vote.message;
         let Some(set) = self.set_of(height) else { return Ok(Taken::Dropped(Dropped::OtherHeight)) };
         if !set.contains(&voter) {
             return Err(MessageFault::Stranger(voter, height));
@@ -156,17 +160,8 @@ impl Host {
         if !self.checker.vote_holds(&vote.message, &vote.signature) {
             return Err(MessageFault::Signature(voter));
         }
-        if voter == self.address {
-            self.look_at_own_vote(&vote.message);
-        }
-        let current = self.round_at(height);
-        if !self.windows.entry(height).or_default().admit_vote(&vote.message, current) {
+        if !self.take_vote(vote) {
             return Ok(Taken::Dropped(Dropped::TooMany));
-        }
-        if self.is_current(height) {
-            self.inbox.push_back(Input::Vote(vote));
-        } else if !self.early.get(&height).is_some_and(|early| early.iter().any(|e| e.is_vote(&vote))) {
-            self.keep_early(height, Early::Vote(vote));
         }
         let kind = match kind {
             VoteType::Prevote => Kind::Prevote,
@@ -177,11 +172,41 @@ impl Host {
             NilOrVal::Nil => None,
         };
         let taken = self.pass_on((height, kind, round, Some(voter), block));
+        Ok(self.unless_from(from, voter, block, height, taken))
+    }
+
+    /// Takes in a vote whose signature holds; false if it is one too many.
+    pub(super) fn take_vote(&mut self, vote: SignedVote<Ctx>) -> bool {
+        let height = vote.message.height;
+        if vote.message.voter == self.address {
+            self.look_at_own_vote(&vote.message);
+        }
+        let current = self.round_at(height);
+        if !self.windows.entry(height).or_default().admit_vote(&vote.message, current) {
+            return false;
+        }
+        if self.is_current(height) {
+            self.inbox.push_back(Input::Vote(vote));
+        } else if !self.early.get(&height).is_some_and(|early| early.iter().any(|e| e.is_vote(&vote))) {
+            self.keep_early(height, Early::Vote(vote));
+        }
+        true
+    }
+
+    /// What has come from whoever tells it to all need not be passed on at once.
+    pub(super) fn unless_from(
+        &self,
+        from: Option<Peer>,
+        teller: PublicKey,
+        block: Option<BlockHash>,
+        height: Height,
+        taken: Taken,
+    ) -> Taken {
         // Of two different votes for one step at least one is for something else than a block that is here. That one goes on at once, so that
         // those who have the other can see both.
         let usual = block.is_some_and(|block| self.held_block(&block).is_some());
-        let from_signer = from.is_some_and(|from| self.signer.peers_of(&voter).any(|peer| peer == from));
-        Ok(if taken == Taken::New && usual && from_signer { Taken::FromSigner(height) } else { taken })
+        let from_teller = from.is_some_and(|from| self.signer.peers_of(&teller).any(|peer| peer == from));
+        if taken == Taken::New && usual && from_teller { Taken::FromSigner(height) } else { taken }
     }
 
     fn check_polka(&self, certificate: &PolkaCertificate<Ctx>) -> Result<(), MessageFault> {

@@ -239,7 +239,7 @@ pub(crate) fn is_unsigned(message: &Message) -> bool {
     match message {
         Message::Vote(vote) => vote.signature == UNSIGNED,
         Message::Proposal(proposal, _) => proposal.signature == UNSIGNED,
-        Message::Polka(_) | Message::Round(_) => false,
+        Message::Votes(_) | Message::Polka(_) | Message::Round(_) => false,
     }
 }
 

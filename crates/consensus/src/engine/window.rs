@@ -114,6 +114,8 @@ pub(crate) enum Kind {
     Prevote,
     Precommit,
     Proposal,
+    Prevotes,
+    Precommits,
     Polka,
     Round,
 }

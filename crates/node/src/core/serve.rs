@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 use vote_chain::{Block, CommitCertificate, Height, Verified, VerifiedBlock, decode, encode};
+use vote_consensus::Message;
 use vote_network::{PeerId, Reply, Request};
 use vote_storage::Store;
 
 use super::Core;
 use super::peers::PeerStatus;
-use crate::clock::now;
+use crate::clock::{now, steady};
 use crate::ledger::Ledger;
 use crate::peer::{PLACES_MAX, PeerRequest, PeerResponse};
 
@@ -32,12 +33,7 @@ impl Core {
         let Request { from, data, reply, .. } = request;
         let question = match decode::<PeerRequest>(&data) {
             Ok(question) => question,
-            Err(error) => {
-                if let Some(unsaid) = self.news.warning(Instant::now(), "request refused") {
-                    tracing::warn!(peer = %from, %error, unsaid, "request refused");
-                }
-                return self.strike(from);
-            }
+            Err(error) => return self.refuse(from, &error.to_string()),
         };
         let answer = match question {
             PeerRequest::Hello(hello) => {
@@ -58,6 +54,7 @@ impl Core {
                 let bytes = |transaction: Arc<Verified>| ByteBuf::from(transaction.bytes().to_vec());
                 PeerResponse::Transactions(found.into_iter().map(bytes).collect())
             }
+            PeerRequest::Vote(vote) => return self.on_vote_told(from, &vote, reply),
             PeerRequest::Judge(block) => return self.check(from, block, None, reply),
             PeerRequest::JudgeDecided(block, certificate) => return self.check(from, block, Some(certificate), reply),
             PeerRequest::Evidence(sent) => return self.exchange_evidence(from, sent, reply),
@@ -67,6 +64,32 @@ impl Core {
             }
         };
         reply.send(encode(&answer));
+    }
+
+    /// A vote that this node is to gather; it is passed on with the others.
+    fn on_vote_told(&mut self, from: PeerId, vote: &[u8], reply: Reply) {
+        if !self.peers.is_heard(&from, Instant::now()) {
+            return;
+        }
+        let taken = match Message::from_bytes(vote) {
+            Ok(Some(vote @ Message::Vote(_))) => {
+                let taken = self.engine.receive(steady(), self.peers.number(&from), vote);
+                taken.map(drop).map_err(|fault| fault.to_string())
+            }
+            Ok(_) => Err("not a vote".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        match taken {
+            Ok(()) => reply.send(encode(&PeerResponse::Heard)),
+            Err(reason) => self.refuse(from, &reason),
+        }
+    }
+
+    fn refuse(&mut self, from: PeerId, reason: &str) {
+        if let Some(unsaid) = self.news.warning(Instant::now(), "request refused") {
+            tracing::warn!(peer = %from, reason, unsaid, "request refused");
+        }
+        self.strike(from);
     }
 
     /// How far this node is; who is behind is shown that it is so, unless so many have signed the last block that there is no room for it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 use vote_chain::{Block, CommitCertificate, Height, Whole, encode};
 use vote_consensus::{Action, Certified, Halt, Message, Peer, Turn, Write};
@@ -80,6 +81,7 @@ impl Core {
     fn carry_out(&mut self, action: Action) -> Result<()> {
         match action {
             Action::Publish(message) => self.publish(&message),
+            Action::Tell(peer, message) => self.tell_one(peer, &message),
             Action::RequestBlocks { peer, from } => self.request_blocks(peer, from),
             Action::RequestTransactions { peer, block, wanted } => self.request_transactions(peer, block, &wanted),
             Action::SetTimer { after_ms, timer } => self.timers.set(after_ms, Wake::Engine(timer)),
@@ -110,6 +112,14 @@ impl Core {
             self.flush_relay();
         }
         self.send_gossip(topic, message.to_bytes());
+    }
+
+    /// Tells one peer a vote. If it does not arrive, the engine says it to all.
+    fn tell_one(&mut self, peer: Peer, vote: &Message) {
+        let Some(id) = self.peers.id(peer) else { return };
+        let question = encode(&PeerRequest::Vote(ByteBuf::from(vote.to_bytes())));
+        self.bytes.0 += u64::try_from(question.len()).unwrap_or(u64::MAX);
+        self.network.tell_one(id, question);
     }
 
     pub(super) fn send_gossip(&mut self, topic: Topic, bytes: Vec<u8>) {
@@ -177,7 +187,7 @@ impl Core {
 }
 
 impl PeerResponse {
-    pub(super) fn blocks(self) -> Option<Vec<(serde_bytes::ByteBuf, CommitCertificate)>> {
+    pub(super) fn blocks(self) -> Option<Vec<(ByteBuf, CommitCertificate)>> {
         if let Self::Blocks(blocks) = self { Some(blocks) } else { None }
     }
 }
