@@ -75,7 +75,9 @@ fn run(global: cli::Global, command: Command) -> Result<(), Failure> {
             // Not straight to standard output: the generator panics if its reader goes away.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "vote-cli", &mut script);
-            output::line(String::from_utf8_lossy(&script).trim_end());
+            let script = String::from_utf8_lossy(&script);
+            // In scripts for bash, clap_complete 4.6 spells a name with a hyphen in two ways, and what is behind the first word is not found.
+            output::line(script.replace("vote__subcmd__cli", "vote__cli").trim_end());
             return Ok(());
         }
         Command::Man { dir } => return commands::man(dir.as_deref()),
