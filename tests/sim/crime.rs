@@ -32,10 +32,12 @@ pub(super) enum Crime {
     Exaggerator,
     /// Keeps the votes that it gathers to itself.
     Keeper,
+    /// Precommits for a block to its proposer, who gathers that, and for none to all others.
+    TwoFaced,
 }
 
 /// All of them.
-pub(super) const CRIMES: [Crime; 12] = [
+pub(super) const CRIMES: [Crime; 13] = [
     Crime::Equivocator,
     Crime::Splitter,
     Crime::Withholder,
@@ -48,6 +50,7 @@ pub(super) const CRIMES: [Crime; 12] = [
     Crime::Twin,
     Crime::Exaggerator,
     Crime::Keeper,
+    Crime::TwoFaced,
 ];
 
 /// Votes of a flooder for each honest one.
@@ -113,6 +116,16 @@ impl Crime {
                 all(bytes.to_vec()).into_iter().chain(flood).collect()
             }
             _ => all(bytes.to_vec()),
+        }
+    }
+
+    /// What goes to all others while something goes to one alone.
+    pub(super) fn aside(self, key: &SecretKey, chain: &ChainId, bytes: &[u8]) -> Option<Vec<u8>> {
+        match (self, Message::from_bytes(bytes).ok().flatten()) {
+            (Self::TwoFaced, Some(Message::Vote(vote))) if vote.message.kind == VoteType::Precommit => {
+                Some(signed(key, chain, Vote { value: NilOrVal::Nil, ..vote.message }))
+            }
+            _ => None,
         }
     }
 

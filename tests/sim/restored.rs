@@ -8,14 +8,15 @@ use super::world::{Faults, Image, Restored, World, key};
 use super::{CALM, CRASHING, LOSSY, seeds, tip};
 
 /// Blocks come without ballots too, so that there is much to sign.
-fn config(safety: Safety) -> Config {
-    Config { safety, heartbeat_ms: 400, ..Config::default() }
+fn config(seed: u64, safety: Safety) -> Config {
+    let gather_from = if seed.is_multiple_of(2) { 1 } else { usize::MAX };
+    Config { safety, heartbeat_ms: 400, gather_from, ..Config::default() }
 }
 
 /// A network that has lived for a while, with all that its validator `victim` has had on its disk.
-fn lived(seed: u64, nodes: usize, validators: usize, faults: Faults, safety: Safety) -> (World, usize) {
+fn lived(seed: u64, nodes: usize, validators: usize, faults: Faults, config: Config) -> (World, usize) {
     let victim = usize::try_from(seed).unwrap() % validators;
-    let mut world = World::new(seed, nodes, validators, faults, config(safety));
+    let mut world = World::new(seed, nodes, validators, faults, config);
     world.photographed = Some(victim);
     let (election, bytes) = world.election(None, None);
     world.submit(0, bytes);
@@ -50,7 +51,7 @@ fn come_back(world: &mut World, victim: usize, image: &Image, what: Restored, se
 
 /// Restores some images of one validator, one after the other, in a network that goes on.
 fn restore_some(seed: u64, nodes: usize, validators: usize, faults: Faults, images: usize) {
-    let (mut world, victim) = lived(seed, nodes, validators, faults, Safety::default());
+    let (mut world, victim) = lived(seed, nodes, validators, faults, config(seed, Safety::default()));
     let mut random = Random::new(seed);
     for _ in 0..images {
         let image = world.images[usize::try_from(random.below(world.images.len() as u64)).unwrap()].clone();
@@ -86,7 +87,7 @@ fn every_image_of_a_run_can_be_put_back() {
     let step = if std::env::var_os("SIM_SEEDS").is_some() { 1 } else { 12 };
     for (nodes, validators) in [(5, 4), (2, 1)] {
         for what in [Restored::Ledger, Restored::Folder] {
-            let (mut world, victim) = lived(3, nodes, validators, CALM, Safety::default());
+            let (mut world, victim) = lived(3, nodes, validators, CALM, config(3, Safety::default()));
             assert!(world.images.len() > 30, "{} images show little", world.images.len());
             for image in world.images.clone().iter().step_by(step) {
                 come_back(&mut world, victim, image, what, 3);
@@ -110,7 +111,9 @@ fn follower_of_a_founder_has_its_blocks_at_once() {
 
 /// A copy of a validator runs beside it. Gives the network after a while.
 fn twins(seed: u64, introduced: bool, safety: Safety) -> (World, usize) {
-    let (mut world, victim) = lived(seed, 5, 4, CALM, safety);
+    // Where votes are gathered, two that say the same all the time do not hear each other; nor do they do any harm.
+    let config = Config { gather_from: usize::MAX, ..config(seed, safety) };
+    let (mut world, victim) = lived(seed, 5, 4, CALM, config);
     world.introduced = introduced;
     world.shared_key = Some(key(victim).public());
     world.keys[4] = key(victim);
@@ -137,7 +140,7 @@ fn of_two_nodes_with_one_key_at_least_one_stops_by_itself() {
 #[test]
 fn founder_whose_last_votes_nobody_knows_signs_again_only_when_it_is_vouched_for() {
     for seed in seeds(4) {
-        let (mut world, founder) = lived(seed, 2, 1, CALM, Safety::default());
+        let (mut world, founder) = lived(seed, 2, 1, CALM, config(seed, Safety::default()));
         assert!(world.run(20, |world| world.disks[0].tip() == world.disks[1].tip()));
         let image = Image { disk: world.disks[founder].clone(), signs: world.signs[founder] };
         world.mute(founder);
@@ -160,7 +163,7 @@ fn founder_whose_last_votes_nobody_knows_signs_again_only_when_it_is_vouched_for
 
 #[test]
 fn founder_in_a_copy_of_its_folder_waits_for_a_peer_that_it_knew_unless_it_is_vouched_for() {
-    let (mut world, founder) = lived(1, 2, 1, CALM, Safety::default());
+    let (mut world, founder) = lived(1, 2, 1, CALM, config(1, Safety::default()));
     world.stop(1);
     let image = world.images.last().unwrap().clone();
     world.restore(founder, &image, Restored::Folder);
@@ -179,7 +182,7 @@ fn founder_in_a_copy_of_its_folder_waits_for_a_peer_that_it_knew_unless_it_is_vo
 #[test]
 fn follower_of_a_founder_that_forks_stops_with_proof_of_it() {
     for seed in seeds(4) {
-        let (mut world, founder) = lived(seed, 2, 1, CALM, Safety::default());
+        let (mut world, founder) = lived(seed, 2, 1, CALM, config(seed, Safety::default()));
         world.forks = true;
         world.shared_key = Some(key(founder).public()); // it signs twice, as its operator has it
         let image = world.images[world.images.len() / 2].clone();
@@ -207,7 +210,7 @@ fn follower_of_a_founder_that_forks_stops_with_proof_of_it() {
 #[test]
 fn key_of_a_validator_without_a_sign_state_does_not_sign() {
     for nodes in [5, 2] {
-        let (mut world, victim) = lived(1, nodes, nodes - 1, CALM, Safety::default());
+        let (mut world, victim) = lived(1, nodes, nodes - 1, CALM, config(1, Safety::default()));
         world.stop(victim);
         world.disks[victim] = Disk::default();
         world.signs[victim].state = None;
@@ -221,7 +224,7 @@ fn key_of_a_validator_without_a_sign_state_does_not_sign() {
 /// Whatever a follower's key may have signed before, it lies below the last block.
 #[test]
 fn follower_without_a_sign_state_makes_one_when_it_has_caught_up() {
-    let mut world = World::new(1, 5, 4, CALM, config(Safety::default()));
+    let mut world = World::new(1, 5, 4, CALM, config(1, Safety::default()));
     world.stop(4);
     world.signs[4].state = None;
     world.run(5, |_| false);
@@ -234,7 +237,7 @@ fn follower_without_a_sign_state_makes_one_when_it_has_caught_up() {
 
 #[test]
 fn four_that_are_all_killed_vote_again_at_once() {
-    let (mut world, _) = lived(1, 4, 4, CALM, Safety::default());
+    let (mut world, _) = lived(1, 4, 4, CALM, config(1, Safety::default()));
     (0..4).for_each(|at| world.stop(at));
     (0..4).for_each(|at| world.start(at));
     let before = tip(&world);
@@ -247,7 +250,7 @@ fn caught(fault: &str, seed_of: impl Fn(u64) -> Option<String>) -> bool {
 }
 
 fn restore_unsafely(seed: u64, what: Restored, safety: Safety) -> Option<String> {
-    let (mut world, victim) = lived(seed, 5, 4, CALM, safety);
+    let (mut world, victim) = lived(seed, 5, 4, CALM, config(seed, safety));
     for image in world.images.clone() {
         world.restore(victim, &image, what);
         world.run(2, |_| false);

@@ -659,6 +659,11 @@ impl World {
             Outcome::Tell(peer, bytes) => {
                 self.told += 1;
                 let to = usize::try_from(peer.0).unwrap();
+                let (key, chain) = (&self.keys[at], self.genesis.chain());
+                if let Some(aside) = self.crime(at).and_then(|crime| crime.aside(key, &chain, &bytes)) {
+                    let others = (0..self.engines.len()).filter(|other| ![at, to].contains(other));
+                    self.post(at, others.map(|other| (other, aside.clone())).collect());
+                }
                 for (to, bytes) in self.letters(at, bytes, &[to]) {
                     self.send(at, to, |to| Due::Told(to, at, bytes.clone()));
                 }

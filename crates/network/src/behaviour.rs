@@ -84,7 +84,7 @@ impl Node {
             ping: ping(),
             consensus: gossip(chain, topics, "gossip", &[Topic::Consensus, Topic::Blocks], CONSENSUS_WAITS_MAX)?,
             transactions: gossip(chain, topics, "transactions", &[Topic::Transactions], TRANSACTIONS_WAIT_MAX)?,
-            request: requests(&format!("/blockchain-voting/{short}/request/3"), room, ProtocolSupport::Full)?,
+            request: requests(&format!("/blockchain-voting/{short}/request/4"), room, ProtocolSupport::Full)?,
             exchange: requests(&format!("/blockchain-voting/{short}/peers/1"), room, ProtocolSupport::Full)?,
             tracker: requests(messages::PROTOCOL, room, ProtocolSupport::Outbound)?,
         })
@@ -207,7 +207,12 @@ pub(crate) fn swarm<B: NetworkBehaviour>(
     behaviour: B,
 ) -> Result<Swarm<B>, StartError> {
     let setup = |error: &dyn std::fmt::Display| StartError::Setup(error.to_string());
-    let idle = |config: libp2p::swarm::Config| config.with_idle_connection_timeout(Duration::from_secs(300));
+    // Lazy: a question goes out with the name of its protocol, and does not wait for the answer to that.
+    let idle = |config: libp2p::swarm::Config| {
+        config
+            .with_idle_connection_timeout(Duration::from_secs(300))
+            .with_substream_upgrade_protocol_override(Version::V1Lazy)
+    };
     let builder = SwarmBuilder::with_existing_identity(keypair).with_tokio();
     match transport {
         Transport::Tcp => {

@@ -29,7 +29,7 @@ impl Topic {
 
     pub(crate) fn ident(self, chain: &str) -> IdentTopic {
         let name = match self {
-            Self::Consensus => "consensus/1",
+            Self::Consensus => "consensus/2",
             Self::Blocks => "blocks/3",
             Self::Transactions => "transactions/1",
         };

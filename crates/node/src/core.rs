@@ -49,6 +49,8 @@ const INNER_MAX: usize = 1024;
 const EVENTS_PER_TURN_MAX: usize = 256;
 /// Of these, batches of transactions: to look at a full one takes as long as at some hundred votes, which wait meanwhile.
 const BATCHES_PER_TURN_MAX: usize = 16;
+/// Questions of peers: a greeting costs a signature and the verification of one.
+const REQUESTS_PER_TURN_MAX: usize = 32;
 
 /// What a task of this node has found out.
 pub(crate) enum Inner {
@@ -247,12 +249,16 @@ impl Core {
     /// Takes in what else is ready, so that one write to the disk serves many events.
     fn take_more(&mut self, events: &mut Events, commands: &mut mpsc::Receiver<Command>) {
         let mut batches = 0;
+        let mut requests = 0;
         for _ in 0..EVENTS_PER_TURN_MAX {
             if let Ok(gossip) = events.consensus.try_recv() {
                 self.on_gossip(gossip);
             } else if let Ok(inner) = self.inner_events.try_recv() {
                 self.on_inner(inner);
-            } else if let Ok(request) = events.requests.try_recv() {
+            } else if requests < REQUESTS_PER_TURN_MAX
+                && let Ok(request) = events.requests.try_recv()
+            {
+                requests += 1;
                 self.on_request(request);
             } else if let Ok(command) = commands.try_recv() {
                 self.on_command(command);

@@ -7,11 +7,13 @@
 
 use std::collections::VecDeque;
 
-use malachite_types::{Context, NilOrVal, PolkaCertificate, Round, SignedVote, VoteType};
+use malachite::Input;
+use malachite_types::{Context, NilOrVal, PolkaCertificate, PolkaSignature, Round, SignedVote, VoteType};
 use vote_chain::bft::{Ctx, Vote};
 use vote_chain::{BlockHash, Height, PublicKey, Signature, Timestamp};
 
 use super::messages::{Dropped, MessageFault, Taken};
+use super::signing::is_unsigned_vote;
 use super::window::Kind;
 use super::{Engine, Host};
 use crate::message::{Message, Votes};
@@ -36,6 +38,9 @@ pub(crate) struct Gather {
 impl Host {
     /// Says a vote of this node: to the proposer of its block, or to all.
     pub(crate) fn say_vote(&mut self, vote: SignedVote<Ctx>) {
+        if is_unsigned_vote(&vote) {
+            return;
+        }
         let Some(gatherer) = self.gatherer(&vote.message) else { return self.publish(Message::Vote(vote)) };
         if gatherer != self.address {
             let peer = self.signer.peers_of(&gatherer).next();
@@ -66,7 +71,7 @@ impl Host {
         {
             let height = vote.message.height;
             if height > tip {
-                self.gather.from = Height::new(height.get().saturating_add(PAUSE));
+                self.gather.from = Height::new(height.get().saturating_add(PAUSE + 1));
                 self.publish(Message::Vote(vote));
             }
         }
@@ -101,12 +106,36 @@ impl Host {
         for vote in votes.each() {
             self.take_vote(vote);
         }
+        self.take_certificate(from, &gatherer, votes);
         let step = match kind {
             VoteType::Prevote => Kind::Prevotes,
             VoteType::Precommit => Kind::Precommits,
         };
         let taken = self.pass_on((height, step, round, None, Some(block)));
         Ok(self.unless_from(from, gatherer, Some(block), height, taken))
+    }
+
+    /// A list that decides is a certificate, and holds whatever else its voters have said. Malachite counts the first vote of each: a voter
+    /// that lies could have said another thing to this node before, and the list would lack its vote.
+    fn take_certificate(&mut self, from: Option<Peer>, gatherer: &PublicKey, votes: &Votes) {
+        let Votes { height, round, kind, block, ref signatures } = *votes;
+        if height > self.height() {
+            // So the open height is decided, and whoever has gathered them has its block.
+            let gatherer = self.signer.peers_of(gatherer).find(|peer| from == Some(*peer));
+            return gatherer.into_iter().for_each(|peer| self.note_behind(peer));
+        }
+        if !self.deciding {
+            return;
+        }
+        match kind {
+            VoteType::Prevote => {
+                let signature = |(voter, signature): &(PublicKey, Signature)| PolkaSignature::new(*voter, *signature);
+                let polka_signatures = signatures.iter().map(signature).collect();
+                let certificate = PolkaCertificate { height, round, value_id: block, polka_signatures };
+                self.inbox.push_back(Input::PolkaCertificate(certificate));
+            }
+            VoteType::Precommit => self.note_decided(from, votes),
+        }
     }
 }
 

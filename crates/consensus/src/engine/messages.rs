@@ -45,8 +45,8 @@ pub enum MessageFault {
 pub enum Taken {
     /// It holds, and is to be passed on.
     New,
-    /// It holds, is for a block that is here, and has come from its signer, or from who has gathered it, who tells all its peers itself: it is to be passed on if no
-    /// greater height than this is decided after [`PASS_ON_MS`], since then somebody may not have it.
+    /// It holds, is for a block that is here, and has come from whoever tells it to all: a vote from its signer, gathered votes from the
+    /// proposer. It is to be passed on if no greater height than this is decided after [`PASS_ON_MS`], since then somebody may not have it.
     FromSigner(Height),
     /// It is not passed on, and nobody is to blame.
     Dropped(Dropped),
@@ -193,7 +193,7 @@ impl Host {
         true
     }
 
-    /// What has come from whoever tells it to all need not be passed on at once.
+    /// Whether to pass on what holds: later, if it has come from `teller`, who tells it to all.
     pub(super) fn unless_from(
         &self,
         from: Option<Peer>,

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use malachite_types::{NilOrVal, Round, VoteType};
-use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
+use malachite_types::{NilOrVal, Round, SignedVote, VoteType};
+use vote_chain::bft::{Ctx, Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{CommitCertificate, Height, PublicKey, Purpose, Signature, Timestamp, ValidatorSet};
 
 use super::Host;
@@ -237,10 +237,15 @@ impl Host {
 /// Whether a message bears no signature, since the node would not sign it.
 pub(crate) fn is_unsigned(message: &Message) -> bool {
     match message {
-        Message::Vote(vote) => vote.signature == UNSIGNED,
+        Message::Vote(vote) => is_unsigned_vote(vote),
         Message::Proposal(proposal, _) => proposal.signature == UNSIGNED,
         Message::Votes(_) | Message::Polka(_) | Message::Round(_) => false,
     }
+}
+
+/// The same of a vote.
+pub(super) fn is_unsigned_vote(vote: &SignedVote<Ctx>) -> bool {
+    vote.signature == UNSIGNED
 }
 
 /// What is known of the others.

@@ -9,10 +9,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vote_chain::{Block, CertificateFault, Changes, CommitCertificate, Height, Timestamp, VerifiedBlock, Whole};
+use vote_chain::{
+    Block, CertificateFault, Changes, CommitCertificate, CommitSignature, Height, PublicKey, Signature, Timestamp,
+    VerifiedBlock, Whole,
+};
 
 use super::Host;
 use crate::evidence::Certified;
+use crate::message::Votes;
 use crate::turn::{Action, Halt, Peer, Timer};
 
 /// A peer that has not answered for so long is taken for silent, in milliseconds.
@@ -357,6 +361,34 @@ impl Host {
             self.sync.last_asked = Some(peer);
             self.act(Action::RequestBlocks { peer, from: wanted });
         }
+    }
+}
+
+/// From gathered votes.
+impl Host {
+    /// More than two thirds vote at the next height: the open one is decided, and this peer has its block.
+    pub(super) fn note_behind(&mut self, peer: Peer) {
+        let before = Timestamp::from_ms(self.now.ms().saturating_sub(BEHIND_MS_MIN));
+        self.sync.behind_since.get_or_insert(before);
+        self.on_status(peer, self.height(), None);
+    }
+
+    /// More than two thirds precommit for a block of the open height. If it is here, it is final, also if Malachite does not count all of
+    /// their votes.
+    pub(super) fn note_decided(&mut self, from: Option<Peer>, votes: &Votes) {
+        let (Some(peer), Some((block, _))) = (from, self.bodies.get(&votes.block)) else { return };
+        let Some(round) = votes.round.as_u32() else { return };
+        let bytes = bytes_of(block.transactions().iter().map(|transaction| &**transaction.bytes()));
+        let signature = |(validator, signature): &(PublicKey, Signature)| CommitSignature {
+            validator: *validator,
+            signature: *signature,
+        };
+        let mut signatures: Vec<_> = votes.signatures.iter().map(signature).collect();
+        signatures.sort_by_key(|signature| signature.validator);
+        signatures.dedup_by_key(|signature| signature.validator);
+        let certificate = CommitCertificate { height: votes.height, round, block: votes.block, signatures };
+        let synced = Synced { peer, bytes, block: block.clone(), certificate };
+        self.sync.queue.entry(votes.height).or_insert(synced);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 use vote_chain::{Block, CommitCertificate, Height, Verified, VerifiedBlock, decode, encode};
-use vote_consensus::Message;
+use vote_consensus::{Message, Taken};
 use vote_network::{PeerId, Reply, Request};
 use vote_storage::Store;
 
@@ -73,7 +73,11 @@ impl Core {
         }
         let taken = match Message::from_bytes(vote) {
             Ok(Some(vote @ Message::Vote(_))) => {
-                let taken = self.engine.receive(steady(), self.peers.number(&from), vote);
+                let taken = self.engine.receive(steady(), self.peers.number(&from), vote.clone());
+                if taken == Ok(Taken::New) {
+                    // It is no usual one: those who have heard another one of its signer are to see both.
+                    self.publish(&vote);
+                }
                 taken.map(drop).map_err(|fault| fault.to_string())
             }
             Ok(_) => Err("not a vote".to_owned()),

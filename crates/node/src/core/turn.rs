@@ -104,7 +104,7 @@ impl Core {
         Ok(())
     }
 
-    fn publish(&mut self, message: &Message) {
+    pub(super) fn publish(&mut self, message: &Message) {
         let topic = if matches!(message, Message::Proposal(..)) { Topic::Blocks } else { Topic::Consensus };
         if topic == Topic::Blocks {
             // What the block names goes out before it: who has it need not ask for it.
