@@ -43,6 +43,13 @@ def main():
             def said(*args):
                 return json.loads(cli(*args, "--json"))
 
+            def refused(code, *args):
+                """What is said of a failure, on one line; nothing goes to standard output."""
+                done = subprocess.run([programs / "vote-cli", *args, "--json"], env=env, capture_output=True, text=True)
+                error = json.loads(done.stderr)
+                assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1), (args, done)
+                return check("error", error)
+
             file = Path(folder) / "assembly.toml"
             cli("election", "new", str(file))
             text = file.read_text().replace('opens = "+10m"\n', "").replace("revotes = 0", "revotes = 1")
@@ -54,6 +61,22 @@ def main():
             said("cast", election, "Grace = Joan", "No", "--name", "b")
             said("election", "times", election, "--closes", "+1h", "--reason", "sooner")
             checked.append(check("result", said("tally", election)))
+            shown = said("election", "show", election)
+            checked.append(check("election", shown))
+            checked.append(check("result", shown["result"]))
+            assert [contest["choices"] for contest in shown["contests"]][0] == ["Ada", "Grace", "Joan"], shown["contests"]
+            draft = said("election", "create", "--title", "Later", "--choice", "Soup", "--choice", "Pasta", "--roll")["election"]
+            shown = said("election", "show", draft)
+            assert check("election", shown) and shown["contests"][0]["choices"] == ["Soup", "Pasta"], shown
+            checked.append(refused(2, "tally", "--colour"))
+            checked.append(refused(2))
+            checked.append(refused(2, "election", "create", "--title", "t", "--choice", "A", "--choice", "A"))
+            checked.append(refused(3, "tally", "no such election"))
+            stranger = str(Path(folder) / "stranger.key")
+            cli("credential", "new", stranger)
+            checked.append(refused(4, "election", "cancel", draft, "--reason", "mine", "--credential", stranger))
+            checked.append(refused(5, "status", "--socket", "/nowhere/at-all"))
+            checked.append(refused(6, "verify", "archive", str(file)))
             checked.append(check("result", said("tally", up["election"])))
             checked.append(check("ballot", said("receipt", "check", first["tracker"])))
             checked.append(check("receipt", said("receipt", "check", first["receipt"])))

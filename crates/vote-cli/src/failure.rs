@@ -1,5 +1,6 @@
 //! How a command fails, and the exit code that says so.
 
+use serde_json::{Value, json};
 use vote_api::{CallError, ConnectError, Refusal, RefusalCode};
 
 use crate::output::clean;
@@ -47,6 +48,42 @@ impl Failure {
             Self::Interrupted => {}
         }
         self
+    }
+
+    /// What kind of failure it is, in a word; as stable as the exit code.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Other(_) => "failure",
+            Self::Usage(_) => "usage",
+            Self::NotFound(_) => "not-found",
+            Self::NotEligible(_) => "not-eligible",
+            Self::Unreachable(_) => "unreachable",
+            Self::Verification(_) => "verification",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Where to look next, if the words do not say so themselves.
+    const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Other(_) | Self::NotFound(_) => None,
+            Self::Usage(_) => Some("--help behind a command says what it takes"),
+            Self::NotEligible(_) => {
+                Some("--name or --credential signs with another key; the organiser knows who is on the roll")
+            }
+            Self::Unreachable(_) => Some("`vote-cli status` says how the node is doing; --socket asks another one"),
+            Self::Verification(_) => {
+                Some("do not rely on what was checked: ask another node, or whoever gave you the file")
+            }
+            Self::Interrupted => {
+                Some("what was submitted may become final all the same: to run the command again does no harm")
+            }
+        }
+    }
+
+    /// For programs.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "code": self.word(), "message": self.to_string(), "hint": self.hint() })
     }
 
     /// The exit code: a part of the interface, listed in `vote-cli --help`.

@@ -42,11 +42,14 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    // Also where the command line cannot be read.
+    let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     if code::is_among(&args) {
-        return finish(Err(Failure::Usage(code::REFUSED.into())));
+        return finish(Err(Failure::Usage(code::REFUSED.into())), json);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && json => return finish(Err(misused(&error)), json),
         // What is wrong goes to standard error; help and version, which were asked for, to standard output.
         Err(error) if error.use_stderr() => {
             let _ = error.print();
@@ -54,19 +57,24 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             output::keep(error.print());
-            return finish(Ok(()));
+            return finish(Ok(()), json);
         }
     };
-    let Some(command) = cli.command else {
-        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-            return finish(run(cli.global, Command::Menu));
-        }
-        output::aside(
-            "error: say what to do (`vote-cli --help` lists it); the menu needs a terminal, or `vote-cli menu`",
-        );
-        return ExitCode::from(2);
+    let done = match cli.command {
+        Some(command) => run(cli.global, command),
+        None if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() => run(cli.global, Command::Menu),
+        None => Err(Failure::Usage(
+            "say what to do (`vote-cli --help` lists it); the menu needs a terminal, or `vote-cli menu`".into(),
+        )),
     };
-    finish(run(cli.global, command))
+    finish(done, json)
+}
+
+/// What is wrong with the command line, without the lines about how it is right.
+fn misused(error: &clap::Error) -> Failure {
+    let words = error.to_string();
+    let what = words.split("\n\n").next().unwrap_or_default();
+    Failure::Usage(what.trim_start_matches("error: ").trim().to_owned())
 }
 
 fn run(global: cli::Global, command: Command) -> Result<(), Failure> {
@@ -96,21 +104,21 @@ fn run(global: cli::Global, command: Command) -> Result<(), Failure> {
     done
 }
 
-fn finish(done: Result<(), Failure>) -> ExitCode {
+fn finish(done: Result<(), Failure>, json: bool) -> ExitCode {
     let printed = output::finish();
-    match (done, printed) {
-        (Ok(()), Ok(())) => ExitCode::SUCCESS,
+    let failure = match (done, printed) {
+        (Ok(()), Ok(())) => return ExitCode::SUCCESS,
         // The reader has seen enough, and closed its end: it is not told, whoever looks at the exit code is.
-        (Ok(()), Err(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        (Ok(()), Err(error)) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::FAILURE,
         (Ok(()), Err(error)) => {
-            output::aside(format_args!("error: not all of it could be printed: {error}. What was to be done is done"));
-            ExitCode::FAILURE
+            Failure::Other(format!("not all of it could be printed: {error}. What was to be done is done"))
         }
-        (Err(failure), _) => {
-            if !matches!(failure, Failure::Interrupted) {
-                output::aside(format_args!("error: {failure}"));
-            }
-            ExitCode::from(failure.code())
-        }
+        (Err(failure), _) => failure,
+    };
+    if json {
+        output::aside(failure.to_json());
+    } else if !matches!(failure, Failure::Interrupted) {
+        output::aside(format_args!("error: {failure}"));
     }
+    ExitCode::from(failure.code())
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use vote_api::{CheckedElection, Client, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView};
 use vote_chain::{
-    Act, Base, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise, Payload, SecretKey, Timestamp,
-    Voters,
+    Act, Base, ChainId, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise, Payload, SecretKey,
+    Timestamp, Voters,
 };
 use vote_web::json;
 
@@ -23,8 +23,10 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
         ElectionCommand::New { file } => new(file.as_deref()),
         ElectionCommand::List(args) => list(context, args).await,
         ElectionCommand::Show { election } => {
-            let election = find::any_election(&context.client().await?, election.as_deref()).await?;
-            show(context, &election);
+            let client = context.client().await?;
+            let election = find::any_election(&client, election.as_deref()).await?;
+            let chain = client.genesis().await?.chain();
+            show(context, &election, chain);
             Ok(())
         }
         ElectionCommand::Open(args) => {
@@ -262,19 +264,10 @@ async fn at_most(client: &Client, mut query: ElectionQuery, limit: u32) -> Resul
     }
 }
 
-fn show(context: &Context, view: &ElectionView) {
+fn show(context: &Context, view: &ElectionView, chain: ChainId) {
     let (record, election) = (&view.record, &view.record.election);
     if context.json {
-        let mut value = json::result(view);
-        value["description"] = election.description.clone().into();
-        value["organiser"] = record.organiser.to_string().into();
-        value["opens_at"] = record.opens_at.map(Timestamp::ms).into();
-        value["closes_at"] = record.closes_at.map(Timestamp::ms).into();
-        value["cancelled_at"] = record.cancelled_at.map(Timestamp::ms).into();
-        value["rules"] = rules::lines(election, Some(record)).iter().map(|line| line.trim().to_owned()).collect();
-        value["roll"] = json::roll(record);
-        value["board"] = json!({ "size": record.board.size(), "root": record.board.root() });
-        return output::json(&value);
+        return output::json(&json::election(view, chain));
     }
     output::line(clean(&election.title));
     if !election.description.is_empty() {
