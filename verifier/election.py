@@ -6,6 +6,7 @@ from encoding import (U8, U16, U32, array, description, flag, label, label_or_em
                       variant)
 
 ANYONE, ROLL, WEIGHTED = range(3)
+LIVE, AT_CLOSING = range(2)
 PLACE, WRITE_IN, PLACES, SCORES, RANKS, ABSTAINS = range(6)
 OPEN, CLOSE, ADD_VOTERS, CHANGE_ROLL, CHANGE_TIMES, CANCEL = range(6)
 
@@ -66,7 +67,8 @@ def read_election(value):
     read_times(election)
     quorum = election["quorum"] = optional(election["quorum"], read_share)
     need(quorum is None or voters != ANYONE, "a quorum of a roll that there is not")
-    number(election["revotes"], 1000), variant(election["results"], [False, False])
+    number(election["revotes"], 1000)
+    election["results"], _ = variant(election["results"], [False, False])
     label_or_empty(election["tie_break"]), number(election["salt"])
     opens, closes = election["opens_at"], election["closes_at"]
     need(opens is None or closes is None or opens < closes, "it closes before it opens")

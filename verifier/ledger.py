@@ -134,12 +134,16 @@ class Record:
         return encode([self.id, self.organiser, self.created_at, self.opens_at, self.closes_at, self.cancelled_at,
                        len(self.roll), self.roll_weight, *trees])
 
-    def result(self):
-        """What the ballots that count say: the last of each signer, with the weight on the roll."""
+    def withholds(self, phase):
+        """Whether the rules withhold the count in that phase: they show it once the election has closed."""
+        return self.text["results"] == texts.AT_CLOSING and phase != "closed"
+
+    def result(self, phase):
+        """What the ballots that count say: the last of each signer, with the weight on the roll. No contests while the count is withheld."""
         weights = self.roll if self.has_roll() else dict.fromkeys(self.ballots, 1)
         weight = sum(weights[signer] for signer in self.ballots)
         contests = []
-        for place, contest in enumerate(self.text["contests"]):
+        for place, contest in enumerate([] if self.withholds(phase) else self.text["contests"]):
             answers = {}
             for signer, (_, given) in self.ballots.items():
                 answers[given[place]] = answers.get(given[place], 0) + weights[signer]
@@ -149,5 +153,5 @@ class Record:
             contests.append({"title": contest["title"], "votes": weight - abstentions, "abstentions": abstentions,
                              **counting.count(contest, groups, self.roll_weight, seed)})
         quorum = self.text["quorum"]
-        return {"ballots": len(self.ballots), "weight": weight, "voters": len(self.roll),
+        return {"withheld": self.withholds(phase), "ballots": len(self.ballots), "weight": weight, "voters": len(self.roll),
                 "quorum": None if quorum is None else counting.reached(quorum, weight, self.roll_weight), "contests": contests}

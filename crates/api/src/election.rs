@@ -164,9 +164,12 @@ fn fits_phase(record: &ElectionRecord, phase: ElectionPhase) -> bool {
     }
 }
 
-/// Whether a count is one of this election: whoever shows it looks names up by their places.
+/// Whether a count is one of this election, and not withheld by its rules: whoever shows it looks names up by their places.
 fn fits(election: &Election, view: &ElectionView) -> bool {
     let counted = &view.tally.contests;
+    if election.withholds_count(view.phase) {
+        return counted.is_empty();
+    }
     let whole = counted.is_empty() || counted.len() == election.contests.len();
     whole && election.contests.iter().zip(counted).all(|(contest, counted)| contest_fits(contest, counted))
 }

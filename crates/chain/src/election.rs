@@ -30,7 +30,7 @@ pub enum Voters {
 pub enum Results {
     /// As ballots come in.
     Live,
-    /// Once the election has closed. A courtesy of apps: whoever has the ledger can count.
+    /// Once the election has closed, and never if it is cancelled. A courtesy of apps: whoever has the ledger can count.
     AtClosing,
 }
 
@@ -206,6 +206,14 @@ impl Election {
     /// Whether only those on a roll may vote.
     pub fn has_roll(&self) -> bool {
         self.voters != Voters::Anyone
+    }
+
+    /// Whether apps show nothing of the count in this phase: no sums, no leaders, and no ballots. One that is cancelled never closes.
+    pub fn withholds_count(&self, phase: ElectionPhase) -> bool {
+        match self.results {
+            Results::Live => false,
+            Results::AtClosing => phase != ElectionPhase::Closed,
+        }
     }
 
     /// What breaks ties in the contest at that place.

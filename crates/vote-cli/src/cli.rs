@@ -108,6 +108,9 @@ pub(crate) enum Command {
         /// Number of the contest, from 1, if there are several
         #[arg(long, value_name = "NUMBER")]
         contest: Option<usize>,
+        /// Write the archive of an election whose count is withheld without asking: it holds all ballots
+        #[arg(long)]
+        yes: bool,
     },
     /// Check a file; needs no node and no network
     #[command(subcommand)]

@@ -742,6 +742,12 @@ export const TEXTS = {
     "Le reçu montre que le bulletin est au registre ; son fichier contient aussi le bulletin et dit ce que vous avez choisi. Les bulletins sont publics : qui a le registre peut lire le vôtre de toute façon.",
     "El recibo muestra que la papeleta está en el registro; su archivo contiene también la papeleta y dice lo que eligió. Las papeletas son abiertas: quien tiene el registro puede leer la suya de todos modos.",
   ],
+  receipt_bare: [
+    "The receipt shows that the ballot is on the ledger. This one does not hold the ballot.",
+    "Der Beleg zeigt, dass der Stimmzettel im Register steht. Dieser hier enthält den Stimmzettel nicht.",
+    "Le reçu montre que le bulletin est au registre. Celui-ci ne contient pas le bulletin.",
+    "El recibo muestra que la papeleta está en el registro. Este no contiene la papeleta.",
+  ],
   says: ["What the ballot says", "Was auf dem Stimmzettel steht", "Ce que dit le bulletin", "Lo que dice la papeleta"],
   says_checked: [
     "Read by this page from the ballot and the election as they were signed: their ids are the hashes of these bytes.",
@@ -817,6 +823,30 @@ export const TEXTS = {
     "Elegidos si cerrara ahora: {names}.",
   ],
   no_votes: ["No votes yet.", "Noch keine Stimmen.", "Pas encore de voix.", "Aún no hay votos."],
+  withheld_cancelled: [
+    "The election was cancelled: nothing is decided, and by its rules its count is not shown.",
+    "Die Abstimmung wurde abgesagt: Nichts ist entschieden, und nach ihren Regeln wird der Stand nicht gezeigt.",
+    "Le vote a été annulé : rien n'est décidé, et selon ses règles le compte n'est pas montré.",
+    "La votación se canceló: nada está decidido y, según sus reglas, el recuento no se muestra.",
+  ],
+  withheld_ballot: [
+    "By the rules of its vote, what this ballot says is shown once it has closed. A receipt that was downloaded when it was cast says it now.",
+    "Nach den Regeln der Abstimmung wird erst am Ende gezeigt, was dieser Stimmzettel sagt. Ein Beleg, der bei der Abgabe heruntergeladen wurde, sagt es schon jetzt.",
+    "Selon les règles du vote, ce que dit ce bulletin est montré après la clôture. Un reçu téléchargé lors du vote le dit déjà.",
+    "Según las reglas, lo que dice esta papeleta se muestra tras el cierre. Un recibo descargado al votar ya lo dice.",
+  ],
+  withheld_archive: [
+    "An archive holds all ballots: by the rules of this vote it can be downloaded here once it has closed.",
+    "Ein Archiv enthält alle Stimmzettel: Nach den Regeln dieser Abstimmung kann man es hier erst nach dem Ende herunterladen.",
+    "Une archive contient tous les bulletins : selon les règles de ce vote, elle peut être téléchargée ici après la clôture.",
+    "El archivo contiene todas las papeletas: según las reglas, puede descargarse aquí tras el cierre.",
+  ],
+  code_withheld: [
+    "The rules of this vote show this once it has closed.",
+    "Nach den Regeln dieser Abstimmung wird das erst am Ende gezeigt.",
+    "Selon les règles de ce vote, cela est montré après la clôture.",
+    "Según las reglas, esto se muestra tras el cierre.",
+  ],
   withheld: [
     "The rules of this vote show the count once it has closed.",
     "Nach den Regeln dieser Abstimmung wird der Stand erst am Ende gezeigt.",

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Detail, type LogEntry, type Phase as PhaseName, type Result, type Voting, follow } from "../api";
 import { type Ballot, ballots, begin, cast, change, making, pending, place } from "../booth";
-import type { SignedBallot, SignedElection } from "../encoding/signed";
+import type { SignedElection } from "../encoding/signed";
 import { type Key, organises } from "../keys";
 import { type Difference, type Proof, type Proven, actOf, prove, provenOf, resultDiffers } from "../proof";
 import { wrong } from "../selection";
@@ -79,6 +79,7 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
   const differs = [...proof.differs, ...resultDiffers(result, proof.election)];
   // What it has come to is the first that is asked of what is over.
   const over = phase === "closed" || phase === "cancelled";
+  const withheld = e.results === "at closing" && phase !== "closed";
   const results = <Results result={result} contests={e.contests} quorum={e.quorum} />;
   return (
     <>
@@ -112,7 +113,9 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
         <p>{t("verify_hint")}</p>
         <Command lines={[`vote-cli export ${e.election} -o election.archive`, `vote-cli verify archive election.archive --chain ${e.chain}`]} />
         <p>{t("verify_chain")}</p>
-        <p class="buttons"><a class="button quiet" href={`/api/elections/${e.election}/archive`} download>{t("archive")}</a></p>
+        {withheld
+          ? <p>{t("withheld_archive")}</p>
+          : <p class="buttons"><a class="button quiet" href={`/api/elections/${e.election}/archive`} download>{t("archive")}</a></p>}
         <dl class="rules">
           <dt>{t("election")}</dt><dd><Id id={e.election} /></dd>
           <dt>{t("organiser")}</dt><dd><Id id={e.organiser} /></dd>
@@ -125,10 +128,14 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
   );
 }
 
-/** A voter's ballot in an election, if it is that, and what the node says of it. */
-function castBy(voter: Key, of: SignedElection, { ballot, receipt }: Proven, said: Voting["ballot"]): SignedBallot | null {
+/**
+ * The counter of a voter's ballot in an election, if it is that, and what the node says of it. Of a ballot that was signed elsewhere, and is
+ * withheld, the server of the page gives no bytes: its counter is the server's word then.
+ */
+function counterOf(voter: Key, of: SignedElection, { ballot, receipt, withheld }: Proven, said: Voting["ballot"]): number | null {
+  if (withheld) return said?.height === receipt.height ? said.counter : null;
   if (ballot?.voter !== voter.key || ballot.election !== of.election) return null;
-  return !said || (said.counter === ballot.counter && said.height === receipt.height) ? ballot : null;
+  return !said || (said.counter === ballot.counter && said.height === receipt.height) ? ballot.counter : null;
 }
 
 interface VoterProps { e: Shown; signed: SignedElection; trusted: boolean; voter: Key | null; voting: Voting | null }
@@ -141,11 +148,11 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
   // What is final is shown at once, before the node is asked again.
   const latest = ballot?.step === "cast" && ballot.counter >= (voting?.ballot?.counter ?? 0) ? ballot.id : null;
   const id = latest ?? voting?.ballot?.transaction ?? null;
-  const { value, fault } = useAsked(id && voter ? () => provenOf(id, signed.chain) : null, id);
+  const { value, fault } = useAsked(id && voter ? () => provenOf(id, signed.chain) : null, `${id} ${e.phase}`);
   const proven = value?.receipt.transaction === id ? value : null;
-  const own = proven && voter ? castBy(voter, signed, proven, voting?.ballot?.transaction === id ? voting.ballot : null) : null;
-  const { may, why } = mayVote(e, voter, voting, id === null ? null : { counter: own?.counter ?? null });
-  const counter = own ? own.counter + 1 : 0;
+  const own = proven && voter ? counterOf(voter, signed, proven, voting?.ballot?.transaction === id ? voting.ballot : null) : null;
+  const { may, why } = mayVote(e, voter, voting, id === null ? null : { counter: own });
+  const counter = own === null ? 0 : own + 1;
   const fits = trusted && may && (id === null || replacing);
   const known = voting !== null && (id === null || own !== null);
   useEffect(() => {
@@ -163,8 +170,8 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
       {!voter && e.phase !== "closed" && e.phase !== "cancelled" && <p><a class="button" href="#/sign-in">{t("sign_in")}</a></p>}
       {now && <Booth ballot={now} />}
       {!now && ballot?.fault && <Problem why={t("not_taken", { reason: ballot.fault })} />}
-      {!now && <Problem why={fault ?? (proven && !own ? t("unsound_other") : null)} />}
-      {!now && proven && own && (
+      {!now && <Problem why={fault ?? (proven && own === null ? t("unsound_other") : null)} />}
+      {!now && proven && own !== null && (
         <>
           <ReceiptCard proven={proven} fresh={ballot?.step === "cast"} />
           {trusted && may && <p><button type="button" class="quiet" onClick={() => replace(true)}>{t("replace")}</button></p>}
