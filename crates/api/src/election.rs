@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vote_chain::{
     Act, Choices, Contest, ContestTally, Election, ElectionPhase, ElectionRecord, LogEntry, Logged, Outcome, Payload,
-    Timestamp, Voters, check_label,
+    Timestamp, Voters, check_write_in,
 };
 
 use crate::chain::Proven;
@@ -177,7 +177,7 @@ fn fits(election: &Election, view: &ElectionView) -> bool {
 fn contest_fits(contest: &Contest, counted: &ContestTally) -> bool {
     let offered = |name: &String| match &contest.choices {
         Choices::Listed(choices) => choices.contains(name),
-        Choices::WriteIn => check_label(name).is_ok(),
+        Choices::WriteIn => check_write_in(name).is_ok(),
     };
     let led = counted.leaders.is_empty() || !counted.lines.is_empty();
     led && counted.lines.iter().all(|line| offered(&line.choice))

@@ -1,6 +1,7 @@
 //! An election as its organiser wrote it: immutable once it is on the ledger, but for its times.
 
 use serde::{Deserialize, Serialize};
+use vote_counting::names::look;
 use vote_counting::{Rule, Seed};
 
 use crate::contest::{CHOICES_MAX, Contest};
@@ -108,7 +109,7 @@ pub enum InvalidElection {
     #[error("{0} contests; 1 to {CONTESTS_MAX} can be put to the vote together")]
     Contests(usize),
     /// Nobody could tell them apart.
-    #[error("contest {0} has no title, or that of another; with several contests each needs its own")]
+    #[error("contest {0} has no title, or looks like another; with several contests each needs its own")]
     Untitled(usize),
     /// A contest that cannot be.
     #[error("contest {number}: {fault}")]
@@ -131,8 +132,15 @@ pub enum InvalidElection {
         fault: InvalidText,
     },
     /// Nobody could tell them apart.
-    #[error("choice {0:?} is listed twice")]
-    Duplicate(String),
+    #[error("choices {other} and {number} look the same: {name:?}")]
+    Alike {
+        /// The number of the one, from 1.
+        other: usize,
+        /// That of the later one.
+        number: usize,
+        /// How the later one is written.
+        name: String,
+    },
     /// Fewer than two choices are no choice, more than the limit no ballot.
     #[error("{0} choices; 2 to {CHOICES_MAX} can be listed")]
     Count(usize),
@@ -265,8 +273,9 @@ impl Election {
         let mut faults = Vec::new();
         for (at, contest) in self.contests.iter().enumerate() {
             let number = at + 1;
-            let others = self.contests[..at].iter();
-            if count > 1 && (contest.title.is_empty() || others.clone().any(|other| other.title == contest.title)) {
+            let looks = look(&contest.title);
+            let is_taken = || self.contests[..at].iter().any(|other| look(&other.title) == looks);
+            if count > 1 && (looks.is_empty() || is_taken()) {
                 faults.push(InvalidElection::Untitled(number));
             }
             let named = |fault| match count {

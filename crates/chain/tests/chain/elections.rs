@@ -352,7 +352,17 @@ fn elections_whose_rules_contradict_one_another_are_refused() {
     assert!(two("B").check().is_ok() && one(&|_| {}).check().is_ok());
     for (words, election) in [
         ("contest 2 has no title", two("")),
-        ("that of another", two("A")),
+        ("looks like another", two("A")),
+        ("looks like another", two("\u{feff}A")),
+        (
+            "choices 1 and 3 look the same",
+            with_contests(vec![Contest::listed(
+                ["Zo\u{eb}", "Al", "Zoe\u{308}"].map(String::from).into(),
+                Rule::Plurality,
+                1,
+            )]),
+        ),
+        ("nothing in it that can be seen", Election { title: "\u{200b}".into(), ..election() }),
         ("0 contests", with_contests(vec![])),
         ("yes-no has two", counted(Rule::YesNo, 1)),
         ("yes-no needs a majority", with_contests(vec![Contest { majority: None, ..yes_no() }])),

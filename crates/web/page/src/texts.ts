@@ -107,10 +107,10 @@ export const TEXTS = {
     "Sigue con la clave que este navegador tiene para este nombre.",
   ],
   bad_label: [
-    "Write 1 to 100 bytes, without line breaks and control characters.",
-    "Schreiben Sie 1 bis 100 Byte, ohne Zeilenumbrüche und Steuerzeichen.",
-    "Écrivez de 1 à 100 octets, sans saut de ligne ni caractère de contrôle.",
-    "Escriba de 1 a 100 bytes, sin saltos de línea ni caracteres de control.",
+    "Write 1 to 100 bytes that can be seen, without line breaks and control characters.",
+    "Schreiben Sie 1 bis 100 Byte, die man sehen kann, ohne Zeilenumbrüche und Steuerzeichen.",
+    "Écrivez de 1 à 100 octets visibles, sans saut de ligne ni caractère de contrôle.",
+    "Escriba de 1 a 100 bytes visibles, sin saltos de línea ni caracteres de control.",
   ],
   file_hint: [
     "A file with 64 hexadecimal digits. It is read here and sent nowhere.",
@@ -1388,10 +1388,10 @@ export const TEXTS = {
     "Debe cerrar en el futuro, y después de abrir.",
   ],
   e_same_titles: [
-    "Two contests have the same title.",
-    "Zwei Fragen haben denselben Titel.",
-    "Deux questions ont le même titre.",
-    "Dos preguntas tienen el mismo título.",
+    "Two contests have titles that look the same.",
+    "Zwei Fragen haben Titel, die gleich aussehen.",
+    "Deux questions ont des titres qui ont le même aspect.",
+    "Dos preguntas tienen títulos que parecen iguales.",
   ],
   e_bad_choices: [
     "It needs 2 to 500 choices.",
@@ -1399,7 +1399,7 @@ export const TEXTS = {
     "Il faut de 2 à 500 choix.",
     "Hacen falta de 2 a 500 opciones.",
   ],
-  e_same_choices: ["Two choices are the same.", "Zwei Wahlmöglichkeiten sind gleich.", "Deux choix sont identiques.", "Dos opciones son iguales."],
+  e_same_choices: ["Two choices look the same.", "Zwei Wahlmöglichkeiten sehen gleich aus.", "Deux choix ont le même aspect.", "Dos opciones parecen iguales."],
   e_two_choices: [
     "Yes or no needs exactly two choices: first for, then against.",
     "Ja oder Nein braucht genau zwei: erst dafür, dann dagegen.",
