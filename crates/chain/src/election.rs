@@ -10,10 +10,13 @@ use crate::hash::{ElectionId, Hash};
 use crate::share::Share;
 use crate::text::{InvalidText, check_description, check_label};
 use crate::time::Timestamp;
+use crate::verify::TRANSACTION_BYTES_MAX;
 
 const DESCRIPTION_BYTES_MAX: usize = 4000;
 const CONTESTS_MAX: usize = 20;
 const REVOTES_MAX: u16 = 1000;
+/// As encoded; what a transaction has beside it are chain, signer and signature.
+const ELECTION_BYTES_MAX: usize = TRANSACTION_BYTES_MAX - 143;
 
 /// Who may vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +49,8 @@ pub struct Election {
     pub contests: Vec<Contest>,
     /// Who may vote.
     pub voters: Voters,
-    /// Ballots are taken from the first block at or after this time. If none: with a roll, once its organiser opens it; else at once.
+    /// Ballots are taken from the first block at or after this time, with a roll once somebody is on it. If none: with a roll, once its
+    /// organiser opens it; else at once.
     pub opens_at: Option<Timestamp>,
     /// Ballots are taken in blocks before this time; until it is closed by hand if none.
     pub closes_at: Option<Timestamp>,
@@ -188,6 +192,9 @@ pub enum InvalidElection {
     /// A share of a roll that does not exist.
     #[error("a quorum, or a majority of the roll, needs a roll")]
     NoRoll,
+    /// It fits no transaction.
+    #[error("it takes {0} bytes, and {ELECTION_BYTES_MAX} fit: shorten texts, or make several elections of it")]
+    TooLarge(usize),
     /// Beyond reason.
     #[error("{0} replacements of a ballot; {REVOTES_MAX} can be allowed")]
     Revotes(u16),
@@ -233,16 +240,25 @@ impl Election {
         Seed(*Hash::of("tie break", &content).as_bytes())
     }
 
-    /// Checks what can be said without knowing the ledger.
+    /// Checks what can be said without knowing the ledger of one that was read from a transaction, and so fits it.
     ///
     /// # Errors
     /// [`InvalidElection`] names the first of [`Election::faults`].
     pub fn check(&self) -> Result<(), InvalidElection> {
-        self.faults().into_iter().next().map_or(Ok(()), Err)
+        self.text_faults().into_iter().next().map_or(Ok(()), Err)
     }
 
     /// All that is wrong with it, as far as can be said without knowing the ledger.
     pub fn faults(&self) -> Vec<InvalidElection> {
+        let mut faults = self.text_faults();
+        let bytes = encode(self).len();
+        if bytes > ELECTION_BYTES_MAX {
+            faults.push(InvalidElection::TooLarge(bytes));
+        }
+        faults
+    }
+
+    fn text_faults(&self) -> Vec<InvalidElection> {
         let mut faults = Vec::new();
         faults.extend(check_label(&self.title).map_err(InvalidElection::Title).err());
         let description = check_description(&self.description, DESCRIPTION_BYTES_MAX);

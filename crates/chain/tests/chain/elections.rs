@@ -394,6 +394,29 @@ fn elections_whose_rules_contradict_one_another_are_refused() {
 }
 
 #[test]
+fn election_that_is_let_through_fits_a_transaction_to_the_byte() {
+    let text = |bytes: usize| {
+        let contest = |at: usize, choices: usize| {
+            let names = (0..choices).map(|choice| format!("{choice:0>90}")).collect();
+            Contest { title: format!("Contest {at}"), ..Contest::listed(names, Rule::Irv, 1) }
+        };
+        let contests = (0..20).map(|at| contest(at, 34)).collect();
+        Election { description: "x".repeat(bytes), ..Election::simple("Large".into(), contests, u64::MAX) }
+    };
+    let fits = |election: Election| {
+        let is_fine = election.faults().is_empty();
+        let chain = genesis(4).chain();
+        let bytes = Transaction::sign(chain, &key(200), Payload::CreateElection(election)).to_bytes();
+        assert_eq!(verify(&chain, &bytes).is_ok(), is_fine, "of {} bytes", bytes.len());
+        is_fine
+    };
+    let largest = 300 + 65393 - encode(&text(300)).len();
+    assert!(fits(text(largest)) && !fits(text(largest + 1)), "{largest}");
+    let why = text(4000).faults().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(why.len() == 1 && why[0].contains("65393 fit"), "{why:?}");
+}
+
+#[test]
 fn ties_are_broken_by_the_text_that_was_published() {
     let tied = |text: &str| {
         let mut ledger = Ledger::new(genesis(4));

@@ -1399,6 +1399,12 @@ export const TEXTS = {
     "Il faut de 2 à 500 choix.",
     "Hacen falta de 2 a 500 opciones.",
   ],
+  e_too_large: [
+    "The election takes {n} bytes, and {max} fit: shorten texts, or make several elections of it.",
+    "Die Abstimmung braucht {n} Byte, und {max} haben Platz: Kürzen Sie Texte, oder machen Sie mehrere Abstimmungen daraus.",
+    "Le vote prend {n} octets, et {max} tiennent : raccourcissez les textes, ou faites-en plusieurs votes.",
+    "La votación ocupa {n} bytes, y caben {max}: acorte los textos o haga varias votaciones.",
+  ],
   e_same_choices: ["Two choices look the same.", "Zwei Wahlmöglichkeiten sehen gleich aus.", "Deux choix ont le même aspect.", "Dos opciones parecen iguales."],
   e_two_choices: [
     "Yes or no needs exactly two choices: first for, then against.",

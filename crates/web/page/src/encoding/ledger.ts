@@ -77,6 +77,9 @@ export const writeInFault = (text: string): boolean => labelFault(text) || look(
 /** Whether two of some names look the same. */
 export const someAlike = (names: string[]): boolean => new Set(names.map(look)).size < names.length;
 
+/** What an election takes at most, encoded, in bytes: it fits a transaction then. */
+export const ELECTION_BYTES_MAX = 65536 - 143;
+
 export type Voter = [key: string, weight: number];
 
 export type Act =
