@@ -43,10 +43,13 @@ class Record:
             return "cancelled"
         if self.closes_at is not None and self.closes_at <= time:
             return "closed"
-        return "draft" if self.opens_at is None or time < self.opens_at else "open"
+        return "draft" if self.opens_at is None or time < self.opens_at or self.lacks_voters() else "open"
 
     def has_roll(self):
         return self.text["voters"] != ANYONE
+
+    def lacks_voters(self):
+        return self.has_roll() and not self.roll
 
     def apply(self, data, identity, time):
         """Verifies and applies a transaction, with this id, of the block with this time."""
@@ -93,6 +96,7 @@ class Record:
         need(phase in ("draft", "open"), f"the election is {phase}")
         if act == OPEN:
             need(phase == "draft", "it opens what is open")
+            need(not self.lacks_voters(), "it opens an election with nobody on its roll")
             self.opens_at = time
         elif act == CLOSE:
             need(phase == "open", "it closes what is not open")
@@ -104,12 +108,13 @@ class Record:
                 self.roll_tree.add(encode(voter))
         elif act == CHANGE_ROLL:
             self.change_roll(how["remove"], how["add"])
+            need(phase == "draft" or self.roll, "it leaves nobody on the roll of an open election")
         elif act == CHANGE_TIMES:
             opens, closes = how["opens_at"], how["closes_at"]
             if phase == "open":
                 need(opens == self.opens_at, "another opening time for what is open")
             else:
-                need(opens is None or opens > time, "an opening time that is past")
+                need(opens is None or opens > time or opens == self.opens_at, "another opening time, that is past")
             need(closes is None or closes > time, "a closing time that is past")
             need(opens is None or closes is None or opens < closes, "it closes before it opens")
             self.opens_at, self.closes_at = opens, closes

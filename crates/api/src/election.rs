@@ -159,7 +159,7 @@ fn fits_phase(record: &ElectionRecord, phase: ElectionPhase) -> bool {
     match phase {
         ElectionPhase::Cancelled => cancelled,
         ElectionPhase::Closed => !cancelled && record.closes_at.is_some(),
-        ElectionPhase::Open => !cancelled && record.opens_at.is_some(),
+        ElectionPhase::Open => !cancelled && record.opens_at.is_some() && !record.lacks_voters(),
         ElectionPhase::Draft => !cancelled,
     }
 }

@@ -1519,6 +1519,18 @@ export const TEXTS = {
     "Qui a cette carte peut voter à votre place. Ne la montrez à personne.",
     "Quien tenga esta tarjeta puede votar en su lugar. No la enseñe a nadie.",
   ],
+  open_needs_voters: [
+    "It can be opened once somebody is on its roll.",
+    "Sie kann eröffnet werden, sobald jemand im Verzeichnis steht.",
+    "Il peut être ouvert dès que quelqu'un est sur la liste.",
+    "Puede abrirse en cuanto haya alguien en el censo.",
+  ],
+  opens_with_voter: [
+    "once somebody is on its roll",
+    "sobald jemand im Verzeichnis steht",
+    "dès que quelqu'un est sur la liste",
+    "en cuanto haya alguien en el censo",
+  ],
   change_times: ["Change the times", "Zeiten ändern", "Changer les dates", "Cambiar los plazos"],
   change_roll: ["Change the roll", "Verzeichnis ändern", "Changer la liste", "Cambiar el censo"],
   change_roll_hint: [

@@ -10,7 +10,7 @@ import { wrong } from "../selection";
 import { t } from "../texts";
 import { Arrival, Command, Heading, Id, Phase, Problem, Raw, Time, useAsked, useGet } from "../ui";
 import { ContestField } from "./ballot";
-import { Manage } from "./manage";
+import { Manage, lacksVoters } from "./manage";
 import { ReceiptCard, Says } from "./receipt";
 import { Results } from "./results";
 import { Rules } from "./rules";
@@ -87,7 +87,7 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
       <p class="facts">
         <Phase phase={phase} />{" "}
         {phase === "open" && <>{t("closes")}: {e.closes_at === null ? t("by_hand") : <Time ms={e.closes_at} from />}</>}
-        {phase === "draft" && <>{t("opens")}: {e.opens_at === null ? t("by_hand") : <Time ms={e.opens_at} from />}</>}
+        {phase === "draft" && <>{t("opens")}: {e.opens_at === null ? t("by_hand") : <Time ms={e.opens_at} from />}{e.opens_at !== null && lacksVoters(said) && `, ${t("opens_with_voter")}`}</>}
         {phase === "closed" && e.closes_at !== null && <>{t("closed_at")}: <Time ms={e.closes_at} /></>}
         {phase === "cancelled" && e.cancelled_at !== null && <>{t("cancelled_at")}: <Time ms={e.cancelled_at} /></>}
       </p>

@@ -30,6 +30,9 @@ async function decide(e: Detail, acts: Act[], done: (n: number) => void): Promis
   }
 }
 
+/** Whether nobody could vote: with a roll, an election opens only once somebody is on it. */
+export const lacksVoters = (e: Detail): boolean => e.voters !== "anyone" && e.roll.voters === 0;
+
 type Doing = (acts: Act[]) => Promise<boolean>;
 
 export function Manage({ e, done }: { e: Detail; done: () => void }) {
@@ -61,7 +64,9 @@ export function Manage({ e, done }: { e: Detail; done: () => void }) {
       {cards && cards.cards.length > 0 && <Cards id={e.election} issued={cards} />}
       {!over && (
         <p class="buttons">
-          {e.phase === "draft" && <button type="button" aria-disabled={busy} onClick={() => act([{ open: true }])}>{t("open_now")}</button>}
+          {e.phase === "draft" && (lacksVoters(e)
+            ? t("open_needs_voters")
+            : <button type="button" aria-disabled={busy} onClick={() => act([{ open: true }])}>{t("open_now")}</button>)}
           {e.phase === "open" && <button type="button" aria-disabled={busy} onClick={() => act([{ close: true }])}>{t("close_now")}</button>}
         </p>
       )}
