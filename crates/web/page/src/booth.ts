@@ -23,6 +23,8 @@ export interface Ballot {
   touched: boolean;
   step: Step;
   fault: string | null;
+  /** How the election has ended before a ballot was cast that had been filled in. */
+  lost: "closed" | "cancelled" | null;
   id: string | null;
   height: number | null;
 }
@@ -44,7 +46,7 @@ export function begin(election: SignedElection, voter: Key, counter: number): vo
   const now = ballots.get()[at];
   if (now && now.step !== "void" && (now.counter === counter || pending(now))) return;
   const says = election.contests.map(blank);
-  ballots.set({ ...ballots.get(), [at]: { election, voter, counter, says, touched: false, step: "choose", fault: null, id: null, height: null } });
+  ballots.set({ ...ballots.get(), [at]: { election, voter, counter, says, touched: false, step: "choose", fault: null, lost: null, id: null, height: null } });
 }
 
 /** Whether it is on its way. */
@@ -55,6 +57,9 @@ export const making = ({ step }: Ballot) => step !== "cast" && step !== "void";
 
 /** What would be lost if the page was closed. */
 export const unfinished = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).find((one) => making(one) && (one.touched || pending(one)));
+
+/** A ballot that was filled in, and not cast before its election was over. */
+export const lostBallot = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).findLast((one) => one.lost !== null);
 
 /** Gives up what a voter who leaves has not cast. */
 export function leave(voter: Key): void {

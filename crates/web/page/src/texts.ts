@@ -69,6 +69,18 @@ export const TEXTS = {
     "Pas sur un appareil que d'autres utilisent.",
     "No en un dispositivo que usen otros.",
   ],
+  lost_closed: [
+    "Not cast: the election closed before you cast your ballot. What you had filled in does not count.",
+    "Nicht abgegeben: Die Abstimmung endete, bevor Sie Ihren Stimmzettel abgegeben haben. Was Sie ausgefüllt hatten, zählt nicht.",
+    "Non déposé : le vote a été clos avant que vous déposiez votre bulletin. Ce que vous aviez rempli ne compte pas.",
+    "No emitida: la votación se cerró antes de que emitiera su papeleta. Lo que había rellenado no cuenta.",
+  ],
+  lost_cancelled: [
+    "Not cast: the election was cancelled before you cast your ballot. What you had filled in does not count.",
+    "Nicht abgegeben: Die Abstimmung wurde abgesagt, bevor Sie Ihren Stimmzettel abgegeben haben. Was Sie ausgefüllt hatten, zählt nicht.",
+    "Non déposé : le vote a été annulé avant que vous déposiez votre bulletin. Ce que vous aviez rempli ne compte pas.",
+    "No emitida: la votación se canceló antes de que emitiera su papeleta. Lo que había rellenado no cuenta.",
+  ],
   not_cast: ["Not cast yet", "Noch nicht abgegeben", "Pas encore déposé", "Aún no emitida"],
   casting: [
     "Casting: not final yet …",

@@ -138,6 +138,8 @@ function counterOf(voter: Key, of: SignedElection, { ballot, receipt, withheld }
   return !said || (said.counter === ballot.counter && said.height === receipt.height) ? ballot.counter : null;
 }
 
+const ended = (phase: PhaseName) => (phase === "closed" || phase === "cancelled" ? phase : null);
+
 interface VoterProps { e: Shown; signed: SignedElection; trusted: boolean; voter: Key | null; voting: Voting | null }
 
 /** The answer to "May I vote?", and what follows from it. */
@@ -158,7 +160,7 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
   useEffect(() => {
     if (voter && fits) begin(signed, voter, counter);
     // It is over, or this voter has voted elsewhere. Without an answer nothing is known.
-    else if (ballot && known && making(ballot) && !pending(ballot)) change(ballot, { step: "void" });
+    else if (ballot && known && making(ballot) && !pending(ballot)) change(ballot, { step: "void", lost: ballot.touched || ballot.step === "review" ? ended(e.phase) : null });
   }, [voter, fits, counter, known]);
   const now = ballot && making(ballot) && (pending(ballot) || (fits && ballot.counter === counter)) ? ballot : null;
   useEffect(() => {
@@ -169,6 +171,7 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
       <p class="verdict">{trusted ? why : t("may_not_here")}</p>
       {!voter && e.phase !== "closed" && e.phase !== "cancelled" && <p><a class="button" href="#/sign-in">{t("sign_in")}</a></p>}
       {now && <Booth ballot={now} />}
+      {!now && ballot?.lost && <Problem why={t(`lost_${ballot.lost}`)} />}
       {!now && ballot?.fault && <Problem why={t("not_taken", { reason: ballot.fault })} />}
       {!now && <Problem why={fault ?? (proven && own === null ? t("unsound_other") : null)} />}
       {!now && proven && own !== null && (
