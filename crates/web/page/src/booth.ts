@@ -4,7 +4,7 @@ import { returns } from "./api";
 import { type Selection, castBallot, sign, transactionId } from "./encoding/ledger";
 import { type SignedElection, Unsound } from "./encoding/signed";
 import type { Key } from "./keys";
-import { type Proven, passing, pause, provenOf, submit } from "./proof";
+import { type Proven, forget, passing, pause, provenOf, submit } from "./proof";
 import { blank } from "./selection";
 import { Store } from "./store";
 
@@ -61,8 +61,9 @@ export const unfinished = (all: Record<string, Ballot>): Ballot | undefined => O
 /** A ballot that was filled in, and not cast before its election was over. */
 export const lostBallot = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).findLast((one) => one.lost !== null);
 
-/** Gives up what a voter who leaves has not cast. */
+/** Gives up what a voter who leaves has not cast, and what is known of their ballots here alone. */
 export function leave(voter: Key): void {
+  forget();
   ballots.set(Object.fromEntries(Object.entries(ballots.get()).filter(([, one]) => one.voter.key !== voter.key || pending(one))));
 }
 

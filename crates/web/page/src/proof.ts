@@ -11,9 +11,9 @@ import type { Name } from "./texts";
 const KEPT_MAX = 100;
 
 /** Asks for each thing once; what failed can be asked for again. */
-function kept<T>(ask: (id: string, chain: string) => Promise<T>): (id: string, chain: string) => Promise<T> {
+function kept<T>(ask: (id: string, chain: string) => Promise<T>) {
   const known = new Map<string, Promise<T>>();
-  return (id, chain) => {
+  const find = (id: string, chain: string): Promise<T> => {
     const at = `${chain}:${id}`;
     const before = known.get(at);
     if (before) return before;
@@ -23,6 +23,7 @@ function kept<T>(ask: (id: string, chain: string) => Promise<T>): (id: string, c
     if (known.size > KEPT_MAX) known.delete(known.keys().next().value!);
     return answer;
   };
+  return Object.assign(find, { forget: () => known.clear() });
 }
 
 /** Ballots that were signed here: what they say nobody need be asked, and nobody else is told while the rules of their election withhold it. */
@@ -35,6 +36,12 @@ export const electionOf = kept(async (id, chain): Promise<SignedElection> => rea
 
 /** A ballot as its voter signed it; none if this page does not know its kind. */
 const ballotOf = kept(async (id, chain): Promise<SignedBallot | null> => readBallot(await signedBytes(id), id, chain));
+
+/** Forgets what was signed here: whoever is at this page next sees of it what others do. */
+export function forget(): void {
+  own.clear();
+  ballotOf.forget();
+}
 
 const actBytes = kept((id) => signedBytes(id));
 

@@ -236,8 +236,13 @@ test("while a count is withheld a voter sees their own ballot, and nobody anothe
     await organiser.getByText(at === path ? "show the count once it has closed" : withheld).waitFor();
   }
   assert.equal(await organiser.getByRole("link", { name: "Download the archive" }).count(), 0);
-  // After a reload nothing but the receipt's file has it.
-  await ada.reload();
+  // Once Ada has left, nothing but the receipt's file has it; also for whoever is at her browser next.
+  await ada.getByRole("link", { name: "Signed in as Ada" }).click();
+  await button(ada, "Sign out").click();
+  await go(ada, ballot);
+  await ada.getByText(withheld).waitFor();
+  await signIn(ada, "Ada");
+  await go(ada, path);
   await ada.getByText(withheld).waitFor();
   await go(organiser, path);
   await button(organiser, "Close now").click();
