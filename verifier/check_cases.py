@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import counting
+import encoding
 import verify
 
 
@@ -41,8 +42,21 @@ def counts_for_ever():
             pass
 
 
+def labels_apart():
+    """Texts that are a label, or look, otherwise here than in the file that the page and the ledger have too."""
+    for vector in json.loads((Path(__file__).parents[1] / "testdata" / "labels.json").read_text()):
+        text, looks = vector["text"], encoding.look(vector["text"])
+        try:
+            is_label = encoding.label(text) == text
+        except encoding.Invalid:
+            is_label = False
+        if vector != {"text": text, "label": is_label, "write_in": is_label and looks == text, "looks": looks}:
+            yield text
+
+
 def main():
     assert not list(counts_for_ever())
+    assert not list(labels_apart())
     good, bad, disagreements = 0, 0, []
     for folder in map(Path, sys.argv[1:]):
         verdicts = json.loads((folder / "verdicts.json").read_text())

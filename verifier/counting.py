@@ -189,9 +189,9 @@ def schulze(groups, n, seats, ties):
 
 
 def reached(share, votes, of):
-    """Whether so many votes reach the share of a number."""
+    """Whether so many votes reach the share of a number; nothing reaches none."""
     have, wanted = votes * share["denominator"], of * share["numerator"]
-    return have > wanted if share["more"] else have >= wanted
+    return have > 0 and (have > wanted if share["more"] else have >= wanted)
 
 
 def sums(rule, groups, n):

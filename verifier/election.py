@@ -2,10 +2,11 @@
 
 from chain import sorted_keys
 from counting import APPROVAL, IRV, PLURALITY, SCORE, YES_NO
-from encoding import (U8, U16, U32, array, description, flag, label, label_or_empty, need, number, optional, raw, struct,
+from encoding import (U8, U16, U32, array, description, flag, label, label_or_empty, look, need, number, optional, raw, struct,
                       variant)
 
 ANYONE, ROLL, WEIGHTED = range(3)
+LIVE, AT_CLOSING = range(2)
 PLACE, WRITE_IN, PLACES, SCORES, RANKS, ABSTAINS = range(6)
 OPEN, CLOSE, ADD_VOTERS, CHANGE_ROLL, CHANGE_TIMES, CANCEL = range(6)
 
@@ -40,7 +41,7 @@ def read_contest(value, voters):
     if names is None:
         need(rule == PLURALITY, "a write-in contest is counted by plurality")
     else:
-        need(2 <= len(names) <= 500 and len(set(names)) == len(names), "choices that cannot be listed")
+        need(2 <= len(names) <= 500 and len(set(map(look, names))) == len(names), "choices that cannot be listed")
     if rule == YES_NO:
         need(len(names) == 2 and majority is not None, "yes or no needs two choices and a majority")
     need(seats <= (1 if rule in (PLURALITY, YES_NO, IRV) else len(names)), "seats that cannot be filled")
@@ -61,12 +62,13 @@ def read_election(value):
     contests = array(election["contests"])
     need(1 <= len(contests) <= 20, "a wrong number of contests")
     contests = election["contests"] = [read_contest(contest, voters) for contest in contests]
-    titles = {contest["title"] for contest in contests}
+    titles = {look(contest["title"]) for contest in contests}
     need(len(contests) == 1 or "" not in titles and len(titles) == len(contests), "contests without a title, or with the same")
     read_times(election)
     quorum = election["quorum"] = optional(election["quorum"], read_share)
     need(quorum is None or voters != ANYONE, "a quorum of a roll that there is not")
-    number(election["revotes"], 1000), variant(election["results"], [False, False])
+    number(election["revotes"], 1000)
+    election["results"], _ = variant(election["results"], [False, False])
     label_or_empty(election["tie_break"]), number(election["salt"])
     opens, closes = election["opens_at"], election["closes_at"]
     need(opens is None or closes is None or opens < closes, "it closes before it opens")
@@ -83,7 +85,7 @@ def read_answer(value):
     if kind == PLACE:
         number(content, U16)
     elif kind == WRITE_IN:
-        label(content)
+        need(look(label(content)) == content, "a write-in that is not as it looks")
     elif kind == PLACES:
         content = read_places(content)
     elif kind == SCORES:

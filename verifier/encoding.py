@@ -1,6 +1,7 @@
 """The encoding of docs/protocol.md, section 1: values, structs, enums, labels. All is checked before it is used."""
 
 import re
+import unicodedata
 
 U8, U16, U32, U64 = (2**bits - 1 for bits in (8, 16, 32, 64))
 DEPTH = 8  # the levels of arrays and maps in a transaction; archives, receipts and receipt files have 7 at most
@@ -185,11 +186,24 @@ def text(value):
 # White space as Unicode has it (the property White_Space), and what no text may have.
 WHITE = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]))
 CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+WHITES = re.compile(f"[{WHITE}]+")
+# Characters without ink (the property Default_Ignorable_Code_Point).
+INVISIBLE = re.compile("[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+                       "\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
+
+
+def look(value):
+    """How a text looks: in NFC, without characters that cannot be seen, and with one space for several. Two that look the same are one name."""
+    if value.isascii() and value.isprintable() and "  " not in value and value.strip() == value:
+        return value
+    visible = unicodedata.normalize("NFC", INVISIBLE.sub("", value))
+    return WHITES.sub(" ", visible).strip(" ")
 
 
 def plain(value, most):
     need(1 <= len(text(value).encode()) <= most, "a text of a wrong length")
     need(value.strip(WHITE) == value, "a text with space at its ends")
+    need(look(value), "a text in which nothing can be seen")
     return value
 
 

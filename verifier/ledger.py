@@ -43,10 +43,13 @@ class Record:
             return "cancelled"
         if self.closes_at is not None and self.closes_at <= time:
             return "closed"
-        return "draft" if self.opens_at is None or time < self.opens_at else "open"
+        return "draft" if self.opens_at is None or time < self.opens_at or self.lacks_voters() else "open"
 
     def has_roll(self):
         return self.text["voters"] != ANYONE
+
+    def lacks_voters(self):
+        return self.has_roll() and not self.roll
 
     def apply(self, data, identity, time):
         """Verifies and applies a transaction, with this id, of the block with this time."""
@@ -93,6 +96,7 @@ class Record:
         need(phase in ("draft", "open"), f"the election is {phase}")
         if act == OPEN:
             need(phase == "draft", "it opens what is open")
+            need(not self.lacks_voters(), "it opens an election with nobody on its roll")
             self.opens_at = time
         elif act == CLOSE:
             need(phase == "open", "it closes what is not open")
@@ -104,12 +108,13 @@ class Record:
                 self.roll_tree.add(encode(voter))
         elif act == CHANGE_ROLL:
             self.change_roll(how["remove"], how["add"])
+            need(phase == "draft" or self.roll, "it leaves nobody on the roll of an open election")
         elif act == CHANGE_TIMES:
             opens, closes = how["opens_at"], how["closes_at"]
             if phase == "open":
                 need(opens == self.opens_at, "another opening time for what is open")
             else:
-                need(opens is None or opens > time, "an opening time that is past")
+                need(opens is None or opens > time or opens == self.opens_at, "another opening time, that is past")
             need(closes is None or closes > time, "a closing time that is past")
             need(opens is None or closes is None or opens < closes, "it closes before it opens")
             self.opens_at, self.closes_at = opens, closes
@@ -134,12 +139,16 @@ class Record:
         return encode([self.id, self.organiser, self.created_at, self.opens_at, self.closes_at, self.cancelled_at,
                        len(self.roll), self.roll_weight, *trees])
 
-    def result(self):
-        """What the ballots that count say: the last of each signer, with the weight on the roll."""
+    def withholds(self, phase):
+        """Whether the rules withhold the count in that phase: they show it once the election has closed."""
+        return self.text["results"] == texts.AT_CLOSING and phase != "closed"
+
+    def result(self, phase):
+        """What the ballots that count say: the last of each signer, with the weight on the roll. No contests while the count is withheld."""
         weights = self.roll if self.has_roll() else dict.fromkeys(self.ballots, 1)
         weight = sum(weights[signer] for signer in self.ballots)
         contests = []
-        for place, contest in enumerate(self.text["contests"]):
+        for place, contest in enumerate([] if self.withholds(phase) else self.text["contests"]):
             answers = {}
             for signer, (_, given) in self.ballots.items():
                 answers[given[place]] = answers.get(given[place], 0) + weights[signer]
@@ -149,5 +158,5 @@ class Record:
             contests.append({"title": contest["title"], "votes": weight - abstentions, "abstentions": abstentions,
                              **counting.count(contest, groups, self.roll_weight, seed)})
         quorum = self.text["quorum"]
-        return {"ballots": len(self.ballots), "weight": weight, "voters": len(self.roll),
+        return {"withheld": self.withholds(phase), "ballots": len(self.ballots), "weight": weight, "voters": len(self.roll),
                 "quorum": None if quorum is None else counting.reached(quorum, weight, self.roll_weight), "contests": contests}

@@ -25,7 +25,8 @@ SECRETS = {secret.public_key().public_bytes_raw(): secret
 NUMBERS = [0, 1, 2, 3, 10, 11, 23, 24, 150, 255, 256, 500, 1000, 1001, 2**16 - 1, 2**16, 10**6 + 1, 10**9, 10**9 + 1, 2**32 - 1, 2**32,
            2**53 + 1, 2**63, 2**64 - 1]
 TEXTS = ["", " x", "x ", "x\n", "x\ny", "\n", "x" * 100, "x" * 101, "\u00e9" * 50, "\u00e9" * 51, "x" * 4000, "x" * 4001, "\u00a0x", "x\u200b",
-         "x\u200a", "\ufeffx", "x\u180e", "x\u0085y", "x\u202ey", "x\u2066y", "x\u200fy", "x\0y", "x\ty", "x\x1fy", "\x1fx", "\U0001f5f3", "e\u0301"]
+         "x\u200a", "\ufeffx", "x\u180e", "x\u0085y", "x\u202ey", "x\u2066y", "x\u200fy", "x\0y", "x\ty", "x\x1fy", "\x1fx", "\U0001f5f3", "e\u0301",
+         "\u200b", "\u2060\u00ad", "\u3164", "x  y", "Zo\u00eb", "Zoe\u0308", "Zoe\u0308 \ufe0f"]
 KEYS = list(SECRETS)
 ODD_KEYS = [bytes(32), b"\1" + bytes(31), b"\2" + bytes(31), b"\xff" * 32, b"\xf0" + b"\xff" * 30 + b"\x7f", b"\xed" + b"\xff" * 30 + b"\x7f"]
 
@@ -393,7 +394,9 @@ TEXTS_CRAFTED = {
     "text-ok": text(e10=2**64 - 1),
     "write-in-by-score": text(c1=1), "write-in-ok": text(c1=1, c2=0, c3=1, c4=1, c5=1), "write-in-of-two": text(c1=1, c2=0, c3=2, c4=1, c5=1),
     "choices-500-ok": text(c1=[0, LABELS[:500]]), "choices-501": text(c1=[0, LABELS]), "choice-alone": text(c1=[0, ["a"]], c3=1, c5=1),
-    "choice-twice": text(c1=[0, ["a", "b", "a"]]), "choice-empty": text(c1=[0, ["a", "b", ""]]), "choice-long": text(c1=[0, ["a", "b", "x" * 101]]),
+    "choice-twice": text(c1=[0, ["a", "b", "a"]]), "choice-alike-ok": text(c1=[0, ["a", "A", "\u00e1"]]),
+    "choice-in-another-form": text(c1=[0, ["Zo\u00eb", "b", "Zoe\u0308"]]), "choice-of-more-spaces": text(c1=[0, ["a b", "a  b", "c"]]),
+    "choice-unseen": text(c1=[0, ["a", "b", "\u200b"]]), "choice-with-what-is-not-seen": text(c1=[0, ["a", "b", "b\ufe0f"]]), "choice-empty": text(c1=[0, ["a", "b", ""]]), "choice-long": text(c1=[0, ["a", "b", "x" * 101]]),
     "seats-none": text(c3=0), "seats-all-ok": text(c3=3), "seats-beyond": text(c3=4), "irv-of-two": text(c2=4), "irv-ok": text(c2=4, c3=1),
     "plurality-of-any": text(c2=0, c3=1), "plurality-ok": text(c2=0, c3=1, c4=1, c5=1), "rule-beyond": text(c2=9), "rule-meek-ok": text(c2=8),
     "min-beyond": text(c4=4), "max-beyond": text(c5=4), "max-none": text(c4=0, c5=0), "min-above-max": text(c4=3, c5=2), "max-1-ok": text(c4=1, c5=1),
@@ -422,6 +425,7 @@ def contests(count, title):
 
 TEXTS_CRAFTED.update({
     "contests-20-ok": contests(20, str), "contests-21": contests(21, str), "contests-same": contests(2, lambda number: "same"),
+    "contests-alike": contests(2, lambda number: "same" + "\u200b" * number),
     "contest-untitled": contests(2, lambda number: "x" * number), "contest-untitled-ok": contests(1, lambda number: ""),
 })
 

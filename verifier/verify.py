@@ -53,8 +53,8 @@ def verify_archive(value):
     found = proof_root(state_proof, record.leaf())
     need(found and tagged("state", encode([state_proof["size"], found])) == last["state_root"],
          f"its ballots and acts are not all those of the ledger: the state of block {last['height']} says otherwise")
-    return chain, {"kind": "archive", "title": record.text["title"], "phase": record.phase(last["time"]), **record.result(),
-                   "signatures": chain.signatures}
+    phase = record.phase(last["time"])
+    return chain, {"kind": "archive", "title": record.text["title"], "phase": phase, **record.result(phase), "signatures": chain.signatures}
 
 
 def verify_receipt(value):

@@ -296,10 +296,6 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
         (&open["withheld"], &open["ballots"], open["contests"].as_array().unwrap().len()),
         (&true.into(), &5.into(), 0)
     );
-    // Nor is the count in a file for others; the ballots themselves are open.
-    let early = exported("early.results.json");
-    refused(&cluster, &["export", "-o", &early, "--contest", "2"], 3, &["once it has closed"]).await;
-    json(&cluster, &["export", "-o", &exported("early.blt"), "--contest", "1"]).await;
     json(&cluster, &["election", "close"]).await;
     let closed = cli(&cluster, 0, &["tally"]).await;
     for words in

@@ -14,17 +14,17 @@ use vote_cluster::{Caster, Cluster, credential};
 use crate::harness::{PATIENCE, cluster, election, voter_dir};
 
 /// `vote-cli gui`, and a browser's side of it.
-struct Booth {
+pub(super) struct Booth {
     _process: Child,
     address: String,
     token: String,
     cookie: String,
 }
 
-struct Heard {
+pub(super) struct Heard {
     status: u16,
     head: String,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Heard {
@@ -35,7 +35,7 @@ impl Heard {
 }
 
 impl Booth {
-    async fn open(cluster: &Cluster, more: &[&str]) -> Self {
+    pub(super) async fn open(cluster: &Cluster, more: &[&str]) -> Self {
         let mut command = Command::new(&cluster.programs().vote_cli);
         command.args(["gui", "--json"]).args(more).env("VOTE_DATA_DIR", voter_dir(cluster));
         command.env("VOTE_SOCKET", &cluster.nodes[0].socket).stdout(Stdio::piped()).kill_on_drop(true);
@@ -61,8 +61,21 @@ impl Booth {
         vec![("host", self.address.clone()), ("cookie", self.cookie.clone())]
     }
 
-    async fn get(&self, path: &str) -> Heard {
+    pub(super) async fn get(&self, path: &str) -> Heard {
         self.ask("GET", path, &self.host(), &[]).await
+    }
+
+    /// What a stream tells, up to the line that has these words.
+    pub(super) async fn events(&self, path: &str, words: &str) -> String {
+        let mut lines = BufReader::new(self.begin("GET", path, &self.host(), &[]).await).lines();
+        let mut told = String::new();
+        let heard = async {
+            while !told.contains(words) {
+                told += &lines.next_line().await.unwrap().expect("the events go on");
+            }
+        };
+        timeout(PATIENCE, heard).await.expect("an event says it");
+        told
     }
 
     async fn post(&self, path: &str, body: &[u8]) -> Heard {

@@ -19,3 +19,4 @@ mod siege;
 mod starting;
 mod telling;
 mod voting;
+mod withheld;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vote_chain::{
     Act, Choices, Contest, ContestTally, Election, ElectionPhase, ElectionRecord, LogEntry, Logged, Outcome, Payload,
-    Timestamp, Voters, check_label,
+    Timestamp, Voters, check_write_in,
 };
 
 use crate::chain::Proven;
@@ -159,14 +159,17 @@ fn fits_phase(record: &ElectionRecord, phase: ElectionPhase) -> bool {
     match phase {
         ElectionPhase::Cancelled => cancelled,
         ElectionPhase::Closed => !cancelled && record.closes_at.is_some(),
-        ElectionPhase::Open => !cancelled && record.opens_at.is_some(),
+        ElectionPhase::Open => !cancelled && record.opens_at.is_some() && !record.lacks_voters(),
         ElectionPhase::Draft => !cancelled,
     }
 }
 
-/// Whether a count is one of this election: whoever shows it looks names up by their places.
+/// Whether a count is one of this election, and not withheld by its rules: whoever shows it looks names up by their places.
 fn fits(election: &Election, view: &ElectionView) -> bool {
     let counted = &view.tally.contests;
+    if election.withholds_count(view.phase) {
+        return counted.is_empty();
+    }
     let whole = counted.is_empty() || counted.len() == election.contests.len();
     whole && election.contests.iter().zip(counted).all(|(contest, counted)| contest_fits(contest, counted))
 }
@@ -174,7 +177,7 @@ fn fits(election: &Election, view: &ElectionView) -> bool {
 fn contest_fits(contest: &Contest, counted: &ContestTally) -> bool {
     let offered = |name: &String| match &contest.choices {
         Choices::Listed(choices) => choices.contains(name),
-        Choices::WriteIn => check_label(name).is_ok(),
+        Choices::WriteIn => check_write_in(name).is_ok(),
     };
     let led = counted.leaders.is_empty() || !counted.lines.is_empty();
     led && counted.lines.iter().all(|line| offered(&line.choice))

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use vote_chain::{
-    Ballot, CommitCertificate, ElectionId, Genesis, Header, Height, InvalidReceipt, KeptReceipt, Payload, Receipt,
-    ReceiptFile, SetChange, Statement, TransactionId, Verified, verify,
+    Ballot, CommitCertificate, ElectionId, ElectionPhase, Genesis, Header, Height, InvalidReceipt, KeptReceipt,
+    Payload, Receipt, ReceiptFile, SetChange, Statement, TransactionId, Verified, verify,
 };
 
 use crate::chain::{Distrust, Proven};
 use crate::client::Client;
 use crate::error::CallError;
-use crate::message::{Answer, Request};
+use crate::message::{Answer, ElectionQuery, Request};
 
 /// Answers with steps from one set of validators to another that are waited for: 128 MiB, as nodes part them.
 const STEP_PARTS_MAX: usize = 256;
@@ -72,7 +72,8 @@ impl Client {
         Ok(*receipt)
     }
 
-    /// The receipt of a final transaction, and, if that is a ballot, all that it takes to say what it says.
+    /// The receipt of a final transaction, and, if that is a ballot that may be shown ([`Client::is_withheld`]), all that it takes to say
+    /// what it says.
     ///
     /// # Errors
     /// [`CallError::False`] if anything of it does not hold.
@@ -82,6 +83,9 @@ impl Client {
         let Payload::CastBallot(Ballot { election, .. }) = &proven.transaction.content().payload else {
             return Ok(ReceiptFile::Bare(Box::new(receipt)));
         };
+        if self.is_withheld(&proven.transaction).await? {
+            return Ok(ReceiptFile::Bare(Box::new(receipt)));
+        }
         let created = self.proven(TransactionId::new(*election.hash())).await?;
         let bytes = |transaction: &Verified| transaction.bytes().to_vec().into();
         let kept = KeptReceipt { receipt, ballot: bytes(&proven.transaction), election: bytes(&created.transaction) };
@@ -98,6 +102,35 @@ impl Client {
         let chain = self.genesis().await?.chain();
         let read = Statement::read(&chain, ballot.bytes(), created.transaction.bytes());
         read.map_err(|fault| self.fault(format!("a final ballot cannot be read: {fault}")))
+    }
+
+    /// Whether what a final transaction says is not to be shown now: it is a ballot of an election that [`Client::withholds`].
+    ///
+    /// # Errors
+    /// As [`Client::withholds`].
+    pub async fn is_withheld(&self, transaction: &Verified) -> Result<bool, CallError> {
+        match &transaction.content().payload {
+            Payload::CastBallot(Ballot { election, .. }) => self.withholds(*election).await,
+            Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => Ok(false),
+        }
+    }
+
+    /// Whether the rules of an election withhold its count and its ballots now. The phase is the node's word.
+    ///
+    /// # Errors
+    /// [`CallError::False`] if the election's own bytes do not hold.
+    pub async fn withholds(&self, election: ElectionId) -> Result<bool, CallError> {
+        let created = self.proven(TransactionId::new(*election.hash())).await?;
+        let Payload::CreateElection(text) = &created.transaction.content().payload else {
+            return Err(self.fault("it has a ballot of something that is no election"));
+        };
+        // Most elections show their count at any time: nothing need be asked of them.
+        if !text.withholds_count(ElectionPhase::Open) {
+            return Ok(false);
+        }
+        let query = ElectionQuery { id: election.to_string(), limit: 1, ..ElectionQuery::default() };
+        let (views, _) = self.elections_page(query).await?;
+        Ok(views.first().is_none_or(|view| text.withholds_count(view.phase)))
     }
 
     /// A final transaction: its bytes, whose hash is its id, and the proof that it is final. Those that were asked for before are

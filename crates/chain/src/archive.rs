@@ -67,7 +67,7 @@ pub struct Audit {
     pub record: ElectionRecord,
     /// Its phase then.
     pub phase: ElectionPhase,
-    /// Its count.
+    /// Its count, without contests while its rules withhold it.
     pub tally: Tally,
     /// What its organiser did to it, in order.
     pub log: Vec<LogEntry>,
@@ -252,8 +252,7 @@ impl Auditor<'_> {
     fn finish(self) -> Result<Audit, InvalidArchive> {
         let Self { archive, chain, sets: _, state, signatures } = self;
         let id = archive.election;
-        let (record, tally) =
-            state.election(&id).zip(state.tally_within(&id, COUNT_STEPS_MAX)).ok_or(InvalidArchive::NoElection)?;
+        let record = state.election(&id).ok_or(InvalidArchive::NoElection)?;
         let root = archive.state_proof.root(&election_leaf(record));
         let sealed = root.map(|root| sealed(archive.state_proof.size.into(), &root));
         if sealed != Some(archive.last.state_root) {
@@ -261,6 +260,11 @@ impl Auditor<'_> {
         }
         let (record, log) = (record.clone(), state.log(&id).cloned().collect());
         let (phase, weights) = (record.phase(archive.last.time), state.roll(&id));
+        let tally = if record.election.withholds_count(phase) {
+            Tally::without_contests(&record)
+        } else {
+            state.tally_within(&id, COUNT_STEPS_MAX).ok_or(InvalidArchive::NoElection)?
+        };
         Ok(Audit { chain, record, phase, tally, log, weights, signatures })
     }
 }

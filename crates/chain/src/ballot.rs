@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::ElectionId;
 use crate::ranks::Ranks;
-use crate::text::{InvalidText, check_label};
+use crate::text::{InvalidText, check_label, check_write_in};
 
 /// What a ballot says to one contest; which of these is for the contest's rule to say. Choices are named by their places in the list, from 0.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Ballot {
             check_label(&self.name)?;
         }
         self.selections.iter().try_for_each(|selection| match selection {
-            Selection::WriteIn(text) => check_label(text),
+            Selection::WriteIn(text) => check_write_in(text),
             _ => Ok(()),
         })
     }

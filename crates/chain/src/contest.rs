@@ -1,14 +1,15 @@
 //! One question of an election: what may be chosen, how it is counted, and what a ballot can say to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use vote_counting::names::look;
 use vote_counting::{Overvotes, Rule, Seed, Terms};
 
 use crate::ballot::Selection;
 use crate::election::InvalidElection;
 use crate::share::{Base, Majority};
-use crate::text::check_label;
+use crate::text::{check_label, check_write_in};
 
 pub(crate) const CHOICES_MAX: usize = 500;
 
@@ -20,7 +21,7 @@ pub const SCORE_MAX: u8 = 10;
 pub enum Choices {
     /// A list, in the order of the ballot.
     Listed(Vec<String>),
-    /// Whatever the voter writes; equal texts count together.
+    /// Whatever the voter writes, as it looks ([`check_write_in`]); equal texts count together.
     WriteIn,
 }
 
@@ -128,12 +129,13 @@ impl Contest {
         }
     }
 
-    /// The one choice of these words; none if the contest does not offer it.
+    /// The one choice of these words, or of words that look the same; none if the contest does not offer it.
     pub fn choice(&self, words: &str) -> Option<Selection> {
+        let looks = look(words);
         match &self.choices {
-            Choices::WriteIn => check_label(words).is_ok().then(|| Selection::WriteIn(words.to_owned())),
+            Choices::WriteIn => check_write_in(&looks).is_ok().then(|| Selection::WriteIn(looks.into_owned())),
             Choices::Listed(choices) => {
-                let at = choices.iter().position(|choice| choice == words)?;
+                let at = choices.iter().position(|choice| look(choice) == looks)?;
                 u16::try_from(at).ok().map(Selection::Listed)
             }
         }
@@ -239,11 +241,12 @@ fn choice_faults(choices: &[String]) -> Vec<InvalidElection> {
     if !(2..=CHOICES_MAX).contains(&choices.len()) {
         faults.push(InvalidElection::Count(choices.len()));
     }
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     for (at, choice) in choices.iter().enumerate() {
-        faults.extend(check_label(choice).map_err(|fault| InvalidElection::Choice { number: at + 1, fault }).err());
-        if !seen.insert(choice) {
-            faults.push(InvalidElection::Duplicate(choice.clone()));
+        let number = at + 1;
+        faults.extend(check_label(choice).map_err(|fault| InvalidElection::Choice { number, fault }).err());
+        if let Some(other) = seen.insert(look(choice), number) {
+            faults.push(InvalidElection::Alike { other, number, name: choice.clone() });
         }
     }
     faults

@@ -1,6 +1,7 @@
 //! An election as its organiser wrote it: immutable once it is on the ledger, but for its times.
 
 use serde::{Deserialize, Serialize};
+use vote_counting::names::look;
 use vote_counting::{Rule, Seed};
 
 use crate::contest::{CHOICES_MAX, Contest};
@@ -9,10 +10,13 @@ use crate::hash::{ElectionId, Hash};
 use crate::share::Share;
 use crate::text::{InvalidText, check_description, check_label};
 use crate::time::Timestamp;
+use crate::verify::TRANSACTION_BYTES_MAX;
 
 const DESCRIPTION_BYTES_MAX: usize = 4000;
 const CONTESTS_MAX: usize = 20;
 const REVOTES_MAX: u16 = 1000;
+/// As encoded; what a transaction has beside it are chain, signer and signature.
+const ELECTION_BYTES_MAX: usize = TRANSACTION_BYTES_MAX - 143;
 
 /// Who may vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +34,7 @@ pub enum Voters {
 pub enum Results {
     /// As ballots come in.
     Live,
-    /// Once the election has closed. A courtesy of apps: whoever has the ledger can count.
+    /// Once the election has closed, and never if it is cancelled. A courtesy of apps: whoever has the ledger can count.
     AtClosing,
 }
 
@@ -45,7 +49,8 @@ pub struct Election {
     pub contests: Vec<Contest>,
     /// Who may vote.
     pub voters: Voters,
-    /// Ballots are taken from the first block at or after this time. If none: with a roll, once its organiser opens it; else at once.
+    /// Ballots are taken from the first block at or after this time, with a roll once somebody is on it. If none: with a roll, once its
+    /// organiser opens it; else at once.
     pub opens_at: Option<Timestamp>,
     /// Ballots are taken in blocks before this time; until it is closed by hand if none.
     pub closes_at: Option<Timestamp>,
@@ -108,7 +113,7 @@ pub enum InvalidElection {
     #[error("{0} contests; 1 to {CONTESTS_MAX} can be put to the vote together")]
     Contests(usize),
     /// Nobody could tell them apart.
-    #[error("contest {0} has no title, or that of another; with several contests each needs its own")]
+    #[error("contest {0} has no title, or looks like another; with several contests each needs its own")]
     Untitled(usize),
     /// A contest that cannot be.
     #[error("contest {number}: {fault}")]
@@ -131,8 +136,15 @@ pub enum InvalidElection {
         fault: InvalidText,
     },
     /// Nobody could tell them apart.
-    #[error("choice {0:?} is listed twice")]
-    Duplicate(String),
+    #[error("choices {other} and {number} look the same: {name:?}")]
+    Alike {
+        /// The number of the one, from 1.
+        other: usize,
+        /// That of the later one.
+        number: usize,
+        /// How the later one is written.
+        name: String,
+    },
     /// Fewer than two choices are no choice, more than the limit no ballot.
     #[error("{0} choices; 2 to {CHOICES_MAX} can be listed")]
     Count(usize),
@@ -180,6 +192,9 @@ pub enum InvalidElection {
     /// A share of a roll that does not exist.
     #[error("a quorum, or a majority of the roll, needs a roll")]
     NoRoll,
+    /// It fits no transaction.
+    #[error("it takes {0} bytes, and {ELECTION_BYTES_MAX} fit: shorten texts, or make several elections of it")]
+    TooLarge(usize),
     /// Beyond reason.
     #[error("{0} replacements of a ballot; {REVOTES_MAX} can be allowed")]
     Revotes(u16),
@@ -208,6 +223,14 @@ impl Election {
         self.voters != Voters::Anyone
     }
 
+    /// Whether apps show nothing of the count in this phase: no sums, no leaders, and no ballots. One that is cancelled never closes.
+    pub fn withholds_count(&self, phase: ElectionPhase) -> bool {
+        match self.results {
+            Results::Live => false,
+            Results::AtClosing => phase != ElectionPhase::Closed,
+        }
+    }
+
     /// What breaks ties in the contest at that place.
     pub(crate) fn seed(&self, id: &ElectionId, contest: u16) -> Seed {
         let content = match self.tie_break.as_str() {
@@ -217,16 +240,25 @@ impl Election {
         Seed(*Hash::of("tie break", &content).as_bytes())
     }
 
-    /// Checks what can be said without knowing the ledger.
+    /// Checks what can be said without knowing the ledger of one that was read from a transaction, and so fits it.
     ///
     /// # Errors
     /// [`InvalidElection`] names the first of [`Election::faults`].
     pub fn check(&self) -> Result<(), InvalidElection> {
-        self.faults().into_iter().next().map_or(Ok(()), Err)
+        self.text_faults().into_iter().next().map_or(Ok(()), Err)
     }
 
     /// All that is wrong with it, as far as can be said without knowing the ledger.
     pub fn faults(&self) -> Vec<InvalidElection> {
+        let mut faults = self.text_faults();
+        let bytes = encode(self).len();
+        if bytes > ELECTION_BYTES_MAX {
+            faults.push(InvalidElection::TooLarge(bytes));
+        }
+        faults
+    }
+
+    fn text_faults(&self) -> Vec<InvalidElection> {
         let mut faults = Vec::new();
         faults.extend(check_label(&self.title).map_err(InvalidElection::Title).err());
         let description = check_description(&self.description, DESCRIPTION_BYTES_MAX);
@@ -257,8 +289,9 @@ impl Election {
         let mut faults = Vec::new();
         for (at, contest) in self.contests.iter().enumerate() {
             let number = at + 1;
-            let others = self.contests[..at].iter();
-            if count > 1 && (contest.title.is_empty() || others.clone().any(|other| other.title == contest.title)) {
+            let looks = look(&contest.title);
+            let is_taken = || self.contests[..at].iter().any(|other| look(&other.title) == looks);
+            if count > 1 && (looks.is_empty() || is_taken()) {
                 faults.push(InvalidElection::Untitled(number));
             }
             let named = |fault| match count {

@@ -55,7 +55,9 @@ pub use state::{
     Registry, Restore, RollPart, RollRecord, State, Tip, Turnout,
 };
 pub use tally::{COUNT_STEPS_MAX, Check, ContestTally, Tally, TallyLine, Uncounted};
-pub use text::{InvalidNodeName, InvalidText, LABEL_BYTES_MAX, check_label, check_node_name, is_same_name};
+pub use text::{
+    InvalidNodeName, InvalidText, LABEL_BYTES_MAX, check_label, check_node_name, check_write_in, is_same_name,
+};
 pub use time::{Height, Timestamp};
 pub use transaction::{Change, Payload, Transaction, UnsignedTransaction};
 pub use validator::{InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated};

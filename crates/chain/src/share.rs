@@ -28,8 +28,11 @@ impl Share {
         0 < self.numerator && self.numerator <= parts && self.denominator <= DENOMINATOR_MAX
     }
 
-    /// Whether `part` reaches this share of `whole`.
+    /// Whether `part` reaches this share of `whole`; nothing reaches none, also not of nothing.
     pub fn is_reached(&self, part: u64, whole: u64) -> bool {
+        if part == 0 {
+            return false;
+        }
         let (part, whole) =
             (u128::from(part) * u128::from(self.denominator), u128::from(whole) * u128::from(self.numerator));
         if self.more { part > whole } else { part >= whole }

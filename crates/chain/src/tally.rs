@@ -167,10 +167,7 @@ impl ContestTally {
         let mut tally = Self { abstentions, blank, ..Self::new(votes) };
         let majority = contest.majority.map(|majority| {
             let of = if majority.base == Base::Roll { roll.weight } else { votes };
-            move |has: u64| {
-                let check = Check::new(majority.share, has, of);
-                Check { reached: check.reached && votes > 0, ..check }
-            }
+            move |has: u64| Check::new(majority.share, has, of)
         });
         let Choices::Listed(choices) = &contest.choices else {
             tally.lead(write_ins(&counts), majority);

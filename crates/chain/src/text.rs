@@ -1,5 +1,7 @@
 //! Text that people typed and that everybody will see.
 
+use vote_counting::names::look;
+
 /// Titles, names and choices: at most this many bytes of UTF-8.
 pub const LABEL_BYTES_MAX: usize = 100;
 
@@ -23,14 +25,29 @@ pub enum InvalidText {
     /// Line breaks, escapes, and the like would garble terminals and logs.
     #[error("contains a control character")]
     Control,
+    /// Nothing of it can be seen.
+    #[error("has nothing in it that can be seen")]
+    Invisible,
+    /// Written in another way than all others who mean the same would count with them.
+    #[error("is not as it looks: letters in one form (NFC), single spaces, and nothing that cannot be seen are taken")]
+    NotPlain,
 }
 
-/// Checks a title, a name or a choice: 1 to [`LABEL_BYTES_MAX`] bytes, trimmed, one line.
+/// Checks a title, a name or a choice: 1 to [`LABEL_BYTES_MAX`] bytes, trimmed, one line, and something to be seen.
 ///
 /// # Errors
 /// [`InvalidText`] says what is wrong with it.
 pub fn check_label(text: &str) -> Result<(), InvalidText> {
     check(text, LABEL_BYTES_MAX, |c| !c.is_control())
+}
+
+/// Checks what a voter writes in: a label that is as it looks ([`look`]). Whoever means the same has written the same then; apps see to it.
+///
+/// # Errors
+/// [`InvalidText`] says what is wrong with it.
+pub fn check_write_in(text: &str) -> Result<(), InvalidText> {
+    check_label(text)?;
+    if look(text) == text { Ok(()) } else { Err(InvalidText::NotPlain) }
 }
 
 /// A name that no node may take.
@@ -62,7 +79,7 @@ pub fn check_node_name(name: &str) -> Result<(), InvalidNodeName> {
 
 /// Whether people would take two names of nodes for one.
 pub fn is_same_name(a: &str, b: &str) -> bool {
-    a.trim().to_lowercase() == b.trim().to_lowercase()
+    look(&look(a).to_lowercase()) == look(&look(b).to_lowercase())
 }
 
 /// Checks a longer text, which may have line breaks.
@@ -81,7 +98,10 @@ fn check(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<(), I
     if text.trim() != text {
         return Err(InvalidText::Untrimmed);
     }
-    if text.chars().all(|c| allowed(c) && !is_bidi_control(c)) { Ok(()) } else { Err(InvalidText::Control) }
+    if !text.chars().all(|c| allowed(c) && !is_bidi_control(c)) {
+        return Err(InvalidText::Control);
+    }
+    if look(text).is_empty() { Err(InvalidText::Invisible) } else { Ok(()) }
 }
 
 /// Marks that reorder the text around them: one label could be made to look like another.
@@ -104,5 +124,18 @@ mod tests {
         }
         assert!(matches!(check_node_name(" north"), Err(InvalidNodeName::Text(_))));
         assert!(is_same_name("North", "north") && is_same_name("north ", "north") && !is_same_name("north", "nort"));
+        assert!(is_same_name("N\u{f8}rd \u{c9}", "n\u{200b}\u{f8}rd  e\u{301}"));
+    }
+
+    /// The page and the verifier have the same file, and must say the same.
+    #[test]
+    fn labels_are_those_of_the_vectors() {
+        let vectors: serde_json::Value = serde_json::from_str(include_str!("../../../testdata/labels.json")).unwrap();
+        for vector in vectors.as_array().unwrap() {
+            let text = vector["text"].as_str().unwrap();
+            let said = (check_label(text).is_ok(), check_write_in(text).is_ok(), look(text).into_owned());
+            let looks = vector["looks"].as_str().unwrap().to_owned();
+            assert_eq!(said, (vector["label"] == true, vector["write_in"] == true, looks), "{text:?}");
+        }
     }
 }

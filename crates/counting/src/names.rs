@@ -41,7 +41,8 @@ pub fn tidy(text: &str) -> Result<String, InvalidName> {
 /// What the eye can tell apart: without characters that cannot be seen, each letter in one form (NFC), one space for several. Names are alike
 /// if this is equal.
 pub fn look(name: &str) -> Cow<'_, str> {
-    if name.is_ascii() && !name.contains("  ") && name.trim() == name {
+    let is_plain = name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if is_plain && !name.contains("  ") && name.trim() == name {
         return name.into();
     }
     let visible: String = name.chars().filter(|c| !is_invisible(*c)).collect();
@@ -95,6 +96,7 @@ mod tests {
         let alike = [
             ("Zo\u{eb}", "Zoe\u{308}"),
             ("Joan Smith", "Joan  Smith "),
+            ("Joan Smith", "Joan\tSmith"),
             ("Joan Smith", "Joan\u{a0}Smith"),
             ("Joan Smith", "Joan\u{200b} Smith"),
             ("\u{feff}Ada", "Ada"),

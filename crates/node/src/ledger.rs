@@ -17,7 +17,7 @@ use vote_api::{
 };
 use vote_chain::{
     Ballot, Block, Change, CommitCertificate, ElectionId, Header, Height, Hello, Membership, Payload, PublicKey,
-    Receipt, Results, SetChange, State, Tally, TransactionId, ValidatorSet, encode,
+    Receipt, SetChange, State, Tally, TransactionId, ValidatorSet, encode,
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_storage::{StorageError, Store};
@@ -355,7 +355,7 @@ impl Ledger {
     /// An election as apps see it, counted in at most so many steps.
     pub(crate) fn view(&self, id: &ElectionId, steps_max: u64) -> Option<ElectionView> {
         let mut view = self.view_without_contests(id)?;
-        if view.record.election.results == Results::Live || view.phase.is_over() {
+        if !view.record.election.withholds_count(view.phase) {
             let tally = self.state.tally_within(id, steps_max)?;
             view.tally = tally.cut(vote_api::TALLY_LINES_MAX, vote_api::TALLY_BYTES_MAX);
         }

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use vote_chain::{Choices, Contest, InvalidSelection, Ranks, Rule, SCORE_MAX, Selection};
+use vote_counting::names::look;
 
 use crate::failure::Failure;
 use crate::output::clean;
@@ -50,7 +51,7 @@ pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure
         return Ok(Selection::Abstain);
     }
     let Choices::Listed(choices) = &contest.choices else {
-        let why = || Failure::Usage("write one line of 1 to 100 bytes, without spaces at its ends".into());
+        let why = || Failure::Usage("write one line of 1 to 100 bytes in which something can be seen".into());
         return contest.choice(words).ok_or_else(why);
     };
     if let Some((number, place)) = ambiguous(contest.rule, choices, words) {
@@ -87,7 +88,8 @@ fn ambiguous(rule: Rule, choices: &[String], words: &str) -> Option<(usize, usiz
         _ => part.trim().to_owned(),
     };
     words.split(separators).map(name).find_map(|word| {
-        let named = choices.iter().position(|choice| *choice == word)?;
+        let looks = look(&word);
+        let named = choices.iter().position(|choice| look(choice) == looks)?;
         let number = word.parse::<usize>().ok().filter(|number| (1..=choices.len()).contains(number))?;
         (number != named + 1).then_some((number, named))
     })
@@ -96,7 +98,8 @@ fn ambiguous(rule: Rule, choices: &[String], words: &str) -> Option<(usize, usiz
 fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
     let place = |word: &str| {
         let word = word.trim();
-        let named = choices.iter().position(|choice| choice == word);
+        let looks = look(word);
+        let named = choices.iter().position(|choice| look(choice) == looks);
         let number = word.strip_prefix('@').unwrap_or(word);
         let numbered = || number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         named.or_else(numbered).filter(|at| *at < choices.len()).and_then(|at| u16::try_from(at).ok())

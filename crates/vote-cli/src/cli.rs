@@ -108,6 +108,9 @@ pub(crate) enum Command {
         /// Number of the contest, from 1, if there are several
         #[arg(long, value_name = "NUMBER")]
         contest: Option<usize>,
+        /// Write the archive of an election whose count is withheld without asking: it holds all ballots
+        #[arg(long)]
+        yes: bool,
     },
     /// Check a file; needs no node and no network
     #[command(subcommand)]
@@ -343,7 +346,7 @@ pub(crate) struct CreateArgs {
     /// The share of the roll that must vote, or nothing is decided
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) quorum: Option<vote_chain::Share>,
-    /// When it opens: 2026-11-23T12:00:00Z, or +10m; at once if left out
+    /// When it opens: 2026-11-23T12:00:00Z, 2026-11-23 12:00 UTC, or +10m; at once if left out
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse_when)]
     pub(crate) opens: Option<crate::time::When>,
     /// When it closes: 2026-11-23T18:00:00+01:00, or +2h; by hand if left out

@@ -36,8 +36,8 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
             tally::run(context, election.as_deref(), verify, watch, shown).await
         }
         Command::Attack(command) => attack::run(context, command).await,
-        Command::Export { election, output, contest } => {
-            export::run(context, election.as_deref(), &output, contest).await
+        Command::Export { election, output, contest, yes } => {
+            export::run(context, election.as_deref(), &output, contest, yes).await
         }
         Command::Verify(VerifyCommand::Archive { file, html }) => archive::verify(context, &file, html.as_deref()),
         Command::Count(args) => count::run(context, &args),

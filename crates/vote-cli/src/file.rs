@@ -352,7 +352,7 @@ mod tests {
         let faults = parse(text, NOW, 1).unwrap_err();
         for words in [
             "title is empty",
-            "listed twice",
+            "choices 1 and 2 look the same: \"A\"",
             "choice 3",
             "rule: must be one of",
             "seats: must be",

@@ -28,7 +28,7 @@ pub(crate) fn has_opened(view: &ElectionView) -> bool {
         ElectionPhase::Closed => record.closes_at,
         ElectionPhase::Cancelled => record.cancelled_at,
     };
-    record.opens_at.zip(end).is_some_and(|(opens, end)| opens <= end)
+    !record.lacks_voters() && record.opens_at.zip(end).is_some_and(|(opens, end)| opens <= end)
 }
 
 /// What has become of the roll as it was made.
@@ -66,6 +66,11 @@ fn by_the_clock(view: &ElectionView, entries: &[LogEntry]) -> Vec<(Timestamp, St
     let record = &view.record;
     let by_hand = |act: &Logged| entries.iter().any(|entry| entry.act == *act);
     let opened = record.opens_at.filter(|_| has_opened(view) && !by_hand(&Logged::Opened));
+    // With nobody on its roll by then, it has opened with the first voter.
+    let adds = |act: &Logged| matches!(act, Logged::VotersAdded { .. } | Logged::RollChanged { .. });
+    let first_voter = entries.iter().find(|entry| adds(&entry.act)).map(|entry| entry.time);
+    let opened =
+        opened.map(|time| first_voter.filter(|_| record.election.has_roll()).map_or(time, |first| first.max(time)));
     let closed = record.closes_at.filter(|_| view.phase == ElectionPhase::Closed && !by_hand(&Logged::Closed));
     let line = |what: &str, time: Timestamp| (time, format!("{what} by the ledger's time"));
     opened.map(|time| line("opened", time)).into_iter().chain(closed.map(|time| line("closed", time))).collect()

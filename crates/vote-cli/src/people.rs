@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use sha2::{Digest, Sha256};
+use vote_counting::names::look;
 
 use crate::failure::Failure;
 
@@ -24,11 +25,20 @@ pub(crate) fn normal(name: &str) -> String {
 
 /// The file of a person's credential, in the folder of credentials; of nobody in particular if the name is empty.
 pub(crate) fn file(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
-    let name = normal(name);
+    let typed = normal(name);
+    let name = look(&typed).into_owned();
     if name.is_empty() {
-        return Ok(folder.join("default.key"));
+        return match typed.as_str() {
+            "" => Ok(folder.join("default.key")),
+            _ => Err(Failure::Usage("the name has nothing in it that can be seen".into())),
+        };
     }
-    let stem = if is_plain(&name) { name.clone() } else { format!("{}-{}", readable(&name), hash(&name)) };
+    // Earlier versions had names that look the same apart: whoever has typed one so finds the key that was made then.
+    let before = folder.join(format!("{}.key", stem(&typed)));
+    if name != typed && before.exists() {
+        return Ok(before);
+    }
+    let stem = stem(&name);
     let file = folder.join(format!("{stem}.key"));
     // Earlier versions gave several names one file. Whose it is, only its owner can know.
     let before = replaced(&name);
@@ -43,6 +53,11 @@ pub(crate) fn file(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
         )));
     }
     Ok(file)
+}
+
+/// The name of a name's file, without its ending.
+fn stem(name: &str) -> String {
+    if is_plain(name) { name.to_owned() } else { format!("{}-{}", readable(name), hash(name)) }
 }
 
 /// Whether a name can be a file's as it is, and is taken for no other.
@@ -97,7 +112,6 @@ mod tests {
             "Li-Wei",
             "LiWei",
             "li wei",
-            "Li  Wei",
             "\u{1f389}",
             "\u{1f5f3}",
             "..",
@@ -140,7 +154,19 @@ mod tests {
     fn one_name_typed_in_two_ways_is_one_person() {
         assert_eq!(named(" Ada\n"), named("Ada"));
         assert_eq!(named("Jo\u{308}rg"), named("J\u{f6}rg"));
+        assert_eq!(named("Li  Wei"), named("Li Wei"));
+        assert_eq!(named("\u{1f5f3}\u{fe0f}"), named("\u{1f5f3}"));
+        assert!(file(Path::new("/nowhere"), "\u{200b}").is_err(), "that is not nobody in particular");
         assert_eq!(normal("  e\u{301} "), "\u{e9}");
+    }
+
+    #[test]
+    fn name_that_was_typed_before_finds_the_key_that_was_made_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let before = dir.path().join(format!("Li__Wei-{}.key", hash("Li  Wei")));
+        std::fs::write(&before, "").unwrap();
+        assert_eq!(file(dir.path(), "Li  Wei").unwrap(), before);
+        assert_ne!(file(dir.path(), "Li Wei").unwrap(), before);
     }
 
     #[test]

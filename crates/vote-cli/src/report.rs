@@ -43,7 +43,7 @@ pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, c
         paragraph(&mut page, "", &sentence);
     }
     if view.tally.contests.is_empty() {
-        paragraph(&mut page, "", "The rules of this vote show the count once it has closed.");
+        paragraph(&mut page, "", &format!("{}.", result::withheld(view.phase)));
     }
     for (contest, counted) in election.contests.iter().zip(&view.tally.contests) {
         let name = if contest.title.is_empty() { "Result" } else { &contest.title };

@@ -41,7 +41,7 @@ pub(crate) fn lines(view: &ElectionView) -> Vec<String> {
     lines.push(format!("  {}", turnout(view)));
     lines.extend(quorum(view).map(|sentence| format!("  {sentence}")));
     if view.tally.contests.is_empty() {
-        lines.push("  The rules of this vote show the count once it has closed.".to_owned());
+        lines.push(format!("  {}.", withheld(phase)));
     }
     for (contest, counted) in record.election.contests.iter().zip(&view.tally.contests) {
         if !contest.title.is_empty() {
@@ -51,6 +51,18 @@ pub(crate) fn lines(view: &ElectionView) -> Vec<String> {
         lines.push(sentence(view, contest, counted));
     }
     lines
+}
+
+/// Why there is no count to be seen.
+pub(crate) const fn withheld(phase: ElectionPhase) -> &'static str {
+    match phase {
+        ElectionPhase::Cancelled => {
+            "The election was cancelled: nothing is decided, and by its rules its count is not shown"
+        }
+        ElectionPhase::Draft | ElectionPhase::Open | ElectionPhase::Closed => {
+            "The rules of this vote show the count once it has closed"
+        }
+    }
 }
 
 /// Who has voted.

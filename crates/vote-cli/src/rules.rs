@@ -87,6 +87,9 @@ fn replacing(revotes: u16) -> String {
 
 fn opens(election: &Election, opens_at: Option<Timestamp>) -> String {
     match opens_at {
+        Some(time) if election.has_roll() => {
+            format!("{time}, or when the first voter is on its roll, if that is later")
+        }
         Some(time) => time.to_string(),
         None if election.has_roll() => "when its organiser opens it, once the roll is complete".to_owned(),
         None => "at once".to_owned(),

@@ -4,6 +4,9 @@ use vote_chain::Statement;
 
 use crate::output::clean;
 
+/// In place of what a ballot says, while its rules withhold it.
+pub(crate) const WITHHELD: &str = "(the rules of its vote show what it says once it has closed)";
+
 /// Who says what, in which election.
 pub(crate) fn lines(says: &Statement) -> Vec<String> {
     let mut lines = vec![format!("  election {:?}, {:.16}", clean(&says.election.title), says.ballot.election)];

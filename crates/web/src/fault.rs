@@ -27,6 +27,15 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, "not_found", reason)
     }
 
+    /// The rules of the election show it later.
+    pub(crate) fn withheld(what: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "withheld",
+            format!("by the rules of its vote {what} is shown once it has closed"),
+        )
+    }
+
     pub(crate) fn too_large(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", reason)
     }

@@ -278,6 +278,9 @@ fn file(name: &str, content: impl IntoResponse) -> Response {
 
 async fn archive(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
     let id: ElectionId = parsed(&id, "election's id")?;
+    if app.node.ask(|client| async move { client.withholds(id).await }).await.map_err(Fault::of_named)? {
+        return Err(Fault::withheld("an archive, which holds all ballots,"));
+    }
     let (length, content) = app.archives.gather(id).await?;
     Ok(file(&format!("{id:.16}.archive"), ([(header::CONTENT_LENGTH, length)], content)))
 }
@@ -311,11 +314,19 @@ async fn receipt(State(app): State<App>, Named(id): Named<String>) -> Result<Res
     Ok(file(&format!("{id:.16}.receipt"), receipt.to_bytes()))
 }
 
-/// What was signed, byte for byte: what the page believes of an election, an act or a ballot it reads there itself.
+/// What was signed, byte for byte: what the page believes of an election, an act or a ballot it reads there itself. Not of ballots while
+/// the rules of their election withhold the count.
 async fn transaction(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
     let id: TransactionId = parsed(&id, "transaction's id")?;
-    let asked = app.node.ask(|client| async move { client.proven(id).await });
-    let proven = asked.await.map_err(Fault::of_named)?;
+    let asked = app.node.ask(|client| async move {
+        let proven = client.proven(id).await?;
+        let is_withheld = client.is_withheld(&proven.transaction).await?;
+        Ok((proven, is_withheld))
+    });
+    let (proven, is_withheld) = asked.await.map_err(Fault::of_named)?;
+    if is_withheld {
+        return Err(Fault::withheld("what this ballot says"));
+    }
     Ok(file(&format!("{id:.16}.transaction"), proven.transaction.bytes().to_vec()))
 }
 

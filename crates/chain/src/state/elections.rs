@@ -72,6 +72,7 @@ impl Execution<'_> {
         let time = self.time;
         match act {
             Act::Open if phase != ElectionPhase::Draft => return Err(InvalidTransaction::OpenAlready(*id)),
+            Act::Open if record.lacks_voters() => return Err(InvalidTransaction::NobodyOnRoll(*id)),
             Act::Open => self.election_mut(id).opens_at = Some(time),
             Act::Close if phase == ElectionPhase::Draft => return Err(InvalidTransaction::NotYetOpen(*id)),
             Act::Close => self.election_mut(id).closes_at = Some(time),
@@ -107,7 +108,10 @@ fn check_times(
 ) -> Result<(), InvalidTransaction> {
     let fault = match (phase, opens_at, closes_at) {
         (ElectionPhase::Open, ..) if opens_at != record.opens_at => "it has opened already",
-        (ElectionPhase::Draft, Some(opens), _) if opens <= now => "it would open in the past",
+        // Unless it is left as it is: with nobody on its roll, an election is a draft when its time has come.
+        (ElectionPhase::Draft, Some(opens), _) if opens <= now && opens_at != record.opens_at => {
+            "it would open in the past"
+        }
         (_, _, Some(closes)) if closes <= now => "it would close in the past",
         (_, Some(opens), Some(closes)) if closes <= opens => "it would close before it opens",
         _ => return Ok(()),

@@ -61,6 +61,11 @@ pub enum InvalidTransaction {
     /// Opened before.
     #[error("election {0:.16} is open already")]
     OpenAlready(ElectionId),
+    /// Nobody could vote.
+    #[error(
+        "nobody would be on the roll of election {0:.16}, and it is open only while somebody is: put voters on it first (vote-cli roll import)"
+    )]
+    NobodyOnRoll(ElectionId),
     /// Nothing to close.
     #[error("election {0:.16} is not open yet; it can be cancelled, not closed")]
     NotYetOpen(ElectionId),

@@ -29,7 +29,7 @@ pub struct ElectionRecord {
     pub organiser: PublicKey,
     /// The time of the block that it is in.
     pub created_at: Timestamp,
-    /// When it opens, or has opened; none until its organiser opens it.
+    /// When it opens, or has opened; none until its organiser opens it. With a roll on which nobody is by then, it opens with the first voter.
     pub opens_at: Option<Timestamp>,
     /// When it closes, or has closed; none until its organiser closes it.
     pub closes_at: Option<Timestamp>,
@@ -83,13 +83,18 @@ impl ElectionRecord {
         }
     }
 
+    /// Whether nobody could vote in it: it has a roll, and nobody is on that. Such an election does not open.
+    pub fn lacks_voters(&self) -> bool {
+        self.election.has_roll() && self.roll.voters == 0
+    }
+
     /// The phase in a block of that time.
     pub fn phase(&self, time: Timestamp) -> ElectionPhase {
         if self.cancelled_at.is_some() {
             ElectionPhase::Cancelled
         } else if self.closes_at.is_some_and(|closes| time >= closes) {
             ElectionPhase::Closed
-        } else if self.opens_at.is_none_or(|opens| time < opens) {
+        } else if self.opens_at.is_none_or(|opens| time < opens) || self.lacks_voters() {
             ElectionPhase::Draft
         } else {
             ElectionPhase::Open

@@ -4,7 +4,7 @@ use super::execution::Execution;
 use super::invalid::InvalidTransaction;
 use super::record::RollPart;
 use crate::act::{ROLL_WEIGHT_MAX, Voter};
-use crate::election::Voters;
+use crate::election::{ElectionPhase, Voters};
 use crate::hash::ElectionId;
 use crate::key::PublicKey;
 
@@ -55,6 +55,10 @@ impl Execution<'_> {
         let limit = self.state.genesis.limits.voters_max;
         if roll.voters > u64::from(limit) || roll.weight > ROLL_WEIGHT_MAX {
             return Err(InvalidTransaction::RollFull(limit));
+        }
+        // With nobody on it, it would be a draft again.
+        if roll.voters == 0 && record.phase(self.time) == ElectionPhase::Open {
+            return Err(InvalidTransaction::NobodyOnRoll(*id));
         }
         self.roll_changes.extend(remove.iter().map(|key| ((*id, *key), None)));
         self.roll_changes.extend(add.iter().map(|Voter(key, weight)| ((*id, *key), Some(*weight))));

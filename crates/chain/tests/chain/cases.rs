@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use vote_chain::{
     Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Genesis, Header, Limits,
-    Organise, Organisers, Overvotes, Payload, PublicKey, Ranks, Receipt, ReceiptFile, Rule, Selection, SetChange,
-    Timestamp, ValidatorSet, Voter, Voters, decode, encode,
+    Organise, Organisers, Overvotes, Payload, PublicKey, Ranks, Receipt, ReceiptFile, Results, Rule, Selection,
+    SetChange, Timestamp, ValidatorSet, Voter, Voters, decode, encode,
 };
 
 use crate::archives::{archive, ledger};
@@ -150,10 +150,30 @@ fn good() -> Vec<(String, Vec<u8>)> {
         (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Selection::WriteIn(word.into()))).collect();
     ledger.decide(&ballots);
     cases.push(("write-in".into(), encode(&archive(&ledger, id))));
+    cases.extend(withheld());
     cases.extend(elections::all());
     cases.extend(receipts::good());
     cases.extend(long_lives::good());
     cases
+}
+
+/// Elections that show their count once they have closed: open, cancelled, closed.
+fn withheld() -> Vec<(String, Vec<u8>)> {
+    let ends = [("open", None), ("cancelled", Some(Act::Cancel("typo".into()))), ("closed", Some(Act::Close))];
+    let case = |(name, end): (&str, Option<Act>)| {
+        let mut ledger = Ledger::new(genesis(4));
+        let id = ledger.create(Election { results: Results::AtClosing, ..election() });
+        ledger.decide(&[50, 51].map(|voter| ledger.ballot(voter, id, Selection::Listed(1))));
+        end.into_iter().for_each(|act| ledger.decide(&[ledger.act(id, act)]));
+        (format!("withheld-{name}"), encode(&archive(&ledger, id)))
+    };
+    ends.into_iter().map(case).collect()
+}
+
+#[test]
+fn archive_says_who_leads_only_once_the_rules_show_it() {
+    let counted = |(_, bytes): (String, Vec<u8>)| verdict(&bytes)["contests"].as_array().unwrap().len();
+    assert_eq!(withheld().into_iter().map(counted).collect::<Vec<_>>(), [0, 0, 1]);
 }
 
 fn forced() -> Vec<(String, Vec<u8>)> {
@@ -361,7 +381,7 @@ fn verdict(bytes: &[u8]) -> Value {
     };
     let (record, tally) = (&audit.record, &audit.tally);
     json!({
-        "kind": "archive", "ballots": tally.turnout.ballots, "weight": tally.turnout.weight, "voters": record.roll.voters,
+        "kind": "archive", "withheld": tally.contests.is_empty(), "ballots": tally.turnout.ballots, "weight": tally.turnout.weight, "voters": record.roll.voters,
         "quorum": tally.quorum.map(|check| check.reached), "phase": audit.phase.to_string(), "signatures": audit.signatures,
         "contests": record.election.contests.iter().zip(&tally.contests).map(contest).collect::<Vec<_>>(),
     })

@@ -309,6 +309,35 @@ fn of_those_approved_only_the_ones_with_a_majority_win_and_without_votes_none_ha
 }
 
 #[test]
+fn election_with_a_roll_is_open_only_with_somebody_on_it() {
+    let mut ledger = Ledger::new(genesis(4));
+    let by_hand = ledger.create(Election { voters: Voters::Roll, ..election() });
+    let nobody = |id| Err(InvalidTransaction::NobodyOnRoll(id));
+    assert_eq!(ledger.try_one(&ledger.act(by_hand, Act::Open)), nobody(by_hand));
+    // The time comes, and nobody is on the roll: it is a draft, and opens with the first who is.
+    let quorum = Some(Share { numerator: 1, denominator: 2, more: false });
+    let id = ledger.create(Election { voters: Voters::Roll, opens_at: at(2500), quorum, ..election() });
+    ledger.decide(&[]);
+    let add = |ledger: &Ledger, who| ledger.act(id, Act::AddVoters(voters(&[(who, 1)])));
+    let is_reached = |ledger: &Ledger| ledger.state.tally(&id).unwrap().quorum.unwrap().reached;
+    assert!(ledger.state.tip().time > at(2500).unwrap() && !is_reached(&ledger), "nothing is no half of nothing");
+    assert_eq!(ledger.state.phase(&id), Some(ElectionPhase::Draft));
+    let times = |opens_at| Act::ChangeTimes { opens_at, closes_at: at(90_000), reason: "more time".into() };
+    assert_eq!(ledger.try_one(&ledger.act(id, times(at(2500)))), Ok(()), "the opening is left as it is");
+    assert!(ledger.try_one(&ledger.act(id, times(at(2400)))).is_err(), "another time that has passed is no time to come");
+    ledger.decide(&[add(&ledger, 50)]);
+    assert_eq!(ledger.state.phase(&id), Some(ElectionPhase::Open));
+    assert_eq!(ledger.try_one(&add(&ledger, 51)), Err(InvalidTransaction::RollFrozen(id)));
+    // Nor does it come to be without voters again.
+    let change =
+        |add: &[(u8, u32)]| Act::ChangeRoll { remove: vec![public(50)], add: voters(add), reason: "left".into() };
+    assert_eq!(ledger.try_one(&ledger.act(id, change(&[]))), nobody(id));
+    assert_eq!(ledger.try_one(&ledger.act(id, change(&[(52, 1)]))), Ok(()));
+    ledger.decide(&[ledger.ballot(50, id, Selection::Listed(0))]);
+    assert!(is_reached(&ledger));
+}
+
+#[test]
 fn acts_that_no_election_takes_are_refused_by_their_form() {
     let chain = genesis(4).chain();
     let refused = |act: Act| {
@@ -352,7 +381,17 @@ fn elections_whose_rules_contradict_one_another_are_refused() {
     assert!(two("B").check().is_ok() && one(&|_| {}).check().is_ok());
     for (words, election) in [
         ("contest 2 has no title", two("")),
-        ("that of another", two("A")),
+        ("looks like another", two("A")),
+        ("looks like another", two("\u{feff}A")),
+        (
+            "choices 1 and 3 look the same",
+            with_contests(vec![Contest::listed(
+                ["Zo\u{eb}", "Al", "Zoe\u{308}"].map(String::from).into(),
+                Rule::Plurality,
+                1,
+            )]),
+        ),
+        ("nothing in it that can be seen", Election { title: "\u{200b}".into(), ..election() }),
         ("0 contests", with_contests(vec![])),
         ("yes-no has two", counted(Rule::YesNo, 1)),
         ("yes-no needs a majority", with_contests(vec![Contest { majority: None, ..yes_no() }])),
@@ -381,6 +420,29 @@ fn elections_whose_rules_contradict_one_another_are_refused() {
         let fault = election.check().unwrap_err().to_string();
         assert!(fault.contains(words), "{words:?} is not in {fault:?}");
     }
+}
+
+#[test]
+fn election_that_is_let_through_fits_a_transaction_to_the_byte() {
+    let text = |bytes: usize| {
+        let contest = |at: usize, choices: usize| {
+            let names = (0..choices).map(|choice| format!("{choice:0>90}")).collect();
+            Contest { title: format!("Contest {at}"), ..Contest::listed(names, Rule::Irv, 1) }
+        };
+        let contests = (0..20).map(|at| contest(at, 34)).collect();
+        Election { description: "x".repeat(bytes), ..Election::simple("Large".into(), contests, u64::MAX) }
+    };
+    let fits = |election: Election| {
+        let is_fine = election.faults().is_empty();
+        let chain = genesis(4).chain();
+        let bytes = Transaction::sign(chain, &key(200), Payload::CreateElection(election)).to_bytes();
+        assert_eq!(verify(&chain, &bytes).is_ok(), is_fine, "of {} bytes", bytes.len());
+        is_fine
+    };
+    let largest = 300 + 65393 - encode(&text(300)).len();
+    assert!(fits(text(largest)) && !fits(text(largest + 1)), "{largest}");
+    let why = text(4000).faults().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(why.len() == 1 && why[0].contains("65393 fit"), "{why:?}");
 }
 
 #[test]
@@ -447,6 +509,18 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         (50..).zip(approved).map(|(voter, all)| ledger.ballot(voter, id, Selection::Approved(all))).collect();
     ledger.decide(&ballots);
     keep("approval-majority", &ledger, id);
+    let mut ledger = Ledger::new(genesis(4));
+    let quorum = Some(Share { numerator: 1, denominator: 1000, more: false });
+    let id = ledger.create(Election { voters: Voters::Roll, opens_at: at(1500), quorum, ..election() });
+    ledger.decide(&[]);
+    keep("nobody-on-the-roll", &ledger, id);
+    let later = Act::ChangeTimes { opens_at: at(1500), closes_at: at(90_000), reason: "more time".into() };
+    ledger.decide(&[ledger.act(id, later)]);
+    keep("closes-later-with-nobody-on-the-roll", &ledger, id);
+    ledger.decide(&[ledger.act(id, Act::AddVoters(voters(&[(50, 1)])))]);
+    keep("opened-by-the-first-voter", &ledger, id);
+    ledger.decide(&[ledger.ballot(50, id, Selection::Listed(0))]);
+    keep("opened-late", &ledger, id);
     cases
 }
 
@@ -505,6 +579,27 @@ pub(crate) fn all_forced() -> Vec<(String, Vec<u8>)> {
     let id = ledger.create(Election { voters: Voters::Roll, ..election() });
     ledger.force(&[add(&ledger, id, &[(50, 7)])]);
     cases.push(("forged-weight".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { voters: Voters::Roll, ..election() });
+    ledger.force(&[ledger.act(id, Act::Open)]);
+    cases.push(("opened-with-nobody-on-the-roll".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { voters: Voters::Roll, opens_at: at(1500), ..election() });
+    ledger.decide(&[add(&ledger, id, &[(50, 1)])]);
+    let leaves = Act::ChangeRoll { remove: vec![public(50)], add: vec![], reason: "leaves".into() };
+    ledger.force(&[ledger.act(id, leaves)]);
+    cases.push(("last-voter-taken-off".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { voters: Voters::Roll, opens_at: at(1500), ..election() });
+    ledger.decide(&[]);
+    ledger.force(&[add(&ledger, id, &[(50, 1)]), add(&ledger, id, &[(51, 1)])]);
+    cases.push(("added-after-the-first-voter".into(), encode(&archive(&ledger, id))));
+    let mut ledger = Ledger::new(genesis(4));
+    let id = ledger.create(Election { voters: Voters::Roll, opens_at: at(1500), ..election() });
+    ledger.decide(&[]);
+    let past = Act::ChangeTimes { opens_at: at(1501), closes_at: None, reason: "why not".into() };
+    ledger.force(&[ledger.act(id, past)]);
+    cases.push(("another-opening-in-the-past".into(), encode(&archive(&ledger, id))));
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(Election { voters: Voters::Roll, salt: 99, ..election() });
     ledger.force(&[ledger.act(id, Act::Close)]);

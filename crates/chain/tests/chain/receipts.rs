@@ -184,6 +184,19 @@ fn forced() -> Vec<(&'static str, KeptReceipt, &'static str)> {
     };
     // An election that nobody can create, and one whose signature is not its organiser's.
     let untitled = sign(Payload::CreateElection(Election { title: String::new(), ..counted(Rule::Plurality, 1) }));
+    // Texts that look the same, or like nothing.
+    let invisible = Election { title: "\u{200b}".into(), ..counted(Rule::Plurality, 1) };
+    let alike =
+        |names: [&str; 3]| with_contests(vec![Contest::listed(names.map(String::from).into(), Rule::Plurality, 1)]);
+    let titled = ["Board", "Board\u{a0}"].map(|title| Contest { title: title.into(), ..Contest::write_in() });
+    let created = |election: Election| sign(Payload::CreateElection(election));
+    let write_in = created(with_contests(vec![Contest::write_in()]));
+    let written = |text: &str| {
+        let bytes = write_in.to_bytes();
+        let election = ElectionId::new(*TransactionId::of(&bytes).hash());
+        let ballot = Ballot::plain(election, Selection::WriteIn(text.into()));
+        force(sign(Payload::CastBallot(ballot)).to_bytes(), &bytes)
+    };
     let mut forged = sign(Payload::CreateElection(counted(Rule::Plurality, 1)));
     forged.content.signer = key(51).public();
     let act = sign(Payload::Organise(Organise { election: id, act: Act::Close }));
@@ -202,6 +215,17 @@ fn forced() -> Vec<(&'static str, KeptReceipt, &'static str)> {
         ("signed-by-another", force(stranger.to_bytes(), &election), "the signature does not verify"),
         ("of-another-chain", force(foreign, &election), "signed for chain"),
         ("election-without-a-title", for_election(&untitled), "the election is not valid"),
+        ("election-without-a-title-to-see", for_election(&created(invisible)), "the election is not valid"),
+        (
+            "choices-alike",
+            for_election(&created(alike(["Zo\u{eb}", "Soup", "Zoe\u{308}"]))),
+            "the election is not valid",
+        ),
+        ("choices-of-spaces", for_election(&created(alike(["A B", "A  B", "C"]))), "the election is not valid"),
+        ("titles-alike", for_election(&created(with_contests(titled.into()))), "the election is not valid"),
+        ("write-in-of-two-letters", written("Zoe\u{308}"), "the ballot is not valid"),
+        ("write-in-of-spaces", written("Joan  Smith"), "the ballot is not valid"),
+        ("write-in-with-what-is-not-seen", written("Jo\u{ad}an"), "the ballot is not valid"),
         ("election-signed-by-another", for_election(&forged), "the election is not valid"),
         ("of-no-election", for_election(&act), "creates no election"),
     ]

@@ -32,6 +32,7 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::ActDone(_)
         | I::OpenAlready(_)
         | I::NotYetOpen(_)
+        | I::NobodyOnRoll(_)
         | I::RollFrozen(_)
         | I::NoRoll(_)
         | I::OnRollAlready(_)

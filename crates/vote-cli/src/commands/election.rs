@@ -159,11 +159,11 @@ fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
         revotes: args.revotes,
         ..Election::simple(args.title.clone().unwrap_or_default(), vec![contest], salt()?)
     };
-    election.check().map_err(|fault| Failure::Usage(fault.to_string()))?;
+    let mut faults: Vec<_> = election.faults().iter().map(ToString::to_string).collect();
     if election.closes_at.is_some_and(|closes| closes <= now) {
-        return Err(Failure::Usage("--closes is in the past".into()));
+        faults.push("--closes is in the past".to_owned());
     }
-    Ok(election)
+    if faults.is_empty() { Ok(election) } else { Err(Failure::Usage(faults.join("\n"))) }
 }
 
 async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {

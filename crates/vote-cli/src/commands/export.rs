@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::json;
 use vote_chain::{
-    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Results,
-    Selection, Timestamp, encode, parse,
+    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Selection,
+    Timestamp, encode, parse,
 };
 use vote_counting::formats::nist::{self, About, Standing};
 use vote_counting::formats::{File, Format, Options};
@@ -16,7 +16,7 @@ use vote_counting::{Group, Outcome, PackedBallots, Round, Votes};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::{files, find, output};
+use crate::{ask, files, find, output, result};
 
 /// Endings of the names of NIST's documents.
 const RECORDS: &str = ".cvr.json";
@@ -28,6 +28,7 @@ pub(super) async fn run(
     election: Option<&str>,
     file: &Path,
     contest: Option<usize>,
+    yes: bool,
 ) -> Result<(), Failure> {
     let shown = file.display();
     if file.exists() {
@@ -41,14 +42,11 @@ pub(super) async fn run(
     let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
     let name = file.to_string_lossy().to_lowercase();
     let (format, ballots) = (Format::of(&name), audit.tally.turnout.ballots);
-    if name.ends_with(REPORT) && audit.record.election.results == Results::AtClosing && !audit.phase.is_over() {
-        return Err(Failure::NotFound("the rules of this vote show the count once it has closed".into()));
+    let is_archive = format.is_none() && !name.ends_with(RECORDS) && !name.ends_with(REPORT);
+    if audit.record.election.withholds_count(audit.phase) {
+        check_withheld(&audit, is_archive, yes)?;
     }
-    let exported = if format.is_some() || name.ends_with(RECORDS) || name.ends_with(REPORT) {
-        Some(Exported::new(&archive, &audit, contest)?)
-    } else {
-        None
-    };
+    let exported = if is_archive { None } else { Some(Exported::new(&archive, &audit, contest)?) };
     let bytes = match (&exported, format) {
         (None, _) => encode(&archive),
         (Some(exported), Some(format)) => format.write(&exported.file).into_bytes(),
@@ -84,6 +82,22 @@ pub(super) async fn run(
         ));
     }
     Ok(())
+}
+
+/// While the count is withheld there are no files of ballots, and an archive, which takes them to be checked, only for who wants that.
+fn check_withheld(audit: &Audit, is_archive: bool, yes: bool) -> Result<(), Failure> {
+    let ballots = audit.tally.turnout.ballots;
+    if !is_archive {
+        return Err(Failure::NotFound(result::withheld(audit.phase).into()));
+    }
+    if yes || ballots == 0 {
+        return Ok(());
+    }
+    let what = format!(
+        "An archive holds all {ballots} ballots: whoever has the file can count them, and the rules of this vote show the count only once \
+         it has closed."
+    );
+    ask::confirm(&format!("{what} Write it?"), &format!("{what} Say --yes if it is to be written"))
 }
 
 /// What whoever reads the file finds otherwise than it is on the ledger: names that the format cannot hold as they are.

@@ -151,6 +151,7 @@ pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), 
         let mut value = json::block(&shown.block, &shown.certificate, &transactions);
         for (at, content) in contents.iter().enumerate() {
             value["transactions"][at]["says"] = content.says.as_ref().map(json::statement).into();
+            value["transactions"][at]["withheld"] = content.is_withheld.into();
         }
         output::json(&value);
     } else {
@@ -163,8 +164,10 @@ pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), 
 struct Content {
     verified: Arc<Verified>,
     parsed: Transaction,
-    /// What it says, if it is a ballot.
+    /// What it says, if it is a ballot, and may be shown.
     says: Option<Statement>,
+    /// Whether it is a ballot that the rules of its election do not show yet.
+    is_withheld: bool,
 }
 
 /// The transactions of a block; what ballots say is read with the bytes of their elections.
@@ -180,11 +183,15 @@ async fn contents(client: &Client, shown: &FinalBlock) -> Result<Vec<Content>, F
         };
         let verified = Arc::new(verify(&chain, bytes).map_err(|fault| broken(&fault))?);
         let parsed = parse(bytes).map_err(|fault| broken(&fault))?;
+        let is_withheld = client.is_withheld(&verified).await?;
         let says = match &parsed.content.payload {
-            Payload::CastBallot(ballot) => Some(client.statement(&verified, ballot.election).await?),
-            Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => None,
+            Payload::CastBallot(ballot) if !is_withheld => Some(client.statement(&verified, ballot.election).await?),
+            Payload::CastBallot(_)
+            | Payload::CreateElection(_)
+            | Payload::Organise(_)
+            | Payload::ApproveChange { .. } => None,
         };
-        contents.push(Content { verified, parsed, says });
+        contents.push(Content { verified, parsed, says, is_withheld });
     }
     Ok(contents)
 }
@@ -204,6 +211,9 @@ fn print_block(FinalBlock { block, certificate }: &FinalBlock, contents: &[Conte
         output::line(format_args!("  {:.16}  {kind} {}", content.verified.id(), clean(&what)));
         for line in content.says.iter().flat_map(says::contests) {
             output::line(format_args!("                    {line}"));
+        }
+        if content.is_withheld {
+            output::line(format_args!("                    {}", says::WITHHELD));
         }
     }
 }

@@ -18,12 +18,21 @@ struct Checked {
     file: ReceiptFile,
     /// What the ballot says; none if the file does not hold it.
     says: Option<Statement>,
+    /// Whether the node was not asked for that, since the rules of its election do not show it yet.
+    is_withheld: bool,
 }
 
 impl Checked {
     fn new(context: &Context, file: ReceiptFile) -> Result<Self, Failure> {
         let says = file.check(context.chain.as_ref()).map_err(|fault| Failure::Verification(fault.to_string()))?;
-        Ok(Self { file, says })
+        Ok(Self { file, says, is_withheld: false })
+    }
+
+    /// The receipt of a ballot that the node has. Whoever has cast it has a file that says more.
+    async fn fetched(context: &Context, id: TransactionId) -> Result<Self, Failure> {
+        let client = context.client().await?;
+        let is_withheld = client.is_withheld(&client.proven(id).await?.transaction).await?;
+        Ok(Self { is_withheld, ..Self::new(context, client.receipt_file(id).await?)? })
     }
 
     fn receipt(&self) -> &Receipt {
@@ -36,9 +45,7 @@ pub(super) async fn run(context: &Context, command: ReceiptCommand) -> Result<()
         ReceiptCommand::Check { what, node } => check_any(context, &what, node).await,
         ReceiptCommand::Show { what, qr } => {
             let checked = match what.parse::<TransactionId>() {
-                Ok(id) if !Path::new(&what).exists() => {
-                    Checked::new(context, context.client().await?.receipt_file(id).await?)?
-                }
+                Ok(id) if !Path::new(&what).exists() => Checked::fetched(context, id).await?,
                 _ => Checked::new(context, receipts::read(Path::new(&what))?)?,
             };
             show(context, &checked, None);
@@ -111,6 +118,11 @@ fn show(context: &Context, checked: &Checked, trace: Option<&Trace>) {
         Some(says) => {
             output::line(format_args!("  ballot   {}", receipt.transaction));
             says::lines(says).iter().for_each(output::line);
+            "ballot"
+        }
+        None if checked.is_withheld => {
+            output::line(format_args!("  ballot   {}", receipt.transaction));
+            output::line(format_args!("  says     {}", says::WITHHELD));
             "ballot"
         }
         None => {

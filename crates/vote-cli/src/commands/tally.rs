@@ -35,8 +35,7 @@ pub(super) async fn run(
         files::write_new(file, page.as_bytes(), files::PUBLIC)?;
     }
     if shown.csv {
-        output::line(report::csv(&election).map_err(Failure::other)?.trim_end());
-        return Ok(());
+        return table(&election);
     }
     if !watch {
         show(context, &election);
@@ -66,12 +65,20 @@ async fn counted_here(
     let archive = client.archive(election.record.id).await?;
     let audit = archive::checked(&archive, &chain)?;
     if shown.csv {
-        let view = archive::view(&archive, &audit);
-        output::line(report::csv(&view).map_err(Failure::other)?.trim_end());
+        table(&archive::view(&archive, &audit))?;
     } else {
         archive::show(context, &archive, &audit, context.chain.is_some());
     }
     archive::write_page(&archive, &audit, shown.html)
+}
+
+/// A table without rows would look like an election without choices: without a count there is none.
+fn table(view: &ElectionView) -> Result<(), Failure> {
+    if view.tally.contests.is_empty() {
+        return Err(Failure::NotFound(result::withheld(view.phase).into()));
+    }
+    output::line(report::csv(view).map_err(Failure::other)?.trim_end());
+    Ok(())
 }
 
 fn show(context: &Context, view: &ElectionView) {

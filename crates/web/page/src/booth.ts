@@ -4,7 +4,7 @@ import { returns } from "./api";
 import { type Selection, castBallot, sign, transactionId } from "./encoding/ledger";
 import { type SignedElection, Unsound } from "./encoding/signed";
 import type { Key } from "./keys";
-import { type Proven, passing, pause, provenOf, submit } from "./proof";
+import { type Proven, forget, passing, pause, provenOf, submit } from "./proof";
 import { blank } from "./selection";
 import { Store } from "./store";
 
@@ -23,6 +23,8 @@ export interface Ballot {
   touched: boolean;
   step: Step;
   fault: string | null;
+  /** How the election has ended before a ballot was cast that had been filled in. */
+  lost: "closed" | "cancelled" | null;
   id: string | null;
   height: number | null;
 }
@@ -44,7 +46,7 @@ export function begin(election: SignedElection, voter: Key, counter: number): vo
   const now = ballots.get()[at];
   if (now && now.step !== "void" && (now.counter === counter || pending(now))) return;
   const says = election.contests.map(blank);
-  ballots.set({ ...ballots.get(), [at]: { election, voter, counter, says, touched: false, step: "choose", fault: null, id: null, height: null } });
+  ballots.set({ ...ballots.get(), [at]: { election, voter, counter, says, touched: false, step: "choose", fault: null, lost: null, id: null, height: null } });
 }
 
 /** Whether it is on its way. */
@@ -56,8 +58,12 @@ export const making = ({ step }: Ballot) => step !== "cast" && step !== "void";
 /** What would be lost if the page was closed. */
 export const unfinished = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).find((one) => making(one) && (one.touched || pending(one)));
 
-/** Gives up what a voter who leaves has not cast. */
+/** A ballot that was filled in, and not cast before its election was over. */
+export const lostBallot = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).findLast((one) => one.lost !== null);
+
+/** Gives up what a voter who leaves has not cast, and what is known of their ballots here alone. */
 export function leave(voter: Key): void {
+  forget();
   ballots.set(Object.fromEntries(Object.entries(ballots.get()).filter(([, one]) => one.voter.key !== voter.key || pending(one))));
 }
 

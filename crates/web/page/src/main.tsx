@@ -3,7 +3,7 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type Info, type Status, followStatus, get, gone, openSession } from "./api";
-import { ballots, leave, making, place, unfinished } from "./booth";
+import { ballots, leave, lostBallot, making, place, unfinished } from "./booth";
 import { type Key, voter as kept, mayCreate } from "./keys";
 import { BlockScreen, Explorer } from "./screens/explorer";
 import { ElectionScreen } from "./screens/election";
@@ -97,8 +97,8 @@ function Bar({ election, voter }: { election: string | null; voter: Key | null }
   const all = ballots.use();
   const codes = issued.use();
   const here = election && voter ? all[place(election, voter)] : undefined;
-  const shown = here && (making(here) || here.step === "cast") ? here : undefined;
-  const ballot = shown ?? unfinished(all);
+  const shown = here && (making(here) || here.step === "cast" || here.lost) ? here : undefined;
+  const ballot = shown ?? unfinished(all) ?? lostBallot(all);
   const loose = unfinished(all) !== undefined || Object.values(codes).some((one) => !one.saved);
   useEffect(() => {
     if (!loose) return;
@@ -106,8 +106,8 @@ function Bar({ election, voter }: { election: string | null; voter: Key | null }
     addEventListener("beforeunload", warn);
     return () => removeEventListener("beforeunload", warn);
   }, [loose]);
-  const { step, height } = ballot ?? { step: null, height: null };
-  const text = step === "cast" ? t("cast_in", { n: height ?? 0 }) : step === "casting" ? t("casting") : step === "unknown" ? t("casting_unknown") : step === "unproven" ? t("casting_unproven") : t("not_cast");
+  const { step, height, lost } = ballot ?? { step: null, height: null, lost: null };
+  const text = lost ? t(`lost_${lost}`) : step === "cast" ? t("cast_in", { n: height ?? 0 }) : step === "casting" ? t("casting") : step === "unknown" ? t("casting_unknown") : step === "unproven" ? t("casting_unproven") : t("not_cast");
   return (
     <div class={`bar ${ballot ? step : "none"}`} role="status">
       {ballot && <p>{text}{!shown && <> · <a href={`#/election/${ballot.election.election}`}>{ballot.election.title}</a></>}</p>}

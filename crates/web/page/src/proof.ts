@@ -3,7 +3,7 @@
 
 import { type Detail, type Final, type LogEntry, Refused, type Result, file, get, post } from "./api";
 import { type Act, type Contest, transactionId } from "./encoding/ledger";
-import { type Kept, checkReceipt } from "./encoding/receipt";
+import { type Kept, checkReceipt, withBallot } from "./encoding/receipt";
 import { type SignedBallot, type SignedElection, Unsound, checkFit, readAct, readBallot, readElection } from "./encoding/signed";
 import type { Name } from "./texts";
 
@@ -11,9 +11,9 @@ import type { Name } from "./texts";
 const KEPT_MAX = 100;
 
 /** Asks for each thing once; what failed can be asked for again. */
-function kept<T>(ask: (id: string, chain: string) => Promise<T>): (id: string, chain: string) => Promise<T> {
+function kept<T>(ask: (id: string, chain: string) => Promise<T>) {
   const known = new Map<string, Promise<T>>();
-  return (id, chain) => {
+  const find = (id: string, chain: string): Promise<T> => {
     const at = `${chain}:${id}`;
     const before = known.get(at);
     if (before) return before;
@@ -23,15 +23,25 @@ function kept<T>(ask: (id: string, chain: string) => Promise<T>): (id: string, c
     if (known.size > KEPT_MAX) known.delete(known.keys().next().value!);
     return answer;
   };
+  return Object.assign(find, { forget: () => known.clear() });
 }
 
-const signedBytes = (id: string) => file(`/transactions/${id}`);
+/** Ballots that were signed here: what they say nobody need be asked, and nobody else is told while the rules of their election withhold it. */
+const own = new Map<string, Uint8Array>();
+
+const signedBytes = async (id: string): Promise<Uint8Array> => own.get(id) ?? file(`/transactions/${id}`);
 
 /** An election as its organiser signed it. */
 export const electionOf = kept(async (id, chain): Promise<SignedElection> => readElection(await signedBytes(id), id, chain));
 
 /** A ballot as its voter signed it; none if this page does not know its kind. */
 const ballotOf = kept(async (id, chain): Promise<SignedBallot | null> => readBallot(await signedBytes(id), id, chain));
+
+/** Forgets what was signed here: whoever is at this page next sees of it what others do. */
+export function forget(): void {
+  own.clear();
+  ballotOf.forget();
+}
 
 const actBytes = kept((id) => signedBytes(id));
 
@@ -41,15 +51,33 @@ export const actOf = async (id: string, of: SignedElection): Promise<Act> => rea
 /** A transaction that is final, as its receipt shows, and the receipt's file. */
 export interface Proven extends Kept {
   file: Uint8Array;
+  /** Whether it is a ballot, and the rules of its election do not show yet what it says. */
+  withheld: boolean;
 }
 
-/** What shows that a transaction is final; and if it is a ballot, what it says. */
-export const provenOf = kept(async (id, chain): Promise<Proven> => {
+const receiptOf = kept(async (id, chain): Promise<Proven> => {
   const bytes = await file(`/receipts/${id}`);
   const found = await checkReceipt(bytes);
   if (found.receipt.transaction !== id || found.receipt.chain !== chain) throw new Unsound("other", "it is the receipt of something else");
-  return { ...(await spelled(found)), file: bytes };
+  return { ...found, file: bytes, withheld: false };
 });
+
+/** What shows that a transaction is final; and if it is a ballot that may be shown, what it says. */
+export async function provenOf(id: string, chain: string): Promise<Proven> {
+  const found = await receiptOf(id, chain);
+  try {
+    const { ballot, election } = await spelled(found);
+    if (found.ballot || !ballot) return { ...found, ballot, election };
+    const bytes = [await signedBytes(id), await signedBytes(ballot.election)] as const;
+    return { ...found, ballot, election, file: withBallot(found.file, ...bytes) };
+  } catch (error) {
+    if (isWithheld(error)) return { ...found, withheld: true };
+    throw error;
+  }
+}
+
+/** Whether something is not shown because the rules of an election withhold it until it has closed. */
+export const isWithheld = (error: unknown): boolean => error instanceof Refused && error.code === "withheld";
 
 /** What a ballot says: itself, and the election that its places and numbers are of. */
 export interface Spelling {
@@ -82,6 +110,8 @@ export const pause = () => new Promise((done) => setTimeout(done, RETRY_MS));
 /** Has a transaction decided, and comes back with what shows that it is. While it is on its way, `waiting` is told. */
 export async function submit(bytes: Uint8Array, chain: string, waiting: () => void = () => {}): Promise<Proven> {
   const id = transactionId(bytes);
+  own.set(id, bytes);
+  if (own.size > KEPT_MAX) own.delete(own.keys().next().value!);
   let final = false;
   try {
     while (!final) {

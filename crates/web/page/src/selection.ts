@@ -3,14 +3,14 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { named, single } from "./encoding/fit";
-import { type Contest, type Selection, labelFault } from "./encoding/ledger";
+import { type Contest, type Selection, writeInFault } from "./encoding/ledger";
 import { t } from "./texts";
 
 /** What is wrong with a selection; none if nothing is. */
 export function wrong(contest: Contest, says: Selection | null): string | null {
   if (says === null) return contest.choices ? (contest.abstention ? t("missing_or_abstain") : t("missing")) : t("missing_text");
   if (says === "abstain" || "listed" in says) return null;
-  if ("written" in says) return labelFault(says.written) ? t("bad_label") : null;
+  if ("written" in says) return writeInFault(says.written) ? t("bad_label") : null;
   if (named(says) < contest.min) return t("too_few", { n: contest.min });
   if (named(says) > contest.max) return t("too_many", { n: contest.max });
   return null;

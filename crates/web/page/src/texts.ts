@@ -69,6 +69,18 @@ export const TEXTS = {
     "Pas sur un appareil que d'autres utilisent.",
     "No en un dispositivo que usen otros.",
   ],
+  lost_closed: [
+    "Not cast: the election closed before you cast your ballot. What you had filled in does not count.",
+    "Nicht abgegeben: Die Abstimmung endete, bevor Sie Ihren Stimmzettel abgegeben haben. Was Sie ausgefüllt hatten, zählt nicht.",
+    "Non déposé : le vote a été clos avant que vous déposiez votre bulletin. Ce que vous aviez rempli ne compte pas.",
+    "No emitida: la votación se cerró antes de que emitiera su papeleta. Lo que había rellenado no cuenta.",
+  ],
+  lost_cancelled: [
+    "Not cast: the election was cancelled before you cast your ballot. What you had filled in does not count.",
+    "Nicht abgegeben: Die Abstimmung wurde abgesagt, bevor Sie Ihren Stimmzettel abgegeben haben. Was Sie ausgefüllt hatten, zählt nicht.",
+    "Non déposé : le vote a été annulé avant que vous déposiez votre bulletin. Ce que vous aviez rempli ne compte pas.",
+    "No emitida: la votación se canceló antes de que emitiera su papeleta. Lo que había rellenado no cuenta.",
+  ],
   not_cast: ["Not cast yet", "Noch nicht abgegeben", "Pas encore déposé", "Aún no emitida"],
   casting: [
     "Casting: not final yet …",
@@ -107,10 +119,10 @@ export const TEXTS = {
     "Sigue con la clave que este navegador tiene para este nombre.",
   ],
   bad_label: [
-    "Write 1 to 100 bytes, without line breaks and control characters.",
-    "Schreiben Sie 1 bis 100 Byte, ohne Zeilenumbrüche und Steuerzeichen.",
-    "Écrivez de 1 à 100 octets, sans saut de ligne ni caractère de contrôle.",
-    "Escriba de 1 a 100 bytes, sin saltos de línea ni caracteres de control.",
+    "Write 1 to 100 bytes that can be seen, without line breaks and control characters.",
+    "Schreiben Sie 1 bis 100 Byte, die man sehen kann, ohne Zeilenumbrüche und Steuerzeichen.",
+    "Écrivez de 1 à 100 octets visibles, sans saut de ligne ni caractère de contrôle.",
+    "Escriba de 1 a 100 bytes visibles, sin saltos de línea ni caracteres de control.",
   ],
   file_hint: [
     "A file with 64 hexadecimal digits. It is read here and sent nowhere.",
@@ -742,6 +754,12 @@ export const TEXTS = {
     "Le reçu montre que le bulletin est au registre ; son fichier contient aussi le bulletin et dit ce que vous avez choisi. Les bulletins sont publics : qui a le registre peut lire le vôtre de toute façon.",
     "El recibo muestra que la papeleta está en el registro; su archivo contiene también la papeleta y dice lo que eligió. Las papeletas son abiertas: quien tiene el registro puede leer la suya de todos modos.",
   ],
+  receipt_bare: [
+    "The receipt shows that the ballot is on the ledger. This one does not hold the ballot.",
+    "Der Beleg zeigt, dass der Stimmzettel im Register steht. Dieser hier enthält den Stimmzettel nicht.",
+    "Le reçu montre que le bulletin est au registre. Celui-ci ne contient pas le bulletin.",
+    "El recibo muestra que la papeleta está en el registro. Este no contiene la papeleta.",
+  ],
   says: ["What the ballot says", "Was auf dem Stimmzettel steht", "Ce que dit le bulletin", "Lo que dice la papeleta"],
   says_checked: [
     "Read by this page from the ballot and the election as they were signed: their ids are the hashes of these bytes.",
@@ -817,6 +835,30 @@ export const TEXTS = {
     "Elegidos si cerrara ahora: {names}.",
   ],
   no_votes: ["No votes yet.", "Noch keine Stimmen.", "Pas encore de voix.", "Aún no hay votos."],
+  withheld_cancelled: [
+    "The election was cancelled: nothing is decided, and by its rules its count is not shown.",
+    "Die Abstimmung wurde abgesagt: Nichts ist entschieden, und nach ihren Regeln wird der Stand nicht gezeigt.",
+    "Le vote a été annulé : rien n'est décidé, et selon ses règles le compte n'est pas montré.",
+    "La votación se canceló: nada está decidido y, según sus reglas, el recuento no se muestra.",
+  ],
+  withheld_ballot: [
+    "By the rules of its vote, what this ballot says is shown once it has closed. A receipt that was downloaded when it was cast says it now.",
+    "Nach den Regeln der Abstimmung wird erst am Ende gezeigt, was dieser Stimmzettel sagt. Ein Beleg, der bei der Abgabe heruntergeladen wurde, sagt es schon jetzt.",
+    "Selon les règles du vote, ce que dit ce bulletin est montré après la clôture. Un reçu téléchargé lors du vote le dit déjà.",
+    "Según las reglas, lo que dice esta papeleta se muestra tras el cierre. Un recibo descargado al votar ya lo dice.",
+  ],
+  withheld_archive: [
+    "An archive holds all ballots: by the rules of this vote it can be downloaded here once it has closed.",
+    "Ein Archiv enthält alle Stimmzettel: Nach den Regeln dieser Abstimmung kann man es hier erst nach dem Ende herunterladen.",
+    "Une archive contient tous les bulletins : selon les règles de ce vote, elle peut être téléchargée ici après la clôture.",
+    "El archivo contiene todas las papeletas: según las reglas, puede descargarse aquí tras el cierre.",
+  ],
+  code_withheld: [
+    "The rules of this vote show this once it has closed.",
+    "Nach den Regeln dieser Abstimmung wird das erst am Ende gezeigt.",
+    "Selon les règles de ce vote, cela est montré après la clôture.",
+    "Según las reglas, esto se muestra tras el cierre.",
+  ],
   withheld: [
     "The rules of this vote show the count once it has closed.",
     "Nach den Regeln dieser Abstimmung wird der Stand erst am Ende gezeigt.",
@@ -1358,10 +1400,10 @@ export const TEXTS = {
     "Debe cerrar en el futuro, y después de abrir.",
   ],
   e_same_titles: [
-    "Two contests have the same title.",
-    "Zwei Fragen haben denselben Titel.",
-    "Deux questions ont le même titre.",
-    "Dos preguntas tienen el mismo título.",
+    "Two contests have titles that look the same.",
+    "Zwei Fragen haben Titel, die gleich aussehen.",
+    "Deux questions ont des titres qui ont le même aspect.",
+    "Dos preguntas tienen títulos que parecen iguales.",
   ],
   e_bad_choices: [
     "It needs 2 to 500 choices.",
@@ -1369,7 +1411,13 @@ export const TEXTS = {
     "Il faut de 2 à 500 choix.",
     "Hacen falta de 2 a 500 opciones.",
   ],
-  e_same_choices: ["Two choices are the same.", "Zwei Wahlmöglichkeiten sind gleich.", "Deux choix sont identiques.", "Dos opciones son iguales."],
+  e_too_large: [
+    "The election takes {n} bytes, and {max} fit: shorten texts, or make several elections of it.",
+    "Die Abstimmung braucht {n} Byte, und {max} haben Platz: Kürzen Sie Texte, oder machen Sie mehrere Abstimmungen daraus.",
+    "Le vote prend {n} octets, et {max} tiennent : raccourcissez les textes, ou faites-en plusieurs votes.",
+    "La votación ocupa {n} bytes, y caben {max}: acorte los textos o haga varias votaciones.",
+  ],
+  e_same_choices: ["Two choices look the same.", "Zwei Wahlmöglichkeiten sehen gleich aus.", "Deux choix ont le même aspect.", "Dos opciones parecen iguales."],
   e_two_choices: [
     "Yes or no needs exactly two choices: first for, then against.",
     "Ja oder Nein braucht genau zwei: erst dafür, dann dagegen.",
@@ -1482,6 +1530,18 @@ export const TEXTS = {
     "Wer diese Karte hat, kann an Ihrer Stelle abstimmen. Zeigen Sie sie niemandem.",
     "Qui a cette carte peut voter à votre place. Ne la montrez à personne.",
     "Quien tenga esta tarjeta puede votar en su lugar. No la enseñe a nadie.",
+  ],
+  open_needs_voters: [
+    "It can be opened once somebody is on its roll.",
+    "Sie kann eröffnet werden, sobald jemand im Verzeichnis steht.",
+    "Il peut être ouvert dès que quelqu'un est sur la liste.",
+    "Puede abrirse en cuanto haya alguien en el censo.",
+  ],
+  opens_with_voter: [
+    "once somebody is on its roll",
+    "sobald jemand im Verzeichnis steht",
+    "dès que quelqu'un est sur la liste",
+    "en cuanto haya alguien en el censo",
   ],
   change_times: ["Change the times", "Zeiten ändern", "Changer les dates", "Cambiar los plazos"],
   change_roll: ["Change the roll", "Verzeichnis ändern", "Changer la liste", "Cambiar el censo"],

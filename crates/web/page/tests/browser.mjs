@@ -193,6 +193,66 @@ test("a ballot is replaced as often as the rules allow", async () => {
   await done(ada);
 });
 
+test("a ballot that was filled in when its election ended is said not to be cast, also on other screens", async () => {
+  const [organiser, ada] = [await person(), await person()];
+  await signIn(ada, "Ada");
+  for (const how of ["closed", "was cancelled"]) {
+    const path = await create(organiser, lunch());
+    await go(ada, path);
+    await ada.getByRole("radio", { name: "Soup" }).check();
+    if (how === "closed") {
+      await button(ada, "Review my ballot").click();
+      await ada.getByRole("heading", { name: "Review your ballot" }).waitFor();
+      await button(organiser, "Close now").click();
+    } else {
+      await organiser.getByText("Cancel the election").first().click();
+      await organiser.getByRole("group").filter({ hasText: "Cancel the election" }).getByLabel("Reason, for everybody to read").fill("typo");
+      await button(organiser, "Cancel the election").click();
+    }
+    const words = `Not cast: the election ${how} before you cast your ballot`;
+    await ada.getByRole("alert").filter({ hasText: words }).waitFor({ timeout: FINAL_MS });
+    await go(ada, "#/network");
+    await says(ada, words);
+    await go(ada, path);
+    await ada.getByRole("alert").filter({ hasText: words }).waitFor();
+  }
+  await done(organiser);
+  await done(ada);
+});
+
+test("while a count is withheld a voter sees their own ballot, and nobody another's", async () => {
+  const [organiser, ada] = [await person(), await person()];
+  const path = await create(organiser, lunch({ results: true }));
+  await signIn(ada, "Ada");
+  await go(ada, path);
+  await ada.getByRole("radio", { name: "Salad" }).check();
+  await cast(ada);
+  const words = ada.getByRole("region", { name: "What the ballot says" });
+  await words.getByText("Salad").waitFor();
+  const ballot = await ada.getByRole("region", { name: "Your receipt" }).getByRole("link").first().getAttribute("href");
+  const withheld = "what this ballot says is shown once it has closed";
+  for (const at of [path, ballot]) {
+    await go(organiser, at);
+    await organiser.getByText(at === path ? "show the count once it has closed" : withheld).waitFor();
+  }
+  assert.equal(await organiser.getByRole("link", { name: "Download the archive" }).count(), 0);
+  // Once Ada has left, nothing but the receipt's file has it; also for whoever is at her browser next.
+  await ada.getByRole("link", { name: "Signed in as Ada" }).click();
+  await button(ada, "Sign out").click();
+  await go(ada, ballot);
+  await ada.getByText(withheld).waitFor();
+  await signIn(ada, "Ada");
+  await go(ada, path);
+  await ada.getByText(withheld).waitFor();
+  await go(organiser, path);
+  await button(organiser, "Close now").click();
+  await votes(organiser, /^Salad/, 1);
+  await words.getByText("Salad").waitFor({ timeout: FINAL_MS });
+  await organiser.getByRole("link", { name: "Download the archive" }).waitFor();
+  await done(organiser);
+  await done(ada);
+});
+
 const rules = [
   { title: "Treasurer", choices: ["Ada", "Grace", "Joan"], abstain: true },
   { title: "Board", choices: ["Kim", "Lee", "Max", "Noa"], rule: "stv", seats: 2, min: 1 },

@@ -6,7 +6,7 @@ use vote_api::{Answer, ElectionQuery, ElectionView, Refusal, RefusalCode, Status
 use vote_chain::{
     Archive, ArchivedBlock, ArchivedTransaction, Ballot, Block, CommitCertificate, CommitSignature, Contest, Election,
     ElectionId, Genesis, Height, InclusionProof, InvalidTransaction, Limits, Organisers, Payload, Purpose, Receipt,
-    Rule, SecretKey, Selection, State, Timestamp, Transaction, TransactionId, Validator, ValidatorSet, Verified,
+    Rule, SecretKey, Selection, State, Tally, Timestamp, Transaction, TransactionId, Validator, ValidatorSet, Verified,
     VerifiedBlock, encode, verify,
 };
 
@@ -127,7 +127,12 @@ impl Ledger {
     }
 
     pub(crate) fn view(&self, id: &ElectionId) -> Option<ElectionView> {
-        let (record, phase, tally) = (self.state.election(id)?.clone(), self.state.phase(id)?, self.state.tally(id)?);
+        let (record, phase) = (self.state.election(id)?.clone(), self.state.phase(id)?);
+        let tally = if record.election.withholds_count(phase) {
+            Tally::without_contests(&record)
+        } else {
+            self.state.tally(id)?
+        };
         Some(ElectionView { record, phase, tally, height: self.state.tip().height })
     }
 

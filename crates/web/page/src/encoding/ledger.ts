@@ -63,9 +63,22 @@ export interface Election {
   salt: bigint;
 }
 
-/** What a label is: 1 to 100 bytes without white space at its ends, control characters, and characters that turn the direction of writing. */
+/** How a text looks: in NFC, without characters that cannot be seen, and with one space for several. Two that look the same are one name. */
+export const look = (text: string): string =>
+  text.replace(/\p{Default_Ignorable_Code_Point}/gu, "").normalize("NFC").split(/\p{White_Space}+/u).filter(Boolean).join(" ");
+
+/** What a label is: 1 to 100 bytes in which something can be seen, without white space at its ends, control characters, and characters that turn the direction of writing. */
 export const labelFault = (text: string): boolean =>
-  utf8ToBytes(text).length < 1 || utf8ToBytes(text).length > 100 || /^\p{White_Space}|\p{White_Space}$/u.test(text) || /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
+  utf8ToBytes(text).length > 100 || look(text) === "" || /^\p{White_Space}|\p{White_Space}$/u.test(text) || /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
+
+/** What voters write in is a label that is as it looks: who means the same has written the same. */
+export const writeInFault = (text: string): boolean => labelFault(text) || look(text) !== text;
+
+/** Whether two of some names look the same. */
+export const someAlike = (names: string[]): boolean => new Set(names.map(look)).size < names.length;
+
+/** What an election takes at most, encoded, in bytes: it fits a transaction then. */
+export const ELECTION_BYTES_MAX = 65536 - 143;
 
 export type Voter = [key: string, weight: number];
 

@@ -194,6 +194,9 @@ async function check(value: Value): Promise<Receipt> {
   return { chain, chainName: text(name!), transaction: id, height: block.height, time: Number(block.time), block: block.hash, signatures: signers.length };
 }
 
+/** The file of a receipt that has no ballot, with the signed bytes of its ballot and of that ballot's election. */
+export const withBallot = (receipt: Uint8Array, ballot: Uint8Array, election: Uint8Array): Uint8Array => encode(new Struct([decode(receipt), ballot, election]));
+
 /**
  * Checks a receipt file: the receipt, and that ballot and election are those that it is about. A bare receipt, as older files are, has neither;
  * a ballot of a kind that is not open will have none that can be read.

@@ -3,7 +3,7 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { Malformed, type Value, decode, encode } from "./cbor";
 import { fits } from "./fit";
-import { type Act, type Ballot, type Contest, type Election, OVERVOTES, RULES, type Selection, type Share, type Voter, labelFault, preimage, transactionId } from "./ledger";
+import { type Act, type Ballot, type Contest, type Election, OVERVOTES, RULES, type Selection, type Share, type Voter, labelFault, preimage, someAlike, transactionId, writeInFault } from "./ledger";
 import { U16, U32, array, bool, bytes, hex32, longer, named, optional, struct, text, time, u64, uint, variant } from "./shape";
 
 /** No transaction is larger, in bytes. */
@@ -49,6 +49,12 @@ function label(value: Value): string {
   return found;
 }
 
+function writeIn(value: Value): string {
+  const found = text(value);
+  if (writeInFault(found)) throw new Malformed("what is written in cannot stand");
+  return found;
+}
+
 const labelOrEmpty = (value: Value): string => (value === "" ? "" : label(value));
 
 function share(value: Value): Share {
@@ -66,7 +72,7 @@ function choices(value: Value): string[] | null {
   if (number === 1 && content === undefined) return null;
   if (number !== 0 || content === undefined) throw new Malformed("choices are expected");
   const found = array(content).map(label);
-  if (found.length < 2 || found.length > CHOICES_MAX || new Set(found).size !== found.length) throw new Malformed("its choices cannot stand");
+  if (found.length < 2 || found.length > CHOICES_MAX || someAlike(found)) throw new Malformed("its choices cannot stand");
   return found;
 }
 
@@ -114,7 +120,7 @@ function selection(value: Value): Selection {
   if (content === undefined) return number === 5 ? "abstain" : refuseSelection();
   switch (number) {
     case 0: return { listed: uint(content, U16) };
-    case 1: return { written: label(content) };
+    case 1: return { written: writeIn(content) };
     case 2: return { approved: places(content) };
     case 3: return { scored: array(content).map((score) => uint(score, 255)) };
     case 4: return { ranked: array(content).map(places) };

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Contest, Selection } from "../encoding/ledger";
+import { type Contest, type Selection, look } from "../encoding/ledger";
 import { named, single } from "../encoding/fit";
 import { order } from "../selection";
 import { type Name, t } from "../texts";
@@ -39,7 +39,7 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
     field = (
       <div class="field">
         <label for={`${group}-text`}>{t("your_choice")}</label>
-        <input id={`${group}-text`} value={text} disabled={abstains} onInput={(event) => say(event.currentTarget.value.trim() ? { written: event.currentTarget.value.trim() } : null)} />
+        <input id={`${group}-text`} value={text} disabled={abstains} onInput={(event) => say(look(event.currentTarget.value) ? { written: look(event.currentTarget.value) } : null)} />
       </div>
     );
   } else if (single(contest.rule)) {

@@ -3,14 +3,14 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Detail, type LogEntry, type Phase as PhaseName, type Result, type Voting, follow } from "../api";
 import { type Ballot, ballots, begin, cast, change, making, pending, place } from "../booth";
-import type { SignedBallot, SignedElection } from "../encoding/signed";
+import type { SignedElection } from "../encoding/signed";
 import { type Key, organises } from "../keys";
 import { type Difference, type Proof, type Proven, actOf, prove, provenOf, resultDiffers } from "../proof";
 import { wrong } from "../selection";
 import { t } from "../texts";
 import { Arrival, Command, Heading, Id, Phase, Problem, Raw, Time, useAsked, useGet } from "../ui";
 import { ContestField } from "./ballot";
-import { Manage } from "./manage";
+import { Manage, lacksVoters } from "./manage";
 import { ReceiptCard, Says } from "./receipt";
 import { Results } from "./results";
 import { Rules } from "./rules";
@@ -79,6 +79,7 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
   const differs = [...proof.differs, ...resultDiffers(result, proof.election)];
   // What it has come to is the first that is asked of what is over.
   const over = phase === "closed" || phase === "cancelled";
+  const withheld = e.results === "at closing" && phase !== "closed";
   const results = <Results result={result} contests={e.contests} quorum={e.quorum} />;
   return (
     <>
@@ -86,7 +87,7 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
       <p class="facts">
         <Phase phase={phase} />{" "}
         {phase === "open" && <>{t("closes")}: {e.closes_at === null ? t("by_hand") : <Time ms={e.closes_at} from />}</>}
-        {phase === "draft" && <>{t("opens")}: {e.opens_at === null ? t("by_hand") : <Time ms={e.opens_at} from />}</>}
+        {phase === "draft" && <>{t("opens")}: {e.opens_at === null ? t("by_hand") : <Time ms={e.opens_at} from />}{e.opens_at !== null && lacksVoters(said) && `, ${t("opens_with_voter")}`}</>}
         {phase === "closed" && e.closes_at !== null && <>{t("closed_at")}: <Time ms={e.closes_at} /></>}
         {phase === "cancelled" && e.cancelled_at !== null && <>{t("cancelled_at")}: <Time ms={e.cancelled_at} /></>}
       </p>
@@ -112,7 +113,9 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
         <p>{t("verify_hint")}</p>
         <Command lines={[`vote-cli export ${e.election} -o election.archive`, `vote-cli verify archive election.archive --chain ${e.chain}`]} />
         <p>{t("verify_chain")}</p>
-        <p class="buttons"><a class="button quiet" href={`/api/elections/${e.election}/archive`} download>{t("archive")}</a></p>
+        {withheld
+          ? <p>{t("withheld_archive")}</p>
+          : <p class="buttons"><a class="button quiet" href={`/api/elections/${e.election}/archive`} download>{t("archive")}</a></p>}
         <dl class="rules">
           <dt>{t("election")}</dt><dd><Id id={e.election} /></dd>
           <dt>{t("organiser")}</dt><dd><Id id={e.organiser} /></dd>
@@ -125,11 +128,17 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
   );
 }
 
-/** A voter's ballot in an election, if it is that, and what the node says of it. */
-function castBy(voter: Key, of: SignedElection, { ballot, receipt }: Proven, said: Voting["ballot"]): SignedBallot | null {
+/**
+ * The counter of a voter's ballot in an election, if it is that, and what the node says of it. Of a ballot that was signed elsewhere, and is
+ * withheld, the server of the page gives no bytes: its counter is the server's word then.
+ */
+function counterOf(voter: Key, of: SignedElection, { ballot, receipt, withheld }: Proven, said: Voting["ballot"]): number | null {
+  if (withheld) return said?.height === receipt.height ? said.counter : null;
   if (ballot?.voter !== voter.key || ballot.election !== of.election) return null;
-  return !said || (said.counter === ballot.counter && said.height === receipt.height) ? ballot : null;
+  return !said || (said.counter === ballot.counter && said.height === receipt.height) ? ballot.counter : null;
 }
+
+const ended = (phase: PhaseName) => (phase === "closed" || phase === "cancelled" ? phase : null);
 
 interface VoterProps { e: Shown; signed: SignedElection; trusted: boolean; voter: Key | null; voting: Voting | null }
 
@@ -141,17 +150,17 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
   // What is final is shown at once, before the node is asked again.
   const latest = ballot?.step === "cast" && ballot.counter >= (voting?.ballot?.counter ?? 0) ? ballot.id : null;
   const id = latest ?? voting?.ballot?.transaction ?? null;
-  const { value, fault } = useAsked(id && voter ? () => provenOf(id, signed.chain) : null, id);
+  const { value, fault } = useAsked(id && voter ? () => provenOf(id, signed.chain) : null, `${id} ${e.phase}`);
   const proven = value?.receipt.transaction === id ? value : null;
-  const own = proven && voter ? castBy(voter, signed, proven, voting?.ballot?.transaction === id ? voting.ballot : null) : null;
-  const { may, why } = mayVote(e, voter, voting, id === null ? null : { counter: own?.counter ?? null });
-  const counter = own ? own.counter + 1 : 0;
+  const own = proven && voter ? counterOf(voter, signed, proven, voting?.ballot?.transaction === id ? voting.ballot : null) : null;
+  const { may, why } = mayVote(e, voter, voting, id === null ? null : { counter: own });
+  const counter = own === null ? 0 : own + 1;
   const fits = trusted && may && (id === null || replacing);
   const known = voting !== null && (id === null || own !== null);
   useEffect(() => {
     if (voter && fits) begin(signed, voter, counter);
     // It is over, or this voter has voted elsewhere. Without an answer nothing is known.
-    else if (ballot && known && making(ballot) && !pending(ballot)) change(ballot, { step: "void" });
+    else if (ballot && known && making(ballot) && !pending(ballot)) change(ballot, { step: "void", lost: ballot.touched || ballot.step === "review" ? ended(e.phase) : null });
   }, [voter, fits, counter, known]);
   const now = ballot && making(ballot) && (pending(ballot) || (fits && ballot.counter === counter)) ? ballot : null;
   useEffect(() => {
@@ -162,9 +171,10 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
       <p class="verdict">{trusted ? why : t("may_not_here")}</p>
       {!voter && e.phase !== "closed" && e.phase !== "cancelled" && <p><a class="button" href="#/sign-in">{t("sign_in")}</a></p>}
       {now && <Booth ballot={now} />}
+      {!now && ballot?.lost && <Problem why={t(`lost_${ballot.lost}`)} />}
       {!now && ballot?.fault && <Problem why={t("not_taken", { reason: ballot.fault })} />}
-      {!now && <Problem why={fault ?? (proven && !own ? t("unsound_other") : null)} />}
-      {!now && proven && own && (
+      {!now && <Problem why={fault ?? (proven && own === null ? t("unsound_other") : null)} />}
+      {!now && proven && own !== null && (
         <>
           <ReceiptCard proven={proven} fresh={ballot?.step === "cast"} />
           {trusted && may && <p><button type="button" class="quiet" onClick={() => replace(true)}>{t("replace")}</button></p>}

@@ -30,6 +30,9 @@ async function decide(e: Detail, acts: Act[], done: (n: number) => void): Promis
   }
 }
 
+/** Whether nobody could vote: with a roll, an election opens only once somebody is on it. */
+export const lacksVoters = (e: Detail): boolean => e.voters !== "anyone" && e.roll.voters === 0;
+
 type Doing = (acts: Act[]) => Promise<boolean>;
 
 export function Manage({ e, done }: { e: Detail; done: () => void }) {
@@ -61,7 +64,9 @@ export function Manage({ e, done }: { e: Detail; done: () => void }) {
       {cards && cards.cards.length > 0 && <Cards id={e.election} issued={cards} />}
       {!over && (
         <p class="buttons">
-          {e.phase === "draft" && <button type="button" aria-disabled={busy} onClick={() => act([{ open: true }])}>{t("open_now")}</button>}
+          {e.phase === "draft" && (lacksVoters(e)
+            ? t("open_needs_voters")
+            : <button type="button" aria-disabled={busy} onClick={() => act([{ open: true }])}>{t("open_now")}</button>)}
           {e.phase === "open" && <button type="button" aria-disabled={busy} onClick={() => act([{ close: true }])}>{t("close_now")}</button>}
         </p>
       )}
@@ -152,21 +157,24 @@ const local = (ms: number | null) => {
   return new Date(ms - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 };
 
+/** The time that a field says. The field has minutes alone: a time that nobody has touched stays as it is now, to the millisecond. */
+export const timeOf = (text: string | null, now: number | null): number | null => (text === null || text === local(now) ? now : when(text));
+
 function Times({ e, act }: { e: Detail; act: Doing }) {
-  const [opens, setOpens] = useState(local(e.opens_at));
-  const [closes, setCloses] = useState(local(e.closes_at));
+  const [touched, touch] = useState<{ opens: string | null; closes: string | null }>({ opens: null, closes: null });
   const [why, setWhy] = useState("");
-  // Of an open election the opening stays as it is, to the millisecond.
-  const change = (event: Event) => {
+  const [opens, closes] = [touched.opens ?? local(e.opens_at), touched.closes ?? local(e.closes_at)];
+  const change = async (event: Event) => {
     event.preventDefault();
-    void act([{ times: { opens_at: e.phase === "open" ? e.opens_at : when(opens), closes_at: when(closes), reason: why.trim() } }]);
+    const times = { opens_at: timeOf(touched.opens, e.opens_at), closes_at: timeOf(touched.closes, e.closes_at), reason: why.trim() };
+    if (await act([{ times }])) touch({ opens: null, closes: null });
   };
   return (
     <details>
       <summary>{t("change_times")}</summary>
       <form onSubmit={change}>
-        {e.phase === "draft" && <Text label={t("e_opens")} hint={opens ? utc(when(opens)!) : t("e_opens_by_hand")} type="datetime-local" value={opens} say={setOpens} />}
-        <Text label={t("e_closes")} hint={closes ? utc(when(closes)!) : t("e_closes_by_hand")} type="datetime-local" value={closes} say={setCloses} />
+        {e.phase === "draft" && <Text label={t("e_opens")} hint={opens ? utc(when(opens)!) : t("e_opens_by_hand")} type="datetime-local" value={opens} say={(opens) => touch({ ...touched, opens })} />}
+        <Text label={t("e_closes")} hint={closes ? utc(when(closes)!) : t("e_closes_by_hand")} type="datetime-local" value={closes} say={(closes) => touch({ ...touched, closes })} />
         <Text label={t("public_reason")} value={why} say={setWhy} required />
         <button type="submit">{t("change_times")}</button>
       </form>

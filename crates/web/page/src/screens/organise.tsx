@@ -3,12 +3,13 @@
 import { useState } from "preact/hooks";
 import type { Info } from "../api";
 import { single } from "../encoding/fit";
-import { type Contest, type Election, OVERVOTES, type Overvotes, RULES, type Rule, type Selection, type Share, createElection, labelFault, sign } from "../encoding/ledger";
+import { encode } from "../encoding/cbor";
+import { type Contest, ELECTION_BYTES_MAX, type Election, OVERVOTES, type Overvotes, RULES, type Rule, type Selection, type Share, createElection, labelFault, sign, someAlike } from "../encoding/ledger";
 import { type Key, keyFile, mayCreate, organiser, readKeyFile, setOrganiser } from "../keys";
 import { submit } from "../proof";
 import { blank } from "../selection";
 import { Store } from "../store";
-import { type Name, t, utc } from "../texts";
+import { type Name, number, t, utc } from "../texts";
 import { Choice, FileField, Heading, Id, Problem, Text, Tick, reason, save } from "../ui";
 import { ContestField } from "./ballot";
 import { Rules } from "./rules";
@@ -62,22 +63,25 @@ function election(said: Draft): Election {
 }
 
 /** What the ledger would refuse, before it is asked. */
-function faults(e: Election): string[] {
+export function faults(e: Election): string[] {
   const out: string[] = [];
   const label = (text: string, what: string) => labelFault(text) && out.push(`${what}: ${t("bad_label")}`);
   label(e.title, t("e_title"));
   if (new TextEncoder().encode(e.description).length > 4000) out.push(t("e_bad_description"));
   if (e.tie_break) label(e.tie_break, t("r_ties_title"));
+  // Of the payload, two bytes are not the election's.
+  const bytes = encode(createElection({ ...e, salt: 2n ** 64n - 1n })).length - 2;
+  if (bytes > ELECTION_BYTES_MAX) out.push(t("e_too_large", { n: number(bytes), max: number(ELECTION_BYTES_MAX) }));
   if (!(e.revotes >= 0 && e.revotes <= 1000)) out.push(`${t("r_replacing")}: ${t("bad_number")}`);
   if (e.closes_at !== null && e.closes_at <= Math.max(Date.now(), e.opens_at ?? 0)) out.push(t("e_bad_times"));
-  if (new Set(e.contests.map(({ title }) => title)).size < e.contests.length) out.push(t("e_same_titles"));
+  if (someAlike(e.contests.map(({ title }) => title))) out.push(t("e_same_titles"));
   e.contests.forEach((c, at) => {
     const name = c.title || t("e_contest", { n: at + 1 });
     const say = (what: string) => out.push(`${name}: ${what}`);
     if (e.contests.length > 1) label(c.title, name);
     c.choices?.forEach((choice) => labelFault(choice) && say(`${choice.slice(0, 30)}: ${t("bad_label")}`));
     if (c.choices && (c.choices.length < 2 || c.choices.length > 500)) say(t("e_bad_choices"));
-    if (c.choices && new Set(c.choices).size < c.choices.length) say(t("e_same_choices"));
+    if (c.choices && someAlike(c.choices)) say(t("e_same_choices"));
     if (c.rule === "yes-no" && c.choices?.length !== 2) say(t("e_two_choices"));
     const all = c.choices?.length ?? 1;
     if (!(c.seats >= 1 && c.seats <= all)) say(t("e_bad_seats"));

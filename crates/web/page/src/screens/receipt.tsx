@@ -56,7 +56,7 @@ export function ReceiptCard({ proven, fresh }: { proven: Proven; fresh: boolean 
     <section class="card receipt" aria-labelledby="receipt">
       <h3 id="receipt" tabIndex={-1} ref={heading}>{t("receipt")}</h3>
       <p class="good">{t("cast_in", { n: height })}</p>
-      {proven.ballot!.counter > 0 && <p>{t("replaces")}</p>}
+      {proven.ballot && proven.ballot.counter > 0 && <p>{t("replaces")}</p>}
       <div class="two">
         <dl>
           <dt>{t("tracker")}</dt><dd><code class="code">{code}</code> <Copy text={code} what={t("tracker")} /></dd>
@@ -66,8 +66,8 @@ export function ReceiptCard({ proven, fresh }: { proven: Proven; fresh: boolean 
         </dl>
         <Qr text={trackerQr(id)} label={`${t("tracker")}: ${code}`} />
       </div>
-      <Spelled ballot={proven.ballot} election={proven.election} />
-      <p>{t("receipt_says")}</p>
+      {proven.withheld ? <p>{t("withheld_ballot")}</p> : <Spelled ballot={proven.ballot} election={proven.election} />}
+      <p>{t(proven.withheld ? "receipt_bare" : "receipt_says")}</p>
       <p class="buttons">
         <button type="button" class="quiet" onClick={() => save(name, proven.file)}>{t("download")}</button>
         <button type="button" class="quiet" onClick={() => print()}>{t("print")}</button>
@@ -82,7 +82,8 @@ export function ReceiptCard({ proven, fresh }: { proven: Proven; fresh: boolean 
 
 /** Another ballot that takes a ballot's place: the same voter has signed it later. */
 async function checkSuccessor(id: string, chain: string, of: SignedBallot): Promise<void> {
-  const { ballot } = await provenOf(id, chain);
+  const { ballot, withheld } = await provenOf(id, chain);
+  if (withheld) return;
   if (ballot?.voter !== of.voter || ballot.election !== of.election || ballot.counter <= of.counter) throw new Unsound("other", "it replaces another ballot");
 }
 
@@ -98,8 +99,8 @@ async function traced(trace: Trace, prefix: string, chain: string): Promise<Prov
   return proven;
 }
 
-/** What has become of a ballot. */
-function Fate({ trace, prefix, chain }: { trace: Trace; prefix: string; chain: string }) {
+/** What has become of a ballot. What it says is in its file, if one was given. */
+function Fate({ trace, prefix, chain, file }: { trace: Trace; prefix: string; chain: string; file?: Kept | null }) {
   const { value: proven, fault } = useAsked(() => traced(trace, prefix, chain), trace);
   if (fault) return <Problem why={fault} />;
   if (!proven) return <p>{t("loading")}</p>;
@@ -108,7 +109,7 @@ function Fate({ trace, prefix, chain }: { trace: Trace; prefix: string; chain: s
     <>
       <p class={trace.counts ? "good" : "verdict"}>{t(trace.phase === "cancelled" ? "counts_cancelled" : trace.counts ? "counts" : "superseded")}</p>
       <p class="soft">{t("counts_said")}</p>
-      <Spelled ballot={proven.ballot} election={proven.election} />
+      {proven.withheld && !file?.ballot ? <p>{t("withheld_ballot")}</p> : <Spelled ballot={proven.ballot ?? file?.ballot ?? null} election={proven.election ?? file?.election ?? null} />}
       <dl class="rules">
         <dt>{t("ballot")}</dt><dd><Id id={id} /></dd>
         <dt>{t("tracker")}</dt><dd><code>{tracker(id)}</code> <Copy text={tracker(id)} what={t("tracker")} /></dd>
@@ -184,7 +185,7 @@ export function CheckReceipt({ info }: { info: Info }) {
             {!found && <Spelled ballot={checked.ballot} election={checked.election} />}
           </>
         )}
-        {found && <Fate trace={found.trace} prefix={found.prefix} chain={info.chain} />}
+        {found && <Fate trace={found.trace} prefix={found.prefix} chain={info.chain} file={checked} />}
         {checked && !found && <p>{t("node_unaware")}</p>}
         {(found || checked) && <p>{t("receipt_says")}</p>}
       </div>

@@ -34,7 +34,7 @@ export function Results({ result, contests, quorum }: { result: Result; contests
       <h2 id="result">{t(result.phase === "open" ? "result_now" : "result")}</h2>
       <p aria-live="polite" aria-atomic="true">{t("turnout")}: {turnout(result)}</p>
       {result.quorum && quorum && <p class="soft">{t(result.quorum.reached ? "quorum_yes" : "quorum_no", { votes: number(result.quorum.votes), of: number(result.quorum.of), share: share(quorum) })}</p>}
-      {result.withheld ? <p class="verdict">{t("withheld")}</p> : result.contests.map((counted, at) => <Count key={at} result={result} counted={counted} contest={contests[at]} />)}
+      {result.withheld ? <p class="verdict">{t(result.phase === "cancelled" ? "withheld_cancelled" : "withheld")}</p> : result.contests.map((counted, at) => <Count key={at} result={result} counted={counted} contest={contests[at]} />)}
       <p class="soft">{t("count_said")}</p>
     </section>
   );
