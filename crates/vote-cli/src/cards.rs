@@ -62,8 +62,7 @@ svg{width:10em;height:10em;flex:none}.keep{font-weight:bold}\
 
 /// A page to print, in one piece: HTML without scripts that loads nothing.
 pub(crate) fn card(title: &str, voter: &Voter<'_>) -> Zeroizing<String> {
-    let Person { id, name, .. } = voter.person;
-    let (title, name) = (escaped(title), escaped(if name.is_empty() { id } else { name }));
+    let (title, name) = (escaped(title), escaped(voter.person.called()));
     let weight = if voter.weight == 1 { String::new() } else { format!(" (weight {})", voter.weight) };
     let code = Zeroizing::new(voter.code.to_string());
     let (first, second) = code.split_at(code.len() / 2 + 1);
@@ -125,7 +124,7 @@ pub(crate) fn file_name(number: usize, name: &str) -> String {
     text + ".html"
 }
 
-/// Writes `cards/*.html`, `voters.csv` and, when all else is there, `keys.csv`.
+/// Writes `cards/*.html`, `voters.csv` and, when all else is there, `keys.csv`, which has the keys of voters without a card too.
 ///
 /// `dir` is made, or may be there and empty; only its owner can read what is in it.
 /// # Errors
@@ -134,30 +133,29 @@ pub(crate) fn write<'a>(
     dir: &Path,
     title: &str,
     voters: impl IntoIterator<Item = Voter<'a>>,
+    all: Vec<(PublicKey, u32)>,
 ) -> Result<Written, CardsFault> {
     let (cards, merge, keys) = (dir.join("cards"), dir.join("voters.csv"), dir.join("keys.csv"));
     make_private(dir)?;
     make_private(&cards)?;
     let mut list = BufWriter::new(create(&merge)?);
-    let mut public = Vec::new();
+    let mut number = 0;
     list.write_all(MERGE_HEADER.as_bytes()).map_err(at(&merge))?;
     for voter in voters {
-        public.push((voter.code.secret_key().public(), voter.weight));
+        number += 1;
         list.write_all(merge_row(&voter).as_bytes()).map_err(at(&merge))?;
-        let Person { id, name, .. } = voter.person;
-        let path = cards.join(file_name(public.len(), if name.is_empty() { id } else { name }));
+        let path = cards.join(file_name(number, voter.person.called()));
         // Not synced one by one: the list has all that is on them.
         create(&path)?.write_all(card(title, &voter).as_bytes()).map_err(at(&path))?;
     }
     list.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all()).map_err(at(&merge))?;
-    let voters = public.len();
     // By rename: keys of only some voters must not be taken for all.
     let unfinished = dir.join("keys.csv.new");
     let mut file = create(&unfinished)?;
-    file.write_all(keys_csv(public).as_bytes()).and_then(|()| file.sync_all()).map_err(at(&unfinished))?;
+    file.write_all(keys_csv(all).as_bytes()).and_then(|()| file.sync_all()).map_err(at(&unfinished))?;
     fs::rename(&unfinished, &keys).map_err(at(&keys))?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(at(dir))?;
-    Ok(Written { voters, cards, merge, keys })
+    Ok(Written { voters: number, cards, merge, keys })
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> CardsFault {
@@ -187,13 +185,17 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roll_file::{read_keys, read_people};
+    use crate::roll_file::{Wanted, read};
 
     const EVIL: &str = "<script>alert(\"x\")</script> & 'co'";
 
     fn voter(seed: u8, name: &str) -> Voter<'_> {
         let person = Person { id: "m-7", name, contact: "a@example.org", group: "" };
         Voter { person, weight: u32::from(seed), code: VoterCode::from_random([seed; 16]) }
+    }
+
+    fn keys<'a>(voters: impl IntoIterator<Item = Voter<'a>>) -> Vec<(PublicKey, u32)> {
+        voters.into_iter().map(|voter| (voter.code.secret_key().public(), voter.weight)).collect()
     }
 
     #[test]
@@ -243,7 +245,7 @@ mod tests {
         let dir = home.path().join("a/out");
         let names = ["Ada \"A\" Lovelace; first", "=Bob, the second", " Eve", ""];
         let voters = || names.iter().zip(1..).map(|(name, seed)| voter(seed, name));
-        let written = write(&dir, "Board", voters()).unwrap();
+        let written = write(&dir, "Board", voters(), keys(voters())).unwrap();
 
         assert_eq!(written.voters, 4);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -255,11 +257,11 @@ mod tests {
         assert!(cards[1].ends_with("000002-bob-the-second.html") && cards[3].ends_with("000004-m-7.html"));
         assert_eq!(fs::read_to_string(&cards[1]).unwrap(), *card("Board", &voter(2, names[1])));
 
-        let read = read_keys(&fs::read(&written.keys).unwrap()).unwrap();
-        let mut expected: Vec<_> = voters().map(|voter| (voter.code.secret_key().public(), voter.weight)).collect();
+        let back = read(&fs::read(&written.keys).unwrap(), Wanted { weights: true, keys: true }).unwrap();
+        let mut expected = keys(voters());
         expected.sort();
-        assert_eq!(read.rows.iter().map(|row| (row.key, row.weight)).collect::<Vec<_>>(), expected);
-        assert!(read.report.faults.is_empty());
+        assert_eq!(back.rows.iter().map(|row| (row.key.unwrap(), row.weight)).collect::<Vec<_>>(), expected);
+        assert!(back.report.faults.is_empty());
 
         let list = fs::read_to_string(&written.merge).unwrap();
         let mut rows = csv::Reader::from_reader(list.as_bytes());
@@ -271,20 +273,20 @@ mod tests {
             assert_eq!(VoterCode::parse(&row[4]).unwrap(), voter.code);
         }
         assert_eq!(rows.len(), 4);
-        assert!(read_people(list.as_bytes()).is_ok());
+        assert!(read(list.as_bytes(), Wanted { weights: true, keys: false }).is_ok());
     }
 
     #[test]
     fn folder_with_something_in_it_is_left_alone() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("mine"), "mine").unwrap();
-        let fault = write(home.path(), "Board", [voter(1, "Ada")]).unwrap_err();
+        let fault = write(home.path(), "Board", [voter(1, "Ada")], keys([voter(1, "Ada")])).unwrap_err();
         assert!(matches!(fault, CardsFault::NotEmpty { .. }), "{fault}");
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
         let empty = home.path().join("empty");
         fs::create_dir(&empty).unwrap();
         fs::set_permissions(&empty, Permissions::from_mode(0o755)).unwrap();
-        write(&empty, "Board", [voter(1, "Ada")]).unwrap();
+        write(&empty, "Board", [voter(1, "Ada")], keys([voter(1, "Ada")])).unwrap();
         assert_eq!(fs::metadata(&empty).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

@@ -393,10 +393,13 @@ pub(crate) enum RollCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// The file
+    /// The file: CSV or .xlsx
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) act: ActArgs,
+    /// Sheet of an .xlsx file, if several have content
+    #[arg(long)]
+    pub(crate) sheet: Option<String>,
     /// Leave rows out that have a fault, and import the others
     #[arg(long)]
     pub(crate) leave_out_faulty: bool,
@@ -410,7 +413,7 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct IssueArgs {
-    /// CSV file of the voters: a column `name` or `id`; `contact` and `weight` if you like
+    /// List of the voters, CSV or .xlsx: a column `name`, `id` or `email`; `weight`, `group` and `key` if you like
     #[arg(required_unless_present = "count", conflicts_with = "count")]
     pub(crate) file: Option<PathBuf>,
     /// So many codes, for voters without names
@@ -422,6 +425,9 @@ pub(crate) struct IssueArgs {
     /// Title of the election, for the cards
     #[arg(long)]
     pub(crate) title: String,
+    /// Sheet of an .xlsx file, if several have content
+    #[arg(long, conflicts_with = "count")]
+    pub(crate) sheet: Option<String>,
     /// Leave rows out that have a fault
     #[arg(long)]
     pub(crate) leave_out_faulty: bool,

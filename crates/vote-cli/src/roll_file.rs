@@ -1,11 +1,13 @@
-//! Voters from a spreadsheet: CSV with a header, read whole, with every fault named by its line.
+//! Voters from a table: a text with separators, or a sheet of a spreadsheet, read whole, with every fault named by its line.
 //!
-//! A row is either good or has a fault; none is left out in silence, but for those without any content. Separators are
-//! `,`, `;` or tab, whichever the header has most of; a byte order mark, CRLF, quotes and blank lines are all right.
-//! Does not know where the bytes are from, nor what is on the ledger.
+//! A row is either good or has a fault; none is left out in silence, but for those without any content. The page reads lists of voters in the
+//! same way: testdata/rolls.json says for both what comes of which (docs/voter-lists.md). Does not know where the bytes are from, nor what is on
+//! the ledger.
 
 mod fault;
+mod header;
 mod table;
+mod text;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,9 +15,12 @@ use std::num::NonZero;
 use std::thread;
 
 use vote_chain::PublicKey;
+use vote_counting::formats::table::Rows;
 
-pub(crate) use fault::{Fault, FileFault, Note, RowFault};
-use table::{Table, Texts};
+pub(crate) use fault::{Fault, Note, What};
+pub(crate) use table::folded;
+use table::{Good, Table, Texts};
+use vote_counting::names::look;
 
 /// Largest file, in bytes; whoever reads one from disk looks at its size first.
 pub(crate) const FILE_BYTES_MAX: usize = 512 << 20;
@@ -23,7 +28,7 @@ pub(crate) const FILE_BYTES_MAX: usize = 512 << 20;
 pub(crate) const ROWS_MAX: usize = 2_000_000;
 /// Most columns, known and unknown.
 pub(crate) const COLUMNS_MAX: usize = 1_000;
-/// Longest field, in bytes without its quotes.
+/// Longest text that is read from a field, in bytes without its quotes.
 pub(crate) const FIELD_BYTES_MAX: usize = 200;
 /// Largest weight of a voter.
 pub(crate) const WEIGHT_MAX: u32 = 1_000_000;
@@ -37,22 +42,29 @@ pub(crate) struct Person<'a> {
     pub(crate) group: &'a str,
 }
 
-/// A good row of a file of keys.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KeyRow {
-    /// Counts from 1, the header and blank lines too.
-    pub(crate) line: u32,
-    pub(crate) key: PublicKey,
-    /// 1 to [`WEIGHT_MAX`].
-    pub(crate) weight: u32,
-    texts: u32,
+impl<'a> Person<'a> {
+    /// What the voter is called: by name, else by id, else by contact; empty if only a key is known.
+    pub(crate) fn called(&self) -> &'a str {
+        [self.name, self.id, self.contact].into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+    }
 }
 
-/// A good row of a file of people.
+/// What a list is for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PersonRow {
+pub(crate) struct Wanted {
+    /// Weights other than 1 are possible.
+    pub(crate) weights: bool,
+    /// Each row must have a key.
+    pub(crate) keys: bool,
+}
+
+/// A good row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VoterRow {
     /// Counts from 1, the header and blank lines too.
     pub(crate) line: u32,
+    /// None: a code is made.
+    pub(crate) key: Option<PublicKey>,
     /// 1 to [`WEIGHT_MAX`].
     pub(crate) weight: u32,
     texts: u32,
@@ -61,7 +73,7 @@ pub(crate) struct PersonRow {
 /// How the reading went.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Rows with content, good and bad.
+    /// Rows with content, good and bad, below the header.
     pub(crate) rows: usize,
     /// By line; a row can have several.
     pub(crate) faults: Vec<Fault>,
@@ -69,27 +81,18 @@ pub(crate) struct Report {
     pub(crate) notes: Vec<Note>,
 }
 
-/// What `roll import` reads.
+/// A list of voters.
 #[derive(Debug)]
-pub(crate) struct KeysPreview {
-    /// In the order of the file, each key once.
-    pub(crate) rows: Vec<KeyRow>,
+pub(crate) struct VoterList {
+    /// In the order of the file; no two have the same key, the same id or the same contact, or a name and nothing to tell them apart.
+    pub(crate) rows: Vec<VoterRow>,
     pub(crate) report: Report,
     texts: Texts,
 }
 
-/// What `roll issue` reads.
-#[derive(Debug)]
-pub(crate) struct PeoplePreview {
-    /// In the order of the file; each has an id or a name, and no two have the same id or the same contact.
-    pub(crate) rows: Vec<PersonRow>,
-    pub(crate) report: Report,
-    texts: Texts,
-}
-
-impl KeysPreview {
-    /// What the file says of the voter of one of `rows`.
-    pub(crate) fn person(&self, row: &KeyRow) -> Person<'_> {
+impl VoterList {
+    /// What the file says of one of `rows`.
+    pub(crate) fn person(&self, row: &VoterRow) -> Person<'_> {
         self.texts.person(row.texts)
     }
 
@@ -97,23 +100,15 @@ impl KeysPreview {
     pub(crate) fn check_keys(&mut self) {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let chunk = self.rows.len().div_ceil(threads).max(1);
-        let weak = |rows: &[KeyRow]| -> Vec<u32> {
-            rows.iter().filter(|row| row.key.check().is_err()).map(|row| row.line).collect()
-        };
+        let is_weak = |row: &&VoterRow| row.key.is_some_and(|key| key.check().is_err());
+        let weak = |rows: &[VoterRow]| -> Vec<u32> { rows.iter().filter(is_weak).map(|row| row.line).collect() };
         // The threads borrow the rows, and end before this does.
         let lines: Vec<u32> = thread::scope(|scope| {
             let tasks: Vec<_> = self.rows.chunks(chunk).map(|rows| scope.spawn(move || weak(rows))).collect();
             tasks.into_iter().flat_map(|task| task.join().expect("it only looks at keys")).collect()
         });
         self.rows.retain(|row| lines.binary_search(&row.line).is_err());
-        self.report.add(lines.into_iter().map(|line| Fault { line, what: RowFault::WeakKey }));
-    }
-}
-
-impl PeoplePreview {
-    /// What the file says of one of `rows`.
-    pub(crate) fn person(&self, row: &PersonRow) -> Person<'_> {
-        self.texts.person(row.texts)
+        self.report.add(lines.into_iter().map(|line| Fault { line, what: What::WeakKey }));
     }
 }
 
@@ -124,90 +119,121 @@ impl Report {
     }
 }
 
-/// Reads a file with a column `key`: 64 hexadecimal digits, a voter's public key.
+/// Reads a text: UTF-8 or UTF-16, separated by commas, semicolons or tabs, with a header among its first lines.
 ///
-/// Columns `weight` (a whole number; 1 if it is empty), `id`, `name`, `contact` or `email`, and `group` may be there too.
-/// Of rows with the same key the first is good. Whether the keys can be signed for, [`KeysPreview::check_keys`] says.
+/// Of rows that are for one voter the first is good. Whether keys can be signed for, [`VoterList::check_keys`] says.
 /// # Errors
-/// [`FileFault`] if nothing can be read row by row.
-pub(crate) fn read_keys(bytes: &[u8]) -> Result<KeysPreview, FileFault> {
-    let mut table = Table::open(bytes)?;
-    if table.columns.key.is_none() {
-        return Err(table.columns.missing("key"));
+/// [`Fault`] if nothing can be read row by row.
+pub(crate) fn read(bytes: &[u8], wanted: Wanted) -> Result<VoterList, Fault> {
+    table::check_size(bytes.len())?;
+    let (text, is_utf16) = text::decode(bytes)?;
+    // DOS ended its files with a sign.
+    let text = text.strip_suffix('\u{1a}').unwrap_or(&text);
+    let mut list = read_rows(Table::of_text(text)?, wanted)?;
+    if is_utf16 {
+        list.report.notes.insert(0, Note::Utf16);
     }
+    Ok(list)
+}
+
+/// Reads a sheet of a spreadsheet, in which so many rows are hidden; else as [`read`].
+///
+/// # Errors
+/// [`Fault`] if nothing can be read row by row.
+pub(crate) fn read_sheet(rows: &mut dyn Rows, hidden: u64, wanted: Wanted) -> Result<VoterList, Fault> {
+    let mut list = read_rows(Table::of_sheet(rows)?, wanted)?;
+    if hidden > 0 {
+        list.report.notes.insert(0, Note::Hidden { rows: hidden });
+    }
+    Ok(list)
+}
+
+fn read_rows(mut table: Table<'_>, wanted: Wanted) -> Result<VoterList, Fault> {
+    if wanted.keys && table.columns.key.is_none() {
+        return Err(Fault { line: table.header_line(), what: What::NoKeys });
+    }
+    let header = table.header_line();
     let mut rows = Vec::new();
-    while let Some(line) = table.next_row()? {
-        let (key, weight) = (table.key(line), table.weight(line));
-        if let (Some(key), Some(weight)) = (key, weight) {
-            rows.push(KeyRow { line, key, weight, texts: table.keep_texts() });
-        }
+    while let Some(Good { line, weight, key, texts }) = table.next(wanted)? {
+        rows.push(VoterRow { line, key, weight, texts });
     }
     let (mut report, texts) = table.close();
-    let mut first_lines = FirstLines::with_capacity(rows.len());
+    if report.rows == 0 {
+        return Err(Fault { line: header, what: What::NoVoters });
+    }
+    let mut seen = Seen::default();
     let mut repeated = Vec::new();
-    rows.retain(|row: &KeyRow| {
-        let same = first_lines.before(row.key, row.line).map(|first| RowFault::SameKey { first });
-        let good = same.is_none();
-        repeated.extend(same.map(|what| Fault { line: row.line, what }));
-        good
+    rows.retain(|row: &VoterRow| {
+        let before = repeated.len();
+        let what = seen.repeats(row, texts.person(row.texts));
+        repeated.extend(what.into_iter().map(|what| Fault { line: row.line, what }));
+        repeated.len() == before
     });
+    drop(seen);
     report.add(repeated);
-    Ok(KeysPreview { rows, report, texts })
+    Ok(VoterList { rows, report, texts })
 }
 
-/// Reads a file without keys: each row has an id or a name.
-///
-/// The other columns are those of [`read_keys`]. Of rows with the same id, or the same contact whatever its case, the
-/// first is good.
-/// # Errors
-/// [`FileFault`] if nothing can be read row by row.
-pub(crate) fn read_people(bytes: &[u8]) -> Result<PeoplePreview, FileFault> {
-    let mut table = Table::open(bytes)?;
-    if table.columns.key.is_some() {
-        return Err(FileFault::KeyColumn);
-    }
-    if !table.columns.can_name() {
-        return Err(table.columns.missing("name or id"));
-    }
-    let mut rows = Vec::new();
-    while let Some(line) = table.next_row()? {
-        let (somebody, weight) = (table.is_somebody(line), table.weight(line));
-        if let (true, Some(weight)) = (somebody, weight) {
-            rows.push(PersonRow { line, weight, texts: table.keep_texts() });
+/// Where each voter was seen first.
+#[derive(Default)]
+struct Seen<'a> {
+    keys: HashMap<PublicKey, u32>,
+    ids: HashMap<Cow<'a, str>, u32>,
+    contacts: HashMap<String, u32>,
+    names: HashMap<String, Namesakes>,
+}
+
+/// Those of a name: the line of the first, and what all of them have.
+struct Namesakes {
+    first: u32,
+    ids: bool,
+    contacts: bool,
+    keys: bool,
+}
+
+impl<'a> Seen<'a> {
+    /// As whom a row's voter was there before.
+    fn repeats(&mut self, row: &VoterRow, person: Person<'a>) -> Vec<What> {
+        let line = row.line;
+        let mut found = Vec::new();
+        if let Some(key) = row.key {
+            found.extend(before(&mut self.keys, key, line).map(|first| What::SameKey { first }));
         }
+        if !person.id.is_empty() {
+            found.extend(before(&mut self.ids, look(person.id), line).map(|first| What::SameId { first }));
+        }
+        if !person.contact.is_empty() {
+            let same = before(&mut self.contacts, folded(person.contact), line);
+            found.extend(same.map(|first| What::SameContact { first }));
+        }
+        if !person.name.is_empty() && found.is_empty() {
+            found.extend(self.namesake(row, person).map(|first| What::SameName { first }));
+        }
+        found
     }
-    let (mut report, texts) = table.close();
-    let (mut ids, mut contacts) = (FirstLines::with_capacity(rows.len()), FirstLines::with_capacity(rows.len()));
-    let mut repeated = Vec::new();
-    rows.retain(|row: &PersonRow| {
-        let Person { id, contact, .. } = texts.person(row.texts);
-        let id = (!id.is_empty()).then(|| ids.before(id, row.line)).flatten();
-        let contact = (!contact.is_empty()).then(|| contacts.before(lower_case(contact), row.line)).flatten();
-        repeated.extend(id.map(|first| Fault { line: row.line, what: RowFault::SameId { first } }));
-        repeated.extend(contact.map(|first| Fault { line: row.line, what: RowFault::SameContact { first } }));
-        id.is_none() && contact.is_none()
-    });
-    report.add(repeated);
-    Ok(PeoplePreview { rows, report, texts })
+
+    /// The line of the first of the same name, unless ids, contacts or keys tell them all apart.
+    fn namesake(&mut self, row: &VoterRow, person: Person<'a>) -> Option<u32> {
+        let (id, contact, key) = (!person.id.is_empty(), !person.contact.is_empty(), row.key.is_some());
+        let new = Namesakes { first: row.line, ids: id, contacts: contact, keys: key };
+        let known = self.names.entry(folded(person.name)).or_insert(new);
+        if known.first == row.line {
+            return None;
+        }
+        if !(known.ids && id || known.contacts && contact || known.keys && key) {
+            return Some(known.first);
+        }
+        known.ids &= id;
+        known.contacts &= contact;
+        known.keys &= key;
+        None
+    }
 }
 
-/// Where each value was seen first.
-struct FirstLines<K>(HashMap<K, u32>);
-
-impl<K: Eq + std::hash::Hash> FirstLines<K> {
-    fn with_capacity(values: usize) -> Self {
-        Self(HashMap::with_capacity(values))
-    }
-
-    /// The line on which `value` was seen before `line`.
-    fn before(&mut self, value: K, line: u32) -> Option<u32> {
-        let first = *self.0.entry(value).or_insert(line);
-        (first != line).then_some(first)
-    }
-}
-
-fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_uppercase) { text.to_lowercase().into() } else { text.into() }
+/// The line on which `value` was seen before `line`.
+fn before<K: Eq + std::hash::Hash>(seen: &mut HashMap<K, u32>, value: K, line: u32) -> Option<u32> {
+    let first = *seen.entry(value).or_insert(line);
+    (first != line).then_some(first)
 }
 
 #[cfg(test)]

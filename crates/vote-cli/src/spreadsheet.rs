@@ -303,4 +303,4 @@ impl Rows for SheetRows<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

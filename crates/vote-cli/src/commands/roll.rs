@@ -18,7 +18,8 @@ use crate::cli::{ImportArgs, IssueArgs, RollCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::roll_file::{self, KeyRow, KeysPreview, Person, Report};
+use crate::roll_file::{self, Report, VoterList, VoterRow, Wanted};
+use crate::spreadsheet::Spreadsheet;
 use crate::{ask, code, files, find, log, output, submit};
 
 /// Acts in one call: as many as fit a frame.
@@ -75,12 +76,26 @@ fn voter(text: &str) -> Result<Voter, Failure> {
     Ok(Voter(key(text)?, weight.ok_or_else(wrong)?))
 }
 
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// Reads a list of voters: a text, or a sheet of a spreadsheet.
+fn read(path: &Path, sheet: Option<&str>, wanted: Wanted) -> Result<VoterList, Failure> {
     let shown = path.display();
     let not_there = |error| Failure::NotFound(format!("cannot read {shown}: {error}"));
     let bytes = files::read(path, roll_file::FILE_BYTES_MAX as u64).map_err(not_there)?;
     let max = roll_file::FILE_BYTES_MAX;
-    bytes.ok_or_else(|| Failure::Usage(format!("{shown} has more than {max} bytes; split it")))
+    let bytes = bytes.ok_or_else(|| Failure::Usage(format!("{shown} has more than {max} bytes; split it")))?;
+    let fault = |fault| Failure::Usage(format!("{shown}: {fault}"));
+    if !bytes.starts_with(b"PK") {
+        if sheet.is_some() {
+            return Err(Failure::Usage("--sheet: only .xlsx files have sheets".into()));
+        }
+        return roll_file::read(&bytes, wanted).map_err(fault);
+    }
+    drop(bytes);
+    let unreadable = |reason: String| Failure::Usage(format!("{shown} cannot be read: {reason}"));
+    let mut spreadsheet = Spreadsheet::open(path, sheet).map_err(unreadable)?;
+    let hidden = spreadsheet.hidden_rows;
+    let mut rows = spreadsheet.rows().map_err(unreadable)?;
+    roll_file::read_sheet(&mut rows, hidden, wanted).map_err(fault)
 }
 
 /// Says all that is wrong with a file; an error unless bad rows are left out on purpose.
@@ -103,17 +118,18 @@ fn report(path: &Path, report: &Report, leave_out: bool) -> Result<(), Failure> 
 }
 
 async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
-    let ImportArgs { file, act, leave_out_faulty, preview, yes } = args;
-    let mut read =
-        roll_file::read_keys(&read(&file)?).map_err(|fault| Failure::Usage(format!("{}: {fault}", file.display())))?;
-    read.check_keys();
-    report(&file, &read.report, leave_out_faulty)?;
+    let ImportArgs { file, act, sheet, leave_out_faulty, preview, yes } = args;
     let client = context.client().await?;
     let view = find::any_election(&client, act.election.as_deref()).await?;
-    check_draft(&view, &read)?;
+    check_draft(&view)?;
+    let wanted = Wanted { weights: view.record.election.voters == Voters::WeightedRoll, keys: true };
+    let mut read = read(&file, sheet.as_deref(), wanted)?;
+    read.check_keys();
+    report(&file, &read.report, leave_out_faulty)?;
     let on_roll = on_roll(&client, &view).await?;
     let same = check_weights(&file, &read, &on_roll, leave_out_faulty)?;
-    let new: Vec<_> = read.rows.iter().filter(|row| !on_roll.contains_key(&row.key)).collect();
+    let is_new = |row: &&VoterRow| row.key.is_some_and(|key| !on_roll.contains_key(&key));
+    let new: Vec<_> = read.rows.iter().filter(is_new).collect();
     if preview || !context.json {
         show_rows(context, &file, &read, &new, same, &view);
     }
@@ -157,13 +173,13 @@ async fn on_roll(client: &Client, view: &ElectionView) -> Result<BTreeMap<Public
 /// How many rows are on the roll as they are. Those that are on it with other votes are faults: an import changes nothing that is there.
 fn check_weights(
     path: &Path,
-    read: &KeysPreview,
+    read: &VoterList,
     on_roll: &BTreeMap<PublicKey, u32>,
     leave_out: bool,
 ) -> Result<usize, Failure> {
     let (shown, mut same, mut others) = (path.display(), 0, 0);
     for row in &read.rows {
-        match on_roll.get(&row.key) {
+        match row.key.and_then(|key| on_roll.get(&key)) {
             Some(votes) if *votes == row.weight => same += 1,
             Some(votes) => {
                 others += 1;
@@ -184,7 +200,7 @@ fn check_weights(
     )))
 }
 
-fn check_draft(view: &ElectionView, read: &KeysPreview) -> Result<(), Failure> {
+fn check_draft(view: &ElectionView) -> Result<(), Failure> {
     let (election, title) = (&view.record.election, clean(&view.record.election.title));
     if !election.has_roll() {
         return Err(Failure::NotFound(format!("{title:?} has no roll: anybody with a key may vote in it")));
@@ -198,16 +214,10 @@ fn check_draft(view: &ElectionView, read: &KeysPreview) -> Result<(), Failure> {
             view.phase
         )));
     }
-    let heavy = read.rows.iter().find(|row| row.weight != 1 && election.voters != Voters::WeightedRoll);
-    heavy.map_or(Ok(()), |row| {
-        Err(Failure::Usage(format!(
-            "line {}: a weight of {}, but in {title:?} each voter has one vote; its roll has no weights",
-            row.line, row.weight
-        )))
-    })
+    Ok(())
 }
 
-fn show_rows(context: &Context, file: &Path, read: &KeysPreview, new: &[&KeyRow], already: usize, view: &ElectionView) {
+fn show_rows(context: &Context, file: &Path, read: &VoterList, new: &[&VoterRow], already: usize, view: &ElectionView) {
     let title = clean(&view.record.election.title);
     let votes: u64 = new.iter().map(|row| u64::from(row.weight)).sum();
     if context.json {
@@ -226,9 +236,9 @@ fn show_rows(context: &Context, file: &Path, read: &KeysPreview, new: &[&KeyRow]
     }
     let mut rows = vec![["  LINE", "KEY", "VOTES", "NAME"].map(String::from).to_vec()];
     for row in new.iter().take(SHOWN) {
-        let Person { id, name, .. } = read.person(row);
-        let name = clean(if name.is_empty() { id } else { name });
-        rows.push(vec![format!("  {}", row.line), format!("{:.16}", row.key), row.weight.to_string(), name]);
+        let name = clean(read.person(row).called());
+        let key = row.key.map(|key| format!("{key:.16}")).unwrap_or_default();
+        rows.push(vec![format!("  {}", row.line), key, row.weight.to_string(), name]);
     }
     output::table(&rows);
     if new.len() > SHOWN {
@@ -242,10 +252,10 @@ async fn put_on(
     client: &Client,
     view: &ElectionView,
     key: &SecretKey,
-    read: &KeysPreview,
+    read: &VoterList,
     on_roll: &BTreeMap<PublicKey, u32>,
 ) -> Result<(), Failure> {
-    let mut voters: Vec<_> = read.rows.iter().map(|row| Voter(row.key, row.weight)).collect();
+    let mut voters: Vec<_> = read.rows.iter().filter_map(|row| row.key.map(|key| Voter(key, row.weight))).collect();
     voters.sort_unstable();
     let total = voters.len();
     let missing = |part: &[Voter]| -> Vec<Voter> {
@@ -282,45 +292,51 @@ async fn put_on(
 }
 
 fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
-    let IssueArgs { file, count, output: dir, title, leave_out_faulty } = args;
-    let mut seed = Zeroizing::new([0; 16]);
-    let mut code = || {
-        getrandom::fill(seed.as_mut_slice()).map_err(Failure::other)?;
-        Ok::<_, Failure>(VoterCode::from_random(*seed))
-    };
-    let written = match (file, count) {
+    let IssueArgs { file, count, output: dir, title, sheet, leave_out_faulty } = args;
+    let list = match (file, count) {
         (Some(file), None) => {
-            let people = roll_file::read_people(&read(file)?)
-                .map_err(|fault| Failure::Usage(format!("{}: {fault}", file.display())))?;
-            report(file, &people.report, *leave_out_faulty)?;
-            let voter = |row: &roll_file::PersonRow| {
-                Ok(cards::Voter { person: people.person(row), weight: row.weight, code: code()? })
-            };
-            let voters = people.rows.iter().map(voter).collect::<Result<Vec<_>, Failure>>()?;
-            cards::write(dir, title, voters)
+            let mut list = read(file, sheet.as_deref(), Wanted { weights: true, keys: false })?;
+            list.check_keys();
+            report(file, &list.report, *leave_out_faulty)?;
+            list
         }
-        (None, Some(count)) => {
-            let names: Vec<_> = (1..=*count).map(|number| format!("Voter {number}")).collect();
-            let voter = |name: &'_ String| -> Result<(String, VoterCode), Failure> { Ok((name.clone(), code()?)) };
-            let codes = names.iter().map(voter).collect::<Result<Vec<_>, _>>()?;
-            let voters = codes.iter().map(|(name, code)| {
-                let person = Person { name, ..Person::default() };
-                cards::Voter { person, weight: 1, code: code.clone() }
-            });
-            cards::write(dir, title, voters)
-        }
+        (None, Some(count)) => numbered(*count),
         _ => return Err(Failure::Usage("give a file of voters, or --count".into())),
     };
-    let Written { voters, cards, merge, keys } = written.map_err(Failure::other)?;
+    let mut seed = Zeroizing::new([0; 16]);
+    let mut voters = Vec::new();
+    let mut keys = Vec::new();
+    for row in &list.rows {
+        if let Some(key) = row.key {
+            keys.push((key, row.weight));
+            continue;
+        }
+        getrandom::fill(seed.as_mut_slice()).map_err(Failure::other)?;
+        let voter = cards::Voter { person: list.person(row), weight: row.weight, code: VoterCode::from_random(*seed) };
+        keys.push((voter.code.secret_key().public(), row.weight));
+        voters.push(voter);
+    }
+    let own = keys.len() - voters.len();
+    let Written { voters, cards, merge, keys } = cards::write(dir, title, voters, keys).map_err(Failure::other)?;
     if context.json {
-        output::json(&json!({ "voters": voters, "cards": cards, "merge": merge, "keys": keys }));
+        output::json(&json!({ "voters": voters, "own_keys": own, "cards": cards, "merge": merge, "keys": keys }));
         return Ok(());
     }
     output::line(format_args!("{voters} codes are issued."));
+    if own > 0 {
+        output::line(format_args!("{own} voters of the list have a key already, and get no code."));
+    }
     output::line(format_args!("  cards  {} (SECRET: print them, hand them out, delete them)", cards.display()));
     output::line(format_args!("  merge  {} (SECRET: for a mail merge; delete it then)", merge.display()));
     output::line(format_args!("  keys   {} (public: vote-cli roll import {})", keys.display(), keys.display()));
     Ok(())
+}
+
+/// A list of voters without names.
+fn numbered(count: u32) -> VoterList {
+    let names: Vec<_> = (1..=count).map(|number| format!("Voter {number}\n")).collect();
+    let text = format!("name\n{}", names.concat());
+    roll_file::read(text.as_bytes(), Wanted { weights: true, keys: false }).expect("it has a header, and few rows")
 }
 
 fn show(context: &Context, view: &ElectionView) -> Result<(), Failure> {

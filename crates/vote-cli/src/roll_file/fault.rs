@@ -1,99 +1,150 @@
-//! What can be wrong with a file of voters.
+//! What can be wrong with a file of voters. The page says the same in the same words (testdata/rolls.json).
 
 use std::fmt;
 
 use super::{COLUMNS_MAX, FIELD_BYTES_MAX, FILE_BYTES_MAX, ROWS_MAX, WEIGHT_MAX};
 
-/// A file in which no row could be read, or not all.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FileFault {
-    #[error("the file has {bytes} bytes, more than {FILE_BYTES_MAX}: split it")]
-    TooLarge { bytes: usize },
-    #[error("there are more than {ROWS_MAX} rows: split the file")]
-    TooManyRows,
-    #[error("there are {columns} columns, more than {COLUMNS_MAX}")]
-    TooManyColumns { columns: usize },
-    #[error("the file is empty")]
-    Empty,
-    #[error("this is a spreadsheet's own file: save it as CSV, and give that")]
-    Spreadsheet,
-    #[error("the text is not UTF-8: save the file as \"CSV UTF-8\"")]
-    Encoding,
-    #[error("there is no column {wanted}; the header, which is the first line, has: {}", found.join(", "))]
-    MissingColumn { wanted: &'static str, found: Vec<String> },
-    #[error(
-        "the file begins with a voter, not with a header: put a first line with the names of the columns, such as key,weight"
-    )]
-    NoHeader,
-    #[error("the columns {first:?} and {second:?} say the same thing: rename or delete one")]
-    ColumnTwice { first: String, second: String },
-    #[error(
-        "there is a column key: these voters have keys already, and need no codes; `vote-cli roll import` reads the file"
-    )]
-    KeyColumn,
-    #[error("cannot read the rows: {0}")]
-    Csv(#[from] csv::Error),
-}
-
-/// What is wrong with a row. Other lines count like [`Fault::line`].
+/// What is wrong with a file, or with one of its rows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum RowFault {
-    #[error("{fields} fields, and the header has {columns}: is a field with a separator in it without its quotes?")]
-    FieldCount { fields: usize, columns: usize },
+pub(crate) enum What {
+    #[error("the file has {bytes} bytes, more than {FILE_BYTES_MAX}: split it")]
+    Large { bytes: usize },
+    #[error("there are more than {ROWS_MAX} rows: split the file")]
+    Many,
+    #[error("there are {columns} columns, more than {COLUMNS_MAX}")]
+    Columns { columns: usize },
+    #[error("there is nothing in it")]
+    Empty,
+    #[error("this is a spreadsheet's own file: save it as CSV UTF-8, and take that")]
+    Spreadsheet,
+    /// Of a spreadsheet that is read.
+    #[error("{reason}")]
+    Sheet { reason: String },
+    #[error("this is neither UTF-8 nor UTF-16: save the file as CSV UTF-8")]
+    Encoding,
+    #[error(
+        "no line at the top says which column is the name, id, e-mail address or key: put one there, such as name,email (line {first} has: {found})"
+    )]
+    NoHeader { first: u32, found: String },
+    #[error("line {header} looks like the header, and this above it like a voter: move the header to the top")]
+    Above { header: u32 },
+    #[error("the columns {first:?} and {second:?} are both read as {field}: rename or delete one")]
+    Twice { first: String, second: String, field: &'static str },
+    #[error("there is no voter below the header")]
+    NoVoters,
+    #[error("there is no column key: vote-cli roll issue makes keys for people who have none")]
+    NoKeys,
+    #[error("{fields} fields, and the header has {columns}: a field with a separator in it needs quotes")]
+    Fields { fields: usize, columns: usize },
+    #[error(
+        "a quote is not closed, or something follows one that closes: put quotes around the whole field, and double those in it"
+    )]
+    Quote,
     #[error("{column} goes on to line {until}: is a quote not closed?")]
     LineBreak { column: String, until: u32 },
+    #[error("this line looks like a header: delete it")]
+    Header,
     #[error("{column} has {bytes} bytes, more than {FIELD_BYTES_MAX}")]
-    TooLong { column: String, bytes: usize },
-    #[error("{column} is not UTF-8: save the file as \"CSV UTF-8\"")]
-    Encoding { column: String },
-    #[error("{column} has a control character in it")]
+    Long { column: String, bytes: usize },
+    #[error("{column} has a character that cannot be shown")]
     Control { column: String },
     #[error("there is no key")]
     NoKey,
     /// `found` is its beginning.
-    #[error("the key {found:?} is not 64 hexadecimal digits, it has {characters} characters")]
-    Key { found: String, characters: usize },
+    #[error("the key \"{found}\" is not 64 hexadecimal digits")]
+    Key { found: String },
     #[error("the key is one that nobody can sign for, or everybody")]
     WeakKey,
     /// `found` is its beginning.
-    #[error("the weight {found:?} is not a whole number from 1 to {WEIGHT_MAX}")]
+    #[error("the weight \"{found}\" is not a whole number from 1 to {WEIGHT_MAX}")]
     Weight { found: String },
-    #[error("there is neither a name nor an id")]
+    #[error("the weight is {weight}, and in this election each voter has one vote")]
+    Unequal { weight: u32 },
+    #[error("there is neither a name, an id, a contact nor a key")]
     Nobody,
+    /// `found` is its beginning.
+    #[error("the contact \"{found}\" is no e-mail address")]
+    Address { found: String },
     #[error("the key is the one of line {first}")]
     SameKey { first: u32 },
     #[error("the id is the one of line {first}")]
     SameId { first: u32 },
     #[error("the contact is the one of line {first}")]
     SameContact { first: u32 },
+    #[error(
+        "the name is the one of line {first}: give each of them an id or a contact, so that they can be told apart"
+    )]
+    SameName { first: u32 },
 }
 
-/// A row that is not good, or one of the reasons why.
+/// A row that is not good, or one of the reasons why; or why no row can be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
 pub(crate) struct Fault {
     /// Where the row begins; counts from 1, the header and blank lines too.
     pub(crate) line: u32,
-    pub(crate) what: RowFault,
+    pub(crate) what: What,
 }
 
 /// What is no fault, and may be a surprise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
+    /// The file is not in UTF-8, and is read all the same.
+    Utf16,
+    /// Rows of a spreadsheet that its program does not show.
+    Hidden {
+        rows: u64,
+    },
+    /// It stands above the header.
+    Title {
+        line: u32,
+        text: String,
+    },
+    /// The header has another word for it.
+    ReadAs {
+        name: String,
+        field: &'static str,
+    },
     /// Nothing is read from it.
-    UnknownColumn { name: String, number: usize },
+    Column {
+        name: String,
+        number: usize,
+    },
+    /// Nothing is read from it either.
+    Nameless {
+        number: usize,
+    },
     /// These rows count 1.
-    NoWeight { rows: usize },
+    NoWeight {
+        rows: usize,
+    },
+    NoContact {
+        rows: usize,
+        first: u32,
+    },
+    /// Whatever they are, nobody can write to them.
+    NoAddress {
+        rows: usize,
+        first: u32,
+    },
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownColumn { name, number } if name.is_empty() => {
-                write!(f, "column {number} has no name, and is not read")
+            Self::Utf16 => f.write_str("the text is UTF-16, and is read as that"),
+            Self::Hidden { rows } => write!(f, "rows that the spreadsheet hides are read like the others: {rows}"),
+            Self::Title { line, text } => {
+                write!(f, "line {line}, \"{text}\", stands above the header, and is left out")
             }
-            Self::UnknownColumn { name, number } => write!(f, "column {number}, {name:?}, is not known, and not read"),
+            Self::ReadAs { name, field } => write!(f, "column \"{name}\" is read as {field}"),
+            Self::Column { name, number } => write!(f, "column {number}, \"{name}\", is not read"),
+            Self::Nameless { number } => write!(f, "column {number} has no name, and is not read"),
             Self::NoWeight { rows } => write!(f, "rows without a weight, which count 1: {rows}"),
+            Self::NoContact { rows, first } => write!(f, "rows without a contact: {rows}, the first in line {first}"),
+            Self::NoAddress { rows, first } => {
+                write!(f, "contacts that are no e-mail addresses: {rows}, the first in line {first}")
+            }
         }
     }
 }

@@ -1,84 +1,25 @@
-//! Rows and columns of a CSV file. Does not know which rows belong together.
+//! The rows of a table of voters, and what their fields say. Does not know which rows belong together.
 
-use csv::{ErrorKind, StringRecord};
+use std::collections::VecDeque;
+
 use vote_chain::PublicKey;
 use vote_counting::formats::cell::unguarded;
+use vote_counting::formats::table::{Row, Rows};
+use vote_counting::names::{InvalidName, look, tidy};
 
-use super::fault::{Fault, FileFault, Note, RowFault};
-use super::{COLUMNS_MAX, FIELD_BYTES_MAX, FILE_BYTES_MAX, Person, ROWS_MAX, Report, WEIGHT_MAX};
-use crate::output::clean;
+use super::fault::{Fault, Note, What};
+use super::header::{Columns, is_header, known_columns, shown};
+use super::text::{self, Records, SEPARATORS};
+use super::{FIELD_BYTES_MAX, FILE_BYTES_MAX, Person, ROWS_MAX, Report, WEIGHT_MAX, Wanted};
 
 const TEXTS: usize = 4;
+/// Rows with content among which the header is looked for.
+const HEADER_ROWS: usize = 10;
 /// Characters of a field that a fault repeats: enough to find it, not enough to give away a secret in the wrong column.
 const EXCERPT: usize = 12;
-const NAME_CHARACTERS_MAX: usize = 40;
-
-/// Which column is where; `texts` are id, name, contact, group.
-#[derive(Debug, Default)]
-pub(super) struct Columns {
-    pub(super) key: Option<usize>,
-    weight: Option<usize>,
-    texts: [Option<usize>; TEXTS],
-    names: Vec<String>,
-    has_keys: bool,
-}
-
-impl Columns {
-    fn read(header: &StringRecord) -> Result<(Self, Vec<Note>), FileFault> {
-        if header.len() > COLUMNS_MAX {
-            return Err(FileFault::TooManyColumns { columns: header.len() });
-        }
-        let mut columns = Self::default();
-        let mut notes = Vec::new();
-        for (at, name) in header.iter().map(str::trim).enumerate() {
-            let shown: String = clean(name).chars().take(NAME_CHARACTERS_MAX).collect();
-            columns.has_keys |= name.parse::<PublicKey>().is_ok();
-            columns.names.push(shown.clone());
-            let Some(place) = columns.place(&name.to_lowercase()) else {
-                notes.push(Note::UnknownColumn { name: shown, number: at + 1 });
-                continue;
-            };
-            if let Some(first) = place.replace(at) {
-                return Err(FileFault::ColumnTwice { first: columns.names[first].clone(), second: shown });
-            }
-        }
-        Ok((columns, notes))
-    }
-
-    fn place(&mut self, name: &str) -> Option<&mut Option<usize>> {
-        let [id, person, contact, group] = &mut self.texts;
-        match name {
-            "key" => Some(&mut self.key),
-            "weight" => Some(&mut self.weight),
-            "id" => Some(id),
-            "name" => Some(person),
-            "contact" | "email" => Some(contact),
-            "group" => Some(group),
-            _ => None,
-        }
-    }
-
-    /// Whether there is an id or a name.
-    pub(super) const fn can_name(&self) -> bool {
-        let [id, name, ..] = self.texts;
-        id.is_some() || name.is_some()
-    }
-
-    /// Why there is no such column.
-    pub(super) fn missing(&self, wanted: &'static str) -> FileFault {
-        if self.has_keys {
-            return FileFault::NoHeader;
-        }
-        FileFault::MissingColumn { wanted, found: self.names.clone() }
-    }
-
-    fn name(&self, at: usize) -> String {
-        match self.names.get(at) {
-            Some(name) if !name.is_empty() => name.clone(),
-            _ => format!("column {}", at + 1),
-        }
-    }
-}
+const ADDRESS_EXCERPT: usize = 40;
+/// Cells of a line that is no header which a fault repeats.
+const EXCERPT_CELLS: usize = 6;
 
 /// Texts of all rows in one piece: a million rows are not four million allocations.
 #[derive(Debug, Default)]
@@ -89,7 +30,7 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// The texts of the row that [`Table::keep_texts`] gave this number.
+    /// The texts of the row that [`Texts::keep`] gave this number.
     pub(super) fn person(&self, row: u32) -> Person<'_> {
         let Some(ends) = self.ends.get(row as usize) else { return Person::default() };
         let mut start = row.checked_sub(1).map_or(0, |before| self.ends[before as usize][TEXTS - 1]);
@@ -100,226 +41,383 @@ impl Texts {
         });
         Person { id, name, contact, group }
     }
-}
 
-/// Turns places into lines, from the first to the last.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    line: u32,
-}
-
-impl Lines<'_> {
-    /// The line of the first content at or after a place, counted from the beginning of the file.
-    fn of_content_after(&mut self, place: usize) -> u32 {
-        let breaks = self.bytes[place..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        self.line += breaks_in(self.bytes, self.at, place + breaks);
-        self.at = place + breaks;
-        self.line
-    }
-
-    /// The line of the last content before a place.
-    fn of_content_before(&self, place: usize) -> u32 {
-        let breaks = self.bytes[..place].iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        self.line + breaks_in(self.bytes, self.at, (place - breaks).max(self.at))
+    fn keep(&mut self, texts: &[String; TEXTS]) -> u32 {
+        let row = u32::try_from(self.ends.len()).expect("ROWS_MAX fits");
+        let mut ends = [0; TEXTS];
+        for (text, end) in texts.iter().zip(&mut ends) {
+            self.buffer.push_str(text);
+            *end = u32::try_from(self.buffer.len()).expect("FILE_BYTES_MAX fits");
+        }
+        self.ends.push(ends);
+        row
     }
 }
 
-/// Counts LF, CRLF and CR alone.
-fn breaks_in(bytes: &[u8], start: usize, end: usize) -> u32 {
-    let is_break = |at: &usize| match bytes[*at] {
-        b'\n' => true,
-        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    };
-    (start..end).filter(is_break).fold(0, |count, _| count + 1)
+/// Where rows come from.
+enum Source<'a> {
+    Text(Records<'a>),
+    Sheet(&'a mut dyn Rows),
 }
 
-/// A file that is read row by row; the methods about a field are about the row that was read last.
+/// A row with content, as it came.
+#[derive(Default)]
+struct Read {
+    row: Row,
+    /// Why it cannot be read field by field.
+    fault: Option<What>,
+    /// Whether there is a line without content before it.
+    after_blank: bool,
+}
+
+impl Source<'_> {
+    /// The next row with content.
+    fn next(&mut self, last_line: usize) -> Result<Option<Read>, Fault> {
+        let mut read = Read::default();
+        match self {
+            Self::Text(records) => loop {
+                match records.next(&mut read.row) {
+                    None => return Ok(None),
+                    Some(Ok(())) if read.row.is_blank() => read.after_blank = true,
+                    Some(whole) => {
+                        read.fault = whole.err();
+                        return Ok(Some(read));
+                    }
+                }
+            },
+            Self::Sheet(rows) => {
+                let more = rows.next(&mut read.row);
+                let more = more.map_err(|error| Fault {
+                    line: u32::try_from(error.line).unwrap_or(u32::MAX),
+                    what: What::Sheet { reason: error.reason },
+                })?;
+                read.after_blank = read.row.line > last_line + 1;
+                Ok(more.then_some(read))
+            }
+        }
+    }
+
+    /// The text between fields; none in a spreadsheet, where nothing is cut wrongly.
+    const fn separator(&self) -> Option<char> {
+        match self {
+            Self::Text(records) => Some(records.separator as char),
+            Self::Sheet(_) => None,
+        }
+    }
+}
+
+/// A row whose fields are all right.
+pub(super) struct Good {
+    pub(super) line: u32,
+    pub(super) weight: u32,
+    pub(super) key: Option<PublicKey>,
+    /// For [`Texts::person`].
+    pub(super) texts: u32,
+}
+
+/// A table that is read row by row.
 pub(super) struct Table<'a> {
     pub(super) columns: Columns,
-    reader: csv::Reader<&'a [u8]>,
-    record: StringRecord,
-    lines: Lines<'a>,
+    source: Source<'a>,
+    /// Rows that were read while the header was looked for.
+    ahead: VecDeque<Read>,
+    header: Row,
     report: Report,
     texts: Texts,
-    without_weight: usize,
+    no_weight: usize,
+    no_contact: (usize, u32),
+    no_address: (usize, u32),
 }
 
 impl<'a> Table<'a> {
-    /// Reads the header.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, FileFault> {
-        if bytes.len() > FILE_BYTES_MAX {
-            return Err(FileFault::TooLarge { bytes: bytes.len() });
+    /// Reads the header of a text.
+    pub(super) fn of_text(text: &'a str) -> Result<Self, Fault> {
+        let records = match text::stated_separator(text) {
+            Some((separator, start)) => Records::new(text, start, 2, separator),
+            None => likely(text),
+        };
+        Self::open(Source::Text(records))
+    }
+
+    /// Reads the header of a sheet.
+    pub(super) fn of_sheet(rows: &'a mut dyn Rows) -> Result<Self, Fault> {
+        Self::open(Source::Sheet(rows))
+    }
+
+    fn open(mut source: Source<'a>) -> Result<Self, Fault> {
+        let mut ahead = VecDeque::new();
+        let mut last_line = 0;
+        while ahead.len() < HEADER_ROWS
+            && let Some(read) = source.next(last_line)?
+        {
+            last_line = read.row.line;
+            ahead.push_back(read);
         }
-        if bytes.starts_with(b"PK\x03\x04") {
-            return Err(FileFault::Spreadsheet);
+        let Some(first) = ahead.front() else { return Err(Fault { line: 1, what: What::Empty }) };
+        let (at, known) = header_among(&ahead);
+        if known == 0 {
+            let found: Vec<_> = first.row.cells().take(EXCERPT_CELLS).map(|cell| excerpt(cell, EXCERPT)).collect();
+            let first = line(&first.row);
+            let what = What::NoHeader { first, found: found.join(", ") };
+            return Err(Fault { line: first, what });
         }
-        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-            return Err(FileFault::Encoding);
-        }
-        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator(bytes)).from_reader(bytes);
-        let mut record = StringRecord::new();
-        match reader.read_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => return Err(FileFault::Empty),
-            Err(error) if matches!(error.kind(), ErrorKind::Utf8 { .. }) => return Err(FileFault::Encoding),
-            Err(error) => return Err(error.into()),
-        }
-        let (columns, notes) = Columns::read(&record)?;
+        let mut notes = titles(&ahead, at)?;
+        let header = ahead.drain(..=at).next_back().map(|read| read.row).unwrap_or_default();
+        let (columns, more) = Columns::read(&header)?;
+        notes.extend(more);
+        let report = Report { notes, ..Report::default() };
         Ok(Self {
             columns,
-            reader,
-            record,
-            lines: Lines { bytes, at: 0, line: 1 },
-            report: Report { notes, ..Report::default() },
+            source,
+            ahead,
+            header,
+            report,
             texts: Texts::default(),
-            without_weight: 0,
+            no_weight: 0,
+            no_contact: (0, 0),
+            no_address: (0, 0),
         })
     }
 
-    /// Goes to the next row whose fields can be read, past those that cannot, and returns its line.
-    pub(super) fn next_row(&mut self) -> Result<Option<u32>, FileFault> {
+    pub(super) fn header_line(&self) -> u32 {
+        line(&self.header)
+    }
+
+    /// Goes to the next row that is all right, past those that are not.
+    pub(super) fn next(&mut self, wanted: Wanted) -> Result<Option<Good>, Fault> {
         loop {
-            let start = self.place();
-            let shape = match self.reader.read_record(&mut self.record) {
-                Ok(false) => return Ok(None),
-                Ok(true) if self.record.iter().all(|field| field.trim().is_empty()) => continue,
-                Ok(true) => self.shape(),
-                Err(error) => match error.kind() {
-                    ErrorKind::Utf8 { err, .. } => Err(RowFault::Encoding { column: self.columns.name(err.field()) }),
-                    _ => return Err(error.into()),
+            let read = match self.ahead.pop_front() {
+                Some(read) => read,
+                None => match self.source.next(0)? {
+                    Some(read) => read,
+                    None => return Ok(None),
                 },
             };
-            let line = self.lines.of_content_after(start);
+            let line = line(&read.row);
             self.report.rows += 1;
             if self.report.rows > ROWS_MAX {
-                return Err(FileFault::TooManyRows);
+                return Err(Fault { line, what: What::Many });
             }
-            match shape {
-                Ok(()) => return Ok(Some(line)),
-                Err(what) => self.report.faults.push(Fault { line, what }),
+            if let Some(what) = read.fault.or_else(|| self.shape(&read.row)) {
+                self.report.faults.push(Fault { line, what });
+            } else if let Some(good) = self.good(&read.row, line, wanted) {
+                return Ok(Some(good));
             }
         }
-    }
-
-    /// The row's key, or a fault.
-    pub(super) fn key(&mut self, line: u32) -> Option<PublicKey> {
-        let text = field(&self.record, self.columns.key);
-        let what = match text.parse() {
-            Ok(key) => return Some(key),
-            Err(_) if text.is_empty() => RowFault::NoKey,
-            Err(_) => RowFault::Key { found: excerpt(text), characters: text.chars().count() },
-        };
-        self.report.faults.push(Fault { line, what });
-        None
-    }
-
-    /// The row's weight, or a fault.
-    pub(super) fn weight(&mut self, line: u32) -> Option<u32> {
-        let text = field(&self.record, self.columns.weight);
-        if text.is_empty() {
-            self.without_weight += usize::from(self.columns.weight.is_some());
-            return Some(1);
-        }
-        // Rust would read a sign.
-        let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let weight = digits.and_then(|text| text.parse().ok()).filter(|weight| (1..=WEIGHT_MAX).contains(weight));
-        if weight.is_none() {
-            self.report.faults.push(Fault { line, what: RowFault::Weight { found: excerpt(text) } });
-        }
-        weight
-    }
-
-    /// Whether the row has an id or a name; if not, that is a fault.
-    pub(super) fn is_somebody(&mut self, line: u32) -> bool {
-        let [id, name, ..] = self.columns.texts;
-        let somebody = [id, name].into_iter().any(|column| !field(&self.record, column).is_empty());
-        if !somebody {
-            self.report.faults.push(Fault { line, what: RowFault::Nobody });
-        }
-        somebody
-    }
-
-    /// Keeps the row's texts; the number is for [`Texts::person`].
-    pub(super) fn keep_texts(&mut self) -> u32 {
-        let Texts { buffer, ends } = &mut self.texts;
-        let row = u32::try_from(ends.len()).expect("ROWS_MAX fits");
-        if self.columns.texts.iter().any(Option::is_some) {
-            ends.push(self.columns.texts.map(|column| {
-                buffer.push_str(unguarded(field(&self.record, column)));
-                u32::try_from(buffer.len()).expect("FILE_BYTES_MAX fits")
-            }));
-        }
-        row
     }
 
     /// What was found, but for the rows.
     pub(super) fn close(mut self) -> (Report, Texts) {
-        if self.without_weight > 0 {
-            self.report.notes.push(Note::NoWeight { rows: self.without_weight });
+        let notes = &mut self.report.notes;
+        if self.no_weight > 0 {
+            notes.push(Note::NoWeight { rows: self.no_weight });
+        }
+        if let (rows @ 1.., first) = self.no_contact {
+            notes.push(Note::NoContact { rows, first });
+        }
+        if let (rows @ 1.., first) = self.no_address {
+            notes.push(Note::NoAddress { rows, first });
         }
         (self.report, self.texts)
     }
 
-    /// Where the reader is; the line feed of the last row may be still ahead.
-    fn place(&self) -> usize {
-        usize::try_from(self.reader.position().byte()).expect("FILE_BYTES_MAX fits")
+    /// Why a row cannot be read field by field.
+    fn shape(&self, row: &Row) -> Option<What> {
+        let columns = self.columns.names.len();
+        if row.cells().eq(self.header.cells()) || is_header(row) {
+            return Some(What::Header);
+        }
+        let beyond = (columns..row.len()).any(|at| !row.get(at).is_empty());
+        if beyond || (row.len() < columns && self.source.separator().is_some()) {
+            return Some(What::Fields { fields: row.len(), columns });
+        }
+        let separator = self.source.separator()?;
+        let mut until = line(row);
+        for (at, field) in row.cells().enumerate() {
+            let lines = text::breaks(field.as_bytes());
+            until += lines;
+            if lines > 0 && self.is_torn(at, field, separator) {
+                return Some(What::LineBreak { column: self.columns.name(at), until });
+            }
+        }
+        None
     }
 
-    /// Whether the row can be read field by field.
-    fn shape(&self) -> Result<(), RowFault> {
-        let name = |at| self.columns.name(at);
-        let of_header = self.columns.names.len();
-        if has_control(self.record.as_slice()) {
-            let at = |fits: fn(&str) -> bool| self.record.iter().position(fits);
-            if let Some(at) = at(|field| field.contains(['\r', '\n'])) {
-                let until = self.lines.of_content_before(self.place());
-                return Err(RowFault::LineBreak { column: name(at), until });
+    /// Whether a field of several lines may well be several rows, between two quotes that do not belong together.
+    fn is_torn(&self, at: usize, field: &str, separator: char) -> bool {
+        let separators = self.columns.names.len().saturating_sub(1);
+        let like_a_row = field.split(['\r', '\n']).skip(1).any(|part| part.matches(separator).count() >= separators);
+        like_a_row || (self.columns.is_read(at) && field.contains(separator))
+    }
+
+    fn good(&mut self, row: &Row, line: u32, wanted: Wanted) -> Option<Good> {
+        let before = self.report.faults.len();
+        let mut faults = Vec::new();
+        let mut texts = self.texts_of(row, &mut faults);
+        let key = self.key(row, &mut texts, wanted.keys, &mut faults);
+        let [id, name, contact, _] = &texts;
+        if id.is_empty() && name.is_empty() && contact.is_empty() && key.is_none() && faults.is_empty() {
+            faults.push(What::Nobody);
+        }
+        let weight = self.weight(row, wanted.weights, &mut faults);
+        let is_address = is_address(contact);
+        if !contact.is_empty() && !is_address && (self.columns.is_email || contact.contains('@')) {
+            faults.push(What::Address { found: excerpt(contact, ADDRESS_EXCERPT) });
+        }
+        self.report.faults.extend(faults.into_iter().map(|what| Fault { line, what }));
+        if self.report.faults.len() > before {
+            return None;
+        }
+        let count = |(rows, first): &mut (usize, u32)| {
+            *first = if *rows == 0 { line } else { *first };
+            *rows += 1;
+        };
+        if self.columns.contact.is_some() && contact.is_empty() {
+            count(&mut self.no_contact);
+        } else if !contact.is_empty() && !is_address {
+            count(&mut self.no_address);
+        }
+        Some(Good { line, weight, key, texts: self.texts.keep(&texts) })
+    }
+
+    /// Id, name, contact and group, as they are shown.
+    fn texts_of(&self, row: &Row, faults: &mut Vec<What>) -> [String; TEXTS] {
+        let Columns { id, name, contact, group, .. } = &self.columns;
+        let mut text = |at: usize| match tidy(unguarded(row.get(at))) {
+            Ok(text) if text.len() > FIELD_BYTES_MAX => {
+                faults.push(What::Long { column: self.columns.name(at), bytes: text.len() });
+                String::new()
             }
-            if let Some(at) = at(has_control) {
-                return Err(RowFault::Control { column: name(at) });
+            Ok(text) => text,
+            Err(InvalidName::Empty) => String::new(),
+            Err(InvalidName::TooLong(bytes)) => {
+                faults.push(What::Long { column: self.columns.name(at), bytes });
+                String::new()
             }
+            Err(InvalidName::Control(_)) => {
+                faults.push(What::Control { column: self.columns.name(at) });
+                String::new()
+            }
+        };
+        let id = id.map(&mut text).unwrap_or_default();
+        let parts: Vec<_> = name.iter().map(|at| text(*at)).filter(|part| !part.is_empty()).collect();
+        // What cannot be seen came with the clipboard.
+        let contact = contact.map(&mut text).map(|text| look(&text).into_owned()).unwrap_or_default();
+        [id, parts.join(" "), contact, group.map(&mut text).unwrap_or_default()]
+    }
+
+    /// The row's key, if it has one. In a list without a column for it, a name can be one.
+    fn key(&self, row: &Row, texts: &mut [String; TEXTS], wanted: bool, faults: &mut Vec<What>) -> Option<PublicKey> {
+        let Some(at) = self.columns.key else {
+            let key = texts[1].parse().ok()?;
+            texts[1].clear();
+            return Some(key);
+        };
+        let text = row.get(at);
+        match text.parse() {
+            Ok(key) => return Some(key),
+            Err(_) if !text.is_empty() => faults.push(What::Key { found: excerpt(text, EXCERPT) }),
+            Err(_) if wanted => faults.push(What::NoKey),
+            Err(_) => {}
         }
-        if let Some((at, field)) = self.record.iter().enumerate().find(|(_, field)| field.len() > FIELD_BYTES_MAX) {
-            return Err(RowFault::TooLong { column: name(at), bytes: field.len() });
+        None
+    }
+
+    fn weight(&mut self, row: &Row, others: bool, faults: &mut Vec<What>) -> u32 {
+        let text = self.columns.weight.map_or("", |at| row.get(at));
+        if text.is_empty() {
+            self.no_weight += usize::from(self.columns.weight.is_some());
+            return 1;
         }
-        let fields = self.record.len();
-        if fields < of_header || self.record.iter().skip(of_header).any(|field| !field.trim().is_empty()) {
-            return Err(RowFault::FieldCount { fields, columns: of_header });
+        // Spreadsheets write 2 as 2.0 at times. Rust would read a sign.
+        let (whole, zeros) = text.split_once('.').unwrap_or((text, "0"));
+        let is_number = whole.bytes().all(|byte| byte.is_ascii_digit());
+        let is_whole = !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0');
+        let weight = whole.parse().ok().filter(|weight| is_number && is_whole && (1..=WEIGHT_MAX).contains(weight));
+        match weight {
+            None => faults.push(What::Weight { found: excerpt(text, EXCERPT) }),
+            Some(weight) if weight != 1 && !others => faults.push(What::Unequal { weight }),
+            Some(_) => {}
         }
-        Ok(())
+        weight.unwrap_or(1)
     }
 }
 
-fn field(record: &StringRecord, column: Option<usize>) -> &str {
-    column.and_then(|at| record.get(at)).unwrap_or("").trim()
+fn line(row: &Row) -> u32 {
+    u32::try_from(row.line).unwrap_or(u32::MAX)
 }
 
-fn excerpt(text: &str) -> String {
-    let mut excerpt: String = text.chars().take(EXCERPT).collect();
+/// How the fields of a text are most likely separated: so that the header has most words that are known, and then most columns.
+pub(super) fn likely(text: &str) -> Records<'_> {
+    let mut best = (0, 0, Records::new(text, 0, 1, SEPARATORS[0]));
+    for separator in SEPARATORS {
+        let records = Records::new(text, 0, 1, separator);
+        let mut source = Source::Text(records.clone());
+        // A sheet's rows can fail, a text's cannot.
+        let rows: VecDeque<_> = std::iter::from_fn(|| source.next(0).ok().flatten()).take(HEADER_ROWS).collect();
+        let (at, known) = header_among(&rows);
+        let columns = rows.get(at).map_or(0, |read| read.row.len());
+        if (known, columns) > (best.0, best.1) {
+            best = (known, columns, records);
+        }
+    }
+    best.2
+}
+
+/// The row whose words are known best, the first of several, and how many they are.
+fn header_among(rows: &VecDeque<Read>) -> (usize, usize) {
+    let mut best = (0, 0);
+    for (at, read) in rows.iter().enumerate() {
+        let known = if read.fault.is_some() { 0 } else { known_columns(&read.row) };
+        if known > best.1 {
+            best = (at, known);
+        }
+    }
+    best
+}
+
+/// The rows above a header: each has fewer cells with content than it, or an empty line between.
+fn titles(rows: &VecDeque<Read>, header: usize) -> Result<Vec<Note>, Fault> {
+    let filled = |read: &Read| read.row.cells().filter(|cell| !cell.is_empty()).count();
+    let mut notes = Vec::new();
+    for (at, read) in rows.iter().take(header).enumerate() {
+        let line = line(&read.row);
+        if let Some(what) = &read.fault {
+            return Err(Fault { line, what: what.clone() });
+        }
+        let apart = rows.range(at + 1..=header).any(|below| below.after_blank);
+        let like_a_voter = read.row.cells().any(|cell| is_address(cell) || cell.parse::<PublicKey>().is_ok());
+        if like_a_voter || !(apart || filled(read) < filled(&rows[header])) {
+            return Err(Fault { line, what: What::Above { header: self::line(&rows[header].row) } });
+        }
+        let text: Vec<_> = read.row.cells().filter(|cell| !cell.is_empty()).collect();
+        notes.push(Note::Title { line, text: shown(&text.join(" ")) });
+    }
+    Ok(notes)
+}
+
+/// A plain check: one `@`, something before it, and behind it names with points between, none of it with spaces.
+fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let is_dotted = |text: &str| text.split('.').all(|part| !part.is_empty());
+    let odd = |c: char| c.is_whitespace() || "@,;:<>()[]\\\"".contains(c);
+    is_dotted(local) && domain.contains('.') && is_dotted(domain) && !local.contains(odd) && !domain.contains(odd)
+}
+
+fn excerpt(text: &str, characters: usize) -> String {
+    let mut excerpt: String = text.chars().take(characters).collect();
     if excerpt.len() < text.len() {
         excerpt.push('\u{2026}');
     }
-    excerpt
+    crate::output::clean(&excerpt)
 }
 
-fn has_control(text: &str) -> bool {
-    let ascii = |byte: u8| byte < b' ' || byte == 0x7f;
-    text.bytes().any(ascii) || (!text.is_ascii() && text.chars().any(char::is_control))
+/// A text as it is compared, whatever its case.
+pub(crate) fn folded(text: &str) -> String {
+    look(text).to_lowercase()
 }
 
-/// The separator of which the first line with content has most outside of quotes.
-fn separator(bytes: &[u8]) -> u8 {
-    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    let header = bytes.iter().skip_while(|byte| is_break(byte)).take_while(|byte| !is_break(byte));
-    let mut quoted = false;
-    let mut counts = [(0, b'\t'), (0, b';'), (0, b',')];
-    for byte in header {
-        quoted ^= *byte == b'"';
-        counts.iter_mut().filter(|(_, separator)| !quoted && separator == byte).for_each(|(count, _)| *count += 1);
-    }
-    counts.into_iter().max_by_key(|(count, _)| *count).map_or(b',', |(_, separator)| separator)
+/// Bytes of a file that can be read.
+pub(super) fn check_size(bytes: usize) -> Result<(), Fault> {
+    if bytes > FILE_BYTES_MAX { Err(Fault { line: 1, what: What::Large { bytes } }) } else { Ok(()) }
 }

@@ -39,6 +39,11 @@ fn packed(files: &[(&str, &str)]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
+/// A spreadsheet of one sheet.
+pub(crate) fn book_of(rows: &str) -> Vec<u8> {
+    book(rows, "", TEXTS_XML)
+}
+
 fn book(first: &str, second: &str, texts: &str) -> Vec<u8> {
     packed(&[
         ("[Content_Types].xml", TYPES),

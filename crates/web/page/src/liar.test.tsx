@@ -280,7 +280,7 @@ async function checksFile(told: Lie | null): Promise<Seen> {
   await open(told, (page) => <page.receipt.CheckReceipt info={info} />);
   const file = Uint8Array.from(Buffer.from(before[`/receipts/${FIRST}`] as string, "hex"));
   const input = document.querySelector<HTMLInputElement>("input[type=file]")!;
-  Object.defineProperty(input, "files", { value: [{ arrayBuffer: async () => file.buffer }] });
+  Object.defineProperty(input, "files", { value: [new Blob([file])] });
   input.dispatchEvent(new Event("change", { bubbles: true }));
   await settled(() => alarm() !== "" || document.body.textContent!.includes("no longer counts"));
   return seen();

@@ -1,34 +1,57 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { codeSeed } from "./encoding/codes";
-import { publicKey } from "./encoding/ledger";
-import { adding, cardsCsv, issue, readRoll } from "./roll";
+import { hexToBytes, publicKey } from "./encoding/ledger";
+import rolls from "../../../../testdata/rolls.json";
+import { type Told, readList } from "./voter_list";
+import { WORDS } from "./voter_words";
+import { adding, cardsCsv, issue, readTyped } from "./roll";
 
+vi.stubGlobal("localStorage", { getItem: () => "en" });
+const { t } = await import("./texts");
 const key = "ab".repeat(32);
 
+const words = ({ what, gaps }: Told) => t(`roll_${what}` as Parameters<typeof t>[0], gaps);
+
+test.each(rolls.lists.map((list) => [list.name, list] as const))("a list is read as vote-cli reads it: %s", (_, list) => {
+  const input = "hex" in list ? hexToBytes(list.hex!) : list.text!;
+  const { people, faults, notes } = readList(input, list.weighted);
+  expect(people).toEqual(list.voters);
+  expect(notes.map(words)).toEqual(list.notes);
+  expect(faults.map((fault) => [fault.line, fault.what, words(fault)])).toEqual(list.faults);
+});
+
+test("a text and its bytes mean the same", () => {
+  for (const { text, weighted } of rolls.lists) if (text !== undefined) expect(readList(new TextEncoder().encode(text), weighted), text).toEqual(readList(text, weighted));
+});
+
+test("headers have the words that vote-cli knows", () => {
+  expect(WORDS).toEqual(rolls.words);
+});
+
 test("a number makes so many voters", () => {
-  expect(readRoll("3", false).people.map(({ id }) => id)).toEqual(["1", "2", "3"]);
-  expect(readRoll("999999", false).faults).toEqual([{ line: 1, what: "many" }]);
+  expect(readTyped("3", false).people.map(({ id }) => id)).toEqual(["1", "2", "3"]);
+  expect(readTyped("999999", false).faults).toEqual([{ line: 1, what: "many", gaps: {} }]);
 });
 
-test("names and keys can stand one a line", () => {
-  const { people, faults } = readRoll(`Ada\n\n${key.toUpperCase()}, 5\nGrace, 2`, true);
-  expect(faults).toEqual([]);
-  expect(people.map(({ name, key, weight }) => [name, key, weight])).toEqual([["Ada", null, 1], ["", key, 5], ["Grace", null, 2]]);
+test("names or keys can be typed one a line, with a weight", () => {
+  const list = readTyped(`Ada\n\n${key.toUpperCase()}, 5\nGrace, 2\n"Nowak, Jan"\n`, true);
+  expect(list.faults).toEqual([]);
+  expect(list.people.map(({ name, key, weight }) => [name, key, weight])).toEqual([["Ada", null, 1], ["", key, 5], ["Grace", null, 2], ["Nowak, Jan", null, 1]]);
+  expect(list.notes.map(words)).toEqual(['no line says what the columns are: the first line, "Ada", is read as a voter']);
+  expect(readTyped(`${key}\nxyz`, true).faults.map((fault) => [fault.line, words(fault)])).toEqual([[2, 'the key "xyz" is not 64 hexadecimal digits']]);
 });
 
-test("a spreadsheet has a header, any separator, and quotes", () => {
-  const { people, faults } = readRoll('\ufeffname;weight;contact\r\n"Lovelace; ""Ada""";3;ada@example.org\r\n', true);
-  expect(faults).toEqual([]);
-  expect(people).toEqual([{ id: "", name: 'Lovelace; "Ada"', contact: "ada@example.org", weight: 3, key: null }]);
-});
-
-test("every bad line is named", () => {
-  const { faults } = readRoll(`name,weight,key\nAda,0,\nGrace,2,\n,,\nJoan,,xyz\nA,,${key}\nB,,${key}`, false);
-  expect(faults).toEqual([{ line: 2, what: "weight" }, { line: 3, what: "unequal" }, { line: 4, what: "empty" }, { line: 5, what: "key" }, { line: 7, what: "twice" }]);
+test("lines of a typed list are those that were typed", () => {
+  const { faults } = readTyped("Ada\nGrace\nJoan,0\nAda\nAda, B", true);
+  expect(faults.map((fault) => [fault.line, words(fault)])).toEqual([
+    [3, 'the weight "0" is not a whole number from 1 to 1000000'],
+    [4, "the name is the one of line 1: give each of them an id or a contact, so that they can be told apart"],
+    [5, 'the weight "B" is not a whole number from 1 to 1000000'],
+  ]);
 });
 
 test("codes stand for the keys that are added, in acts of 1700 at most, by key", async () => {
-  const { cards, voters } = await issue(readRoll("1701", false).people, () => {});
+  const { cards, voters } = await issue(readTyped("1701", false).people, () => {});
   expect(cards).toHaveLength(1701);
   for (const card of cards.slice(0, 3)) expect(publicKey(codeSeed(card.code) as Uint8Array)).toBe(card.public);
   const acts = adding(voters).map((act) => ("add" in act ? act.add : []));
@@ -39,6 +62,6 @@ test("codes stand for the keys that are added, in acts of 1700 at most, by key",
 });
 
 test("the list for a mail merge keeps names whole", () => {
-  const card = { id: "1", name: 'A, "B"', contact: "", weight: 1, key: null, code: "CODE", public: key };
+  const card = { id: "1", name: 'A, "B"', contact: "", group: "", weight: 1, key: null, code: "CODE", public: key };
   expect(cardsCsv([card])).toBe('id,name,contact,weight,code\n1,"A, ""B""",,1,CODE\n');
 });

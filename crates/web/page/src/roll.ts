@@ -1,81 +1,45 @@
-// Rolls from a spreadsheet, a list of names or a number, and the voter codes that are made for those without a key.
+// Rolls from a list of voters, of names alone or of a number, and the voter codes that are made for those without a key.
 
 import { newCode } from "./encoding/codes";
 import { type Act, type Voter, publicKey } from "./encoding/ledger";
+import { PEOPLE_MAX, type Person, type VoterList, guarded, readList } from "./voter_list";
 
 /** Voters that one act can name. */
 const ACT_VOTERS_MAX = 1700;
-const WEIGHT_MAX = 1_000_000;
-/** Voters that the page makes at one time; rolls that are larger are made with vote-cli. */
-export const PEOPLE_MAX = 100_000;
 
-export interface Person {
-  id: string;
-  name: string;
-  contact: string;
-  weight: number;
-  /** None: a code is made. */
-  key: string | null;
-}
-
-/** Lines count from 1. */
-export interface RollFault { line: number; what: "weight" | "key" | "twice" | "empty" | "unequal" | "many" }
-
-const COLUMNS = ["id", "name", "contact", "weight", "key"] as const;
-const KEY = /^[0-9a-f]{64}$/;
-
-/** The fields of a line; quotes are as in CSV. */
-function fields(line: string, separator: string): string[] {
-  const out: string[] = [];
-  let [field, quoted] = ["", false];
-  for (let at = 0; at < line.length; at++) {
-    const c = line[at]!;
-    if (quoted && c === '"' && line[at + 1] === '"') field += line[++at];
-    else if (c === '"') quoted = !quoted;
-    else if (c === separator && !quoted) [field] = ["", out.push(field.trim())];
-    else field += c;
-  }
-  out.push(field.trim());
-  return out;
-}
-
-/** Reads a roll: a number of voters; or names or keys, one a line, with a weight after a comma; or CSV with a header (`id,name,contact,weight,key`). */
-export function readRoll(text: string, weighted: boolean): { people: Person[]; faults: RollFault[] } {
+/** Reads what somebody typed: a number of voters; or a list with a header; or names or keys, one a line, with a weight behind a separator. */
+export function readTyped(text: string, weighted: boolean): VoterList {
   const number = /^\s*(\d{1,6})\s*$/.exec(text);
-  const blank: Person = { id: "", name: "", contact: "", weight: 1, key: null };
-  if (number) {
-    const n = Number(number[1]);
-    if (n > PEOPLE_MAX) return { people: [], faults: [{ line: 1, what: "many" }] };
-    return { people: Array.from({ length: n }, (_, at) => ({ ...blank, id: String(at + 1) })), faults: [] };
-  }
-  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
-  const first = lines.find((line) => line.trim()) ?? "";
-  const count = (separator: string) => first.split(separator).length;
-  const separator = [",", ";", "\t"].reduce((best, one) => (count(one) > count(best) ? one : best));
-  const header = fields(first, separator).map((name) => name.toLowerCase());
-  const headed = header.length > 1 ? header.some((name) => name === "name" || name === "key" || name === "id") : header[0] === "name" || header[0] === "key" || header[0] === "id";
-  const names = headed ? header : [KEY.test(header[0] ?? "") ? "key" : "name", "weight"];
-  const [people, faults, seen]: [Person[], RollFault[], Set<string>] = [[], [], new Set()];
-  let skip = headed;
-  lines.forEach((line, at) => {
-    if (!line.trim()) return;
-    if (skip) return void (skip = false);
-    const fault = (what: RollFault["what"]) => void faults.push({ line: at + 1, what });
-    const said = Object.fromEntries(fields(line, separator).map((field, n) => [names[n] ?? "", field]));
-    const [id = "", name = "", contact = "", weight = "", key = ""] = COLUMNS.map((column) => said[column] ?? "");
-    // A list can mix names and keys.
-    const own = key || (KEY.test(name.toLowerCase()) ? name : "");
-    if (!id && !name && !own) return fault("empty");
-    if (own && !KEY.test(own.toLowerCase())) return fault("key");
-    const votes = weight === "" ? 1 : /^\d{1,7}$/.test(weight) ? Number(weight) : 0;
-    if (votes < 1 || votes > WEIGHT_MAX) return fault("weight");
-    if (votes !== 1 && !weighted) return fault("unequal");
-    const same = own ? own.toLowerCase() : id || contact;
-    if (same && seen.has(same)) return fault("twice");
-    seen.add(same);
-    people.push({ id, name: own === name ? "" : name, contact, weight: votes, key: own ? own.toLowerCase() : null });
-  });
-  return people.length > PEOPLE_MAX ? { people: [], faults: [{ line: PEOPLE_MAX, what: "many" }] } : { people, faults };
+  if (number) return numbered(Number(number[1]));
+  const list = readList(text, weighted);
+  return list.faults[0]?.what === "no_header" ? readBare(text, weighted) : list;
+}
+
+function numbered(n: number): VoterList {
+  if (n > PEOPLE_MAX) return { people: [], faults: [{ line: 1, what: "many", gaps: {} }], notes: [] };
+  const person = (_: unknown, at: number): Person => ({ id: String(at + 1), name: "", contact: "", group: "", weight: 1, key: null });
+  return { people: Array.from({ length: n }, person), faults: [], notes: [] };
+}
+
+/** Reads a list without a header, as if one stood above it. */
+function readBare(text: string, weighted: boolean): VoterList {
+  const lines = text.split(/\r\n|\r|\n/);
+  const separators = (line: string, separator: string) => line.replace(/"[^"]*"/g, "").split(separator).length - 1;
+  const all = (separator: string) => lines.reduce((sum, line) => sum + separators(line, separator), 0);
+  const separator = [",", ";", "\t"].reduce((best, one) => (all(one) > all(best) ? one : best));
+  const top = lines.find((line) => line.trim()) ?? "";
+  const header = /^\s*[0-9a-f]{64}\b/i.test(top) ? "key" : "name";
+  // A weight can be left out.
+  const rows = lines.map((line) => (line.trim() && !separators(line, separator) ? line + separator : line));
+  const { people, faults, notes } = readList([`${header}${separator}weight`, ...rows].join("\n"), weighted);
+  const above = (gaps: Record<string, string>) =>
+    Object.fromEntries(Object.entries(gaps).map(([gap, value]) => [gap, gap === "first" || gap === "until" ? String(Number(value) - 1) : value]));
+  const bare = { what: "bare", gaps: { found: top.trim().slice(0, 40) } };
+  return {
+    people,
+    faults: faults.map((fault) => ({ ...fault, line: fault.line - 1, gaps: above(fault.gaps) })),
+    notes: [bare, ...notes.filter(({ what }) => what !== "no_weight")],
+  };
 }
 
 export interface Card extends Person { code: string; public: string }
@@ -105,7 +69,11 @@ export function adding(voters: Voter[]): Act[] {
   return Array.from({ length: Math.ceil(voters.length / ACT_VOTERS_MAX) }, (_, at) => ({ add: voters.slice(at * ACT_VOTERS_MAX, (at + 1) * ACT_VOTERS_MAX) }));
 }
 
-const quoted = (text: string) => (/["\,;\t\r\n]/.test(text) || text.trim() !== text ? `"${text.replaceAll('"', '""')}"` : text);
+/** A field of CSV, and no formula for a spreadsheet. */
+function quoted(said: string): string {
+  const text = guarded(said);
+  return /["\,;\t\r\n]/.test(text) || text.trim() !== text ? `"${text.replaceAll('"', '""')}"` : text;
+}
 
 /** A list for a mail merge, as `vote-cli roll issue` writes it. Secret. */
 export const cardsCsv = (cards: Card[]): string =>

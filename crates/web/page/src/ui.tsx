@@ -190,10 +190,11 @@ export function Tick({ label, on, say }: { label: string; on: boolean; say: (on:
   return <label class="option"><input type="checkbox" checked={on} onChange={(event) => say(event.currentTarget.checked)} /> {label}</label>;
 }
 
-export function FileField({ label, hint, read }: { label: string; hint?: string; read: (bytes: Uint8Array) => void }) {
+/** A file; of one with more than so many bytes, one byte more than that is read. */
+export function FileField({ label, hint, bytes = 1 << 26, read }: { label: string; hint?: string; bytes?: number; read: (bytes: Uint8Array) => void }) {
   const chosen = async (event: Event) => {
     const file = (event.currentTarget as HTMLInputElement).files?.[0];
-    if (file) read(new Uint8Array(await file.arrayBuffer()));
+    if (file) read(new Uint8Array(await file.slice(0, bytes + 1).arrayBuffer()));
   };
   return <Field label={label} {...(hint ? { hint } : {})}>{(ids) => <input {...ids} type="file" onChange={chosen} />}</Field>;
 }

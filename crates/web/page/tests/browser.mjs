@@ -282,7 +282,7 @@ test("a voter code votes in an election with a roll, by every kind of rule; othe
   const title = `Assembly ${run}`;
   const path = await create(organiser, { title, contests: rules, voters: "those on a roll, one vote each", quorum: "at least 1/3" });
   await organiser.getByLabel("Voters", { exact: true }).fill("Ada\nGrace\nAda,0");
-  await organiser.getByRole("alert").filter({ hasText: "Line 3: a weight is a number" }).waitFor();
+  await organiser.getByRole("alert").filter({ hasText: 'Line 3: the weight "0" is not a whole number' }).waitFor();
   await organiser.getByLabel("Voters", { exact: true }).fill("Ada\nGrace");
   await button(organiser, "Add to the roll").click();
   await says(organiser, "1 of 1 acts are final.");

@@ -1,19 +1,29 @@
 // What the organiser of an election can do to it, in the browser that holds the organiser's key.
 
-import { useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { Detail } from "../api";
 import { codeQr } from "../encoding/codes";
 import { type Act, type Voter, organise, sign } from "../encoding/ledger";
 import { organiser } from "../keys";
 import { submit } from "../proof";
-import { type Card, adding, cardsCsv, issue, keysCsv, readRoll } from "../roll";
+import { type Card, adding, cardsCsv, issue, keysCsv, readTyped } from "../roll";
 import { Store } from "../store";
-import { type Name, number, t, utc } from "../texts";
+import { type Name, hasText, number, t, utc } from "../texts";
+import { type Told, FILE_BYTES_MAX, fileText, readList } from "../voter_list";
 import { FileField, Problem, Qr, Text, reason, save } from "../ui";
 import { when } from "./organise";
 
 /** Cards that are shown at one time; those of more voters are in the list to download. */
 const SHOWN_MAX = 300;
+
+/** What is told of a list at one time. */
+const FAULTS_SHOWN = 20;
+
+/** What is told of a list of voters, in words. */
+function told({ what, gaps }: Told): string {
+  const field = `roll_field_${gaps["field"]?.replace(" ", "_")}`;
+  return t(`roll_${what}` as Name, hasText(field) ? { ...gaps, field: t(field) } : gaps);
+}
 
 interface Issued { title: string; cards: Card[]; voters: Voter[]; saved: boolean }
 
@@ -81,8 +91,20 @@ export function Manage({ e, done }: { e: Detail; done: () => void }) {
 
 function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: string) => void }) {
   const [text, setText] = useState("");
+  // As it was chosen; none once its text is changed.
+  const [file, setFile] = useState<Uint8Array | null>(null);
   const before = issued.use()[e.election];
-  const { people, faults } = readRoll(text, e.voters === "weighted roll");
+  const weighted = e.voters === "weighted roll";
+  const { people, faults, notes } = useMemo(() => (file ? readList(file, weighted) : readTyped(text, weighted)), [file, text, weighted]);
+  const given = file !== null || text.trim() !== "";
+  const type = (typed: string) => {
+    setFile(null);
+    setText(typed);
+  };
+  const choose = (bytes: Uint8Array) => {
+    setText(fileText(bytes) ?? "");
+    setFile(bytes);
+  };
   const coded = people.filter((one) => !one.key).length;
   // Known at once, unlike a state: whoever presses twice must not get two codes for each voter.
   const busy = useRef(false);
@@ -97,8 +119,8 @@ function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: strin
       const all: Issued = { title: e.title, cards: [...(before?.cards ?? []), ...made.cards], voters: [...known, ...made.voters.filter(([key]) => !keys.has(key))], saved: (before?.saved ?? true) && !made.cards.length };
       // Kept before anything is sent: a code that is on the roll must not be lost.
       issued.set({ ...issued.get(), [e.election]: all });
-      if (await act(adding(made.voters))) setText("");
-      else if (made.cards.length) setText(made.voters.map(([key, weight]) => `${key},${weight}`).join("\n"));
+      if (await act(adding(made.voters))) type("");
+      else if (made.cards.length) type(made.voters.map(([key, weight]) => `${key},${weight}`).join("\n"));
     } finally {
       busy.current = false;
     }
@@ -106,11 +128,17 @@ function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: strin
   return (
     <form onSubmit={add} noValidate>
       <h3>{t("add_voters")}</h3>
-      <Text label={t("roll_list")} hint={t("roll_hint")} value={text} say={setText} rows={6} />
-      <FileField label={t("roll_file")} read={(bytes) => setText(new TextDecoder().decode(bytes))} />
-      {text.trim() && <p>{t("roll_preview", { n: people.length, codes: coded })}</p>}
+      <Text label={t("roll_list")} hint={t("roll_hint")} value={text} say={type} rows={6} />
+      <FileField label={t("roll_file")} bytes={FILE_BYTES_MAX} read={choose} />
+      {given && <p>{t("roll_preview", { n: people.length, codes: coded })}</p>}
+      {given && notes.length > 0 && <ul>{notes.slice(0, FAULTS_SHOWN).map((note, at) => <li key={at}>{told(note)}</li>)}</ul>}
       <div role="alert">
-        {text.trim() && faults.length > 0 && <ul class="problem">{faults.slice(0, 20).map(({ line, what }) => <li key={line}>{t("roll_line", { n: line })}: {t(`roll_${what}` as Name)}</li>)}</ul>}
+        {given && faults.length > 0 && (
+          <ul class="problem">
+            {faults.slice(0, FAULTS_SHOWN).map((fault, at) => <li key={at}>{t("roll_line", { n: fault.line })}: {told(fault)}</li>)}
+            {faults.length > FAULTS_SHOWN && <li>{t("roll_more", { n: faults.length - FAULTS_SHOWN })}</li>}
+          </ul>
+        )}
       </div>
       <button type="submit">{t("add_voters")}</button>
     </form>
@@ -182,6 +210,9 @@ function Times({ e, act }: { e: Detail; act: Doing }) {
   );
 }
 
+/** Keys one a line, of which some have no weight. */
+const withWeights = (typed: string) => typed.split("\n").map((line) => (line.trim() && !line.includes(",") ? `${line},` : line)).join("\n");
+
 function ChangeRoll({ e, act }: { e: Detail; act: Doing }) {
   const [remove, setRemove] = useState("");
   const [add, setAdd] = useState("");
@@ -189,11 +220,14 @@ function ChangeRoll({ e, act }: { e: Detail; act: Doing }) {
   const [fault, setFault] = useState<string | null>(null);
   const change = (event: Event) => {
     event.preventDefault();
-    const { people, faults } = add.trim() ? readRoll(`key,weight\n${add}`, e.voters === "weighted roll") : { people: [], faults: [] };
-    const gone = readRoll(`key\n${remove}`, true);
-    const bad = [...faults, ...(remove.trim() ? gone.faults : [])];
-    const [out, into] = [gone.people.map((one) => one.key!).sort(), people.map((one): Voter => [one.key!, one.weight]).sort(([a], [b]) => (a < b ? -1 : 1))];
-    if (bad.length || out.length + into.length === 0 || out.length + into.length > 1700) return setFault(t("roll_key"));
+    const listed = (header: string, typed: string, weights: boolean) =>
+      typed.trim() ? readTyped(`${header}\n${typed}`, weights) : { people: [], faults: [] };
+    const [gone, come] = [listed("key", remove, true), listed("key,weight", withWeights(add), e.voters === "weighted roll")];
+    const bad = [...gone.faults, ...come.faults];
+    const out = gone.people.map((one) => one.key!).sort();
+    const into = come.people.map((one): Voter => [one.key!, one.weight]).sort(([a], [b]) => (a < b ? -1 : 1));
+    if (bad[0]) return setFault(`${t("roll_line", { n: bad[0].line - 1 })}: ${told(bad[0])}`);
+    if (out.length + into.length === 0 || out.length + into.length > 1700) return setFault(t("keys_count"));
     setFault(null);
     void act([{ change: { remove: out, add: into, reason: why.trim() } }]);
   };
