@@ -199,6 +199,39 @@ async fn voter_with_a_code_votes_changes_her_mind_and_finds_her_ballot_by_its_tr
     let keys = issued["keys"].as_str().unwrap();
     assert!(!std::fs::read_to_string(keys).unwrap().contains(&code), "the ledger sees public keys only");
     json(&cluster, &["roll", "import", keys, "--yes"]).await;
+    // A third one comes: the list is issued again, for her alone. Made anew for all of them, it would give two a second code, which the import says.
+    refused(&cluster, &issue, 1, &["--earlier"]).await;
+    let longer = write(
+        &cluster,
+        "longer.csv",
+        "name,email\nJoan,JOAN@example.org\nRada,rada@example.org\nHypatia,h@example.org\n",
+    );
+    let folder = |name: &str| cluster.folder().join(name).display().to_string();
+    let (later, anew) = (folder("later"), folder("anew"));
+    let issue = ["roll", "issue", &longer, "-o", &later, "--title", "Chair", "--earlier", &dir];
+    let later = json(&cluster, &issue).await;
+    assert_eq!((&later["voters"], &later["kept"]), (&1.into(), &2.into()));
+    let merge_later = std::fs::read_to_string(later["merge"].as_str().unwrap()).unwrap();
+    assert!(merge_later.contains("Hypatia") && !merge_later.contains("Joan"), "{merge_later}");
+    let imported = json(&cluster, &["roll", "import", later["keys"].as_str().unwrap(), "--yes"]).await;
+    assert_eq!(
+        (&imported["imported"], &imported["already"], &imported["perhaps_again"]),
+        (&1.into(), &2.into(), &0.into())
+    );
+    let anew = json(&cluster, &["roll", "issue", &longer, "-o", &anew, "--title", "Chair"]).await;
+    let preview = cli(&cluster, 0, &["roll", "import", anew["keys"].as_str().unwrap(), "--preview"]).await;
+    for words in ["3 are on the roll already, with other keys", "Hypatia", "could vote twice"] {
+        assert!(preview.err.contains(words), "{words:?} is missing in {preview:?}");
+    }
+    // Whoever imports elsewhere, without the registers, is asked whether they are the same.
+    let elsewhere = cluster.folder().join("elsewhere");
+    let env = [("VOTE_SOCKET", cluster.nodes[0].socket.as_path()), ("VOTE_DATA_DIR", elsewhere.as_path())];
+    let import = ["roll", "import", anew["keys"].as_str().unwrap(), "--preview"];
+    let elsewhere = run(&cluster.programs().vote_cli, &import, &env).await;
+    assert!(
+        elsewhere.err.contains("3 voters are on the roll already, and none of them is in this file"),
+        "{elsewhere:?}"
+    );
     json(&cluster, &["election", "open"]).await;
     // The code is secret: other users see arguments, and the shell keeps them. Nothing repeats it either.
     for args in [["roll", "check", &code], ["receipt", "check", &code], ["cast", "--code", &code]] {

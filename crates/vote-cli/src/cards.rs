@@ -1,6 +1,7 @@
-//! What `roll issue` hands out: a card for each voter, a list of codes for a mail merge, and the public keys.
+//! What `roll issue` hands out: a card for each voter, a list of codes for a mail merge, who has which key, and the public keys.
 //!
-//! Cards and list hold secrets; the keys do not, and say nothing of who has which. Does not draw codes: randomness comes
+//! Cards and list hold secrets; the register is private, since it says whose ballot is which; the keys are public, and say nothing of who has
+//! which. Does not draw codes: randomness comes
 //! with the voters.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -14,12 +15,13 @@ use vote_web::code::VoterCode;
 use zeroize::Zeroizing;
 
 use crate::qr::{Qr, escaped};
+use crate::register::{self, Entry};
 use crate::roll_file::Person;
 
 /// The command on the cards; it asks for the code, so that no history of a shell keeps it.
 pub(crate) const COMMAND: &str = "vote-cli cast --code";
 /// First line of the list for a mail merge.
-pub(crate) const MERGE_HEADER: &str = "id,name,contact,weight,code\n";
+pub(crate) const MERGE_HEADER: &str = "id,name,contact,group,weight,key,code\n";
 
 const FILE_NAME_CHARACTERS_MAX: usize = 40;
 
@@ -28,7 +30,16 @@ const FILE_NAME_CHARACTERS_MAX: usize = 40;
 pub(crate) struct Voter<'a> {
     pub(crate) person: Person<'a>,
     pub(crate) weight: u32,
+    /// That of the code.
+    pub(crate) key: PublicKey,
     pub(crate) code: VoterCode,
+}
+
+impl<'a> Voter<'a> {
+    /// Gives somebody a code.
+    pub(crate) fn new(person: Person<'a>, weight: u32, code: VoterCode) -> Self {
+        Self { person, weight, key: code.secret_key().public(), code }
+    }
 }
 
 /// What was written, and where.
@@ -39,6 +50,8 @@ pub(crate) struct Written {
     pub(crate) cards: PathBuf,
     /// The list for a mail merge; secret.
     pub(crate) merge: PathBuf,
+    /// Who has which key; private.
+    pub(crate) register: PathBuf,
     /// The public keys, for `roll import`.
     pub(crate) keys: PathBuf,
 }
@@ -46,10 +59,18 @@ pub(crate) struct Written {
 /// Cards that were not written, or not all.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CardsFault {
-    #[error("{} is not empty, and is left as it is: choose another folder", dir.display())]
+    #[error("{} is not empty, and is left as it is: choose another folder{}", dir.display(), earlier(dir))]
     NotEmpty { dir: PathBuf },
     #[error("cannot write {}: {source}; what is in the folder so far is not complete, delete it", path.display())]
     Write { path: PathBuf, source: io::Error },
+}
+
+/// What to do about a folder that has cards already.
+fn earlier(dir: &Path) -> String {
+    if !dir.join(register::FILE).exists() {
+        return String::new();
+    }
+    format!("; to make codes only for those who have none by it, say --earlier {}", dir.display())
 }
 
 const STYLE: &str = "\
@@ -99,9 +120,16 @@ pub(crate) fn card(title: &str, voter: &Voter<'_>) -> Zeroizing<String> {
 
 /// A voter's line of the list for a mail merge, after [`MERGE_HEADER`].
 pub(crate) fn merge_row(voter: &Voter<'_>) -> Zeroizing<String> {
-    let Voter { person: Person { id, name, contact, .. }, weight, code } = voter;
-    let (id, name, contact) = (quoted(id), quoted(name), quoted(contact));
-    Zeroizing::new(format!("{id},{name},{contact},{weight},{code}\n"))
+    Zeroizing::new(format!("{},{},{},{}\n", who(&voter.person), voter.weight, voter.key, voter.code))
+}
+
+/// A line of the register, after [`register::HEADER`].
+fn register_row(Entry { person, weight, key }: &Entry<'_>) -> String {
+    format!("{},{weight},{key}\n", who(person))
+}
+
+fn who(Person { id, name, contact, group }: &Person<'_>) -> String {
+    [id, name, contact, group].map(|text| quoted(text)).join(",")
 }
 
 /// Keys and weights for `roll import`, by key: their order says nothing of who has which.
@@ -124,7 +152,8 @@ pub(crate) fn file_name(number: usize, name: &str) -> String {
     text + ".html"
 }
 
-/// Writes `cards/*.html`, `voters.csv` and, when all else is there, `keys.csv`, which has the keys of voters without a card too.
+/// Writes `cards/*.html`, `voters.csv`, `register.csv` and, when all else is there, `keys.csv`, which has the keys of voters without a card
+/// too.
 ///
 /// `dir` is made, or may be there and empty; only its owner can read what is in it.
 /// # Errors
@@ -134,8 +163,10 @@ pub(crate) fn write<'a>(
     title: &str,
     voters: impl IntoIterator<Item = Voter<'a>>,
     all: Vec<(PublicKey, u32)>,
+    known: &[Entry<'_>],
 ) -> Result<Written, CardsFault> {
     let (cards, merge, keys) = (dir.join("cards"), dir.join("voters.csv"), dir.join("keys.csv"));
+    let register = dir.join(register::FILE);
     make_private(dir)?;
     make_private(&cards)?;
     let mut list = BufWriter::new(create(&merge)?);
@@ -149,13 +180,22 @@ pub(crate) fn write<'a>(
         create(&path)?.write_all(card(title, &voter).as_bytes()).map_err(at(&path))?;
     }
     list.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all()).map_err(at(&merge))?;
+    let mut list = BufWriter::new(create(&register)?);
+    list.write_all(register::HEADER.as_bytes()).map_err(at(&register))?;
+    for entry in known {
+        list.write_all(register_row(entry).as_bytes()).map_err(at(&register))?;
+    }
+    list.into_inner()
+        .map_err(io::IntoInnerError::into_error)
+        .and_then(|file| file.sync_all())
+        .map_err(at(&register))?;
     // By rename: keys of only some voters must not be taken for all.
     let unfinished = dir.join("keys.csv.new");
     let mut file = create(&unfinished)?;
     file.write_all(keys_csv(all).as_bytes()).and_then(|()| file.sync_all()).map_err(at(&unfinished))?;
     fs::rename(&unfinished, &keys).map_err(at(&keys))?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(at(dir))?;
-    Ok(Written { voters: number, cards, merge, keys })
+    Ok(Written { voters: number, cards, merge, register, keys })
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> CardsFault {
@@ -191,11 +231,11 @@ mod tests {
 
     fn voter(seed: u8, name: &str) -> Voter<'_> {
         let person = Person { id: "m-7", name, contact: "a@example.org", group: "" };
-        Voter { person, weight: u32::from(seed), code: VoterCode::from_random([seed; 16]) }
+        Voter::new(person, u32::from(seed), VoterCode::from_random([seed; 16]))
     }
 
     fn keys<'a>(voters: impl IntoIterator<Item = Voter<'a>>) -> Vec<(PublicKey, u32)> {
-        voters.into_iter().map(|voter| (voter.code.secret_key().public(), voter.weight)).collect()
+        voters.into_iter().map(|voter| (voter.key, voter.weight)).collect()
     }
 
     #[test]
@@ -245,12 +285,14 @@ mod tests {
         let dir = home.path().join("a/out");
         let names = ["Ada \"A\" Lovelace; first", "=Bob, the second", " Eve", ""];
         let voters = || names.iter().zip(1..).map(|(name, seed)| voter(seed, name));
-        let written = write(&dir, "Board", voters(), keys(voters())).unwrap();
+        let person = Person { id: "1", name: "=Joan", contact: "joan@example.org", group: "North" };
+        let known = Entry { person, weight: 7, key: voter(9, "").key };
+        let written = write(&dir, "Board", voters(), keys(voters()), &[known]).unwrap();
 
         assert_eq!(written.voters, 4);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&dir), mode(&written.cards)), (0o700, 0o700));
-        assert_eq!((mode(&written.merge), mode(&written.keys)), (0o600, 0o600));
+        assert_eq!([&written.merge, &written.register, &written.keys].map(|path| mode(path)), [0o600; 3]);
         let mut cards: Vec<_> = fs::read_dir(&written.cards).unwrap().map(|entry| entry.unwrap().path()).collect();
         cards.sort();
         assert!(cards.len() == 4 && cards.iter().all(|card| mode(card) == 0o600));
@@ -269,24 +311,30 @@ mod tests {
         for (row, voter) in rows.iter().zip(voters()) {
             let Person { id, name, contact, .. } = voter.person;
             let name = name.replace("=Bob", "'=Bob");
-            assert_eq!(row[..4], [id, &name, contact, &voter.weight.to_string()]);
-            assert_eq!(VoterCode::parse(&row[4]).unwrap(), voter.code);
+            assert_eq!(row[..5], [id, &name, contact, "", &voter.weight.to_string()]);
+            assert_eq!((&row[5], VoterCode::parse(&row[6]).unwrap()), (&voter.key.to_string(), voter.code));
         }
         assert_eq!(rows.len(), 4);
-        assert!(read(list.as_bytes(), Wanted { weights: true, keys: false }).is_ok());
+        // Both lists can be read as lists, by which nobody gets another code. These voters have one id.
+        let list = read(list.as_bytes(), Wanted { weights: true, keys: true }).unwrap();
+        assert_eq!(list.rows[0].key, voters().next().map(|voter| voter.key));
+        assert!(list.report.faults.iter().all(|fault| fault.to_string().ends_with("is the one of line 2")));
+        let list = register::read(&dir).unwrap();
+        let back: Vec<_> = register::entries(&list).map(|entry| (entry.person, entry.weight, entry.key)).collect();
+        assert_eq!(back, [(known.person, known.weight, known.key)]);
     }
 
     #[test]
     fn folder_with_something_in_it_is_left_alone() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("mine"), "mine").unwrap();
-        let fault = write(home.path(), "Board", [voter(1, "Ada")], keys([voter(1, "Ada")])).unwrap_err();
+        let fault = write(home.path(), "Board", [voter(1, "Ada")], keys([voter(1, "Ada")]), &[]).unwrap_err();
         assert!(matches!(fault, CardsFault::NotEmpty { .. }), "{fault}");
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
         let empty = home.path().join("empty");
         fs::create_dir(&empty).unwrap();
         fs::set_permissions(&empty, Permissions::from_mode(0o755)).unwrap();
-        write(&empty, "Board", [voter(1, "Ada")], keys([voter(1, "Ada")])).unwrap();
+        write(&empty, "Board", [voter(1, "Ada")], keys([voter(1, "Ada")]), &[]).unwrap();
         assert_eq!(fs::metadata(&empty).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

@@ -425,6 +425,9 @@ pub(crate) struct IssueArgs {
     /// Title of the election, for the cards
     #[arg(long)]
     pub(crate) title: String,
+    /// Folder of an earlier issue, or its register.csv: who has a key by it keeps that, and gets no other code
+    #[arg(long, value_name = "DIR")]
+    pub(crate) earlier: Option<PathBuf>,
     /// Sheet of an .xlsx file, if several have content
     #[arg(long, conflicts_with = "count")]
     pub(crate) sheet: Option<String>,

@@ -20,6 +20,7 @@ mod output;
 mod people;
 mod qr;
 mod receipts;
+mod register;
 mod report;
 mod result;
 mod roll_file;

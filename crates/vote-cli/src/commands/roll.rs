@@ -1,8 +1,8 @@
 //! `roll`: who may vote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use vote_api::{Client, ElectionView, VoterView};
@@ -18,7 +18,8 @@ use crate::cli::{ImportArgs, IssueArgs, RollCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
-use crate::roll_file::{self, Report, VoterList, VoterRow, Wanted};
+use crate::register::{self, Entry, Known, People};
+use crate::roll_file::{self, Person, Report, VoterList, VoterRow, Wanted};
 use crate::spreadsheet::Spreadsheet;
 use crate::{ask, code, files, find, log, output, submit};
 
@@ -130,6 +131,11 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     let same = check_weights(&file, &read, &on_roll, leave_out_faulty)?;
     let is_new = |row: &&VoterRow| row.key.is_some_and(|key| !on_roll.contains_key(&key));
     let new: Vec<_> = read.rows.iter().filter(is_new).collect();
+    let register = register_of(&file, &read);
+    let own = register.as_deref().and_then(|path| told(register::read(path)));
+    let people: HashMap<_, _> = own.iter().flat_map(register::entries).map(|entry| (entry.key, entry.person)).collect();
+    let new: Vec<_> = new.into_iter().map(|row| (row, person_of(row, &read, &people))).collect();
+    let again = warn_of_the_same(context, &read, &new, &view, &on_roll)?;
     if preview || !context.json {
         show_rows(context, &file, &read, &new, same, &view);
     }
@@ -143,6 +149,9 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
             ask::confirm(&question, "say --yes to do it, or --preview to look only")?;
         }
         let key = organiser(context, act.credential)?;
+        if let Some(register) = &register {
+            register::remember(&context.data_dir, &view.record.id, register)?;
+        }
         put_on(context, &client, &view, &key, &read, &on_roll).await?;
     }
     let view = client.election(view.record.id).await?;
@@ -150,6 +159,7 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     if context.json {
         output::json(&json!({
             "election": view.record.id, "imported": imported, "already": same, "left_out": read.report.rows - imported - same,
+            "perhaps_again": again,
             "voters": roll.voters, "votes": roll.weight, "root": roll.tree.root(),
         }));
     } else {
@@ -168,6 +178,57 @@ async fn on_roll(client: &Client, view: &ElectionView) -> Result<BTreeMap<Public
     let audit = client.archive(view.record.id).await?.verify(Some(&chain), |_| {});
     let audit = audit.map_err(|fault| Failure::Verification(format!("the node's archive does not hold: {fault}")))?;
     Ok(audit.weights)
+}
+
+/// Where it is written who has the keys of a file: beside it, or in it.
+fn register_of(file: &Path, read: &VoterList) -> Option<PathBuf> {
+    let beside = file.with_file_name(register::FILE);
+    let named = || read.rows.iter().any(|row| !read.person(row).called().is_empty());
+    if beside.is_file() { Some(beside) } else { named().then(|| file.to_owned()) }
+}
+
+/// What was read; if it could not be, that is said.
+fn told(read: Result<VoterList, String>) -> Option<VoterList> {
+    read.map_err(|why| output::aside(format_args!("{why}"))).ok()
+}
+
+/// Whose a row is, by the register or by the row itself.
+fn person_of<'a>(row: &VoterRow, read: &'a VoterList, people: &HashMap<PublicKey, Person<'a>>) -> Person<'a> {
+    row.key.and_then(|key| people.get(&key).copied()).unwrap_or_else(|| read.person(row))
+}
+
+/// Warns of people who may be on the roll already, with other keys; gives how many they are, as far as registers tell.
+fn warn_of_the_same(
+    context: &Context,
+    read: &VoterList,
+    new: &[(&VoterRow, Person<'_>)],
+    view: &ElectionView,
+    on_roll: &BTreeMap<PublicKey, u32>,
+) -> Result<usize, Failure> {
+    if new.is_empty() || on_roll.is_empty() {
+        return Ok(0);
+    }
+    let remembered = register::remembered(&context.data_dir, &view.record.id)?;
+    let earlier: Vec<_> = remembered.iter().filter_map(|path| told(register::read(path))).collect();
+    let in_file: HashSet<_> = read.rows.iter().filter_map(|row| row.key).collect();
+    let others = |entry: &Entry<'_>| on_roll.contains_key(&entry.key) && !in_file.contains(&entry.key);
+    let known = People::new(earlier.iter().flat_map(register::entries).filter(others).collect());
+    let is_there = |person: &Person<'_>| !matches!(known.find(person), Known::Nobody);
+    let again: Vec<_> = new.iter().filter(|(_, person)| is_there(person)).map(|(_, person)| person.called()).collect();
+    let advice = "These may be the same people again, with new codes: each could vote twice. Make codes only for those who have none (vote-cli \
+                  roll issue --earlier DIR), or take the old keys off (vote-cli roll change --remove KEY); the registers say whose is which";
+    let is_known = in_file.iter().any(|key| on_roll.contains_key(key)) || !known.all().is_empty();
+    if !again.is_empty() {
+        let names = some_names(again.iter().copied());
+        let count = again.len();
+        output::aside(format_args!("WARNING: {count} are on the roll already, with other keys: {names}. {advice}"));
+    } else if !is_known {
+        let count = on_roll.len();
+        output::aside(format_args!(
+            "WARNING: {count} voters are on the roll already, and none of them is in this file. {advice}"
+        ));
+    }
+    Ok(again.len())
 }
 
 /// How many rows are on the roll as they are. Those that are on it with other votes are faults: an import changes nothing that is there.
@@ -217,9 +278,16 @@ fn check_draft(view: &ElectionView) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show_rows(context: &Context, file: &Path, read: &VoterList, new: &[&VoterRow], already: usize, view: &ElectionView) {
+fn show_rows(
+    context: &Context,
+    file: &Path,
+    read: &VoterList,
+    new: &[(&VoterRow, Person<'_>)],
+    already: usize,
+    view: &ElectionView,
+) {
     let title = clean(&view.record.election.title);
-    let votes: u64 = new.iter().map(|row| u64::from(row.weight)).sum();
+    let votes: u64 = new.iter().map(|(row, _)| u64::from(row.weight)).sum();
     if context.json {
         return output::json(&json!({
             "file": file, "election": view.record.id, "voters": new.len(), "votes": votes, "already": already,
@@ -235,8 +303,8 @@ fn show_rows(context: &Context, file: &Path, read: &VoterList, new: &[&VoterRow]
         output::line(format_args!("  besides {already} who are on its roll already, and are skipped"));
     }
     let mut rows = vec![["  LINE", "KEY", "VOTES", "NAME"].map(String::from).to_vec()];
-    for row in new.iter().take(SHOWN) {
-        let name = clean(read.person(row).called());
+    for (row, person) in new.iter().take(SHOWN) {
+        let name = clean(person.called());
         let key = row.key.map(|key| format!("{key:.16}")).unwrap_or_default();
         rows.push(vec![format!("  {}", row.line), key, row.weight.to_string(), name]);
     }
@@ -292,7 +360,7 @@ async fn put_on(
 }
 
 fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
-    let IssueArgs { file, count, output: dir, title, sheet, leave_out_faulty } = args;
+    let IssueArgs { file, count, output: dir, title, earlier, sheet, leave_out_faulty } = args;
     let list = match (file, count) {
         (Some(file), None) => {
             let mut list = read(file, sheet.as_deref(), Wanted { weights: true, keys: false })?;
@@ -303,33 +371,105 @@ fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
         (None, Some(count)) => numbered(*count),
         _ => return Err(Failure::Usage("give a file of voters, or --count".into())),
     };
-    let mut seed = Zeroizing::new([0; 16]);
-    let mut voters = Vec::new();
-    let mut keys = Vec::new();
-    for row in &list.rows {
-        if let Some(key) = row.key {
-            keys.push((key, row.weight));
-            continue;
-        }
-        getrandom::fill(seed.as_mut_slice()).map_err(Failure::other)?;
-        let voter = cards::Voter { person: list.person(row), weight: row.weight, code: VoterCode::from_random(*seed) };
-        keys.push((voter.code.secret_key().public(), row.weight));
-        voters.push(voter);
-    }
-    let own = keys.len() - voters.len();
-    let Written { voters, cards, merge, keys } = cards::write(dir, title, voters, keys).map_err(Failure::other)?;
+    let earlier = earlier.as_deref().map(register::read).transpose().map_err(Failure::NotFound)?;
+    let known = People::new(earlier.iter().flat_map(register::entries).collect());
+    let (new, mut entries) = allot(&list, &known)?;
+    let keys = entries.iter().map(|entry| (entry.key, entry.weight)).collect::<Vec<_>>();
+    let (own, kept) = (list.rows.iter().filter(|row| row.key.is_some()).count(), entries.len() - new.len());
+    // Those of the earlier issue who are not in this list have their codes still.
+    let listed: HashSet<_> = entries.iter().map(|entry| entry.key).collect();
+    let others: Vec<_> = known.all().iter().filter(|entry| !listed.contains(&entry.key)).collect();
+    entries.extend(others.iter().copied());
+    let written = cards::write(dir, title, new, keys, &entries).map_err(Failure::other)?;
+    let Written { voters, cards, merge, register, keys } = written;
     if context.json {
-        output::json(&json!({ "voters": voters, "own_keys": own, "cards": cards, "merge": merge, "keys": keys }));
+        output::json(&json!({
+            "voters": voters, "own_keys": own, "kept": kept - own, "not_listed": others.len(), "cards": cards, "merge": merge,
+            "register": register, "keys": keys,
+        }));
         return Ok(());
     }
-    output::line(format_args!("{voters} codes are issued."));
+    let codes = if voters == 1 { "code is" } else { "codes are" };
+    output::line(format_args!("{voters} {codes} issued."));
     if own > 0 {
-        output::line(format_args!("{own} voters of the list have a key already, and get no code."));
+        output::line(format_args!("{own} voters of the list have a key in it, and get no code."));
     }
-    output::line(format_args!("  cards  {} (SECRET: print them, hand them out, delete them)", cards.display()));
-    output::line(format_args!("  merge  {} (SECRET: for a mail merge; delete it then)", merge.display()));
-    output::line(format_args!("  keys   {} (public: vote-cli roll import {})", keys.display(), keys.display()));
+    if kept > own {
+        output::line(format_args!("{} have a code by the earlier issue, keep it, and get no other.", kept - own));
+    }
+    if !others.is_empty() {
+        let names = some_names(others.iter().map(|entry| entry.person.called()));
+        output::line(format_args!(
+            "{} of the earlier issue are not in this list, and keep their codes where their keys are on a roll: {names}",
+            others.len()
+        ));
+    }
+    output::line(format_args!("  cards     {} (SECRET: print them, hand them out, delete them)", cards.display()));
+    output::line(format_args!("  merge     {} (SECRET: for a mail merge; delete it then)", merge.display()));
+    let keep = "PRIVATE: who has which key; keep it, to revoke a card, and for a later issue with --earlier";
+    output::line(format_args!("  register  {} ({keep})", register.display()));
+    output::line(format_args!("  keys      {} (public: vote-cli roll import {})", keys.display(), keys.display()));
     Ok(())
+}
+
+/// Codes for those of a list who have no key, neither in it nor by an earlier issue; and the keys of all of the list.
+fn allot<'a>(list: &'a VoterList, known: &'a People<'a>) -> Result<(Vec<cards::Voter<'a>>, Vec<Entry<'a>>), Failure> {
+    let mut seed = Zeroizing::new([0; 16]);
+    let mut new = Vec::new();
+    let mut entries = Vec::new();
+    let mut lines = HashMap::new();
+    for row in &list.rows {
+        let (person, weight, line) = (list.person(row), row.weight, row.line);
+        let before = match known.find(&person) {
+            Known::Nobody => None,
+            Known::One(entry) => Some(entry),
+            Known::Several => {
+                return Err(Failure::Usage(format!(
+                    "line {line}: several of the earlier issue are called {:?}, and nothing tells which of them this is: give an id or a contact",
+                    clean(person.name)
+                )));
+            }
+        };
+        if let Some(before) = before
+            && person.called() != before.person.called()
+        {
+            let (now, then) = (clean(person.called()), clean(before.person.called()));
+            output::aside(format_args!("line {line}: {now:?} is taken for {then:?} of the earlier issue"));
+        }
+        let key = match (row.key, before) {
+            (Some(key), Some(before)) if key != before.key => {
+                output::aside(format_args!(
+                    "line {line}: has another key than by the earlier issue, {:.16}",
+                    before.key
+                ));
+                key
+            }
+            (Some(key), _) => key,
+            (None, Some(before)) => before.key,
+            (None, None) => {
+                getrandom::fill(seed.as_mut_slice()).map_err(Failure::other)?;
+                let voter = cards::Voter::new(person, weight, VoterCode::from_random(*seed));
+                let key = voter.key;
+                new.push(voter);
+                key
+            }
+        };
+        if let Some(first) = lines.insert(key, line) {
+            return Err(Failure::Usage(format!(
+                "lines {first} and {line} are one voter of the earlier issue, by id, contact or name: mend the list"
+            )));
+        }
+        entries.push(Entry { person, weight, key });
+    }
+    Ok((new, entries))
+}
+
+/// The first of these names, to be shown.
+fn some_names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len().saturating_sub(SHOWN);
+    let shown: Vec<_> = names.take(SHOWN).map(clean).collect();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &rest
 }
 
 /// A list of voters without names.

@@ -4,7 +4,7 @@ import { hexToBytes, publicKey } from "./encoding/ledger";
 import rolls from "../../../../testdata/rolls.json";
 import { type Told, readList } from "./voter_list";
 import { WORDS } from "./voter_words";
-import { adding, cardsCsv, issue, readTyped } from "./roll";
+import { adding, cardsCsv, issue, readTyped, withKnown } from "./roll";
 
 vi.stubGlobal("localStorage", { getItem: () => "en" });
 const { t } = await import("./texts");
@@ -61,7 +61,25 @@ test("codes stand for the keys that are added, in acts of 1700 at most, by key",
   expect(new Set(keys)).toEqual(new Set(cards.map((card) => card.public)));
 });
 
-test("the list for a mail merge keeps names whole", () => {
-  const card = { id: "1", name: 'A, "B"', contact: "", group: "", weight: 1, key: null, code: "CODE", public: key };
-  expect(cardsCsv([card])).toBe('id,name,contact,weight,code\n1,"A, ""B""",,1,CODE\n');
+const card = { id: "1", name: 'A, "B"', contact: "", group: "North", weight: 1, key: null, code: "CODE", public: key };
+
+test("the list for a mail merge keeps names whole, says whose key is which, and has no formulas", () => {
+  expect(cardsCsv([card])).toBe(`id,name,contact,group,weight,key,code\n1,"A, ""B""",,North,1,${key},CODE\n`);
+  expect(cardsCsv([{ ...card, name: "=1+1", contact: "@x" }])).toContain(`1,'=1+1,'@x,North`);
+});
+
+test("a list that brings keys with it makes no codes for these", async () => {
+  const { people, faults } = readList(cardsCsv([card]), true);
+  expect(faults).toEqual([]);
+  const { cards, voters } = await issue(people, () => {});
+  expect([cards, voters]).toEqual([[], [[key, 1]]]);
+});
+
+test("who has a card gets no other", () => {
+  const cards = [card, { ...card, id: "", name: "Joan", contact: "j@example.org", public: "1" }, { ...card, id: "8", name: "Eve", public: "2" }, { ...card, id: "9", name: "Eve", public: "3" }];
+  const known = (text: string) => withKnown(readList(text, true).people, cards);
+  expect(known("id,name,email\n1,Ada,a@example.org\n,J. Smith,J@example.org\n,Zoe,z@example.org\n8,E.,\n5,Eve,\n").people.map((one) => one.key)).toEqual([key, "1", null, "2", null]);
+  expect(known("name,email\nJoan,joan@example.org\n").known).toBe(0);
+  expect(known("name\nJOAN\n").people[0]!.key).toBe("1");
+  expect(known("name\nEve\n").several).toEqual(["Eve"]);
 });

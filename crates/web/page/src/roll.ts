@@ -1,8 +1,8 @@
 // Rolls from a list of voters, of names alone or of a number, and the voter codes that are made for those without a key.
 
 import { newCode } from "./encoding/codes";
-import { type Act, type Voter, publicKey } from "./encoding/ledger";
-import { PEOPLE_MAX, type Person, type VoterList, guarded, readList } from "./voter_list";
+import { type Act, type Voter, look, publicKey } from "./encoding/ledger";
+import { PEOPLE_MAX, type Person, type VoterList, folded, guarded, readList } from "./voter_list";
 
 /** Voters that one act can name. */
 const ACT_VOTERS_MAX = 1700;
@@ -44,6 +44,33 @@ function readBare(text: string, weighted: boolean): VoterList {
 
 export interface Card extends Person { code: string; public: string }
 
+/**
+ * The people, those who have a card already with its key: by id, else by contact, else by name, unless ids or contacts tell the two apart. Who may
+ * be either of several is named, and so is who would be there twice.
+ */
+export function withKnown(people: Person[], cards: Card[]): { people: Person[]; known: number; several: string[] } {
+  const ids = new Map(cards.flatMap((card) => (card.id ? [[look(card.id), card] as const] : [])));
+  const contacts = new Map(cards.flatMap((card) => (card.contact ? [[folded(card.contact), card] as const] : [])));
+  const names = new Map<string, Card[]>();
+  for (const card of cards) if (card.name) names.set(folded(card.name), [...(names.get(folded(card.name)) ?? []), card]);
+  const several: string[] = [];
+  const taken = new Set(people.map(({ key }) => key));
+  let known = 0;
+  const one = (person: Person): Person => {
+    if (person.key) return person;
+    const apart = (card: Card) => (person.id && card.id) || (person.contact && card.contact);
+    const alike = (names.get(folded(person.name)) ?? []).filter((card) => !apart(card));
+    const found = (person.id && ids.get(look(person.id))) || (person.contact && contacts.get(folded(person.contact))) || alike[0];
+    if (!found) return person;
+    const unclear = alike.length > 1 && alike.includes(found);
+    if (unclear || taken.has(found.public)) several.push(person.name || person.id || person.contact);
+    taken.add(found.public);
+    known += 1;
+    return { ...person, key: found.public };
+  };
+  return { people: people.map(one), known, several };
+}
+
 /** Codes for those without a key. Comes back now and then, so that the page can be seen working. */
 export async function issue(people: Person[], done: (n: number) => void): Promise<{ cards: Card[]; voters: Voter[] }> {
   const [cards, voters]: [Card[], Voter[]] = [[], []];
@@ -77,7 +104,8 @@ function quoted(said: string): string {
 
 /** A list for a mail merge, as `vote-cli roll issue` writes it. Secret. */
 export const cardsCsv = (cards: Card[]): string =>
-  "id,name,contact,weight,code\n" + cards.map(({ id, name, contact, weight, code }) => `${[id, name, contact].map(quoted).join(",")},${weight},${code}\n`).join("");
+  "id,name,contact,group,weight,key,code\n" +
+  cards.map((card) => `${[card.id, card.name, card.contact, card.group].map(quoted).join(",")},${card.weight},${card.public},${card.code}\n`).join("");
 
 /** The public keys, for `vote-cli roll import`. */
 export const keysCsv = (voters: Voter[]): string => "key,weight\n" + voters.map(([key, weight]) => `${key},${weight}\n`).join("");

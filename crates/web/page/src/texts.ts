@@ -1763,6 +1763,24 @@ export const TEXTS = {
   roll_field_key: ["key", "Schlüssel", "clé", "clave"],
   roll_field_group: ["group", "Gruppe", "groupe", "grupo"],
   keys_count: ["name 1 to 1700 keys", "nennen Sie 1 bis 1700 Schlüssel", "nommez de 1 à 1700 clés", "indique de 1 a 1700 claves"],
+  roll_known: [
+    "{n} has a code that was made here, keeps it, and gets no other.|{n} have a code that was made here, keep it, and get no other.",
+    "{n} hat schon einen Code von hier, behält ihn, und bekommt keinen anderen.|{n} haben schon einen Code von hier, behalten ihn, und bekommen keinen anderen.",
+    "{n} a déjà un code fait ici, le garde, et n'en reçoit pas d'autre.|{n} ont déjà un code fait ici, le gardent, et n'en reçoivent pas d'autre.",
+    "{n} tiene ya un código hecho aquí, lo conserva y no recibe otro.|{n} tienen ya un código hecho aquí, lo conservan y no reciben otro.",
+  ],
+  roll_several: [
+    "it is not plain who {name} is of those who have a code: give an id or a contact",
+    "es ist nicht klar, wer von denen mit einem Code {name} ist: geben Sie eine Nummer oder einen Kontakt an",
+    "on ne sait pas qui est {name} parmi ceux qui ont un code : donnez un numéro ou un contact",
+    "no está claro quién es {name} entre los que tienen un código: dé un número o un contacto",
+  ],
+  roll_again: [
+    "{n} on the roll got no code here. If this list has the same people again, each gets a second code and could vote twice: take the list that was downloaded then, which has their keys, with the new ones added.",
+    "{n} im Verzeichnis haben ihren Code nicht von hier. Stehen in dieser Liste dieselben Leute noch einmal, so bekommt jeder einen zweiten Code und könnte zweimal abstimmen: nehmen Sie die Liste, die damals heruntergeladen wurde und ihre Schlüssel hat, und fügen Sie die neuen hinzu.",
+    "{n} sur la liste n'ont pas reçu leur code ici. Si cette liste a de nouveau les mêmes personnes, chacune reçoit un second code et pourrait voter deux fois : prenez la liste téléchargée alors, qui a leurs clés, et ajoutez-y les nouveaux.",
+    "{n} del censo no recibieron su código aquí. Si en esta lista están otra vez las mismas personas, cada una recibe un segundo código y podría votar dos veces: tome la lista que se descargó entonces, que tiene sus claves, y añada los nuevos.",
+  ],
 } as const satisfies Record<string, Row>;
 
 export type Name = keyof typeof TEXTS;

@@ -55,7 +55,8 @@ interface Row {
 const trimmed = (text: string) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
 const oneSpace = (text: string) => trimmed(text).replace(/\p{White_Space}+/gu, " ");
 
-const folded = (text: string) => look(text).toLowerCase();
+/** A text as it is compared, whatever its case. */
+export const folded = (text: string): string => look(text).toLowerCase();
 
 /** The text of a cell that was kept from being a formula. */
 function unguarded(cell: string): string {

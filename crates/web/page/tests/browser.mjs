@@ -289,7 +289,15 @@ test("a voter code votes in an election with a roll, by every kind of rule; othe
   const saved = organiser.waitForEvent("download");
   await button(organiser, "Download the codes (secret)").click();
   const file = readFileSync(await (await saved).path(), "utf8");
-  const code = /^,Ada,,1,(.+)$/m.exec(file)[1];
+  const code = /^,Ada,,,1,[0-9a-f]{64},(.+)$/m.exec(file)[1];
+  // The same people again get no other code: neither those of this page, nor those whose keys the list brings.
+  await organiser.getByLabel("Voters", { exact: true }).fill("ada\nGrace");
+  await organiser.getByText("2 voters; 0 voter codes are made.").waitFor();
+  await organiser.getByText("2 have a code that was made here, keep it, and get no other.").waitFor();
+  await organiser.getByLabel("Or from a file").setInputFiles({ name: "voters.csv", mimeType: "text/csv", buffer: Buffer.from(file) });
+  await organiser.getByText('column 7, "code", is not read').waitFor();
+  await organiser.getByText("2 voters; 0 voter codes are made.").waitFor();
+  await organiser.getByLabel("Voters", { exact: true }).fill("");
   await button(organiser, "Show the cards").click();
   await organiser.getByRole("listitem").filter({ hasText: code }).waitFor();
 

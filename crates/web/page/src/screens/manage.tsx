@@ -6,7 +6,7 @@ import { codeQr } from "../encoding/codes";
 import { type Act, type Voter, organise, sign } from "../encoding/ledger";
 import { organiser } from "../keys";
 import { submit } from "../proof";
-import { type Card, adding, cardsCsv, issue, keysCsv, readTyped } from "../roll";
+import { type Card, adding, cardsCsv, issue, keysCsv, readTyped, withKnown } from "../roll";
 import { Store } from "../store";
 import { type Name, hasText, number, t, utc } from "../texts";
 import { type Told, FILE_BYTES_MAX, fileText, readList } from "../voter_list";
@@ -25,12 +25,13 @@ function told({ what, gaps }: Told): string {
   return t(`roll_${what}` as Name, hasText(field) ? { ...gaps, field: t(field) } : gaps);
 }
 
-interface Issued { title: string; cards: Card[]; voters: Voter[]; saved: boolean }
+/** `placed` are the keys that are on the roll for certain. */
+interface Issued { title: string; cards: Card[]; voters: Voter[]; placed: string[]; saved: boolean }
 
 /** Codes that were made here, by election: they are nowhere else, so they stay while the page does. */
 export const issued = new Store<Record<string, Issued>>({});
 
-/** Has acts decided, one after the other. */
+/** Has acts decided, one after the other; `done` is told how many are. */
 async function decide(e: Detail, acts: Act[], done: (n: number) => void): Promise<void> {
   const key = organiser(e.chain);
   for (const [at, act] of acts.entries()) {
@@ -43,7 +44,8 @@ async function decide(e: Detail, acts: Act[], done: (n: number) => void): Promis
 /** Whether nobody could vote: with a roll, an election opens only once somebody is on it. */
 export const lacksVoters = (e: Detail): boolean => e.voters !== "anyone" && e.roll.voters === 0;
 
-type Doing = (acts: Act[]) => Promise<boolean>;
+/** Gives how many of the acts are decided. */
+type Doing = (acts: Act[]) => Promise<number>;
 
 export function Manage({ e, done }: { e: Detail; done: () => void }) {
   const [fault, setFault] = useState<string | null>(null);
@@ -52,18 +54,22 @@ export function Manage({ e, done }: { e: Detail; done: () => void }) {
   const cards = issued.use()[e.election];
   const over = e.phase === "closed" || e.phase === "cancelled";
   const act: Doing = async (acts) => {
-    if (busy) return false;
+    if (busy) return 0;
     setBusy(true);
     setFault(null);
     tell(t("putting"));
-    const fine = await decide(e, acts, (n) => tell(t("acts_done", { n, of: acts.length }))).then(() => true, (error) => {
+    let decided = 0;
+    const progress = (n: number) => {
+      decided = n;
+      tell(t("acts_done", { n, of: acts.length }));
+    };
+    await decide(e, acts, progress).catch((error) => {
       tell("");
       setFault(reason(error));
-      return false;
     });
     setBusy(false);
     done();
-    return fine;
+    return decided;
   };
   return (
     <section class="card manage" aria-labelledby="manage">
@@ -95,7 +101,9 @@ function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: strin
   const [file, setFile] = useState<Uint8Array | null>(null);
   const before = issued.use()[e.election];
   const weighted = e.voters === "weighted roll";
-  const { people, faults, notes } = useMemo(() => (file ? readList(file, weighted) : readTyped(text, weighted)), [file, text, weighted]);
+  const list = useMemo(() => (file ? readList(file, weighted) : readTyped(text, weighted)), [file, text, weighted]);
+  const { faults, notes } = list;
+  const { people, known, several } = useMemo(() => withKnown(list.people, before?.cards ?? []), [list, before]);
   const given = file !== null || text.trim() !== "";
   const type = (typed: string) => {
     setFile(null);
@@ -106,20 +114,33 @@ function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: strin
     setFile(bytes);
   };
   const coded = people.filter((one) => !one.key).length;
+  const elsewhere = e.roll.voters - (before?.placed.length ?? 0);
   // Known at once, unlike a state: whoever presses twice must not get two codes for each voter.
   const busy = useRef(false);
   const add = async (event: Event) => {
     event.preventDefault();
-    if (faults.length || !people.length || busy.current) return;
+    if (faults.length || several.length || !people.length || busy.current) return;
     busy.current = true;
     try {
       const made = await issue(people, (n) => tell(t("codes_made", { n, of: people.length })));
-      const known = before?.voters ?? [];
-      const keys = new Set(known.map(([key]) => key));
-      const all: Issued = { title: e.title, cards: [...(before?.cards ?? []), ...made.cards], voters: [...known, ...made.voters.filter(([key]) => !keys.has(key))], saved: (before?.saved ?? true) && !made.cards.length };
+      const voters = before?.voters ?? [];
+      const keys = new Set(voters.map(([key]) => key));
+      const placed = before?.placed ?? [];
+      const all: Issued = {
+        title: e.title,
+        cards: [...(before?.cards ?? []), ...made.cards],
+        voters: [...voters, ...made.voters.filter(([key]) => !keys.has(key))],
+        placed,
+        saved: (before?.saved ?? true) && !made.cards.length,
+      };
       // Kept before anything is sent: a code that is on the roll must not be lost.
       issued.set({ ...issued.get(), [e.election]: all });
-      if (await act(adding(made.voters))) type("");
+      const there = new Set(placed);
+      const acts = adding(made.voters.filter(([key]) => !there.has(key)));
+      const decided = acts.length ? await act(acts) : 0;
+      const now = acts.slice(0, decided).flatMap((one) => ("add" in one ? one.add.map(([key]) => key) : []));
+      issued.set({ ...issued.get(), [e.election]: { ...issued.get()[e.election]!, placed: [...placed, ...now] } });
+      if (decided === acts.length) type("");
       else if (made.cards.length) type(made.voters.map(([key, weight]) => `${key},${weight}`).join("\n"));
     } finally {
       busy.current = false;
@@ -131,10 +152,13 @@ function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: strin
       <Text label={t("roll_list")} hint={t("roll_hint")} value={text} say={type} rows={6} />
       <FileField label={t("roll_file")} bytes={FILE_BYTES_MAX} read={choose} />
       {given && <p>{t("roll_preview", { n: people.length, codes: coded })}</p>}
+      {given && coded > 0 && elsewhere > 0 && <p class="problem">{t("roll_again", { n: elsewhere })}</p>}
+      {given && known > 0 && <p>{t("roll_known", { n: known })}</p>}
       {given && notes.length > 0 && <ul>{notes.slice(0, FAULTS_SHOWN).map((note, at) => <li key={at}>{told(note)}</li>)}</ul>}
       <div role="alert">
-        {given && faults.length > 0 && (
+        {given && faults.length + several.length > 0 && (
           <ul class="problem">
+            {several.slice(0, FAULTS_SHOWN).map((name, at) => <li key={at}>{t("roll_several", { name })}</li>)}
             {faults.slice(0, FAULTS_SHOWN).map((fault, at) => <li key={at}>{t("roll_line", { n: fault.line })}: {told(fault)}</li>)}
             {faults.length > FAULTS_SHOWN && <li>{t("roll_more", { n: faults.length - FAULTS_SHOWN })}</li>}
           </ul>
