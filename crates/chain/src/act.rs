@@ -6,9 +6,12 @@ use crate::hash::ElectionId;
 use crate::key::PublicKey;
 use crate::text::{InvalidText, check_label};
 use crate::time::Timestamp;
+use crate::verify::TRANSACTION_BYTES_MAX;
 
 /// Voters that one act can name: as many as fit a transaction.
 pub const ACT_VOTERS_MAX: usize = 1700;
+/// Bytes of a signed transaction that adds voters, besides the voters: chain, signer, election, signature, and what is around them.
+const ADD_VOTERS_BYTES: usize = 185;
 /// The most votes of one voter.
 pub const WEIGHT_MAX: u32 = 1_000_000;
 /// The most votes of a whole roll.
@@ -17,6 +20,37 @@ pub const ROLL_WEIGHT_MAX: u64 = 100_000_000_000;
 /// One on the roll: the key that signs the ballot, and how many votes it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Voter(pub PublicKey, pub u32);
+
+impl Voter {
+    /// How many bytes the encoding has: an array of two, 32 bytes, and a number.
+    const fn encoded_bytes(&self) -> usize {
+        let number = match self.1 {
+            0..=23 => 1,
+            24..=0xff => 2,
+            0x100..=0xffff => 3,
+            0x1_0000.. => 5,
+        };
+        1 + 34 + number
+    }
+}
+
+/// Cuts voters into parts that each fit an act which adds them: in number, and as a signed transaction in bytes.
+pub fn voter_parts(voters: &[Voter]) -> Vec<&[Voter]> {
+    let mut parts = Vec::new();
+    let mut rest = voters;
+    while !rest.is_empty() {
+        let mut bytes = ADD_VOTERS_BYTES;
+        let fits = |voter: &&Voter| {
+            bytes += voter.encoded_bytes();
+            bytes <= TRANSACTION_BYTES_MAX
+        };
+        let count = rest.iter().take(ACT_VOTERS_MAX).take_while(fits).count();
+        let (part, more) = rest.split_at(count);
+        parts.push(part);
+        rest = more;
+    }
+    parts
+}
 
 /// An act of the organiser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,4 +135,47 @@ fn check_voters(remove: &[PublicKey], add: &[Voter]) -> Result<(), InvalidAct> {
     }
     let out = add.iter().find(|Voter(_, weight)| !(1..=WEIGHT_MAX).contains(weight));
     out.map_or(Ok(()), |Voter(key, weight)| Err(InvalidAct::Weight(*key, *weight)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::ChainId;
+    use crate::key::SecretKey;
+    use crate::transaction::{Payload, Transaction};
+
+    /// Voters of this weight, in order.
+    fn voters(count: usize, weight: u32) -> Vec<Voter> {
+        let key = |number: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&number.to_be_bytes());
+            PublicKey::from_bytes(bytes)
+        };
+        (0..count).map(|number| Voter(key(number), weight)).collect()
+    }
+
+    fn bytes(part: &[Voter]) -> usize {
+        let act = Act::AddVoters(part.to_vec());
+        let payload = Payload::Organise(Organise { election: ElectionId::default(), act });
+        Transaction::sign(ChainId::default(), &SecretKey::from_seed(&[1; 32]), payload).to_bytes().len()
+    }
+
+    #[test]
+    fn parts_of_a_roll_fit_a_transaction_whatever_the_weights_and_no_larger_ones_would() {
+        for weight in [1, 23, 24, 255, 256, 65_535, 65_536, WEIGHT_MAX] {
+            let all = voters(4000, weight);
+            let parts = voter_parts(&all);
+            assert_eq!(parts.concat(), all, "{weight}");
+            let count = parts[0].len();
+            assert!(parts.iter().all(|part| bytes(part) <= TRANSACTION_BYTES_MAX), "{weight}");
+            assert!(count == ACT_VOTERS_MAX || bytes(&all[..=count]) > TRANSACTION_BYTES_MAX, "{weight}: {count}");
+        }
+        let whole = voters(ACT_VOTERS_MAX, 1);
+        let of_voters: usize = whole.iter().map(Voter::encoded_bytes).sum();
+        assert_eq!(bytes(&whole), ADD_VOTERS_BYTES + of_voters);
+        assert_eq!(voter_parts(&voters(1700, 65_535)).len(), 1);
+        assert_eq!(voter_parts(&voters(1634, WEIGHT_MAX)).iter().map(|part| part.len()).collect::<Vec<_>>(), [1633, 1]);
+        assert_eq!(voter_parts(&voters(1633, WEIGHT_MAX)).len(), 1);
+        assert!(voter_parts(&[]).is_empty());
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use vote_api::{Client, ElectionView, VoterView};
 use vote_chain::{
-    ACT_VOTERS_MAX, Act, CastRecord, ElectionPhase, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX,
+    Act, CastRecord, ElectionPhase, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX, voter_parts,
 };
 use vote_web::code::VoterCode;
 use zeroize::Zeroizing;
@@ -330,7 +330,7 @@ async fn put_on(
         part.iter().filter(|voter| !on_roll.contains_key(&voter.0)).copied().collect()
     };
     // Cut before it is sifted: the same file again makes the same acts, and one that waits to become final is not doubled.
-    let parts: Vec<_> = voters.chunks(ACT_VOTERS_MAX).map(missing).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<_> = voter_parts(&voters).into_iter().map(missing).filter(|part| !part.is_empty()).collect();
     let mut done = total - parts.iter().map(Vec::len).sum::<usize>();
     let bar = std::io::stderr().is_terminal();
     let mut ended = Ok(());

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { codeSeed } from "./encoding/codes";
-import { hexToBytes, publicKey } from "./encoding/ledger";
+import { type Voter, hexToBytes, organise, publicKey, sign } from "./encoding/ledger";
 import rolls from "../../../../testdata/rolls.json";
 import { type Told, readList } from "./voter_list";
 import { WORDS } from "./voter_words";
@@ -59,6 +59,21 @@ test("codes stand for the keys that are added, in acts of 1700 at most, by key",
   const keys = acts.flat().map(([key]) => key);
   expect(keys).toEqual([...keys].sort());
   expect(new Set(keys)).toEqual(new Set(cards.map((card) => card.public)));
+});
+
+test("acts are cut by bytes too, at the last that fits", () => {
+  const voters = (n: number, weight: number) => Array.from({ length: n }, (_, at): Voter => [at.toString(16).padStart(64, "0"), weight]);
+  const bytes = (add: Voter[]) => sign(key, new Uint8Array(32), organise(key, { add })).length;
+  for (const weight of [1, 24, 256, 65_535, 65_536, 1_000_000]) {
+    const all = voters(4000, weight);
+    const parts = adding(all).map((act) => ("add" in act ? act.add : []));
+    expect(parts.flat()).toEqual(all);
+    for (const part of parts) expect(bytes(part)).toBeLessThanOrEqual(65_536);
+    const first = parts[0]!.length;
+    if (first < 1700) expect(bytes(all.slice(0, first + 1))).toBeGreaterThan(65_536);
+  }
+  expect([1633, 1634].map((n) => adding(voters(n, 1_000_000)).length)).toEqual([1, 2]);
+  expect(adding([])).toEqual([]);
 });
 
 const card = { id: "1", name: 'A, "B"', contact: "", group: "North", weight: 1, key: null, code: "CODE", public: key };

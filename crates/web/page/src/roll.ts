@@ -4,8 +4,11 @@ import { newCode } from "./encoding/codes";
 import { type Act, type Voter, look, publicKey } from "./encoding/ledger";
 import { PEOPLE_MAX, type Person, type VoterList, folded, guarded, readList } from "./voter_list";
 
-/** Voters that one act can name. */
+/** Voters that one act can name, and bytes that its transaction can have: what is around the voters, and a key with its weight. */
 const ACT_VOTERS_MAX = 1700;
+const TRANSACTION_BYTES_MAX = 65_536;
+const ADD_VOTERS_BYTES = 185;
+const voterBytes = (weight: number) => 35 + (weight < 24 ? 1 : weight < 0x100 ? 2 : weight < 0x1_0000 ? 3 : 5);
 
 /** Reads what somebody typed: a number of voters; or a list with a header; or names or keys, one a line, with a weight behind a separator. */
 export function readTyped(text: string, weighted: boolean): VoterList {
@@ -91,9 +94,21 @@ export async function issue(people: Person[], done: (n: number) => void): Promis
   return { cards, voters: voters.sort(([a], [b]) => (a < b ? -1 : 1)) };
 }
 
-/** The acts that put voters on a roll. */
+/** The acts that put voters on a roll: as many to each as fit it, in number and in bytes. */
 export function adding(voters: Voter[]): Act[] {
-  return Array.from({ length: Math.ceil(voters.length / ACT_VOTERS_MAX) }, (_, at) => ({ add: voters.slice(at * ACT_VOTERS_MAX, (at + 1) * ACT_VOTERS_MAX) }));
+  const acts: { add: Voter[] }[] = [];
+  let last: Voter[] = [];
+  let bytes = Infinity;
+  for (const voter of voters) {
+    bytes += voterBytes(voter[1]);
+    if (bytes > TRANSACTION_BYTES_MAX || last.length === ACT_VOTERS_MAX) {
+      last = [];
+      bytes = ADD_VOTERS_BYTES + voterBytes(voter[1]);
+      acts.push({ add: last });
+    }
+    last.push(voter);
+  }
+  return acts;
 }
 
 /** A field of CSV, and no formula for a spreadsheet. */
