@@ -14,4 +14,5 @@ mod properties;
 mod receipts;
 mod rules;
 mod set_changes;
+mod shared;
 mod vectors;

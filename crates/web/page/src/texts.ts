@@ -426,6 +426,8 @@ export const TEXTS = {
     "Pour passer, le premier choix doit avoir {share} des voix ({base}).",
     "Para salir adelante, la primera opción necesita {share} de los votos ({base}).",
   ],
+  at_least_half: ["at least half", "mindestens die Hälfte", "au moins la moitié", "al menos la mitad"],
+  all_of_it: ["all", "alle", "la totalité", "la totalidad"],
   more_than_half: ["more than half", "mehr als die Hälfte", "plus de la moitié", "más de la mitad"],
   r_who: ["Who votes", "Wer abstimmt", "Qui vote", "Quién vota"],
   r_secrecy: ["Secrecy", "Geheimnis", "Secret", "Secreto"],
@@ -1388,10 +1390,10 @@ export const TEXTS = {
   ],
   remove_contest: ["Remove contest {n}", "Frage {n} entfernen", "Retirer la question {n}", "Quitar la pregunta {n}"],
   e_bad_description: [
-    "The description is longer than 4000 bytes.",
-    "Die Beschreibung ist länger als 4000 Byte.",
-    "La description dépasse 4000 octets.",
-    "La descripción supera los 4000 bytes.",
+    "The description is longer than 4000 bytes, or has a tab or another control character.",
+    "Die Beschreibung ist länger als 4000 Byte, oder enthält einen Tabulator oder ein anderes Steuerzeichen.",
+    "La description dépasse 4000 octets, ou contient une tabulation ou un autre caractère de contrôle.",
+    "La descripción supera los 4000 bytes, o tiene un tabulador u otro carácter de control.",
   ],
   e_bad_times: [
     "It must close in the future, and after it opens.",

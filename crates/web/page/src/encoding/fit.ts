@@ -1,6 +1,6 @@
 // Which selections fit a contest (docs/protocol.md, "Transactions").
 
-import type { Contest, Rule, Selection } from "./ledger";
+import type { Contest, Rule, Selection, Share } from "./ledger";
 
 const SCORE_MAX = 10;
 
@@ -33,3 +33,7 @@ export function fits(contest: Contest, says: Selection): boolean {
   if (says === "abstain") return contest.abstention;
   return offered(contest, says) && named(says) >= contest.min && named(says) <= contest.max;
 }
+
+/** Whether a share is a part of something and can be reached: there is no more than all. */
+export const possible = ({ numerator, denominator, more }: Share): boolean =>
+  numerator > 0 && numerator <= (more ? denominator - 1 : denominator) && denominator <= 1000;

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type { Info } from "../api";
-import { single } from "../encoding/fit";
+import { possible, single } from "../encoding/fit";
 import { encode } from "../encoding/cbor";
 import { type Contest, ELECTION_BYTES_MAX, type Election, OVERVOTES, type Overvotes, RULES, type Rule, type Selection, type Share, createElection, labelFault, sign, someAlike } from "../encoding/ledger";
 import { type Key, keyFile, mayCreate, organiser, readKeyFile, setOrganiser } from "../keys";
@@ -12,7 +12,7 @@ import { Store } from "../store";
 import { type Name, number, t, utc } from "../texts";
 import { Choice, FileField, Heading, Id, Problem, Text, Tick, reason, save } from "../ui";
 import { ContestField } from "./ballot";
-import { Rules } from "./rules";
+import { Rules, share } from "./rules";
 
 interface ContestDraft { title: string; choices: string; rule: Rule; seats: string; min: string; max: string; abstention: boolean; shuffle: boolean; overvotes: Overvotes; majority: string; base: "votes" | "roll" }
 interface Draft { title: string; description: string; voters: Election["voters"]; opens: string; closes: string; revotes: string; results: Election["results"]; quorum: string; tie_break: string; contests: ContestDraft[] }
@@ -24,17 +24,15 @@ const empty = (): Draft => ({ title: "", description: "", voters: "anyone", open
 const draft = new Store(empty());
 
 /** Shares as they are chosen: `>` is more than, `=` at least. */
-const SHARES = ["=1/5", "=1/4", "=1/3", "=1/2", ">1/2", "=3/5", "=2/3", ">2/3", "=3/4", "=4/5", "=1/1"];
+export const SHARES = ["=1/5", "=1/4", "=1/3", "=1/2", ">1/2", "=3/5", "=2/3", ">2/3", "=3/4", "=4/5", "=1/1"];
 
-function readShare(text: string): Share | null {
+export function readShare(text: string): Share | null {
   const found = /^([>=])(\d+)\/(\d+)$/.exec(text);
-  return found && { numerator: Number(found[2]), denominator: Number(found[3]), more: found[1] === ">" };
+  const share = found && { numerator: Number(found[2]), denominator: Number(found[3]), more: found[1] === ">" };
+  return share && possible(share) ? share : null;
 }
 
-const shareName = (text: string) => {
-  const { numerator: n, denominator: d, more } = readShare(text)!;
-  return n === 1 && d === 2 && more ? t("more_than_half") : t(more ? "more_than" : "at_least", { n, d });
-};
+const shareName = (text: string) => share(readShare(text)!);
 
 const lines = (text: string) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 const whole = (text: string, otherwise: number) => (/^\d{1,4}$/.test(text.trim()) ? Number(text) : text.trim() === "" ? otherwise : NaN);
@@ -67,7 +65,7 @@ export function faults(e: Election): string[] {
   const out: string[] = [];
   const label = (text: string, what: string) => labelFault(text) && out.push(`${what}: ${t("bad_label")}`);
   label(e.title, t("e_title"));
-  if (new TextEncoder().encode(e.description).length > 4000) out.push(t("e_bad_description"));
+  if (new TextEncoder().encode(e.description).length > 4000 || /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/u.test(e.description)) out.push(t("e_bad_description"));
   if (e.tie_break) label(e.tie_break, t("r_ties_title"));
   // Of the payload, two bytes are not the election's.
   const bytes = encode(createElection({ ...e, salt: 2n ** 64n - 1n })).length - 2;
@@ -84,8 +82,10 @@ export function faults(e: Election): string[] {
     if (c.choices && someAlike(c.choices)) say(t("e_same_choices"));
     if (c.rule === "yes-no" && c.choices?.length !== 2) say(t("e_two_choices"));
     const all = c.choices?.length ?? 1;
-    if (!(c.seats >= 1 && c.seats <= all)) say(t("e_bad_seats"));
-    if (!(c.min >= 0 && c.min <= c.max && c.max >= 1 && c.max <= all)) say(t("e_bad_bounds"));
+    const seats = single(c.rule) || c.rule === "irv" ? 1 : all;
+    if (c.choices && !(c.seats >= 1 && c.seats <= seats)) say(t("e_bad_seats"));
+    const most = single(c.rule) ? 1 : all;
+    if (!(c.min >= (single(c.rule) ? 1 : 0) && c.min <= c.max && c.max >= 1 && c.max <= most)) say(t("e_bad_bounds"));
     if (c.majority?.base === "roll" && e.voters === "anyone") say(t("e_no_roll"));
   });
   return out;

@@ -19,8 +19,11 @@ export interface Ruled {
   tie_break: string;
 }
 
-export const share = ({ numerator, denominator, more }: Share): string =>
-  numerator === 1 && denominator === 2 && more ? t("more_than_half") : t(more ? "more_than" : "at_least", { n: numerator, d: denominator });
+export function share({ numerator: n, denominator: d, more }: Share): string {
+  if (n === 1 && d === 2) return t(more ? "more_than_half" : "at_least_half");
+  if (n === d) return t("all_of_it");
+  return t(more ? "more_than" : "at_least", { n: String(n), d: String(d) });
+}
 
 function ContestRules({ contest, title }: { contest: Contest; title: string }) {
   const { rule, choices, seats, majority, shuffle, abstention } = contest;
