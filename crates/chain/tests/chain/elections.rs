@@ -324,7 +324,10 @@ fn election_with_a_roll_is_open_only_with_somebody_on_it() {
     assert_eq!(ledger.state.phase(&id), Some(ElectionPhase::Draft));
     let times = |opens_at| Act::ChangeTimes { opens_at, closes_at: at(90_000), reason: "more time".into() };
     assert_eq!(ledger.try_one(&ledger.act(id, times(at(2500)))), Ok(()), "the opening is left as it is");
-    assert!(ledger.try_one(&ledger.act(id, times(at(2400)))).is_err(), "another time that has passed is no time to come");
+    assert!(
+        ledger.try_one(&ledger.act(id, times(at(2400)))).is_err(),
+        "another time that has passed is no time to come"
+    );
     ledger.decide(&[add(&ledger, 50)]);
     assert_eq!(ledger.state.phase(&id), Some(ElectionPhase::Open));
     assert_eq!(ledger.try_one(&add(&ledger, 51)), Err(InvalidTransaction::RollFrozen(id)));
