@@ -453,3 +453,23 @@ async fn count_that_takes_long_is_made_aside_and_reaches_those_who_ask_and_those
     assert_eq!((one.tally.contests.len(), one.tally.turnout.ballots), (0, ballots as u64), "a list counts no contests");
     cluster.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn scores_are_exported_as_they_were_given_and_read_again() {
+    let mut cluster = cluster(1).await;
+    let create =
+        ["election", "create", "--title", "Film", "--rule", "score", "--choice", "Alien", "--choice", "Big, 1988"];
+    json(&cluster, &create).await;
+    for (voter, scores) in [("a", "Alien=10, 2=3"), ("b", "Alien=10, 2=3"), ("c", "2=7"), ("d", "Alien=0")] {
+        json(&cluster, &["cast", scores, "--name", voter]).await;
+    }
+    let file = |name: &str| cluster.folder().join(name).display().to_string();
+    refused(&cluster, &["export", "-o", &file("film.blt")], 2, &["scores are no rankings", ".csv"]).await;
+    let exported = json(&cluster, &["export", "-o", &file("film.csv")]).await;
+    assert_eq!((&exported["votes_written"], &exported["changed"]), (&4.into(), &serde_json::json!([])));
+    let text = std::fs::read_to_string(file("film.csv")).unwrap();
+    assert_eq!(text, "count,\"Alien\",\"Big, 1988\"\n1,0,0\n1,0,7\n2,10,3\n");
+    let counted = json(&cluster, &["count", &file("film.csv"), "--scores", "--rule", "irv"]).await;
+    assert_eq!((&counted["winners"][0], &counted["ballots"]), (&"Alien".into(), &4.into()));
+    cluster.stop().await.unwrap();
+}

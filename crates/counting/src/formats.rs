@@ -40,6 +40,8 @@ use std::fmt;
 use std::io::{BufRead, Cursor, Seek};
 use std::ops::RangeInclusive;
 
+pub use csv::write_scores;
+
 use crate::names;
 use crate::packed::{Packed, PackedBallots};
 use crate::profile::{BALLOTS_MAX, Group, Profile};

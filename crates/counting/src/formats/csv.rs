@@ -116,10 +116,26 @@ pub(super) fn read(text: &str, options: &Options) -> Result<Parsed, FormatError>
     parse(text.as_bytes(), options)
 }
 
+/// The first line of what is written: a column of counts, and one for each candidate.
+fn written_header(candidates: &[String]) -> String {
+    let quoted = candidates.iter().map(|name| format!(",\"{}\"", candidate_header(name).replace('"', "\"\"")));
+    format!("count{}\n", quoted.collect::<String>())
+}
+
+/// Writes a table of scores, with a column of counts: each line has how many ballots there are, and what they give each candidate. It is
+/// read again as scores ([`Options::scores`]).
+pub fn write_scores<'a>(candidates: &[String], ballots: impl IntoIterator<Item = (u64, &'a [u8])>) -> String {
+    let mut text = written_header(candidates);
+    for (count, scores) in ballots {
+        let cells: String = scores.iter().map(|score| format!(",{score}")).collect();
+        text += &format!("{count}{cells}\n");
+    }
+    text
+}
+
 /// Writes a table with a column of counts, separated by commas.
 pub(super) fn write(file: &File) -> String {
-    let quoted = file.candidates.iter().map(|name| format!(",\"{}\"", candidate_header(name).replace('"', "\"\"")));
-    let mut text = format!("count{}\n", quoted.collect::<String>());
+    let mut text = written_header(&file.candidates);
     for group in file.ballots.iter().map(|packed| packed.group()) {
         let mut cells = vec![String::new(); file.candidates.len()];
         for (rank, places) in (1..).zip(&group.ranks) {

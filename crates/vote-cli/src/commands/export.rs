@@ -1,16 +1,17 @@
 //! `export`: an election as an archive, or the ballots of a contest for other programs.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
 use serde_json::json;
 use vote_chain::{
-    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Selection,
-    Timestamp, encode, parse,
+    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Rule,
+    Selection, Timestamp, encode, parse,
 };
 use vote_counting::formats::nist::{self, About, Standing};
-use vote_counting::formats::{File, Format, Options};
+use vote_counting::formats::{File, Format, Options, write_scores};
 use vote_counting::{Group, Outcome, PackedBallots, Round, Votes};
 
 use crate::context::Context;
@@ -46,15 +47,15 @@ pub(super) async fn run(
     if audit.record.election.withholds_count(audit.phase) {
         check_withheld(&audit, is_archive, yes)?;
     }
-    let exported = if is_archive { None } else { Some(Exported::new(&archive, &audit, contest)?) };
+    let exported = if is_archive { None } else { Some(Exported::new(&archive, &audit, contest, format)?) };
     let bytes = match (&exported, format) {
         (None, _) => encode(&archive),
-        (Some(exported), Some(format)) => format.write(&exported.file).into_bytes(),
+        (Some(exported), Some(format)) => exported.write(format).into_bytes(),
         (Some(exported), None) if name.ends_with(RECORDS) => exported.records(&archive, &audit)?.into_bytes(),
         (Some(exported), None) => exported.report(&archive, &audit)?.into_bytes(),
     };
     let changed = match (&exported, format) {
-        (Some(exported), Some(format)) => changed(&exported.file, format, &bytes),
+        (Some(exported), Some(format)) => exported.changed(format, &bytes),
         _ => Vec::new(),
     };
     let extent = exported.map(|exported| exported.extent(&audit, format));
@@ -100,17 +101,6 @@ fn check_withheld(audit: &Audit, is_archive: bool, yes: bool) -> Result<(), Fail
     ask::confirm(&format!("{what} Write it?"), &format!("{what} Say --yes if it is to be written"))
 }
 
-/// What whoever reads the file finds otherwise than it is on the ledger: names that the format cannot hold as they are.
-fn changed(file: &File, format: Format, bytes: &[u8]) -> Vec<String> {
-    let read = match format.read(Cursor::new(bytes), &Options::default()) {
-        Ok(read) => read.file,
-        Err(error) => return vec![format!("the file cannot be read again: {error}")],
-    };
-    let names = file.candidates.iter().zip(&read.candidates);
-    let changed = names.filter(|(ours, theirs)| ours != theirs);
-    changed.map(|(ours, theirs)| format!("{ours:?} is {theirs:?} in the file, as the format has it")).collect()
-}
-
 /// How many votes of a contest are in a file, and how many it has no place for.
 struct Extent {
     written: u64,
@@ -134,10 +124,17 @@ struct Exported<'a> {
     contest: &'a Contest,
     place: usize,
     file: File,
+    /// If it is counted by scores: how many votes give these to the candidates.
+    scores: Option<BTreeMap<Vec<u8>, u64>>,
 }
 
 impl<'a> Exported<'a> {
-    fn new(archive: &Archive, audit: &'a Audit, number: Option<usize>) -> Result<Self, Failure> {
+    fn new(
+        archive: &Archive,
+        audit: &'a Audit,
+        number: Option<usize>,
+        format: Option<Format>,
+    ) -> Result<Self, Failure> {
         let contests = &audit.record.election.contests;
         let place = match (number, contests.len()) {
             (None, 1) => 0,
@@ -151,8 +148,37 @@ impl<'a> Exported<'a> {
             }
         };
         let contest = &contests[place];
-        let file = ballots(archive, audit, contest, place)?;
-        Ok(Self { contest, place, file })
+        if contest.rule == Rule::Score && format != Some(Format::Csv) {
+            return Err(Failure::Usage(
+                "scores are no rankings: write them to a .csv file; the archive has them too".into(),
+            ));
+        }
+        let last = last_selections(archive, place)?;
+        let scores = (contest.rule == Rule::Score).then(|| scores(audit, &last));
+        let file = ballots(audit, contest, last)?;
+        Ok(Self { contest, place, file, scores })
+    }
+
+    fn write(&self, format: Format) -> String {
+        match &self.scores {
+            None => format.write(&self.file),
+            Some(scores) => {
+                let ballots = scores.iter().map(|(scores, votes)| (*votes, scores.as_slice()));
+                write_scores(&self.file.candidates, ballots)
+            }
+        }
+    }
+
+    /// What whoever reads the file finds otherwise than it is on the ledger: names that the format cannot hold as they are.
+    fn changed(&self, format: Format, bytes: &[u8]) -> Vec<String> {
+        let options = Options { scores: self.scores.is_some(), ..Options::default() };
+        let read = match format.read(Cursor::new(bytes), &options) {
+            Ok(read) => read.file,
+            Err(error) => return vec![format!("the file cannot be read again: {error}")],
+        };
+        let names = self.file.candidates.iter().zip(&read.candidates);
+        let changed = names.filter(|(ours, theirs)| ours != theirs);
+        changed.map(|(ours, theirs)| format!("{ours:?} is {theirs:?} in the file, as the format has it")).collect()
     }
 
     fn extent(&self, audit: &Audit, format: Option<Format>) -> Extent {
@@ -208,9 +234,9 @@ fn added_up(candidates: &[String], counted: &ContestTally) -> Outcome {
     Outcome { rounds: vec![Round { votes, exhausted: Votes::default(), actions: Vec::new() }], ..Outcome::default() }
 }
 
-/// The ballots of a contest that count, equal ones together, as ranks; a voter with several votes is as many ballots.
-fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) -> Result<File, Failure> {
-    let mut last: BTreeMap<PublicKey, Selection> = BTreeMap::new();
+/// What the ballots that count say to a contest, by voter.
+fn last_selections(archive: &Archive, place: usize) -> Result<BTreeMap<PublicKey, Selection>, Failure> {
+    let mut last = BTreeMap::new();
     for entry in archive.blocks.iter().flat_map(|block| &block.transactions) {
         let ArchivedTransaction::Own(bytes) = entry else { continue };
         let content = parse(bytes).map_err(Failure::other)?.content;
@@ -218,6 +244,25 @@ fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) ->
             last.insert(content.signer, ballot.selections.swap_remove(place));
         }
     }
+    Ok(last)
+}
+
+fn votes_of(audit: &Audit, voter: &PublicKey) -> u64 {
+    audit.weights.get(voter).copied().map_or(1, u64::from)
+}
+
+fn scores(audit: &Audit, last: &BTreeMap<PublicKey, Selection>) -> BTreeMap<Vec<u8>, u64> {
+    let mut counts = BTreeMap::new();
+    for (voter, selection) in last {
+        if let Selection::Scored(scores) = selection {
+            *counts.entry(scores.clone()).or_default() += votes_of(audit, voter);
+        }
+    }
+    counts
+}
+
+/// Ballots as ranks, equal ones together; a voter with several votes is as many ballots.
+fn ballots(audit: &Audit, contest: &Contest, last: BTreeMap<PublicKey, Selection>) -> Result<File, Failure> {
     let candidates = match &contest.choices {
         Choices::Listed(choices) => choices.clone(),
         Choices::WriteIn => {
@@ -229,8 +274,8 @@ fn ballots(archive: &Archive, audit: &Audit, contest: &Contest, place: usize) ->
     };
     let mut counts = BTreeMap::<Vec<Vec<usize>>, u64>::new();
     for (voter, selection) in last {
-        let Some(ranks) = ranks(&selection, &candidates)? else { continue };
-        *counts.entry(ranks).or_default() += audit.weights.get(&voter).copied().map_or(1, u64::from);
+        let Some(ranks) = ranks(&selection, &candidates) else { continue };
+        *counts.entry(ranks).or_default() += votes_of(audit, &voter);
     }
     let line = |(ranks, count)| (0, Group { count, ranks });
     let too_many =
@@ -252,17 +297,23 @@ fn written(selection: &Selection) -> Option<&str> {
 }
 
 /// A selection as ranks: one choice is the first of them, several that are approved share it. Who abstains is no ballot.
-fn ranks(selection: &Selection, candidates: &[String]) -> Result<Option<Vec<Vec<usize>>>, Failure> {
+fn ranks(selection: &Selection, candidates: &[String]) -> Option<Vec<Vec<usize>>> {
     let places = |places: &[u16]| places.iter().map(|place| usize::from(*place)).collect::<Vec<_>>();
-    Ok(match selection {
-        Selection::Abstain => None,
-        Selection::Listed(place) => Some(vec![places(&[*place])]),
+    Some(match selection {
+        Selection::Abstain => return None,
+        Selection::Listed(place) => vec![places(&[*place])],
         Selection::WriteIn(words) => {
-            Some(candidates.iter().position(|name| name == words).map(|at| vec![at]).into_iter().collect())
+            candidates.iter().position(|name| name == words).map(|at| vec![at]).into_iter().collect()
         }
-        Selection::Approved(approved) if approved.is_empty() => Some(Vec::new()),
-        Selection::Approved(approved) => Some(vec![places(approved)]),
-        Selection::Ranked(ranks) => Some(ranks.iter().map(places).collect()),
-        Selection::Scored(_) => return Err(Failure::Usage("scores are no rankings; the archive has them".into())),
+        Selection::Approved(approved) if approved.is_empty() => Vec::new(),
+        Selection::Approved(approved) => vec![places(approved)],
+        Selection::Ranked(ranks) => ranks.iter().map(places).collect(),
+        Selection::Scored(scores) => {
+            let mut ranks = BTreeMap::<_, Vec<_>>::new();
+            for (place, score) in scores.iter().enumerate().filter(|(_, score)| **score > 0) {
+                ranks.entry(Reverse(score)).or_default().push(place);
+            }
+            ranks.into_values().collect()
+        }
     })
 }
