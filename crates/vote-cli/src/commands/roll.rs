@@ -164,7 +164,15 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
         }));
     } else {
         output::line(format_args!("The roll has {} voters with {} votes now.", roll.voters, roll.weight));
-        output::line(format_args!("When it is complete: vote-cli election open {:.8}", view.record.id));
+        match view.phase {
+            ElectionPhase::Draft => {
+                output::line(format_args!("When it is complete: vote-cli election open {:.8}", view.record.id));
+            }
+            // Its time had come, and nobody had been on its roll.
+            later => {
+                output::line(format_args!("The election is {later} now: `vote-cli roll change` makes late changes."))
+            }
+        }
     }
     Ok(())
 }
