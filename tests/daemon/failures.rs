@@ -133,3 +133,26 @@ async fn tracker_killed_voting_goes_on_and_who_knows_a_peer_rejoins() {
         .unwrap();
     cluster.stop().await.unwrap();
 }
+
+/// With so many validators the proposer gathers their votes; that of a dead one gathers nothing.
+#[tokio::test]
+async fn eight_validators_vote_on_when_two_of_them_are_killed() {
+    let mut cluster = cluster(8).await;
+    let election = election(&cluster).await;
+    let finals = Finals::default();
+    for at in 0..8 {
+        let client = cluster.client(at).await.unwrap();
+        cast(&client, ballots(&cluster, election, at * 10..at * 10 + 10), &finals).await.unwrap();
+    }
+    for dead in [6, 7] {
+        cluster.kill_node(dead).await.unwrap();
+    }
+    for at in 0..6 {
+        let client = cluster.client(at).await.unwrap();
+        cast(&client, ballots(&cluster, election, 100 + at * 10..110 + at * 10), &finals).await.unwrap();
+    }
+    assert_eq!(finals.lock().unwrap().len(), 140);
+    let agreed = cluster.agreed(PATIENCE).await.unwrap();
+    assert_eq!(agreed.len(), 6);
+    cluster.stop().await.unwrap();
+}
