@@ -209,6 +209,12 @@ async fn voter_with_a_code_votes_changes_her_mind_and_finds_her_ballot_by_its_tr
     let folder = |name: &str| cluster.folder().join(name).display().to_string();
     let (later, anew) = (folder("later"), folder("anew"));
     let issue = ["roll", "issue", &longer, "-o", &later, "--title", "Chair", "--earlier", &dir];
+    // Two who have changed places: by the contact the one, by the name the other.
+    let mixed = write(&cluster, "mixed.csv", "name,email\nRada,joan@example.org\n");
+    let moved = ["roll", "issue", &mixed, "-o", &later, "--title", "Chair", "--earlier", &dir];
+    refused(&cluster, &moved, 2, &["line 2", "another one"]).await;
+    let nameless = ["roll", "issue", &longer, "-o", &later, "--title", "Chair", "--earlier", keys];
+    refused(&cluster, &nameless, 2, &["register.csv"]).await;
     let later = json(&cluster, &issue).await;
     assert_eq!((&later["voters"], &later["kept"]), (&1.into(), &2.into()));
     let merge_later = std::fs::read_to_string(later["merge"].as_str().unwrap()).unwrap();
@@ -377,6 +383,12 @@ async fn times_are_changed_and_elections_cancelled_for_a_reason_that_everybody_r
     let times = ["election", "times", "--closes", "2099-01-01T12:00:00Z", "--reason", "everybody has time"];
     let told = cli(&cluster, 0, &times).await;
     assert!(told.out.contains("closes 2099-01-01 12:00:00 UTC (block"), "{told:?}");
+    // Word for word the same is what was done before: whoever does it again must hear that nothing has changed.
+    let closes = |when: &'static str, reason: &'static str| ["election", "times", "--closes", when, "--reason", reason];
+    json(&cluster, &closes("2098-01-01T12:00:00Z", "sooner")).await;
+    json(&cluster, &closes("2099-06-01T12:00:00Z", "later")).await;
+    let again = closes("2098-01-01T12:00:00Z", "sooner");
+    refused(&cluster, &again, 1, &["was done before", "say another --reason"]).await;
     let times = ["election", "times", "--opens", "+2s", "--closes", "+3h", "--reason", "everybody is here"];
     let (before, changed) = (json(&cluster, &["election", "show", &id]).await, json(&cluster, &times).await);
     let after = json(&cluster, &["election", "show", &id]).await;
@@ -399,8 +411,8 @@ async fn times_are_changed_and_elections_cancelled_for_a_reason_that_everybody_r
     assert!(tally.out.contains("The election was cancelled; nothing is decided."), "{tally:?}");
     let log = json(&cluster, &["election", "log"]).await;
     let acts: Vec<_> = log["log"].as_array().unwrap().iter().map(|entry| entry["act"].as_str().unwrap()).collect();
-    assert_eq!(acts, ["change-times", "change-times", "cancel"]);
-    assert!(log["log"][2]["what"].as_str().unwrap().contains("the trip is off"));
+    assert_eq!(acts, ["change-times", "change-times", "change-times", "change-times", "cancel"]);
+    assert!(log["log"][4]["what"].as_str().unwrap().contains("the trip is off"));
     cluster.stop().await.unwrap();
 }
 

@@ -92,6 +92,16 @@ impl<'a> People<'a> {
         &self.all
     }
 
+    /// Another one than this entry, whose contact, or name where the entry has another, the person has.
+    pub(crate) fn other(&self, person: &Person<'_>, entry: &Entry<'_>) -> Option<&Entry<'a>> {
+        let by_contact = (!person.contact.is_empty()).then(|| self.contacts.get(&folded(person.contact))).flatten();
+        let name = folded(person.name);
+        let renamed = !name.is_empty() && !entry.person.name.is_empty() && name != folded(entry.person.name);
+        let by_name = if renamed { self.names.get(&name) } else { None };
+        let others = by_contact.into_iter().chain(by_name.into_iter().flatten());
+        others.map(|at| &self.all[*at]).find(|other| other.key != entry.key)
+    }
+
     /// Whether somebody is among them: by id, else by contact, else by name, unless ids or contacts tell the two apart.
     pub(crate) fn find(&self, person: &Person<'_>) -> Known<'_> {
         let by_id = Some(person.id).filter(|id| !id.is_empty()).and_then(|id| self.ids.get(&look(id)));

@@ -255,7 +255,12 @@ impl SheetRows<'_> {
                 DataRef::String(text) => text.clone(),
                 DataRef::SharedString(text) => (*text).to_owned(),
                 DataRef::Bool(yes) => if *yes { "TRUE" } else { "FALSE" }.to_owned(),
-                DataRef::DateTime(time) => time.as_f64().to_string(),
+                DataRef::DateTime(time) if time.is_duration() => time.as_f64().to_string(),
+                // As it is read by people: a number of days would pass for an amount.
+                DataRef::DateTime(time) => {
+                    let (year, month, day, hour, minute, ..) = time.to_ymd_hms_milli();
+                    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}").replace(" 00:00", "")
+                }
                 DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
                 DataRef::Error(error) => return Err(fault(row, format!("a cell has an error: {error}"))),
             };

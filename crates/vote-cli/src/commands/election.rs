@@ -92,8 +92,16 @@ pub(super) async fn act(
     let election = find::any_election(&client, args.election.as_deref()).await?;
     let key = organiser(context, args.credential)?;
     let organise = Organise { election: election.record.id, act: act(&election)? };
+    let has_reason = matches!(organise.act, Act::ChangeTimes { .. } | Act::ChangeRoll { .. });
     let inclusion = submit::run(context, &client, &key, Payload::Organise(organise)).await?;
-    Ok((client.election(election.record.id).await?, inclusion.block.0.height))
+    let height = inclusion.block.0.height;
+    // Word for word the same is one transaction, which is final already, whatever was done in between.
+    if has_reason && height <= election.height {
+        return Err(Failure::Other(format!(
+            "this was done before, with the same words, in block {height}, and is not done again: say another --reason"
+        )));
+    }
+    Ok((client.election(election.record.id).await?, height))
 }
 
 /// The organiser's credential, which must be there.

@@ -21,12 +21,14 @@ use crate::output::clean;
 use crate::register::{self, Entry, Known, People};
 use crate::roll_file::{self, Person, Report, VoterList, VoterRow, Wanted};
 use crate::spreadsheet::Spreadsheet;
-use crate::{ask, code, files, find, log, output, submit};
+use crate::{ask, code, files, find, log, output, submit, time};
 
 /// Acts in one call: as many as fit a frame.
 const ACTS_AT_ONCE: usize = 16;
 /// Voters that are shown before they are put on the roll.
 const SHOWN: usize = 5;
+/// Faults that an error for programs has.
+const FAULTS_SHOWN: usize = 1000;
 
 pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), Failure> {
     match command {
@@ -99,9 +101,17 @@ fn read(path: &Path, sheet: Option<&str>, wanted: Wanted) -> Result<VoterList, F
     roll_file::read_sheet(&mut rows, hidden, wanted).map_err(fault)
 }
 
-/// Says all that is wrong with a file; an error unless bad rows are left out on purpose.
-fn report(path: &Path, report: &Report, leave_out: bool) -> Result<(), Failure> {
+/// Says all that is wrong with a file; an error unless bad rows are left out on purpose. To programs all of it is said in the error, and notes
+/// with the result.
+fn report(context: &Context, path: &Path, report: &Report, leave_out: bool) -> Result<(), Failure> {
     let shown = path.display();
+    if context.json {
+        let faults: String = report.faults.iter().take(FAULTS_SHOWN).map(|fault| format!("\n{fault}")).collect();
+        let count = report.faults.len();
+        let refused =
+            || Failure::Usage(format!("{shown}: {count} faults in {} rows; nothing is done:{faults}", report.rows));
+        return if count == 0 || leave_out { Ok(()) } else { Err(refused()) };
+    }
     report.notes.iter().for_each(|note| output::aside(format_args!("{shown}: {note}")));
     if report.faults.is_empty() {
         return Ok(());
@@ -118,6 +128,10 @@ fn report(path: &Path, report: &Report, leave_out: bool) -> Result<(), Failure> 
     )))
 }
 
+fn notes(report: &Report) -> Vec<String> {
+    report.notes.iter().map(ToString::to_string).collect()
+}
+
 async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     let ImportArgs { file, act, sheet, leave_out_faulty, preview, yes } = args;
     let client = context.client().await?;
@@ -126,7 +140,7 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     let wanted = Wanted { weights: view.record.election.voters == Voters::WeightedRoll, keys: true };
     let mut read = read(&file, sheet.as_deref(), wanted)?;
     read.check_keys();
-    report(&file, &read.report, leave_out_faulty)?;
+    report(context, &file, &read.report, leave_out_faulty)?;
     let on_roll = on_roll(&client, &view).await?;
     let same = check_weights(&file, &read, &on_roll, leave_out_faulty)?;
     let is_new = |row: &&VoterRow| row.key.is_some_and(|key| !on_roll.contains_key(&key));
@@ -156,10 +170,17 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     }
     let view = client.election(view.record.id).await?;
     let roll = &view.record.roll;
+    let missing = (on_roll.len() + imported).saturating_sub(usize::try_from(roll.voters).unwrap_or(usize::MAX));
+    if missing > 0 {
+        return Err(Failure::Other(format!(
+            "{missing} of these voters are not on the roll: they were put on it before by the same import, and taken off since, and an import \
+             counts once. Put them on it by hand: vote-cli roll change --add KEY --reason WHY"
+        )));
+    }
     if context.json {
         output::json(&json!({
             "election": view.record.id, "imported": imported, "already": same, "left_out": read.report.rows - imported - same,
-            "perhaps_again": again,
+            "perhaps_again": again, "notes": notes(&read.report),
             "voters": roll.voters, "votes": roll.weight, "root": roll.tree.root(),
         }));
     } else {
@@ -339,6 +360,13 @@ async fn put_on(
     };
     // Cut before it is sifted: the same file again makes the same acts, and one that waits to become final is not doubled.
     let parts: Vec<_> = voter_parts(&voters).into_iter().map(missing).filter(|part| !part.is_empty()).collect();
+    if parts.len() > 1 && view.record.opens_at.is_some_and(|opens| opens <= time::now()) {
+        return Err(Failure::NotFound(format!(
+            "{:?} opens with the first of these voters, since its time has come, and takes no more of them then: put it off before \
+             (vote-cli election times --opens TIME --reason WHY)",
+            clean(&view.record.election.title)
+        )));
+    }
     let mut done = total - parts.iter().map(Vec::len).sum::<usize>();
     let bar = std::io::stderr().is_terminal();
     let mut ended = Ok(());
@@ -373,13 +401,20 @@ fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
         (Some(file), None) => {
             let mut list = read(file, sheet.as_deref(), Wanted { weights: true, keys: false })?;
             list.check_keys();
-            report(file, &list.report, *leave_out_faulty)?;
+            report(context, file, &list.report, *leave_out_faulty)?;
             list
         }
         (None, Some(count)) => numbered(*count),
         _ => return Err(Failure::Usage("give a file of voters, or --count".into())),
     };
     let earlier = earlier.as_deref().map(register::read).transpose().map_err(Failure::NotFound)?;
+    let nameless =
+        |list: &&VoterList| !list.rows.is_empty() && register::entries(list).all(|one| one.person.called().is_empty());
+    if earlier.as_ref().filter(nameless).is_some() {
+        let reason =
+            "--earlier: this file says whose is no key: give the folder of the earlier issue, or its register.csv";
+        return Err(Failure::Usage(reason.into()));
+    }
     let known = People::new(earlier.iter().flat_map(register::entries).collect());
     let (new, mut entries) = allot(&list, &known)?;
     let keys = entries.iter().map(|entry| (entry.key, entry.weight)).collect::<Vec<_>>();
@@ -393,7 +428,7 @@ fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
     if context.json {
         output::json(&json!({
             "voters": voters, "own_keys": own, "kept": kept - own, "not_listed": others.len(), "cards": cards, "merge": merge,
-            "register": register, "keys": keys,
+            "register": register, "keys": keys, "notes": notes(&list.report),
         }));
         return Ok(());
     }
@@ -438,6 +473,17 @@ fn allot<'a>(list: &'a VoterList, known: &'a People<'a>) -> Result<(Vec<cards::V
                 )));
             }
         };
+        if let Some(before) = before
+            && let Some(other) = known.other(&person, before)
+        {
+            return Err(Failure::Usage(format!(
+                "line {line}: by its id or contact {:?} would be {:?} of the earlier issue, and by its name or contact another one, {:?}: if the \
+                 ids are numbers of rows, leave them out; else mend this row",
+                clean(person.called()),
+                clean(before.person.called()),
+                clean(other.person.called())
+            )));
+        }
         if let Some(before) = before
             && person.called() != before.person.called()
         {

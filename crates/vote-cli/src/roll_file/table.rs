@@ -332,7 +332,8 @@ impl<'a> Table<'a> {
         // Spreadsheets write 2 as 2.0 at times. Rust would read a sign.
         let (whole, zeros) = text.split_once('.').unwrap_or((text, "0"));
         let is_number = whole.bytes().all(|byte| byte.is_ascii_digit());
-        let is_whole = !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0');
+        // Three zeros could be thousands.
+        let is_whole = matches!(zeros.len(), 1 | 2) && zeros.bytes().all(|byte| byte == b'0');
         let weight = whole.parse().ok().filter(|weight| is_number && is_whole && (1..=WEIGHT_MAX).contains(weight));
         match weight {
             None => faults.push(What::Weight { found: excerpt(text, EXCERPT) }),

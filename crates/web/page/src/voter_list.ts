@@ -492,8 +492,8 @@ class Table {
       if (this.columns.weight !== null) this.noWeight++;
       return 1;
     }
-    // Spreadsheets write 2 as 2.0 at times.
-    const weight = /^\d+(\.0+)?$/.test(text) ? Number(text) : 0;
+    // Spreadsheets write 2 as 2.0 at times. Three zeros could be thousands.
+    const weight = /^\d+(\.0{1,2})?$/.test(text) ? Number(text) : 0;
     if (weight < 1 || weight > WEIGHT_MAX) found.push({ what: "weight", gaps: { found: excerpt(text) } });
     else if (weight !== 1 && !this.weighted) found.push({ what: "unequal", gaps: { weight: String(weight) } });
     return weight;
