@@ -62,6 +62,8 @@ pub(crate) enum What {
     Unequal { weight: u32 },
     #[error("there is neither a name, an id, a contact nor a key")]
     Nobody,
+    #[error("this line looks like a total and not like a voter: delete it, or give it an id or a contact")]
+    Total,
     /// `found` is its beginning.
     #[error("the contact \"{found}\" is no e-mail address")]
     Address { found: String },

@@ -96,6 +96,14 @@ fn kind(cell: &str) -> Option<&'static str> {
     named(cell).or_else(|| named(cell.split(['(', '[']).next()?))
 }
 
+/// What spreadsheets call the rows below a list, as [`plain`] makes it. The page has the same words.
+const TOTALS: &str = "total, totals, grand total, subtotal, sub total, sum, average, summe, gesamt, gesamtsumme, zwischensumme, insgesamt, durchschnitt, mittelwert, total général, somme, sous total, moyenne, total general, suma, promedio, media";
+
+/// Whether a name is one of these.
+pub(super) fn is_total(name: &str) -> bool {
+    name.len() <= WORD_BYTES_MAX && TOTALS.split(", ").any(|word| word == plain(name))
+}
+
 /// Whether a row has nothing but words of headers.
 pub(super) fn is_header(row: &Row) -> bool {
     let is_word = |cell: &str| cell.len() <= WORD_BYTES_MAX && KINDS.contains_key(plain(cell).as_str());

@@ -8,7 +8,7 @@ use vote_counting::formats::table::{Row, Rows};
 use vote_counting::names::{InvalidName, look, tidy};
 
 use super::fault::{Fault, Note, What};
-use super::header::{Columns, is_header, known_columns, shown};
+use super::header::{Columns, is_header, is_total, known_columns, shown};
 use super::text::{self, Records, SEPARATORS};
 use super::{FIELD_BYTES_MAX, FILE_BYTES_MAX, Person, ROWS_MAX, Report, WEIGHT_MAX, Wanted};
 
@@ -258,6 +258,11 @@ impl<'a> Table<'a> {
         let [id, name, contact, _] = &texts;
         if id.is_empty() && name.is_empty() && contact.is_empty() && key.is_none() && faults.is_empty() {
             faults.push(What::Nobody);
+        }
+        let called = if name.is_empty() { id } else { name };
+        let told_apart = !contact.is_empty() || key.is_some() || (!id.is_empty() && !name.is_empty());
+        if !told_apart && is_total(called) {
+            faults.push(What::Total);
         }
         let weight = self.weight(row, wanted.weights, &mut faults);
         let is_address = is_address(contact);

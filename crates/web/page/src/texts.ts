@@ -1665,6 +1665,12 @@ export const TEXTS = {
     "le poids est {weight}, et ce vote donne une voix à chacun",
     "el peso es {weight}, y esta votación da un voto a cada uno",
   ],
+  roll_total: [
+    "this line looks like a total and not like a voter: delete it, or give it an id or a contact",
+    "diese Zeile sieht wie eine Summe aus und nicht wie eine Person: löschen Sie sie, oder geben Sie ihr eine Nummer oder einen Kontakt",
+    "cette ligne semble être un total et non un électeur : supprimez-la, ou donnez-lui un numéro ou un contact",
+    "esta línea parece un total y no un votante: bórrela, o dele un número o un contacto",
+  ],
   roll_nobody: [
     "there is neither a name, an id, a contact nor a key",
     "da ist weder Name noch Nummer, Kontakt oder Schlüssel",

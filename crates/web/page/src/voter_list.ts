@@ -16,6 +16,8 @@ const FIELD_BYTES_MAX = 200;
 const QUOTED_MAX = 65_536;
 /** Rows with content among which the header is looked for. */
 const HEADER_ROWS = 10;
+/** What spreadsheets call the rows below a list. */
+const TOTALS = new Set("total, totals, grand total, subtotal, sub total, sum, average, summe, gesamt, gesamtsumme, zwischensumme, insgesamt, durchschnitt, mittelwert, total général, somme, sous total, moyenne, total general, suma, promedio, media".split(", "));
 /** What can separate fields; the first of those that do equally well is taken. */
 const SEPARATORS = [",", ";", "\t"];
 
@@ -215,7 +217,7 @@ const KINDS = new Map(Object.entries(WORDS).flatMap(([kind, words]) => words.map
 const WORD_MAX = 40;
 
 /** A header's cell as the words have it: small letters, and one space for all that is neither letter nor digit. */
-const plain = (cell: string) => trimmed(folded(cell).replace(/[^\p{Alphabetic}\p{N}#]+/gu, " "));
+const plain = (cell: string): string => trimmed(folded(cell).replace(/[^\p{Alphabetic}\p{N}#]+/gu, " "));
 
 /** What a header's cell is for, if need be without what stands in brackets: `E-mail (private)`. */
 const kind = (cell: string): string | null => KINDS.get(plain(cell)) ?? KINDS.get(plain(cell.split(/[([]/)[0]!)) ?? null;
@@ -466,6 +468,8 @@ class Table {
       else if (said) found.push({ what: "key", gaps: { found: excerpt(said) } });
     }
     if (!id && !name && !contact && !key && !found.length) found.push({ what: "nobody", gaps: {} });
+    const apart = contact || key || (id && name);
+    if (!apart && TOTALS.has(plain(name || id))) found.push({ what: "total", gaps: {} });
     const weight = this.weight(columns.weight === null ? "" : cells[columns.weight] ?? "", found);
     if (contact && !isAddress(contact) && (columns.email || contact.includes("@"))) found.push({ what: "address", gaps: { found: excerpt(contact, 40) } });
     return { id, name, contact, group, weight, key };
