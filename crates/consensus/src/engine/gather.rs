@@ -3,7 +3,8 @@
 //! In the first round of a height a vote for its block goes to the block's proposer only. Once the votes of a step decide, the proposer
 //! says all of them to all ([`Message::Votes`]), and everybody verifies each of them. So nobody has to believe the proposer anything: one that
 //! is slow, or lies, can only keep silent, and that costs a moment. A vote whose height is still open after [`SAID_TO_ALL_MS`] is
-//! said to all, and those of the next [`PAUSE`] heights at once.
+//! said to all, and those of the next [`PAUSE`] heights at once. A list decides by itself, as a certificate does, whatever its voters have
+//! said to others.
 
 use std::collections::VecDeque;
 
