@@ -56,7 +56,7 @@ pub(crate) enum What {
     #[error("the key is one that nobody can sign for, or everybody")]
     WeakKey,
     /// `found` is its beginning.
-    #[error("the weight \"{found}\" is not a whole number from 1 to {WEIGHT_MAX}")]
+    #[error("the weight \"{found}\" is not a whole number from 1 to {WEIGHT_MAX} in digits alone")]
     Weight { found: String },
     #[error("the weight is {weight}, and in this election each voter has one vote")]
     Unequal { weight: u32 },

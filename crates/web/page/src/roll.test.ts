@@ -44,9 +44,9 @@ test("names or keys can be typed one a line, with a weight", () => {
 test("lines of a typed list are those that were typed", () => {
   const { faults } = readTyped("Ada\nGrace\nJoan,0\nAda\nAda, B", true);
   expect(faults.map((fault) => [fault.line, words(fault)])).toEqual([
-    [3, 'the weight "0" is not a whole number from 1 to 1000000'],
+    [3, 'the weight "0" is not a whole number from 1 to 1000000 in digits alone'],
     [4, "the name is the one of line 1: give each of them an id or a contact, so that they can be told apart"],
-    [5, 'the weight "B" is not a whole number from 1 to 1000000'],
+    [5, 'the weight "B" is not a whole number from 1 to 1000000 in digits alone'],
   ]);
 });
 

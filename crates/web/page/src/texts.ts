@@ -1654,10 +1654,10 @@ export const TEXTS = {
     "la clave «{found}» no tiene 64 cifras hexadecimales",
   ],
   roll_weight: [
-    "the weight \"{found}\" is not a whole number from 1 to 1000000",
-    "das Gewicht „{found}“ ist keine ganze Zahl von 1 bis 1000000",
-    "le poids « {found} » n'est pas un nombre entier de 1 à 1000000",
-    "el peso «{found}» no es un número entero de 1 a 1000000",
+    "the weight \"{found}\" is not a whole number from 1 to 1000000 in digits alone",
+    "das Gewicht „{found}“ ist keine ganze Zahl von 1 bis 1000000 nur in Ziffern",
+    "le poids « {found} » n'est pas un nombre entier de 1 à 1000000 en chiffres seuls",
+    "el peso «{found}» no es un número entero de 1 a 1000000 solo en cifras",
   ],
   roll_unequal: [
     "the weight is {weight}, and in this election each voter has one vote",
