@@ -24,8 +24,9 @@ impl Disk {
         for write in writes {
             match write {
                 Write::Log { height, entry } => self.log.push((height, entry)),
-                Write::Body { height, hash, block } => {
-                    self.bodies.insert((height, *hash.as_bytes()), encode(&block.to_block()));
+                Write::Body(block) => {
+                    let key = (block.header().height, *block.hash().as_bytes());
+                    self.bodies.insert(key, encode(&block.to_block()));
                 }
                 Write::Commit(decided) => {
                     let height = decided.block.header().height;
@@ -148,7 +149,7 @@ pub(super) fn outcomes(turn: Turn) -> (Vec<Write>, Option<SignState>, Vec<Outcom
     for write in turn.writes {
         match write {
             Write::Sign(state) => signed = Some(state),
-            Write::Log { .. } | Write::Body { .. } | Write::Commit(_) => writes.push(write),
+            Write::Log { .. } | Write::Body(_) | Write::Commit(_) => writes.push(write),
         }
     }
     (writes, signed, turn.actions.into_iter().filter_map(outcome).collect())

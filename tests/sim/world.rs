@@ -611,8 +611,8 @@ impl World {
         let Some(engine) = &mut self.engines[at] else { return };
         let (writes, signed, actions) = outcomes(engine.turn());
         for write in &writes {
-            if let Write::Body { hash, .. } = write {
-                self.built_at.entry(*hash).or_insert(self.now);
+            if let Write::Body(block) = write {
+                self.built_at.entry(block.hash()).or_insert(self.now);
             }
         }
         let speaks = actions.iter().any(|action| !matches!(action, Outcome::Wake(..)));

@@ -11,7 +11,7 @@ use crate::hash::{BlockHash, ChainId, Hash, StateRoot, TransactionId, ValidatorS
 use crate::key::PublicKey;
 use crate::merkle::{MerkleTree, merkle_root};
 use crate::time::{Height, Timestamp};
-use crate::verify::{TransactionFault, Verified, verify};
+use crate::verify::{TransactionFault, Verified, read_final, verify};
 
 /// The version of the protocol that this program speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -198,6 +198,19 @@ impl VerifiedBlock {
         let one = |(index, bytes): (usize, &ByteBuf)| match known(bytes) {
             Some(transaction) => Ok(transaction),
             None => verify(chain, bytes).map(Arc::new).map_err(|fault| BlockFault::Transaction { index, fault }),
+        };
+        let transactions = block.transactions.iter().enumerate().map(one).collect::<Result<_, _>>()?;
+        Ok(Self::built(block.header.clone(), transactions))
+    }
+
+    /// Reads a block that is final, as it is stored: its signatures are not checked again. Whoever calls this holds the block's hash against a
+    /// certificate.
+    ///
+    /// # Errors
+    /// [`BlockFault::Transaction`], of the first that is none.
+    pub fn read_final(chain: &ChainId, block: &Whole<Block>) -> Result<Self, BlockFault> {
+        let one = |(index, bytes): (usize, &ByteBuf)| {
+            read_final(chain, bytes).map(Arc::new).map_err(|fault| BlockFault::Transaction { index, fault })
         };
         let transactions = block.transactions.iter().enumerate().map(one).collect::<Result<_, _>>()?;
         Ok(Self::built(block.header.clone(), transactions))

@@ -51,8 +51,8 @@ pub use receipt::{InvalidReceipt, Receipt, SetChange, SetHistory};
 pub use route::set_changes;
 pub use share::{Base, Majority, Share};
 pub use state::{
-    CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidRows, InvalidTransaction, LogEntry, Logged,
-    Registry, Restore, RollPart, RollRecord, State, Tip, Turnout,
+    CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidTransaction, LogEntry, Logged, Registry,
+    Replay, RollPart, RollRecord, State, Tip, Turnout,
 };
 pub use tally::{COUNT_STEPS_MAX, Check, ContestTally, Tally, TallyLine, Uncounted};
 pub use text::{

@@ -2,7 +2,7 @@
 //!
 //! [`State`] is what holds after the last decided block. An [`Execution`] collects the changes that a block would make,
 //! reading through to the state below, so that a proposed block is judged without touching anything; [`State::commit`]
-//! merges them. The same [`Changes`] are the rows that storage writes.
+//! merges them. A ledger is its blocks: [`Replay`] makes the state from them.
 
 mod approve;
 mod cast;
@@ -11,7 +11,7 @@ mod execution;
 mod index;
 mod invalid;
 mod record;
-mod restore;
+mod replay;
 mod roll;
 mod root;
 
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use execution::{Changes, Execution};
 pub use invalid::{InvalidBlock, InvalidTransaction};
 pub use record::{CastRecord, ElectionRecord, LogEntry, Logged, Registry, RollPart, RollRecord, Turnout};
-pub use restore::{InvalidRows, Restore};
+pub use replay::Replay;
 use root::StateTree;
 pub(crate) use root::{election_leaf, sealed};
 
@@ -81,16 +81,24 @@ pub struct State {
 impl State {
     /// The state at the beginning of a chain.
     pub fn new(genesis: Genesis) -> Self {
-        let tip = Tip {
-            height: Height::GENESIS,
-            hash: BlockHash::default(),
-            time: genesis.time,
-            state_root: StateRoot::default(),
-        };
-        let registry = Registry::new(&genesis);
-        let mut state = Self::empty(genesis, tip, registry);
-        state.tip.state_root = state.tree.root();
-        state
+        let registry = Arc::new(Registry::new(&genesis));
+        let tree = StateTree::new(&registry, std::iter::empty());
+        let tip =
+            Tip { height: Height::GENESIS, hash: BlockHash::default(), time: genesis.time, state_root: tree.root() };
+        Self {
+            chain: genesis.chain(),
+            genesis: Arc::new(genesis),
+            tip,
+            upcoming: registry.upcoming(),
+            tree,
+            registry,
+            elections: Elections::default(),
+            log: OrdMap::new(),
+            acts: OrdSet::new(),
+            rolls: OrdMap::new(),
+            ballots: OrdMap::new(),
+            counts: OrdMap::new(),
+        }
     }
 
     /// A state in which any key may create elections. An archive does not have the approvals that have admitted its organiser: that the
@@ -102,33 +110,15 @@ impl State {
         state
     }
 
-    /// A state without any election.
-    fn empty(genesis: Genesis, tip: Tip, registry: Registry) -> Self {
-        let registry = Arc::new(registry);
-        Self {
-            chain: genesis.chain(),
-            genesis: Arc::new(genesis),
-            tip,
-            upcoming: registry.upcoming(),
-            tree: StateTree::new(&registry, std::iter::empty()),
-            registry,
-            elections: Elections::default(),
-            log: OrdMap::new(),
-            acts: OrdSet::new(),
-            rolls: OrdMap::new(),
-            ballots: OrdMap::new(),
-            counts: OrdMap::new(),
-        }
-    }
-
-    /// Applies a part to a roll; gives how many voters, and votes, were taken off.
-    fn change_roll(&mut self, id: &ElectionId, part: &RollPart) -> (u64, u64) {
+    /// Applies a part to a roll.
+    fn change_roll(&mut self, id: &ElectionId, part: &RollPart) {
         let roll = self.rolls.entry(*id).or_default();
-        let removed: Vec<_> = part.remove.iter().filter_map(|key| roll.remove(key)).collect();
+        for key in &part.remove {
+            roll.remove(key);
+        }
         for Voter(key, weight) in &part.add {
             roll.insert(*key, *weight);
         }
-        (removed.len() as u64, removed.into_iter().map(u64::from).sum())
     }
 
     /// The chain's id.
@@ -191,24 +181,6 @@ impl State {
     /// The ballot that a credential has cast.
     pub fn ballot(&self, election: &ElectionId, credential: &PublicKey) -> Option<&CastRecord> {
         self.ballots.get(election)?.get(credential)
-    }
-
-    /// Every ballot that counts, by election and credential.
-    pub fn ballots(&self) -> impl Iterator<Item = (&ElectionId, &PublicKey, &CastRecord)> {
-        let of_election = |(id, ballots)| std::iter::repeat(id).zip(ballots);
-        self.ballots.iter().flat_map(of_election).map(|(id, (credential, record))| (id, credential, record))
-    }
-
-    /// Votes by what ballots say, by election, contest, and selection.
-    pub fn votes(&self) -> impl Iterator<Item = (&ElectionId, u16, &Selection, u64)> {
-        let of_contest = |(key, votes)| std::iter::repeat(key).zip(votes);
-        let all = self.counts.iter().flat_map(of_contest);
-        all.map(|((id, contest), (selection, votes))| (id, *contest, &**selection, *votes))
-    }
-
-    /// How many votes say so to a contest, if any do.
-    pub fn votes_for(&self, id: &ElectionId, contest: u16, selection: &Selection) -> Option<u64> {
-        self.said(id, contest, selection).map(|(_, votes)| *votes)
     }
 
     /// How many votes a key has in an election with a roll; none if it is not on it.
@@ -302,18 +274,24 @@ impl State {
     /// # Errors
     /// [`InvalidBlock`]: no validator may vote for it.
     pub fn validate(&self, block: &VerifiedBlock) -> Result<Changes, InvalidBlock> {
-        let header = block.header();
-        self.check_header(header)?;
+        let changes = self.apply_all(block)?.finish();
+        let claimed = block.header().state_root;
+        if changes.state_root == claimed {
+            Ok(changes)
+        } else {
+            Err(InvalidBlock::StateRoot { claimed, found: changes.state_root })
+        }
+    }
+
+    /// Applies a block on top of this state; every rule but that of the state root is checked.
+    fn apply_all(&self, block: &VerifiedBlock) -> Result<Execution<'_>, InvalidBlock> {
+        self.check_header(block.header())?;
         self.check_size(block)?;
-        let mut execution = self.execute(header.time);
+        let mut execution = self.execute(block.header().time);
         for (index, transaction) in block.transactions().iter().enumerate() {
             execution.apply(transaction).map_err(|fault| InvalidBlock::Transaction { index, fault })?;
         }
-        let changes = execution.finish();
-        if changes.state_root != header.state_root {
-            return Err(InvalidBlock::StateRoot { claimed: header.state_root, found: changes.state_root });
-        }
-        Ok(changes)
+        Ok(execution)
     }
 
     fn check_header(&self, header: &Header) -> Result<(), InvalidBlock> {
@@ -408,9 +386,14 @@ impl State {
 
     /// Takes over the changes of a decided block that this state has validated.
     pub fn commit(&mut self, header: &Header, changes: &Changes) {
-        let hash = header.hash();
-        self.tip = Tip { height: header.height, hash, time: header.time, state_root: changes.state_root };
         self.tree = self.tree_with(changes);
+        self.merge(header, changes);
+    }
+
+    /// Takes over the changes of a block; the tree stays as it is.
+    fn merge(&mut self, header: &Header, changes: &Changes) {
+        let Header { height, time, state_root, .. } = *header;
+        self.tip = Tip { height, hash: header.hash(), time, state_root };
         self.registry = changes.registry.clone();
         self.upcoming = self.registry.upcoming();
         self.elections.pass(header.time);

@@ -39,7 +39,7 @@ pub enum TransactionFault {
     Act(#[from] InvalidAct),
 }
 
-/// A transaction whose form and signature hold. Only [`verify`] makes one.
+/// A transaction whose form and signature hold: [`verify`] has found so, here or before it became final.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     id: TransactionId,
@@ -87,7 +87,23 @@ pub fn parse(bytes: &[u8]) -> Result<Transaction, TransactionFault> {
 /// # Errors
 /// [`TransactionFault`]: whoever made or passed on these bytes is at fault.
 pub fn verify(chain: &ChainId, bytes: &[u8]) -> Result<Verified, TransactionFault> {
-    let Transaction { content, signature } = parse(bytes)?;
+    let Transaction { content, signature } = check_form(chain, bytes)?;
+    if !content.signer.verifies(Purpose::Transaction, chain, &encode(&content), &signature) {
+        return Err(TransactionFault::Signature);
+    }
+    Ok(Verified { id: TransactionId::of(bytes), bytes: bytes.into(), content })
+}
+
+/// Reads a transaction of a final block: no honest validator has voted for the block before it had verified the signature.
+pub(crate) fn read_final(chain: &ChainId, bytes: &[u8]) -> Result<Verified, TransactionFault> {
+    let content = check_form(chain, bytes)?.content;
+    Ok(Verified { id: TransactionId::of(bytes), bytes: bytes.into(), content })
+}
+
+/// Checks everything but the signature.
+fn check_form(chain: &ChainId, bytes: &[u8]) -> Result<Transaction, TransactionFault> {
+    let transaction = parse(bytes)?;
+    let content = &transaction.content;
     if content.chain != *chain {
         return Err(TransactionFault::WrongChain(content.chain));
     }
@@ -97,8 +113,5 @@ pub fn verify(chain: &ChainId, bytes: &[u8]) -> Result<Verified, TransactionFaul
         Payload::Organise(organise) => organise.act.check()?,
         Payload::ApproveChange { .. } => {}
     }
-    if !content.signer.verifies(Purpose::Transaction, chain, &encode(&content), &signature) {
-        return Err(TransactionFault::Signature);
-    }
-    Ok(Verified { id: TransactionId::of(bytes), bytes: bytes.into(), content })
+    Ok(transaction)
 }

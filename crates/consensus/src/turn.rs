@@ -39,15 +39,8 @@ pub enum Write {
         /// Opaque.
         entry: Vec<u8>,
     },
-    /// A block that may be decided.
-    Body {
-        /// The open height.
-        height: Height,
-        /// Its hash.
-        hash: BlockHash,
-        /// The block.
-        block: Arc<VerifiedBlock>,
-    },
+    /// A block of the open height that may be decided.
+    Body(Arc<VerifiedBlock>),
     /// A decided block. The log and the bodies up to its height are of no more use.
     Commit(Arc<Decided>),
     /// What this validator has signed; takes the place of what was written before.

@@ -1,18 +1,19 @@
 //! `node check`: a whole ledger, from the genesis on, while no node uses it.
 
 use std::io::{IsTerminal, Write};
-use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use vote_chain::Height;
+use vote_chain::{Genesis, Height};
 use vote_consensus::Evidence;
-use vote_storage::{Checked, StorageError, Store};
+use vote_storage::{Checked, StorageError, Store, Unread};
 
 use crate::cli::CheckArgs;
 use crate::datadir::{self, DataDir};
 use crate::exit;
 use crate::planned::print;
+use crate::run::threads;
 
 pub(crate) fn check(args: &CheckArgs) -> Result<()> {
     let done = whole(args);
@@ -35,14 +36,15 @@ fn whole(args: &CheckArgs) -> Result<()> {
     let dir = DataDir::take(&path)?;
     exit::call_database_panics_damage(Store::file(dir.path()));
     let started = Instant::now();
-    let Some(store) = Store::open(dir.path())? else { bail!("there is no ledger in {}", path.display()) };
-    let checked = follow(&store)?;
-    check_evidence(&store)?;
-    print(&report(args, &store, &checked, started.elapsed().as_secs_f64()))
+    let Some(ledger) = Unread::open(dir.path())? else { bail!("there is no ledger in {}", path.display()) };
+    check_evidence(ledger.path(), &ledger.evidence()?)?;
+    let path = ledger.path().to_owned();
+    let genesis = ledger.genesis().clone();
+    let checked = follow(ledger)?;
+    print(&report(args, &path, &genesis, &checked, started.elapsed().as_secs_f64()))
 }
 
-fn follow(store: &Store) -> Result<Checked> {
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+fn follow(ledger: Unread) -> Result<Checked> {
     let bar = std::io::stderr().is_terminal();
     let progress = |done: Height, last: Height| {
         if bar {
@@ -50,7 +52,7 @@ fn follow(store: &Store) -> Result<Checked> {
             let _ = write!(std::io::stderr(), "\r[{:<40}] block {done} of {last}", "#".repeat(filled));
         }
     };
-    let checked = store.check(threads, progress);
+    let checked = ledger.check(threads(), progress);
     if bar {
         let _ = writeln!(std::io::stderr());
     }
@@ -58,19 +60,18 @@ fn follow(store: &Store) -> Result<Checked> {
 }
 
 /// Evidence follows from no block: it must be readable.
-fn check_evidence(store: &Store) -> Result<()> {
-    for (height, proof) in store.evidence()? {
-        if let Err(error) = Evidence::from_bytes(&proof) {
+fn check_evidence(path: &Path, proofs: &[(Height, Vec<u8>)]) -> Result<()> {
+    for (height, proof) in proofs {
+        if let Err(error) = Evidence::from_bytes(proof) {
             let what = format!("evidence, of block {height}: {error}");
-            return Err(StorageError::Damaged { path: store.path().to_owned(), what }.into());
+            return Err(StorageError::Damaged { path: path.to_owned(), what }.into());
         }
     }
     Ok(())
 }
 
-fn report(args: &CheckArgs, store: &Store, checked: &Checked, seconds: f64) -> String {
+fn report(args: &CheckArgs, path: &Path, genesis: &Genesis, checked: &Checked, seconds: f64) -> String {
     let Checked { height, transactions, signatures, rows } = checked;
-    let (genesis, path) = (store.genesis(), store.path());
     let (chain, name) = (genesis.chain(), &genesis.name);
     if args.json {
         let done = serde_json::json!({
@@ -98,11 +99,13 @@ mod tests {
     fn ledger_that_keeps_evidence_is_whole_and_one_whose_evidence_cannot_be_read_is_not() {
         let ledger = replaced();
         keep_fork(&ledger, fork(&ledger, beside(&ledger, 1, 1, &key(0))));
-        assert_eq!(store(&ledger).evidence().unwrap().len(), 1);
-        check_evidence(store(&ledger)).unwrap();
-        let mut batch = store(&ledger).begin().unwrap();
-        batch.put_evidence(Height::new(1), b"nonsense").unwrap();
+        let store = store(&ledger);
+        let check = || check_evidence(store.path(), &store.evidence().unwrap());
+        assert_eq!(store.evidence().unwrap().len(), 1);
+        check().unwrap();
+        let mut batch = store.begin();
+        batch.put_evidence(Height::new(1), b"nonsense");
         batch.finish().unwrap();
-        assert!(check_evidence(store(&ledger)).unwrap_err().to_string().contains("evidence, of block 1"));
+        assert!(check().unwrap_err().to_string().contains("evidence, of block 1"));
     }
 }

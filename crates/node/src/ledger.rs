@@ -166,11 +166,12 @@ impl Ledger {
         Ok((answer, None))
     }
 
-    /// Where a final transaction is: its block, and its place in it.
-    pub(crate) fn find(&self, id: &TransactionId) -> Result<Option<(Height, u32)>, Refusal> {
-        let found = self.store.transaction(id).map_err(|error| damaged(&error))?;
+    /// Where a final transaction is, if it is: heights, and places in the blocks. Another transaction whose id begins alike may be there
+    /// instead, if somebody has made two that do.
+    pub(crate) fn places(&self, id: &TransactionId) -> impl Iterator<Item = (Height, u32)> {
+        let tip = self.state.tip().height;
         // The disk may be a block further than this state.
-        Ok(found.filter(|(height, _)| *height <= self.state.tip().height))
+        self.store.places(id.as_bytes()).into_iter().filter(move |(height, _)| *height <= tip)
     }
 
     /// A block up to the tip; one that is missing there is damage.
@@ -181,23 +182,25 @@ impl Ledger {
 
     /// A final transaction, with its block and its place in it.
     fn transaction_bytes(&self, id: &TransactionId) -> Result<Option<(Vec<u8>, Height, u32)>, Refusal> {
-        let found = self.store.transaction_bytes(id).map_err(|error| damaged(&error))?;
+        let found = self.store.transaction(id).map_err(|error| damaged(&error))?;
         Ok(found.filter(|(_, height, _)| *height <= self.state.tip().height))
     }
 
     /// The proof that a final transaction is in its block; none if it is not final.
     pub(crate) fn inclusion(&self, id: &TransactionId) -> Result<Option<Inclusion>, Refusal> {
-        let Some((height, index)) = self.find(id)? else { return Ok(None) };
-        let tree = match self.trees.get(height) {
-            Some(tree) => tree,
-            None => {
-                let (block, certificate) = self.load(height)?;
-                self.trees.keep(block.header.clone(), certificate, &block.ids())
+        for (height, index) in self.places(id) {
+            let tree = match self.trees.get(height) {
+                Some(tree) => tree,
+                None => {
+                    let (block, certificate) = self.load(height)?;
+                    self.trees.keep(block.header.clone(), certificate, &block.ids())
+                }
+            };
+            if let Some(inclusion) = tree.inclusion(id, index) {
+                return Ok(Some(inclusion));
             }
-        };
-        let inclusion = tree.inclusion(id, index);
-        let misplaced = || misfit(format_args!("transaction {id:.16} is not in block {height} at place {index}"));
-        inclusion.map(Some).ok_or_else(misplaced)
+        }
+        Ok(None)
     }
 
     /// Makes and keeps the tree of a block that is final: its voters will ask for their receipts.
@@ -387,12 +390,16 @@ fn part<T: Serialize>(items: impl Iterator<Item = T>) -> (Vec<T>, bool) {
 
 #[cfg(test)]
 pub(crate) mod testing {
+    use std::num::NonZeroUsize;
+    use std::path::Path;
+
     use super::*;
     use vote_chain::{
         Act, BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organise, Organisers, Rule,
         SecretKey, Selection, StateRoot, Timestamp, Transaction, Validator, ValidatorChange, ValidatorSet,
         ValidatorSetHash, verify,
     };
+    use vote_storage::Unread;
 
     /// A header and a certificate of nothing.
     pub(crate) fn block(height: u64) -> (Header, CommitCertificate) {
@@ -447,11 +454,17 @@ pub(crate) mod testing {
         Election::simple(title.into(), vec![contest], salt)
     }
 
+    /// A ledger at the beginning of its chain.
+    fn empty(dir: &Path, genesis: &Genesis) -> Store {
+        let ledger = Unread::create(dir, genesis).expect("a ledger");
+        ledger.load(NonZeroUsize::MIN).expect("it was just made").0
+    }
+
     /// A ledger with an open election of two choices.
     pub(crate) fn created() -> (Ledger, ElectionId) {
         let genesis = simple_genesis();
         let dir = tempfile::tempdir().expect("a folder");
-        let store = Store::create(dir.path(), &genesis).expect("a ledger");
+        let store = empty(dir.path(), &genesis);
         let mut ledger = Ledger::new(Arc::new(State::new(genesis)), Arc::new(store), Arc::default());
         let id = create(&mut ledger, "Test");
         (ledger, id)
@@ -515,8 +528,8 @@ pub(crate) mod testing {
         let hash = block.header().hash();
         let verdict = certificate.verify(&state.chain(), block.header().height, &hash, state.validators());
         verdict.expect("these decide the height");
-        let mut batch = store.begin().expect("a disk");
-        batch.commit_block(&block, &certificate, &changes, &[]).expect("a disk");
+        let mut batch = store.begin();
+        batch.commit_block(&block, &certificate, &changes);
         batch.finish().expect("a disk");
         state.commit(block.header(), &changes);
         transactions.iter().map(|transaction| transaction.id()).collect()
@@ -527,7 +540,7 @@ pub(crate) mod testing {
     pub(crate) fn turned_over(last: u8) -> (Ledger, ElectionId, Vec<TransactionId>) {
         let genesis = simple_genesis();
         let dir = tempfile::tempdir().expect("a folder");
-        let store = Store::create(dir.path(), &genesis).expect("a ledger");
+        let store = empty(dir.path(), &genesis);
         let mut state = State::new(genesis);
         let created = decide(&store, &mut state, &[0], &[(0, Payload::CreateElection(simple_election("Test", 0)))]);
         let id = ElectionId::new(*created[0].hash());
@@ -562,7 +575,7 @@ pub(crate) mod testing {
     pub(crate) fn replaced() -> Ledger {
         let genesis = simple_genesis();
         let dir = tempfile::tempdir().expect("a folder");
-        let store = Store::create(dir.path(), &genesis).expect("a ledger");
+        let store = empty(dir.path(), &genesis);
         let mut state = State::new(genesis);
         let admit = ValidatorChange::Admit(Validator { key: key(1).public(), name: "m".into(), power: 1 });
         let admit = Change::from(admit);
@@ -592,8 +605,8 @@ pub(crate) mod testing {
     /// Keeps a proof in the ledger.
     pub(crate) fn keep_fork(ledger: &Ledger, fork: Fork) {
         let height = fork.first.header.height;
-        let mut batch = ledger.store.begin().expect("a disk");
-        batch.put_evidence(height, &Evidence::Fork(Box::new(fork)).to_bytes()).expect("a disk");
+        let mut batch = ledger.store.begin();
+        batch.put_evidence(height, &Evidence::Fork(Box::new(fork)).to_bytes());
         batch.finish().expect("a disk");
     }
 }

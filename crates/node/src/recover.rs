@@ -19,7 +19,7 @@ use vote_chain::{
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_network::{Events, Handle, PeerEvent, PeerId};
-use vote_storage::Store;
+use vote_storage::{Loaded, Store, Unread};
 
 use crate::config::{Config, Origin};
 use crate::core::{NoBlocks, read_blocks, stops};
@@ -30,6 +30,7 @@ use crate::ledger::Ledger;
 use crate::peer::PeerRequest;
 use crate::planned::print;
 use crate::pool::Pool;
+use crate::run::threads;
 use crate::run::{connect, shutdown};
 use crate::sign_state::SignFile;
 
@@ -58,11 +59,12 @@ pub(crate) async fn run(config: Config) -> Result<()> {
 async fn recover(config: &Config) -> Result<()> {
     let dir = DataDir::take(&config.data_dir)?;
     let keys = Keys::for_start(dir.path())?;
-    let Some(old) = Store::open(dir.path())? else {
+    let Some(old) = Unread::open(dir.path())? else {
         bail!("{} holds no ledger: start the node with --bootstrap, and it fetches one", dir.path().display());
     };
+    let (old, Loaded { state, .. }) = old.load(threads())?;
     let old = Arc::new(old);
-    let ledger = Ledger::new(Arc::new(old.load()?.state), old.clone(), Arc::default());
+    let ledger = Ledger::new(Arc::new(state), old.clone(), Arc::default());
     let key = keys.validator.public();
     let signed = SignFile::find(dir.path(), &key)?.and_then(|found| found.file.state().last);
     let chain = old.genesis().chain();
@@ -120,8 +122,8 @@ impl Fetched {
             fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
         make_private(folder)?;
-        let store = Store::create(folder, genesis)?;
-        Ok(Self { state: State::new(genesis.clone()), store, of: None })
+        let (store, Loaded { state, .. }) = Unread::create(folder, genesis)?.load(threads())?;
+        Ok(Self { state, store, of: None })
     }
 }
 
@@ -243,7 +245,7 @@ impl Fetching {
             }
         };
         let (mut taken, mut left, mut other) = (0, false, false);
-        let mut batch = store.begin()?;
+        let mut batch = store.begin();
         for (block, certificate) in blocks {
             other = true;
             if self.left == Some((block.header().height, block.hash())) {
@@ -258,7 +260,7 @@ impl Fetching {
                     break;
                 }
             };
-            batch.commit_block(&block, &certificate, &changes, &[])?;
+            batch.commit_block(&block, &certificate, &changes);
             state.commit(block.header(), &changes);
             taken += 1;
         }
@@ -340,13 +342,13 @@ fn kind(bytes: &[u8]) -> &'static str {
 }
 
 fn take_evidence_along(old: &Store, new: &Store, tip: Height, lost: &Lost) -> Result<()> {
-    let mut batch = new.begin()?;
+    let mut batch = new.begin();
     for (height, bytes) in old.evidence()? {
-        batch.put_evidence(height.min(tip), &bytes)?;
+        batch.put_evidence(height.min(tip), &bytes);
     }
     if let Some((ours, Some(theirs))) = &lost.parting {
         let fork = Evidence::Fork(Box::new(Fork::new(ours.clone(), theirs.clone())));
-        batch.put_evidence(ours.header.height.min(tip), &fork.to_bytes())?;
+        batch.put_evidence(ours.header.height.min(tip), &fork.to_bytes());
     }
     Ok(batch.finish()?)
 }

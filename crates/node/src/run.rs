@@ -5,6 +5,7 @@
 //! swarm, loop and socket to end ends the node.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use vote_chain::{Block, Genesis, State, VerifiedBlock, Whole, check_node_name};
 use vote_consensus::{Certified, Engine, Folder, Recovered, SignState};
 use vote_network::{Events, Handle, Multiaddr, PeerEvent, PeerId, Transport, known_peers};
-use vote_storage::{Loaded, Store};
+use vote_storage::{Loaded, Store, Unread};
 
 use crate::clock::steady;
 use crate::config::{Config, Origin};
@@ -67,7 +68,7 @@ pub(crate) fn shutdown() -> Result<impl Future<Output = ()>> {
 }
 
 struct Started {
-    store: Arc<Store>,
+    ledger: Unread,
     network: Handle,
     events: Events,
     listen: Vec<String>,
@@ -90,14 +91,14 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
     let key = keys.validator.public();
     let mut signed = SignFile::find(dir.path(), &key)?;
     let known = known_peers(&dir.file("peers"));
-    if let Some(store) = Store::open(dir.path())? {
-        let chain = store.genesis().chain();
-        check_chain(config, store.genesis(), dir.path())?;
+    if let Some(ledger) = Unread::open(dir.path())? {
+        let chain = ledger.genesis().chain();
+        check_chain(config, ledger.genesis(), dir.path())?;
         if let Some(found) = &mut signed {
             found.file.bind(chain)?;
         }
         let (network, events, listen) = connect(config, dir, keys, &chain.to_string()).await?;
-        return Ok(Started { store: Arc::new(store), network, events, listen, news: Vec::new(), signed, known });
+        return Ok(Started { ledger, network, events, listen, news: Vec::new(), signed, known });
     }
     if signed.is_none() && keys::is_marked(dir.path(), &key) {
         return Err(unknown_signatures(dir.path()).into());
@@ -120,7 +121,7 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         // Made once the ledger shows that the key is no validator's.
         None => {}
     }
-    let store = Store::create(dir.path(), &genesis)?;
+    let ledger = Unread::create(dir.path(), &genesis)?;
     if matches!(config.origin, Origin::Found { .. }) {
         // Nobody can have signed anything on a chain that did not exist. The file does not speak of the chain before there is a ledger:
         // whoever has to found anew founds another chain.
@@ -133,7 +134,7 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         };
         signed = Some(Found { file, folder: Folder::Left });
     }
-    Ok(Started { store: Arc::new(store), network, events, listen, news, signed, known })
+    Ok(Started { ledger, network, events, listen, news, signed, known })
 }
 
 /// The key is a validator's, and the folder does not know what it has signed.
@@ -221,8 +222,10 @@ async fn serve(
     started: Started,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Started { store, network, events, listen, news, signed, known } = started;
-    let (engine, signs) = recover(config, keys, &store, signed)?;
+    let Started { ledger, network, events, listen, news, signed, known } = started;
+    let (store, loaded) = ledger.load(threads())?;
+    let store = Arc::new(store);
+    let (engine, signs) = recover(config, keys, loaded, signed)?;
     let pool = Pool::new(store.genesis().chain());
     let socket = Socket::bind(&config.socket).await?;
     let state = Arc::new(engine.state().clone());
@@ -263,9 +266,14 @@ async fn serve(
     done
 }
 
-/// Loads what is on the disk and has the engine go on from it.
-fn recover(config: &Config, keys: &Keys, store: &Store, signed: Option<Found>) -> Result<(Engine, Signs)> {
-    let Loaded { state, log, bodies } = store.load()?;
+/// How many threads read a ledger at one time.
+pub(crate) fn threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Has the engine go on from what is on the disk.
+fn recover(config: &Config, keys: &Keys, loaded: Loaded, signed: Option<Found>) -> Result<(Engine, Signs)> {
+    let Loaded { state, log, bodies } = loaded;
     let chain = state.chain();
     let body = |block: &Whole<Block>| VerifiedBlock::verify(&chain, block, |_| None).ok().map(Arc::new);
     let bodies = bodies.iter().map(body).collect::<Option<Vec<_>>>();

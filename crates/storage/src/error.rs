@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use vote_chain::InvalidRows;
-
 /// The ledger cannot be read or written. A node that meets one of these must stop.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -25,7 +23,10 @@ pub enum StorageError {
         what: String,
     },
     /// Written by another version of this program.
-    #[error("the ledger {path} has format {found}; this program reads format {wanted}")]
+    #[error(
+        "the ledger {path} has format {found}; this program reads format {wanted}. Use the program that wrote it; or move the ledger away, and \
+         start the node with a tracker or peer that has the chain: it will fetch and verify it anew"
+    )]
     Format {
         /// The file.
         path: PathBuf,
@@ -113,9 +114,3 @@ macro_rules! from_redb {
 }
 
 from_redb!(TransactionError TableError StorageError CommitError DatabaseError SetDurabilityError);
-
-impl From<InvalidRows> for Fault {
-    fn from(fault: InvalidRows) -> Self {
-        Self::Damaged(fault.to_string())
-    }
-}

@@ -1,8 +1,9 @@
 //! Single rows, each checked against its key: what does not fit is an error with words, never a row that is not there.
 
-use redb::ReadTransaction;
+use redb::{ReadTransaction, ReadableTable};
 use serde::{Serialize, de::DeserializeOwned};
-use vote_chain::{Block, CommitCertificate, Hash, Height, Registry, SetChange, Tip, TransactionId, Whole, decode};
+use serde_bytes::ByteBuf;
+use vote_chain::{Block, CommitCertificate, Height, SetChange, Whole, decode};
 
 use crate::error::Fault;
 use crate::table;
@@ -14,6 +15,23 @@ pub(crate) struct BlockRow {
     pub(crate) certificate: CommitCertificate,
 }
 
+impl BlockRow {
+    /// Reads the row of a height: its block has the transactions of its header, and the certificate names it. (That the certificate's
+    /// signatures hold was checked before it was written; who reads it elsewhere checks them again.)
+    pub(crate) fn read(height: Height, bytes: &[u8]) -> Result<Self, Fault> {
+        let (block, certificate): (ByteBuf, CommitCertificate) = value(bytes, "blocks", height)?;
+        let bytes = block.into_vec();
+        let block = Whole::read(&bytes).map_err(|fault| Fault::row("blocks", height, fault))?;
+        if block.header.height != height {
+            return Err(Fault::row("blocks", height, format!("it is block {}", block.header.height)));
+        }
+        if certificate.height != height || certificate.block != block.header.hash() {
+            return Err(Fault::row("blocks", height, "its certificate is of another block"));
+        }
+        Ok(Self { bytes, block, certificate })
+    }
+}
+
 /// Decodes the value of a row.
 pub(crate) fn value<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
@@ -23,50 +41,20 @@ pub(crate) fn value<T: Serialize + DeserializeOwned>(
     decode(bytes).map_err(|error| Fault::row(table, key, error))
 }
 
-fn meta<T: Serialize + DeserializeOwned>(read: &ReadTransaction, key: &str) -> Result<T, Fault> {
-    let table = read.open_table(table::META)?;
-    let row = table.get(key)?.ok_or_else(|| Fault::row("meta", key, "it is missing"))?;
-    value(row.value(), "meta", key)
+/// The height of the last block.
+pub(crate) fn last(read: &ReadTransaction) -> Result<Height, Fault> {
+    let blocks = read.open_table(table::BLOCKS)?;
+    let last = blocks.last()?;
+    Ok(last.map_or(Height::GENESIS, |(height, _)| Height::new(height.value())))
 }
 
-pub(crate) fn tip(read: &ReadTransaction) -> Result<Tip, Fault> {
-    meta(read, "tip")
-}
-
-pub(crate) fn registry(read: &ReadTransaction) -> Result<Registry, Fault> {
-    meta(read, "registry")
-}
-
-/// The block of a height, with the transactions of its header and a certificate for it; none above the last. (That the certificate's
-/// signatures hold was checked before it was written; who reads it elsewhere checks them again.)
+/// The block of a height; none above the last.
 pub(crate) fn block(read: &ReadTransaction, height: Height) -> Result<Option<BlockRow>, Fault> {
-    let block = read.open_table(table::BLOCKS)?.get(height.get())?;
-    let certificate = read.open_table(table::CERTIFICATES)?.get(height.get())?;
-    let (block, certificate) = match (block, certificate) {
-        (Some(block), Some(certificate)) => (block, certificate),
-        (None, None) if height == Height::GENESIS || height > tip(read)?.height => return Ok(None),
-        (None, _) => return Err(Fault::row("blocks", height, "it is missing")),
-        (_, None) => return Err(Fault::row("certificates", height, "it is missing")),
-    };
-    let bytes = block.value().to_vec();
-    let block: Block = value(&bytes, "blocks", height)?;
-    let certificate: CommitCertificate = value(certificate.value(), "certificates", height)?;
-    if block.header.height != height {
-        return Err(Fault::row("blocks", height, format!("it is block {}", block.header.height)));
+    match read.open_table(table::BLOCKS)?.get(height.get())? {
+        Some(row) => BlockRow::read(height, row.value()).map(Some),
+        None if height == Height::GENESIS || height > last(read)? => Ok(None),
+        None => Err(Fault::row("blocks", height, "it is missing")),
     }
-    let block = block.whole().map_err(|fault| Fault::row("blocks", height, fault))?;
-    if certificate.height != height || certificate.block != block.header.hash() {
-        return Err(Fault::row("certificates", height, "it is of another block"));
-    }
-    Ok(Some(BlockRow { bytes, block, certificate }))
-}
-
-/// Where the index says that a transaction is.
-pub(crate) fn place(read: &ReadTransaction, id: &TransactionId) -> Result<Option<(Height, u32)>, Fault> {
-    let row = read.open_table(table::TRANSACTIONS)?.get(*id.as_bytes())?;
-    let Some((height, place)) = row.map(|row| row.value()) else { return Ok(None) };
-    let height = decided(read, height, "transactions", id)?;
-    Ok(Some((height, place)))
 }
 
 /// A height that a row names: of a block that there is.
@@ -77,7 +65,7 @@ pub(crate) fn decided(
     key: impl std::fmt::Display,
 ) -> Result<Height, Fault> {
     let height = Height::new(height);
-    let last = tip(read)?.height;
+    let last = last(read)?;
     if height == Height::GENESIS || height > last {
         return Err(Fault::row(table, key, format!("it names block {height}, but the last is {last}")));
     }
@@ -115,10 +103,14 @@ pub(crate) fn set_change(key: u64, bytes: &[u8]) -> Result<SetChange, Fault> {
     Ok(change)
 }
 
-/// An undecided block.
-pub(crate) fn body(height: Height, hash: [u8; 32], bytes: &[u8]) -> Result<Whole<Block>, Fault> {
-    let key = format!("({height}, {:.16})", Hash::from_bytes(hash));
-    let block = Whole::read(bytes).map_err(|fault| Fault::row("bodies", &key, fault))?;
-    let fits = block.header.height == height && *block.header.hash().as_bytes() == hash;
-    if fits { Ok(block) } else { Err(Fault::row("bodies", &key, "it is another block")) }
+/// Every equivocation, with the height at which it was seen.
+pub(crate) fn evidence(read: &ReadTransaction) -> Result<Vec<(Height, Vec<u8>)>, Fault> {
+    let mut evidence = Vec::new();
+    for row in read.open_table(table::EVIDENCE)?.iter()? {
+        let (key, proof) = row?;
+        let (height, place) = key.value();
+        let height = decided(read, height, "evidence", format!("({height}, {place})"))?;
+        evidence.push((height, proof.value().to_vec()));
+    }
+    Ok(evidence)
 }

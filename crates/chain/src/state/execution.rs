@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::State;
 use super::invalid::InvalidTransaction;
 use super::record::{CastRecord, ElectionRecord, LogEntry, Registry, RollPart};
@@ -15,8 +13,8 @@ use crate::time::{Height, Timestamp};
 use crate::transaction::Payload;
 use crate::verify::Verified;
 
-/// What a block changes: whole new values of the rows that it touches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a block changes: whole new values of all that it touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
     /// Elections created, voted in, or acted upon.
     pub elections: BTreeMap<ElectionId, Arc<ElectionRecord>>,
@@ -92,8 +90,13 @@ impl<'a> Execution<'a> {
     }
 
     /// The changes of all that was applied.
-    pub fn finish(mut self) -> Changes {
-        self.changes.state_root = self.state.tree_with(&self.changes).root();
+    pub fn finish(self) -> Changes {
+        let state_root = self.state.tree_with(&self.changes).root();
+        Changes { state_root, ..self.changes }
+    }
+
+    /// The same without the state root, which is most of the work for a small block.
+    pub(super) fn into_changes(self) -> Changes {
         self.changes
     }
 

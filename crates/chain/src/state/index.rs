@@ -56,11 +56,6 @@ impl Elections {
         self.places.get(id).copied()
     }
 
-    /// Counts the places in the order of creation, after elections were put in in another.
-    pub(super) fn count_places(&mut self) {
-        self.places = self.by_age.iter().enumerate().map(|(place, (_, id))| (*id, place)).collect();
-    }
-
     /// All of them, in the order of creation.
     pub(super) fn oldest(&self) -> impl Iterator<Item = &ElectionRecord> {
         self.by_age.iter().map(|(_, id)| &*self.by_id[id])

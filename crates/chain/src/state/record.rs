@@ -122,10 +122,8 @@ impl RollRecord {
 }
 
 /// What one act did to a roll.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollPart {
-    /// Whether it was before the opening, by adding: part of the roll's tree.
-    pub base: bool,
     /// Taken off.
     pub remove: Vec<PublicKey>,
     /// Put on.

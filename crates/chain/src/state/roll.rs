@@ -65,7 +65,7 @@ impl Execution<'_> {
         let record = self.election_mut(id);
         record.roll = roll;
         let place = record.log.size();
-        self.changes.rolls.insert((*id, place), RollPart { base, remove: remove.to_vec(), add: add.to_vec() });
+        self.changes.rolls.insert((*id, place), RollPart { remove: remove.to_vec(), add: add.to_vec() });
         Ok(())
     }
 }

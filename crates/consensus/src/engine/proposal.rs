@@ -120,10 +120,9 @@ impl Host {
 
     /// Validates a block of the open height and keeps it, in memory and on the disk, if it is valid.
     pub(super) fn keep_body(&mut self, block: Arc<VerifiedBlock>) -> Result<(), InvalidBlock> {
-        let (height, hash) = (self.height(), block.hash());
         let changes = self.state.validate(&block)?;
-        self.write(Write::Body { height, hash, block: block.clone() });
-        self.bodies.insert(hash, (block, changes));
+        self.write(Write::Body(block.clone()));
+        self.bodies.insert(block.hash(), (block, changes));
         Ok(())
     }
 
@@ -171,9 +170,9 @@ impl Host {
                 self.act(Action::Refused(transaction.id(), fault.into()));
             }
         }
-        let (block, height) = (Arc::new(block), self.height());
+        let block = Arc::new(block);
         let hash = block.hash();
-        self.write(Write::Body { height, hash, block: block.clone() });
+        self.write(Write::Body(block.clone()));
         self.bodies.insert(hash, (block, changes));
         self.built.insert(round, hash);
         hash

@@ -151,14 +151,12 @@ impl Core {
                         Ok(id)
                     }
                     Err((None, refused)) => Err(refused),
-                    Err((Some(id), refused)) => match ledger.find(&id) {
-                        Ok(Some(_)) => {
-                            finals.push(id);
-                            Ok(id)
-                        }
-                        Ok(None) => Err(refused),
-                        Err(damaged) => Err(damaged),
-                    },
+                    // Its block is looked at when the proof is made.
+                    Err((Some(id), _)) if ledger.places(&id).next().is_some() => {
+                        finals.push(id);
+                        Ok(id)
+                    }
+                    Err((Some(_), refused)) => Err(refused),
                 });
             }
             accepted.sort();

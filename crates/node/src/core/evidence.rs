@@ -270,9 +270,9 @@ impl Core {
             return Ok(());
         }
         let write = || -> Result<(), StorageError> {
-            let mut batch = self.store.begin()?;
+            let mut batch = self.store.begin();
             for (height, bytes) in proofs {
-                batch.put_evidence(*height, bytes)?;
+                batch.put_evidence(*height, bytes);
             }
             batch.finish()
         };

@@ -2,6 +2,7 @@
 //! asked to make something durable, and what is on the disk then is compared with what was said.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use vote_chain::{
 };
 use vote_consensus::{Config, Engine, Folder, Recovered, SignState};
 use vote_network::{Keypair, PeerEvent, Transport};
-use vote_storage::{Loaded, Store};
+use vote_storage::{Loaded, Store, Unread};
 
 use super::{Core, Kept, Parts};
 use crate::clock::steady;
@@ -31,14 +32,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Ballots of a run.
 const VOTERS: u8 = 4;
 
-/// A disk in memory: what is written is there at once, and durable after a sync.
+/// What is on a disk: the ledger and its write-ahead log.
+type Files = [Vec<u8>; 2];
+
+/// A disk in memory: what is written to a file is there at once, and durable after a sync of that file.
 #[derive(Clone, Debug)]
 struct Disk(Arc<Mutex<Platter>>);
 
 #[derive(Debug)]
 struct Platter {
-    written: Vec<u8>,
-    durable: Vec<u8>,
+    written: Files,
+    durable: Files,
     /// Syncs that succeed; none fails if there is no number.
     left: Option<usize>,
     failed: bool,
@@ -47,7 +51,7 @@ struct Platter {
 }
 
 impl Disk {
-    fn new(content: Vec<u8>) -> Self {
+    fn new(content: Files) -> Self {
         let durable = content.clone();
         Self(Arc::new(Mutex::new(Platter { written: content, durable, left: None, failed: false, failing: None })))
     }
@@ -56,33 +60,44 @@ impl Disk {
         self.0.lock().unwrap()
     }
 
-    fn durable(&self) -> Vec<u8> {
+    fn durable(&self) -> Files {
         self.platter().durable.clone()
     }
+
+    fn file(&self, number: usize) -> DiskFile {
+        DiskFile { disk: self.clone(), number }
+    }
+}
+
+/// One of its files.
+#[derive(Clone, Debug)]
+struct DiskFile {
+    disk: Disk,
+    number: usize,
 }
 
 fn broken() -> std::io::Error {
     std::io::Error::other("the disk has failed")
 }
 
-impl StorageBackend for Disk {
+impl StorageBackend for DiskFile {
     fn len(&self) -> Result<u64, std::io::Error> {
-        Ok(self.platter().written.len() as u64)
+        Ok(self.disk.platter().written[self.number].len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
         let from = usize::try_from(offset).unwrap();
-        out.copy_from_slice(self.platter().written.get(from..from + out.len()).ok_or_else(broken)?);
+        out.copy_from_slice(self.disk.platter().written[self.number].get(from..from + out.len()).ok_or_else(broken)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
-        self.platter().written.resize(usize::try_from(len).unwrap(), 0);
+        self.disk.platter().written[self.number].resize(usize::try_from(len).unwrap(), 0);
         Ok(())
     }
 
     fn sync_data(&self) -> Result<(), std::io::Error> {
-        let mut platter = self.platter();
+        let mut platter = self.disk.platter();
         if platter.failed {
             return Err(broken());
         }
@@ -98,17 +113,17 @@ impl StorageBackend for Disk {
             return Err(broken());
         }
         platter.left = platter.left.map(|left| left - 1);
-        platter.durable = platter.written.clone();
+        platter.durable[self.number] = platter.written[self.number].clone();
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
-        let mut platter = self.platter();
+        let mut platter = self.disk.platter();
         if platter.failed {
             return Err(broken());
         }
         let from = usize::try_from(offset).unwrap();
-        platter.written.get_mut(from..from + data.len()).ok_or_else(broken)?.copy_from_slice(data);
+        platter.written[self.number].get_mut(from..from + data.len()).ok_or_else(broken)?.copy_from_slice(data);
         Ok(())
     }
 }
@@ -203,8 +218,8 @@ fn questions(election: ElectionId, voter: PublicKey, ballot: TransactionId) -> V
 /// Runs the script on a disk that fails at its sync number `syncs`; true if it came to its end before.
 async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
     let dir = tempfile::tempdir().unwrap();
-    let store = Arc::new(Store::open_on(disk.clone()).unwrap());
-    let Loaded { state, log, bodies } = store.load().unwrap();
+    let (store, Loaded { state, log, bodies }) = load(disk);
+    let store = Arc::new(store);
     assert!(log.is_empty() && bodies.is_empty());
     let chain = state.chain();
     let signed = Some(SignState::default());
@@ -327,10 +342,13 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
     ended
 }
 
+fn load(disk: &Disk) -> (Store, Loaded) {
+    Unread::open_on(disk.file(0), disk.file(1)).unwrap().load(NonZeroUsize::MIN).unwrap()
+}
+
 /// What was told is true of what is on the disk.
-fn check(disk: Vec<u8>, heard: &Heard, syncs: usize) {
-    let store = Store::open_on(Disk::new(disk)).unwrap();
-    let state = store.load().unwrap().state;
+fn check(disk: Files, heard: &Heard, syncs: usize) {
+    let (store, Loaded { state, .. }) = load(&Disk::new(disk));
     let tip = state.tip().height;
     let hash = |height: Height| {
         if height == Height::GENESIS {
@@ -341,12 +359,12 @@ fn check(disk: Vec<u8>, heard: &Heard, syncs: usize) {
     for told in heard.lock().unwrap().iter() {
         let holds = match told {
             Told::Final(ids, height, block) => {
-                let there = |id| store.transaction(id).unwrap().is_some_and(|(at, _)| at == *height);
+                let there = |id| store.transaction(id).unwrap().is_some_and(|(_, at, _)| at == *height);
                 hash(*height) == Some(*block) && ids.iter().all(there)
             }
             Told::Voted(election, key, record) => state.ballot(election, key) == Some(record),
             Told::Block(height, block) => hash(*height) == Some(*block),
-            Told::Included(id, height) => store.transaction(id).unwrap().is_some_and(|(at, _)| at == *height),
+            Told::Included(id, height) => store.transaction(id).unwrap().is_some_and(|(_, at, _)| at == *height),
             Told::Elections(count) => *count <= state.elections().count(),
             Told::Turnout(height, ballots) => {
                 *height <= tip && state.elections().all(|record| record.turnout.ballots >= *ballots)
@@ -359,8 +377,8 @@ fn check(disk: Vec<u8>, heard: &Heard, syncs: usize) {
 
 #[test]
 fn node_that_ends_at_any_point_has_told_nobody_what_is_not_true_afterwards() {
-    let empty = Disk::new(Vec::new());
-    Store::create_on(empty.clone(), &simple_genesis()).unwrap();
+    let empty = Disk::new(Files::default());
+    Unread::create_on(empty.file(0), empty.file(1), &simple_genesis()).unwrap();
     let founded = empty.durable();
     let mut ended = false;
     let mut facts = 0;

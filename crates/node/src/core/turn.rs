@@ -28,7 +28,7 @@ impl Core {
         }
         let last = writes.iter().rev().find_map(|write| match write {
             Write::Commit(decided) => Some(decided),
-            Write::Log { .. } | Write::Body { .. } | Write::Sign(_) => None,
+            Write::Log { .. } | Write::Body(_) | Write::Sign(_) => None,
         });
         if let Some(decided) = last {
             let (header, certificate) = (decided.block.header().clone(), decided.certificate.clone());
@@ -53,20 +53,19 @@ impl Core {
     /// The ledger first, then the sign-state: a sign-state that knows more than the ledger tells of an older copy of the ledger.
     fn persist(&mut self, writes: &[Write]) -> Result<()> {
         let mut signed = None;
-        let mut batch = self.store.begin()?;
+        let mut batch = self.store.begin();
         for write in writes {
             match write {
-                Write::Log { height, entry } => batch.append_log(*height, entry)?,
-                Write::Body { height, hash, block } => batch.put_body(*height, hash, &encode(&block.to_block()))?,
+                Write::Log { height, entry } => batch.append_log(*height, entry),
+                Write::Body(block) => batch.put_body(block),
                 Write::Commit(decided) => {
-                    let mut evidence = Vec::new();
+                    batch.commit_block(&decided.block, &decided.certificate, &decided.changes);
                     for proof in &decided.evidence {
                         let bytes = proof.to_bytes();
                         if self.evidence.admit(proof, &bytes) {
-                            evidence.push(bytes);
+                            batch.put_evidence(decided.block.header().height, &bytes);
                         }
                     }
-                    batch.commit_block(&decided.block, &decided.certificate, &decided.changes, &evidence)?;
                 }
                 Write::Sign(state) => signed = Some(*state),
             }

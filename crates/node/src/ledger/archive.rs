@@ -10,7 +10,7 @@ use vote_chain::{
 };
 
 use super::sets::some_steps;
-use super::{Answered, Ledger, Question, damaged, misfit, unknown_election};
+use super::{Answered, Ledger, Question, misfit, unknown_election};
 
 impl Ledger {
     /// The archive without its blocks, as it is at the last block.
@@ -18,7 +18,7 @@ impl Ledger {
         self.state.election(&id).ok_or_else(|| unknown_election(&id))?;
         let tip = self.state.tip().height;
         let (last, last_certificate) = self.load(tip)?;
-        let heights = self.store.heights(&id).map_err(|error| damaged(&error))?;
+        let heights = self.store.heights(&id);
         // The disk may be a block further than this state.
         let heights: VecDeque<_> = heights.into_iter().filter(|height| *height <= tip).collect();
         let steps = self.steps_through(heights.iter().copied().chain([tip]))?;

@@ -11,6 +11,7 @@ use vote_chain::{
     Transaction, TransactionId, Validator, ValidatorChange, ValidatorSet, VerifiedBlock, Voter, Voters, encode, verify,
 };
 
+use super::disk::Disk;
 use crate::{StorageError, Store};
 
 pub(crate) fn key(at: u8) -> SecretKey {
@@ -221,15 +222,14 @@ impl Script {
     }
 
     pub(crate) fn run(&self, store: &Store, batch: usize) -> Result<(), StorageError> {
-        let mut open = store.begin()?;
+        let mut open = store.begin();
         for write in &self.batches[batch] {
             match write {
-                Write::Log(height, entry) => open.append_log(*height, entry)?,
-                Write::Body(block) => {
-                    open.put_body(block.header().height, &block.hash(), &encode(&block.to_block()))?
-                }
+                Write::Log(height, entry) => open.append_log(*height, entry),
+                Write::Body(block) => open.put_body(block),
                 Write::Commit(block, certificate, changes, evidence) => {
-                    open.commit_block(block, certificate, changes, evidence)?;
+                    open.commit_block(block, certificate, changes);
+                    evidence.iter().for_each(|proof| open.put_evidence(block.header().height, proof));
                 }
             }
         }
@@ -238,8 +238,8 @@ impl Script {
 }
 
 /// Reads everything that a node could be asked for, as one value to compare.
-pub(crate) fn seen(store: &Store) -> Result<Vec<u8>, StorageError> {
-    let loaded = store.load()?;
+pub(crate) fn seen(disk: &Disk) -> Result<Vec<u8>, StorageError> {
+    let (store, loaded) = disk.load()?;
     let state = &loaded.state;
     let bodies: Vec<_> = loaded.bodies.iter().map(|body| encode(&**body)).collect();
     let mut bytes = encode(&(store.genesis(), state.tip(), state.registry(), &loaded.log, bodies));
@@ -252,13 +252,13 @@ pub(crate) fn seen(store: &Store) -> Result<Vec<u8>, StorageError> {
             state.tally(&id),
             state.log(&id).collect::<Vec<_>>(),
             ballots,
-            store.heights(&id)?,
+            store.heights(&id),
         )));
     }
     let mut height = Height::new(1);
     while let Some((block, certificate)) = store.block(height)? {
         for id in block.ids() {
-            let (transaction, place) = (store.transaction_bytes(&id)?, store.transaction(&id)?);
+            let (transaction, place) = (store.transaction(&id)?, store.places(id.as_bytes()));
             bytes.extend(encode(&(transaction, place, store.transactions_with(&id.as_bytes()[..16])?)));
         }
         bytes.extend(encode(&(block, certificate, store.block_bytes(height)?, store.set_changes(height)?)));

@@ -1,0 +1,209 @@
+//! Following the blocks of a ledger from the genesis on: what a start and a check have in common.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use redb::{ReadTransaction, ReadableTable};
+use vote_chain::{ChainId, CommitCertificate, Genesis, Height, Replay, State, ValidatorSet, VerifiedBlock, encode};
+
+use crate::batch;
+use crate::error::Fault;
+use crate::index::{Additions, Index};
+use crate::rows::{self, BlockRow};
+use crate::table;
+
+/// Blocks are taken in parts of so many bytes and so many blocks, so that there is work for all cores and memory for all of it.
+const PART_BYTES_MAX: usize = 2 << 20;
+const PART_BLOCKS_MAX: usize = 500;
+
+/// How much is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// That the node has checked signatures before it has written a block. The last certificate is checked, and the blocks below it name one
+    /// another by their hashes.
+    Signatures,
+    /// Nothing.
+    Nothing,
+}
+
+/// What follows from the blocks.
+pub(crate) struct Followed {
+    pub(crate) state: State,
+    pub(crate) index: Index,
+    pub(crate) transactions: u64,
+    /// Signatures that were checked, of transactions and of validators.
+    pub(crate) signatures: u64,
+}
+
+type Part = Result<Vec<(VerifiedBlock, CommitCertificate)>, Fault>;
+
+/// Follows all blocks. One thread reads ahead, so many others decode and verify; blocks are applied here.
+pub(crate) fn follow(
+    read: &ReadTransaction,
+    genesis: &Genesis,
+    trust: Trust,
+    threads: NonZeroUsize,
+    mut progress: impl FnMut(Height, Height),
+) -> Result<Followed, Fault> {
+    let last = rows::last(read)?;
+    let chain = genesis.chain();
+    let mut follow = Follow {
+        chain,
+        trust,
+        threads,
+        last,
+        replay: Replay::new(genesis.clone()),
+        index: Index::default(),
+        set_changes: BTreeMap::new(),
+        transactions: 0,
+        signatures: 0,
+    };
+    std::thread::scope(|scope| {
+        let (sender, parts) = sync_channel(1);
+        scope.spawn(move || read_ahead(read, &chain, trust, threads, &sender));
+        for part in parts {
+            let height = follow.part(part?)?;
+            progress(height, last);
+        }
+        Ok::<_, Fault>(())
+    })?;
+    follow.finish(read)
+}
+
+/// Reads all blocks in parts, until one does not hold or nobody listens any more.
+fn read_ahead(read: &ReadTransaction, chain: &ChainId, trust: Trust, threads: NonZeroUsize, parts: &SyncSender<Part>) {
+    let mut next = Height::new(1);
+    loop {
+        let part = rows_from(read, next).and_then(|rows| {
+            next = Height::new(next.get() + rows.len() as u64);
+            on_all_cores(threads, &rows, |(height, bytes)| decode(*height, bytes, chain, trust)).into_iter().collect()
+        });
+        let over = part.as_ref().map_or(true, Vec::is_empty);
+        if over && part.is_ok() || parts.send(part).is_err() || over {
+            return;
+        }
+    }
+}
+
+fn rows_from(read: &ReadTransaction, first: Height) -> Result<Vec<(Height, Vec<u8>)>, Fault> {
+    let mut rows = Vec::new();
+    let (mut expected, mut bytes) = (first, 0);
+    for row in read.open_table(table::BLOCKS)?.range(first.get()..)? {
+        let (height, value) = row?;
+        if height.value() != expected.get() {
+            return Err(Fault::row("blocks", expected, "it is missing"));
+        }
+        bytes += value.value().len();
+        rows.push((expected, value.value().to_vec()));
+        expected = expected.next();
+        if rows.len() == PART_BLOCKS_MAX || bytes >= PART_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+fn decode(
+    height: Height,
+    bytes: &[u8],
+    chain: &ChainId,
+    trust: Trust,
+) -> Result<(VerifiedBlock, CommitCertificate), Fault> {
+    let BlockRow { block, certificate, .. } = BlockRow::read(height, bytes)?;
+    let block = match trust {
+        Trust::Signatures => VerifiedBlock::read_final(chain, &block),
+        Trust::Nothing => VerifiedBlock::verify(chain, &block, |_| None),
+    };
+    Ok((block.map_err(|fault| Fault::row("blocks", height, fault))?, certificate))
+}
+
+struct Follow {
+    chain: ChainId,
+    trust: Trust,
+    threads: NonZeroUsize,
+    last: Height,
+    replay: Replay,
+    index: Index,
+    /// The rows that follow from the blocks.
+    set_changes: BTreeMap<u64, Vec<u8>>,
+    transactions: u64,
+    signatures: u64,
+}
+
+/// A certificate with the set that must have signed it.
+struct Certified {
+    certificate: CommitCertificate,
+    validators: ValidatorSet,
+}
+
+impl Follow {
+    /// Applies the next blocks; gives the height of the last.
+    fn part(&mut self, blocks: Vec<(VerifiedBlock, CommitCertificate)>) -> Result<Height, Fault> {
+        let mut certified = Vec::new();
+        let mut at = Height::GENESIS;
+        for (block, certificate) in blocks {
+            at = block.header().height;
+            let validators = self.replay.validators().clone();
+            self.apply(&block, &certificate)?;
+            if self.trust == Trust::Nothing || at == self.last {
+                certified.push(Certified { certificate, validators });
+            }
+        }
+        let verdicts = on_all_cores(self.threads, &certified, |Certified { certificate, validators }| {
+            certificate.verify(&self.chain, certificate.height, &certificate.block, validators)
+        });
+        for (Certified { certificate, .. }, verdict) in certified.iter().zip(verdicts) {
+            verdict.map_err(|fault| Fault::row("blocks", certificate.height, format!("its certificate: {fault}")))?;
+            self.signatures += certificate.signatures.len() as u64;
+        }
+        Ok(at)
+    }
+
+    fn apply(&mut self, block: &VerifiedBlock, certificate: &CommitCertificate) -> Result<(), Fault> {
+        let (header, count) = (block.header(), block.transactions().len() as u64);
+        let applied = match self.trust {
+            Trust::Signatures => self.replay.take(block),
+            Trust::Nothing => self.replay.validate(block),
+        };
+        let changes = applied.map_err(|fault| Fault::row("blocks", header.height, fault))?;
+        if let Some(change) = batch::set_change(header, certificate, &changes) {
+            self.set_changes.insert(header.height.get(), encode(&change));
+        }
+        self.index.extend([Additions::of(block, &changes)]);
+        self.transactions += count;
+        if self.trust == Trust::Nothing {
+            self.signatures += count;
+        }
+        Ok(())
+    }
+
+    fn finish(self, read: &ReadTransaction) -> Result<Followed, Fault> {
+        let table = read.open_table(table::SET_CHANGES)?;
+        for (height, change) in &self.set_changes {
+            let row = table.get(height)?.ok_or_else(|| Fault::row("set_changes", height, "it is missing"))?;
+            if row.value() != change.as_slice() {
+                return Err(Fault::row("set_changes", height, "it is not what follows from the blocks"));
+            }
+        }
+        for row in table.iter()? {
+            let height = row?.0.value();
+            if !self.set_changes.contains_key(&height) {
+                return Err(Fault::row("set_changes", height, "nothing in the blocks leads to it"));
+            }
+        }
+        let state = self.replay.finish().map_err(|fault| Fault::row("blocks", self.last, fault))?;
+        Ok(Followed { state, index: self.index, transactions: self.transactions, signatures: self.signatures })
+    }
+}
+
+/// Does `work` on each of `items`, in parts of equal size on so many threads; the results are in the order of the items.
+fn on_all_cores<T: Sync, R: Send>(threads: NonZeroUsize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let part = items.len().div_ceil(threads.get()).max(1);
+    std::thread::scope(|scope| {
+        let work = &work;
+        let parts: Vec<_> =
+            items.chunks(part).map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<_>>())).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("verifying does not panic")).collect()
+    })
+}
