@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
 use vote_api::{Client, ElectionView, VoterView};
 use vote_chain::{
     Act, CastRecord, ElectionPhase, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX, voter_parts,
 };
+use vote_views as views;
 use vote_web::code::VoterCode;
 use zeroize::Zeroizing;
 
@@ -48,10 +48,14 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
             let (view, height) = act(context, args, |_| Ok(Act::ChangeRoll { remove, add, reason })).await?;
             let roll = &view.record.roll;
             if context.json {
-                output::json(&json!({
-                    "election": view.record.id, "added": added, "removed": removed, "height": height, "voters": roll.voters,
-                    "votes": roll.weight,
-                }));
+                output::json(&views::RollChanged {
+                    election: view.record.id.into(),
+                    added,
+                    removed,
+                    height: height.get(),
+                    voters: roll.voters,
+                    votes: roll.weight,
+                });
             } else {
                 output::line(format_args!(
                     "{}: {added} put on the roll, {removed} taken off (block {height}); it stands in `vote-cli election log`.",
@@ -178,11 +182,17 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
         )));
     }
     if context.json {
-        output::json(&json!({
-            "election": view.record.id, "imported": imported, "already": same, "left_out": read.report.rows - imported - same,
-            "perhaps_again": again, "notes": notes(&read.report),
-            "voters": roll.voters, "votes": roll.weight, "root": roll.tree.root(),
-        }));
+        output::json(&views::RollImported {
+            election: view.record.id.into(),
+            imported,
+            already: same,
+            left_out: read.report.rows - imported - same,
+            perhaps_again: again,
+            notes: notes(&read.report),
+            voters: roll.voters,
+            votes: roll.weight,
+            root: roll.tree.root().into(),
+        });
     } else {
         output::line(format_args!("The roll has {} voters with {} votes now.", roll.voters, roll.weight));
         match view.phase {
@@ -318,10 +328,14 @@ fn show_rows(
     let title = clean(&view.record.election.title);
     let votes: u64 = new.iter().map(|(row, _)| u64::from(row.weight)).sum();
     if context.json {
-        return output::json(&json!({
-            "file": file, "election": view.record.id, "voters": new.len(), "votes": votes, "already": already,
-            "faults": read.report.faults.len(),
-        }));
+        return output::json(&views::RollPreview {
+            file: file.display().to_string(),
+            election: view.record.id.into(),
+            voters: new.len(),
+            votes,
+            already,
+            faults: read.report.faults.len(),
+        });
     }
     let shown = file.display();
     if new.is_empty() && already > 0 {
@@ -426,10 +440,17 @@ fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
     let written = cards::write(dir, title, new, keys, &entries).map_err(Failure::other)?;
     let Written { voters, cards, merge, register, keys } = written;
     if context.json {
-        output::json(&json!({
-            "voters": voters, "own_keys": own, "kept": kept - own, "not_listed": others.len(), "cards": cards, "merge": merge,
-            "register": register, "keys": keys, "notes": notes(&list.report),
-        }));
+        output::json(&views::Issued {
+            voters,
+            own_keys: own,
+            kept: kept - own,
+            not_listed: others.len(),
+            cards: cards.display().to_string(),
+            merge: merge.display().to_string(),
+            register: register.display().to_string(),
+            keys: keys.display().to_string(),
+            notes: notes(&list.report),
+        });
         return Ok(());
     }
     let codes = if voters == 1 { "code is" } else { "codes are" };
@@ -539,10 +560,8 @@ fn show(context: &Context, view: &ElectionView) -> Result<(), Failure> {
         return Err(Failure::NotFound("this election has no roll: anybody with a key may vote in it".into()));
     }
     if context.json {
-        output::json(&json!({
-            "election": record.id, "phase": view.phase.to_string(), "voters": roll.voters, "votes": roll.weight, "size": roll.tree.size(),
-            "root": roll.tree.root(),
-        }));
+        let roll = views::Roll::of(record);
+        output::json(&views::RollShown { election: record.id.into(), phase: view.phase.into(), roll });
         return Ok(());
     }
     let frozen = log::roll_state(view);
@@ -582,11 +601,16 @@ async fn check(context: &Context, who: &str, election: Option<&str>) -> Result<(
     let VoterView { weight, ballot } = client.voter(view.record.id, key).await?;
     let verdict = verdict(&view, weight, ballot.as_ref());
     if context.json {
-        output::json(&json!({
-            "election": view.record.id, "key": key, "on_roll": weight.is_some() && view.record.election.has_roll(), "votes": weight,
-            "phase": view.phase.to_string(), "ballot": ballot.as_ref().map(|ballot| ballot.transaction),
-            "may_vote": verdict.is_ok(), "reason": verdict.as_ref().map_or_else(ToString::to_string, Clone::clone),
-        }));
+        output::json(&views::RollCheck {
+            election: view.record.id.into(),
+            key: key.into(),
+            on_roll: weight.is_some() && view.record.election.has_roll(),
+            votes: weight,
+            phase: view.phase.into(),
+            ballot: ballot.as_ref().map(|ballot| ballot.transaction.into()),
+            may_vote: verdict.is_ok(),
+            reason: verdict.as_ref().map_or_else(ToString::to_string, Clone::clone),
+        });
     } else if let Ok(words) = &verdict {
         output::line(format_args!("{key:.16} may vote in {:?}: {words}.", clean(&view.record.election.title)));
     }

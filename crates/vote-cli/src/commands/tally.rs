@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use vote_api::{CheckedElection, Client, ElectionView};
-use vote_web::json;
+use vote_views as views;
 
 use super::archive;
 use crate::context::Context;
@@ -83,7 +83,7 @@ fn table(view: &ElectionView) -> Result<(), Failure> {
 
 fn show(context: &Context, view: &ElectionView) {
     if context.json {
-        return output::json(&json::result(view));
+        return output::json(&views::ElectionResult::of(view));
     }
     result::lines(view).iter().for_each(output::line);
     output::line("The count is the node's word; `tally --verify` fetches every ballot and counts here.");
