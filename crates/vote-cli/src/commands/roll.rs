@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use vote_api::{Client, ElectionView, VoterView};
+use vote_api::{CheckedElection, Client, ElectionView, VoterView};
 use vote_chain::{
-    Act, CastRecord, ElectionPhase, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX, voter_parts,
+    Act, CastRecord, ElectionPhase, Height, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX,
+    roll_changes, voter_parts,
 };
 use vote_views as views;
 use vote_web::code::VoterCode;
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::election::{act, organiser};
 use crate::cards::{self, Written};
-use crate::cli::{ImportArgs, IssueArgs, RollCommand};
+use crate::cli::{ActArgs, ImportArgs, IssueArgs, RollCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
@@ -45,7 +46,7 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
             add.sort_unstable();
             remove.sort_unstable();
             let (added, removed) = (add.len(), remove.len());
-            let (view, height) = act(context, args, |_| Ok(Act::ChangeRoll { remove, add, reason })).await?;
+            let (view, height) = change(context, args, roll_changes(&remove, &add, &reason)).await?;
             let roll = &view.record.roll;
             if context.json {
                 output::json(&views::RollChanged {
@@ -66,6 +67,21 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
             Ok(())
         }
     }
+}
+
+/// Does one act after another, of which there is at least one; gives the election and the block after the last.
+async fn change(context: &Context, args: ActArgs, acts: Vec<Act>) -> Result<(CheckedElection, Height), Failure> {
+    let of = acts.len();
+    let mut done = None;
+    for (at, one) in acts.into_iter().enumerate() {
+        done = Some(act(context, args.clone(), |_| Ok(one)).await.map_err(|failure| match at {
+            0 => failure,
+            n => failure.and(&format!(
+                ".\n{n} of {of} acts of this change are done: `vote-cli election log` shows the keys, which are to be left out now"
+            )),
+        })?);
+    }
+    Ok(done.expect("there is at least one act"))
 }
 
 fn key(text: &str) -> Result<PublicKey, Failure> {

@@ -24,6 +24,10 @@ pub(super) async fn run(
     watch: bool,
     shown: Shown<'_>,
 ) -> Result<(), Failure> {
+    // Clap looks for what conflicts with --json behind the command alone; it may stand before it as well.
+    if shown.csv && context.json {
+        return Err(Failure::Usage("the argument '--csv' cannot be used with '--json'".into()));
+    }
     let client = context.client().await?;
     let election = find::election(&client, election).await?;
     if verify {
