@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use vote_network::tracker::Entry;
+use vote_views::{Registered, Registrations};
 
 use crate::cli::ListArgs;
 use crate::{datadir, say};
@@ -47,7 +47,7 @@ impl Drop for Socket {
 
 /// Writes the list and hangs up. Whatever the asker has written is not read.
 pub(crate) fn answer<'a>(mut asker: UnixStream, entries: impl Iterator<Item = &'a Entry>) {
-    let mut line = Value::from_iter(entries.map(entry_json)).to_string();
+    let mut line = vote_views::line(&entries.map(registered).collect::<Vec<_>>());
     line.push('\n');
     tokio::spawn(async move {
         let written = tokio::time::timeout(PATIENCE, asker.write_all(line.as_bytes())).await;
@@ -68,9 +68,9 @@ pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
     tokio::time::timeout(PATIENCE, stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text))
         .await
         .context("the tracker does not answer")??;
-    let nodes: Vec<Value> = serde_json::from_str(&text).context("the tracker's answer cannot be read")?;
+    let nodes: Vec<Registered> = serde_json::from_str(&text).context("the tracker's answer cannot be read")?;
     if args.json {
-        return say::lines(&json!({ "nodes": nodes }).to_string());
+        return say::lines(&vote_views::line(&Registrations { nodes }));
     }
     if nodes.is_empty() {
         return say::lines("nobody is registered");
@@ -78,17 +78,18 @@ pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
     say::lines(&nodes.iter().map(row).collect::<Vec<_>>().join("\n"))
 }
 
-fn row(node: &Value) -> String {
-    let text = |key: &str| node[key].as_str().unwrap_or_default().to_owned();
-    let addresses: Vec<_> = node["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let (peer, chain, age) = (text("peer"), text("chain"), &node["age_seconds"]);
-    let member = if node["member"] == true { "validator" } else { "         " };
-    format!("{peer}  chain {chain:.16}  {member}  for {age:>6} s  {}", addresses.join(" "))
+fn row(Registered { peer, chain, addresses, age_seconds, member }: &Registered) -> String {
+    let member = if *member { "validator" } else { "         " };
+    format!("{peer}  chain {chain:.16}  {member}  for {age_seconds:>6} s  {}", addresses.join(" "))
 }
 
 /// One node on the list.
-pub(crate) fn entry_json(entry: &Entry) -> Value {
-    let addresses: Vec<_> = entry.addresses.iter().map(ToString::to_string).collect();
-    let age = entry.since.elapsed().as_secs();
-    json!({ "peer": entry.peer.to_string(), "chain": entry.chain, "addresses": addresses, "age_seconds": age, "member": entry.member })
+pub(crate) fn registered(entry: &Entry) -> Registered {
+    Registered {
+        peer: entry.peer.to_string(),
+        chain: entry.chain.clone(),
+        addresses: entry.addresses.iter().map(ToString::to_string).collect(),
+        age_seconds: entry.since.elapsed().as_secs(),
+        member: entry.member,
+    }
 }

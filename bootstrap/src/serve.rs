@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use vote_chain::{Membership, decode};
 use vote_network::tracker::{Reason, Tracker, TrackerEvent};
 use vote_network::{Multiaddr, PeerId, Transport};
+use vote_views as views;
 
 use crate::cli::ServeArgs;
 use crate::datadir::{self, Identity};
@@ -134,8 +134,8 @@ fn address(text: &str) -> Result<Multiaddr> {
 fn say_ready(as_json: bool, listen: &[Multiaddr], peer: &str) -> Result<()> {
     let full: Vec<_> = listen.iter().map(|address| format!("{address}/p2p/{peer}")).collect();
     if as_json {
-        let ready = json!({ "address": full.first(), "addresses": full, "pid": std::process::id() });
-        return say::lines(&ready.to_string());
+        let (address, pid) = (full.first().cloned(), std::process::id());
+        return say::lines(&views::line(&views::TrackerReady { address, addresses: full, pid }));
     }
     let lines: Vec<_> =
         full.iter().map(|address| format!("bootstrap: give this address to nodes: {address}")).collect();
@@ -179,7 +179,7 @@ impl Talk {
         match self.may_say(Instant::now(), entry.member) {
             None => return,
             Some(0) => {}
-            Some(unsaid) if as_json => drop(say::lines(&json!({ "event": "unsaid", "count": unsaid }).to_string())),
+            Some(unsaid) if as_json => drop(say::lines(&views::line(&views::TrackerEvent::Unsaid { count: unsaid }))),
             Some(unsaid) => drop(say::lines(&format!("{unsaid} more have joined or left"))),
         }
         drop(say::lines(&told(as_json, event)));
@@ -215,10 +215,11 @@ fn told(as_json: bool, event: &TrackerEvent) -> String {
         }
     };
     if as_json {
-        let mut line = list::entry_json(entry);
-        line["event"] = word.into();
-        line["reason"] = why.into();
-        return line.to_string();
+        let (node, reason) = (list::registered(entry), why);
+        return views::line(&match event {
+            TrackerEvent::Joined(_) => views::TrackerEvent::Joined { node, reason },
+            TrackerEvent::Left(..) => views::TrackerEvent::Left { node, reason },
+        });
     }
     let addresses: Vec<_> = entry.addresses.iter().map(ToString::to_string).collect();
     let chain = entry.chain.get(..16).unwrap_or(&entry.chain);

@@ -344,6 +344,9 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
     }
     let table = cli(&cluster, 0, &["tally", "--csv"]).await;
     assert!(table.out.contains("Board,Grace,3,yes") && table.out.contains("Printer,(abstain),1,no"), "{table:?}");
+    for args in [["--json", "tally", "--csv"], ["tally", "--json", "--csv"]] {
+        refused(&cluster, &args, 2, &["'--csv' cannot be used with '--json'"]).await;
+    }
     refused(&cluster, &["export", "-o", &exported("board.cat")], 2, &["1  Board", "2  Printer"]).await;
     for name in ["board.cat", "board.csv", "board.abif", "board.blt"] {
         json(&cluster, &["export", "-o", &exported(name), "--contest", "1"]).await;

@@ -32,7 +32,9 @@ mod validator;
 mod verify;
 mod words;
 
-pub use act::{ACT_VOTERS_MAX, Act, InvalidAct, Organise, ROLL_WEIGHT_MAX, Voter, WEIGHT_MAX, voter_parts};
+pub use act::{
+    ACT_VOTERS_MAX, Act, InvalidAct, Organise, ROLL_WEIGHT_MAX, Voter, WEIGHT_MAX, roll_changes, voter_parts,
+};
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
 pub use ballot::{Ballot, Selection};
 pub use block::{Block, BlockFault, CompactBlock, Header, PROTOCOL_VERSION, VerifiedBlock, Whole};

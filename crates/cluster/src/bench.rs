@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 use vote_api::Client;
 use vote_chain::{Contest, ElectionId, Rule, Selection};
 use vote_cluster::{Caster, Cluster, Options, credential, measure};
+use vote_views::{Bench, Idle, Latency, Throughput};
 
 use crate::election::Roll;
 use crate::{BenchArgs, election, output};
@@ -27,11 +27,11 @@ pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
     };
     cluster.stop().await?;
     let report = report?;
-    output::lines(if args.json { report.to_string() } else { serde_json::to_string_pretty(&report)? })?;
-    Ok(report["final"] == report["ballots"])
+    output::report(&report, args.json)?;
+    Ok(report.throughput.finals == report.throughput.ballots)
 }
 
-async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Value> {
+async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Bench> {
     let choices = vec!["Yes".to_owned(), "No".to_owned()];
     let election = {
         let contest = Contest::listed(choices, Rule::Plurality, 1);
@@ -45,24 +45,23 @@ async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Value> {
     let idle = idle(cluster).await;
     let latency = latency(cluster, &clients, election, args.rate, 2).await?;
     let throughput = throughput(cluster, clients, election, args.ballots).await?;
-    let mut report = json!({ "nodes": args.nodes, "rate": args.rate, "latency_ms": latency, "idle": idle });
-    if let (Some(report), Value::Object(throughput)) = (report.as_object_mut(), throughput) {
-        report.extend(throughput);
-    }
-    Ok(report)
+    Ok(Bench { nodes: args.nodes, rate: args.rate, latency_ms: latency, idle, throughput })
 }
 
 pub(crate) fn pids(cluster: &Cluster) -> Vec<u32> {
     cluster.nodes.iter().filter_map(|node| node.daemon.as_ref()?.pid()).collect()
 }
 
-async fn idle(cluster: &Cluster) -> Value {
+async fn idle(cluster: &Cluster) -> Idle {
     let pids = pids(cluster);
     let before: Vec<_> = pids.iter().map(|pid| measure::cpu_seconds(*pid)).collect();
     tokio::time::sleep(IDLE).await;
     let share = |(pid, before): (&u32, f64)| round((measure::cpu_seconds(*pid) - before) / IDLE.as_secs_f64() * 100.0);
-    let shares: Vec<_> = pids.iter().zip(before).map(share).collect();
-    json!({ "seconds": IDLE.as_secs(), "cpu_percent": shares, "rss_mib": pids.iter().map(|pid| measure::rss_mib(*pid)).collect::<Vec<_>>() })
+    Idle {
+        seconds: IDLE.as_secs(),
+        cpu_percent: pids.iter().zip(before).map(share).collect(),
+        rss_mib: pids.iter().map(|pid| measure::rss_mib(*pid)).collect(),
+    }
 }
 
 pub(crate) fn round(value: f64) -> f64 {
@@ -76,7 +75,7 @@ pub(crate) async fn latency(
     election: ElectionId,
     rate: u32,
     seed: u64,
-) -> Result<Value> {
+) -> Result<Latency> {
     let mut tick = tokio::time::interval(Duration::from_secs(1) / rate);
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut tasks = tokio::task::JoinSet::new();
@@ -97,7 +96,7 @@ pub(crate) async fn latency(
     }
     times.sort_by(f64::total_cmp);
     let at = |share: usize| round(times[(times.len() - 1) * share / 100]);
-    Ok(json!({ "p50": at(50), "p99": at(99), "max": at(100), "ballots": times.len() }))
+    Ok(Latency { p50: at(50), p99: at(99), max: at(100), ballots: times.len() })
 }
 
 /// The time from submitting to final, as an app sees it: with the proof checked.
@@ -107,7 +106,7 @@ pub(crate) async fn one(client: &Client, bytes: Vec<u8>) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-async fn throughput(cluster: &Cluster, clients: Vec<Client>, election: ElectionId, count: usize) -> Result<Value> {
+async fn throughput(cluster: &Cluster, clients: Vec<Client>, election: ElectionId, count: usize) -> Result<Throughput> {
     let (chain, signing) = (cluster.chain, Instant::now());
     let choice = |number: usize| Selection::Listed(u16::from(number.is_multiple_of(3)));
     let ballots: Vec<_> =
@@ -127,17 +126,19 @@ async fn throughput(cluster: &Cluster, clients: Vec<Client>, election: ElectionI
     let per_ballot = |total: f64| round(total / f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
     let nodes = f64::from(u32::try_from(pids.len()).unwrap_or(1));
     let big = |value: u64| f64::from(u32::try_from(value / 16).unwrap_or(u32::MAX)) * 16.0;
-    Ok(json!({
-        "ballots": count,
-        "final": finals,
-        "seconds": round(seconds),
-        "final_per_second": (f64::from(u32::try_from(finals).unwrap_or(u32::MAX)) / seconds).round(),
-        "signing_seconds": round(signing),
-        "cpu_us_per_ballot": per_ballot((cpu(&pids) - cpu_before) * 1e6),
-        "rss_mib": pids.iter().map(|pid| measure::rss_mib(*pid)).collect::<Vec<_>>(),
-        "disk_bytes_per_ballot": per_ballot(big(disk(cluster).saturating_sub(disk_before)) / nodes),
-        "wire_bytes_per_ballot": per_ballot(big(statuses.iter().map(|status| status.wire_bytes.1).sum::<u64>().saturating_sub(wire)) / nodes),
-        "heights": statuses.first().map(|status| status.height),
-        "state_roots": statuses.iter().map(|status| status.state_root.to_string()).collect::<Vec<_>>(),
-    }))
+    Ok(Throughput {
+        ballots: count,
+        finals,
+        seconds: round(seconds),
+        final_per_second: (f64::from(u32::try_from(finals).unwrap_or(u32::MAX)) / seconds).round(),
+        signing_seconds: round(signing),
+        cpu_us_per_ballot: per_ballot((cpu(&pids) - cpu_before) * 1e6),
+        rss_mib: pids.iter().map(|pid| measure::rss_mib(*pid)).collect(),
+        disk_bytes_per_ballot: per_ballot(big(disk(cluster).saturating_sub(disk_before)) / nodes),
+        wire_bytes_per_ballot: per_ballot(
+            big(statuses.iter().map(|status| status.wire_bytes.1).sum::<u64>().saturating_sub(wire)) / nodes,
+        ),
+        heights: statuses.first().map(|status| status.height.get()),
+        state_roots: statuses.iter().map(|status| status.state_root.into()).collect(),
+    })
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
 use vote_chain::{Contest, Rule, Selection, verify};
 use vote_cluster::{Caster, Cluster, Options, credential, measure};
+use vote_views::Catchup;
 
 use crate::bench::round;
 use crate::election::Roll;
@@ -28,11 +28,11 @@ pub(crate) async fn run(args: CatchupArgs) -> Result<bool> {
     };
     cluster.stop().await?;
     let report = report?;
-    output::lines(if args.json { report.to_string() } else { serde_json::to_string_pretty(&report)? })?;
+    output::report(&report, args.json)?;
     Ok(true)
 }
 
-async fn measure_all(cluster: &mut Cluster, count: usize) -> Result<Value> {
+async fn measure_all(cluster: &mut Cluster, count: usize) -> Result<Catchup> {
     let (casting, seconds_of_one_core) = fill(cluster, count).await?;
     let (goal, began) = (cluster.status(0).await?, Instant::now());
     let at = cluster.add_follower().await?;
@@ -46,19 +46,18 @@ async fn measure_all(cluster: &mut Cluster, count: usize) -> Result<Value> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let ballots = f64::from(u32::try_from(count)?);
-    Ok(json!({
-        "nodes": cluster.nodes.len() - 1,
-        "ballots": count,
-        "height": goal.height,
-        "casting_seconds": round(casting),
-        "seconds": round(seconds),
-        "ballots_per_second": (ballots / seconds).round(),
-        "cpu_seconds": round(measure::cpu_seconds(pid)),
-        "rss_mib_max": round(rss_mib_max),
-        // What one processor takes to verify the ballots and does nothing else, measured in this run.
-        "verifying_seconds": round(seconds_of_one_core),
-        "seconds_to_verifying": round(seconds / seconds_of_one_core),
-    }))
+    Ok(Catchup {
+        nodes: cluster.nodes.len() - 1,
+        ballots: count,
+        height: goal.height.get(),
+        casting_seconds: round(casting),
+        seconds: round(seconds),
+        ballots_per_second: (ballots / seconds).round(),
+        cpu_seconds: round(measure::cpu_seconds(pid)),
+        rss_mib_max: round(rss_mib_max),
+        verifying_seconds: round(seconds_of_one_core),
+        seconds_to_verifying: round(seconds / seconds_of_one_core),
+    })
 }
 
 /// Casts the ballots; gives the seconds that it took, and those that one processor takes to verify as many.

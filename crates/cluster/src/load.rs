@@ -5,12 +5,12 @@ use std::io::BufReader;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json as object};
 use vote_api::Client;
 use vote_chain::{Contest, ContestTally, ElectionId, Ranks, Round, Rule, Selection, Tally, Votes, encode};
 use vote_cluster::{Caster, Cluster, Options, credential};
 use vote_counting::Packed;
 use vote_counting::formats::{self, File, Format};
+use vote_views::{self as views, Amount, NotCastable};
 
 use crate::election::Roll;
 use crate::{LoadArgs, election, output};
@@ -43,7 +43,11 @@ pub(crate) async fn run(args: LoadArgs) -> Result<bool> {
     cluster.stop().await?;
     let outcome = outcome?;
     let agree = outcome.tallies.windows(2).all(|pair| (&pair[0].1, &pair[0].2) == (&pair[1].1, &pair[1].2));
-    output::lines(if args.json { json(&args, &file, &outcome, agree) } else { text(&args, &file, &outcome, agree) })?;
+    output::lines(if args.json {
+        views::line(&view(&args, &file, &outcome, agree))
+    } else {
+        text(&args, &file, &outcome, agree)
+    })?;
     Ok(agree && outcome.finals == outcome.cast)
 }
 
@@ -134,52 +138,48 @@ async fn counted(client: &Client, election: ElectionId) -> Result<Tally> {
 }
 
 /// Ballots that cannot be cast under this rule: their line, how many, and why.
-fn not_castable(args: &LoadArgs, file: &File) -> Vec<(usize, u64, &'static str)> {
-    let why = |ballot: Packed<'_>| choice(args.rule, &ballot).err().map(|why| (ballot.line, ballot.count, why));
+fn not_castable(args: &LoadArgs, file: &File) -> Vec<NotCastable> {
+    let why = |ballot: Packed<'_>| {
+        let reason = choice(args.rule, &ballot).err()?;
+        Some(NotCastable { line: ballot.line, ballots: ballot.count, reason })
+    };
     file.ballots.iter().filter_map(why).collect()
 }
 
 /// The votes of a round, by name.
-fn by_name(file: &File, round: &Round) -> BTreeMap<String, Value> {
+fn by_name(file: &File, round: &Round) -> BTreeMap<String, Amount> {
     let number = |votes: &Votes| {
         let text = votes.to_string();
-        text.parse::<u64>().map_or_else(|_| Value::from(text.parse::<f64>().unwrap_or_default()), Value::from)
+        text.parse().map_or_else(|_| Amount::Parts(text.parse().unwrap_or_default()), Amount::Whole)
     };
     file.candidates.iter().cloned().zip(round.votes.iter().map(number)).collect()
 }
 
-fn json(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String {
-    let all = file.ballots.total();
+fn view(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> views::Load {
     let tally = outcome.tallies.first().and_then(|(_, tally, _)| tally.contests.first());
-    let counts: BTreeMap<_, _> =
-        tally.iter().flat_map(|tally| &tally.lines).map(|line| (line.choice.clone(), line.votes)).collect();
-    let counted = |outcome: &vote_chain::Outcome| outcome.rounds.iter().map(|round| by_name(file, round)).collect();
-    let rounds: Vec<_> = outcome_of(tally).map_or_else(Vec::new, counted);
-    let lines = not_castable(args, file)
-        .into_iter()
-        .map(|(line, count, why)| object!({ "line": line, "ballots": count, "reason": why }));
-    let report = object!({
-        "file": args.file,
-        "ballots": all,
-        "cast": outcome.cast,
-        "final": outcome.finals,
-        "refused": outcome.refused,
-        "not_castable": lines.collect::<Vec<_>>(),
-        "voters_on_roll": args.roll.then_some(outcome.cast),
-        "roll_seconds": args.roll.then(|| round(outcome.roll_seconds)),
-        "seconds": round(outcome.seconds),
-        "ballots_per_second": round(per_second(outcome)),
-        "rule": args.rule.name(),
-        "winners": tally.map(|tally| &tally.leaders),
-        "counts": counts,
-        "rounds": rounds,
-        "pairwise": outcome_of(tally).and_then(|outcome| outcome.pairwise.as_ref()),
-        "quota": outcome_of(tally).and_then(|outcome| outcome.quota).map(|quota| quota.to_string()),
-        "ties": outcome_of(tally).map_or(0, |outcome| outcome.ties.iter().filter(|tie| !tie.drawn.is_empty()).count()),
-        "state_roots": outcome.tallies.iter().map(|(_, _, root)| root).collect::<Vec<_>>(),
-        "agree": agree,
-    });
-    report.to_string()
+    let lines = tally.iter().flat_map(|tally| &tally.lines);
+    let how = outcome_of(tally);
+    views::Load {
+        file: args.file.display().to_string(),
+        ballots: file.ballots.total(),
+        cast: outcome.cast,
+        finals: outcome.finals,
+        refused: outcome.refused,
+        not_castable: not_castable(args, file),
+        voters_on_roll: args.roll.then_some(outcome.cast),
+        roll_seconds: args.roll.then(|| round(outcome.roll_seconds)),
+        seconds: round(outcome.seconds),
+        ballots_per_second: round(per_second(outcome)),
+        rule: args.rule.name(),
+        winners: tally.map_or_else(Vec::new, |tally| tally.leaders.clone()),
+        counts: lines.map(|line| (line.choice.clone(), line.votes)).collect(),
+        rounds: how.iter().flat_map(|how| &how.rounds).map(|round| by_name(file, round)).collect(),
+        pairwise: how.and_then(|how| how.pairwise.clone()),
+        quota: how.and_then(|how| how.quota).map(|quota| quota.to_string()),
+        ties: how.map_or(0, |how| how.ties.iter().filter(|tie| !tie.drawn.is_empty()).count()),
+        state_roots: outcome.tallies.iter().map(|(_, _, root)| root.clone()).collect(),
+        agree,
+    }
 }
 
 fn outcome_of(tally: Option<&ContestTally>) -> Option<&vote_chain::Outcome> {
@@ -196,8 +196,10 @@ fn round(value: f64) -> f64 {
 
 fn text(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String {
     let mut lines = vec![format!("{} ({}), counted by {}", file.title, args.file.display(), args.rule.name())];
-    for (line, count, why) in not_castable(args, file) {
-        lines.push(format!("  line {line}, {count} ballot(s): {why}; cannot be cast under this rule, and not counted"));
+    for NotCastable { line, ballots, reason } in not_castable(args, file) {
+        lines.push(format!(
+            "  line {line}, {ballots} ballot(s): {reason}; cannot be cast under this rule, and not counted"
+        ));
     }
     lines.push(format!(
         "  {} ballots cast, {} final, {} refused, in {:.2} s: {:.0} a second",

@@ -9,6 +9,11 @@ pub(crate) fn lines(text: impl std::fmt::Display) -> io::Result<()> {
     out.flush()
 }
 
+/// Prints a report: for programs on one line, for people on many.
+pub(crate) fn report(report: &impl serde::Serialize, as_json: bool) -> anyhow::Result<()> {
+    Ok(lines(if as_json { vote_views::line(report) } else { serde_json::to_string_pretty(report)? })?)
+}
+
 /// Whether somebody who read what is printed has gone away: nobody is left to be told.
 pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
     let io = error.root_cause().downcast_ref::<io::Error>();

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use vote_api::Client;
 use vote_chain::{Contest, ElectionId, Rule, Selection};
 use vote_cluster::{Caster, Cluster, Daemon, Options, credential, measure};
+use vote_views::{PagesServer, PagesVoting};
 
 use crate::bench::{latency, pids, round};
 use crate::election::Roll;
@@ -37,11 +38,11 @@ pub(crate) async fn run(args: PagesArgs) -> Result<bool> {
     };
     cluster.stop().await?;
     let report = report?;
-    output::lines(if args.json { report.to_string() } else { serde_json::to_string_pretty(&report)? })?;
-    Ok(report["open"] == report["pages"])
+    output::report(&report, args.json)?;
+    Ok(report.open == report.pages)
 }
 
-async fn measure_all(cluster: &Cluster, args: &PagesArgs) -> Result<Value> {
+async fn measure_all(cluster: &Cluster, args: &PagesArgs) -> Result<vote_views::Pages> {
     let contest = Contest::listed(vec!["Yes".to_owned(), "No".to_owned()], Rule::Plurality, 1);
     let id = election::create(cluster, "Pages", contest, Roll::Anyone).await?;
     let mut clients = Vec::new();
@@ -59,19 +60,28 @@ async fn measure_all(cluster: &Cluster, args: &PagesArgs) -> Result<Value> {
     let idle = round((measure::cpu_seconds(pid) - idle.0) / IDLE.as_secs_f64() * 100.0);
     let with = run(20).await?;
     // All have seen the last ballot: nothing was lost on the way.
-    let wanted = with["ballots_counted"].as_u64().context("a number")?;
-    let late = pages.all_have_seen(wanted).await?;
+    let late = pages.all_have_seen(with.ballots_counted).await?;
     let refused = pages.refused;
     drop(pages);
     let after = run(30).await?;
-    let rate = |of: &Value| of["final_per_second"].as_f64().unwrap_or(0.0);
-    Ok(json!({
-        "nodes": args.nodes, "pages": args.pages, "open": args.pages - refused, "refused": refused,
-        "server": { "rss_mib_without": alone, "rss_mib_open": open, "rss_mib": measure::rss_mib(pid), "cpu_percent_while_nobody_votes": idle },
-        "before": before, "with": with, "after": after,
-        "last_ballot_on_all_pages_ms": late,
-        "rate_with_to_without": round(rate(&with) / ((rate(&before) + rate(&after)) / 2.0)),
-    }))
+    let rate_without = (before.final_per_second + after.final_per_second) / 2.0;
+    Ok(vote_views::Pages {
+        nodes: args.nodes,
+        pages: args.pages,
+        open: args.pages - refused,
+        refused,
+        server: PagesServer {
+            rss_mib_without: alone,
+            rss_mib_open: open,
+            rss_mib: measure::rss_mib(pid),
+            cpu_percent_while_nobody_votes: idle,
+        },
+        rate_with_to_without: round(with.final_per_second / rate_without),
+        before,
+        with,
+        after,
+        last_ballot_on_all_pages_ms: late,
+    })
 }
 
 /// A trickle of ballots, then as many as the network takes; what it takes and costs.
@@ -82,7 +92,7 @@ async fn one(
     args: &PagesArgs,
     seed: u64,
     server: u32,
-) -> Result<Value> {
+) -> Result<PagesVoting> {
     let trickle_cpu = measure::cpu_seconds(server);
     let latency = latency(cluster, clients, id, args.rate, seed).await?;
     let trickle_cpu = measure::cpu_seconds(server) - trickle_cpu;
@@ -105,12 +115,16 @@ async fn one(
         vote_api::Answer::Election(view) => view.tally.turnout.ballots,
         _ => bail!("another answer than the election"),
     };
-    Ok(json!({
-        "latency_ms": latency, "final_per_second": (f64::from(u32::try_from(finals)?) / seconds).round(), "seconds": round(seconds),
-        "nodes_cpu_seconds": round(cpu() - nodes_cpu), "nodes_rss_mib": nodes.iter().map(|pid| measure::rss_mib(*pid)).collect::<Vec<_>>(),
-        "server_cpu_seconds": round(measure::cpu_seconds(server) - server_cpu), "server_cpu_seconds_at_the_rate": round(trickle_cpu),
-        "ballots_counted": counted,
-    }))
+    Ok(PagesVoting {
+        latency_ms: latency,
+        final_per_second: (f64::from(u32::try_from(finals)?) / seconds).round(),
+        seconds: round(seconds),
+        nodes_cpu_seconds: round(cpu() - nodes_cpu),
+        nodes_rss_mib: nodes.iter().map(|pid| measure::rss_mib(*pid)).collect(),
+        server_cpu_seconds: round(measure::cpu_seconds(server) - server_cpu),
+        server_cpu_seconds_at_the_rate: round(trickle_cpu),
+        ballots_counted: counted,
+    })
 }
 
 /// Pages that are open, as far as the server can tell.

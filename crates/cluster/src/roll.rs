@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde_json::{Value, json};
 use vote_chain::{Contest, Rule, Selection};
 use vote_cluster::{Caster, Cluster, Options, credential, measure};
+use vote_views::RollBench;
 
 use crate::bench::one;
 use crate::election::Roll;
@@ -18,7 +18,7 @@ pub(crate) async fn run(args: RollArgs) -> Result<bool> {
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     cluster.stop().await?;
-    output::lines(if args.json { report?.to_string() } else { serde_json::to_string_pretty(&report?)? })?;
+    output::report(&report?, args.json)?;
     Ok(true)
 }
 
@@ -41,7 +41,7 @@ fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<Value> {
+async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<RollBench> {
     let number = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
     let making = Instant::now();
     let keys: Vec<_> = (0..voters).map(|at| credential(4, number(at)).public()).collect();
@@ -69,25 +69,25 @@ async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<Value> {
         let count = f64::from(u32::try_from(after.len()).unwrap_or(1)) * f64::from(voters);
         (sum * 1_048_576.0 / count).round()
     };
-    Ok(json!({
-        "nodes": cluster.nodes.len(),
-        "voters": voters,
-        "keys_seconds": round(keys_seconds),
-        "roll_seconds": round(roll_seconds),
-        "voters_per_second": (f64::from(voters) / roll_seconds).round(),
-        "us_per_voter": round(roll_seconds * 1e6 / f64::from(voters)),
-        "ballot_of_first_ms": round(first_ms),
-        "ballot_of_last_ms": round(last_ms),
-        "stranger": stranger.err().map(|refusal| refusal.reason),
-        "rss_mib": after.rss_mib,
-        "rss_bytes_per_voter": per_voter(&after.rss_mib, &before.rss_mib),
-        "disk_mib": after.disk_mib.iter().copied().map(round).collect::<Vec<_>>(),
-        "disk_bytes_per_voter": per_voter(&after.disk_mib, &before.disk_mib),
-        "restart_seconds": round(restart_seconds),
-        "restart_at_height": status.height,
-        "height": statuses[0].height,
-        "state_roots": statuses.iter().map(|status| status.state_root.to_string()).collect::<Vec<_>>(),
-    }))
+    Ok(RollBench {
+        nodes: cluster.nodes.len(),
+        voters,
+        keys_seconds: round(keys_seconds),
+        roll_seconds: round(roll_seconds),
+        voters_per_second: (f64::from(voters) / roll_seconds).round(),
+        us_per_voter: round(roll_seconds * 1e6 / f64::from(voters)),
+        ballot_of_first_ms: round(first_ms),
+        ballot_of_last_ms: round(last_ms),
+        stranger: stranger.err().map(|refusal| refusal.reason),
+        rss_bytes_per_voter: per_voter(&after.rss_mib, &before.rss_mib),
+        rss_mib: after.rss_mib,
+        disk_mib: after.disk_mib.iter().copied().map(round).collect(),
+        disk_bytes_per_voter: per_voter(&after.disk_mib, &before.disk_mib),
+        restart_seconds: round(restart_seconds),
+        restart_at_height: status.height.get(),
+        height: statuses[0].height.get(),
+        state_roots: statuses.iter().map(|status| status.state_root.into()).collect(),
+    })
 }
 
 /// Milliseconds from submitting a ballot to its being final, as an app of that node sees it.

@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 
 use anyhow::Result;
-use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use vote_chain::{Contest, ElectionId, Rule, faults_tolerated};
-use vote_cluster::{Cluster, Daemon, Options, Programs};
+use vote_cluster::{Cluster, Daemon, Node, Options, Programs};
+use vote_views as views;
 
 use crate::election::Roll;
 use crate::{UpArgs, election, output, ui};
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
     }
     let mut page = if args.gui { Some(cluster.start_page(0).await?) } else { None };
     let ready = match args.json {
-        true => describe(&cluster, &election, page.as_ref()).to_string(),
+        true => views::line(&describe(&cluster, election, page.as_ref())),
         false => banner(&cluster, &election, usize::from(args.nodes), page.as_ref()),
     };
     output::lines(ready)?;
@@ -104,20 +104,28 @@ async fn watch(cluster: &mut Cluster, page: &mut Option<Daemon>) {
     }
 }
 
-fn describe(cluster: &Cluster, election: &ElectionId, page: Option<&Daemon>) -> Value {
+fn describe(cluster: &Cluster, election: ElectionId, page: Option<&Daemon>) -> views::Up {
     let pid = |daemon: &Option<Daemon>| daemon.as_ref().and_then(Daemon::pid);
-    let nodes = cluster.nodes.iter().map(|node| {
-        let listen = node.daemon.as_ref().map(|daemon| daemon.ready["listen"].clone());
-        json!({ "name": node.name, "pid": pid(&node.daemon), "app_socket": node.socket, "data_dir": node.data_dir, "log": node.log, "listen": listen })
-    });
-    json!({
-        "bootstrap": { "address": cluster.tracker_address, "pid": pid(&cluster.tracker) },
-        "chain": cluster.chain,
-        "election": election,
-        "folder": cluster.folder(),
-        "nodes": nodes.collect::<Vec<_>>(),
-        "page": page.map(|page| json!({ "url": page.ready["url"], "pid": page.pid() })),
-    })
+    let listen = |daemon: &Daemon| {
+        let addresses = daemon.ready["listen"].as_array().into_iter().flatten();
+        addresses.filter_map(|address| address.as_str().map(str::to_owned)).collect()
+    };
+    let node = |node: &Node| views::UpNode {
+        name: node.name.clone(),
+        pid: pid(&node.daemon),
+        app_socket: node.socket.display().to_string(),
+        data_dir: node.data_dir.display().to_string(),
+        log: node.log.display().to_string(),
+        listen: node.daemon.as_ref().map(listen),
+    };
+    views::Up {
+        bootstrap: views::UpTracker { address: cluster.tracker_address.clone(), pid: pid(&cluster.tracker) },
+        chain: cluster.chain.into(),
+        election: election.into(),
+        folder: cluster.folder().display().to_string(),
+        nodes: cluster.nodes.iter().map(node).collect(),
+        page: page.map(|page| views::UpPage { url: page.ready["url"].as_str().map(str::to_owned), pid: page.pid() }),
+    }
 }
 
 fn banner(cluster: &Cluster, election: &ElectionId, validators: usize, page: Option<&Daemon>) -> String {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use vote_chain::{Genesis, Height};
 use vote_consensus::Evidence;
 use vote_storage::{Checked, StorageError, Store, Unread};
+use vote_views as views;
 
 use crate::cli::CheckArgs;
 use crate::datadir::{self, DataDir};
@@ -22,7 +23,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<()> {
     {
         let damaged = exit::Exit::of(error) == exit::Exit::Damaged;
         let valid = if damaged { Some(false) } else { None };
-        print(&serde_json::json!({ "valid": valid, "reason": format!("{error:#}") }).to_string())?;
+        print(&views::line(&views::LedgerChecked::Not { valid, reason: format!("{error:#}") }))?;
     }
     done
 }
@@ -74,11 +75,17 @@ fn report(args: &CheckArgs, path: &Path, genesis: &Genesis, checked: &Checked, s
     let Checked { height, transactions, signatures, rows } = checked;
     let (chain, name) = (genesis.chain(), &genesis.name);
     if args.json {
-        let done = serde_json::json!({
-            "valid": true, "ledger": path, "chain": chain, "chain_name": name, "height": height,
-            "transactions": transactions, "signatures": signatures, "rows": rows, "seconds": seconds,
+        return views::line(&views::LedgerChecked::Whole {
+            valid: true,
+            ledger: path.display().to_string(),
+            chain: chain.into(),
+            chain_name: name.clone(),
+            height: height.get(),
+            transactions: *transactions,
+            signatures: *signatures,
+            rows: *rows,
+            seconds,
         });
-        return done.to_string();
     }
     format!(
         "The ledger is whole: every block follows from the one before, and every row from the blocks.\n  \

@@ -8,6 +8,7 @@ use vote_chain::{
     Genesis, Limits, Organisers, PublicKey, Validator, ValidatorSet, check_node_name, encode, faults_tolerated,
     is_same_name,
 };
+use vote_views as views;
 
 use crate::cli::{GenesisArgs, KeyArgs};
 use crate::clock::now;
@@ -18,9 +19,9 @@ pub(crate) fn key(args: &KeyArgs) -> Result<()> {
     let path = args.data_dir.clone().map_or_else(datadir::default, Ok)?;
     datadir::make_private(&path)?;
     let keys = Keys::for_showing(&path)?;
-    let (peer, key) = (keys.node.public().to_peer_id().to_string(), keys.validator.public().to_string());
+    let (peer, key) = (keys.node.public().to_peer_id().to_string(), keys.validator.public());
     print(&if args.json {
-        serde_json::json!({ "peer": peer, "key": key, "data_dir": path }).to_string()
+        views::line(&views::NodeKey { peer, key: key.into(), data_dir: path.display().to_string() })
     } else {
         format!("node id        {peer}\nvalidator key  {key}")
     })
@@ -47,14 +48,13 @@ pub(crate) fn genesis(args: &GenesisArgs) -> Result<()> {
     let (chain, n) = (genesis.chain(), genesis.validators.count());
     let (file, faults) = (args.output.display(), faults_tolerated(n));
     print(&if args.json {
-        let organisers = match &genesis.organisers {
-            Organisers::Anyone => None,
-            Organisers::Keys(keys) => Some(keys),
-        };
-        let planned = serde_json::json!({
-            "chain": chain, "validators": n, "faults_tolerated": faults, "organisers": organisers, "file": args.output,
-        });
-        planned.to_string()
+        views::line(&views::GenesisMade {
+            chain: chain.into(),
+            validators: n,
+            faults_tolerated: faults,
+            organisers: views::Organisers::keys(&genesis.organisers),
+            file: file.to_string(),
+        })
     } else {
         format!(
             "chain       {chain}\nvalidators  {n}, of which {faults} may fail or lie\norganisers  {}\nfile        {file}: start each node with --genesis {file}",

@@ -20,6 +20,7 @@ use vote_chain::{
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_network::{Events, Handle, PeerEvent, PeerId};
 use vote_storage::{Loaded, Store, Unread};
+use vote_views as views;
 
 use crate::config::{Config, Origin};
 use crate::core::{NoBlocks, read_blocks, stops};
@@ -377,13 +378,15 @@ fn put_in_place(dir: &Path, folder: &Path, lost: &Lost) -> Result<Aside> {
 fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) -> String {
     let first = lost.parting.as_ref().map(|(ours, _)| ours.header.height);
     if config.json {
-        let transactions: Vec<_> =
-            lost.transactions.iter().map(|(id, kind)| serde_json::json!({ "id": id, "kind": kind })).collect();
-        let report = serde_json::json!({
-            "height": tip.get(), "lost_from": first.map(Height::get), "lost_blocks": lost.blocks.len(),
-            "lost_transactions": transactions, "old_ledger": aside.ledger, "lost_file": aside.lost,
+        let one = |(id, kind): &(TransactionId, &'static str)| views::LostTransaction { id: (*id).into(), kind };
+        return views::line(&views::Recovered {
+            height: tip.get(),
+            lost_from: first.map(Height::get),
+            lost_blocks: lost.blocks.len(),
+            lost_transactions: lost.transactions.iter().map(one).collect(),
+            old_ledger: aside.ledger.display().to_string(),
+            lost_file: aside.lost.display().to_string(),
         });
-        return report.to_string();
     }
     let kept =
         format!("The ledger is fetched anew, up to block {tip}. The old one is kept as {}.\n", aside.ledger.display());

@@ -321,11 +321,17 @@ fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[
     let (peer, key, genesis) = (keys.node.public().to_peer_id(), keys.validator.public(), store.genesis());
     let full: Vec<_> = listen.iter().map(|address| format!("{address}/p2p/{peer}")).collect();
     if config.json {
-        let ready = serde_json::json!({
-            "name": name, "pid": std::process::id(), "app_socket": config.socket, "data_dir": config.data_dir,
-            "listen": full, "peer": peer.to_string(), "key": key, "chain": genesis.chain(), "chain_name": genesis.name,
-        });
-        return print(&ready.to_string());
+        return print(&vote_views::line(&vote_views::NodeReady {
+            name: name.to_owned(),
+            pid: std::process::id(),
+            app_socket: config.socket.display().to_string(),
+            data_dir: config.data_dir.display().to_string(),
+            listen: full,
+            peer: peer.to_string(),
+            key: key.into(),
+            chain: genesis.chain().into(),
+            chain_name: genesis.name.clone(),
+        }));
     }
     let listens: String = full.iter().map(|address| format!("  listens on     {address}\n")).collect();
     let organisers = match &config.origin {

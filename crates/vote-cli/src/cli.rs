@@ -64,7 +64,7 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
         /// Print a table for spreadsheets
-        #[arg(long, conflicts_with_all = ["watch", "json"])]
+        #[arg(long, conflicts_with = "watch")]
         csv: bool,
         /// Write a page to print
         #[arg(long, value_name = "FILE", conflicts_with = "watch")]
@@ -289,7 +289,7 @@ pub(crate) struct ListArgs {
 }
 
 /// An act of an election's organiser.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ActArgs {
     /// Id, the beginning of it, its title, or a part of it
     pub(crate) election: Option<String>,

@@ -16,6 +16,12 @@ pub(crate) fn load(path: &Path) -> Result<SecretKey, Failure> {
     let metadata = fs::metadata(path).map_err(|error| {
         Failure::NotFound(format!("no credential at {shown}: {error}; make one with `vote-cli credential new`"))
     })?;
+    if metadata.is_dir() {
+        return Err(Failure::Usage(format!(
+            "{shown} is a folder: name the credential's file in it; `vote-cli credential new {}` makes one",
+            path.join("NAME.key").display()
+        )));
+    }
     if metadata.mode() & 0o077 != 0 {
         let mode = metadata.mode() & 0o777;
         return Err(Failure::NotEligible(format!(
@@ -49,4 +55,20 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
         made.map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))?;
     }
     files::write_new(path, content, files::PRIVATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn folder_is_called_a_folder_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let Err(Failure::Usage(said)) = load(dir.path()) else { panic!("a folder is a credential") };
+        assert!(said.contains("is a folder: name the credential's file in it"), "{said}");
+        assert!(!said.contains("chmod"), "{said}");
+    }
 }

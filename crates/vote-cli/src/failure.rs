@@ -1,7 +1,7 @@
 //! How a command fails, and the exit code that says so.
 
-use serde_json::{Value, json};
 use vote_api::{CallError, ConnectError, Refusal, RefusalCode};
+use vote_views::{Error, ErrorCode};
 
 use crate::output::clean;
 
@@ -50,16 +50,16 @@ impl Failure {
         self
     }
 
-    /// What kind of failure it is, in a word; as stable as the exit code.
-    const fn word(&self) -> &'static str {
+    /// What kind of failure it is; as stable as the exit code.
+    const fn kind(&self) -> ErrorCode {
         match self {
-            Self::Other(_) => "failure",
-            Self::Usage(_) => "usage",
-            Self::NotFound(_) => "not-found",
-            Self::NotEligible(_) => "not-eligible",
-            Self::Unreachable(_) => "unreachable",
-            Self::Verification(_) => "verification",
-            Self::Interrupted => "interrupted",
+            Self::Other(_) => ErrorCode::Failure,
+            Self::Usage(_) => ErrorCode::Usage,
+            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::NotEligible(_) => ErrorCode::NotEligible,
+            Self::Unreachable(_) => ErrorCode::Unreachable,
+            Self::Verification(_) => ErrorCode::Verification,
+            Self::Interrupted => ErrorCode::Interrupted,
         }
     }
 
@@ -82,8 +82,8 @@ impl Failure {
     }
 
     /// For programs.
-    pub(crate) fn to_json(&self) -> Value {
-        json!({ "code": self.word(), "message": self.to_string(), "hint": self.hint() })
+    pub(crate) fn view(&self) -> Error {
+        Error { code: self.kind(), message: self.to_string(), hint: self.hint() }
     }
 
     /// The exit code: a part of the interface, listed in `vote-cli --help`.

@@ -7,7 +7,7 @@ use crate::output::clean;
 
 /// What was done, in a sentence that cannot garble a terminal.
 pub(crate) fn describe(act: &Logged) -> String {
-    clean(&vote_web::json::act(act))
+    clean(&vote_views::act(act))
 }
 
 /// What has happened to an election, a line for each thing, in the order of time: its organiser's acts (additions to the roll that follow one

@@ -117,7 +117,7 @@ fn finish(done: Result<(), Failure>, json: bool) -> ExitCode {
         (Err(failure), _) => failure,
     };
     if json {
-        output::aside(failure.to_json());
+        output::aside(vote_views::line(&failure.view()));
     } else if !matches!(failure, Failure::Interrupted) {
         output::aside(format_args!("error: {failure}"));
     }

@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
-use serde_json::Value;
 use vote_chain::faults_tolerated;
 
 /// A row with less room than this for words is left to the terminal.
@@ -62,8 +61,8 @@ pub(crate) fn finish() -> Result<(), &'static io::Error> {
 }
 
 /// Prints one object.
-pub(crate) fn json(value: &Value) {
-    line(value);
+pub(crate) fn json(view: &impl serde::Serialize) {
+    line(vote_views::line(view));
 }
 
 /// Prints lines such as `  label  text`; on a terminal, what does not fit a row goes on below the text.

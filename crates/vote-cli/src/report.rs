@@ -121,8 +121,7 @@ fn how(outcome: &Outcome, names: &[String]) -> String {
         let cells: String = outcome.rounds.iter().map(|round| format!("<td>{}</td>", round.exhausted)).collect();
         let _ = write!(text, "<tr><td>for nobody</td>{cells}</tr>\n</table>\n<ol>\n");
         for round in &outcome.rounds {
-            let done: Vec<_> =
-                round.actions.iter().map(|action: &Action| vote_web::json::action(action, names)).collect();
+            let done: Vec<_> = round.actions.iter().map(|action: &Action| vote_views::action(action, names)).collect();
             let _ = writeln!(text, "<li>{}</li>", escaped(&done.join("; ")));
         }
         text += "</ol>\n";

@@ -2,7 +2,7 @@
 
 use vote_api::ElectionView;
 use vote_chain::{Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule, Votes};
-use vote_web::json;
+use vote_views as views;
 
 use crate::output::{clean, column};
 
@@ -260,7 +260,7 @@ fn rounds(outcome: &Outcome, names: &[String]) -> Vec<String> {
     lines.push(label(NOBODY) + &cells(&|round| round.exhausted));
     lines.extend(outcome.quota.map(|quota| format!("  quota {quota}")));
     for (at, round) in all.iter().enumerate() {
-        let done: Vec<_> = round.actions.iter().map(|done| json::action(done, names)).collect();
+        let done: Vec<_> = round.actions.iter().map(|done| views::action(done, names)).collect();
         lines.push(format!("  round {}: {}", at + 1, done.join("; ")));
     }
     lines
@@ -283,7 +283,7 @@ fn matrix(outcome: &Outcome, names: &[String]) -> Vec<String> {
 
 /// Which ties were broken, and how.
 pub(crate) fn ties(outcome: &Outcome, names: &[String]) -> Vec<String> {
-    outcome.ties.iter().map(|tie| format!("  tie: {}", json::tie(tie, names))).collect()
+    outcome.ties.iter().map(|tie| format!("  tie: {}", views::tie(tie, names))).collect()
 }
 
 #[cfg(test)]

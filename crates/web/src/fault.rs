@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 use vote_api::{CallError, Refusal, RefusalCode};
+use vote_views::PageFault;
 
 /// A request that is not done.
 #[derive(Clone, Debug)]
@@ -96,6 +96,6 @@ impl From<CallError> for Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({ "code": self.code, "reason": self.reason }))).into_response()
+        (self.status, Json(PageFault { code: self.code, reason: self.reason })).into_response()
     }
 }

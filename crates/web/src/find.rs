@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use vote_api::{BlockAt, CallError, ElectionQuery, QUERY_BYTES_MAX, TRACE_BYTES_MIN, Trace};
 use vote_chain::{Height, TransactionId};
+use vote_views::{Found, FoundKind};
 
 use crate::code::{CodeFault, Kind, Tracker};
 use crate::fault::Fault;
@@ -40,7 +40,7 @@ impl Finder {
     }
 
     /// What fits, the most certain first.
-    pub(crate) async fn find(&self, query: &str) -> Result<Vec<Value>, Fault> {
+    pub(crate) async fn find(&self, query: &str) -> Result<Vec<Found>, Fault> {
         let words = query.trim().to_lowercase();
         if words.is_empty() || words.len() > QUERY_BYTES_MAX {
             return Err(Fault::invalid(format!("search for 1 to {QUERY_BYTES_MAX} bytes of text")));
@@ -62,12 +62,12 @@ impl Finder {
     }
 
     /// The newest elections that a query fits, but for those that are found already.
-    async fn elections(&self, query: ElectionQuery, found: &mut Vec<Value>) -> Result<(), CallError> {
+    async fn elections(&self, query: ElectionQuery, found: &mut Vec<Found>) -> Result<(), CallError> {
         let query = ElectionQuery { limit: FOUND_MAX, ..query };
         let (views, _) = self.node.ask(|client| async move { client.elections_page(query).await }).await?;
         for view in views {
-            let (id, title) = (view.record.id, &view.record.election.title);
-            let one = json!({ "kind": "election", "id": id, "height": view.height, "title": title });
+            let title = Some(view.record.election.title.clone());
+            let one = Found { title, ..found_at(FoundKind::Election, view.record.id, view.height) };
             if !found.contains(&one) {
                 found.push(one);
             }
@@ -76,34 +76,34 @@ impl Finder {
     }
 
     /// The block of a height.
-    async fn block(&self, words: &str) -> Result<Option<Value>, CallError> {
+    async fn block(&self, words: &str) -> Result<Option<Found>, CallError> {
         let Ok(height) = words.parse() else { return Ok(None) };
         match self.seen(BlockAt::Height(Height::new(height))).await {
-            Ok(seen) => Ok(Some(block_found(&seen.hash, seen.height))),
+            Ok(seen) => Ok(Some(found_at(FoundKind::Block, &seen.hash, seen.height))),
             Err(error) => missing(error),
         }
     }
 
     /// The ballot whose id begins so.
-    async fn ballot(&self, prefix: &[u8]) -> Result<Option<Value>, CallError> {
+    async fn ballot(&self, prefix: &[u8]) -> Result<Option<Found>, CallError> {
         match trace(&self.node, prefix).await {
-            Ok(trace) => Ok(Some(json!({ "kind": "ballot", "id": trace.transaction, "height": trace.height }))),
+            Ok(trace) => Ok(Some(found_at(FoundKind::Ballot, trace.transaction, trace.height))),
             Err(error) => missing(error),
         }
     }
 
     /// Whatever has a hash that begins so.
-    async fn hashes(&self, digits: &str, found: &mut Vec<Value>) -> Result<(), CallError> {
+    async fn hashes(&self, digits: &str, found: &mut Vec<Found>) -> Result<(), CallError> {
         let whole = hex::decode(&digits[..digits.len() & !1]).map_err(|_| CallError::Unexpected)?;
         let ballot = if whole.len() >= TRACE_BYTES_MIN { self.ballot(&whole).await? } else { None };
-        let known = ballot.as_ref().map(|ballot| ballot["id"].clone());
-        found.extend(ballot.filter(|ballot| ballot["id"].as_str().is_some_and(|id| id.starts_with(digits))));
+        let known = ballot.as_ref().map(|ballot| ballot.id.clone());
+        found.extend(ballot.filter(|ballot| ballot.id.starts_with(digits)));
         if known.is_none()
             && let Ok(id) = digits.parse::<TransactionId>()
         {
             match self.node.ask(|client| async move { client.proven(id).await }).await {
                 Ok(proven) => {
-                    found.push(json!({ "kind": "transaction", "id": id, "height": proven.height }));
+                    found.push(found_at(FoundKind::Transaction, id, proven.height));
                     return Ok(());
                 }
                 Err(error) => missing::<()>(error).map(drop)?,
@@ -113,11 +113,11 @@ impl Finder {
         self.refresh(&mut recent).await?;
         for seen in recent.iter().rev() {
             if seen.hash.starts_with(digits) {
-                found.push(block_found(&seen.hash, seen.height));
+                found.push(found_at(FoundKind::Block, &seen.hash, seen.height));
             }
-            let ids = seen.transactions.iter().map(|id| json!(id)).filter(|id| Some(id) != known.as_ref());
-            let fitting = ids.filter(|id| id.as_str().is_some_and(|id| id.starts_with(digits)));
-            found.extend(fitting.map(|id| json!({ "kind": "transaction", "id": id, "height": seen.height })));
+            let ids = seen.transactions.iter().map(ToString::to_string).filter(|id| Some(id) != known.as_ref());
+            let fitting = ids.filter(|id| id.starts_with(digits));
+            found.extend(fitting.map(|id| found_at(FoundKind::Transaction, id, seen.height)));
             if found.len() >= usize::from(FOUND_MAX) {
                 break;
             }
@@ -156,8 +156,8 @@ impl Finder {
     }
 }
 
-fn block_found(hash: &str, height: Height) -> Value {
-    json!({ "kind": "block", "id": hash, "height": height })
+fn found_at(kind: FoundKind, id: impl ToString, height: Height) -> Found {
+    Found { kind, id: id.to_string(), height: height.get(), title: None }
 }
 
 /// A secret should not have come here, and must not go further.

@@ -10,7 +10,6 @@ pub mod code;
 mod fault;
 mod find;
 mod guard;
-pub mod json;
 mod live;
 mod node;
 mod routes;

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_stream::wrappers::WatchStream;
 use vote_api::{CallError, CheckedElection, Refusal, RefusalCode, Watching};
 use vote_chain::ElectionId;
+use vote_views::{self as views, ElectionResult, Status};
 
 use crate::fault::Fault;
-use crate::json;
 use crate::node::Node;
 
 /// Between looks at how the node is doing.
@@ -157,8 +157,8 @@ impl Live {
         match topic {
             Topic::Status => loop {
                 let status = self.node.ask(|client| async move { client.status().await }).await?;
-                let said = if self.public { json::public_status(&status) } else { json::status(&status) };
-                sender.send_replace(Said::Event("status", said.to_string().into()));
+                let said = if self.public { Status::public(&status) } else { Status::of(&status) };
+                sender.send_replace(Said::Event("status", views::line(&said).into()));
                 sleep(LOOK).await;
             },
             Topic::Election(id) => {
@@ -173,7 +173,8 @@ impl Live {
                         Some(view) => match timeout_at(next, views.next()).await {
                             Ok(heard) => heard,
                             Err(_) => {
-                                sender.send_replace(Said::Event("result", json::result(view).to_string().into()));
+                                sender
+                                    .send_replace(Said::Event("result", views::line(&ElectionResult::of(view)).into()));
                                 (unsaid, next) = (None, Instant::now() + RESULT_PAUSE);
                                 continue;
                             }
@@ -184,7 +185,7 @@ impl Live {
                     unsaid = Some(view);
                 }
                 if let Some(view) = unsaid {
-                    sender.send_replace(Said::Event("result", json::result(&view).to_string().into()));
+                    sender.send_replace(Said::Event("result", views::line(&ElectionResult::of(&view)).into()));
                 }
                 // The last may come after the election is over: a count can take a while.
                 if over { Ok(()) } else { Err(CallError::Gone) }

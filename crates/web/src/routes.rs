@@ -14,22 +14,18 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 use tokio::time::timeout;
-use vote_api::{
-    Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, FinalBlock, OrganisersView, QUERY_BYTES_MAX, Validators,
-    VoterView,
-};
+use vote_api::{Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, FinalBlock, OrganisersView, QUERY_BYTES_MAX};
 use vote_chain::{
     ElectionId, ElectionPhase, Height, Payload, PublicKey, TRANSACTION_BYTES_MAX, Transaction, TransactionId, parse,
 };
+use vote_views as views;
 
 use crate::archive::Archives;
 use crate::clients::{Clients, bound};
 use crate::fault::Fault;
 use crate::find::{Finder, refuse_voter_code, trace};
 use crate::guard::{Guard, guard};
-use crate::json;
 use crate::live::Live;
 use crate::node::Node;
 use crate::shared::{Shared, share};
@@ -52,7 +48,7 @@ struct App {
     finality: Duration,
 }
 
-type Answered = Result<Json<Value>, Fault>;
+type Answered<T> = Result<Json<T>, Fault>;
 
 /// How the page is served.
 pub(crate) struct Serving {
@@ -166,37 +162,42 @@ async fn session(State(app): State<App>, Whole(body): Whole) -> Result<Response,
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
-async fn info(State(app): State<App>) -> Answered {
+async fn info(State(app): State<App>) -> Answered<views::Info> {
     let asked = app.node.ask(|client| async move { Ok((client.status().await?, client.organisers().await?)) });
     let (status, OrganisersView { organisers, .. }) = asked.await?;
     let public = app.guard.is_public();
-    let attacks = Attack::ALL.iter().map(|a| json!({ "name": a.name(), "description": a.description() }));
-    Ok(Json(json!({
-        "version": env!("CARGO_PKG_VERSION"), "bundle": bundle_hash(), "chain": status.genesis.chain(),
-        "chain_name": status.genesis.name, "public": public, "node": status.node,
-        "organisers": json::organisers(&organisers), "takes_elections": app.takes_elections,
-        "allow_attacks": status.allow_attacks && !public, "attacks": attacks.collect::<Vec<_>>(),
-    })))
+    Ok(Json(views::Info {
+        version: env!("CARGO_PKG_VERSION"),
+        bundle: bundle_hash(),
+        chain: status.genesis.chain().into(),
+        chain_name: status.genesis.name.clone(),
+        public,
+        node: status.node,
+        organisers: views::Organisers::keys(&organisers),
+        takes_elections: app.takes_elections,
+        allow_attacks: status.allow_attacks && !public,
+        attacks: views::Attacks::all(),
+    }))
 }
 
-async fn status(State(app): State<App>) -> Answered {
+async fn status(State(app): State<App>) -> Answered<views::Status> {
     let status = app.node.ask(|client| async move { client.status().await }).await?;
-    Ok(Json(if app.guard.is_public() { json::public_status(&status) } else { json::status(&status) }))
+    Ok(Json(if app.guard.is_public() { views::Status::public(&status) } else { views::Status::of(&status) }))
 }
 
-async fn members(State(app): State<App>) -> Answered {
+async fn members(State(app): State<App>) -> Answered<views::Members> {
     let members = app.node.ask(|client| async move { client.members().await }).await?;
-    Ok(Json(if app.guard.is_public() { json::public_members(&members) } else { json::members(&members) }))
+    Ok(Json(if app.guard.is_public() { views::Members::public(&members) } else { views::Members::of(&members) }))
 }
 
-async fn validators(State(app): State<App>) -> Answered {
-    let Validators { set, after, pending } = app.node.ask(|client| async move { client.validators().await }).await?;
-    Ok(Json(json::validators(&set, after.as_ref(), &pending)))
+async fn validators(State(app): State<App>) -> Answered<views::Validators> {
+    let validators = app.node.ask(|client| async move { client.validators().await }).await?;
+    Ok(Json(views::Validators::of(&validators)))
 }
 
-async fn evidence(State(app): State<App>) -> Answered {
+async fn evidence(State(app): State<App>) -> Answered<views::Evidence> {
     let rows = app.node.ask(|client| async move { client.evidence().await }).await?;
-    Ok(Json(json::evidence(&rows)))
+    Ok(Json(views::Evidence::of(&rows)))
 }
 
 /// Which elections to list.
@@ -240,18 +241,21 @@ fn phase(name: &str) -> Result<ElectionPhase, Fault> {
     found.ok_or_else(|| Fault::invalid(format!("{name:?} is no phase; draft, open, closed and cancelled are")))
 }
 
-async fn elections(State(app): State<App>, query: Result<Query<Listing>, QueryRejection>) -> Answered {
+async fn elections(
+    State(app): State<App>,
+    query: Result<Query<Listing>, QueryRejection>,
+) -> Answered<views::Elections> {
     let Query(listing) = query.map_err(|fault| Fault::invalid(fault.body_text()))?;
     let query = listing.query()?;
-    let (views, more) = app.node.ask(|client| async move { client.elections_page(query).await }).await?;
-    Ok(Json(json!({ "elections": views.iter().map(json::summary).collect::<Vec<_>>(), "more": more })))
+    let (elections, more) = app.node.ask(|client| async move { client.elections_page(query).await }).await?;
+    Ok(Json(views::Elections::of(&elections, more)))
 }
 
-async fn election(State(app): State<App>, Named(id): Named<String>) -> Answered {
+async fn election(State(app): State<App>, Named(id): Named<String>) -> Answered<views::Election> {
     let id: ElectionId = parsed(&id, "election's id")?;
     let asked = app.node.ask(|client| async move { Ok((client.election(id).await?, client.genesis().await?)) });
     let (election, genesis) = asked.await.map_err(Fault::of_named)?;
-    Ok(Json(json::election(&election, genesis.chain())))
+    Ok(Json(views::Election::of(&election, genesis.chain())))
 }
 
 async fn follow(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
@@ -262,11 +266,11 @@ async fn follow_status(State(app): State<App>) -> Result<Response, Fault> {
     Ok(app.live.status()?.into_response())
 }
 
-async fn log(State(app): State<App>, Named(id): Named<String>) -> Answered {
+async fn log(State(app): State<App>, Named(id): Named<String>) -> Answered<views::ElectionLog> {
     let id: ElectionId = parsed(&id, "election's id")?;
     let asked = app.node.ask(|client| async move { Ok((client.election(id).await?, client.log(id).await?)) });
     let (election, entries) = asked.await.map_err(Fault::of_named)?;
-    Ok(Json(json::log(&election, &entries)))
+    Ok(Json(views::ElectionLog::of(&election, &entries)))
 }
 
 fn file(name: &str, content: impl IntoResponse) -> Response {
@@ -285,26 +289,23 @@ async fn archive(State(app): State<App>, Named(id): Named<String>) -> Result<Res
     Ok(file(&format!("{id:.16}.archive"), ([(header::CONTENT_LENGTH, length)], content)))
 }
 
-async fn voter(State(app): State<App>, Named((id, key)): Named<(String, String)>) -> Answered {
+async fn voter(State(app): State<App>, Named((id, key)): Named<(String, String)>) -> Answered<views::Voting> {
     let (id, key): (ElectionId, PublicKey) = (parsed(&id, "election's id")?, parsed(&key, "key")?);
     let asked = app.node.ask(|client| async move { client.voter(id, key).await });
-    let VoterView { weight, ballot } = asked.await.map_err(Fault::of_named)?;
-    let ballot = ballot
-        .map(|ballot| json!({ "transaction": ballot.transaction, "height": ballot.height, "counter": ballot.counter }));
-    Ok(Json(json!({ "votes": weight, "ballot": ballot })))
+    Ok(Json(views::Voting::of(&asked.await.map_err(Fault::of_named)?)))
 }
 
-async fn block(State(app): State<App>, Named(at): Named<String>) -> Answered {
+async fn block(State(app): State<App>, Named(at): Named<String>) -> Answered<views::Block> {
     let at = if at == "latest" { BlockAt::Latest } else { BlockAt::Height(Height::new(parsed(&at, "height")?)) };
     let asked = app.node.ask(|client| async move { client.block(at).await });
     let FinalBlock { block, certificate } = asked.await.map_err(Fault::of_named)?;
     let transactions: Vec<Transaction> = block.transactions.iter().filter_map(|bytes| parse(bytes).ok()).collect();
-    Ok(Json(json::block(&block, &certificate, &transactions)))
+    Ok(Json(views::Block::of(&block, &certificate, &transactions)))
 }
 
-async fn ballot(State(app): State<App>, Named(id): Named<String>) -> Answered {
+async fn ballot(State(app): State<App>, Named(id): Named<String>) -> Answered<views::Trace> {
     let prefix = hex::decode(&id).map_err(|_| Fault::invalid("a ballot is named by 32 to 64 hexadecimal digits"))?;
-    Ok(Json(json::trace(&trace(&app.node, &prefix).await.map_err(Fault::of_named)?)))
+    Ok(Json(views::Trace::of(&trace(&app.node, &prefix).await.map_err(Fault::of_named)?)))
 }
 
 async fn receipt(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
@@ -335,10 +336,11 @@ async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, 
         check_ballot(&body)?;
     }
     let id = TransactionId::of(&body);
-    match timeout(app.finality, app.submissions.submit(id, body.to_vec())).await {
-        Err(_) => Ok((StatusCode::ACCEPTED, Json(json!({ "id": id, "final": false }))).into_response()),
-        Ok(height) => Ok(Json(json!({ "id": id, "height": height?, "final": true })).into_response()),
-    }
+    let (status, height) = match timeout(app.finality, app.submissions.submit(id, body.to_vec())).await {
+        Err(_) => (StatusCode::ACCEPTED, None),
+        Ok(height) => (StatusCode::OK, Some(height?.get())),
+    };
+    Ok((status, Json(views::Submitted { id: id.into(), is_final: height.is_some(), height })).into_response())
 }
 
 /// A public page takes ballots alone, unless its operator wants more.
@@ -354,10 +356,10 @@ fn check_ballot(body: &[u8]) -> Result<(), Fault> {
     }
 }
 
-async fn attack(State(app): State<App>, Named(name): Named<String>) -> Answered {
+async fn attack(State(app): State<App>, Named(name): Named<String>) -> Answered<views::AttackReport> {
     let attack = Attack::ALL.into_iter().find(|attack| attack.name() == name);
     let attack = attack.ok_or_else(|| Fault::not_found(format!("there is no attack {name:?}")))?;
-    Ok(Json(json::attack(&app.node.attack(attack).await?)))
+    Ok(Json(views::AttackReport::of(&app.node.attack(attack).await?)))
 }
 
 #[derive(Deserialize)]
@@ -365,7 +367,7 @@ struct Search {
     q: String,
 }
 
-async fn find(State(app): State<App>, query: Result<Query<Search>, QueryRejection>) -> Answered {
+async fn find(State(app): State<App>, query: Result<Query<Search>, QueryRejection>) -> Answered<views::Findings> {
     let Query(Search { q }) = query.map_err(|fault| Fault::invalid(fault.body_text()))?;
-    Ok(Json(json!({ "found": app.finder.find(&q).await? })))
+    Ok(Json(views::Findings { found: app.finder.find(&q).await? }))
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use vote_api::ElectionView;
 use vote_chain::{Archive, Audit, ChainId, decode};
-use vote_web::json;
+use vote_views as views;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -77,13 +77,14 @@ pub(super) fn show(context: &Context, archive: &Archive, checked: &Checked, pinn
     let per_second = f64::from(u32::try_from(tally.turnout.ballots).unwrap_or(u32::MAX)) / seconds.max(0.001);
     let view = view(archive, checked);
     if context.json {
-        let mut value = json::result(&view);
-        value["valid"] = true.into();
-        value["chain"] = chain.to_string().into();
-        value["chain_pinned"] = pinned.into();
-        value["signatures"] = (*signatures).into();
-        value["ballots_per_second"] = per_second.round().into();
-        return output::json(&value);
+        return output::json(&views::VerifiedArchive {
+            result: views::ElectionResult::of(&view),
+            valid: true,
+            chain: (*chain).into(),
+            chain_pinned: pinned,
+            signatures: *signatures,
+            ballots_per_second: per_second.round(),
+        });
     }
     output::line("The archive is valid: every signature, every rule, and no ballot is missing.");
     output::line(format_args!("  chain   {chain} ({})", output::clean(&archive.genesis.name)));

@@ -1,8 +1,7 @@
 //! `attack`.
 
-use serde_json::json;
 use vote_api::{Attack, AttackReport, Client, Verdict};
-use vote_web::json as views;
+use vote_views as views;
 
 use crate::cli::AttackCommand;
 use crate::context::Context;
@@ -36,9 +35,7 @@ pub(super) async fn run(context: &Context, command: AttackCommand) -> Result<(),
 
 fn list(context: &Context) {
     if context.json {
-        let attacks =
-            Attack::ALL.iter().map(|attack| json!({ "name": attack.name(), "description": attack.description() }));
-        output::json(&json!({ "attacks": attacks.collect::<Vec<_>>() }));
+        output::json(&views::Attacks::all());
     } else {
         output::table(&Attack::ALL.map(|attack| vec![attack.name().to_owned(), attack.description().to_owned()]));
     }
@@ -50,7 +47,7 @@ pub(crate) async fn stage(context: &Context, client: &Client, attack: Attack) ->
     let accepted = report.verdicts.iter().filter(|row| row.verdict == Verdict::Accepted).count();
     let answered = report.verdicts.iter().filter(|row| row.verdict != Verdict::Silent).count();
     if context.json {
-        output::json(&views::attack(&report))
+        output::json(&views::AttackReport::of(&report))
     } else {
         print(&report)
     }

@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use serde_json::json;
 use vote_api::{CheckedElection, Client, SignedBallot};
 use vote_chain::{Choices, Contest, ElectionPhase, KeptReceipt, SecretKey, Statement, TransactionId};
+use vote_views as views;
 use vote_web::code::Tracker;
 
 use crate::cli::CastArgs;
@@ -37,11 +37,19 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
     let Cast { kept, path, says, replaced } = cast;
     let receipt = &kept.receipt;
     if context.json {
-        output::json(&json!({
-            "ballot": receipt.transaction, "election": election.record.id, "choices": choices, "credential": key.public(),
-            "height": receipt.header.height, "chain": receipt.genesis.chain(), "receipt": path, "final": true, "replaced": replaced,
-            "tracker": Tracker::of(&receipt.transaction).to_string(), "says": vote_web::json::statement(&says),
-        }));
+        output::json(&views::Cast {
+            ballot: receipt.transaction.into(),
+            election: election.record.id.into(),
+            choices: choices.to_vec(),
+            credential: key.public().into(),
+            height: receipt.header.height.get(),
+            chain: receipt.genesis.chain().into(),
+            receipt: path.display().to_string(),
+            is_final: true,
+            replaced: replaced.map(views::Hex),
+            tracker: Tracker::of(&receipt.transaction).to_string(),
+            says: views::Statement::of(&says),
+        });
     } else {
         output::line(format_args!(
             "Your ballot in {:?} is final, in block {}.",

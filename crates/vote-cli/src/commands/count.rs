@@ -1,9 +1,9 @@
 //! `count`: ballots of a file, counted here and now; no node, no network.
 
-use serde_json::json;
 use vote_chain::{Outcome, Rule};
 use vote_counting::formats::{File, Parsed};
 use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
+use vote_views as views;
 
 use crate::cli::CountArgs;
 use crate::context::Context;
@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     said.extend(notes(args, rule, &file, &outcome));
     let counted = Counted { rule, profile: &profile, names: &names, outcome: &outcome, notes: said };
     if context.json {
-        output::json(&counted.json(&terms))
+        output::json(&counted.view(&terms))
     } else {
         counted.lines().iter().for_each(output::line)
     }
@@ -125,17 +125,19 @@ impl Counted<'_> {
         self.outcome.winners.iter().map(|place| self.names[*place].as_str()).collect()
     }
 
-    fn json(&self, terms: &Terms) -> serde_json::Value {
-        let mut value = json!({
-            "rule": self.rule.name(), "ballots": self.profile.ballots(), "blank": self.profile.blank(), "winners": self.winners(),
-            "notes": self.notes,
-        });
-        if self.rule == Rule::Irv {
-            value["overvotes"] = terms.overvotes.name().into();
-            value["skipped_ranks"] = terms.skipped_ranks.name().into();
+    fn view(&self, terms: &Terms) -> views::Count {
+        views::Count {
+            rule: self.rule.name(),
+            ballots: self.profile.ballots(),
+            blank: self.profile.blank(),
+            winners: self.winners().into_iter().map(str::to_owned).collect(),
+            notes: self.notes.clone(),
+            irv: (self.rule == Rule::Irv).then(|| views::IrvTerms {
+                overvotes: terms.overvotes.name(),
+                skipped_ranks: terms.skipped_ranks.name(),
+            }),
+            outcome: views::Outcome::of(self.outcome, self.names),
         }
-        vote_web::json::add_outcome(&mut value, self.outcome, self.names);
-        value
     }
 
     fn lines(&self) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use serde_json::json;
 use vote_chain::PublicKey;
+use vote_views as views;
 
 use crate::cli::CredentialCommand;
 use crate::context::Context;
@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context, command: CredentialCommand) -> Result<(), F
 
 fn show(context: &Context, file: &Path, key: &PublicKey) {
     if context.json {
-        output::json(&json!({ "file": file, "key": key }));
+        output::json(&views::Credential { key: (*key).into(), file: file.display().to_string() });
     } else {
         output::line(format_args!(
             "credential  {key}\nfile        {} (private: whoever has it can vote with it)",

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use vote_api::{CheckedElection, Client, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView};
 use vote_chain::{
     Act, Base, ChainId, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise, Payload, SecretKey,
     Timestamp, Voters,
 };
-use vote_web::json;
+use vote_views as views;
 
 use super::organiser;
 use crate::cli::{ActArgs, CreateArgs, ElectionCommand, ListArgs};
@@ -32,7 +32,14 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
         ElectionCommand::Open(args) => {
             let (view, height) = act(context, args, |_| Ok(Act::Open)).await?;
             let (voters, root) = (view.record.roll.voters, view.record.roll.tree.root());
-            let value = json!({ "opened": true, "phase": view.phase.to_string(), "voters": voters, "roll": root });
+            let opened = views::Opened {
+                opened: true,
+                election: view.record.id.into(),
+                height: height.get(),
+                phase: view.phase.into(),
+                voters,
+                roll: root.into(),
+            };
             let words = match view.phase {
                 ElectionPhase::Open if view.record.election.has_roll() => {
                     format!("is open; its roll, with {voters} voters, is frozen under root {root:.16}")
@@ -41,13 +48,18 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
                 // Said again, the act is the one that was done before.
                 later => format!("was opened, and is {later} now"),
             };
-            done(context, &view, height, value, &words);
+            done(context, &view, height, &opened, &words);
             Ok(())
         }
         ElectionCommand::Close(args) => {
             let (view, height) = act(context, args, |_| Ok(Act::Close)).await?;
-            let value = json!({ "closed": true, "ballots": view.tally.turnout.ballots });
-            done(context, &view, height, value, "is closed");
+            let closed = views::Closed {
+                closed: true,
+                election: view.record.id.into(),
+                height: height.get(),
+                ballots: view.tally.turnout.ballots,
+            };
+            done(context, &view, height, &closed, "is closed");
             if !context.json {
                 output::line(result::turnout(&view));
             }
@@ -55,7 +67,8 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
         }
         ElectionCommand::Cancel { act: args, reason } => {
             let (view, height) = act(context, args, |_| Ok(Act::Cancel(reason))).await?;
-            done(context, &view, height, json!({ "cancelled": true }), "is cancelled");
+            let cancelled = views::Cancelled { cancelled: true, election: view.record.id.into(), height: height.get() };
+            done(context, &view, height, &cancelled, "is cancelled");
             Ok(())
         }
         ElectionCommand::Times { act: args, opens, closes, reason } => {
@@ -70,12 +83,16 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
             };
             let (view, height) = act(context, args, change).await?;
             let (opens_at, closes_at) = (view.record.opens_at, view.record.closes_at);
-            let value = json!({
-                "times_changed": true, "opens_at": opens_at.map(Timestamp::ms), "closes_at": closes_at.map(Timestamp::ms),
-            });
+            let changed = views::TimesChanged {
+                times_changed: true,
+                election: view.record.id.into(),
+                height: height.get(),
+                opens_at: opens_at.map(Timestamp::ms),
+                closes_at: closes_at.map(Timestamp::ms),
+            };
             let words = |time: Option<Timestamp>| time.map_or_else(|| "by hand".to_owned(), |time| time.to_string());
             let words = format!("opens {}, and closes {}", words(opens_at), words(closes_at));
-            done(context, &view, height, value, &words);
+            done(context, &view, height, &changed, &words);
             Ok(())
         }
         ElectionCommand::Log { election } => log(context, election.as_deref()).await,
@@ -109,11 +126,9 @@ pub(super) fn organiser(context: &Context, file: Option<PathBuf>) -> Result<Secr
     credential::load(&file.unwrap_or_else(|| context.organiser_file()))
 }
 
-fn done(context: &Context, view: &ElectionView, height: Height, mut value: Value, words: &str) {
+fn done(context: &Context, view: &ElectionView, height: Height, done: &impl Serialize, words: &str) {
     if context.json {
-        value["election"] = view.record.id.to_string().into();
-        value["height"] = height.get().into();
-        output::json(&value);
+        output::json(done);
     } else {
         output::line(format_args!("{} {words} (block {height}).", clean(&view.record.election.title)));
     }
@@ -125,7 +140,7 @@ async fn log(context: &Context, election: Option<&str>) -> Result<(), Failure> {
     let entries = client.checked_log(&view).await?;
     let record = &view.record;
     if context.json {
-        output::json(&json::log(&view, &entries));
+        output::json(&views::ElectionLog::of(&view, &entries));
         return Ok(());
     }
     output::line(format_args!("{} ({}): what its organiser has done", clean(&record.election.title), view.phase));
@@ -178,7 +193,7 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
     let election = described(&args, time::now())?;
     if args.check {
         if context.json {
-            output::json(&json!({ "valid": true, "title": election.title }));
+            output::json(&views::Described { valid: true, title: election.title });
         } else {
             output::line(format_args!("{}: nothing is wrong with it. The rules of this vote:", clean(&election.title)));
             output::described(&rules::lines(&election, None));
@@ -193,7 +208,7 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
     let id = ElectionId::new(*inclusion.transaction.hash());
     let height = inclusion.block.0.height;
     if context.json {
-        output::json(&json!({ "election": id, "height": height, "organiser": key.public() }));
+        output::json(&views::Created { election: id.into(), height: height.get(), organiser: key.public().into() });
     } else {
         output::line(format_args!("The election is on the ledger, in block {height}.\n  id  {id}"));
         if has_roll {
@@ -235,8 +250,7 @@ async fn list(context: &Context, args: ListArgs) -> Result<(), Failure> {
         Some(limit) => at_most(&client, query, limit).await?,
     };
     if context.json {
-        let listed: Vec<_> = elections.iter().map(json::summary).collect();
-        output::json(&json!({ "elections": listed, "more": more }));
+        output::json(&views::Elections::of(&elections, more));
         return Ok(());
     }
     let mut rows = vec![["ID", "PHASE", "BALLOTS", "TITLE"].map(String::from).to_vec()];
@@ -275,7 +289,7 @@ async fn at_most(client: &Client, mut query: ElectionQuery, limit: u32) -> Resul
 fn show(context: &Context, view: &ElectionView, chain: ChainId) {
     let (record, election) = (&view.record, &view.record.election);
     if context.json {
-        return output::json(&json::election(view, chain));
+        return output::json(&views::Election::of(view, chain));
     }
     output::line(clean(&election.title));
     if !election.description.is_empty() {

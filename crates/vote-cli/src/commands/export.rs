@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
-use serde_json::json;
 use vote_chain::{
     Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload, PublicKey, Rule,
     Selection, Timestamp, encode, parse,
@@ -13,6 +12,7 @@ use vote_chain::{
 use vote_counting::formats::nist::{self, About, Standing};
 use vote_counting::formats::{File, Format, Options, write_scores};
 use vote_counting::{Group, Outcome, PackedBallots, Round, Votes};
+use vote_views as views;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -62,15 +62,19 @@ pub(super) async fn run(
     files::write_new(file, &bytes, files::PUBLIC)?;
     let height = archive.last.height;
     if context.json {
-        let mut value = json!({
-            "file": file, "bytes": bytes.len(), "election": archive.election, "chain": audit.chain, "ballots": ballots, "height": height,
+        output::json(&views::Exported {
+            file: shown.to_string(),
+            bytes: bytes.len(),
+            election: archive.election.into(),
+            chain: audit.chain.into(),
+            ballots,
+            height: height.get(),
+            extent: extent.map(|Extent { written, abstentions, empty }| views::Extent {
+                votes_written: written,
+                left_out: views::LeftOut { abstentions, empty },
+                changed,
+            }),
         });
-        if let Some(Extent { written, abstentions, empty }) = extent {
-            value["votes_written"] = written.into();
-            value["left_out"] = json!({ "abstentions": abstentions, "empty": empty });
-            value["changed"] = changed.into();
-        }
-        output::json(&value);
         return Ok(());
     }
     let what = extent.as_ref().map_or_else(|| format!("{ballots} ballots"), Extent::to_string);

@@ -4,9 +4,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
+use vote_views as views;
 use vote_web::{Access, Config, Server, Token};
 
 use crate::cli::GuiArgs;
@@ -51,7 +51,7 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
     let server = Server::new(config, listener, address).map_err(|fault| Failure::Usage(fault.to_string()))?;
     let bundle = vote_web::bundle_hash();
     if context.json {
-        output::json(&json!({ "url": url, "listen": address, "bundle": bundle }));
+        output::json(&views::Gui { url: url.clone(), listen: address.to_string(), bundle });
     } else {
         output::line(format_args!("Open {url}"));
         output::line(format_args!("  page  {bundle} (SHA-256 of its files; the page shows it too)"));

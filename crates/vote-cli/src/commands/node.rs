@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vote_api::{BlockAt, Client, FinalBlock, Member, OrganisersView, Signing, Status};
 use vote_chain::{Height, Payload, Statement, Transaction, Verified, parse, verify};
-use vote_web::json;
+use vote_views as views;
 
 use super::organiser;
 use crate::context::Context;
@@ -19,9 +19,8 @@ pub(super) async fn status(context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
     let (status, OrganisersView { organisers, .. }) = (client.status().await?, client.organisers().await?);
     if context.json {
-        let mut value = json::status(&status);
-        value["organisers"] = json::organisers(&organisers);
-        output::json(&value);
+        let organisers = views::Organisers::keys(&organisers);
+        output::json(&views::NodeStatus { status: views::Status::of(&status), organisers });
     } else {
         let mut rows = rows(&status, time::now().ms_since(status.time));
         rows.push(("elections", organiser::summary(&organisers)));
@@ -69,7 +68,7 @@ fn tracker(status: &Status) -> String {
 fn connected(status: &Status) -> String {
     let (connected, total) = status.power_connected;
     let mut text = format!("{} peers, {connected} of {total} power", status.peers);
-    if !json::has_quorum(status) {
+    if !views::has_quorum(status) {
         text.push_str(": TOO LITTLE to decide blocks");
     }
     if !status.unreachable.is_empty() {
@@ -84,7 +83,7 @@ fn deciding(status: &Status) -> String {
     let round = if status.round > 0 { format!(", in round {}", status.round) } else { String::new() };
     match status.deciding_ms {
         None => "nothing to decide".to_owned(),
-        Some(ms) if json::is_stalled(status) => {
+        Some(ms) if views::is_stalled(status) => {
             let seconds = ms / 1000;
             format!(
                 "NOTHING IS DECIDED: block {next} has been open for {seconds} s{round}; look at the other validators"
@@ -118,7 +117,7 @@ fn evidence_advice(count: u32) -> String {
 pub(super) async fn members(context: &Context) -> Result<(), Failure> {
     let members = context.client().await?.members().await?;
     if context.json {
-        output::json(&json::members(&members));
+        output::json(&views::Members::of(&members));
         return Ok(());
     }
     output::table(&member_rows(&members));
@@ -148,12 +147,12 @@ pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), 
     let contents = contents(&client, &shown).await?;
     if context.json {
         let transactions: Vec<_> = contents.iter().map(|content| content.parsed.clone()).collect();
-        let mut value = json::block(&shown.block, &shown.certificate, &transactions);
-        for (at, content) in contents.iter().enumerate() {
-            value["transactions"][at]["says"] = content.says.as_ref().map(json::statement).into();
-            value["transactions"][at]["withheld"] = content.is_withheld.into();
+        let mut view = views::Block::of(&shown.block, &shown.certificate, &transactions);
+        for (transaction, content) in view.transactions.iter_mut().zip(&contents) {
+            let says = content.says.as_ref().map(views::Statement::of);
+            transaction.content = Some(views::Content { says, withheld: content.is_withheld });
         }
-        output::json(&value);
+        output::json(&view);
     } else {
         print_block(&shown, &contents);
     }
@@ -207,7 +206,7 @@ fn print_block(FinalBlock { block, certificate }: &FinalBlock, contents: &[Conte
         certificate.round
     ));
     for content in contents {
-        let (kind, what) = json::describe(&content.parsed);
+        let (kind, what) = views::describe(&content.parsed);
         output::line(format_args!("  {:.16}  {kind} {}", content.verified.id(), clean(&what)));
         for line in content.says.iter().flat_map(says::contests) {
             output::line(format_args!("                    {line}"));
@@ -221,7 +220,7 @@ fn print_block(FinalBlock { block, certificate }: &FinalBlock, contents: &[Conte
 pub(super) async fn evidence(context: &Context) -> Result<(), Failure> {
     let rows = context.client().await?.evidence().await?;
     if context.json {
-        output::json(&json::evidence(&rows));
+        output::json(&views::Evidence::of(&rows));
     } else if rows.is_empty() {
         output::line("This node has seen no validator sign two different things.");
     } else {

@@ -1,9 +1,8 @@
 //! `organiser`.
 
-use serde_json::json;
 use vote_api::{CallError, Client, OrganisersView};
 use vote_chain::{Height, OrganiserChange, Organisers, PublicKey};
-use vote_web::json;
+use vote_views as views;
 
 use crate::cli::OrganiserCommand;
 use crate::context::Context;
@@ -69,7 +68,7 @@ fn key(context: &Context) -> Result<(), Failure> {
     let file = context.organiser_file();
     let key = credential::load_or_make(&file)?.public();
     if context.json {
-        output::json(&json!({ "key": key, "file": file }));
+        output::json(&views::Credential { key: key.into(), file: file.display().to_string() });
     } else {
         output::line(key);
         output::aside(format_args!("Its private half is {}: whoever has it can organise with it.", file.display()));
@@ -79,16 +78,13 @@ fn key(context: &Context) -> Result<(), Failure> {
 
 async fn list(context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
-    let OrganisersView { organisers, pending } = client.organisers().await?;
+    let view = client.organisers().await?;
     let validators = client.validators().await?.set.count();
     if context.json {
-        let waiting = pending
-            .iter()
-            .map(|(change, keys)| json!({ "change": json::organiser_change(change), "approved_by": keys }));
-        let waiting: Vec<_> = waiting.collect();
-        output::json(&json!({ "organisers": json::organisers(&organisers), "pending": waiting }));
+        output::json(&views::Organisers::of(&view));
         return Ok(());
     }
+    let OrganisersView { organisers, pending } = view;
     match &organisers {
         Organisers::Anyone => {
             output::line(
@@ -101,7 +97,7 @@ async fn list(context: &Context) -> Result<(), Failure> {
         Organisers::Keys(keys) => keys.iter().for_each(output::line),
     }
     for (change, keys) in pending {
-        let change = json::organiser_change(&change);
+        let change = views::organiser_change(&change);
         output::line(format_args!("waiting: {change}, approved by {} of {validators}", keys.len()));
     }
     Ok(())
@@ -149,7 +145,7 @@ fn outcome(change: &OrganiserChange) -> String {
 
 fn made_already(context: &Context, change: &OrganiserChange) {
     if context.json {
-        output::json(&json!({ "height": null, "already": true, "approvals": null }));
+        output::json(&views::OrganiserApproved { height: None, already: true, approvals: None });
     } else {
         output::line(format_args!("It is so already: {}.", outcome(change)));
     }
@@ -166,7 +162,7 @@ async fn report(context: &Context, client: &Client, change: &OrganiserChange, he
         )));
     }
     if context.json {
-        output::json(&json!({ "height": height, "already": false, "approvals": so_far }));
+        output::json(&views::OrganiserApproved { height: Some(height.get()), already: false, approvals: so_far });
         return Ok(());
     }
     match so_far {

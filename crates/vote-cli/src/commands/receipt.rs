@@ -5,7 +5,8 @@ use std::path::Path;
 
 use vote_api::Trace;
 use vote_chain::{ElectionPhase, Receipt, ReceiptFile, Statement, TransactionId};
-use vote_web::{code::Tracker, json};
+use vote_views as views;
+use vote_web::code::Tracker;
 
 use crate::cli::ReceiptCommand;
 use crate::context::Context;
@@ -65,7 +66,7 @@ async fn check_any(context: &Context, what: &[String], node: bool) -> Result<(),
         Ok(tracker) if !Path::new(&said).exists() => {
             let trace = context.client().await?.trace(tracker.bytes()).await?;
             if context.json {
-                output::json(&json::trace(&trace));
+                output::json(&views::Trace::of(&trace));
             } else {
                 output::line(format_args!("ballot  {}", trace.transaction));
                 output::line(format_args!("  {}", fate(&trace)));
@@ -104,13 +105,33 @@ fn fate(trace: &Trace) -> String {
     format!("included in block {}, {counts}", trace.height)
 }
 
+fn view(checked: &Checked, pinned: bool, trace: Option<&Trace>) -> views::Receipt {
+    let receipt = checked.receipt();
+    let tracker = Tracker::of(&receipt.transaction);
+    views::Receipt {
+        valid: true,
+        ballot: receipt.transaction.into(),
+        chain: receipt.genesis.chain().into(),
+        chain_name: receipt.genesis.name.clone(),
+        chain_pinned: pinned,
+        height: receipt.header.height.get(),
+        time: receipt.header.time.ms(),
+        block: receipt.header.hash().into(),
+        place: receipt.proof.index,
+        signatures: receipt.certificate.signatures.len(),
+        set_changes: receipt.set_changes.len(),
+        tracker: tracker.to_string(),
+        words: tracker.words(),
+        node: trace.map(views::Trace::of),
+        says: checked.says.as_ref().map(views::Statement::of),
+    }
+}
+
 fn show(context: &Context, checked: &Checked, trace: Option<&Trace>) {
     let pinned = context.chain.is_some();
     let receipt = checked.receipt();
     if context.json {
-        let mut value = json::receipt(receipt, pinned, trace);
-        value["says"] = checked.says.as_ref().map(json::statement).into();
-        return output::json(&value);
+        return output::json(&view(checked, pinned, trace));
     }
     let (Receipt { genesis, header, .. }, tracker) = (receipt, Tracker::of(&receipt.transaction));
     output::line("The receipt is valid.");

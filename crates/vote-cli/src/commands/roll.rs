@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-use vote_api::{Client, ElectionView, VoterView};
+use vote_api::{CheckedElection, Client, ElectionView, VoterView};
 use vote_chain::{
-    Act, CastRecord, ElectionPhase, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX, voter_parts,
+    Act, CastRecord, ElectionPhase, Height, Organise, Payload, PublicKey, SecretKey, Voter, Voters, WEIGHT_MAX,
+    roll_changes, voter_parts,
 };
+use vote_views as views;
 use vote_web::code::VoterCode;
 use zeroize::Zeroizing;
 
 use super::election::{act, organiser};
 use crate::cards::{self, Written};
-use crate::cli::{ImportArgs, IssueArgs, RollCommand};
+use crate::cli::{ActArgs, ImportArgs, IssueArgs, RollCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
@@ -45,13 +46,17 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
             add.sort_unstable();
             remove.sort_unstable();
             let (added, removed) = (add.len(), remove.len());
-            let (view, height) = act(context, args, |_| Ok(Act::ChangeRoll { remove, add, reason })).await?;
+            let (view, height) = change(context, args, roll_changes(&remove, &add, &reason)).await?;
             let roll = &view.record.roll;
             if context.json {
-                output::json(&json!({
-                    "election": view.record.id, "added": added, "removed": removed, "height": height, "voters": roll.voters,
-                    "votes": roll.weight,
-                }));
+                output::json(&views::RollChanged {
+                    election: view.record.id.into(),
+                    added,
+                    removed,
+                    height: height.get(),
+                    voters: roll.voters,
+                    votes: roll.weight,
+                });
             } else {
                 output::line(format_args!(
                     "{}: {added} put on the roll, {removed} taken off (block {height}); it stands in `vote-cli election log`.",
@@ -62,6 +67,21 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
             Ok(())
         }
     }
+}
+
+/// Does one act after another, of which there is at least one; gives the election and the block after the last.
+async fn change(context: &Context, args: ActArgs, acts: Vec<Act>) -> Result<(CheckedElection, Height), Failure> {
+    let of = acts.len();
+    let mut done = None;
+    for (at, one) in acts.into_iter().enumerate() {
+        done = Some(act(context, args.clone(), |_| Ok(one)).await.map_err(|failure| match at {
+            0 => failure,
+            n => failure.and(&format!(
+                ".\n{n} of {of} acts of this change are done: `vote-cli election log` shows the keys, which are to be left out now"
+            )),
+        })?);
+    }
+    Ok(done.expect("there is at least one act"))
 }
 
 fn key(text: &str) -> Result<PublicKey, Failure> {
@@ -178,11 +198,17 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
         )));
     }
     if context.json {
-        output::json(&json!({
-            "election": view.record.id, "imported": imported, "already": same, "left_out": read.report.rows - imported - same,
-            "perhaps_again": again, "notes": notes(&read.report),
-            "voters": roll.voters, "votes": roll.weight, "root": roll.tree.root(),
-        }));
+        output::json(&views::RollImported {
+            election: view.record.id.into(),
+            imported,
+            already: same,
+            left_out: read.report.rows - imported - same,
+            perhaps_again: again,
+            notes: notes(&read.report),
+            voters: roll.voters,
+            votes: roll.weight,
+            root: roll.tree.root().into(),
+        });
     } else {
         output::line(format_args!("The roll has {} voters with {} votes now.", roll.voters, roll.weight));
         match view.phase {
@@ -318,10 +344,14 @@ fn show_rows(
     let title = clean(&view.record.election.title);
     let votes: u64 = new.iter().map(|(row, _)| u64::from(row.weight)).sum();
     if context.json {
-        return output::json(&json!({
-            "file": file, "election": view.record.id, "voters": new.len(), "votes": votes, "already": already,
-            "faults": read.report.faults.len(),
-        }));
+        return output::json(&views::RollPreview {
+            file: file.display().to_string(),
+            election: view.record.id.into(),
+            voters: new.len(),
+            votes,
+            already,
+            faults: read.report.faults.len(),
+        });
     }
     let shown = file.display();
     if new.is_empty() && already > 0 {
@@ -426,10 +456,17 @@ fn issue(context: &Context, args: &IssueArgs) -> Result<(), Failure> {
     let written = cards::write(dir, title, new, keys, &entries).map_err(Failure::other)?;
     let Written { voters, cards, merge, register, keys } = written;
     if context.json {
-        output::json(&json!({
-            "voters": voters, "own_keys": own, "kept": kept - own, "not_listed": others.len(), "cards": cards, "merge": merge,
-            "register": register, "keys": keys, "notes": notes(&list.report),
-        }));
+        output::json(&views::Issued {
+            voters,
+            own_keys: own,
+            kept: kept - own,
+            not_listed: others.len(),
+            cards: cards.display().to_string(),
+            merge: merge.display().to_string(),
+            register: register.display().to_string(),
+            keys: keys.display().to_string(),
+            notes: notes(&list.report),
+        });
         return Ok(());
     }
     let codes = if voters == 1 { "code is" } else { "codes are" };
@@ -539,10 +576,8 @@ fn show(context: &Context, view: &ElectionView) -> Result<(), Failure> {
         return Err(Failure::NotFound("this election has no roll: anybody with a key may vote in it".into()));
     }
     if context.json {
-        output::json(&json!({
-            "election": record.id, "phase": view.phase.to_string(), "voters": roll.voters, "votes": roll.weight, "size": roll.tree.size(),
-            "root": roll.tree.root(),
-        }));
+        let roll = views::Roll::of(record);
+        output::json(&views::RollShown { election: record.id.into(), phase: view.phase.into(), roll });
         return Ok(());
     }
     let frozen = log::roll_state(view);
@@ -582,11 +617,16 @@ async fn check(context: &Context, who: &str, election: Option<&str>) -> Result<(
     let VoterView { weight, ballot } = client.voter(view.record.id, key).await?;
     let verdict = verdict(&view, weight, ballot.as_ref());
     if context.json {
-        output::json(&json!({
-            "election": view.record.id, "key": key, "on_roll": weight.is_some() && view.record.election.has_roll(), "votes": weight,
-            "phase": view.phase.to_string(), "ballot": ballot.as_ref().map(|ballot| ballot.transaction),
-            "may_vote": verdict.is_ok(), "reason": verdict.as_ref().map_or_else(ToString::to_string, Clone::clone),
-        }));
+        output::json(&views::RollCheck {
+            election: view.record.id.into(),
+            key: key.into(),
+            on_roll: weight.is_some() && view.record.election.has_roll(),
+            votes: weight,
+            phase: view.phase.into(),
+            ballot: ballot.as_ref().map(|ballot| ballot.transaction.into()),
+            may_vote: verdict.is_ok(),
+            reason: verdict.as_ref().map_or_else(ToString::to_string, Clone::clone),
+        });
     } else if let Ok(words) = &verdict {
         output::line(format_args!("{key:.16} may vote in {:?}: {words}.", clean(&view.record.election.title)));
     }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use vote_api::{CheckedElection, Client, ElectionView};
-use vote_web::json;
+use vote_views as views;
 
 use super::archive;
 use crate::context::Context;
@@ -24,6 +24,10 @@ pub(super) async fn run(
     watch: bool,
     shown: Shown<'_>,
 ) -> Result<(), Failure> {
+    // Clap looks for what conflicts with --json behind the command alone; it may stand before it as well.
+    if shown.csv && context.json {
+        return Err(Failure::Usage("the argument '--csv' cannot be used with '--json'".into()));
+    }
     let client = context.client().await?;
     let election = find::election(&client, election).await?;
     if verify {
@@ -83,7 +87,7 @@ fn table(view: &ElectionView) -> Result<(), Failure> {
 
 fn show(context: &Context, view: &ElectionView) {
     if context.json {
-        return output::json(&json::result(view));
+        return output::json(&views::ElectionResult::of(view));
     }
     result::lines(view).iter().for_each(output::line);
     output::line("The count is the node's word; `tally --verify` fetches every ballot and counts here.");

@@ -1,11 +1,10 @@
 //! `validator`.
 
-use serde_json::json;
 use vote_api::{CallError, Client, Member, Validators};
 use vote_chain::{
     Height, PublicKey, Validator, ValidatorChange, ValidatorSet, check_node_name, faults_tolerated, is_same_name,
 };
-use vote_web::json;
+use vote_views as views;
 
 use crate::cli::ValidatorCommand;
 use crate::context::Context;
@@ -224,12 +223,15 @@ fn what_it_means(before: usize, after: usize) -> Option<String> {
     }
 }
 
+fn view(approved: views::OrganiserApproved, in_force_at: Option<u64>, set: &ValidatorSet) -> views::ValidatorApproved {
+    let validators = set.count();
+    views::ValidatorApproved { approved, in_force_at, validators, faults_tolerated: faults_tolerated(validators) }
+}
+
 fn made_already(context: &Context, set: &ValidatorSet, who: &str) {
     if context.json {
-        output::json(&json!({
-            "height": null, "already": true, "in_force_at": null, "approvals": null, "validators": set.count(),
-            "faults_tolerated": faults_tolerated(set.count()),
-        }));
+        let approved = views::OrganiserApproved { height: None, already: true, approvals: None };
+        output::json(&view(approved, None, set));
     } else {
         output::line(format_args!(
             "The change is made already, by the approvals of the others: {who}. There are {}.",
@@ -255,10 +257,8 @@ fn report(context: &Context, now: &Validators, change: &ValidatorChange, height:
     let (set, approvals) = (upcoming(now), approvals(now, change, height)?);
     let in_force = approvals.is_none().then(|| height.get() + 2);
     if context.json {
-        output::json(&json!({
-            "height": height, "already": false, "in_force_at": in_force, "approvals": approvals,
-            "validators": set.count(), "faults_tolerated": faults_tolerated(set.count()),
-        }));
+        let approved = views::OrganiserApproved { height: Some(height.get()), already: false, approvals };
+        output::json(&view(approved, in_force, set));
         return Ok(());
     }
     match approvals {
@@ -275,11 +275,12 @@ fn report(context: &Context, now: &Validators, change: &ValidatorChange, height:
     Ok(())
 }
 
-fn show(context: &Context, Validators { set, after, pending }: &Validators) {
-    let n = set.count();
+fn show(context: &Context, shown: &Validators) {
     if context.json {
-        return output::json(&json::validators(set, after.as_ref(), pending));
+        return output::json(&views::Validators::of(shown));
     }
+    let Validators { set, after, pending } = shown;
+    let n = set.count();
     let mut rows = vec![["NAME", "POWER", "KEY"].map(String::from).to_vec()];
     rows.extend(set.iter().map(|v| vec![clean(&v.name), v.power.to_string(), v.key.to_string()]));
     output::table(&rows);
@@ -294,7 +295,7 @@ fn show(context: &Context, Validators { set, after, pending }: &Validators) {
     for (change, keys) in pending {
         output::line(format_args!(
             "waiting: {}, approved by {} of {}",
-            clean(&json::change(change)),
+            clean(&views::change(change)),
             keys.len(),
             set.count()
         ));

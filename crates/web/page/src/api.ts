@@ -1,51 +1,12 @@
 // The page's way to the server: answers, refusals, what goes on, and whether the node is there.
 
-import type { Contest, Rule } from "./encoding/ledger";
+import type { Status } from "./said";
 import { Store } from "./store";
 
-export interface Check { share: string; votes: number; of: number; reached: boolean }
-export interface Round { votes: Record<string, number | string>; exhausted: number | string; actions: string[] }
-export interface Tie {
-  round: number | null; for: "seats" | "surplus" | "exclusion"; seats_left: number | null; tied: string[]; earlier_round: number | null; drawn_among: string[]; picked: string;
-  says: string;
-}
-export interface Counted {
-  title: string; rule: Rule; seats: number; votes: number; abstentions: number; blank: number; counts: { choice: string; votes: number }[]; other_choices: number; other_votes: number;
-  leaders: string[]; majority: Check | null; decided: boolean; complete: boolean; outcome_cut: boolean; tie: boolean; rounds?: Round[]; quota?: number | string | null; pairwise?: number[][] | null;
-  ties?: Tie[];
-}
-export type Phase = "draft" | "open" | "closed" | "cancelled";
-export interface Result {
-  election: string; title: string; phase: Phase; height: number; voters: number | null; votes_of_roll: number | null; ballots: number; votes: number; quorum: Check | null;
-  withheld: boolean; contests: Counted[];
-}
-export interface Summary { election: string; title: string; phase: Phase; created_at: number; opens_at: number | null; closes_at: number | null; ballots: number; voters: number | null; contests: number }
-export interface Detail {
-  election: string; title: string; description: string; organiser: string; phase: Phase; created_at: number; opens_at: number | null; closes_at: number | null;
-  cancelled_at: number | null; voters: "anyone" | "roll" | "weighted roll"; revotes: number; results: "live" | "at closing"; tie_break: string;
-  quorum: { numerator: number; denominator: number; more: boolean } | null; contests: Contest[];
-  roll: { voters: number; votes: number; size: number; root: string }; board: { size: number; root: string }; log: { size: number; root: string }; result: Result; chain: string;
-}
-export interface LogEntry { height: number; time: number; transaction: string; act: string; what: string }
-export interface Status {
-  node: string; height: number; time: number; state_root: string; validator: boolean; validators: number; peers: number; power_connected: number; power_total: number;
-  quorum: boolean; tracker: boolean; round: number; pending: number; signing: "follower" | "signs" | "waits"; signing_waits_for: string | null; unreachable: string[];
-  deciding_ms: number | null; stalled: boolean; clock_ahead_ms: number | null; evidence: number;
-}
-export interface Info {
-  version: string; bundle: string; chain: string; chain_name: string; public: boolean; node: string; allow_attacks: boolean; attacks: { name: string; description: string }[];
-  /** Null if anyone may create elections. */
-  organisers: string[] | null;
-  /** Whether the server passes elections, and acts of organisers, on. */
-  takes_elections: boolean;
-}
-export interface Final { id: string; final: boolean; height?: number }
-export interface Trace { ballot: string; height: number; election: string; phase: Phase; counter: number; counts: boolean; superseded_by: string | null }
-export interface Voting { votes: number | null; ballot: { transaction: string; height: number; counter: number } | null }
-export interface Block {
-  hash: string; header: { height: number; time: number; parent: string; proposer: string; state_root: string }; round: number; signed_by: string[];
-  transactions: { id: string; kind: string; what: string; signer: string; election: string | null }[];
-}
+export type {
+  AttackReport, Block, Check, ContestResult as Counted, Election as Detail, ElectionResult as Result, Found, Info, LogEntry, Members, Phase, Round, Status,
+  Submitted as Final, Summary, Tie, Trace, Validators, Voting,
+} from "./said";
 
 /** A refusal, with its code and its reason. */
 export class Refused extends Error {

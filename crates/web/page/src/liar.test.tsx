@@ -6,6 +6,7 @@
 
 import { type ComponentChild, render } from "preact";
 import { beforeAll, expect, test, vi } from "vitest";
+import type { Info } from "./api";
 import recorded from "../tests/answers.json";
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
@@ -276,7 +277,7 @@ const looksFor = (id: string) => async (told: Lie | null): Promise<Seen> => {
 
 /** Somebody checks the receipt of a ballot that was replaced. */
 async function checksFile(told: Lie | null): Promise<Seen> {
-  const info = { ...recorded.before["/info"], chain: CHAIN };
+  const info = { ...recorded.before["/info"], chain: CHAIN } as Info;
   await open(told, (page) => <page.receipt.CheckReceipt info={info} />);
   const file = Uint8Array.from(Buffer.from(before[`/receipts/${FIRST}`] as string, "hex"));
   const input = document.querySelector<HTMLInputElement>("input[type=file]")!;

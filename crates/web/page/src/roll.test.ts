@@ -1,10 +1,11 @@
 import { expect, test, vi } from "vitest";
 import { codeSeed } from "./encoding/codes";
-import { type Voter, hexToBytes, organise, publicKey, sign } from "./encoding/ledger";
+import { type Act, type Voter, hexToBytes, organise, publicKey, sign } from "./encoding/ledger";
 import rolls from "../../../../testdata/rolls.json";
+import changes from "../../../../testdata/roll_changes.json";
 import { type Told, readList } from "./voter_list";
 import { WORDS } from "./voter_words";
-import { adding, cardsCsv, issue, readTyped, withKnown } from "./roll";
+import { adding, cardsCsv, changing, issue, readTyped, withKnown } from "./roll";
 
 vi.stubGlobal("localStorage", { getItem: () => "en" });
 const { t } = await import("./texts");
@@ -74,6 +75,18 @@ test("acts are cut by bytes too, at the last that fits", () => {
   }
   expect([1633, 1634].map((n) => adding(voters(n, 1_000_000)).length)).toEqual([1, 2]);
   expect(adding([])).toEqual([]);
+});
+
+test("changes are cut as the ledger's vectors say, and fit a transaction", () => {
+  const keyOf = (at: number) => at.toString(16).padStart(16, "0").padEnd(64, "0");
+  for (const { remove, add, same, weight, reason, parts } of changes) {
+    const gone = Array.from({ length: remove }, (_, at) => keyOf(2 * at));
+    const come = Array.from({ length: add }, (_, at): Voter => [keyOf(2 * at + (same ? 0 : 1)), weight]);
+    const acts = changing(gone, come, "r".repeat(reason)).map((act) => ("change" in act ? act.change : { remove: [], add: [] }));
+    expect(acts.map((act) => [act.remove.length, act.add.length])).toEqual(parts);
+    expect([acts.flatMap((act) => act.remove), acts.flatMap((act) => act.add)]).toEqual([gone, come]);
+    for (const change of acts) expect(sign(key, new Uint8Array(32), organise(key, { change } as Act)).length).toBeLessThanOrEqual(65_536);
+  }
 });
 
 const card = { id: "1", name: 'A, "B"', contact: "", group: "North", weight: 1, key: null, code: "CODE", public: key };

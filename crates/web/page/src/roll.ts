@@ -1,5 +1,6 @@
 // Rolls from a list of voters, of names alone or of a number, and the voter codes that are made for those without a key.
 
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { newCode } from "./encoding/codes";
 import { type Act, type Voter, look, publicKey } from "./encoding/ledger";
 import { PEOPLE_MAX, type Person, type VoterList, folded, guarded, readList } from "./voter_list";
@@ -8,7 +9,8 @@ import { PEOPLE_MAX, type Person, type VoterList, folded, guarded, readList } fr
 const ACT_VOTERS_MAX = 1700;
 const TRANSACTION_BYTES_MAX = 65_536;
 const ADD_VOTERS_BYTES = 185;
-const voterBytes = (weight: number) => 35 + (weight < 24 ? 1 : weight < 0x100 ? 2 : weight < 0x1_0000 ? 3 : 5);
+const KEY_BYTES = 34;
+const voterBytes = (weight: number) => 1 + KEY_BYTES + (weight < 24 ? 1 : weight < 0x100 ? 2 : weight < 0x1_0000 ? 3 : 5);
 
 /** Reads what somebody typed: a number of voters; or a list with a header; or names or keys, one a line, with a weight behind a separator. */
 export function readTyped(text: string, weighted: boolean): VoterList {
@@ -107,6 +109,33 @@ export function adding(voters: Voter[]): Act[] {
       acts.push({ add: last });
     }
     last.push(voter);
+  }
+  return acts;
+}
+
+/**
+ * A change of a roll, cut into acts as the ledger's `roll_changes` cuts it (testdata/roll_changes.json): what is done to one key stays in one act. Both lists
+ * are in the order of their keys.
+ */
+export function changing(remove: string[], add: Voter[], reason: string): Act[] {
+  // Around the keys: what adding has, a second list, and the reason.
+  const around = ADD_VOTERS_BYTES + 9 + utf8ToBytes(reason).length;
+  const acts = [{ change: { remove: [] as string[], add: [] as Voter[], reason } }];
+  let bytes = around;
+  for (let [out, into] = [0, 0]; out < remove.length || into < add.length; ) {
+    const key = [remove.slice(out, out + 1), add.slice(into, into + 1).map(([key]) => key)].flat().sort()[0]!;
+    const [gone, come]: [string[], Voter[]] = [[], []];
+    while (remove[out] === key) gone.push(remove[out++]!);
+    while (add[into]?.[0] === key) come.push(add[into++]!);
+    const more = gone.length * KEY_BYTES + come.reduce((sum, [, weight]) => sum + voterBytes(weight), 0);
+    const last = acts.at(-1)!.change;
+    bytes += more;
+    if (last.remove.length + last.add.length + gone.length + come.length > ACT_VOTERS_MAX || bytes > TRANSACTION_BYTES_MAX) {
+      acts.push({ change: { remove: [], add: [], reason } });
+      bytes = around + more;
+    }
+    acts.at(-1)!.change.remove.push(...gone);
+    acts.at(-1)!.change.add.push(...come);
   }
   return acts;
 }

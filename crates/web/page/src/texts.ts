@@ -1770,7 +1770,7 @@ export const TEXTS = {
   roll_field_weight: ["weight", "Gewicht", "poids", "peso"],
   roll_field_key: ["key", "Schlüssel", "clé", "clave"],
   roll_field_group: ["group", "Gruppe", "groupe", "grupo"],
-  keys_count: ["name 1 to 1700 keys", "nennen Sie 1 bis 1700 Schlüssel", "nommez de 1 à 1700 clés", "indique de 1 a 1700 claves"],
+  keys_count: ["name a key, or several", "nennen Sie einen Schlüssel oder mehrere", "nommez une clé ou plusieurs", "indique una clave o varias"],
   roll_known: [
     "{n} has a code that was made here, keeps it, and gets no other.|{n} have a code that was made here, keep it, and get no other.",
     "{n} hat schon einen Code von hier, behält ihn, und bekommt keinen anderen.|{n} haben schon einen Code von hier, behalten ihn, und bekommen keinen anderen.",

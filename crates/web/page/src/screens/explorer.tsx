@@ -1,12 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Block, get } from "../api";
+import { type Block, type Found, get } from "../api";
 import { mayBeVoterCode } from "../encoding/codes";
 import { spelledOf } from "../proof";
 import { type Name, hasText, t } from "../texts";
 import { Heading, Id, Problem, Raw, Text, Time, reason, short, useAsked, useGet } from "../ui";
 import { Spelled } from "./receipt";
-
-interface Found { kind: string; id: string; height: number; title?: string }
 
 const LATEST = 10;
 

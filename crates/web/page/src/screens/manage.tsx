@@ -6,7 +6,7 @@ import { codeQr } from "../encoding/codes";
 import { type Act, type Voter, organise, sign } from "../encoding/ledger";
 import { organiser } from "../keys";
 import { submit } from "../proof";
-import { type Card, adding, cardsCsv, issue, keysCsv, readTyped, withKnown } from "../roll";
+import { type Card, adding, cardsCsv, changing, issue, keysCsv, readTyped, withKnown } from "../roll";
 import { Store } from "../store";
 import { type Name, hasText, number, t, utc } from "../texts";
 import { type Told, FILE_BYTES_MAX, fileText, readList } from "../voter_list";
@@ -251,9 +251,9 @@ function ChangeRoll({ e, act }: { e: Detail; act: Doing }) {
     const out = gone.people.map((one) => one.key!).sort();
     const into = come.people.map((one): Voter => [one.key!, one.weight]).sort(([a], [b]) => (a < b ? -1 : 1));
     if (bad[0]) return setFault(`${t("roll_line", { n: bad[0].line - 1 })}: ${told(bad[0])}`);
-    if (out.length + into.length === 0 || out.length + into.length > 1700) return setFault(t("keys_count"));
+    if (out.length + into.length === 0) return setFault(t("keys_count"));
     setFault(null);
-    void act([{ change: { remove: out, add: into, reason: why.trim() } }]);
+    void act(changing(out, into, why.trim()));
   };
   return (
     <details>

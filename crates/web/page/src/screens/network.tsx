@@ -1,12 +1,9 @@
 // The nodes and how they are doing, and attacks to stage against them.
 
 import { useState } from "preact/hooks";
-import { type Info, type Status, post } from "../api";
+import { type AttackReport, type Info, type Members, type Status, type Validators, post } from "../api";
 import { number, t } from "../texts";
 import { Heading, Id, Problem, Time, Wide, reason, useGet } from "../ui";
-
-interface Member { name: string; peer: string; key: string | null; power: number | null; height: number | null; this: boolean }
-interface Set { validators: { name: string; key: string; power: number }[]; pending: { change: string; approved_by: string[] }[]; faults_tolerated: number }
 
 /** Whether blocks are decided: connections are not enough while one is open and nothing comes of it. */
 function deciding({ quorum, stalled, deciding_ms }: Status): string {
@@ -25,12 +22,12 @@ function clock(ahead: number | null): string {
 
 export function Network({ status }: { status: Status | null }) {
   const height = status?.height ?? 0;
-  const { value: members, fault } = useGet<{ members: Member[] }>("/members", status);
-  const { value: set } = useGet<Set>("/validators", height);
+  const { value: members, fault } = useGet<Members>("/members", status);
+  const { value: set } = useGet<Validators>("/validators", height);
   const { value: evidence } = useGet<{ evidence: { height: number; validator: string; what: string }[] }>("/evidence", height);
   // Validators that this node does not see.
   const away = set?.validators.filter(({ key }) => !members?.members.some((one) => one.key === key)) ?? [];
-  const behind = (one: Member) => (one.height === null ? "?" : number(Math.max(0, height - one.height)));
+  const behind = (one: Members["members"][number]) => (one.height === null ? "?" : number(Math.max(0, height - one.height)));
   return (
     <>
       <Heading>{t("network")}</Heading>
@@ -83,10 +80,8 @@ export function Network({ status }: { status: Status | null }) {
   );
 }
 
-interface Report { attack: string; height: number; verdicts: { name: string; peer: string; verdict: string; reason: string }[] }
-
 export function Attacks({ info }: { info: Info }) {
-  const [report, setReport] = useState<Report | null>(null);
+  const [report, setReport] = useState<AttackReport | null>(null);
   const [fault, setFault] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [name, setName] = useState(info.attacks[0]?.name ?? "");
@@ -96,11 +91,11 @@ export function Attacks({ info }: { info: Info }) {
     setFault(null);
     setReport(null);
     setBusy(true);
-    await post<Report>(`/attacks/${name}`).then(setReport, (error) => setFault(reason(error)));
+    await post<AttackReport>(`/attacks/${name}`).then(setReport, (error) => setFault(reason(error)));
     setBusy(false);
   };
   const verdict = (word: string) => t(word === "refused" ? "refused" : word === "ACCEPTED" ? "accepted" : "silent");
-  const summary = ({ verdicts }: Report) => {
+  const summary = ({ verdicts }: AttackReport) => {
     const count = (word: string) => verdicts.filter((row) => row.verdict === word).length;
     if (count("ACCEPTED")) return t("some_accepted", { n: count("ACCEPTED") });
     return verdicts.length && count("refused") === verdicts.length ? t("all_refused", { n: verdicts.length }) : t("some_silent", { n: count("refused"), of: verdicts.length });

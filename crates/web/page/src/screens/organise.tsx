@@ -14,11 +14,11 @@ import { Choice, FileField, Heading, Id, Problem, Text, Tick, reason, save } fro
 import { ContestField } from "./ballot";
 import { Rules, share } from "./rules";
 
-interface ContestDraft { title: string; choices: string; rule: Rule; seats: string; min: string; max: string; abstention: boolean; shuffle: boolean; overvotes: Overvotes; majority: string; base: "votes" | "roll" }
-interface Draft { title: string; description: string; voters: Election["voters"]; opens: string; closes: string; revotes: string; results: Election["results"]; quorum: string; tie_break: string; contests: ContestDraft[] }
+export interface ContestDraft { title: string; choices: string; rule: Rule; seats: string; min: string; max: string; abstention: boolean; shuffle: boolean; overvotes: Overvotes; majority: string; base: "votes" | "roll" }
+export interface Draft { title: string; description: string; voters: Election["voters"]; opens: string; closes: string; revotes: string; results: Election["results"]; quorum: string; tie_break: string; contests: ContestDraft[] }
 
-const emptyContest = (): ContestDraft => ({ title: "", choices: "", rule: "plurality", seats: "1", min: "", max: "", abstention: false, shuffle: false, overvotes: "wait", majority: "", base: "votes" });
-const empty = (): Draft => ({ title: "", description: "", voters: "anyone", opens: "", closes: "", revotes: "0", results: "live", quorum: "", tie_break: "", contests: [emptyContest()] });
+export const emptyContest = (): ContestDraft => ({ title: "", choices: "", rule: "plurality", seats: "1", min: "", max: "", abstention: false, shuffle: false, overvotes: "wait", majority: "", base: "votes" });
+export const empty = (): Draft => ({ title: "", description: "", voters: "anyone", opens: "", closes: "", revotes: "0", results: "live", quorum: "", tie_break: "", contests: [emptyContest()] });
 
 /** It stays while its organiser looks at other screens. */
 const draft = new Store(empty());
@@ -52,7 +52,8 @@ function contest(said: ContestDraft, only: boolean): Contest {
   };
 }
 
-function election(said: Draft): Election {
+/** The election that the form describes. */
+export function election(said: Draft): Election {
   return {
     title: said.title.trim(), description: said.description.replaceAll("\r\n", "\n").trim(), contests: said.contests.map((one) => contest(one, said.contests.length === 1)), voters: said.voters,
     opens_at: when(said.opens), closes_at: when(said.closes), quorum: said.voters === "anyone" ? null : readShare(said.quorum), revotes: whole(said.revotes, 0), results: said.results,

@@ -1,0 +1,430 @@
+//! An election: its rules, its times, its roll, and what its organiser has done.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use vote_api::ElectionView;
+use vote_chain::{
+    Base, ChainId, Choices, ElectionId, ElectionPhase, ElectionRecord, Hash, Logged, Overvotes, PublicKey, Rule,
+    Timestamp, TransactionId,
+};
+
+use crate::result::ElectionResult;
+use crate::shape::Hex;
+use crate::words;
+
+/// Where an election stands.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It can be changed, and nobody votes.
+    Draft,
+    /// Ballots are cast.
+    Open,
+    /// It is over.
+    Closed,
+    /// Its organiser has called it off.
+    Cancelled,
+}
+
+impl From<ElectionPhase> for Phase {
+    fn from(phase: ElectionPhase) -> Self {
+        match phase {
+            ElectionPhase::Draft => Self::Draft,
+            ElectionPhase::Open => Self::Open,
+            ElectionPhase::Closed => Self::Closed,
+            ElectionPhase::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// What `vote-cli election list --json` prints.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Elections {
+    /// The newest first.
+    pub elections: Vec<Summary>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// An election in a list.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Summary {
+    /// The election.
+    pub election: Hex<ElectionId>,
+    /// Its title.
+    pub title: String,
+    /// Its phase.
+    pub phase: Phase,
+    /// When it was created.
+    pub created_at: u64,
+    /// When it opens or did; null if that is done by hand.
+    pub opens_at: Option<u64>,
+    /// When it closes or did; null if that is done by hand.
+    pub closes_at: Option<u64>,
+    /// When it was cancelled.
+    pub cancelled_at: Option<u64>,
+    /// How many have voted.
+    pub ballots: u64,
+    /// How many are on the roll; null if there is none.
+    pub voters: Option<u64>,
+    /// How many contests it has.
+    pub contests: usize,
+}
+
+impl Elections {
+    /// Of the node's own words.
+    pub fn of(views: &[ElectionView], more: bool) -> Self {
+        Self { elections: views.iter().map(Summary::of).collect(), more }
+    }
+}
+
+impl Summary {
+    fn of(view: &ElectionView) -> Self {
+        let record = &view.record;
+        Self {
+            election: record.id.into(),
+            title: record.election.title.clone(),
+            phase: view.phase.into(),
+            created_at: record.created_at.ms(),
+            opens_at: record.opens_at.map(Timestamp::ms),
+            closes_at: record.closes_at.map(Timestamp::ms),
+            cancelled_at: record.cancelled_at.map(Timestamp::ms),
+            ballots: view.tally.turnout.ballots,
+            voters: record.election.has_roll().then_some(record.roll.voters),
+            contests: record.election.contests.len(),
+        }
+    }
+}
+
+/// What `vote-cli election show --json` prints, in every phase. Times are milliseconds since 1970.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Election {
+    /// The election.
+    pub election: Hex<ElectionId>,
+    /// Its title.
+    pub title: String,
+    /// More about it.
+    pub description: String,
+    /// Who created it.
+    pub organiser: Hex<PublicKey>,
+    /// Its phase.
+    pub phase: Phase,
+    /// When it was created.
+    pub created_at: u64,
+    /// When it opens or did; null if that is done by hand.
+    pub opens_at: Option<u64>,
+    /// When it closes or did; null if that is done by hand.
+    pub closes_at: Option<u64>,
+    /// When it was cancelled.
+    pub cancelled_at: Option<u64>,
+    /// Who may vote.
+    pub voters: Voters,
+    /// How often a ballot can be replaced.
+    pub revotes: u16,
+    /// When apps show the count.
+    pub results: Results,
+    /// What lots are drawn from; empty: the election's id.
+    pub tie_break: String,
+    /// How many of the roll must vote.
+    pub quorum: Option<Share>,
+    /// In the order of the ballot.
+    #[schemars(length(min = 1, max = 20))]
+    pub contests: Vec<Contest>,
+    /// Its roll, in numbers.
+    pub roll: Roll,
+    /// The tree of its ballots.
+    pub board: Size,
+    /// The tree of its organiser's acts.
+    pub log: Size,
+    /// How the count stands.
+    pub result: ElectionResult,
+    /// The chain that it is on.
+    pub chain: Hex<ChainId>,
+}
+
+/// Who may vote.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Voters {
+    /// Any key, once.
+    Anyone,
+    /// Who is on the roll, one vote each.
+    Roll,
+    /// Who is on the roll, with as many votes as it says.
+    #[serde(rename = "weighted roll")]
+    WeightedRoll,
+}
+
+/// When apps show the count.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Results {
+    /// At any time.
+    Live,
+    /// Once it has closed.
+    #[serde(rename = "at closing")]
+    AtClosing,
+}
+
+/// A share of votes.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Share {
+    /// From 1 to the denominator.
+    #[schemars(range(min = 1, max = 1000))]
+    pub numerator: u16,
+    /// From 1 to 1000.
+    #[schemars(range(min = 1, max = 1000))]
+    pub denominator: u16,
+    /// More than that share; otherwise at least it.
+    pub more: bool,
+}
+
+/// What is decided.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Contest {
+    /// Its title.
+    pub title: String,
+    /// In the order of the ballot; null if voters write what they choose.
+    #[schemars(length(min = 2, max = 500))]
+    pub choices: Option<Vec<String>>,
+    /// How it is counted.
+    #[schemars(extend("enum" = Rule::ALL.map(Rule::name)))]
+    pub rule: &'static str,
+    /// How many are elected.
+    #[schemars(range(min = 1))]
+    pub seats: u16,
+    /// How many choices a ballot must name.
+    pub min: u16,
+    /// How many choices a ballot may name.
+    pub max: u16,
+    /// Whether voters can abstain.
+    pub abstention: bool,
+    /// What who leads must have.
+    pub majority: Option<Majority>,
+    /// Whether apps show the choices to each voter in another order.
+    pub shuffle: bool,
+    /// What irv does with a ballot that gives one rank to several choices.
+    #[schemars(extend("enum" = Overvotes::ALL.map(Overvotes::name)))]
+    pub overvotes: &'static str,
+}
+
+/// A share that who leads must have.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Majority {
+    /// How much.
+    #[serde(flatten)]
+    pub share: Share,
+    /// Of what.
+    pub base: MajorityOf,
+}
+
+/// What a majority is taken of.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MajorityOf {
+    /// The votes that were cast.
+    Votes,
+    /// The votes of all on the roll.
+    Roll,
+}
+
+/// A roll in numbers; all zero if any key may vote.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Roll {
+    /// Voters on it now.
+    pub voters: u64,
+    /// Their votes.
+    pub votes: u64,
+    /// How many were added before the opening.
+    pub size: u64,
+    /// Root of the tree of those.
+    pub root: Hex<Hash>,
+}
+
+/// A Merkle tree.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Size {
+    /// Its leaves.
+    pub size: u64,
+    /// Its root.
+    pub root: Hex<Hash>,
+}
+
+impl Election {
+    /// All of an election.
+    pub fn of(view: &ElectionView, chain: ChainId) -> Self {
+        let (record, election) = (&view.record, &view.record.election);
+        Self {
+            election: record.id.into(),
+            title: election.title.clone(),
+            description: election.description.clone(),
+            organiser: record.organiser.into(),
+            phase: view.phase.into(),
+            created_at: record.created_at.ms(),
+            opens_at: record.opens_at.map(Timestamp::ms),
+            closes_at: record.closes_at.map(Timestamp::ms),
+            cancelled_at: record.cancelled_at.map(Timestamp::ms),
+            voters: match election.voters {
+                vote_chain::Voters::Anyone => Voters::Anyone,
+                vote_chain::Voters::Roll => Voters::Roll,
+                vote_chain::Voters::WeightedRoll => Voters::WeightedRoll,
+            },
+            revotes: election.revotes,
+            results: match election.results {
+                vote_chain::Results::Live => Results::Live,
+                vote_chain::Results::AtClosing => Results::AtClosing,
+            },
+            tie_break: election.tie_break.clone(),
+            quorum: election.quorum.map(Share::of),
+            contests: election.contests.iter().map(Contest::of).collect(),
+            roll: Roll::of(record),
+            board: Size { size: record.board.size(), root: record.board.root().into() },
+            log: Size { size: record.log.size(), root: record.log.root().into() },
+            result: ElectionResult::of(view),
+            chain: chain.into(),
+        }
+    }
+}
+
+impl Share {
+    fn of(vote_chain::Share { numerator, denominator, more }: vote_chain::Share) -> Self {
+        Self { numerator, denominator, more }
+    }
+}
+
+impl Contest {
+    fn of(contest: &vote_chain::Contest) -> Self {
+        let majority = |majority: vote_chain::Majority| Majority {
+            share: Share::of(majority.share),
+            base: match majority.base {
+                Base::Votes => MajorityOf::Votes,
+                Base::Roll => MajorityOf::Roll,
+            },
+        };
+        Self {
+            title: contest.title.clone(),
+            choices: match &contest.choices {
+                Choices::Listed(choices) => Some(choices.clone()),
+                Choices::WriteIn => None,
+            },
+            rule: contest.rule.name(),
+            seats: contest.seats,
+            min: contest.choices_min,
+            max: contest.choices_max,
+            abstention: contest.abstention,
+            majority: contest.majority.map(majority),
+            shuffle: contest.shuffle,
+            overvotes: contest.overvotes.name(),
+        }
+    }
+}
+
+impl Roll {
+    /// A roll in numbers.
+    pub fn of(record: &ElectionRecord) -> Self {
+        let roll = &record.roll;
+        Self { voters: roll.voters, votes: roll.weight, size: roll.tree.size(), root: roll.tree.root().into() }
+    }
+}
+
+/// What `vote-cli election log --json` prints: what the organiser has done to an election.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ElectionLog {
+    /// The election.
+    pub election: Hex<ElectionId>,
+    /// When it was created.
+    pub created_at: u64,
+    /// Who created it.
+    pub organiser: Hex<PublicKey>,
+    /// Its phase.
+    pub phase: Phase,
+    /// Every act, in order.
+    pub log: Vec<LogEntry>,
+    /// Root of the tree of these acts.
+    pub root: Hex<Hash>,
+}
+
+/// An act of the organiser.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LogEntry {
+    /// The block that it is in.
+    pub height: u64,
+    /// Of that block.
+    pub time: u64,
+    /// The act's transaction.
+    pub transaction: Hex<TransactionId>,
+    /// What kind of act.
+    #[schemars(extend("enum" = Act::ALL.map(Act::name)))]
+    pub act: &'static str,
+    /// What it did, in a sentence.
+    pub what: String,
+}
+
+/// A kind of act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// It was opened by hand.
+    Open,
+    /// It was closed by hand.
+    Close,
+    /// Voters were put on the roll of a draft.
+    AddVoters,
+    /// The roll was changed later.
+    ChangeRoll,
+    /// Other times were set.
+    ChangeTimes,
+    /// It was called off.
+    Cancel,
+}
+
+impl Act {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Open, Self::Close, Self::AddVoters, Self::ChangeRoll, Self::ChangeTimes, Self::Cancel];
+
+    /// The kind of an act.
+    pub const fn of(act: &Logged) -> Self {
+        match act {
+            Logged::Opened => Self::Open,
+            Logged::Closed => Self::Close,
+            Logged::VotersAdded { .. } => Self::AddVoters,
+            Logged::RollChanged { .. } => Self::ChangeRoll,
+            Logged::TimesChanged { .. } => Self::ChangeTimes,
+            Logged::Cancelled(_) => Self::Cancel,
+        }
+    }
+
+    /// In a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::AddVoters => "add-voters",
+            Self::ChangeRoll => "change-roll",
+            Self::ChangeTimes => "change-times",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+impl ElectionLog {
+    /// Of an election and its log.
+    pub fn of(view: &ElectionView, entries: &[vote_chain::LogEntry]) -> Self {
+        let record = &view.record;
+        let one = |entry: &vote_chain::LogEntry| LogEntry {
+            height: entry.height.get(),
+            time: entry.time.ms(),
+            transaction: entry.transaction.into(),
+            act: Act::of(&entry.act).name(),
+            what: words::act(&entry.act),
+        };
+        Self {
+            election: record.id.into(),
+            created_at: record.created_at.ms(),
+            organiser: record.organiser.into(),
+            phase: view.phase.into(),
+            log: entries.iter().map(one).collect(),
+            root: record.log.root().into(),
+        }
+    }
+}
