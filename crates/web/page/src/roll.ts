@@ -1,8 +1,8 @@
 // Rolls from a list of voters, of names alone or of a number, and the voter codes that are made for those without a key.
 
 import { newCode } from "./encoding/codes";
-import { type Act, type Voter, look, publicKey } from "./encoding/ledger";
-import { PEOPLE_MAX, type Person, type VoterList, folded, guarded, readList } from "./voter_list";
+import { type Act, type Voter, publicKey } from "./encoding/ledger";
+import { PEOPLE_MAX, type Person, type VoterList, folded, guarded, readList, sameId } from "./voter_list";
 
 /** Voters that one act can name, and bytes that its transaction can have: what is around the voters, and a key with its weight. */
 const ACT_VOTERS_MAX = 1700;
@@ -52,7 +52,7 @@ export interface Card extends Person { code: string; public: string }
  * be either of several is named, and so is who would be there twice.
  */
 export function withKnown(people: Person[], cards: Card[]): { people: Person[]; known: number; several: string[] } {
-  const ids = new Map(cards.flatMap((card) => (card.id ? [[look(card.id), card] as const] : [])));
+  const ids = new Map(cards.flatMap((card) => (card.id ? [[sameId(card.id), card] as const] : [])));
   const contacts = new Map(cards.flatMap((card) => (card.contact ? [[folded(card.contact), card] as const] : [])));
   const names = new Map<string, Card[]>();
   for (const card of cards) if (card.name) names.set(folded(card.name), [...(names.get(folded(card.name)) ?? []), card]);
@@ -63,7 +63,7 @@ export function withKnown(people: Person[], cards: Card[]): { people: Person[]; 
     if (person.key) return person;
     const apart = (card: Card) => (person.id && card.id) || (person.contact && card.contact);
     const alike = (names.get(folded(person.name)) ?? []).filter((card) => !apart(card));
-    const found = (person.id && ids.get(look(person.id))) || (person.contact && contacts.get(folded(person.contact))) || alike[0];
+    const found = (person.id && ids.get(sameId(person.id))) || (person.contact && contacts.get(folded(person.contact))) || alike[0];
     if (!found) return person;
     const unclear = alike.length > 1 && alike.includes(found);
     if (unclear || taken.has(found.public)) several.push(person.name || person.id || person.contact);
