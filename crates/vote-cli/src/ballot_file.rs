@@ -52,6 +52,11 @@ pub(crate) fn open(args: &CountArgs) -> Result<Parsed, Failure> {
                     format!("rows that are hidden in the spreadsheet are read like the others; there are {hidden}");
                 parsed.notes.push(Note { line: 1, text });
             }
+            let columns = rows.hidden_columns();
+            if !columns.is_empty() {
+                let text = format!("columns that are hidden in the spreadsheet are read like the others: {columns}");
+                parsed.notes.push(Note { line: 1, text });
+            }
             Ok(parsed)
         }
         ("xls" | "xlsm" | "xlsb" | "ods" | "numbers", None) => {

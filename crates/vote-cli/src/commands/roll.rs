@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
 use crate::register::{self, Entry, Known, People};
-use crate::roll_file::{self, Person, Report, VoterList, VoterRow, Wanted};
+use crate::roll_file::{self, Note, Person, Report, VoterList, VoterRow, Wanted};
 use crate::spreadsheet::Spreadsheet;
 use crate::{ask, code, files, find, log, output, submit, time};
 
@@ -98,7 +98,12 @@ fn read(path: &Path, sheet: Option<&str>, wanted: Wanted) -> Result<VoterList, F
     let mut spreadsheet = Spreadsheet::open(path, sheet).map_err(unreadable)?;
     let hidden = spreadsheet.hidden_rows;
     let mut rows = spreadsheet.rows().map_err(unreadable)?;
-    roll_file::read_sheet(&mut rows, hidden, wanted).map_err(fault)
+    let mut list = roll_file::read_sheet(&mut rows, hidden, wanted).map_err(fault)?;
+    let columns = rows.hidden_columns();
+    if !columns.is_empty() {
+        list.report.notes.insert(0, Note::HiddenColumns { columns });
+    }
+    Ok(list)
 }
 
 /// Says all that is wrong with a file; an error unless bad rows are left out on purpose. To programs all of it is said in the error, and notes
@@ -512,6 +517,14 @@ fn allot<'a>(list: &'a VoterList, known: &'a People<'a>) -> Result<(Vec<cards::V
             return Err(Failure::Usage(format!(
                 "lines {first} and {line} are one voter of the earlier issue, by id, contact or name: mend the list"
             )));
+        }
+        if let Some(before) = before
+            && before.weight != weight
+        {
+            let (name, then) = (clean(person.called()), before.weight);
+            output::aside(format_args!(
+                "line {line}: {name:?} had weight {then} by the earlier issue, and has {weight} in this list"
+            ));
         }
         entries.push(Entry { person, weight, key });
     }

@@ -76,7 +76,9 @@ pub(crate) enum What {
     #[error("the id is the one of line {first}")]
     SameId { first: u32 },
     /// `found` is its beginning.
-    #[error("the id \"{found}\" may be the one of line {first}, written in another way: write both alike, or as different ones")]
+    #[error(
+        "the id \"{found}\" may be the one of line {first}, written in another way: write both alike, or as different ones"
+    )]
     LikeId { found: String, first: u32 },
     #[error("the contact is the one of line {first}")]
     SameContact { first: u32 },
@@ -103,6 +105,10 @@ pub(crate) enum Note {
     /// Rows of a spreadsheet that its program does not show.
     Hidden {
         rows: u64,
+    },
+    /// Columns likewise, by their letters.
+    HiddenColumns {
+        columns: String,
     },
     /// It stands above the header.
     Title {
@@ -149,6 +155,9 @@ impl fmt::Display for Note {
         match self {
             Self::Utf16 => f.write_str("the text is UTF-16, and is read as that"),
             Self::Hidden { rows } => write!(f, "rows that the spreadsheet hides are read like the others: {rows}"),
+            Self::HiddenColumns { columns } => {
+                write!(f, "columns that the spreadsheet hides are read like the others: {columns}")
+            }
             Self::Title { line, text } => {
                 write!(f, "line {line}, \"{text}\", stands above the header, and is left out")
             }
