@@ -126,7 +126,8 @@ fn options(args: &CountArgs, format: Option<Format>) -> Result<Options, Failure>
         [] => Categories::Ranks,
         names => Categories::Approve(names.to_vec()),
     };
-    Ok(Options { categories, contest: args.contest.clone(), scores: args.scores })
+    let sums = args.rule == Some(Rule::Score);
+    Ok(Options { categories, contest: args.contest.clone(), scores: args.scores || sums, sums })
 }
 
 fn source(path: &Path) -> Result<Box<dyn Source>, Failure> {

@@ -114,7 +114,7 @@ impl<Id> Records<Id> {
         self.ballots.merge();
         let title = if title.is_empty() { title } else { name(1, &title)? };
         let file = File { title, candidates: candidates(named)?, seats, withdrawn: Vec::new(), ballots: self.ballots };
-        Ok(Parsed { file, notes: notes.into() })
+        Ok(Parsed { file, notes: notes.into(), scores: None })
     }
 }
 
