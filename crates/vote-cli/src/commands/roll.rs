@@ -25,6 +25,8 @@ use crate::{ask, code, files, find, log, output, submit, time};
 
 /// Acts in one call: as many as fit a frame.
 const ACTS_AT_ONCE: usize = 16;
+/// Milliseconds that a call takes at most where the network is well: an election must not open between two of them.
+const CALL_MS: u64 = 10_000;
 /// Voters that are shown before they are put on the roll.
 const SHOWN: usize = 5;
 /// Faults that an error for programs has.
@@ -365,10 +367,11 @@ async fn put_on(
     };
     // Cut before it is sifted: the same file again makes the same acts, and one that waits to become final is not doubled.
     let parts: Vec<_> = voter_parts(&voters).into_iter().map(missing).filter(|part| !part.is_empty()).collect();
-    if parts.len() > 1 && view.record.opens_at.is_some_and(|opens| opens <= time::now()) {
+    let needed = CALL_MS * parts.len().div_ceil(ACTS_AT_ONCE) as u64;
+    if let Some(opens) = view.record.opens_at.filter(|opens| parts.len() > 1 && *opens <= time::now().plus_ms(needed)) {
         return Err(Failure::NotFound(format!(
-            "{:?} opens with the first of these voters, since its time has come, and takes no more of them then: put it off before \
-             (vote-cli election times --opens TIME --reason WHY)",
+            "{:?} opens {opens}, before all of these voters can be on its roll, and takes no more of them then; nothing is done. Put it off \
+             before: vote-cli election times --opens TIME --reason WHY",
             clean(&view.record.election.title)
         )));
     }

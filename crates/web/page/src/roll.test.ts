@@ -4,7 +4,7 @@ import { type Voter, hexToBytes, organise, publicKey, sign } from "./encoding/le
 import rolls from "../../../../testdata/rolls.json";
 import { type Told, readList } from "./voter_list";
 import { WORDS } from "./voter_words";
-import { adding, cardsCsv, issue, readTyped, withKnown } from "./roll";
+import { adding, cardsCsv, issue, opensBefore, readTyped, withKnown } from "./roll";
 
 vi.stubGlobal("localStorage", { getItem: () => "en" });
 const { t } = await import("./texts");
@@ -74,6 +74,15 @@ test("acts are cut by bytes too, at the last that fits", () => {
   }
   expect([1633, 1634].map((n) => adding(voters(n, 1_000_000)).length)).toEqual([1, 2]);
   expect(adding([])).toEqual([]);
+});
+
+test("an election must not open on the first of several acts", () => {
+  const people = (n: number) => readTyped(String(n), false).people;
+  expect(opensBefore(people(1700), 1000, 5000)).toBe(false);
+  expect(opensBefore(people(1701), null, 5000)).toBe(false);
+  expect(opensBefore(people(1701), 1000, 5000)).toBe(true);
+  expect(opensBefore(people(1701), 20_000, 5000)).toBe(true);
+  expect(opensBefore(people(1701), 3_600_000, 5000)).toBe(false);
 });
 
 const card = { id: "1", name: 'A, "B"', contact: "", group: "North", weight: 1, key: null, code: "CODE", public: key };

@@ -111,6 +111,15 @@ export function adding(voters: Voter[]): Act[] {
   return acts;
 }
 
+/** Milliseconds that an act takes at most where the network is well. */
+const ACT_MS = 10_000;
+
+/** Whether an election opens before all of these people can be on its roll: it takes no more of them then. */
+export function opensBefore(people: Person[], opens_at: number | null, now: number): boolean {
+  const acts = adding(people.map(({ weight }): Voter => ["", weight])).length;
+  return opens_at !== null && acts > 1 && opens_at <= now + ACT_MS * acts;
+}
+
 /** A field of CSV, and no formula for a spreadsheet. */
 function quoted(said: string): string {
   const text = guarded(said);

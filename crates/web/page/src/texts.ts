@@ -1785,6 +1785,12 @@ export const TEXTS = {
     "aucune ligne ne dit ce que sont les colonnes : la première, « {found} », est lue comme un électeur",
     "ninguna línea dice qué son las columnas: la primera, «{found}», se lee como un votante",
   ],
+  roll_late: [
+    "The election opens before all of these voters can be on its roll, and takes no more of them then. Nothing was done: change the time of opening first.",
+    "Die Abstimmung öffnet, bevor alle diese Personen im Verzeichnis stehen können, und nimmt dann keine mehr auf. Es ist nichts geschehen: ändern Sie zuerst die Zeit der Öffnung.",
+    "Le vote ouvre avant que tous ces électeurs puissent être sur la liste, et n'en accepte plus ensuite. Rien n'a été fait : changez d'abord l'heure d'ouverture.",
+    "La votación abre antes de que todos estos votantes puedan estar en el censo, y luego no admite más. No se ha hecho nada: cambie antes la hora de apertura.",
+  ],
   roll_more: ["and {n} more", "und {n} weitere", "et {n} autres", "y {n} más"],
   roll_field_id: ["id", "Nummer", "numéro", "número"],
   roll_field_name: ["name", "Name", "nom", "nombre"],
