@@ -348,7 +348,7 @@ impl Format {
             return Err(fault(1, "the file has one contest: leave --contest out"));
         }
         if self != Self::Csv && options.scores {
-            return Err(fault(1, "only tables have scores to be told of: leave --scores out"));
+            return Err(fault(1, "only tables have scores: leave --scores out, or take another --rule"));
         }
         let mut parsed = match self {
             Self::Blt => blt::parse(source)?,

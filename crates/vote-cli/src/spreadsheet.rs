@@ -331,8 +331,9 @@ impl SheetRows<'_> {
                     return Err(fault(row, reason));
                 }
                 DataRef::Empty => continue,
-                DataRef::Int(number) => self.formats.text(cell.pos.0, column, *number as f64),
-                DataRef::Float(number) => self.formats.text(cell.pos.0, column, *number),
+                DataRef::Int(number) => self.formats.text(cell.pos.0, column, number.to_string()),
+                // Rust writes a whole number without a point, and others as short as can be.
+                DataRef::Float(number) => self.formats.text(cell.pos.0, column, number.to_string()),
                 DataRef::String(text) => text.clone(),
                 DataRef::SharedString(text) => (*text).to_owned(),
                 DataRef::Bool(yes) => if *yes { "TRUE" } else { "FALSE" }.to_owned(),

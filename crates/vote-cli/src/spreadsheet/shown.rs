@@ -54,15 +54,13 @@ impl Formats {
     }
 
     /// A number as its cell shows it. Cells are asked for in their order.
-    pub(super) fn text(&mut self, row: u32, column: u32, number: f64) -> String {
+    pub(super) fn text(&mut self, row: u32, column: u32, plain: String) -> String {
         let before = |cell: &(u32, u32, u32)| (cell.0, cell.1) < (row, column);
         self.at += self.cells[self.at..].iter().take_while(|cell| before(cell)).count();
         let style = self.cells.get(self.at).filter(|cell| (cell.0, cell.1) == (row, column));
         let shown = style.and_then(|cell| self.styles.get(cell.2 as usize)?.as_ref());
-        // Rust writes a whole number without a point, and others as short as can be.
-        let plain = number.to_string();
         match shown {
-            Some(Shown::Percent) => format!("{}%", number * 100.0),
+            Some(Shown::Percent) => plain.parse().map_or(plain, |number: f64| format!("{}%", number * 100.0)),
             Some(Shown::Digits(parts)) if plain.bytes().all(|byte| byte.is_ascii_digit()) => filled(parts, &plain),
             _ => plain,
         }
@@ -111,7 +109,7 @@ mod tests {
     #[test]
     fn numbers_are_read_as_they_are_shown() {
         for (code, number, text) in [
-            ("000", 7.0, "007"),
+            ("000", 7.0_f64, "007"),
             ("000", 1234.0, "1234"),
             ("\"M-\"0000", 12.0, "M-0012"),
             ("\\M000", 7.0, "M007"),
@@ -130,8 +128,8 @@ mod tests {
         ] {
             let mut formats = Formats::new([None, Some(code)].into_iter());
             formats.add(3, 1, 1).unwrap();
-            assert_eq!(formats.text(3, 1, number), text, "{code}");
-            assert_eq!(formats.text(3, 2, 7.0), "7", "{code}");
+            assert_eq!(formats.text(3, 1, number.to_string()), text, "{code}");
+            assert_eq!(formats.text(3, 2, "7".into()), "7", "{code}");
         }
     }
 }
