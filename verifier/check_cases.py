@@ -50,7 +50,8 @@ def labels_apart():
             is_label = encoding.label(text) == text
         except encoding.Invalid:
             is_label = False
-        if vector != {"text": text, "label": is_label, "write_in": is_label and looks == text, "looks": looks}:
+        said = {"text": text, "label": is_label, "write_in": is_label and looks == text, "looks": looks, "skeleton": encoding.skeleton(text)}
+        if vector != said:
             yield text
 
 

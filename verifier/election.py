@@ -2,7 +2,7 @@
 
 from chain import sorted_keys
 from counting import APPROVAL, IRV, PLURALITY, SCORE, YES_NO
-from encoding import (U8, U16, U32, array, description, flag, label, label_or_empty, look, need, number, optional, raw, struct,
+from encoding import (U8, U16, U32, array, description, flag, label, label_or_empty, look, need, number, optional, raw, skeleton, struct,
                       variant)
 
 ANYONE, ROLL, WEIGHTED = range(3)
@@ -41,7 +41,7 @@ def read_contest(value, voters):
     if names is None:
         need(rule == PLURALITY, "a write-in contest is counted by plurality")
     else:
-        need(2 <= len(names) <= 500 and len(set(map(look, names))) == len(names), "choices that cannot be listed")
+        need(2 <= len(names) <= 500 and len(set(map(skeleton, names))) == len(names), "choices that cannot be listed")
     if rule == YES_NO:
         need(len(names) == 2 and majority is not None, "yes or no needs two choices and a majority")
     need(seats <= (1 if rule in (PLURALITY, YES_NO, IRV) else len(names)), "seats that cannot be filled")
@@ -62,7 +62,7 @@ def read_election(value):
     contests = array(election["contests"])
     need(1 <= len(contests) <= 20, "a wrong number of contests")
     contests = election["contests"] = [read_contest(contest, voters) for contest in contests]
-    titles = {look(contest["title"]) for contest in contests}
+    titles = {skeleton(contest["title"]) for contest in contests}
     need(len(contests) == 1 or "" not in titles and len(titles) == len(contests), "contests without a title, or with the same")
     read_times(election)
     quorum = election["quorum"] = optional(election["quorum"], read_share)

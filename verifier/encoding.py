@@ -187,17 +187,28 @@ def text(value):
 WHITE = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]))
 CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 WHITES = re.compile(f"[{WHITE}]+")
-# Characters without ink (the property Default_Ignorable_Code_Point).
-INVISIBLE = re.compile("[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-                       "\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
+# Characters that take up space and have no ink; and those that take up none either (the property Default_Ignorable_Code_Point, and a few more).
+BLANK = re.compile("[\u115f\u2800\u3164\uffa0\U0001d159]")
+INVISIBLE = re.compile("[\xad\u034f\u061c\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb"
+                       "\U00016fe4\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
+# Letters of Greek and Cyrillic, and signs, that look like ASCII.
+LOOKALIKES = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹͿαινορυϲϳ" "АВЕКМНОРСТУХЅІЈӀҮԌԚԜаеорсухѕіјӏүһԁԛԝѵ"
+                           "\u2018\u2019\u02bc\u2032\xb4\u201c\u201d\u201e\u2033" "\u2010\u2011\u2012\u2013\u2014\u2212",
+                           "ABEZHIKMNOPTYXCJaivopucj" "ABEKMHOPCTYXSIJIYGQWaeopcyxsijlyhdqwv" "'''''\"\"\"\"" "------")
 
 
 def look(value):
-    """How a text looks: in NFC, without characters that cannot be seen, and with one space for several. Two that look the same are one name."""
+    """How a text looks: in NFC, without characters that cannot be seen, and with one space for several and for what is blank."""
     if value.isascii() and value.isprintable() and "  " not in value and value.strip() == value:
         return value
-    visible = unicodedata.normalize("NFC", INVISIBLE.sub("", value))
+    visible = unicodedata.normalize("NFC", INVISIBLE.sub("", BLANK.sub(" ", value)))
     return WHITES.sub(" ", visible).strip(" ")
+
+
+def skeleton(value):
+    """A text as it is compared: its look in NFD, with one letter for those of several scripts that look the same. Two of one skeleton are one name."""
+    value = look(value)
+    return value if value.isascii() else unicodedata.normalize("NFD", value).translate(LOOKALIKES)
 
 
 def plain(value, most):

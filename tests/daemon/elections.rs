@@ -374,6 +374,22 @@ async fn several_contests_are_voted_on_at_once_and_the_count_is_withheld_until_c
     cluster.stop().await.unwrap();
 }
 
+/// The first act of two would open it, with a part of its voters.
+#[tokio::test]
+async fn election_that_opens_before_all_of_a_list_are_on_its_roll_is_put_off_before() {
+    let cluster = cluster(1).await;
+    let create = ["election", "create", "--title", "Chair", "--choice", "Ada", "--choice", "Grace", "--roll"];
+    json(&cluster, &[create.as_slice(), &["--opens", "+3s"]].concat()).await;
+    let keys: String = (0..1_701).map(|number| format!("{}\n", key(number))).collect();
+    let keys = write(&cluster, "keys.csv", &format!("key\n{keys}"));
+    let import = ["roll", "import", &keys, "--yes"];
+    refused(&cluster, &import, 3, &["before all of these voters", "election times --opens"]).await;
+    assert_eq!(json(&cluster, &["roll", "show"]).await["voters"], 0);
+    json(&cluster, &["election", "times", "--opens", "+1h", "--reason", "many voters"]).await;
+    assert_eq!(json(&cluster, &import).await["voters"], 1_701);
+    assert_eq!(json(&cluster, &["roll", "show"]).await["phase"], "draft");
+}
+
 #[tokio::test]
 async fn times_are_changed_and_elections_cancelled_for_a_reason_that_everybody_reads() {
     let mut cluster = cluster(1).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use vote_counting::names::look;
+use vote_counting::names::{look, skeleton};
 use vote_counting::{Overvotes, Rule, Seed, Terms};
 
 use crate::ballot::Selection;
@@ -245,7 +245,7 @@ fn choice_faults(choices: &[String]) -> Vec<InvalidElection> {
     for (at, choice) in choices.iter().enumerate() {
         let number = at + 1;
         faults.extend(check_label(choice).map_err(|fault| InvalidElection::Choice { number, fault }).err());
-        if let Some(other) = seen.insert(look(choice), number) {
+        if let Some(other) = seen.insert(skeleton(choice), number) {
             faults.push(InvalidElection::Alike { other, number, name: choice.clone() });
         }
     }

@@ -1,7 +1,7 @@
 //! An election as its organiser wrote it: immutable once it is on the ledger, but for its times.
 
 use serde::{Deserialize, Serialize};
-use vote_counting::names::look;
+use vote_counting::names::skeleton;
 use vote_counting::{Rule, Seed};
 
 use crate::contest::{CHOICES_MAX, Contest};
@@ -289,8 +289,8 @@ impl Election {
         let mut faults = Vec::new();
         for (at, contest) in self.contests.iter().enumerate() {
             let number = at + 1;
-            let looks = look(&contest.title);
-            let is_taken = || self.contests[..at].iter().any(|other| look(&other.title) == looks);
+            let looks = skeleton(&contest.title);
+            let is_taken = || self.contests[..at].iter().any(|other| skeleton(&other.title) == looks);
             if count > 1 && (looks.is_empty() || is_taken()) {
                 faults.push(InvalidElection::Untitled(number));
             }

@@ -68,6 +68,8 @@ pub struct Parsed {
     pub file: File,
     /// What was left out, or taken to mean something; nothing that is plain.
     pub notes: Vec<Note>,
+    /// How many ballots have each list of scores, one for each candidate, if [`Options::sums`] asks for them.
+    pub scores: Option<Vec<(u64, Vec<u8>)>>,
 }
 
 /// What whoever counts a file should know about how it was read.
@@ -131,6 +133,8 @@ pub struct Options {
     pub contest: Option<String>,
     /// Numbers in cells are scores, the highest the best, and not ranks.
     pub scores: bool,
+    /// Scores are kept besides, to be added up; each is at most 255 then.
+    pub sums: bool,
 }
 
 /// What the categories of a file mean.
@@ -344,7 +348,7 @@ impl Format {
             return Err(fault(1, "the file has one contest: leave --contest out"));
         }
         if self != Self::Csv && options.scores {
-            return Err(fault(1, "only tables have scores to be told of: leave --scores out"));
+            return Err(fault(1, "only tables have scores: leave --scores out, or take another --rule"));
         }
         let mut parsed = match self {
             Self::Blt => blt::parse(source)?,

@@ -1,6 +1,8 @@
 //! Single transferable vote by Meek's method (Hill, Wichmann, Woodall, "Algorithm 123", The Computer Journal 30, 1987), in fixed point as the
 //! Proportional Representation Foundation's reference rule has it.
 
+use std::collections::BTreeMap;
+
 use crate::budget::Budget;
 use crate::outcome::{Action, Outcome, Round, Stake, Votes};
 use crate::profile::Profile;
@@ -102,9 +104,32 @@ struct Shares {
     rest: u64,
 }
 
+/// What [`mean_left`] gave in a look, by the keep values of a rank and the one that it was asked for: ballots that differ often have equal ranks in
+/// common, and it takes far more steps than all else.
+#[derive(Default)]
+struct Means(BTreeMap<Vec<u64>, BTreeMap<u64, u128>>);
+
+impl Means {
+    /// Ranks that are remembered, at most.
+    const RANKS_MAX: usize = 1 << 10;
+
+    /// As [`mean_left`], and takes as many steps off the budget.
+    fn left(&mut self, keep: &[u64], at: usize, budget: &mut Budget) -> Option<u128> {
+        if let Some(left) = self.0.get(keep).and_then(|known| known.get(&keep[at])) {
+            budget.spend(mean_steps(keep, at))?;
+            return Some(*left);
+        }
+        let left = mean_left(keep, at, budget)?;
+        if self.0.len() < Self::RANKS_MAX || self.0.contains_key(keep) {
+            self.0.entry(keep.to_vec()).or_default().insert(keep[at], left);
+        }
+        Some(left)
+    }
+}
+
 impl Shares {
     /// `keep` has the candidates and their keep values, above 0; `weight` is in billionths.
-    fn new(weight: u64, mut keep: Vec<(usize, u64)>, budget: &mut Budget) -> Option<Self> {
+    fn new(weight: u64, mut keep: Vec<(usize, u64)>, means: &mut Means, budget: &mut Budget) -> Option<Self> {
         keep.sort_unstable_by_key(|(candidate, keep)| (std::cmp::Reverse(*keep), *candidate));
         let values: Vec<u64> = keep.iter().map(|(_, keep)| *keep).collect();
         let rest = values.iter().fold(weight, |rest, keep| rest - taken(rest, *keep));
@@ -113,7 +138,7 @@ impl Shares {
         for (at, (candidate, value)) in keep.into_iter().enumerate() {
             let left = match same {
                 Some((before, left)) if before == value => left,
-                _ => mean_left(&values, at, budget)?,
+                _ => means.left(&values, at, budget)?,
             };
             same = Some((value, left));
             shares.push((candidate, u128::from(weight) * u128::from(value) * left / WHOLE));
@@ -130,10 +155,10 @@ fn taken(weight: u64, keep: u64) -> u64 {
 /// What those before the candidate at place `at` leave of one, in parts: the mean over all orders, each step rounded down.
 /// `keep` are the keep values of all, the highest first.
 fn mean_left(keep: &[u64], at: usize, budget: &mut Budget) -> Option<u128> {
+    budget.spend(mean_steps(keep, at))?;
     let others: Vec<u64> = keep.iter().enumerate().filter(|(place, _)| *place != at).map(|(_, keep)| *keep).collect();
     // Sets with one in it that keeps all leave nothing.
     let sure = others.iter().take_while(|keep| **keep == ONE).count();
-    budget.spend(DIVISION_STEPS * (1 + others.len() - sure).pow(2))?;
     // By size of the set, among the others that were looked at so far: the mean of what such sets leave.
     let mut means = vec![WHOLE];
     for (before, keep) in others.iter().enumerate().skip(sure) {
@@ -148,6 +173,12 @@ fn mean_left(keep: &[u64], at: usize, budget: &mut Budget) -> Option<u128> {
         }
     }
     Some(means.iter().sum::<u128>() / (others.len() as u128 + 1))
+}
+
+/// How many steps that takes.
+fn mean_steps(keep: &[u64], at: usize) -> usize {
+    let passing = keep.iter().enumerate().filter(|(place, keep)| *place != at && **keep < ONE).count();
+    DIVISION_STEPS * (1 + passing).pow(2)
 }
 
 fn shown(billionths: u128) -> Votes {
@@ -190,6 +221,7 @@ impl Count<'_> {
     fn look(&self, seats: usize, budget: &mut Budget) -> Option<Look> {
         // In parts of a billionth.
         let mut votes = vec![0u128; self.keep.len()];
+        let mut means = Means::default();
         for group in self.profile.groups() {
             let count = u128::from(group.count);
             let mut weight = ONE;
@@ -204,7 +236,8 @@ impl Count<'_> {
                     }
                     (Some(_), Some(_)) => {
                         let equal = rank.iter().map(|candidate| (candidate, self.keep[candidate]));
-                        let shares = Shares::new(weight, equal.filter(|(_, keep)| *keep > 0).collect(), budget)?;
+                        let shares =
+                            Shares::new(weight, equal.filter(|(_, keep)| *keep > 0).collect(), &mut means, budget)?;
                         for (candidate, taken) in shares.taken {
                             votes[candidate] += count * taken;
                         }
@@ -443,12 +476,21 @@ mod tests {
         let keep: Vec<(usize, u64)> =
             (0..500).map(|place| (place, if place < 200 { 4_000_000 * (place as u64 + 1) } else { ONE })).collect();
         let mut budget = Budget::unlimited();
-        let shares = Shares::new(ONE, keep.clone(), &mut budget).unwrap();
+        let shares = Shares::new(ONE, keep.clone(), &mut Means::default(), &mut budget).unwrap();
         assert!(shares.rest == 0 && shares.taken.iter().map(|(_, taken)| taken).sum::<u128>() <= WHOLE);
         assert!(shares.taken.iter().all(|(_, taken)| *taken > 0));
         let spent = Budget::unlimited().left() - budget.left();
         assert!((8 * 200 * 200 * 200..8 * 202 * 202 * 202).contains(&spent), "{spent}");
-        assert!(Shares::new(ONE, keep, &mut Budget::new(spent - 1)).is_none());
+        assert!(Shares::new(ONE, keep.clone(), &mut Means::default(), &mut Budget::new(spent - 1)).is_none());
+        // What another ballot asked for is the same, and costs the same.
+        let mut means = Means::default();
+        for weight in [ONE, ONE, ONE / 2] {
+            let mut budget = Budget::new(spent);
+            let again = Shares::new(weight, keep.clone(), &mut means, &mut budget).unwrap();
+            assert_eq!(budget.left(), 0);
+            assert!(weight < ONE || again.taken == shares.taken);
+        }
+        assert!(Shares::new(ONE, keep, &mut means, &mut Budget::new(spent - 1)).is_none());
     }
 
     #[test]
@@ -538,7 +580,7 @@ mod tests {
             weight in 1..=ONE,
         ) {
             let equal = keep.iter().copied().enumerate().collect();
-            let shares = Shares::new(weight, equal, &mut Budget::unlimited()).unwrap();
+            let shares = Shares::new(weight, equal, &mut Means::default(), &mut Budget::unlimited()).unwrap();
             let expected = written_out(weight, &keep);
             for (place, taken) in &shares.taken {
                 prop_assert!((*taken as f64 / PARTS as f64 - expected[*place]).abs() < 0.001, "{:?} {:?}", taken, expected);

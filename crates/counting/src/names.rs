@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
 /// Longest name or title in a file, in bytes.
 pub const NAME_BYTES_MAX: usize = 1_000;
@@ -38,22 +39,51 @@ pub fn tidy(text: &str) -> Result<String, InvalidName> {
     if look(&name).is_empty() { Err(InvalidName::Empty) } else { Ok(name) }
 }
 
-/// What the eye can tell apart: without characters that cannot be seen, each letter in one form (NFC), one space for several. Names are alike
-/// if this is equal.
+/// What the eye can tell apart: without characters that cannot be seen, each letter in one form (NFC), one space for several and for each
+/// character that is blank. Two names are alike if their [`skeleton`] is equal.
 pub fn look(name: &str) -> Cow<'_, str> {
     let is_plain = name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if is_plain && !name.contains("  ") && name.trim() == name {
         return name.into();
     }
-    let visible: String = name.chars().filter(|c| !is_invisible(*c)).collect();
+    let visible = name.chars().filter(|c| !is_invisible(*c));
+    let visible: String = visible.map(|c| if is_blank(c) { ' ' } else { c }).collect();
     one_space(&ComposingNormalizerBorrowed::new_nfc().normalize(&visible)).into()
+}
+
+/// A name as it is compared: its [`look`], with one letter for those of several scripts that look the same. Not to be shown.
+pub fn skeleton(name: &str) -> Cow<'_, str> {
+    let name = look(name);
+    if name.is_ascii() {
+        return name;
+    }
+    // Accents apart from their letters: those of two scripts are the same.
+    let letters = DecomposingNormalizerBorrowed::new_nfd().normalize(&name);
+    letters.chars().map(|c| LOOKALIKES.get(&c).copied().unwrap_or(c)).collect::<String>().into()
+}
+
+/// A name as it is compared whatever its case: `Große` is `GROSSE`. Not to be shown.
+pub fn folded(name: &str) -> String {
+    // There and back, since one letter can have several capitals, and several one. A capital I can have its dot.
+    skeleton(&look(name).to_lowercase().to_uppercase()).replace("I\u{307}", "I")
 }
 
 /// The first two of these names that are alike, by place: the later one first.
 pub fn first_alike<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<(usize, usize)> {
     let mut seen = BTreeMap::new();
-    names.into_iter().enumerate().find_map(|(place, name)| seen.insert(look(name), place).map(|first| (place, first)))
+    let mut names = names.into_iter().enumerate();
+    names.find_map(|(place, name)| seen.insert(skeleton(name), place).map(|first| (place, first)))
 }
+
+/// Letters of Greek and Cyrillic, and signs, that look like ASCII, each with what it looks like. The page and the verifier have the same.
+static LOOKALIKES: LazyLock<BTreeMap<char, char>> = LazyLock::new(|| {
+    let greek = ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹͿαινορυϲϳ", "ABEZHIKMNOPTYXCJaivopucj");
+    let cyrillic = ("АВЕКМНОРСТУХЅІЈӀҮԌԚԜаеорсухѕіјӏүһԁԛԝѵ", "ABEKMHOPCTYXSIJIYGQWaeopcyxsijlyhdqwv");
+    let signs = ("\u{2018}\u{2019}\u{2bc}\u{2032}\u{b4}\u{201c}\u{201d}\u{201e}\u{2033}", "'''''\"\"\"\"");
+    let dashes = ("\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2212}", "------");
+    let pairs = [greek, cyrillic, signs, dashes].into_iter().flat_map(|(of, ascii)| of.chars().zip(ascii.chars()));
+    pairs.collect()
+});
 
 fn one_space(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -63,24 +93,28 @@ fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters without ink (Unicode's `Default_Ignorable_Code_Point`).
-fn is_invisible(c: char) -> bool {
+/// Characters that take up space and have no ink, though Unicode has them as letters and signs.
+const fn is_blank(c: char) -> bool {
+    matches!(c, '\u{115F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}' | '\u{1D159}')
+}
+
+/// Characters that take up none either: Unicode's `Default_Ignorable_Code_Point`, but for those that are blank, and a few more.
+const fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{AD}'
             | '\u{34F}'
             | '\u{61C}'
-            | '\u{115F}'..='\u{1160}'
+            | '\u{1160}'
             | '\u{17B4}'..='\u{17B5}'
             | '\u{180B}'..='\u{180F}'
             | '\u{200B}'..='\u{200F}'
             | '\u{202A}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}'
-            | '\u{3164}'
             | '\u{FE00}'..='\u{FE0F}'
             | '\u{FEFF}'
-            | '\u{FFA0}'
-            | '\u{FFF0}'..='\u{FFF8}'
+            | '\u{FFF0}'..='\u{FFFB}'
+            | '\u{16FE4}'
             | '\u{1BCA0}'..='\u{1BCA3}'
             | '\u{1D173}'..='\u{1D17A}'
             | '\u{E0000}'..='\u{E0FFF}'
@@ -101,6 +135,11 @@ mod tests {
             ("Joan Smith", "Joan\u{200b} Smith"),
             ("\u{feff}Ada", "Ada"),
             ("Ada", "A\u{ad}da"),
+            ("Joan Smith", "Joan\u{2800}Smith"),
+            ("Ada", "\u{410}da"),
+            ("Zo\u{eb}", "Zo\u{451}"),
+            ("Sean O'Neil", "Sean O\u{2019}Neil"),
+            ("Ann-Marie", "Ann\u{2011}Marie"),
         ];
         for (one, other) in alike {
             assert_eq!(first_alike([one, "Eve", other]), Some((2, 0)), "{one:?} {other:?}");
@@ -109,8 +148,26 @@ mod tests {
     }
 
     #[test]
+    fn case_is_that_of_whole_words_in_all_scripts() {
+        for names in [
+            ["Große", "GROSSE", "große", "GROẞE"],
+            ["Ὀδυσσεύς", "ὈΔΥΣΣΕΎΣ", "ὀδυσσεύς", "Ὀδυσσεύσ"],
+            ["Işık", "IŞIK", "ışık", "İŞIK"],
+            ["Вера", "ВЕРА", "вера", "Bepa"],
+            ["ǰ", "J\u{30c}", "j\u{30c}", "ǰ"],
+            ["ﬁn", "FIN", "fin", "Fin"],
+        ] {
+            for name in names {
+                assert_eq!(folded(name), folded(names[0]), "{name}");
+            }
+        }
+        assert_ne!(folded("Große"), folded("Grose"));
+        assert_ne!(folded("Zoë"), folded("Zoe"));
+    }
+
+    #[test]
     fn what_cannot_be_seen_or_shown_is_no_name() {
-        for empty in ["", " \t\n", "\u{200b}", "\u{feff} \u{ad}", "\u{3164}"] {
+        for empty in ["", " \t\n", "\u{200b}", "\u{feff} \u{ad}", "\u{3164}", "\u{2800}", "\u{115f}\u{ffa0}"] {
             assert_eq!(tidy(empty), Err(InvalidName::Empty), "{empty:?}");
         }
         for bad in ["A\u{1b}[2J", "A\u{0}", "A\u{202e}B"] {

@@ -52,6 +52,11 @@ pub(crate) fn open(args: &CountArgs) -> Result<Parsed, Failure> {
                     format!("rows that are hidden in the spreadsheet are read like the others; there are {hidden}");
                 parsed.notes.push(Note { line: 1, text });
             }
+            let columns = rows.hidden_columns();
+            if !columns.is_empty() {
+                let text = format!("columns that are hidden in the spreadsheet are read like the others: {columns}");
+                parsed.notes.push(Note { line: 1, text });
+            }
             Ok(parsed)
         }
         ("xls" | "xlsm" | "xlsb" | "ods" | "numbers", None) => {
@@ -121,7 +126,8 @@ fn options(args: &CountArgs, format: Option<Format>) -> Result<Options, Failure>
         [] => Categories::Ranks,
         names => Categories::Approve(names.to_vec()),
     };
-    Ok(Options { categories, contest: args.contest.clone(), scores: args.scores })
+    let sums = args.rule == Some(Rule::Score);
+    Ok(Options { categories, contest: args.contest.clone(), scores: args.scores || sums, sums })
 }
 
 fn source(path: &Path) -> Result<Box<dyn Source>, Failure> {

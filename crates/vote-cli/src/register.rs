@@ -1,17 +1,16 @@
 //! Who has which key: a private list beside the cards, so that a later issue makes codes only for those who have none, and one card can be
 //! revoked. Does not know codes.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use vote_chain::{ElectionId, PublicKey};
-use vote_counting::names::look;
+use vote_counting::names::folded;
 
 use crate::failure::Failure;
 use crate::files;
-use crate::roll_file::{self, Person, VoterList, Wanted, folded};
+use crate::roll_file::{self, Person, VoterList, Wanted, same_id};
 
 /// Its name in the folder of an issue.
 pub(crate) const FILE: &str = "register.csv";
@@ -54,7 +53,7 @@ pub(crate) fn read(path: &Path) -> Result<VoterList, String> {
 /// People, by what tells them apart.
 pub(crate) struct People<'a> {
     all: Vec<Entry<'a>>,
-    ids: HashMap<Cow<'a, str>, usize>,
+    ids: HashMap<String, usize>,
     contacts: HashMap<String, usize>,
     names: HashMap<String, Vec<usize>>,
 }
@@ -75,7 +74,7 @@ impl<'a> People<'a> {
         let mut names: HashMap<_, Vec<_>> = HashMap::new();
         for (at, Entry { person, .. }) in all.iter().enumerate() {
             if !person.id.is_empty() {
-                ids.entry(look(person.id)).or_insert(at);
+                ids.entry(same_id(person.id)).or_insert(at);
             }
             if !person.contact.is_empty() {
                 contacts.entry(folded(person.contact)).or_insert(at);
@@ -104,7 +103,7 @@ impl<'a> People<'a> {
 
     /// Whether somebody is among them: by id, else by contact, else by name, unless ids or contacts tell the two apart.
     pub(crate) fn find(&self, person: &Person<'_>) -> Known<'_> {
-        let by_id = Some(person.id).filter(|id| !id.is_empty()).and_then(|id| self.ids.get(&look(id)));
+        let by_id = Some(person.id).filter(|id| !id.is_empty()).and_then(|id| self.ids.get(&same_id(id)));
         let by_contact = Some(person.contact).filter(|contact| !contact.is_empty());
         let by_contact = by_contact.and_then(|contact| self.contacts.get(&folded(contact)));
         if let Some(at) = by_id.or(by_contact) {
@@ -187,6 +186,7 @@ mod tests {
             Known::Several => Some(usize::MAX),
         };
         assert_eq!(known("1", "Ada Lovelace", "a@example.org"), Some(0));
+        assert_eq!(known("01", "Ada Lovelace", "a@example.org"), Some(0), "a spreadsheet made 1 of it");
         assert_eq!(known("9", "G. Hopper", "GRACE@example.org"), Some(1));
         assert_eq!(known("5", "joan\u{200b}", ""), Some(2));
         assert_eq!(known("", "ada", "ada@example.org"), Some(0));

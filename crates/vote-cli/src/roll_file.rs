@@ -9,7 +9,6 @@ mod header;
 mod table;
 mod text;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::thread;
@@ -18,9 +17,9 @@ use vote_chain::PublicKey;
 use vote_counting::formats::table::Rows;
 
 pub(crate) use fault::{Fault, Note, What};
-pub(crate) use table::folded;
+pub(crate) use table::same_id;
 use table::{Good, Table, Texts};
-use vote_counting::names::look;
+use vote_counting::names::{folded, look};
 
 /// Largest file, in bytes; whoever reads one from disk looks at its size first.
 pub(crate) const FILE_BYTES_MAX: usize = 512 << 20;
@@ -178,7 +177,7 @@ fn read_rows(mut table: Table<'_>, wanted: Wanted) -> Result<VoterList, Fault> {
 #[derive(Default)]
 struct Seen<'a> {
     keys: HashMap<PublicKey, u32>,
-    ids: HashMap<Cow<'a, str>, u32>,
+    ids: HashMap<String, (u32, &'a str)>,
     contacts: HashMap<String, u32>,
     names: HashMap<String, Namesakes>,
 }
@@ -200,7 +199,12 @@ impl<'a> Seen<'a> {
             found.extend(before(&mut self.keys, key, line).map(|first| What::SameKey { first }));
         }
         if !person.id.is_empty() {
-            found.extend(before(&mut self.ids, look(person.id), line).map(|first| What::SameId { first }));
+            let (first, id) = *self.ids.entry(same_id(person.id)).or_insert((line, person.id));
+            if first != line {
+                let is_same = look(id) == look(person.id);
+                let like = || What::LikeId { found: table::excerpt(person.id, table::EXCERPT), first };
+                found.push(if is_same { What::SameId { first } } else { like() });
+            }
         }
         if !person.contact.is_empty() {
             let same = before(&mut self.contacts, folded(person.contact), line);

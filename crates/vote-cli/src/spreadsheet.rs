@@ -1,5 +1,9 @@
 //! Spreadsheets (.xlsx), opened within bounds: a small file can unpack to a very large one. Does not know what is in their cells.
 
+mod merged;
+mod shown;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -7,6 +11,9 @@ use std::path::Path;
 use calamine::{DataRef, Reader, Xlsx, XlsxCellReader};
 use vote_counting::formats::FormatError;
 use vote_counting::formats::table::{Row, Rows};
+
+use merged::Merged;
+use shown::Formats;
 
 /// Bytes of all sheets, unpacked; they are read piece by piece.
 const SHEETS_BYTES_MAX: usize = 1 << 30;
@@ -18,6 +25,8 @@ const FILES_MAX: usize = 2_000;
 const PIECE_BYTES_MAX: usize = 1 << 20;
 /// Columns of a sheet that is read.
 const COLUMNS_MAX: usize = 10_000;
+/// Merged cells, and groups of hidden columns, which are kept in memory.
+const MERGED_MAX: usize = 100_000;
 /// Texts for which a file may ask for memory at once.
 const TEXTS_MAX: usize = 4 << 20;
 /// How a file asks for it.
@@ -27,8 +36,12 @@ const TEXTS: &[u8] = b"uniqueCount";
 pub(crate) struct Spreadsheet {
     file: Xlsx<BufReader<File>>,
     sheet: String,
+    merged: Merged,
+    formats: Formats,
     /// Rows of all sheets that a spreadsheet program does not show.
     pub(crate) hidden_rows: u64,
+    /// First and last of columns, from 1, of all sheets that it does not show.
+    hidden_columns: Vec<(u32, u32)>,
 }
 
 impl Spreadsheet {
@@ -36,7 +49,7 @@ impl Spreadsheet {
     pub(crate) fn open(path: &Path, sheet: Option<&str>) -> Result<Self, String> {
         let open = || File::open(path).map(BufReader::new).map_err(|error| error.to_string());
         check_kind(open()?)?;
-        let hidden_rows = check(open()?)?;
+        let Contents { hidden_rows, hidden_columns, merged } = check(open()?)?;
         let mut file: Xlsx<_> = Xlsx::new(open()?).map_err(unreadable)?;
         let sheet = match sheet {
             Some(sheet) => sheet.to_owned(),
@@ -45,14 +58,31 @@ impl Spreadsheet {
         if !file.sheet_names().contains(&sheet) {
             return Err(format!("there is no sheet {sheet:?}; there are: {}", file.sheet_names().join(", ")));
         }
-        Ok(Self { file, sheet, hidden_rows })
+        let merged = if merged > 0 { file.merge_cells_by_sheet_name(&sheet).map_err(unreadable)? } else { Vec::new() };
+        let formats = formats(&mut file, &sheet)?;
+        Ok(Self { file, sheet, merged: Merged::new(merged), formats, hidden_rows, hidden_columns })
     }
 
     /// The rows of the sheet.
     pub(crate) fn rows(&mut self) -> Result<SheetRows<'_>, String> {
         let cells = self.file.worksheet_cells_reader(&self.sheet).map_err(unreadable)?;
-        Ok(SheetRows { cells, next: None, ended: false, width: 0 })
+        let (merged, formats) = (&mut self.merged, &mut self.formats);
+        Ok(SheetRows { cells, merged, formats, hidden: &self.hidden_columns, next: None, ended: false, width: 0 })
     }
+}
+
+/// How cells show their numbers, which takes another look at the sheet only where any does it in a way that matters.
+fn formats<RS: Read + Seek>(file: &mut Xlsx<RS>, sheet: &str) -> Result<Formats, String> {
+    let mut cells = file.worksheet_cells_reader(sheet).map_err(unreadable)?;
+    let code = |style: &calamine::Style| style.number_format.as_ref().map(|format| format.format_code.clone());
+    let codes: Vec<_> = cells.styles().iter().map(code).collect();
+    let mut formats = Formats::new(codes.iter().map(Option::as_deref));
+    if formats.matter() {
+        while let Some((row, column, style)) = cells.next_style_id().map_err(unreadable)? {
+            formats.add(row, column, style)?;
+        }
+    }
+    Ok(formats)
 }
 
 fn unreadable(error: impl std::fmt::Display) -> String {
@@ -90,15 +120,23 @@ fn check_kind(file: impl Read) -> Result<(), String> {
     Err("this is no spreadsheet, whatever its name says: if it is a text with commas or semicolons, let the name end in .csv".into())
 }
 
-/// Looks through what is packed, without keeping any of it, before anything is; gives how many rows are hidden.
-fn check(file: impl Read + Seek) -> Result<u64, String> {
+/// What the sheets of a file have besides cells.
+#[derive(Default)]
+struct Contents {
+    hidden_rows: u64,
+    hidden_columns: Vec<(u32, u32)>,
+    merged: usize,
+}
+
+/// Looks through what is packed, without keeping any of it, before anything is.
+fn check(file: impl Read + Seek) -> Result<Contents, String> {
     let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
     if archive.len() > FILES_MAX {
         return Err(format!("{} files are packed into it; {FILES_MAX} may be", archive.len()));
     }
     let mut sheets = 0;
     let mut others = 0;
-    let mut hidden_rows = 0;
+    let mut contents = Contents::default();
     let mut buffer = vec![0; 1 << 16];
     for at in 0..archive.len() {
         let mut packed = archive.by_index(at).map_err(unreadable)?;
@@ -121,9 +159,16 @@ fn check(file: impl Read + Seek) -> Result<u64, String> {
                 scan.look(&buffer[..read])?;
             }
         }
-        hidden_rows += if is_sheet { scan.hidden_rows } else { 0 };
+        if is_sheet {
+            contents.hidden_rows += scan.contents.hidden_rows;
+            contents.hidden_columns.append(&mut scan.contents.hidden_columns);
+            contents.merged += scan.contents.merged;
+        }
+        if contents.merged.max(contents.hidden_columns.len()) > MERGED_MAX {
+            return Err(format!("it has more than {MERGED_MAX} merged cells or hidden columns"));
+        }
     }
-    Ok(hidden_rows)
+    Ok(contents)
 }
 
 /// Looks at XML for what would take much memory.
@@ -136,25 +181,41 @@ struct Scan {
     /// The start of the tag that is open, or was last.
     tag: Vec<u8>,
     in_tag: bool,
-    hidden_rows: u64,
+    contents: Contents,
 }
 
 /// Bytes of a tag in which an attribute is looked for.
 const TAG_BYTES: usize = 512;
 
-/// Whether a tag is of a row that is hidden.
-fn is_hidden_row(tag: &[u8]) -> bool {
-    const HIDDEN: &[u8] = b"hidden";
-    if !tag.windows(HIDDEN.len()).any(|part| part == HIDDEN) {
-        return false;
+/// The value of a tag's attribute.
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let mut words = tag.split_whitespace().skip(1).filter_map(|word| word.split_once('='));
+    let (_, value) = words.find(|(word, _)| *word == name)?;
+    Some(value.trim_matches(['"', '\'', '/']))
+}
+
+impl Contents {
+    /// Takes note of a tag of a sheet.
+    fn look(&mut self, tag: &[u8]) {
+        const HIDDEN: &[u8] = b"hidden";
+        const MERGED: &[u8] = b"mergeCell";
+        let has = |word: &[u8]| tag.windows(word.len()).any(|part| part == word);
+        if !has(HIDDEN) && !has(MERGED) {
+            return;
+        }
+        let tag = String::from_utf8_lossy(tag);
+        let name = tag.split_whitespace().next().and_then(|name| name.rsplit(':').next());
+        let is_hidden = attribute(&tag, "hidden").is_some_and(|value| matches!(value, "1" | "true"));
+        let number = |name| attribute(&tag, name)?.parse().ok();
+        match name {
+            Some("mergeCell") => self.merged += 1,
+            Some("row") if is_hidden => self.hidden_rows += 1,
+            Some("col") if is_hidden && self.hidden_columns.len() <= MERGED_MAX => {
+                self.hidden_columns.extend(number("min").zip(number("max")));
+            }
+            _ => {}
+        }
     }
-    let tag = String::from_utf8_lossy(tag);
-    let mut words = tag.split_whitespace();
-    let is_row = words.next().is_some_and(|name| name.rsplit(':').next() == Some("row"));
-    is_row
-        && words.any(|word| {
-            ["hidden=\"1\"", "hidden=\"true\"", "hidden='1'", "hidden='true'"].contains(&word.trim_end_matches('/'))
-        })
 }
 
 impl Scan {
@@ -165,7 +226,7 @@ impl Scan {
                 self.in_tag = true;
             }
             b'>' if self.in_tag => {
-                self.hidden_rows += u64::from(is_hidden_row(&self.tag));
+                self.contents.look(&self.tag);
                 self.in_tag = false;
             }
             _ if self.in_tag && self.tag.len() < TAG_BYTES => self.tag.push(byte),
@@ -206,6 +267,9 @@ impl Scan {
 /// The rows of a sheet that have content; each as wide as the first.
 pub(crate) struct SheetRows<'a> {
     cells: XlsxCellReader<'a, BufReader<File>>,
+    merged: &'a mut Merged,
+    formats: &'a mut Formats,
+    hidden: &'a [(u32, u32)],
     /// The first cell of the next row.
     next: Option<Cell>,
     /// There are no more cells; to ask again would be an error.
@@ -229,6 +293,24 @@ struct Cell {
 }
 
 impl SheetRows<'_> {
+    /// The columns of what was read that a spreadsheet program does not show, by their letters.
+    pub(crate) fn hidden_columns(&self) -> String {
+        let width = u32::try_from(self.width).unwrap_or(u32::MAX);
+        // Of groups that overlap, the one that goes furthest.
+        let mut until: BTreeMap<u32, u32> = BTreeMap::new();
+        for (first, last) in self.hidden {
+            let furthest = until.entry((*first).max(1)).or_default();
+            *furthest = (*last).min(width).max(*furthest);
+        }
+        let mut columns = Vec::new();
+        let mut next = 1;
+        for (first, last) in until {
+            columns.extend((first.max(next)..=last).map(|column| letters(column - 1)));
+            next = next.max(last + 1);
+        }
+        columns.join(", ")
+    }
+
     /// The next cell with content.
     fn cell(&mut self, line: usize) -> Result<Option<Cell>, FormatError> {
         let fault = |line, reason: String| FormatError { line, reason };
@@ -249,9 +331,9 @@ impl SheetRows<'_> {
                     return Err(fault(row, reason));
                 }
                 DataRef::Empty => continue,
-                DataRef::Int(number) => number.to_string(),
+                DataRef::Int(number) => self.formats.text(cell.pos.0, column, number.to_string()),
                 // Rust writes a whole number without a point, and others as short as can be.
-                DataRef::Float(number) => number.to_string(),
+                DataRef::Float(number) => self.formats.text(cell.pos.0, column, number.to_string()),
                 DataRef::String(text) => text.clone(),
                 DataRef::SharedString(text) => (*text).to_owned(),
                 DataRef::Bool(yes) => if *yes { "TRUE" } else { "FALSE" }.to_owned(),
@@ -281,6 +363,7 @@ impl Rows for SheetRows<'_> {
         let Some(Cell { row: line, column, text }) = first else { return Ok(false) };
         row.clear(line);
         let mut cell = Some((column, text));
+        let mut filled = 0;
         while let Some((column, text)) = cell.take() {
             let reason = if column >= COLUMNS_MAX {
                 format!("column {}; {COLUMNS_MAX} columns are read", column + 1)
@@ -289,6 +372,7 @@ impl Rows for SheetRows<'_> {
             } else {
                 (row.len()..column).for_each(|_| row.push(""));
                 row.push(&text);
+                filled += 1;
                 match self.cell(line)? {
                     Some(next) if next.row == line => cell = Some((next.column, next.text)),
                     Some(next) if next.row < line => {
@@ -298,6 +382,9 @@ impl Rows for SheetRows<'_> {
                 }
                 continue;
             };
+            return Err(FormatError { line, reason });
+        }
+        if let Some(reason) = self.merged.refuse(u32::try_from(line - 1).unwrap_or(u32::MAX), filled) {
             return Err(FormatError { line, reason });
         }
         // A row ends with its last text, the first with the last column.

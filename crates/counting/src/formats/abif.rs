@@ -88,7 +88,7 @@ pub(super) fn parse<R: BufRead + Seek>(mut source: R) -> Result<Parsed, FormatEr
     let candidates = candidates(reader.found.names)?;
     let Metadata { title, seats, .. } = metadata;
     let file = File { title, candidates, seats, withdrawn: Vec::new(), ballots };
-    Ok(Parsed { file, notes: notes.into() })
+    Ok(Parsed { file, notes: notes.into(), scores: None })
 }
 
 impl Metadata {

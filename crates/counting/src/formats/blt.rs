@@ -350,7 +350,7 @@ impl Reader {
         let withdrawn = std::mem::take(&mut self.withdrawn);
         let ballots = std::mem::take(&mut self.ballots);
         let file = File { title, candidates, seats: self.seats, withdrawn, ballots };
-        Ok(Parsed { file, notes: std::mem::take(&mut self.notes).into() })
+        Ok(Parsed { file, notes: std::mem::take(&mut self.notes).into(), scores: None })
     }
 
     /// Name and party, or first name, last name and party, of each candidate on a line of its own; else the header or the names are wrong.
@@ -538,11 +538,11 @@ mod tests {
     #[test]
     fn comment_behind_a_bare_name_and_the_end_of_a_dos_file_are_no_text() {
         let text = "2 1\n1 1 0\n0\nAnn Ash # 1\nBob\nTrees\n\u{1a}";
-        let Parsed { file, notes } = Format::Blt.read(std::io::Cursor::new(text), &Options::default()).unwrap();
+        let Parsed { file, notes, .. } = Format::Blt.read(std::io::Cursor::new(text), &Options::default()).unwrap();
         assert_eq!((file.candidates.join(","), file.title.as_str()), ("Ann Ash,Bob".into(), "Trees"));
         assert!(notes.len() == 1 && notes[0].line == 4 && notes[0].text.contains("left out"), "{notes:?}");
         let quoted = "2 1\n1 1 0\n0\n\"Ann Ash #1\" # first\n\"Bob\"\n\"Trees\"\u{1a}";
-        let Parsed { file, notes } = Format::Blt.read(std::io::Cursor::new(quoted), &Options::default()).unwrap();
+        let Parsed { file, notes, .. } = Format::Blt.read(std::io::Cursor::new(quoted), &Options::default()).unwrap();
         assert_eq!((file.candidates[0].as_str(), file.title.as_str(), notes.len()), ("Ann Ash #1", "Trees", 0));
         // Only at the very end it is one.
         assert!(Format::Blt.parse(&text.replace("Bob", "Bob\u{1a}")).is_err());
@@ -657,7 +657,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_said() {
         let text = "2 1\n[tie 2 1]\n[nick a b]\n(1) 1 a b 0\n1 2 0 -- 17\n0\n\"A\"\n\"B\"\n";
-        let Parsed { file, notes } = read(text).unwrap();
+        let Parsed { file, notes, .. } = read(text).unwrap();
         assert_eq!(
             file.ballots.iter().map(|packed| packed.group().ranks).collect::<Vec<_>>(),
             [vec![vec![0], vec![1]], vec![vec![1]]]

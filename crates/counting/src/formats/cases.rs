@@ -107,7 +107,7 @@ fn files_as_people_have_them_are_read_right_or_refused_with_the_line() {
             (Refused(line, words), Err(error)) => {
                 assert!(error.line == *line && error.reason.contains(words), "{name}: {error}");
             }
-            (Read(first, words), Ok(Parsed { file, notes })) => {
+            (Read(first, words), Ok(Parsed { file, notes, .. })) => {
                 let mut counts = vec![0; file.candidates.len()];
                 for line in file.ballots.iter() {
                     line.first_choice().into_iter().for_each(|place| counts[place] += line.count);

@@ -42,7 +42,7 @@ pub(super) fn parse(source: impl BufRead, meaning: &Categories) -> Result<Parsed
     if rules.is_none() {
         ranks(&header, meaning, &mut notes)?;
     }
-    Ok(Parsed { file, notes: notes.into() })
+    Ok(Parsed { file, notes: notes.into(), scores: None })
 }
 
 fn is_ranked(ranks: &[bool], category: usize) -> bool {

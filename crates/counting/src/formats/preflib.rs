@@ -170,7 +170,7 @@ pub(super) fn parse(source: impl BufRead, of_name: Orders) -> Result<Parsed, For
         }
         Ok(())
     })?;
-    Ok(Parsed { file, notes: notes.into() })
+    Ok(Parsed { file, notes: notes.into(), scores: None })
 }
 
 /// Reads header and ballots, each by `take`, which is given what is behind the count.

@@ -1,13 +1,12 @@
 //! Cast vote records of scanners as JSON: one ballot a record, read one at a time.
 
+mod document;
 mod dominion;
 mod nist;
 
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Error, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::DeserializeOwned;
 
 use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, candidates, fault, name};
 use crate::packed::{Ballot, PackedBallots};
@@ -41,7 +40,7 @@ struct Records<Id> {
     no_votes: u64,
 }
 
-impl<Id: PartialEq + fmt::Display> Records<Id> {
+impl<Id> Records<Id> {
     fn new(contest: Contest<Id>) -> Self {
         Self {
             contest,
@@ -58,7 +57,10 @@ impl<Id: PartialEq + fmt::Display> Records<Id> {
     }
 
     /// Marks a candidate; equal candidates have the same rank.
-    fn mark(&mut self, rank: u64, candidate: &Id) -> Result<(), String> {
+    fn mark<Name: fmt::Display + ?Sized>(&mut self, rank: u64, candidate: &Name) -> Result<(), String>
+    where
+        Id: PartialEq<Name>,
+    {
         let place = self.contest.candidates.iter().position(|(id, _)| id == candidate);
         let place =
             place.ok_or_else(|| format!("record {}: {candidate} is no candidate of the contest", self.records + 1))?;
@@ -112,39 +114,7 @@ impl<Id: PartialEq + fmt::Display> Records<Id> {
         self.ballots.merge();
         let title = if title.is_empty() { title } else { name(1, &title)? };
         let file = File { title, candidates: candidates(named)?, seats, withdrawn: Vec::new(), ballots: self.ballots };
-        Ok(Parsed { file, notes: notes.into() })
-    }
-}
-
-/// A list whose elements are taken one at a time, and not kept.
-struct Each<T, F>(F, PhantomData<T>);
-
-impl<T, F: FnMut(T) -> Result<(), String>> Each<T, F> {
-    const fn new(take: F) -> Self {
-        Self(take, PhantomData)
-    }
-}
-
-impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), String>> DeserializeSeed<'de> for Each<T, F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), String>> Visitor<'de> for Each<T, F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-        while let Some(element) = list.next_element()? {
-            (self.0)(element).map_err(A::Error::custom)?;
-        }
-        Ok(())
+        Ok(Parsed { file, notes: notes.into(), scores: None })
     }
 }
 

@@ -12,17 +12,21 @@ use crate::output::clean;
 use crate::{ballot_file, output, result};
 
 pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
-    let Parsed { file, notes: read } = ballot_file::open(args)?;
+    let Parsed { file, notes: read, scores } = ballot_file::open(args)?;
     let file = file.without_withdrawn();
     let rule = args.rule.unwrap_or(Rule::Irv);
     let terms = terms(args, rule, &file)?;
     let profile = file.profile();
     let names = file.candidates.iter().map(|name| clean(name)).collect::<Vec<_>>();
     // Whoever counts a file can wait, or end the program.
-    let outcome = vote_counting::count(rule, &ballots(rule, &profile), &terms, &mut Budget::unlimited());
+    let ballots = ballots(rule, &profile, scores);
+    let outcome = vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited());
     let outcome = outcome.map_err(|fault| match fault {
+        NotCounted::Kind(Rule::Score) => {
+            Failure::Usage("a file of ranked ballots has no scores: --rule score takes a table (.csv, .tsv, .xlsx) of them".into())
+        }
         NotCounted::Kind(rule) => Failure::Usage(format!(
-            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze",
+            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores",
             rule.name()
         )),
         NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),
@@ -78,7 +82,10 @@ fn seed(hex_digits: Option<&str>) -> Result<Seed, Failure> {
 }
 
 /// The ballots of a file as the rule takes them: by approval, whoever is ranked is approved.
-fn ballots(rule: Rule, profile: &Profile) -> Ballots {
+fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -> Ballots {
+    if let Some(lists) = scores {
+        return Ballots::Scores { candidates: profile.candidates(), lists };
+    }
     if rule != Rule::Approval {
         return Ballots::Rankings(profile.clone());
     }
@@ -143,8 +150,8 @@ impl Counted<'_> {
     fn lines(&self) -> Vec<String> {
         let alone = match self.rule {
             Rule::Approval => "approvals",
-            Rule::Borda => "points",
-            Rule::Plurality | Rule::Score | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::YesNo | Rule::Meek => "votes",
+            Rule::Borda | Rule::Score => "points",
+            Rule::Plurality | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::YesNo | Rule::Meek => "votes",
         };
         let mut lines: Vec<_> = self.notes.iter().map(|note| format!("note: {note}")).collect();
         let ballots = match self.profile.ballots() {
@@ -192,7 +199,7 @@ mod tests {
         let args = args(words);
         let rule = args.rule.unwrap_or(Rule::Irv);
         let terms = terms(&args, rule, file).unwrap();
-        let ballots = ballots(rule, &file.profile());
+        let ballots = ballots(rule, &file.profile(), None);
         let outcome = vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
         notes(&args, rule, file, &outcome)
     }

@@ -20,12 +20,14 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
 use crate::register::{self, Entry, Known, People};
-use crate::roll_file::{self, Person, Report, VoterList, VoterRow, Wanted};
+use crate::roll_file::{self, Note, Person, Report, VoterList, VoterRow, Wanted};
 use crate::spreadsheet::Spreadsheet;
 use crate::{ask, code, files, find, log, output, submit, time};
 
 /// Acts in one call: as many as fit a frame.
 const ACTS_AT_ONCE: usize = 16;
+/// Milliseconds that a call takes at most where the network is well: an election must not open between two of them.
+const CALL_MS: u64 = 10_000;
 /// Voters that are shown before they are put on the roll.
 const SHOWN: usize = 5;
 /// Faults that an error for programs has.
@@ -118,7 +120,12 @@ fn read(path: &Path, sheet: Option<&str>, wanted: Wanted) -> Result<VoterList, F
     let mut spreadsheet = Spreadsheet::open(path, sheet).map_err(unreadable)?;
     let hidden = spreadsheet.hidden_rows;
     let mut rows = spreadsheet.rows().map_err(unreadable)?;
-    roll_file::read_sheet(&mut rows, hidden, wanted).map_err(fault)
+    let mut list = roll_file::read_sheet(&mut rows, hidden, wanted).map_err(fault)?;
+    let columns = rows.hidden_columns();
+    if !columns.is_empty() {
+        list.report.notes.insert(0, Note::HiddenColumns { columns });
+    }
+    Ok(list)
 }
 
 /// Says all that is wrong with a file; an error unless bad rows are left out on purpose. To programs all of it is said in the error, and notes
@@ -390,10 +397,11 @@ async fn put_on(
     };
     // Cut before it is sifted: the same file again makes the same acts, and one that waits to become final is not doubled.
     let parts: Vec<_> = voter_parts(&voters).into_iter().map(missing).filter(|part| !part.is_empty()).collect();
-    if parts.len() > 1 && view.record.opens_at.is_some_and(|opens| opens <= time::now()) {
+    let needed = CALL_MS * parts.len().div_ceil(ACTS_AT_ONCE) as u64;
+    if let Some(opens) = view.record.opens_at.filter(|opens| parts.len() > 1 && *opens <= time::now().plus_ms(needed)) {
         return Err(Failure::NotFound(format!(
-            "{:?} opens with the first of these voters, since its time has come, and takes no more of them then: put it off before \
-             (vote-cli election times --opens TIME --reason WHY)",
+            "{:?} opens {opens}, before all of these voters can be on its roll, and takes no more of them then; nothing is done. Put it off \
+             before: vote-cli election times --opens TIME --reason WHY",
             clean(&view.record.election.title)
         )));
     }
@@ -549,6 +557,14 @@ fn allot<'a>(list: &'a VoterList, known: &'a People<'a>) -> Result<(Vec<cards::V
             return Err(Failure::Usage(format!(
                 "lines {first} and {line} are one voter of the earlier issue, by id, contact or name: mend the list"
             )));
+        }
+        if let Some(before) = before
+            && before.weight != weight
+        {
+            let (name, then) = (clean(person.called()), before.weight);
+            output::aside(format_args!(
+                "line {line}: {name:?} had weight {then} by the earlier issue, and has {weight} in this list"
+            ));
         }
         entries.push(Entry { person, weight, key });
     }

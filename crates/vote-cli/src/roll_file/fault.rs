@@ -64,6 +64,10 @@ pub(crate) enum What {
     Nobody,
     #[error("this line looks like a total and not like a voter: delete it, or give it an id or a contact")]
     Total,
+    #[error("a key stands in {column}: put keys in a column called key, which makes no code for who has one")]
+    KeyIn { column: String },
+    #[error("a secret voter code stands in {column}: whoever has this file can vote with it; delete it here")]
+    CodeIn { column: String },
     /// `found` is its beginning.
     #[error("the contact \"{found}\" is no e-mail address")]
     Address { found: String },
@@ -71,6 +75,11 @@ pub(crate) enum What {
     SameKey { first: u32 },
     #[error("the id is the one of line {first}")]
     SameId { first: u32 },
+    /// `found` is its beginning.
+    #[error(
+        "the id \"{found}\" may be the one of line {first}, written in another way: write both alike, or as different ones"
+    )]
+    LikeId { found: String, first: u32 },
     #[error("the contact is the one of line {first}")]
     SameContact { first: u32 },
     #[error(
@@ -97,9 +106,19 @@ pub(crate) enum Note {
     Hidden {
         rows: u64,
     },
+    /// Columns likewise, by their letters.
+    HiddenColumns {
+        columns: String,
+    },
     /// It stands above the header.
     Title {
         line: u32,
+        text: String,
+    },
+    /// They belong to a printed list, and are no voters.
+    Footer {
+        rows: usize,
+        first: u32,
         text: String,
     },
     /// The header has another word for it.
@@ -136,9 +155,16 @@ impl fmt::Display for Note {
         match self {
             Self::Utf16 => f.write_str("the text is UTF-16, and is read as that"),
             Self::Hidden { rows } => write!(f, "rows that the spreadsheet hides are read like the others: {rows}"),
+            Self::HiddenColumns { columns } => {
+                write!(f, "columns that the spreadsheet hides are read like the others: {columns}")
+            }
             Self::Title { line, text } => {
                 write!(f, "line {line}, \"{text}\", stands above the header, and is left out")
             }
+            Self::Footer { rows, first, text } => write!(
+                f,
+                "lines that belong to the print of a list, and are no voters: {rows}, the first is line {first}, \"{text}\""
+            ),
             Self::ReadAs { name, field } => write!(f, "column \"{name}\" is read as {field}"),
             Self::Column { name, number } => write!(f, "column {number}, \"{name}\", is not read"),
             Self::Nameless { number } => write!(f, "column {number} has no name, and is not read"),

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use vote_chain::PublicKey;
 use vote_counting::formats::cell::unguarded;
 use vote_counting::formats::table::{Row, Rows};
-use vote_counting::names::{InvalidName, look, tidy};
+use vote_counting::names::{InvalidName, folded, look, tidy};
+use vote_web::code::VoterCode;
 
 use super::fault::{Fault, Note, What};
-use super::header::{Columns, is_header, is_total, known_columns, shown};
+use super::header::{Columns, is_footer, is_header, is_total, known_columns, shown};
 use super::text::{self, Records, SEPARATORS};
 use super::{FIELD_BYTES_MAX, FILE_BYTES_MAX, Person, ROWS_MAX, Report, WEIGHT_MAX, Wanted};
 
@@ -16,7 +17,9 @@ const TEXTS: usize = 4;
 /// Rows with content among which the header is looked for.
 const HEADER_ROWS: usize = 10;
 /// Characters of a field that a fault repeats: enough to find it, not enough to give away a secret in the wrong column.
-const EXCERPT: usize = 12;
+pub(super) const EXCERPT: usize = 12;
+/// A secret code has no fewer.
+const CODE_CHARACTERS: usize = 32;
 const ADDRESS_EXCERPT: usize = 40;
 /// Cells of a line that is no header which a fault repeats.
 const EXCERPT_CELLS: usize = 6;
@@ -124,6 +127,7 @@ pub(super) struct Table<'a> {
     header: Row,
     report: Report,
     texts: Texts,
+    footers: (usize, u32, String),
     no_weight: usize,
     no_contact: (usize, u32),
     no_address: (usize, u32),
@@ -173,6 +177,7 @@ impl<'a> Table<'a> {
             header,
             report,
             texts: Texts::default(),
+            footers: (0, 0, String::new()),
             no_weight: 0,
             no_contact: (0, 0),
             no_address: (0, 0),
@@ -194,6 +199,9 @@ impl<'a> Table<'a> {
                 },
             };
             let line = line(&read.row);
+            if read.fault.is_none() && self.is_footer(&read.row, line) {
+                continue;
+            }
             self.report.rows += 1;
             if self.report.rows > ROWS_MAX {
                 return Err(Fault { line, what: What::Many });
@@ -209,6 +217,9 @@ impl<'a> Table<'a> {
     /// What was found, but for the rows.
     pub(super) fn close(mut self) -> (Report, Texts) {
         let notes = &mut self.report.notes;
+        if let (rows @ 1.., first, text) = self.footers {
+            notes.push(Note::Footer { rows, first, text });
+        }
         if self.no_weight > 0 {
             notes.push(Note::NoWeight { rows: self.no_weight });
         }
@@ -219,6 +230,22 @@ impl<'a> Table<'a> {
             notes.push(Note::NoAddress { rows, first });
         }
         (self.report, self.texts)
+    }
+
+    /// Whether a row has nothing but what a printed list has below its voters. It is counted then.
+    fn is_footer(&mut self, row: &Row, line: u32) -> bool {
+        let mut cells = row.cells().filter(|cell| !cell.is_empty());
+        let (Some(text), None) = (cells.next(), cells.next()) else { return false };
+        let is_footer = is_footer(text);
+        if is_footer {
+            let (rows, first, shown) = &mut self.footers;
+            if *rows == 0 {
+                *first = line;
+                *shown = super::header::shown(text);
+            }
+            *rows += 1;
+        }
+        is_footer
     }
 
     /// Why a row cannot be read field by field.
@@ -255,6 +282,7 @@ impl<'a> Table<'a> {
         let mut faults = Vec::new();
         let mut texts = self.texts_of(row, &mut faults);
         let key = self.key(row, &mut texts, wanted.keys, &mut faults);
+        self.misplaced(&mut texts, &mut faults);
         let [id, name, contact, _] = &texts;
         if id.is_empty() && name.is_empty() && contact.is_empty() && key.is_none() && faults.is_empty() {
             faults.push(What::Nobody);
@@ -283,6 +311,25 @@ impl<'a> Table<'a> {
             count(&mut self.no_address);
         }
         Some(Good { line, weight, key, texts: self.texts.keep(&texts) })
+    }
+
+    /// Takes away keys and secret codes from columns that are not for them: each is a fault, and no other fault may repeat it.
+    fn misplaced(&self, texts: &mut [String; TEXTS], faults: &mut Vec<What>) {
+        let Columns { id, name, contact, group, .. } = &self.columns;
+        let columns = [*id, name.first().copied(), *contact, *group];
+        for (text, at) in texts.iter_mut().zip(columns) {
+            let Some(at) = at.filter(|_| text.len() >= CODE_CHARACTERS) else { continue };
+            let column = self.columns.name(at);
+            let fault = if text.parse::<PublicKey>().is_ok() {
+                What::KeyIn { column }
+            } else if VoterCode::parse(text).is_ok() {
+                What::CodeIn { column }
+            } else {
+                continue;
+            };
+            faults.push(fault);
+            text.clear();
+        }
     }
 
     /// Id, name, contact and group, as they are shown.
@@ -410,7 +457,8 @@ fn is_address(text: &str) -> bool {
     is_dotted(local) && domain.contains('.') && is_dotted(domain) && !local.contains(odd) && !domain.contains(odd)
 }
 
-fn excerpt(text: &str, characters: usize) -> String {
+/// The beginning of a field.
+pub(super) fn excerpt(text: &str, characters: usize) -> String {
     let mut excerpt: String = text.chars().take(characters).collect();
     if excerpt.len() < text.len() {
         excerpt.push('\u{2026}');
@@ -418,9 +466,16 @@ fn excerpt(text: &str, characters: usize) -> String {
     crate::output::clean(&excerpt)
 }
 
-/// A text as it is compared, whatever its case.
-pub(crate) fn folded(text: &str) -> String {
-    look(text).to_lowercase()
+/// An id as it is compared: `007` and `7.0` are `7`, which spreadsheets make of them, and capitals do not matter.
+pub(crate) fn same_id(id: &str) -> String {
+    let id = folded(id.trim_start_matches('\''));
+    let (whole, zeros) = id.split_once('.').unwrap_or((&id, ""));
+    let is_number = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number || zeros.bytes().any(|byte| byte != b'0') {
+        return id;
+    }
+    let digits = whole.trim_start_matches('0');
+    if digits.is_empty() { "0".into() } else { digits.into() }
 }
 
 /// Bytes of a file that can be read.

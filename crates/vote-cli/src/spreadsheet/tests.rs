@@ -56,6 +56,36 @@ fn book(first: &str, second: &str, texts: &str) -> Vec<u8> {
     ])
 }
 
+/// A sheet in which cells of style 1 to 4 show their numbers as `000`, as per cent, as dates, and with a letter before.
+fn styled(rows: &str) -> Vec<u8> {
+    let styles = r#"<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts count="2">
+        <numFmt numFmtId="170" formatCode="000"/><numFmt numFmtId="171" formatCode="&quot;M-&quot;000"/></numFmts>
+        <cellXfs count="5"><xf numFmtId="0"/><xf numFmtId="170"/><xf numFmtId="9"/><xf numFmtId="14"/><xf numFmtId="171"/></cellXfs></styleSheet>"#;
+    packed(&[
+        ("[Content_Types].xml", TYPES),
+        ("_rels/.rels", RELATIONS),
+        ("xl/workbook.xml", WORKBOOK),
+        ("xl/_rels/workbook.xml.rels", SHEETS),
+        ("xl/styles.xml", styles),
+        ("xl/worksheets/sheet1.xml", &sheet(rows)),
+        ("xl/worksheets/sheet2.xml", &sheet("")),
+    ])
+}
+
+fn texts_of(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    let mut spreadsheet = Spreadsheet::open(file.path(), None)?;
+    let mut rows = spreadsheet.rows()?;
+    let mut row = Row::default();
+    let mut all = Vec::new();
+    while rows.next(&mut row).map_err(|error| error.to_string())? {
+        all.push(row.cells().map(str::to_owned).collect());
+    }
+    all.push(vec![rows.hidden_columns()]);
+    Ok(all)
+}
+
 fn read(bytes: &[u8], name: Option<&str>) -> Result<Parsed, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
@@ -94,6 +124,65 @@ fn hidden_rows_are_counted() {
     assert_eq!(hidden(&ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="1">"#)), 1);
     assert_eq!(hidden(&ROWS.replace(r#"<row r="3">"#, r#"<row hidden="true" r="3">"#)), 1);
     assert_eq!(hidden(&ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="0">"#)), 0);
+}
+
+#[test]
+fn columns_that_are_hidden_are_named_as_far_as_there_is_content() {
+    let hidden = |columns: &str| {
+        let rows = format!("{ROWS}</sheetData><cols>{columns}</cols><sheetData>");
+        texts_of(&book(&rows, "", TEXTS_XML)).unwrap().pop().unwrap().remove(0)
+    };
+    assert_eq!(hidden(r#"<col min="1" max="3" width="9"/>"#), "");
+    assert_eq!(hidden(r#"<col min="2" max="2" hidden="1"/>"#), "B");
+    assert_eq!(hidden(r#"<col min="3" max="16384" hidden="true"/><col min="1" max="1" hidden="1"/>"#), "A, C");
+    assert_eq!(hidden(r#"<col min="1" max="3" hidden="1"/><col min="2" max="2" hidden="1"/>"#), "A, B, C");
+    assert_eq!(hidden(r#"<col min="4" max="4294967295" hidden="1"/><col min="0" max="0" hidden="1"/>"#), "");
+}
+
+#[test]
+fn numbers_are_read_as_their_cells_show_them() {
+    let rows = r#"<row r="1"><c r="A1" t="str"><v>id</v></c><c r="B1" t="str"><v>weight</v></c><c r="C1" t="str"><v>x</v></c></row>
+        <row r="2"><c r="A2" s="1"><v>7</v></c><c r="B2" s="2"><v>1</v></c><c r="C2"><v>7</v></c></row>
+        <row r="3"><c r="A3" s="4"><v>12</v></c><c r="B3" s="3"><v>45000</v></c><c r="C3" s="1"><f>6+1</f><v>7</v></c></row>"#;
+    let expected = [vec!["id", "weight", "x"], vec!["007", "100%", "7"], vec!["M-012", "2023-03-15", "007"], vec![""]];
+    assert_eq!(texts_of(&styled(rows)).unwrap(), expected);
+}
+
+#[test]
+fn dates_and_parts_are_no_weights_and_no_counts() {
+    use crate::roll_file::{Wanted, read_sheet};
+    for (style, found) in [(2, "100%"), (3, "1900-01-01")] {
+        let rows = |header: &str| {
+            format!(
+                r#"<row r="1"><c r="A1" t="str"><v>{header}</v></c><c r="B1" t="str"><v>name</v></c></row>
+                <row r="2"><c r="A2" s="{style}"><v>1</v></c><c r="B2"><v>1</v></c></row>"#
+            )
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), styled(&rows("weight"))).unwrap();
+        let mut spreadsheet = Spreadsheet::open(file.path(), None).unwrap();
+        let list = read_sheet(&mut spreadsheet.rows().unwrap(), 0, Wanted { weights: true, keys: false }).unwrap();
+        let faults: Vec<_> = list.report.faults.iter().map(ToString::to_string).collect();
+        assert!(list.rows.is_empty() && faults.len() == 1 && faults[0].contains(found), "{faults:?}");
+        let refused = read(&styled(&rows("count")), None).unwrap_err();
+        assert!(refused.contains(found), "{refused}");
+    }
+}
+
+#[test]
+fn merged_cells_are_refused_unless_they_are_a_title() {
+    let merged = |cells: &str| {
+        let merged = format!(r#"{ROWS}</sheetData><mergeCells>{cells}</mergeCells><sheetData>"#);
+        read(&book(&merged, "", TEXTS_XML), None)
+    };
+    for (cells, line) in [("A2:A5", 5), ("B1:C1", 1), ("D5:E6", 5), ("A1:A2", 2)] {
+        let refused = merged(&format!(r#"<mergeCell ref="{cells}"/>"#)).unwrap_err();
+        assert!(refused.starts_with(&format!("line {line}: the cells {cells} are merged")), "{refused}");
+    }
+    // Beside which there is nothing.
+    assert_eq!(merged(r#"<mergeCell ref="A6:C6"/><mergeCell ref="A7:C9"/>"#).unwrap().file.ballots.total(), 17);
+    let many = r#"<mergeCell ref="A9:A10"/>"#.repeat(MERGED_MAX + 1);
+    assert!(merged(&many).unwrap_err().contains("more than 100000 merged cells"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ import rolls from "../../../../testdata/rolls.json";
 import changes from "../../../../testdata/roll_changes.json";
 import { type Told, readList } from "./voter_list";
 import { WORDS } from "./voter_words";
-import { adding, cardsCsv, changing, issue, readTyped, withKnown } from "./roll";
+import { adding, cardsCsv, changing, issue, opensBefore, readTyped, withKnown } from "./roll";
 
 vi.stubGlobal("localStorage", { getItem: () => "en" });
 const { t } = await import("./texts");
@@ -87,6 +87,15 @@ test("changes are cut as the ledger's vectors say, and fit a transaction", () =>
     expect([acts.flatMap((act) => act.remove), acts.flatMap((act) => act.add)]).toEqual([gone, come]);
     for (const change of acts) expect(sign(key, new Uint8Array(32), organise(key, { change } as Act)).length).toBeLessThanOrEqual(65_536);
   }
+});
+
+test("an election must not open on the first of several acts", () => {
+  const people = (n: number) => readTyped(String(n), false).people;
+  expect(opensBefore(people(1700), 1000, 5000)).toBe(false);
+  expect(opensBefore(people(1701), null, 5000)).toBe(false);
+  expect(opensBefore(people(1701), 1000, 5000)).toBe(true);
+  expect(opensBefore(people(1701), 20_000, 5000)).toBe(true);
+  expect(opensBefore(people(1701), 3_600_000, 5000)).toBe(false);
 });
 
 const card = { id: "1", name: 'A, "B"', contact: "", group: "North", weight: 1, key: null, code: "CODE", public: key };

@@ -2,8 +2,8 @@
 
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { newCode } from "./encoding/codes";
-import { type Act, type Voter, look, publicKey } from "./encoding/ledger";
-import { PEOPLE_MAX, type Person, type VoterList, folded, guarded, readList } from "./voter_list";
+import { type Act, type Voter, publicKey } from "./encoding/ledger";
+import { PEOPLE_MAX, type Person, type VoterList, folded, guarded, readList, sameId } from "./voter_list";
 
 /** Voters that one act can name, and bytes that its transaction can have: what is around the voters, and a key with its weight. */
 const ACT_VOTERS_MAX = 1700;
@@ -54,7 +54,7 @@ export interface Card extends Person { code: string; public: string }
  * be either of several is named, and so is who would be there twice.
  */
 export function withKnown(people: Person[], cards: Card[]): { people: Person[]; known: number; several: string[] } {
-  const ids = new Map(cards.flatMap((card) => (card.id ? [[look(card.id), card] as const] : [])));
+  const ids = new Map(cards.flatMap((card) => (card.id ? [[sameId(card.id), card] as const] : [])));
   const contacts = new Map(cards.flatMap((card) => (card.contact ? [[folded(card.contact), card] as const] : [])));
   const names = new Map<string, Card[]>();
   for (const card of cards) if (card.name) names.set(folded(card.name), [...(names.get(folded(card.name)) ?? []), card]);
@@ -65,7 +65,7 @@ export function withKnown(people: Person[], cards: Card[]): { people: Person[]; 
     if (person.key) return person;
     const apart = (card: Card) => (person.id && card.id) || (person.contact && card.contact);
     const alike = (names.get(folded(person.name)) ?? []).filter((card) => !apart(card));
-    const found = (person.id && ids.get(look(person.id))) || (person.contact && contacts.get(folded(person.contact))) || alike[0];
+    const found = (person.id && ids.get(sameId(person.id))) || (person.contact && contacts.get(folded(person.contact))) || alike[0];
     if (!found) return person;
     const unclear = alike.length > 1 && alike.includes(found);
     if (unclear || taken.has(found.public)) several.push(person.name || person.id || person.contact);
@@ -138,6 +138,15 @@ export function changing(remove: string[], add: Voter[], reason: string): Act[] 
     acts.at(-1)!.change.add.push(...come);
   }
   return acts;
+}
+
+/** Milliseconds that an act takes at most where the network is well. */
+const ACT_MS = 10_000;
+
+/** Whether an election opens before all of these people can be on its roll: it takes no more of them then. */
+export function opensBefore(people: Person[], opens_at: number | null, now: number): boolean {
+  const acts = adding(people.map(({ weight }): Voter => ["", weight])).length;
+  return opens_at !== null && acts > 1 && opens_at <= now + ACT_MS * acts;
 }
 
 /** A field of CSV, and no formula for a spreadsheet. */

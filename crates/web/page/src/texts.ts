@@ -1671,6 +1671,18 @@ export const TEXTS = {
     "cette ligne semble être un total et non un électeur : supprimez-la, ou donnez-lui un numéro ou un contact",
     "esta línea parece un total y no un votante: bórrela, o dele un número o un contacto",
   ],
+  roll_key_in: [
+    "a key stands in {column}: put keys in a column called key, which makes no code for who has one",
+    "in {column} steht ein Schlüssel: Schlüssel gehören in eine Spalte key; wer einen hat, bekommt keinen Code",
+    "une clé se trouve dans {column} : mettez les clés dans une colonne key ; qui en a une ne reçoit pas de code",
+    "en {column} hay una clave: ponga las claves en una columna key; quien tiene una no recibe código",
+  ],
+  roll_code_in: [
+    "a secret voter code stands in {column}: whoever has this file can vote with it; delete it here",
+    "in {column} steht ein geheimer Wahlcode: wer diese Datei hat, kann damit abstimmen; löschen Sie ihn hier",
+    "un code de vote secret se trouve dans {column} : qui a ce fichier peut voter avec ; supprimez-le ici",
+    "en {column} hay un código de voto secreto: quien tenga este archivo puede votar con él; bórrelo aquí",
+  ],
   roll_nobody: [
     "there is neither a name, an id, a contact nor a key",
     "da ist weder Name noch Nummer, Kontakt oder Schlüssel",
@@ -1695,6 +1707,12 @@ export const TEXTS = {
     "le numéro est celui de la ligne {first}",
     "el número es el de la línea {first}",
   ],
+  roll_like_id: [
+    "the id \"{found}\" may be the one of line {first}, written in another way: write both alike, or as different ones",
+    "die Nummer „{found}“ kann die von Zeile {first} sein, anders geschrieben: schreiben Sie beide gleich, oder als verschiedene",
+    "le numéro « {found} » est peut-être celui de la ligne {first}, écrit autrement : écrivez les deux de même, ou bien différemment",
+    "el número «{found}» puede ser el de la línea {first}, escrito de otro modo: escriba los dos igual, o bien distintos",
+  ],
   roll_same_contact: [
     "the contact is the one of line {first}",
     "den Kontakt hat schon Zeile {first}",
@@ -1718,6 +1736,12 @@ export const TEXTS = {
     "Zeile {line}, „{text}“, steht über der Kopfzeile, und fällt weg",
     "la ligne {line}, « {text} », est au-dessus de l'en-tête, et n'est pas lue",
     "la línea {line}, «{text}», está sobre la cabecera, y se deja fuera",
+  ],
+  roll_footer: [
+    "lines that belong to the print of a list, and are no voters: {rows}, the first is line {first}, \"{text}\"",
+    "Zeilen, die zum Druck einer Liste gehören, und keine Personen sind: {rows}, die erste ist Zeile {first}, „{text}“",
+    "lignes qui viennent de l'impression d'une liste, et ne sont pas des électeurs : {rows}, la première est la ligne {first}, « {text} »",
+    "líneas que son de la impresión de una lista, y no votantes: {rows}, la primera es la línea {first}, «{text}»",
   ],
   roll_read_as: [
     "column \"{name}\" is read as {field}",
@@ -1760,6 +1784,12 @@ export const TEXTS = {
     "keine Zeile sagt, was die Spalten sind: die erste, „{found}“, wird als Person gelesen",
     "aucune ligne ne dit ce que sont les colonnes : la première, « {found} », est lue comme un électeur",
     "ninguna línea dice qué son las columnas: la primera, «{found}», se lee como un votante",
+  ],
+  roll_late: [
+    "The election opens before all of these voters can be on its roll, and takes no more of them then. Nothing was done: change the time of opening first.",
+    "Die Abstimmung öffnet, bevor alle diese Personen im Verzeichnis stehen können, und nimmt dann keine mehr auf. Es ist nichts geschehen: ändern Sie zuerst die Zeit der Öffnung.",
+    "Le vote ouvre avant que tous ces électeurs puissent être sur la liste, et n'en accepte plus ensuite. Rien n'a été fait : changez d'abord l'heure d'ouverture.",
+    "La votación abre antes de que todos estos votantes puedan estar en el censo, y luego no admite más. No se ha hecho nada: cambie antes la hora de apertura.",
   ],
   roll_more: ["and {n} more", "und {n} weitere", "et {n} autres", "y {n} más"],
   roll_field_id: ["id", "Nummer", "numéro", "número"],

@@ -1,15 +1,14 @@
 //! Records of Dominion scanners as a folder of JSON files: manifests that name contests and candidates, and exports of records, as many as there
 //! are batches.
 
-use std::fmt;
 use std::io::BufRead;
 
 use serde::Deserialize;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use super::{Contest, Each, Records, document, refused};
+use super::document::{Document, attempt};
+use super::{Contest, Records, document};
 use crate::formats::table::contest;
-use crate::formats::{FormatError, Options, Parsed};
+use crate::formats::{FormatError, Options, Parsed, fault};
 
 /// The name of the file that lists the contests.
 pub const DOMINION_CONTESTS: &str = "ContestManifest.json";
@@ -107,8 +106,16 @@ impl Dominion {
     /// # Errors
     /// [`FormatError`] if it is none, or names candidates that the manifest does not.
     pub fn add(&mut self, export: impl BufRead) -> Result<(), FormatError> {
-        let mut json = serde_json::Deserializer::from_reader(export);
-        json.deserialize_map(Members(&mut self.0)).and_then(|()| json.end()).map_err(|error| refused(&error))
+        let records = &mut self.0;
+        let mut has_sessions = false;
+        Document::new(export).members(|document, name| {
+            if name != "Sessions" {
+                return document.skip();
+            }
+            has_sessions = true;
+            document.elements(|bytes| attempt(bytes, |session| take(records, session)))
+        })?;
+        if has_sessions { Ok(()) } else { Err(fault(1, "this is no export of records: it has no Sessions")) }
     }
 
     /// The ballots of all.
@@ -137,30 +144,6 @@ fn take(records: &mut Records<i64>, session: Session) -> Result<(), String> {
         }
     }
     records.end(has_contest)
-}
-
-struct Members<'a>(&'a mut Records<i64>);
-
-impl<'de> Visitor<'de> for Members<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an export of records, with Sessions")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        use serde::de::Error;
-        let mut has_sessions = false;
-        while let Some(member) = members.next_key::<String>()? {
-            if member == "Sessions" {
-                has_sessions = true;
-                members.next_value_seed(Each::new(|session: Session| take(self.0, session)))?;
-            } else {
-                members.next_value::<IgnoredAny>()?;
-            }
-        }
-        if has_sessions { Ok(()) } else { Err(A::Error::custom("this is no export of records: it has no Sessions")) }
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Cast vote records of NIST SP 1500-103, version 1.0.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::io::{BufRead, Seek};
 
 use serde::Deserialize;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use super::{Contest, Each, Records, refused};
+use super::document::{Document, attempt};
+use super::{Contest, Records};
 use crate::formats::table::contest;
 use crate::formats::{FormatError, Options, Parsed, fault};
 
@@ -50,55 +50,63 @@ struct Selection {
     is_write_in: Option<bool>,
 }
 
+/// A text of a record, as it stands in the file where it can.
 #[derive(Deserialize)]
-struct Record {
-    #[serde(rename = "CurrentSnapshotId")]
-    current: String,
-    #[serde(rename = "CVRSnapshot")]
-    snapshots: Vec<Snapshot>,
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct Record<'a> {
+    #[serde(rename = "CurrentSnapshotId", borrow)]
+    current: Text<'a>,
+    #[serde(rename = "CVRSnapshot", borrow)]
+    snapshots: Vec<Snapshot<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Snapshot {
-    #[serde(rename = "@id")]
-    id: String,
-    #[serde(rename = "CVRContest", default)]
-    contests: Vec<MarkedContest>,
+struct Snapshot<'a> {
+    #[serde(rename = "@id", borrow)]
+    id: Text<'a>,
+    #[serde(rename = "CVRContest", default, borrow)]
+    contests: Vec<MarkedContest<'a>>,
 }
 
 #[derive(Deserialize)]
-struct MarkedContest {
-    #[serde(rename = "ContestId")]
-    id: String,
-    #[serde(rename = "CVRContestSelection", default)]
-    selections: Vec<MarkedSelection>,
-    #[serde(rename = "Status", default)]
-    status: Vec<String>,
+struct MarkedContest<'a> {
+    #[serde(rename = "ContestId", borrow)]
+    id: Text<'a>,
+    #[serde(rename = "CVRContestSelection", default, borrow)]
+    selections: Vec<MarkedSelection<'a>>,
+    #[serde(rename = "Status", default, borrow)]
+    status: Vec<Text<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct MarkedSelection {
-    contest_selection_id: Option<String>,
+struct MarkedSelection<'a> {
+    #[serde(borrow)]
+    contest_selection_id: Option<Text<'a>>,
     rank: Option<u64>,
-    #[serde(default)]
-    selection_position: Vec<Position>,
+    #[serde(default, borrow)]
+    selection_position: Vec<Position<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Position {
-    has_indication: String,
-    is_allocable: Option<String>,
+struct Position<'a> {
+    #[serde(borrow)]
+    has_indication: Text<'a>,
+    #[serde(borrow)]
+    is_allocable: Option<Text<'a>>,
     rank: Option<u64>,
     number_votes: Option<u64>,
     fractional_votes: Option<f64>,
 }
 
-impl Position {
+impl Position<'_> {
     /// Whether the mark is a vote, as far as the record says.
     fn counts(&self) -> bool {
-        self.has_indication == "yes" && self.is_allocable.as_deref() != Some("no")
+        self.has_indication.0 == "yes" && self.is_allocable.as_ref().is_none_or(|word| word.0 != "no")
     }
 }
 
@@ -129,17 +137,32 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn read(&mut self, source: impl BufRead) -> Result<(), FormatError> {
-        let mut json = serde_json::Deserializer::from_reader(source);
-        json.deserialize_map(Members(self)).and_then(|()| json.end()).map_err(|error| refused(&error))
+        Document::new(source).members(|document, name| match name {
+            "Election" if self.elections.is_none() => {
+                self.elections = Some(document.value()?);
+                Ok(())
+            }
+            "CVR" => {
+                self.seen_records = true;
+                match self.contest()? {
+                    Some(contest) => {
+                        let records = self.records.insert(Records::new(contest));
+                        document.elements(|bytes| attempt(bytes, |record| take(records, &record)))
+                    }
+                    None => document.skip(),
+                }
+            }
+            _ => document.skip(),
+        })
     }
 
     /// The contest that is meant, once it is known.
-    fn contest(&self) -> Result<Option<Contest<String>>, String> {
+    fn contest(&self) -> Result<Option<Contest<String>>, FormatError> {
         let Some(elections) = &self.elections else { return Ok(None) };
         let listed: Vec<_> = elections.iter().flat_map(|election| &election.contest).collect();
         let title = |contest: &ListedContest| contest.name.clone().unwrap_or_else(|| contest.id.clone());
         let titles: Vec<_> = listed.iter().map(|contest| title(contest)).collect();
-        let chosen = listed[contest(1, &titles, self.options).map_err(|error| error.reason)?];
+        let chosen = listed[contest(1, &titles, self.options)?];
         let candidate = |id: &String| {
             let mut all = elections.iter().flat_map(|election| &election.candidate);
             all.find(|candidate| candidate.id == *id).and_then(|candidate| candidate.name.clone())
@@ -163,18 +186,18 @@ impl Report<'_> {
 /// What a record says of a contest whose marks do not count.
 const INVALIDATED: &str = "invalidated-rules";
 
-fn take(records: &mut Records<String>, record: &Record) -> Result<(), String> {
-    let current = record.snapshots.iter().find(|snapshot| snapshot.id == record.current);
+fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String> {
+    let current = record.snapshots.iter().find(|snapshot| snapshot.id.0 == record.current.0);
     let number = records.records + 1;
     let current = current
-        .ok_or_else(|| format!("record {number} has no snapshot {:?}, which it says is current", record.current))?;
+        .ok_or_else(|| format!("record {number} has no snapshot {:?}, which it says is current", record.current.0))?;
     let mut has_contest = false;
     for contest in &current.contests {
-        if contest.id != records.contest.id {
+        if contest.id.0 != records.contest.id {
             continue;
         }
         has_contest = true;
-        if contest.status.iter().any(|status| status == INVALIDATED) {
+        if contest.status.iter().any(|status| status.0 == INVALIDATED) {
             records.invalidated += 1;
             continue;
         }
@@ -197,46 +220,10 @@ fn take(records: &mut Records<String>, record: &Record) -> Result<(), String> {
             }
             let id = selection.contest_selection_id.as_ref();
             let id = id.ok_or_else(|| format!("record {number} has a mark for nobody who is listed"))?;
-            records.mark(rank.unwrap_or(1), id)?;
+            records.mark(rank.unwrap_or(1), &*id.0)?;
         }
     }
     records.end(has_contest)
-}
-
-struct Members<'a, 'b>(&'a mut Report<'b>);
-
-impl<'de> Visitor<'de> for Members<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a report of cast vote records")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        use serde::de::Error;
-        let report = self.0;
-        while let Some(member) = members.next_key::<String>()? {
-            match member.as_str() {
-                "Election" if report.elections.is_none() => report.elections = Some(members.next_value()?),
-                "CVR" => {
-                    report.seen_records = true;
-                    match report.contest().map_err(A::Error::custom)? {
-                        Some(contest) => {
-                            let records = report.records.insert(Records::new(contest));
-                            members.next_value_seed(Each::new(|record: Record| take(records, &record)))?;
-                        }
-                        None => {
-                            members.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ pub(super) fn read(body: &mut Body<'_, impl Rows>, title: Row, options: &Options
     });
     let candidates = candidates(contest.names)?;
     let file = File { title: contest.title, candidates, seats: contest.seats, withdrawn: Vec::new(), ballots };
-    Ok(Parsed { file, notes: Vec::new() })
+    Ok(Parsed { file, notes: Vec::new(), scores: None })
 }
 
 /// The contests in the order of their first columns. A heading may stand over each of its columns, or over the first of them.

@@ -173,6 +173,22 @@ const NUMBERS: &[&str] = &[
     "precinct",
     "id",
     "age",
+    "year",
+    "years",
+    "born",
+    "birth",
+    "zip",
+    "postcode",
+    "phone",
+    "jahr",
+    "jahre",
+    "jahrgang",
+    "geburtsjahr",
+    "plz",
+    "âge",
+    "année",
+    "edad",
+    "año",
     "anzahl",
     "summe",
     "gesamt",
@@ -245,10 +261,7 @@ impl Header {
         for (at, cell) in row.cells().enumerate() {
             columns.take(at, cell, row)?;
         }
-        // Tables with counts are no answers to forms.
-        if columns.count.is_none() {
-            columns.take_grids();
-        }
+        columns.take_grids();
         let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
         let header = match columns.contests(scanner)? {
             Some(contests) => Self::Ranks(columns.ranks(contests, scanner)),
@@ -444,6 +457,8 @@ fn is_special(text: &str) -> bool {
     [COUNT, ABOUT, UNCLEAR].iter().any(|special| special.contains(&words.as_str()))
         || is_of_numbers(&words)
         || rank_header(text).is_some()
+        || bracketed(text).is_some()
+        || text.contains(" - ")
 }
 
 /// Whether a header says of nothing but numbers, identities and amounts.

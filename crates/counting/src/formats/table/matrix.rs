@@ -1,8 +1,10 @@
 //! Tables with a column for each candidate, and ranks or scores in the cells.
 
+use std::collections::BTreeMap;
+
 use super::header::rank_cell;
 use super::{Body, Row, Rows, contest};
-use crate::formats::{CANDIDATES_MAX, File, FormatError, Options, Parsed, candidates, count, fault};
+use crate::formats::{CANDIDATES_MAX, File, FormatError, Options, Parsed, candidates, count, fault, quoted};
 use crate::packed::{Ballot, PackedBallots};
 
 /// Such a table.
@@ -46,11 +48,17 @@ impl Matrix {
 
     pub(super) fn read(self, body: &mut Body<'_, impl Rows>, options: &Options) -> Result<Parsed, FormatError> {
         let Grid { title, columns, mut candidates, named } = self.contest(options)?;
+        if options.scores {
+            // A column of ages is like one of scores.
+            let names = quoted(candidates.iter().map(String::as_str));
+            body.notes.add(self.line, format!("each of these columns is read as the scores of a candidate: {names}"));
+        }
         body.columns = self.cells;
         let mut row = Row::default();
         let mut ballots = PackedBallots::default();
         let mut ballot = Ballot::default();
         let mut ranked = Vec::new();
+        let mut sums = BTreeMap::new();
         // The first row that ranks anybody, until there is a first rank somewhere.
         let mut without_first = None;
         let mut has_first = false;
@@ -72,6 +80,10 @@ impl Matrix {
                 }
             }
             scores.see(ranked.iter().map(|(key, place)| (*place, u64::MAX - key)));
+            if options.sums {
+                let count: &mut u64 = sums.entry(scores_of(row.line, &ranked, columns.len())?).or_default();
+                *count = count.checked_add(times).ok_or_else(|| fault(row.line, "too many ballots"))?;
+            }
             ranked.sort_unstable();
             has_first |= options.scores || ranked.first().is_some_and(|(rank, _)| *rank == 1);
             if !ranked.is_empty() {
@@ -117,7 +129,8 @@ impl Matrix {
             return Err(fault(self.line, reason));
         }
         let file = File { title, candidates, seats: 1, withdrawn: Vec::new(), ballots };
-        Ok(Parsed { file, notes: Vec::new() })
+        let scores = options.sums.then(|| sums.into_iter().map(|(scores, count)| (count, scores)).collect());
+        Ok(Parsed { file, notes: Vec::new(), scores })
     }
 }
 
@@ -212,6 +225,18 @@ fn hides_a_number(ranked: &[(u64, usize)]) -> bool {
         }
     }
     next > 2 && first.is_some_and(|rank| rank < next)
+}
+
+/// The scores that these keys stand for, one for each candidate.
+fn scores_of(line: usize, keys: &[(u64, usize)], candidates: usize) -> Result<Vec<u8>, FormatError> {
+    let mut scores = vec![0; candidates];
+    for (key, place) in keys {
+        let score = u64::MAX - key;
+        let fits = u8::try_from(score);
+        scores[*place] =
+            fits.map_err(|_| fault(line, format!("score {score}: scores that are added up are at most {}", u8::MAX)))?;
+    }
+    Ok(scores)
 }
 
 /// A key by which the highest score comes first; none for 0, which is as good as no score.

@@ -121,10 +121,13 @@ impl Found {
                 );
                 return Err(fault(*line, reason));
             }
-            if parts.len() > 1 && parts.iter().all(|part| alone.contains(*part)) {
+            let known: Vec<_> = parts.iter().filter(|part| alone.contains(**part)).collect();
+            let is_list = cell.contains([',', ';']) && !known.is_empty();
+            if parts.len() > 1 && (is_list || known.len() == parts.len()) {
                 let (line, name) = &self.names[*place];
+                let which = if known.len() == parts.len() { "each" } else { "one" };
                 let reason = format!(
-                    "\"{name}\" stands in one cell, and each of these is a candidate elsewhere: a cell names one candidate"
+                    "\"{name}\" stands in one cell, and {which} of these is a candidate elsewhere: a cell names one candidate"
                 );
                 return Err(fault(*line, reason));
             }
@@ -227,6 +230,6 @@ impl Ranks {
         });
         let title = if title.is_empty() { self.title } else { title.clone() };
         let file = File { title, candidates: candidates(found.names)?, seats: 1, withdrawn: Vec::new(), ballots };
-        Ok(Parsed { file, notes: Vec::new() })
+        Ok(Parsed { file, notes: Vec::new(), scores: None })
     }
 }

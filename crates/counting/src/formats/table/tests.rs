@@ -238,6 +238,62 @@ fn grid_of_a_form_has_its_candidates_in_brackets() {
 }
 
 #[test]
+fn list_of_which_one_is_a_candidate_is_asked_about() {
+    let error = parse("Rank 1,Rank 2\nAsh,\n\"Ash, Birch\",\n").unwrap_err();
+    assert!(error.line == 3 && error.reason.contains("one of these is a candidate elsewhere"), "{error}");
+    assert!(parse("Rank 1,Rank 2\nAsh,\n\"Birch, Bob\",\nAsh & Co,\n").is_ok());
+}
+
+#[test]
+fn grids_are_found_beside_a_count_too() {
+    let table = "count,Rank them [Ash],Rank them [Birch]\n7,2,1\n";
+    let parsed = parse(table).unwrap();
+    assert_eq!(
+        (parsed.file.title.as_str(), &parsed.file.candidates[..]),
+        ("Rank them", ["Ash".into(), "Birch".into()].as_slice())
+    );
+    assert_eq!(parsed.file.ballots.total(), 7);
+    for table in [
+        "count,Chair [Ash],Chair [Birch],Treasurer [Elm],Treasurer [Oak]\n7,2,1,1,2\n",
+        "count,Chair - Ash,Chair - Birch,Treasurer - Elm,Treasurer - Oak\n7,2,1,1,2\n",
+    ] {
+        let error = parse(table).unwrap_err();
+        assert!(error.reason.contains("2 contests: say which"), "{error}");
+    }
+    // Names that are called so are written with an apostrophe.
+    let names = ["Team [A]", "Team [B]", "Chair - X", "Chair - Y"].map(String::from);
+    let written = crate::formats::write_scores(&names, [(3, [1, 2, 0, 4].as_slice())]);
+    let options = Options { scores: true, ..Options::default() };
+    assert_eq!(read_as(&written, &options).unwrap().file.candidates, names);
+}
+
+#[test]
+fn scores_that_were_written_are_added_up_to_the_same_sums() {
+    use crate::{Ballots, Budget, Rule, Seed, Terms};
+    let names = ["Ash", "Count", "=1+1", "Birch, B."].map(String::from);
+    let lists = vec![(2, vec![0, 0, 0, 0]), (7, vec![10, 0, 3, 10]), (1, vec![255, 1, 0, 9])];
+    let written = crate::formats::write_scores(&names, lists.iter().map(|(count, scores)| (*count, scores.as_slice())));
+    let options = Options { scores: true, sums: true, ..Options::default() };
+    let parsed = read_as(&written, &options).unwrap();
+    assert_eq!((&parsed.file.candidates[..], parsed.scores.as_ref()), (names.as_slice(), Some(&lists)));
+    let count = |lists| {
+        let ballots = Ballots::Scores { candidates: 4, lists };
+        crate::count(Rule::Score, &ballots, &Terms::new(1, Seed([0; 32])), &mut Budget::unlimited()).unwrap()
+    };
+    assert_eq!(count(parsed.scores.unwrap()), count(lists));
+    // Several rows of one list are one; what does not fit a score is named.
+    let parsed = read_as("Ash,Birch\n5,\n,4\n5,0\n", &options).unwrap();
+    assert_eq!(parsed.scores, Some(vec![(1, vec![0, 4]), (2, vec![5, 0])]));
+    assert!(
+        parsed.notes[0].text.contains("read as the scores of a candidate: \"Ash\", \"Birch\""),
+        "{:?}",
+        parsed.notes
+    );
+    let error = read_as("Ash,Birch\n5,1\n256,4\n", &options).unwrap_err();
+    assert!(error.line == 3 && error.reason.contains("at most 255"), "{error}");
+}
+
+#[test]
 fn scores_are_ranked_from_the_highest() {
     let options = Options { scores: true, ..Options::default() };
     let parsed = read_as("count,A,B,C\n2,5,0,3\n1,,4,4\n", &options).unwrap();

@@ -63,9 +63,30 @@ export interface Election {
   salt: bigint;
 }
 
-/** How a text looks: in NFC, without characters that cannot be seen, and with one space for several. Two that look the same are one name. */
+/** How a text looks: in NFC, without characters that cannot be seen, and with one space for several and for what is blank. */
 export const look = (text: string): string =>
-  text.replace(/\p{Default_Ignorable_Code_Point}/gu, "").normalize("NFC").split(/\p{White_Space}+/u).filter(Boolean).join(" ");
+  text
+    .replace(/[\u115f\u2800\u3164\uffa0\u{1d159}]/gu, " ")
+    .replace(/[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb\u{16fe4}]/gu, "")
+    .normalize("NFC")
+    .split(/\p{White_Space}+/u)
+    .filter(Boolean)
+    .join(" ");
+
+/** Letters of Greek and Cyrillic, and signs, that look like ASCII. */
+const LOOKALIKES = new Map(
+  (
+    [
+      ["ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹͿαινορυϲϳ", "ABEZHIKMNOPTYXCJaivopucj"],
+      ["АВЕКМНОРСТУХЅІЈӀҮԌԚԜаеорсухѕіјӏүһԁԛԝѵ", "ABEKMHOPCTYXSIJIYGQWaeopcyxsijlyhdqwv"],
+      ["\u2018\u2019\u02bc\u2032\u00b4\u201c\u201d\u201e\u2033", "'''''\"\"\"\""],
+      ["\u2010\u2011\u2012\u2013\u2014\u2212", "------"],
+    ] as const
+  ).flatMap(([of, ascii]) => [...of].map((letter, at) => [letter, ascii[at]!] as const)),
+);
+
+/** A text as it is compared: its look in NFD, with one letter for those of several scripts that look the same. Two of one skeleton are one name. */
+export const skeleton = (text: string): string => look(text).normalize("NFD").replace(/[^\x00-\x7f]/gu, (letter) => LOOKALIKES.get(letter) ?? letter);
 
 /** What a label is: 1 to 100 bytes in which something can be seen, without white space at its ends, control characters, and characters that turn the direction of writing. */
 export const labelFault = (text: string): boolean =>
@@ -75,7 +96,7 @@ export const labelFault = (text: string): boolean =>
 export const writeInFault = (text: string): boolean => labelFault(text) || look(text) !== text;
 
 /** Whether two of some names look the same. */
-export const someAlike = (names: string[]): boolean => new Set(names.map(look)).size < names.length;
+export const someAlike = (names: string[]): boolean => new Set(names.map(skeleton)).size < names.length;
 
 /** What an election takes at most, encoded, in bytes: it fits a transaction then. */
 export const ELECTION_BYTES_MAX = 65536 - 143;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import labels from "../../../../../testdata/labels.json";
 import vectors from "../../../../../testdata/vectors.json";
 import { codeSeed, mayBeVoterCode, newCode, readTracker, showCode, tracker, trackerQr, trackerWords } from "./codes";
-import { type Act, type Contest, type Election, bytesToHex, castBallot, createElection, hexToBytes, labelFault, look, organise, publicKey, sign, transactionId, writeInFault } from "./ledger";
+import { type Act, type Contest, type Election, bytesToHex, castBallot, createElection, hexToBytes, labelFault, look, skeleton, organise, publicKey, sign, transactionId, writeInFault } from "./ledger";
 import { Struct, type Value } from "./cbor";
 
 const chain = vectors.genesis.chain;
@@ -110,7 +110,8 @@ test("a tracker is read from its code and its words, and is no voter code", () =
 });
 
 test("labels, and how they look, are those of the ledger", () => {
-  for (const { text, label, write_in, looks } of labels) expect([!labelFault(text), !writeInFault(text), look(text)], JSON.stringify(text)).toEqual([label, write_in, looks]);
+  for (const { text, label, write_in, looks, skeleton: like } of labels)
+    expect([!labelFault(text), !writeInFault(text), look(text), skeleton(text)], JSON.stringify(text)).toEqual([label, write_in, looks, like]);
   for (const good of ["a", "Grünkohl", "ü".repeat(50), "two words"]) expect(labelFault(good), good).toBe(false);
   for (const bad of ["", " a", "a\n", "a\tb", "ü".repeat(51), "a\u202eb", "\u2066a"]) expect(labelFault(bad), bad).toBe(true);
 });

@@ -6,7 +6,7 @@ import { codeQr } from "../encoding/codes";
 import { type Act, type Voter, organise, sign } from "../encoding/ledger";
 import { organiser } from "../keys";
 import { submit } from "../proof";
-import { type Card, adding, cardsCsv, changing, issue, keysCsv, readTyped, withKnown } from "../roll";
+import { type Card, adding, cardsCsv, changing, issue, keysCsv, opensBefore, readTyped, withKnown } from "../roll";
 import { Store } from "../store";
 import { type Name, hasText, number, t, utc } from "../texts";
 import { type Told, FILE_BYTES_MAX, fileText, readList } from "../voter_list";
@@ -120,6 +120,7 @@ function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: strin
   const add = async (event: Event) => {
     event.preventDefault();
     if (faults.length || several.length || !people.length || busy.current) return;
+    if (opensBefore(people, e.opens_at, Date.now())) return tell(t("roll_late"));
     busy.current = true;
     try {
       const made = await issue(people, (n) => tell(t("codes_made", { n, of: people.length })));
