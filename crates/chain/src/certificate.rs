@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::{Claim, which_hold};
 use crate::bft::{Vote, vote_content};
 use crate::hash::{BlockHash, ChainId};
 use crate::key::{PublicKey, Purpose, Signature};
@@ -68,20 +69,37 @@ impl CommitCertificate {
         block: &BlockHash,
         validators: &ValidatorSet,
     ) -> Result<(), CertificateFault> {
+        self.verify_by(chain, height, block, validators, which_hold)
+    }
+
+    /// The same, by a caller's own [`which_hold`]: it may remember what it has checked before.
+    ///
+    /// # Errors
+    /// [`CertificateFault`] if it does not.
+    pub fn verify_by(
+        &self,
+        chain: &ChainId,
+        height: Height,
+        block: &BlockHash,
+        validators: &ValidatorSet,
+        which_hold: impl FnOnce(&[Claim]) -> Vec<bool>,
+    ) -> Result<(), CertificateFault> {
         if self.block != *block || self.height != height {
             return Err(CertificateFault::OtherBlock);
         }
         if !self.signatures.is_sorted_by(|a, b| a.validator < b.validator) {
             return Err(CertificateFault::Order);
         }
-        for CommitSignature { validator, signature } in &self.signatures {
-            if !validators.contains(validator) {
-                return Err(CertificateFault::Stranger(*validator));
-            }
+        if let Some(stranger) = self.signatures.iter().find(|signed| !validators.contains(&signed.validator)) {
+            return Err(CertificateFault::Stranger(stranger.validator));
+        }
+        let claim = |CommitSignature { validator, signature }: &CommitSignature| {
             let vote = vote_content(&self.precommit(*validator));
-            if !validator.verifies(Purpose::Vote, chain, &vote, signature) {
-                return Err(CertificateFault::Signature(*validator));
-            }
+            Claim::new(validator, Purpose::Vote, chain, &vote, signature)
+        };
+        let claims: Vec<_> = self.signatures.iter().map(claim).collect();
+        if let Some(wrong) = which_hold(&claims).iter().position(|holds| !holds) {
+            return Err(CertificateFault::Signature(self.signatures[wrong].validator));
         }
         self.check_power(validators)
     }

@@ -7,6 +7,7 @@
 mod act;
 mod archive;
 mod ballot;
+mod batch;
 pub mod bft;
 mod block;
 mod certificate;
@@ -35,6 +36,7 @@ mod words;
 pub use act::{ACT_VOTERS_MAX, Act, InvalidAct, Organise, ROLL_WEIGHT_MAX, Voter, WEIGHT_MAX, voter_parts};
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
 pub use ballot::{Ballot, Selection};
+pub use batch::{Claim, which_hold};
 pub use block::{Block, BlockFault, CompactBlock, Header, PROTOCOL_VERSION, VerifiedBlock, Whole};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
 pub use contest::{Choices, Contest, InvalidSelection, SCORE_MAX};

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vote_chain::{
-    Block, CertificateFault, Changes, CommitCertificate, CommitSignature, Height, PublicKey, Signature, Timestamp,
-    VerifiedBlock, Whole,
+    Block, BlockHash, CertificateFault, Changes, Claim, CommitCertificate, CommitSignature, Height, PublicKey,
+    Signature, Timestamp, VerifiedBlock, Whole,
 };
 
 use super::Host;
@@ -213,7 +213,7 @@ impl Host {
         if certificate.signatures.len() > set.count() {
             return false;
         }
-        match certificate.verify(&chain, height, &hash, set) {
+        match self.check_certificate(certificate, height, &hash) {
             Ok(()) => {
                 self.sync.shown = height;
                 true
@@ -282,7 +282,7 @@ impl Host {
     /// Whether a certificate makes this block final at the open height; if not, no work is spent on what comes with it.
     fn next_is_final(&mut self, peer: Peer, (block, certificate): &(Whole<Block>, CommitCertificate)) -> bool {
         let height = self.height();
-        let verdict = certificate.verify(&self.state.chain(), height, &block.header.hash(), self.state.validators());
+        let verdict = self.check_certificate(certificate, height, &block.header.hash());
         if let Err(fault) = &verdict {
             self.reject_sync(peer, format!("a certificate for height {height} that does not hold: {fault}"));
         }
@@ -424,7 +424,7 @@ impl Host {
     pub(super) fn check_synced(&mut self, synced: &Synced) -> Option<Changes> {
         let Synced { peer, block, certificate, .. } = synced;
         let (height, hash) = (self.height(), block.hash());
-        if let Err(fault) = certificate.verify(&self.state.chain(), height, &hash, self.state.validators()) {
+        if let Err(fault) = self.check_certificate(certificate, height, &hash) {
             self.reject_sync(*peer, format!("a certificate for height {height} that does not hold: {fault}"));
             return None;
         }
@@ -447,6 +447,17 @@ impl Host {
                 None
             }
         }
+    }
+
+    /// Whether a certificate makes this block final under the present set. What was seen before of its signatures is not checked again.
+    fn check_certificate(
+        &self,
+        certificate: &CommitCertificate,
+        height: Height,
+        block: &BlockHash,
+    ) -> Result<(), CertificateFault> {
+        let which_hold = |claims: &[Claim]| self.checker.which_hold(claims);
+        certificate.verify_by(&self.state.chain(), height, block, self.state.validators(), which_hold)
     }
 
     fn reject_sync(&mut self, peer: Peer, reason: String) {
