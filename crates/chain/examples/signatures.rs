@@ -14,13 +14,12 @@ const COUNT: usize = 2048;
 const CONTENT: [u8; 180] = [7; 180];
 
 fn claims(chain: &ChainId, signed: &[(PublicKey, Signature)]) -> Vec<Claim> {
-    let claim = |(key, signature): &(PublicKey, Signature)| {
-        Claim::new(key, Purpose::Transaction, chain, &CONTENT, signature)
-    };
+    let claim =
+        |(key, signature): &(PublicKey, Signature)| Claim::new(key, Purpose::Transaction, chain, &CONTENT, signature);
     signed.iter().map(claim).collect()
 }
 
-/// Microseconds for each signature.
+/// Microseconds for each signature, in batches of `size`.
 fn measure(chain: &ChainId, signed: &[(PublicKey, Signature)], size: usize) -> f64 {
     let mut least = Duration::MAX;
     for _ in 0..5 {
@@ -31,7 +30,7 @@ fn measure(chain: &ChainId, signed: &[(PublicKey, Signature)], size: usize) -> f
         least = least.min(start.elapsed());
     }
     let count = u32::try_from(signed.len()).expect("some thousands");
-    (least.as_secs_f64() * 1e7 / f64::from(count)).round() / 10.0
+    least.as_secs_f64() * 1e6 / f64::from(count)
 }
 
 fn main() {
@@ -41,18 +40,20 @@ fn main() {
         let key = SecretKey::from_seed(&seed);
         (key.public(), key.sign(Purpose::Transaction, &chain, &CONTENT))
     };
-    let signed: Vec<_> = (0..COUNT).map(sign).collect();
-    let alone = measure(&chain, &signed, 1);
-    let mut us: Map<String, Value> = Map::new();
-    for size in [1, 2, 3, 4, 6, 8, 11, 16, 64, 256, 1024] {
-        let each = measure(&chain, &signed, size);
-        us.insert(size.to_string(), json!({ "us": each, "of_alone": (each / alone * 100.0).round() / 100.0 }));
-    }
+    let good: Vec<_> = (0..COUNT).map(sign).collect();
     // As somebody sends them who wants to be a burden.
-    let mut wrong = signed.clone();
-    wrong[COUNT / 3].1 = wrong[0].1;
-    us.insert("1024, one wrong".to_owned(), json!({ "us": measure(&chain, &wrong, 1024) }));
-    wrong.iter_mut().for_each(|(_, signature)| *signature = signed[0].1);
-    us.insert("1024, nearly all wrong".to_owned(), json!({ "us": measure(&chain, &wrong, 1024) }));
-    println!("{}", json!({ "alone_us": alone, "by_size": us }));
+    let mut one_wrong = good.clone();
+    one_wrong[COUNT / 3].1 = good[0].1;
+    let all_wrong: Vec<_> = good.iter().map(|(key, _)| (*key, good[COUNT - 1].1)).collect();
+
+    let alone = measure(&chain, &good, 1);
+    let cost = |signed: &[(PublicKey, Signature)], size| {
+        let us = measure(&chain, signed, size);
+        json!({ "us": (us * 10.0).round() / 10.0, "of_alone": (us / alone * 100.0).round() / 100.0 })
+    };
+    let sizes = [1, 2, 3, 4, 6, 8, 11, 16, 64, 256, 1024];
+    let by_size: Map<String, Value> = sizes.iter().map(|size| (size.to_string(), cost(&good, *size))).collect();
+    let one_wrong = cost(&one_wrong, 1024);
+    let all_wrong = cost(&all_wrong, 1024);
+    println!("{}", json!({ "by_size": by_size, "1024_one_wrong": one_wrong, "1024_all_wrong": all_wrong }));
 }

@@ -1,4 +1,4 @@
-//! Many signatures checked at once, for less than half of what each costs alone.
+//! Many signatures checked at once, for about half of what each costs alone.
 //!
 //! By ZIP-215 (<https://zips.z.cash/zip-0215>) a signature holds if `8 S B = 8 R + 8 k A`. A batch holds if the sum of these equations does, each
 //! times a coefficient of 128 bits. The factor 8 removes from `R` and `A` whatever they have of a point of small order, in the sum as in each

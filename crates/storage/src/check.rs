@@ -8,7 +8,7 @@ use std::sync::Arc;
 use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value};
 use vote_chain::{
     Block, BlockFault, BlockHash, ChainId, Changes, CommitCertificate, Hash, Height, SetChange, State,
-    TransactionFault, ValidatorSet, Verified, VerifiedBlock, Whole, encode, verify,
+    TransactionFault, ValidatorSet, Verified, VerifiedBlock, Whole, encode, verify_all,
 };
 
 use crate::error::{Fault, StorageError};
@@ -109,7 +109,9 @@ impl<'a> Check<'a> {
         let chain = self.state.chain();
         let transactions: Vec<_> = blocks.iter().flat_map(|row| &row.block.transactions).collect();
         self.signatures += transactions.len() as u64;
-        let verified = on_all_cores(self.threads, &transactions, |bytes| verify(&chain, bytes).map(Arc::new));
+        let verified = on_all_cores(self.threads, &transactions, |part| {
+            verify_all(&chain, part.iter().map(|bytes| bytes.as_slice()))
+        });
         let mut verified = verified.into_iter();
         let mut certified = Vec::with_capacity(blocks.len());
         for BlockRow { block, certificate, .. } in blocks {
@@ -120,8 +122,9 @@ impl<'a> Check<'a> {
             self.apply(&block, certificate)?;
         }
         self.signatures += certified.iter().map(|one| one.certificate.signatures.len() as u64).sum::<u64>();
-        let verdicts = on_all_cores(self.threads, &certified, |one| {
-            one.certificate.verify(&chain, one.height, &one.block, &one.validators)
+        let verdicts = on_all_cores(self.threads, &certified, |part| {
+            let certificates = part.iter().map(|one| (&one.certificate, one.height, one.block, &one.validators));
+            CommitCertificate::verify_all(&chain, certificates)
         });
         for (one, verdict) in certified.iter().zip(verdicts) {
             verdict.map_err(|fault| Fault::row("certificates", one.height, fault))?;
@@ -305,13 +308,12 @@ fn take_verified(
     VerifiedBlock::verify(chain, block, |_| known.next()).map_err(fault)
 }
 
-/// Does `work` on each of `items`, in parts of equal size on so many threads; the results are in the order of the items.
-fn on_all_cores<T: Sync, R: Send>(threads: NonZeroUsize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// Does `work` on `items`, in parts of equal size on so many threads; the results are in the order of the items.
+fn on_all_cores<T: Sync, R: Send>(threads: NonZeroUsize, items: &[T], work: impl Fn(&[T]) -> Vec<R> + Sync) -> Vec<R> {
     let part = items.len().div_ceil(threads.get()).max(1);
     std::thread::scope(|scope| {
         let work = &work;
-        let parts: Vec<_> =
-            items.chunks(part).map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<_>>())).collect();
+        let parts: Vec<_> = items.chunks(part).map(|part| scope.spawn(move || work(part))).collect();
         parts.into_iter().flat_map(|part| part.join().expect("verifying does not panic")).collect()
     })
 }
