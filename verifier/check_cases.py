@@ -10,6 +10,7 @@ from pathlib import Path
 
 import counting
 import encoding
+import signing
 import verify
 
 
@@ -55,9 +56,19 @@ def labels_apart():
             yield text
 
 
+def signatures_apart():
+    """Signatures that hold here and not in the ledger, or the other way round; by the library and without it."""
+    for vector in json.loads((Path(__file__).parents[1] / "testdata" / "signatures.json").read_text())["vectors"]:
+        key, message, signature = (bytes.fromhex(vector[field]) for field in ("key", "message", "signature"))
+        found = [signing.holds(key, message, signature), signing.holds_by_zip215(key, message, signature)]
+        if found != [vector["holds"], vector["zip215"]]:
+            yield vector["name"]
+
+
 def main():
     assert not list(counts_for_ever())
     assert not list(labels_apart())
+    assert not list(signatures_apart())
     good, bad, disagreements = 0, 0, []
     for folder in map(Path, sys.argv[1:]):
         verdicts = json.loads((folder / "verdicts.json").read_text())

@@ -76,20 +76,20 @@ fn gathered(engine: &Engine, voters: &[SecretKey]) -> Votes {
 
 #[test]
 fn votes_that_do_not_all_hold_or_decide_nothing_are_refused_whole() {
-    let mut world = World::new(1, 4, 4, CALM, Config::default());
+    let mut world = World::new(1, MANY, MANY, CALM, Config::default());
     world.run(2, |_| false);
     let engine = world.engines[0].as_mut().unwrap();
     let (now, before) = (vote_chain::Timestamp::from_ms(world.now), engine.held());
-    let keys: Vec<_> = (0..4).map(key).collect();
+    let keys: Vec<_> = (0..MANY).map(key).collect();
     let stranger = SecretKey::from_seed(&[99; 32]);
     let mut other = gathered(engine, &keys[1..]);
     other.kind = VoteType::Precommit;
     let mut swapped = gathered(engine, &keys[1..]);
     (swapped.signatures[0].1, swapped.signatures[1].1) = (swapped.signatures[1].1, swapped.signatures[0].1);
-    let twice = [&keys[1..3], &keys[2..3]].concat();
+    let twice = [&keys[1..7], &keys[6..7]].concat();
     let beside = [&keys[1..], &[stranger]].concat();
     let many = [&keys[..], &keys[..1]].concat();
-    let few = &keys[1..3];
+    let few = &keys[1..7];
     let all = [few, &twice, &beside, &many].map(|voters| gathered(engine, voters));
     for false_votes in all.into_iter().chain([other, swapped]) {
         let taken = engine.receive(now, None, Message::Votes(false_votes.clone()));

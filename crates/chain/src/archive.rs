@@ -1,6 +1,7 @@
 //! Archives: one election with all that it takes to check it again, with no node and no network.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -17,7 +18,10 @@ use crate::state::{ElectionRecord, InvalidTransaction, LogEntry, State, election
 use crate::tally::{COUNT_STEPS_MAX, Tally};
 use crate::time::Height;
 use crate::transaction::Payload;
-use crate::verify::{TransactionFault, Verified, verify};
+use crate::verify::{TransactionFault, Verified, verify_all};
+
+/// About as many signatures are checked together, of one block or of several.
+const SIGNATURES_AT_ONCE: usize = 4096;
 
 /// One place of a block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,14 +176,26 @@ impl Archive {
             Auditor { archive: self, chain, sets, state: State::for_archive(self.genesis.clone()), signatures };
         auditor.check_final(&self.last, &self.last_certificate)?;
         let mut below = Height::GENESIS;
-        for (done, block) in self.blocks.iter().enumerate() {
-            let height = block.header.height;
-            if height <= below || height > self.last.height {
-                return Err(InvalidArchive::Misplaced(height));
+        let mut done = 0;
+        let mut rest = self.blocks.as_slice();
+        while !rest.is_empty() {
+            let (part, others) = rest.split_at(part_of(rest));
+            let bytes = part.iter().flat_map(ArchivedBlock::own).map(|(_, bytes)| bytes);
+            let mut transactions = verify_all(&chain, bytes).into_iter();
+            let mut certificates = auditor.certificates(part).into_iter();
+            for block in part {
+                let height = block.header.height;
+                if height <= below || height > self.last.height {
+                    return Err(InvalidArchive::Misplaced(height));
+                }
+                below = height;
+                let verdict = certificates.next().expect("one for each block");
+                auditor.note_final(&block.header, &block.certificate, verdict)?;
+                auditor.check_block(block, &mut transactions)?;
+                done += 1;
+                progress(done);
             }
-            below = height;
-            auditor.check_block(block)?;
-            progress(done + 1);
+            rest = others;
         }
         auditor.finish()
     }
@@ -190,20 +206,67 @@ impl Archive {
     }
 }
 
+/// How many blocks of these, at least one, have as many signatures as are checked at once.
+fn part_of(blocks: &[ArchivedBlock]) -> usize {
+    let mut count = 0;
+    let fits = |block: &&ArchivedBlock| {
+        let fits = count < SIGNATURES_AT_ONCE;
+        count += block.own().count() + block.certificate.signatures.len();
+        fits
+    };
+    blocks.iter().take_while(fits).count()
+}
+
+impl ArchivedBlock {
+    /// The transactions of the election itself, with their places in the block.
+    fn own(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.transactions.iter().enumerate().filter_map(|(index, transaction)| match transaction {
+            ArchivedTransaction::Own(bytes) => Some((index, bytes.as_slice())),
+            ArchivedTransaction::Other(_) => None,
+        })
+    }
+}
+
 impl Auditor<'_> {
     fn check_final(&mut self, header: &Header, certificate: &CommitCertificate) -> Result<(), InvalidArchive> {
+        let set = self.sets.of(header);
+        let verdict = set.map(|set| certificate.verify(&self.chain, header.height, &header.hash(), set));
+        self.note_final(header, certificate, verdict)
+    }
+
+    /// What is said of each block's certificate, or why the set that should have signed it is not known.
+    fn certificates(&self, blocks: &[ArchivedBlock]) -> Vec<Result<Result<(), CertificateFault>, InvalidReceipt>> {
+        let sets: Vec<_> = blocks.iter().map(|block| self.sets.of(&block.header)).collect();
+        let known = blocks.iter().zip(&sets).filter_map(|(block, set)| {
+            let set = set.as_ref().ok()?;
+            Some((&block.certificate, block.header.height, block.header.hash(), *set))
+        });
+        let mut verdicts = CommitCertificate::verify_all(&self.chain, known).into_iter();
+        let mut verdict = |_| verdicts.next().expect("one for each whose set is known");
+        sets.into_iter().map(|set| set.map(&mut verdict)).collect()
+    }
+
+    fn note_final(
+        &mut self,
+        header: &Header,
+        certificate: &CommitCertificate,
+        verdict: Result<Result<(), CertificateFault>, InvalidReceipt>,
+    ) -> Result<(), InvalidArchive> {
         let height = header.height;
         if header.chain != self.chain {
             return Err(InvalidArchive::Misplaced(height));
         }
-        let verdict = certificate.verify(&self.chain, height, &header.hash(), self.sets.of(header)?);
         self.signatures += certificate.signatures.len() as u64;
-        verdict.map_err(|fault| InvalidArchive::Certificate { height, fault })
+        verdict?.map_err(|fault| InvalidArchive::Certificate { height, fault })
     }
 
-    fn check_block(&mut self, block: &ArchivedBlock) -> Result<(), InvalidArchive> {
+    /// The verdicts are of the block's own transactions, and of those after them.
+    fn check_block(
+        &mut self,
+        block: &ArchivedBlock,
+        verdicts: &mut impl Iterator<Item = Result<Arc<Verified>, TransactionFault>>,
+    ) -> Result<(), InvalidArchive> {
         let header = &block.header;
-        self.check_final(header, &block.certificate)?;
         let id = |transaction: &ArchivedTransaction| match transaction {
             ArchivedTransaction::Own(bytes) => TransactionId::of(bytes),
             ArchivedTransaction::Other(id) => *id,
@@ -224,11 +287,10 @@ impl Auditor<'_> {
             return Err(InvalidArchive::TooLarge(header.height));
         }
         let mut own = Vec::new();
-        for (index, transaction) in block.transactions.iter().enumerate() {
-            let ArchivedTransaction::Own(bytes) = transaction else { continue };
+        for (index, _) in block.own() {
             let height = header.height;
-            let verified =
-                verify(&self.chain, bytes).map_err(|fault| InvalidArchive::Transaction { height, index, fault })?;
+            let verdict = verdicts.next().expect("one for each that has its bytes");
+            let verified = verdict.map_err(|fault| InvalidArchive::Transaction { height, index, fault })?;
             self.signatures += 1;
             if !self.is_own(&verified) {
                 return Err(InvalidArchive::Foreign { height, index });
@@ -271,7 +333,7 @@ impl Auditor<'_> {
 
 impl State {
     /// Applies some transactions of a final block, whatever the others are.
-    fn replay(&mut self, header: &Header, own: &[(usize, Verified)]) -> Result<(), InvalidArchive> {
+    fn replay(&mut self, header: &Header, own: &[(usize, Arc<Verified>)]) -> Result<(), InvalidArchive> {
         let height = header.height;
         let mut execution = self.execute_at(height, header.time);
         for (index, transaction) in own {

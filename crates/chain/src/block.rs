@@ -11,7 +11,7 @@ use crate::hash::{BlockHash, ChainId, Hash, StateRoot, TransactionId, ValidatorS
 use crate::key::PublicKey;
 use crate::merkle::{MerkleTree, merkle_root};
 use crate::time::{Height, Timestamp};
-use crate::verify::{TransactionFault, Verified, read_final, verify};
+use crate::verify::{TransactionFault, Verified, read_final, verify_all};
 
 /// The version of the protocol that this program speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -195,11 +195,17 @@ impl VerifiedBlock {
         block: &Whole<Block>,
         mut known: impl FnMut(&[u8]) -> Option<Arc<Verified>>,
     ) -> Result<Self, BlockFault> {
-        let one = |(index, bytes): (usize, &ByteBuf)| match known(bytes) {
+        let known: Vec<_> = block.transactions.iter().map(|bytes| known(bytes)).collect();
+        let new = block.transactions.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let mut verdicts = verify_all(chain, new.map(|(bytes, _)| bytes.as_slice())).into_iter();
+        let one = |(index, known): (usize, Option<_>)| match known {
             Some(transaction) => Ok(transaction),
-            None => verify(chain, bytes).map(Arc::new).map_err(|fault| BlockFault::Transaction { index, fault }),
+            None => {
+                let verdict = verdicts.next().expect("one for each that is not known");
+                verdict.map_err(|fault| BlockFault::Transaction { index, fault })
+            }
         };
-        let transactions = block.transactions.iter().enumerate().map(one).collect::<Result<_, _>>()?;
+        let transactions = known.into_iter().enumerate().map(one).collect::<Result<_, _>>()?;
         Ok(Self::built(block.header.clone(), transactions))
     }
 

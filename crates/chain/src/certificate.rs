@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::{Claim, which_hold};
 use crate::bft::{Vote, vote_content};
 use crate::hash::{BlockHash, ChainId};
 use crate::key::{PublicKey, Purpose, Signature};
@@ -68,20 +69,78 @@ impl CommitCertificate {
         block: &BlockHash,
         validators: &ValidatorSet,
     ) -> Result<(), CertificateFault> {
+        self.verify_by(chain, height, block, validators, which_hold)
+    }
+
+    /// The same, by a caller's own [`which_hold`]: it may remember what it has checked before.
+    ///
+    /// # Errors
+    /// [`CertificateFault`] if it does not.
+    pub fn verify_by(
+        &self,
+        chain: &ChainId,
+        height: Height,
+        block: &BlockHash,
+        validators: &ValidatorSet,
+        which_hold: impl FnOnce(&[Claim]) -> Vec<bool>,
+    ) -> Result<(), CertificateFault> {
+        let claims = self.claims(chain, height, block, validators)?;
+        self.conclude(&which_hold(&claims), validators)
+    }
+
+    /// Verifies many, each as [`verify`](Self::verify) does; all their signatures are checked in batches.
+    pub fn verify_all<'a>(
+        chain: &ChainId,
+        certificates: impl IntoIterator<Item = (&'a Self, Height, BlockHash, &'a ValidatorSet)>,
+    ) -> Vec<Result<(), CertificateFault>> {
+        let mut all_claims = Vec::new();
+        let mut formed = Vec::new();
+        for (certificate, height, block, validators) in certificates {
+            let claims = certificate.claims(chain, height, &block, validators);
+            formed.push(claims.map(|claims| {
+                all_claims.extend(claims);
+                (certificate, validators)
+            }));
+        }
+        let verdicts = which_hold(&all_claims);
+        let mut rest = verdicts.as_slice();
+        let one = |formed: Result<(&Self, &ValidatorSet), CertificateFault>| {
+            let (certificate, validators) = formed?;
+            let (own, others) = rest.split_at(certificate.signatures.len());
+            rest = others;
+            certificate.conclude(own, validators)
+        };
+        formed.into_iter().map(one).collect()
+    }
+
+    /// What its signatures must say, if all else is well formed.
+    fn claims(
+        &self,
+        chain: &ChainId,
+        height: Height,
+        block: &BlockHash,
+        validators: &ValidatorSet,
+    ) -> Result<Vec<Claim>, CertificateFault> {
         if self.block != *block || self.height != height {
             return Err(CertificateFault::OtherBlock);
         }
         if !self.signatures.is_sorted_by(|a, b| a.validator < b.validator) {
             return Err(CertificateFault::Order);
         }
-        for CommitSignature { validator, signature } in &self.signatures {
-            if !validators.contains(validator) {
-                return Err(CertificateFault::Stranger(*validator));
-            }
+        if let Some(stranger) = self.signatures.iter().find(|signed| !validators.contains(&signed.validator)) {
+            return Err(CertificateFault::Stranger(stranger.validator));
+        }
+        let claim = |CommitSignature { validator, signature }: &CommitSignature| {
             let vote = vote_content(&self.precommit(*validator));
-            if !validator.verifies(Purpose::Vote, chain, &vote, signature) {
-                return Err(CertificateFault::Signature(*validator));
-            }
+            Claim::new(validator, Purpose::Vote, chain, &vote, signature)
+        };
+        Ok(self.signatures.iter().map(claim).collect())
+    }
+
+    /// From which of its signatures hold.
+    fn conclude(&self, verdicts: &[bool], validators: &ValidatorSet) -> Result<(), CertificateFault> {
+        if let Some(wrong) = verdicts.iter().position(|holds| !holds) {
+            return Err(CertificateFault::Signature(self.signatures[wrong].validator));
         }
         self.check_power(validators)
     }

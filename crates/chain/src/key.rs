@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use ed25519_zebra::{SigningKey, VerificationKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
+use crate::batch::Claim;
 use crate::hash::{ChainId, deserialize_bytes, serialize_bytes};
 
 /// What a signature is for. A signature for one purpose is worthless for any other.
@@ -35,7 +36,7 @@ impl Purpose {
 }
 
 /// The bytes that are signed: `len(tag) || tag || chain id || content`.
-fn preimage(purpose: Purpose, chain: &ChainId, content: &[u8]) -> Vec<u8> {
+pub(crate) fn preimage(purpose: Purpose, chain: &ChainId, content: &[u8]) -> Vec<u8> {
     let tag = purpose.tag();
     let mut bytes = Vec::with_capacity(1 + tag.len() + 32 + content.len());
     bytes.push(u8::try_from(tag.len()).expect("tags are short constants"));
@@ -74,12 +75,15 @@ impl PublicKey {
     /// # Errors
     /// [`InvalidKey::Weak`] if nobody can sign for it, or everybody can.
     pub fn check(&self) -> Result<(), InvalidKey> {
-        self.point().map(drop)
+        let is_point = VerificationKey::try_from(self.0).is_ok();
+        if is_point && self.may_sign() { Ok(()) } else { Err(InvalidKey::Weak) }
     }
 
-    fn point(&self) -> Result<VerifyingKey, InvalidKey> {
-        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| InvalidKey::Weak)?;
-        if key.is_weak() || !self.is_canonical() { Err(InvalidKey::Weak) } else { Ok(key) }
+    /// Whether it is neither of small order nor another spelling of a key. It need not be a point.
+    pub(crate) fn may_sign(&self) -> bool {
+        let mut y = self.0;
+        y[31] &= 0x7f;
+        self.is_canonical() && !SMALL_ORDER_YS.contains(&y)
     }
 
     /// Whether its coordinate is below 2^255 - 19: the library takes larger ones for the same point.
@@ -88,12 +92,34 @@ impl PublicKey {
         *first < 0xed || middle.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f
     }
 
-    /// Whether `signature` is this key's, strictly (RFC 8032 with the checks of `verify_strict`), never in a batch:
-    /// batches decide some malformed signatures by chance, and validators would disagree.
+    /// Whether `signature` is this key's, by ZIP-215 (docs/protocol.md, "Hashes, trees, signatures"): the same as what
+    /// [`which_hold`](crate::which_hold) tells of many.
     pub fn verifies(&self, purpose: Purpose, chain: &ChainId, content: &[u8], signature: &Signature) -> bool {
-        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        self.point().is_ok_and(|key| key.verify_strict(&preimage(purpose, chain, content), &signature).is_ok())
+        Claim::new(self, purpose, chain, content, signature).holds()
     }
+}
+
+/// The y coordinates of the eight points of small order, low byte first. Under such a key anybody can sign.
+/// Source: Chalkias, Garillot, Nikolaenko, Taming the many EdDSAs, SSR 2020, table 1.
+const SMALL_ORDER_YS: [[u8; 32]; 5] = [
+    at_ends(0x00, 0x00, 0x00), // 0: order 4
+    at_ends(0x01, 0x00, 0x00), // 1: order 1
+    at_ends(0xec, 0xff, 0x7f), // -1: order 2
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+const fn at_ends(first: u8, middle: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [middle; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
 }
 
 /// A private key; erased from memory when dropped, never printed.
@@ -103,7 +129,7 @@ pub struct SecretKey(SigningKey);
 impl SecretKey {
     /// The key of a seed of 32 random bytes.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(seed))
+        Self(SigningKey::from(*seed))
     }
 
     /// The seed, to be stored.
@@ -113,12 +139,18 @@ impl SecretKey {
 
     /// The public half.
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key().to_bytes())
+        PublicKey(self.0.verification_key().into())
     }
 
     /// Signs `content` for one purpose on one chain.
     pub fn sign(&self, purpose: Purpose, chain: &ChainId, content: &[u8]) -> Signature {
         Signature(self.0.sign(&preimage(purpose, chain, content)).to_bytes())
+    }
+}
+
+impl Drop for SecretKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
@@ -235,7 +267,7 @@ mod tests {
         };
         // y = p + 3 and p + 4 are points of large order as 3 and 4.
         for (first, last) in [(0xf0, 0x7f), (0xf0, 0xff), (0xf1, 0x7f), (0xf1, 0xff)] {
-            assert!(VerifyingKey::from_bytes(spelled(first, last).as_bytes()).is_ok(), "the library takes it");
+            assert!(VerificationKey::try_from(spelled(first, last).0).is_ok(), "the library takes it");
             assert_eq!(spelled(first, last).check(), Err(InvalidKey::Weak));
         }
         let below: Vec<_> = (0xe0..0xec).filter(|first| spelled(*first, 0x7f).check().is_ok()).collect();

@@ -7,6 +7,7 @@
 mod act;
 mod archive;
 mod ballot;
+mod batch;
 pub mod bft;
 mod block;
 mod certificate;
@@ -37,6 +38,7 @@ pub use act::{
 };
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
 pub use ballot::{Ballot, Selection};
+pub use batch::{Claim, which_hold};
 pub use block::{Block, BlockFault, CompactBlock, Header, PROTOCOL_VERSION, VerifiedBlock, Whole};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
 pub use contest::{Choices, Contest, InvalidSelection, SCORE_MAX};
@@ -63,5 +65,5 @@ pub use text::{
 pub use time::{Height, Timestamp};
 pub use transaction::{Change, Payload, Transaction, UnsignedTransaction};
 pub use validator::{InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated};
-pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify};
+pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify, verify_all};
 pub use vote_counting::{Action, Outcome, Overvotes, Round, Rule, Stake, TieBreak, Votes};

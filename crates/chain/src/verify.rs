@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::act::InvalidAct;
+use crate::batch::{Claim, which_hold};
 use crate::election::InvalidElection;
 use crate::encoding::{DecodeError, decode, encode};
 use crate::hash::{ChainId, Hash, TransactionId};
@@ -87,11 +88,37 @@ pub fn parse(bytes: &[u8]) -> Result<Transaction, TransactionFault> {
 /// # Errors
 /// [`TransactionFault`]: whoever made or passed on these bytes is at fault.
 pub fn verify(chain: &ChainId, bytes: &[u8]) -> Result<Verified, TransactionFault> {
-    let Transaction { content, signature } = check_form(chain, bytes)?;
-    if !content.signer.verifies(Purpose::Transaction, chain, &encode(&content), &signature) {
-        return Err(TransactionFault::Signature);
+    let (transaction, claim) = claimed(chain, bytes)?;
+    if claim.holds() { Ok(transaction) } else { Err(TransactionFault::Signature) }
+}
+
+/// Verifies many, each as [`verify`] does; their signatures are checked in batches, which takes about half of the time.
+pub fn verify_all<'a>(
+    chain: &ChainId,
+    transactions: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<Result<Arc<Verified>, TransactionFault>> {
+    let mut claims = Vec::new();
+    let mut formed = Vec::new();
+    for bytes in transactions {
+        formed.push(claimed(chain, bytes).map(|(transaction, claim)| {
+            claims.push(claim);
+            transaction
+        }));
     }
-    Ok(Verified { id: TransactionId::of(bytes), bytes: bytes.into(), content })
+    let mut verdicts = which_hold(&claims).into_iter();
+    let one = |formed: Result<Verified, TransactionFault>| {
+        let transaction = formed?;
+        let holds = verdicts.next().expect("one for each whose form holds");
+        if holds { Ok(Arc::new(transaction)) } else { Err(TransactionFault::Signature) }
+    };
+    formed.into_iter().map(one).collect()
+}
+
+/// A transaction whose signature is still to be checked: the claim that goes with it.
+fn claimed(chain: &ChainId, bytes: &[u8]) -> Result<(Verified, Claim), TransactionFault> {
+    let Transaction { content, signature } = check_form(chain, bytes)?;
+    let claim = Claim::new(&content.signer, Purpose::Transaction, chain, &encode(&content), &signature);
+    Ok((Verified { id: TransactionId::of(bytes), bytes: bytes.into(), content }, claim))
 }
 
 /// Reads a transaction of a final block: no honest validator has voted for the block before it had verified the signature.

@@ -6,10 +6,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use futures::FutureExt;
 use malachite_signing::{Error, VerificationResult, Verifier};
-use malachite_types::{ValidatorProof, VoteExtensionScope};
-use sha2::{Digest, Sha256};
+use malachite_types::{SignedVote, ValidatorProof, VoteExtensionScope};
 use vote_chain::bft::{Ctx, Proposal, Vote, proposal_content, vote_content};
-use vote_chain::{ChainId, PublicKey, Purpose, Signature};
+use vote_chain::{ChainId, Claim, PublicKey, Purpose, Signature, which_hold};
 
 /// Signatures remembered at one height; beyond it they are checked again.
 const MEMO_MAX: usize = 10_000;
@@ -36,26 +35,41 @@ impl Checker {
     }
 
     pub(crate) fn vote_holds(&self, vote: &Vote, signature: &Signature) -> bool {
-        self.holds(&vote.voter, Purpose::Vote, &vote_content(vote), signature)
+        self.holds(self.claim(vote, signature))
+    }
+
+    /// Whether all of some votes hold; those that are new are checked together.
+    pub(crate) fn votes_hold(&self, votes: impl Iterator<Item = SignedVote<Ctx>>) -> bool {
+        let claims: Vec<_> = votes.map(|vote| self.claim(&vote.message, &vote.signature)).collect();
+        self.which_hold(&claims).into_iter().all(|holds| holds)
     }
 
     pub(crate) fn proposal_holds(&self, proposal: &Proposal, signature: &Signature) -> bool {
-        self.holds(&proposal.proposer, Purpose::Proposal, &proposal_content(proposal), signature)
+        let content = proposal_content(proposal);
+        self.holds(Claim::new(&proposal.proposer, Purpose::Proposal, &self.chain, &content, signature))
     }
 
-    fn holds(&self, key: &PublicKey, purpose: Purpose, content: &[u8], signature: &Signature) -> bool {
-        let parts: [&[u8]; 4] = [key.as_bytes(), signature.as_bytes(), &[u8::from(purpose == Purpose::Vote)], content];
-        let seen: [u8; 32] =
-            parts.iter().fold(Sha256::new(), |hasher, part| hasher.chain_update(part)).finalize().into();
-        if self.lock().contains(&seen) {
-            return true;
-        }
-        let holds = key.verifies(purpose, &self.chain, content, signature);
+    /// Which of some signatures hold; those that are new are checked together.
+    pub(crate) fn which_hold(&self, claims: &[Claim]) -> Vec<bool> {
         let mut memo = self.lock();
-        if holds && memo.len() < MEMO_MAX {
-            memo.insert(seen);
+        let mut verdicts: Vec<_> = claims.iter().map(|claim| memo.contains(claim.digest())).collect();
+        let places: Vec<_> = (0..claims.len()).filter(|place| !verdicts[*place]).collect();
+        let new: Vec<_> = places.iter().map(|place| claims[*place].clone()).collect();
+        for ((place, claim), holds) in places.into_iter().zip(&new).zip(which_hold(&new)) {
+            verdicts[place] = holds;
+            if holds && memo.len() < MEMO_MAX {
+                memo.insert(*claim.digest());
+            }
         }
-        holds
+        verdicts
+    }
+
+    fn claim(&self, vote: &Vote, signature: &Signature) -> Claim {
+        Claim::new(&vote.voter, Purpose::Vote, &self.chain, &vote_content(vote), signature)
+    }
+
+    fn holds(&self, claim: Claim) -> bool {
+        self.which_hold(&[claim]) == [true]
     }
 }
 

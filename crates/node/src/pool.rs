@@ -6,9 +6,7 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use vote_chain::{
-    Block, BlockFault, ChainId, CommitCertificate, TransactionFault, Verified, VerifiedBlock, Whole, verify,
-};
+use vote_chain::{Block, BlockFault, ChainId, CommitCertificate, TransactionFault, Verified, VerifiedBlock, Whole};
 
 /// Pieces of work that run or wait at one time; beyond it peers' work is dropped and apps are asked to come back.
 const JOBS_MAX: usize = 64;
@@ -161,14 +159,14 @@ impl Pool {
         let pool = self.clone();
         tokio::spawn(async move {
             let turn = pool.for_blocks.clone().acquire_owned().await.expect("never closed");
-            let verify_all = move |chain: &ChainId| {
+            let verify = move |chain: &ChainId| {
                 let places = blocks.iter().flat_map(|(block, _)| block.transactions.iter().enumerate());
-                let verify = |(index, bytes): (usize, &ByteBuf)| {
-                    verify(chain, bytes).map(Arc::new).map_err(|fault| BlockFault::Transaction { index, fault })
-                };
-                places.skip(before).take(count).map(verify).collect()
+                let (indices, part): (Vec<_>, Vec<_>) = places.skip(before).take(count).unzip();
+                let fault = |index| move |fault| BlockFault::Transaction { index, fault };
+                let verdicts = verify_all(chain, &part).into_iter().zip(indices);
+                verdicts.map(|(verdict, index)| verdict.map_err(fault(index))).collect()
             };
-            pool.run_with(turn, verify_all).await
+            pool.run_with(turn, verify).await
         })
     }
 
@@ -187,12 +185,12 @@ impl Pool {
     }
 }
 
-/// Verifies each.
+/// Verifies each, their signatures in batches.
 pub(crate) fn verify_all(
     chain: &ChainId,
     transactions: &[impl AsRef<[u8]>],
 ) -> Vec<Result<Arc<Verified>, TransactionFault>> {
-    transactions.iter().map(|bytes| verify(chain, bytes.as_ref()).map(Arc::new)).collect()
+    vote_chain::verify_all(chain, transactions.iter().map(AsRef::as_ref))
 }
 
 #[cfg(test)]

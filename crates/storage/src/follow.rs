@@ -5,7 +5,10 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use redb::{ReadTransaction, ReadableTable};
-use vote_chain::{ChainId, CommitCertificate, Genesis, Height, Replay, State, ValidatorSet, VerifiedBlock, encode};
+use vote_chain::{
+    BlockFault, ChainId, CommitCertificate, Genesis, Height, Replay, State, ValidatorSet, VerifiedBlock, encode,
+    verify_all,
+};
 
 use crate::batch;
 use crate::error::Fault;
@@ -77,7 +80,7 @@ fn read_ahead(read: &ReadTransaction, chain: &ChainId, trust: Trust, threads: No
     loop {
         let part = rows_from(read, next).and_then(|rows| {
             next = Height::new(next.get() + rows.len() as u64);
-            on_all_cores(threads, &rows, |(height, bytes)| decode(*height, bytes, chain, trust)).into_iter().collect()
+            on_all_cores(threads, &rows, |rows| decode(rows, chain, trust)).into_iter().collect()
         });
         let over = part.as_ref().map_or(true, Vec::is_empty);
         if over && part.is_ok() || parts.send(part).is_err() || over {
@@ -104,18 +107,36 @@ fn rows_from(read: &ReadTransaction, first: Height) -> Result<Vec<(Height, Vec<u
     Ok(rows)
 }
 
+/// Decodes the rows of some blocks, up to the first that does not hold; signatures are verified together.
 fn decode(
-    height: Height,
-    bytes: &[u8],
+    rows: &[(Height, Vec<u8>)],
     chain: &ChainId,
     trust: Trust,
-) -> Result<(VerifiedBlock, CommitCertificate), Fault> {
-    let BlockRow { block, certificate, .. } = BlockRow::read(height, bytes)?;
-    let block = match trust {
-        Trust::Signatures => VerifiedBlock::read_final(chain, &block),
-        Trust::Nothing => VerifiedBlock::verify(chain, &block, |_| None),
+) -> Vec<Result<(VerifiedBlock, CommitCertificate), Fault>> {
+    let rows: Vec<_> = rows.iter().map(|(height, bytes)| BlockRow::read(*height, bytes)).collect();
+    let transactions = rows.iter().flatten().flat_map(|row| &row.block.transactions);
+    let mut verdicts = match trust {
+        Trust::Signatures => Vec::new(),
+        Trust::Nothing => verify_all(chain, transactions.map(|bytes| bytes.as_slice())),
+    }
+    .into_iter();
+    let one = |row: Result<BlockRow, Fault>| {
+        let BlockRow { block, certificate, .. } = row?;
+        let fault = |fault: BlockFault| Fault::row("blocks", block.header.height, fault);
+        let block = match trust {
+            Trust::Signatures => VerifiedBlock::read_final(chain, &block).map_err(fault)?,
+            Trust::Nothing => {
+                let verdicts = verdicts.by_ref().take(block.transactions.len());
+                let one = |(index, verdict): (usize, Result<_, _>)| {
+                    verdict.map_err(|wrong| fault(BlockFault::Transaction { index, fault: wrong }))
+                };
+                let mut known = verdicts.enumerate().map(one).collect::<Result<Vec<_>, _>>()?.into_iter();
+                VerifiedBlock::verify(chain, &block, |_| known.next()).map_err(fault)?
+            }
+        };
+        Ok((block, certificate))
     };
-    Ok((block.map_err(|fault| Fault::row("blocks", height, fault))?, certificate))
+    rows.into_iter().map(one).collect()
 }
 
 struct Follow {
@@ -150,8 +171,11 @@ impl Follow {
                 certified.push(Certified { certificate, validators });
             }
         }
-        let verdicts = on_all_cores(self.threads, &certified, |Certified { certificate, validators }| {
-            certificate.verify(&self.chain, certificate.height, &certificate.block, validators)
+        let verdicts = on_all_cores(self.threads, &certified, |part| {
+            let certificates = part.iter().map(|Certified { certificate, validators }| {
+                (certificate, certificate.height, certificate.block, validators)
+            });
+            CommitCertificate::verify_all(&self.chain, certificates)
         });
         for (Certified { certificate, .. }, verdict) in certified.iter().zip(verdicts) {
             verdict.map_err(|fault| Fault::row("blocks", certificate.height, format!("its certificate: {fault}")))?;
@@ -197,13 +221,12 @@ impl Follow {
     }
 }
 
-/// Does `work` on each of `items`, in parts of equal size on so many threads; the results are in the order of the items.
-fn on_all_cores<T: Sync, R: Send>(threads: NonZeroUsize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// Does `work` on `items`, in parts of equal size on so many threads; the results are in the order of the items.
+fn on_all_cores<T: Sync, R: Send>(threads: NonZeroUsize, items: &[T], work: impl Fn(&[T]) -> Vec<R> + Sync) -> Vec<R> {
     let part = items.len().div_ceil(threads.get()).max(1);
     std::thread::scope(|scope| {
         let work = &work;
-        let parts: Vec<_> =
-            items.chunks(part).map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<_>>())).collect();
+        let parts: Vec<_> = items.chunks(part).map(|part| scope.spawn(move || work(part))).collect();
         parts.into_iter().flat_map(|part| part.join().expect("verifying does not panic")).collect()
     })
 }

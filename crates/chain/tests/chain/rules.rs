@@ -191,14 +191,21 @@ fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_character
 #[test]
 fn block_with_a_forged_ballot_names_its_place() {
     let (ledger, id) = with_election();
-    let ballots: Vec<_> = (50..53).map(|voter| ledger.ballot(voter, id, Selection::Listed(0))).collect();
+    let ballots: Vec<_> = (50..80).map(|voter| ledger.ballot(voter, id, Selection::Listed(0))).collect();
     let mut block = ledger.propose(&ballots);
-    *block.transactions[1].last_mut().unwrap() ^= 1;
+    for place in [13, 21] {
+        *block.transactions[place].last_mut().unwrap() ^= 1;
+    }
     let read = |block: &Block| VerifiedBlock::read(&ledger.state.chain(), &encode(block)).unwrap_err();
     // So far anybody can have done it; if the header is made for it, whoever signs for the block has.
     assert_eq!(read(&block), BlockFault::OtherTransactions);
     block.header.transactions_root = block.tree().root();
-    assert_eq!(read(&block), BlockFault::Transaction { index: 1, fault: TransactionFault::Signature });
+    let forged = BlockFault::Transaction { index: 13, fault: TransactionFault::Signature };
+    assert_eq!(read(&block), forged);
+    // Whichever of the others are verified already.
+    let known = |bytes: &[u8]| ballots[..10].iter().find(|ballot| **ballot.bytes() == *bytes).cloned();
+    let whole = block.clone().whole().unwrap();
+    assert_eq!(VerifiedBlock::verify(&ledger.state.chain(), &whole, known).unwrap_err(), forged);
     assert!(matches!(VerifiedBlock::read(&ledger.state.chain(), b"no block"), Err(BlockFault::Decode(_))));
 }
 

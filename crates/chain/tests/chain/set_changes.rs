@@ -380,4 +380,14 @@ fn certificate_counts_each_validator_once_strangers_not_and_needs_more_than_two_
     let mut moved = certify(state, &block, &keys[..3]);
     moved.round = 1;
     assert!(matches!(check(&moved), Err(CertificateFault::Signature(_))));
+
+    // Together the same is said of each as alone, whatever stands beside it.
+    let mut forged = certify(state, &block, &keys);
+    forged.signatures[2].signature = forged.signatures[1].signature;
+    let good = certify(state, &block, &keys);
+    let all = [padded, good.clone(), forged.clone(), foreign, certify(state, &block, &keys[..2]), good, moved];
+    let each = all.iter().map(|certificate| (certificate, height, hash, state.validators()));
+    let together = vote_chain::CommitCertificate::verify_all(&state.chain(), each);
+    assert_eq!(together, all.each_ref().map(check));
+    assert_eq!(together[2], Err(CertificateFault::Signature(forged.signatures[2].validator)));
 }

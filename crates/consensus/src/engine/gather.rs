@@ -1,7 +1,7 @@
 //! The proposer gathers votes: what all say to one, and one says to all, is a small part of what all say to all.
 //!
 //! In the first round of a height a vote for its block goes to the block's proposer only. Once the votes of a step decide, the proposer
-//! says all of them to all ([`Message::Votes`]), and everybody verifies each of them. So nobody has to believe the proposer anything: one that
+//! says all of them to all ([`Message::Votes`]), and everybody verifies them, in one batch. So nobody has to believe the proposer anything: one that
 //! is slow, or lies, can only keep silent, and that costs a moment. A vote whose height is still open after [`SAID_TO_ALL_MS`] is
 //! said to all, and those of the next [`PAUSE`] heights at once. A list decides by itself, as a certificate does, whatever its voters have
 //! said to others.
@@ -96,12 +96,8 @@ impl Host {
         let gatherer = Ctx.select_proposer(set, height, round).key;
         let few = votes.signatures.len() <= set.count();
         let decide = || set.is_quorum(votes.signatures.iter().map(|(voter, _)| voter));
-        let hold = || {
-            votes.each().all(|vote| {
-                set.contains(&vote.message.voter) && self.checker.vote_holds(&vote.message, &vote.signature)
-            })
-        };
-        if !(few && decide() && hold()) {
+        let members = || votes.signatures.iter().all(|(voter, _)| set.contains(voter));
+        if !(few && decide() && members() && self.checker.votes_hold(votes.each())) {
             return Err(MessageFault::Votes(height));
         }
         for vote in votes.each() {

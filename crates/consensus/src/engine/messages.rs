@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use malachite::Input;
 use malachite_signing::VerifierExt;
-use malachite_types::{NilOrVal, PolkaCertificate, Round, RoundCertificate, SignedVote, VoteType};
+use malachite_types::{
+    NilOrVal, PolkaCertificate, PolkaSignature, Round, RoundCertificate, RoundSignature, SignedMessage, SignedVote,
+    VoteType,
+};
 use vote_chain::bft::{Ctx, Vote};
-use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, ValidatorSet, VerifiedBlock};
+use vote_chain::{BlockHash, Height, InvalidBlock, PublicKey, Signature, ValidatorSet, VerifiedBlock};
 
 use super::window::{Kind, What};
 use super::{Host, threshold};
@@ -212,14 +215,34 @@ impl Host {
     fn check_polka(&self, certificate: &PolkaCertificate<Ctx>) -> Result<(), MessageFault> {
         let (set, thresholds) = (self.state.validators(), threshold(&self.config));
         let few = certificate.polka_signatures.len() <= set.count();
-        let holds = || at_once(self.checker.verify_polka_certificate(&Ctx, certificate, set, thresholds)).is_ok();
+        // All in one batch; to Malachite, which asks for one after the other, they are then known.
+        let vote = |signed: &PolkaSignature<Ctx>| {
+            let value = NilOrVal::Val(certificate.value_id);
+            signed_vote(
+                certificate.height,
+                certificate.round,
+                VoteType::Prevote,
+                value,
+                signed.address,
+                signed.signature,
+            )
+        };
+        let hold = || self.checker.votes_hold(certificate.polka_signatures.iter().map(vote));
+        let holds =
+            || hold() && at_once(self.checker.verify_polka_certificate(&Ctx, certificate, set, thresholds)).is_ok();
         if few && holds() { Ok(()) } else { Err(MessageFault::Certificate(certificate.height)) }
     }
 
     fn check_round(&self, certificate: &RoundCertificate<Ctx>) -> Result<(), MessageFault> {
         let (set, thresholds) = (self.state.validators(), threshold(&self.config));
         let few = certificate.round_signatures.len() <= 2 * set.count();
-        let holds = || at_once(self.checker.verify_round_certificate(&Ctx, certificate, set, thresholds)).is_ok();
+        let vote = |signed: &RoundSignature<Ctx>| {
+            let RoundSignature { vote_type, value_id, address, signature } = *signed;
+            signed_vote(certificate.height, certificate.round, vote_type, value_id, address, signature)
+        };
+        let hold = || self.checker.votes_hold(certificate.round_signatures.iter().map(vote));
+        let holds =
+            || hold() && at_once(self.checker.verify_round_certificate(&Ctx, certificate, set, thresholds)).is_ok();
         if few && holds() { Ok(()) } else { Err(MessageFault::Certificate(certificate.height)) }
     }
 
@@ -241,4 +264,15 @@ impl Host {
         }
         self.early.retain(|later, _| *later > height);
     }
+}
+
+fn signed_vote(
+    height: Height,
+    round: Round,
+    kind: VoteType,
+    value: NilOrVal<BlockHash>,
+    voter: PublicKey,
+    signature: Signature,
+) -> SignedVote<Ctx> {
+    SignedMessage::new(Vote { height, round, kind, value, voter }, signature)
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vote_chain::{
-    Block, CertificateFault, Changes, CommitCertificate, CommitSignature, Height, PublicKey, Signature, Timestamp,
-    VerifiedBlock, Whole,
+    Block, BlockHash, CertificateFault, Changes, Claim, CommitCertificate, CommitSignature, Height, PublicKey,
+    Signature, Timestamp, ValidatorSetHash, VerifiedBlock, Whole,
 };
 
 use super::Host;
@@ -98,6 +98,8 @@ pub(crate) struct Synced {
     bytes: usize,
     pub(super) block: Arc<VerifiedBlock>,
     pub(super) certificate: CommitCertificate,
+    /// The set under which the certificate has been found to hold.
+    holds_under: Option<ValidatorSetHash>,
 }
 
 /// Whom to ask first.
@@ -213,7 +215,7 @@ impl Host {
         if certificate.signatures.len() > set.count() {
             return false;
         }
-        match certificate.verify(&chain, height, &hash, set) {
+        match self.check_certificate(certificate, height, &hash) {
             Ok(()) => {
                 self.sync.shown = height;
                 true
@@ -282,7 +284,7 @@ impl Host {
     /// Whether a certificate makes this block final at the open height; if not, no work is spent on what comes with it.
     fn next_is_final(&mut self, peer: Peer, (block, certificate): &(Whole<Block>, CommitCertificate)) -> bool {
         let height = self.height();
-        let verdict = certificate.verify(&self.state.chain(), height, &block.header.hash(), self.state.validators());
+        let verdict = self.check_certificate(certificate, height, &block.header.hash());
         if let Err(fault) = &verdict {
             self.reject_sync(peer, format!("a certificate for height {height} that does not hold: {fault}"));
         }
@@ -293,14 +295,29 @@ impl Host {
         if self.sync.arrived.remove(&(peer, from)).is_none() {
             return;
         }
-        for (block, certificate) in blocks {
+        let holding = self.which_certificates_hold(&blocks);
+        for ((block, certificate), holds_under) in blocks.into_iter().zip(holding) {
             let height = block.header().height;
             let bytes = bytes_of(block.transactions().iter().map(|transaction| &**transaction.bytes()));
             if height >= self.height() {
-                self.sync.queue.entry(height).or_insert(Synced { peer, bytes, block, certificate });
+                self.sync.queue.entry(height).or_insert(Synced { peer, bytes, block, certificate, holds_under });
             }
         }
         self.consider_sync();
+    }
+
+    /// The present set, for each certificate that holds under it, all of which are checked together. The others are checked when it is their
+    /// blocks' turn: there may be another set by then.
+    fn which_certificates_hold(
+        &self,
+        blocks: &[(Arc<VerifiedBlock>, CommitCertificate)],
+    ) -> Vec<Option<ValidatorSetHash>> {
+        let set = self.state.validators();
+        let hash = set.hash();
+        let certificates =
+            blocks.iter().map(|(block, certificate)| (certificate, block.header().height, block.hash(), set));
+        let verdicts = CommitCertificate::verify_all(&self.state.chain(), certificates);
+        verdicts.into_iter().map(|verdict| verdict.is_ok().then_some(hash)).collect()
     }
 
     fn rank(&self, peer: Peer, known: &Known, wanted: Height) -> Rank {
@@ -387,7 +404,7 @@ impl Host {
         signatures.sort_by_key(|signature| signature.validator);
         signatures.dedup_by_key(|signature| signature.validator);
         let certificate = CommitCertificate { height: votes.height, round, block: votes.block, signatures };
-        let synced = Synced { peer, bytes, block: block.clone(), certificate };
+        let synced = Synced { peer, bytes, block: block.clone(), certificate, holds_under: None };
         self.sync.queue.entry(votes.height).or_insert(synced);
     }
 }
@@ -422,9 +439,10 @@ impl Host {
     /// What a block changes that a certificate makes final, whatever the clock says. None if the certificate does not
     /// hold, or if this node must end. This goes past Malachite, which would propose and vote at a height that is over.
     pub(super) fn check_synced(&mut self, synced: &Synced) -> Option<Changes> {
-        let Synced { peer, block, certificate, .. } = synced;
+        let Synced { peer, block, certificate, holds_under, .. } = synced;
         let (height, hash) = (self.height(), block.hash());
-        if let Err(fault) = certificate.verify(&self.state.chain(), height, &hash, self.state.validators()) {
+        let is_known = *holds_under == Some(self.state.validators().hash());
+        if !is_known && let Err(fault) = self.check_certificate(certificate, height, &hash) {
             self.reject_sync(*peer, format!("a certificate for height {height} that does not hold: {fault}"));
             return None;
         }
@@ -447,6 +465,17 @@ impl Host {
                 None
             }
         }
+    }
+
+    /// Whether a certificate makes this block final under the present set. What was seen before of its signatures is not checked again.
+    fn check_certificate(
+        &self,
+        certificate: &CommitCertificate,
+        height: Height,
+        block: &BlockHash,
+    ) -> Result<(), CertificateFault> {
+        let which_hold = |claims: &[Claim]| self.checker.which_hold(claims);
+        certificate.verify_by(&self.state.chain(), height, block, self.state.validators(), which_hold)
     }
 
     fn reject_sync(&mut self, peer: Peer, reason: String) {

@@ -179,10 +179,10 @@ function payload(value: Value): Signed["does"] {
 /** What is wrong with the shape of bytes, as a fault of theirs. */
 export const unsound = (error: unknown): unknown => (error instanceof Malformed ? new Unsound("encoding", error.message) : error);
 
-/** Whether a signature is a key's, by RFC 8032; whatever else validators refuse is no part of a final block. */
+/** Whether a signature is a key's, as the ledger has it: by ZIP-215, with a key in canonical form that is not of small order. */
 export function verifies(signature: Uint8Array, content: Uint8Array, key: Uint8Array): boolean {
   try {
-    return ed25519.verify(signature, content, key, { zip215: false });
+    return !ed25519.Point.fromBytes(key).isSmallOrder() && ed25519.verify(signature, content, key, { zip215: true });
   } catch {
     return false;
   }

@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import labels from "../../../../../testdata/labels.json";
+import signatures from "../../../../../testdata/signatures.json";
 import vectors from "../../../../../testdata/vectors.json";
 import { codeSeed, mayBeVoterCode, newCode, readTracker, showCode, tracker, trackerQr, trackerWords } from "./codes";
 import { type Act, type Contest, type Election, bytesToHex, castBallot, createElection, hexToBytes, labelFault, look, skeleton, organise, publicKey, sign, transactionId, writeInFault } from "./ledger";
 import { Struct, type Value } from "./cbor";
+import { verifies } from "./signed";
 
 const chain = vectors.genesis.chain;
 const seed = new Uint8Array(32).fill(50);
@@ -55,6 +57,12 @@ test.each(Object.entries(cases))("%s is signed byte for byte as the ledger has i
   const bytes = sign(chain, seed, payload);
   expect(bytesToHex(bytes)).toBe(named(name).bytes);
   expect(transactionId(bytes)).toBe(named(name).id);
+});
+
+test("signatures hold that hold in the ledger, and no others", () => {
+  for (const { name, key, message, signature, holds } of signatures.vectors) {
+    expect(verifies(hexToBytes(signature), hexToBytes(message), hexToBytes(key)), name).toBe(holds);
+  }
 });
 
 test("keys are those of the vectors", () => {
