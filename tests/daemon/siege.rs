@@ -24,7 +24,7 @@ const RESTARTS: usize = 3;
 const RESTART_EVERY: Duration = Duration::from_secs(10);
 /// So many times the usual may a ballot take, in the middle of all.
 const SLOWER_MAX: u32 = 10;
-/// What README says that others can make a node hold, and what it holds of its own accord.
+/// What docs/operators.md says that others can make a node hold, and what it holds of its own accord.
 const MEMORY_MIB_MAX: f64 = 400.0;
 
 /// Comes in, says nothing, and comes in again whenever it is hung up on.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use vote_storage::StorageError;
 
-/// The exit codes; `node --help` and README.md list them.
+/// The exit codes; `node --help` and docs/operators.md list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// It has done what it was asked.

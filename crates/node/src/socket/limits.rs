@@ -1,4 +1,4 @@
-//! Every bound on what apps can make this node hold (README, "What to know"; docs/protocol.md, section 5).
+//! Every bound on what apps can make this node hold (docs/operators.md, "Attacks and bounds"; docs/protocol.md, section 5).
 
 use std::time::Duration;
 
