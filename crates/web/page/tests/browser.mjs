@@ -613,13 +613,11 @@ test("a receipt is checked by tracker, words and file; a voter code is sent nowh
   await button(anybody, "Find the ballot").click();
   await anybody.getByRole("alert").filter({ hasText: "This is a voter code." }).waitFor();
   assert.deepEqual(asked, []);
-  await anybody
-    .getByLabel("Receipt file")
-    .setInputFiles({
-      name: "x.receipt",
-      mimeType: "application/octet-stream",
-      buffer: Buffer.from("no receipt"),
-    });
+  await anybody.getByLabel("Receipt file").setInputFiles({
+    name: "x.receipt",
+    mimeType: "application/octet-stream",
+    buffer: Buffer.from("no receipt"),
+  });
   await anybody.getByRole("alert").filter({ hasText: "This cannot be read" }).waitFor();
   await done(ada);
   await done(anybody);
