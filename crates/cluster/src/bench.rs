@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 use vote_api::Client;
 use vote_chain::{Contest, ElectionId, Rule, Selection};
 use vote_cluster::{Caster, Cluster, Options, credential, measure};
-use vote_views::{Bench, Idle, Latency, Throughput};
+use vote_views::{AfterElections, Bench, Growth, Idle, Latency, Throughput};
 
 use crate::election::Roll;
 use crate::{BenchArgs, election, output};
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
     let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
     let report = tokio::select! {
-        report = measure_all(&cluster, &args) => report,
+        report = measure_all(&mut cluster, &args) => report,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     cluster.stop().await?;
@@ -31,12 +31,8 @@ pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
     Ok(report.throughput.finals == report.throughput.ballots)
 }
 
-async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Bench> {
-    let choices = vec!["Yes".to_owned(), "No".to_owned()];
-    let election = {
-        let contest = Contest::listed(choices, Rule::Plurality, 1);
-        election::create(cluster, "Benchmark", contest, Roll::Anyone).await?
-    };
+async fn measure_all(cluster: &mut Cluster, args: &BenchArgs) -> Result<Bench> {
+    let election = election::create(cluster, "Benchmark", yes_or_no(), Roll::Anyone).await?;
     let mut clients = Vec::new();
     for at in cluster.running() {
         clients.push(cluster.client(at).await?);
@@ -44,8 +40,69 @@ async fn measure_all(cluster: &Cluster, args: &BenchArgs) -> Result<Bench> {
     cluster.agreed(Duration::from_secs(30)).await?;
     let idle = idle(cluster).await;
     let latency = latency(cluster, &clients, election, args.rate, 2).await?;
-    let throughput = throughput(cluster, clients, election, args.ballots).await?;
-    Ok(Bench { nodes: args.nodes, rate: args.rate, latency_ms: latency, idle, throughput })
+    let disk_before = disk(cluster);
+    let throughput = throughput(cluster, &clients, election, 0, args.ballots).await?;
+    let mut cast = args.ballots;
+    let mut after_elections = None;
+    if args.elections > 0 {
+        let start = Instant::now();
+        election::create_finished(cluster, yes_or_no(), args.elections).await?;
+        let seconds = round(start.elapsed().as_secs_f64());
+        let again = self::throughput(cluster, &clients, election, cast, args.ballots).await?;
+        cast += args.ballots;
+        let cpu_ratio = round(again.cpu_us_per_ballot / throughput.cpu_us_per_ballot);
+        after_elections = Some(AfterElections { elections: args.elections, seconds, throughput: again, cpu_ratio });
+    }
+    let mut growth = None;
+    if args.growth > cast {
+        let rss_before = largest(&throughput.rss_mib);
+        let since = cast;
+        let mut last = throughput.clone();
+        while cast < args.growth {
+            last = self::throughput(cluster, &clients, election, cast, args.ballots.min(args.growth - cast)).await?;
+            cast += last.ballots;
+        }
+        let disk = disk(cluster).saturating_sub(disk_before);
+        let bytes = (largest(&last.rss_mib) - rss_before) * 1_048_576.0;
+        growth = Some(Growth {
+            ballots: cast,
+            rate_ratio: round(last.final_per_second / throughput.final_per_second),
+            memory_bytes_per_ballot: round(bytes / number(cast - since)),
+            disk_bytes_per_ballot: round(number(usize::try_from(disk)?) / number(cast) / f64::from(args.nodes)),
+            throughput: last,
+            restart_seconds: restart(cluster).await?,
+        });
+    }
+    Ok(Bench { nodes: args.nodes, rate: args.rate, latency_ms: latency, idle, throughput, after_elections, growth })
+}
+
+fn yes_or_no() -> Contest {
+    Contest::listed(vec!["Yes".to_owned(), "No".to_owned()], Rule::Plurality, 1)
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
+}
+
+/// A count as a number to reckon with; exact up to 2^53.
+#[allow(clippy::cast_precision_loss, reason = "no count of a measurement is so large")]
+const fn number(count: usize) -> f64 {
+    count as f64
+}
+
+/// Bytes of all nodes' files.
+fn disk(cluster: &Cluster) -> u64 {
+    cluster.nodes.iter().map(|node| measure::disk_bytes(&node.data_dir)).sum()
+}
+
+/// Kills the last node and starts it again; gives the seconds from the start to its first answer.
+async fn restart(cluster: &mut Cluster) -> Result<f64> {
+    let last = cluster.nodes.len() - 1;
+    cluster.kill_node(last).await?;
+    let start = Instant::now();
+    cluster.start_node(last).await?;
+    cluster.status(last).await?;
+    Ok(round(start.elapsed().as_secs_f64()))
 }
 
 pub(crate) fn pids(cluster: &Cluster) -> Vec<u32> {
@@ -106,18 +163,25 @@ pub(crate) async fn one(client: &Client, bytes: Vec<u8>) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-async fn throughput(cluster: &Cluster, clients: Vec<Client>, election: ElectionId, count: usize) -> Result<Throughput> {
+/// Casts ballots of `count` credentials after the first `skip` ones.
+async fn throughput(
+    cluster: &Cluster,
+    clients: &[Client],
+    election: ElectionId,
+    skip: usize,
+    count: usize,
+) -> Result<Throughput> {
     let (chain, signing) = (cluster.chain, Instant::now());
     let choice = |number: usize| Selection::Listed(u16::from(number.is_multiple_of(3)));
-    let ballots: Vec<_> =
-        (0..count).map(|number| Caster::ballot(chain, election, &credential(3, number), choice(number))).collect();
+    let ballots: Vec<_> = (skip..skip + count)
+        .map(|number| Caster::ballot(chain, election, &credential(3, number), choice(number)))
+        .collect();
     let signing = signing.elapsed().as_secs_f64();
-    let disk = |cluster: &Cluster| cluster.nodes.iter().map(|node| measure::disk_bytes(&node.data_dir)).sum::<u64>();
     let pids = pids(cluster);
     let cpu = |pids: &[u32]| pids.iter().map(|pid| measure::cpu_seconds(*pid)).sum::<f64>();
     let wire = cluster.agreed(Duration::from_secs(30)).await?.iter().map(|status| status.wire_bytes.1).sum::<u64>();
     let (disk_before, cpu_before) = (disk(cluster), cpu(&pids));
-    let caster = Arc::new(Caster::new(clients));
+    let caster = Arc::new(Caster::new(clients.to_vec()));
     let start = Instant::now();
     caster.cast_all(ballots).await.context("while casting")?;
     let seconds = start.elapsed().as_secs_f64();

@@ -37,6 +37,29 @@ pub(crate) async fn create(cluster: &Cluster, title: &str, contest: Contest, rol
     Ok(id)
 }
 
+/// Creates so many elections and closes them again.
+pub(crate) async fn create_finished(cluster: &Cluster, contest: Contest, count: usize) -> Result<()> {
+    let client = cluster.client(0).await?;
+    for from in (0..count).step_by(ELECTIONS_AT_ONCE) {
+        let creation = |salt: usize| {
+            let title = format!("Election {salt}");
+            let election = Election::simple(title, vec![contest.clone()], salt as u64);
+            Transaction::sign(cluster.chain, &cluster.organiser, Payload::CreateElection(election)).to_bytes()
+        };
+        let created: Vec<_> = (from..count.min(from + ELECTIONS_AT_ONCE)).map(creation).collect();
+        let close = |bytes: &Vec<u8>| {
+            let election = ElectionId::new(*TransactionId::of(bytes).hash());
+            Payload::Organise(Organise { election, act: Act::Close })
+        };
+        let closing = created.iter().map(close).collect();
+        client.decide_all(created, PATIENCE).await.1.context("an election is refused")?;
+        decide(cluster, &client, closing).await?;
+    }
+    Ok(())
+}
+
+/// Elections that are open at one time, while many are made: an organiser has at most 1,000.
+const ELECTIONS_AT_ONCE: usize = 500;
 /// So long an act may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Acts in one call: as many as fit a frame.

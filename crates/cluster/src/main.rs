@@ -106,6 +106,12 @@ struct BenchArgs {
     /// Ballots a second while latency is measured
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
+    /// Afterwards, put so many finished elections on the chain, and cast as many ballots again
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    elections: usize,
+    /// Afterwards, cast ballots until there are so many, measure the last ones as the first, and restart a node
+    #[arg(long, default_value_t = 0, value_name = "BALLOTS")]
+    growth: usize,
     /// Print one object of JSON instead of text
     #[arg(long)]
     json: bool,

@@ -140,6 +140,42 @@ pub struct Bench {
     /// With as many ballots as it takes.
     #[serde(flatten)]
     pub throughput: Throughput,
+    /// The same after many elections, with `--elections`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_elections: Option<AfterElections>,
+    /// The same after many ballots, with `--growth`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
+}
+
+/// A network whose chain has many elections that are over.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct AfterElections {
+    /// How many.
+    pub elections: usize,
+    /// How long it took to create and close them.
+    pub seconds: f64,
+    /// What takes place then.
+    pub throughput: Throughput,
+    /// Processor time of a ballot, as a multiple of what it was before.
+    pub cpu_ratio: f64,
+}
+
+/// A network whose chain has many ballots.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Growth {
+    /// How many, in one election.
+    pub ballots: usize,
+    /// The last of them.
+    pub throughput: Throughput,
+    /// Ballots a second, as a share of what the first were.
+    pub rate_ratio: f64,
+    /// What a node's memory has grown by, for each ballot since the first.
+    pub memory_bytes_per_ballot: f64,
+    /// What a node's files have grown by.
+    pub disk_bytes_per_ballot: f64,
+    /// From starting a node that was killed to its first answer.
+    pub restart_seconds: f64,
 }
 
 /// Milliseconds from submitting a ballot to its being final.

@@ -19,8 +19,8 @@ mod words;
 pub use ballot::{Cast, ContestWords, Receipt, Statement, Trace};
 pub use block::{Block, BlockTransaction, Content, Header};
 pub use cluster::{
-    Amount, Bench, Catchup, Idle, Latency, Load, NotCastable, Pages, PagesServer, PagesVoting, RollBench, Throughput,
-    Up, UpNode, UpPage, UpTracker,
+    AfterElections, Amount, Bench, Catchup, Growth, Idle, Latency, Load, NotCastable, Pages, PagesServer, PagesVoting,
+    RollBench, Throughput, Up, UpNode, UpPage, UpTracker,
 };
 pub use daemon::{
     GenesisMade, LedgerChecked, LostTransaction, NodeKey, NodeReady, Recovered, Registered, Registrations,

@@ -10,6 +10,12 @@ export default defineConfig({
     modulePreload: false,
     cssCodeSplit: false,
     target: "es2022",
-    rollupOptions: { output: { entryFileNames: "app.js", assetFileNames: "app[extname]", inlineDynamicImports: true } },
+    rollupOptions: {
+      output: {
+        entryFileNames: "app.js",
+        assetFileNames: "app[extname]",
+        inlineDynamicImports: true,
+      },
+    },
   },
 });

@@ -4,13 +4,34 @@ import type { Status } from "./said";
 import { Store } from "./store";
 
 export type {
-  AttackReport, Block, Check, ContestResult as Counted, Election as Detail, ElectionResult as Result, Found, Info, LogEntry, Members, Phase, Round, Status,
-  Submitted as Final, Summary, Tie, Trace, Validators, Voting,
+  AttackReport,
+  Block,
+  Check,
+  ContestResult as Counted,
+  Election as Detail,
+  ElectionResult as Result,
+  Found,
+  Info,
+  LogEntry,
+  Members,
+  Phase,
+  Round,
+  Status,
+  Submitted as Final,
+  Summary,
+  Tie,
+  Trace,
+  Validators,
+  Voting,
 } from "./said";
 
 /** A refusal, with its code and its reason. */
 export class Refused extends Error {
-  constructor(readonly status: number, readonly code: string, reason: string) {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    reason: string,
+  ) {
     super(reason);
   }
 }
@@ -42,16 +63,21 @@ async function ask(path: string, init?: RequestInit): Promise<Response> {
 }
 
 export const get = async <T>(path: string): Promise<T> => (await ask(path)).json();
-export const file = async (path: string): Promise<Uint8Array> => new Uint8Array(await (await ask(path)).arrayBuffer());
+export const file = async (path: string): Promise<Uint8Array> =>
+  new Uint8Array(await (await ask(path)).arrayBuffer());
 export const post = async <T>(path: string, body?: Uint8Array): Promise<T> =>
-  (await ask(path, { method: "POST", body: body as BodyInit | undefined ?? null })).json();
+  (await ask(path, { method: "POST", body: (body as BodyInit | undefined) ?? null })).json();
 
 /** Opens the session with the token of the page's address, which is taken out of it. */
 export async function openSession(): Promise<void> {
   const token = /^#token=([0-9a-f]+)$/.exec(location.hash)?.[1];
   if (!token) return;
   history.replaceState(null, "", "#/");
-  await ask("/session", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) });
+  await ask("/session", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ token }),
+  });
 }
 
 /** Before a stream that was refused is asked for again. */
@@ -61,7 +87,12 @@ const RETRY_MS = 2000;
  * Follows something while somebody looks; gives what ends it. Pages that are not looked at follow nothing: a browser has six connections for all pages of
  * a server. `there` is told whether the stream runs.
  */
-export function follow<T>(path: string, name: string, tell: (said: T) => void, there: (is: boolean, why?: Away) => void = () => {}): () => void {
+export function follow<T>(
+  path: string,
+  name: string,
+  tell: (said: T) => void,
+  there: (is: boolean, why?: Away) => void = () => {},
+): () => void {
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => {
@@ -84,7 +115,10 @@ export function follow<T>(path: string, name: string, tell: (said: T) => void, t
       // A browser asks again by itself, but not after a refusal; and does not say why it was refused.
       if (now.readyState !== EventSource.CLOSED) return there(false);
       timer = setTimeout(start, RETRY_MS);
-      get("/status").then(() => {}, () => {});
+      get("/status").then(
+        () => {},
+        () => {},
+      );
     });
   };
   document.addEventListener("visibilitychange", start);
@@ -96,4 +130,5 @@ export function follow<T>(path: string, name: string, tell: (said: T) => void, t
 }
 
 /** Follows how the node is doing, and so whether it is there. */
-export const followStatus = (tell: (said: Status) => void) => follow("/live", "status", tell, presence);
+export const followStatus = (tell: (said: Status) => void) =>
+  follow("/live", "status", tell, presence);

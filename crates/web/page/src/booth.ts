@@ -38,7 +38,8 @@ const update = (at: string, by: Partial<Ballot>) => {
   if (now) ballots.set({ ...ballots.get(), [at]: { ...now, ...by } });
 };
 
-export const change = (ballot: Ballot, by: Partial<Ballot>) => update(place(ballot.election.election, ballot.voter), by);
+export const change = (ballot: Ballot, by: Partial<Ballot>) =>
+  update(place(ballot.election.election, ballot.voter), by);
 
 /** Begins a ballot, unless it is begun. */
 export function begin(election: SignedElection, voter: Key, counter: number): void {
@@ -46,32 +47,64 @@ export function begin(election: SignedElection, voter: Key, counter: number): vo
   const now = ballots.get()[at];
   if (now && now.step !== "void" && (now.counter === counter || pending(now))) return;
   const says = election.contests.map(blank);
-  ballots.set({ ...ballots.get(), [at]: { election, voter, counter, says, touched: false, step: "choose", fault: null, lost: null, id: null, height: null } });
+  ballots.set({
+    ...ballots.get(),
+    [at]: {
+      election,
+      voter,
+      counter,
+      says,
+      touched: false,
+      step: "choose",
+      fault: null,
+      lost: null,
+      id: null,
+      height: null,
+    },
+  });
 }
 
 /** Whether it is on its way. */
-export const pending = ({ step }: Ballot) => step === "casting" || step === "unknown" || step === "unproven";
+export const pending = ({ step }: Ballot) =>
+  step === "casting" || step === "unknown" || step === "unproven";
 
 /** Whether it can still be cast, or is on its way. */
 export const making = ({ step }: Ballot) => step !== "cast" && step !== "void";
 
 /** What would be lost if the page was closed. */
-export const unfinished = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).find((one) => making(one) && (one.touched || pending(one)));
+export const unfinished = (all: Record<string, Ballot>): Ballot | undefined =>
+  Object.values(all).find((one) => making(one) && (one.touched || pending(one)));
 
 /** A ballot that was filled in, and not cast before its election was over. */
-export const lostBallot = (all: Record<string, Ballot>): Ballot | undefined => Object.values(all).findLast((one) => one.lost !== null);
+export const lostBallot = (all: Record<string, Ballot>): Ballot | undefined =>
+  Object.values(all).findLast((one) => one.lost !== null);
 
 /** Gives up what a voter who leaves has not cast, and what is known of their ballots here alone. */
 export function leave(voter: Key): void {
   forget();
-  ballots.set(Object.fromEntries(Object.entries(ballots.get()).filter(([, one]) => one.voter.key !== voter.key || pending(one))));
+  ballots.set(
+    Object.fromEntries(
+      Object.entries(ballots.get()).filter(
+        ([, one]) => one.voter.key !== voter.key || pending(one),
+      ),
+    ),
+  );
 }
 
 /** Casts it, and comes back when it is shown to be final, or refused. While nobody answers it asks again: the same ballot cannot count twice. */
 export async function cast(ballot: Ballot): Promise<void> {
   const { election, voter, counter, says } = ballot;
   const at = place(election.election, voter);
-  const bytes = sign(election.chain, voter.seed, castBallot({ election: election.election, counter, name: voter.name, selections: says as Selection[] }));
+  const bytes = sign(
+    election.chain,
+    voter.seed,
+    castBallot({
+      election: election.election,
+      counter,
+      name: voter.name,
+      selections: says as Selection[],
+    }),
+  );
   const id = transactionId(bytes);
   const done = ({ receipt }: Proven) => {
     update(at, { step: "cast", touched: false, height: receipt.height });
@@ -93,7 +126,10 @@ export async function cast(ballot: Ballot): Promise<void> {
         // It may have come through before, with an answer that was lost.
         const known = await provenOf(id, election.chain).catch(() => null);
         if (known) return done(known);
-        update(at, { step: "review", fault: error instanceof Error ? error.message : String(error) });
+        update(at, {
+          step: "review",
+          fault: error instanceof Error ? error.message : String(error),
+        });
         // Perhaps this voter has voted elsewhere: see what holds now.
         return returns.set(returns.get() + 1);
       }

@@ -9,7 +9,10 @@ export interface Key {
   key: string;
 }
 
-interface Kept { name: string; seed: string }
+interface Kept {
+  name: string;
+  seed: string;
+}
 
 const made = (name: string, seed: Uint8Array): Key => ({ name, seed, key: publicKey(seed) });
 
@@ -28,7 +31,10 @@ function kept(where: string): Key | null {
 }
 
 function keep(where: string, key: Key): Key {
-  localStorage.setItem(where, JSON.stringify({ name: key.name, seed: bytesToHex(key.seed) } satisfies Kept));
+  localStorage.setItem(
+    where,
+    JSON.stringify({ name: key.name, seed: bytesToHex(key.seed) } satisfies Kept),
+  );
   return key;
 }
 
@@ -36,16 +42,24 @@ function keep(where: string, key: Key): Key {
 export const voter = (chain: string) => kept(`voter:${chain}`);
 
 /** Signs in with a seed, or by a name: with the key that this browser has for the name, or a new one. */
-export function signIn(chain: string, name: string, seed: Uint8Array | null, remember: boolean): Key {
+export function signIn(
+  chain: string,
+  name: string,
+  seed: Uint8Array | null,
+  remember: boolean,
+): Key {
   const own = `name:${chain}:${name}`;
-  const key = seed ? made(name, seed) : kept(own) ?? made(name, crypto.getRandomValues(new Uint8Array(32)));
+  const key = seed
+    ? made(name, seed)
+    : (kept(own) ?? made(name, crypto.getRandomValues(new Uint8Array(32))));
   if (remember) keep(`voter:${chain}`, key);
   // Who signs out and comes back is the same voter.
   if (remember && !seed) keep(own, key);
   return key;
 }
 
-export const knows = (chain: string, name: string): boolean => kept(`name:${chain}:${name}`) !== null;
+export const knows = (chain: string, name: string): boolean =>
+  kept(`name:${chain}:${name}`) !== null;
 
 /** Signs out; `forget` takes the key of a name away too. */
 export function signOut(chain: string, key: Key, forget: boolean): void {
@@ -54,19 +68,23 @@ export function signOut(chain: string, key: Key, forget: boolean): void {
 }
 
 /** The key that this browser organises elections with; made when it is needed. */
-export const organiser = (chain: string): Key => kept(`organiser:${chain}`) ?? setOrganiser(chain, crypto.getRandomValues(new Uint8Array(32)));
+export const organiser = (chain: string): Key =>
+  kept(`organiser:${chain}`) ?? setOrganiser(chain, crypto.getRandomValues(new Uint8Array(32)));
 
-export const setOrganiser = (chain: string, seed: Uint8Array): Key => keep(`organiser:${chain}`, made("organiser", seed));
+export const setOrganiser = (chain: string, seed: Uint8Array): Key =>
+  keep(`organiser:${chain}`, made("organiser", seed));
 
 /** Whether this browser has the key that created an election. */
-export const organises = (chain: string, key: string): boolean => kept(`organiser:${chain}`)?.key === key;
+export const organises = (chain: string, key: string): boolean =>
+  kept(`organiser:${chain}`)?.key === key;
 
 /** Whether an election that this browser creates would be taken. */
 export const mayCreate = (info: Info, key = kept(`organiser:${info.chain}`)?.key): boolean =>
   info.takes_elections && (info.organisers === null || info.organisers.includes(key ?? ""));
 
 /** The seed in a key file: 64 hexadecimal digits. */
-export const readKeyFile = (text: string): Uint8Array | null => (/^[0-9a-f]{64}$/i.test(text.trim()) ? hexToBytes(text.trim().toLowerCase()) : null);
+export const readKeyFile = (text: string): Uint8Array | null =>
+  /^[0-9a-f]{64}$/i.test(text.trim()) ? hexToBytes(text.trim().toLowerCase()) : null;
 
 /** What a key file says. */
 export const keyFile = (key: Key): string => `${bytesToHex(key.seed)}\n`;

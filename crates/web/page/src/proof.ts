@@ -1,10 +1,27 @@
 // What this page knows of itself, from bytes that were signed, and where the node says something else. The page's code is not the node's: who asks a node
 // that lies is told so here.
 
-import { type Detail, type Final, type LogEntry, Refused, type Result, file, get, post } from "./api";
+import {
+  type Detail,
+  type Final,
+  type LogEntry,
+  Refused,
+  type Result,
+  file,
+  get,
+  post,
+} from "./api";
 import { type Act, type Contest, transactionId } from "./encoding/ledger";
 import { type Kept, checkReceipt, withBallot } from "./encoding/receipt";
-import { type SignedBallot, type SignedElection, Unsound, checkFit, readAct, readBallot, readElection } from "./encoding/signed";
+import {
+  type SignedBallot,
+  type SignedElection,
+  Unsound,
+  checkFit,
+  readAct,
+  readBallot,
+  readElection,
+} from "./encoding/signed";
 import type { Name } from "./texts";
 
 /** What was signed does not change: so many of each kind are kept. */
@@ -29,13 +46,18 @@ function kept<T>(ask: (id: string, chain: string) => Promise<T>) {
 /** Ballots that were signed here: what they say nobody need be asked, and nobody else is told while the rules of their election withhold it. */
 const own = new Map<string, Uint8Array>();
 
-const signedBytes = async (id: string): Promise<Uint8Array> => own.get(id) ?? file(`/transactions/${id}`);
+const signedBytes = async (id: string): Promise<Uint8Array> =>
+  own.get(id) ?? file(`/transactions/${id}`);
 
 /** An election as its organiser signed it. */
-export const electionOf = kept(async (id, chain): Promise<SignedElection> => readElection(await signedBytes(id), id, chain));
+export const electionOf = kept(async (id, chain): Promise<SignedElection> =>
+  readElection(await signedBytes(id), id, chain),
+);
 
 /** A ballot as its voter signed it; none if this page does not know its kind. */
-const ballotOf = kept(async (id, chain): Promise<SignedBallot | null> => readBallot(await signedBytes(id), id, chain));
+const ballotOf = kept(async (id, chain): Promise<SignedBallot | null> =>
+  readBallot(await signedBytes(id), id, chain),
+);
 
 /** Forgets what was signed here: whoever is at this page next sees of it what others do. */
 export function forget(): void {
@@ -46,7 +68,8 @@ export function forget(): void {
 const actBytes = kept((id) => signedBytes(id));
 
 /** An act of an election, as its organiser signed it. */
-export const actOf = async (id: string, of: SignedElection): Promise<Act> => readAct(await actBytes(id, of.chain), id, of);
+export const actOf = async (id: string, of: SignedElection): Promise<Act> =>
+  readAct(await actBytes(id, of.chain), id, of);
 
 /** A transaction that is final, as its receipt shows, and the receipt's file. */
 export interface Proven extends Kept {
@@ -58,7 +81,8 @@ export interface Proven extends Kept {
 const receiptOf = kept(async (id, chain): Promise<Proven> => {
   const bytes = await file(`/receipts/${id}`);
   const found = await checkReceipt(bytes);
-  if (found.receipt.transaction !== id || found.receipt.chain !== chain) throw new Unsound("other", "it is the receipt of something else");
+  if (found.receipt.transaction !== id || found.receipt.chain !== chain)
+    throw new Unsound("other", "it is the receipt of something else");
   return { ...found, file: bytes, withheld: false };
 });
 
@@ -77,7 +101,8 @@ export async function provenOf(id: string, chain: string): Promise<Proven> {
 }
 
 /** Whether something is not shown because the rules of an election withhold it until it has closed. */
-export const isWithheld = (error: unknown): boolean => error instanceof Refused && error.code === "withheld";
+export const isWithheld = (error: unknown): boolean =>
+  error instanceof Refused && error.code === "withheld";
 
 /** What a ballot says: itself, and the election that its places and numbers are of. */
 export interface Spelling {
@@ -95,12 +120,17 @@ export async function spelledOf(id: string, chain: string): Promise<Spelling> {
 
 /** A receipt with what its ballot says, also where the file has it not. */
 export async function spelled(found: Kept): Promise<Kept> {
-  return found.ballot ? found : { ...found, ...(await spelledOf(found.receipt.transaction, found.receipt.chain)) };
+  return found.ballot
+    ? found
+    : { ...found, ...(await spelledOf(found.receipt.transaction, found.receipt.chain)) };
 }
 
 /** The node does not answer, or has no room: it can be asked again. One that says what is not so is no such case. */
 export const passing = (error: unknown): boolean =>
-  error instanceof Refused && (error.code === "gone" || error.code === "busy" || (error.status >= 500 && error.code !== "at_fault"));
+  error instanceof Refused &&
+  (error.code === "gone" ||
+    error.code === "busy" ||
+    (error.status >= 500 && error.code !== "at_fault"));
 
 /** Before a node is asked again. */
 const RETRY_MS = 2000;
@@ -108,7 +138,11 @@ const RETRY_MS = 2000;
 export const pause = () => new Promise((done) => setTimeout(done, RETRY_MS));
 
 /** Has a transaction decided, and comes back with what shows that it is. While it is on its way, `waiting` is told. */
-export async function submit(bytes: Uint8Array, chain: string, waiting: () => void = () => {}): Promise<Proven> {
+export async function submit(
+  bytes: Uint8Array,
+  chain: string,
+  waiting: () => void = () => {},
+): Promise<Proven> {
   const id = transactionId(bytes);
   own.set(id, bytes);
   if (own.size > KEPT_MAX) own.delete(own.keys().next().value!);
@@ -123,7 +157,8 @@ export async function submit(bytes: Uint8Array, chain: string, waiting: () => vo
     return await provenOf(id, chain);
   } catch (error) {
     // The server checks what the node says is final; so does this page.
-    if (error instanceof Refused && (error.code === "at_fault" || (final && !passing(error)))) throw new Unsound("receipt", error.message);
+    if (error instanceof Refused && (error.code === "at_fault" || (final && !passing(error))))
+      throw new Unsound("receipt", error.message);
     throw error;
   }
 }
@@ -149,18 +184,44 @@ interface Times {
 
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false;
+  if (
+    typeof a !== "object" ||
+    typeof b !== "object" ||
+    a === null ||
+    b === null ||
+    Array.isArray(a) !== Array.isArray(b)
+  )
+    return false;
   const [own, other] = [Object.entries(a), b as Record<string, unknown>];
-  return own.length === Object.keys(b).length && own.every(([name, value]) => Object.hasOwn(b, name) && equal(value, other[name]));
+  return (
+    own.length === Object.keys(b).length &&
+    own.every(([name, value]) => Object.hasOwn(b, name) && equal(value, other[name]))
+  );
 }
 
 const TEXT: [keyof SignedElection & keyof Detail, Name][] = [
-  ["election", "election"], ["chain", "chain"], ["organiser", "organiser"], ["title", "e_title"], ["description", "e_description"], ["voters", "r_who"],
-  ["quorum", "r_quorum_title"], ["revotes", "r_replacing"], ["results", "r_count"], ["tie_break", "r_ties_title"],
+  ["election", "election"],
+  ["chain", "chain"],
+  ["organiser", "organiser"],
+  ["title", "e_title"],
+  ["description", "e_description"],
+  ["voters", "r_who"],
+  ["quorum", "r_quorum_title"],
+  ["revotes", "r_replacing"],
+  ["results", "r_count"],
+  ["tie_break", "r_ties_title"],
 ];
 const CONTEST: [keyof Contest, Name][] = [
-  ["title", "e_contest_title"], ["choices", "e_choices"], ["rule", "e_rule"], ["seats", "e_seats"], ["min", "e_min"], ["max", "e_max"], ["abstention", "e_abstain"],
-  ["majority", "e_majority"], ["shuffle", "e_shuffle"], ["overvotes", "e_overvotes"],
+  ["title", "e_contest_title"],
+  ["choices", "e_choices"],
+  ["rule", "e_rule"],
+  ["seats", "e_seats"],
+  ["min", "e_min"],
+  ["max", "e_max"],
+  ["abstention", "e_abstain"],
+  ["majority", "e_majority"],
+  ["shuffle", "e_shuffle"],
+  ["overvotes", "e_overvotes"],
 ];
 
 /** Where a node's count is of something else than the election. What it counts is its word alone. */
@@ -168,32 +229,47 @@ export function resultDiffers(said: Result, signed: SignedElection): Difference[
   const out: Difference[] = [];
   if (said.election !== signed.election) out.push({ what: "election" });
   if (said.title !== signed.title) out.push({ what: "e_title" });
-  if (!said.withheld && said.contests.length !== signed.contests.length) out.push({ what: "result" });
+  if (!said.withheld && said.contests.length !== signed.contests.length)
+    out.push({ what: "result" });
   said.contests.forEach((counted, contest) => {
     const own = signed.contests[contest];
     if (!own) return;
     const names = [...counted.counts.map(({ choice }) => choice), ...counted.leaders];
     const foreign = own.choices && names.some((name) => !own.choices!.includes(name));
-    if (counted.title !== own.title || counted.rule !== own.rule || counted.seats !== own.seats || foreign) out.push({ what: "result", contest });
+    if (
+      counted.title !== own.title ||
+      counted.rule !== own.rule ||
+      counted.seats !== own.seats ||
+      foreign
+    )
+      out.push({ what: "result", contest });
   });
   return out;
 }
 
 function textDiffers(said: Detail, signed: SignedElection): Difference[] {
-  const out: Difference[] = TEXT.filter(([field]) => !equal(said[field], signed[field])).map(([, what]) => ({ what }));
+  const out: Difference[] = TEXT.filter(([field]) => !equal(said[field], signed[field])).map(
+    ([, what]) => ({ what }),
+  );
   if (said.contests.length !== signed.contests.length) return [...out, { what: "what_is_decided" }];
   signed.contests.forEach((own, contest) => {
-    for (const [field, what] of CONTEST) if (!equal(said.contests[contest]![field], own[field])) out.push({ what, contest });
+    for (const [field, what] of CONTEST)
+      if (!equal(said.contests[contest]![field], own[field])) out.push({ what, contest });
   });
   return out;
 }
 
 /** Acts that set times; of all others none does. */
-const timed = ({ act }: LogEntry) => act === "open" || act === "close" || act === "change-times" || act === "cancel";
+const timed = ({ act }: LogEntry) =>
+  act === "open" || act === "close" || act === "change-times" || act === "cancel";
 
 /** The times that follow from an election's text and from what its organiser has signed. When a block was made is the node's word. */
 async function timesOf(said: Detail, signed: SignedElection): Promise<Times> {
-  const times: Times = { opens_at: signed.opens_at, closes_at: signed.closes_at, cancelled_at: null };
+  const times: Times = {
+    opens_at: signed.opens_at,
+    closes_at: signed.closes_at,
+    cancelled_at: null,
+  };
   if (times.opens_at === null && signed.voters === "anyone") times.opens_at = said.created_at;
   if (timesDiffer(said, times).length === 0) return times;
   const { log } = await get<{ log: LogEntry[] }>(`/elections/${signed.election}/log`);
@@ -205,19 +281,26 @@ async function timesOf(said: Detail, signed: SignedElection): Promise<Times> {
     if ("open" in act) times.opens_at = time;
     else if ("close" in act) times.closes_at = time;
     else if ("cancel" in act) times.cancelled_at = time;
-    else if ("times" in act) [times.opens_at, times.closes_at] = [act.times.opens_at, act.times.closes_at];
+    else if ("times" in act)
+      [times.opens_at, times.closes_at] = [act.times.opens_at, act.times.closes_at];
   }
   return times;
 }
 
 function timesDiffer(said: Detail, times: Times): Difference[] {
-  const fields: [keyof Times, Name][] = [["opens_at", "opens"], ["closes_at", "closes"], ["cancelled_at", "cancelled_at"]];
+  const fields: [keyof Times, Name][] = [
+    ["opens_at", "opens"],
+    ["closes_at", "closes"],
+    ["cancelled_at", "cancelled_at"],
+  ];
   return fields.filter(([field]) => said[field] !== times[field]).map(([, what]) => ({ what }));
 }
 
 /** Whether a phase goes with the times. */
 function phaseDiffers({ phase, closes_at, cancelled_at }: Detail): Difference[] {
-  const goes = (phase === "cancelled") === (cancelled_at !== null) && (phase !== "closed" || closes_at !== null);
+  const goes =
+    (phase === "cancelled") === (cancelled_at !== null) &&
+    (phase !== "closed" || closes_at !== null);
   return goes ? [] : [{ what: "phase" }];
 }
 
@@ -225,6 +308,11 @@ function phaseDiffers({ phase, closes_at, cancelled_at }: Detail): Difference[] 
 export async function prove(id: string, chain: string, said: Detail): Promise<Proof> {
   const election = await electionOf(id, chain);
   const times = await timesOf(said, election);
-  const differs = [...textDiffers(said, election), ...timesDiffer(said, times), ...phaseDiffers(said), ...resultDiffers(said.result, election)];
+  const differs = [
+    ...textDiffers(said, election),
+    ...timesDiffer(said, times),
+    ...phaseDiffers(said),
+    ...resultDiffers(said.result, election),
+  ];
   return { election, times, differs };
 }

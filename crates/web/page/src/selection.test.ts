@@ -5,7 +5,16 @@ vi.stubGlobal("localStorage", { getItem: () => "en" });
 const { words } = await import("./selection");
 
 const contest: Contest = {
-  title: "", choices: ["Ada", "Ada = Joan", "Joan", "Abstain", 'say "A"', "<b>"], rule: "irv", seats: 1, min: 0, max: 6, abstention: true, majority: null, shuffle: false, overvotes: "wait",
+  title: "",
+  choices: ["Ada", "Ada = Joan", "Joan", "Abstain", 'say "A"', "<b>"],
+  rule: "irv",
+  seats: 1,
+  min: 0,
+  max: 6,
+  abstention: true,
+  majority: null,
+  shuffle: false,
+  overvotes: "wait",
 };
 
 test("what is said is said in words, and never in those of something else", () => {

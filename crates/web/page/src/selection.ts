@@ -8,7 +8,12 @@ import { t } from "./texts";
 
 /** What is wrong with a selection; none if nothing is. */
 export function wrong(contest: Contest, says: Selection | null): string | null {
-  if (says === null) return contest.choices ? (contest.abstention ? t("missing_or_abstain") : t("missing")) : t("missing_text");
+  if (says === null)
+    return contest.choices
+      ? contest.abstention
+        ? t("missing_or_abstain")
+        : t("missing")
+      : t("missing_text");
   if (says === "abstain" || "listed" in says) return null;
   if ("written" in says) return writeInFault(says.written) ? t("bad_label") : null;
   if (named(says) < contest.min) return t("too_few", { n: contest.min });
@@ -18,7 +23,9 @@ export function wrong(contest: Contest, says: Selection | null): string | null {
 
 /** A name that could be taken for something else is put in quotation marks: no two selections have the same words. */
 const quoted = (name: string): string =>
-  /[="\\]/.test(name) || name === t("abstain") || name === t("nothing_chosen") ? `"${name.replace(/["\\]/g, "\\$&")}"` : name;
+  /[="\\]/.test(name) || name === t("abstain") || name === t("nothing_chosen")
+    ? `"${name.replace(/["\\]/g, "\\$&")}"`
+    : name;
 
 /** A selection in words, a line for each thing it says. */
 export function words(contest: Contest, says: Selection | null): string[] {
@@ -27,9 +34,12 @@ export function words(contest: Contest, says: Selection | null): string[] {
   if (says === "abstain") return [t("abstain")];
   if ("listed" in says) return [name(says.listed)];
   if ("written" in says) return [quoted(says.written)];
-  const lines = "approved" in says ? says.approved.map(name)
-    : "scored" in says ? says.scored.map((score, place) => `${name(place)}: ${score}`)
-    : says.ranked.map((rank, at) => `${at + 1}. ${rank.map(name).join(" = ")}`);
+  const lines =
+    "approved" in says
+      ? says.approved.map(name)
+      : "scored" in says
+        ? says.scored.map((score, place) => `${name(place)}: ${score}`)
+        : says.ranked.map((rank, at) => `${at + 1}. ${rank.map(name).join(" = ")}`);
   return lines.length ? lines : [t("nothing_chosen")];
 }
 
@@ -45,6 +55,10 @@ export function blank(contest: Contest): Selection | null {
 export function order(contest: Contest, voter: string): number[] {
   const places = [...(contest.choices ?? []).keys()];
   if (!contest.shuffle) return places;
-  const lot = (place: number) => bytesToHex(sha256(utf8ToBytes(`${voter}\n${contest.title}\n${place}`)));
-  return places.map((place) => [lot(place), place] as const).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, place]) => place);
+  const lot = (place: number) =>
+    bytesToHex(sha256(utf8ToBytes(`${voter}\n${contest.title}\n${place}`)));
+  return places
+    .map((place) => [lot(place), place] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, place]) => place);
 }

@@ -11,7 +11,10 @@ test("every text is there in every language, with the same gaps", () => {
       expect(text.trim(), name).not.toBe("");
       expect(gaps(text), `${name}: ${text}`).toEqual(gaps(row[0]));
       // One or more of a number: no third form, and none is empty.
-      expect(text.split("|").every(Boolean) && text.split("|").length <= 2, `${name}: ${text}`).toBe(true);
+      expect(
+        text.split("|").every(Boolean) && text.split("|").length <= 2,
+        `${name}: ${text}`,
+      ).toBe(true);
     }
   }
 });

@@ -11,7 +11,15 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 import { start } from "./network.mjs";
 
-const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 /** How long something may take to be final. */
 const FINAL_MS = 30_000;
 
@@ -22,7 +30,10 @@ before(async () => {
   network = await start();
   url = network.url;
   base = url.split("#")[0];
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS });
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ARGS,
+  });
 });
 
 after(async () => {
@@ -32,21 +43,35 @@ after(async () => {
 
 /** A browser of somebody's own: other keys, nothing remembered. */
 async function person(options = {}) {
-  const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
+  const context = await browser.newContext({
+    locale: "en-GB",
+    timezoneId: "Europe/Berlin",
+    ...options,
+  });
   context.setDefaultTimeout(10_000);
   if (process.env.BOOTH_DIST) {
-    for (const [path, type] of [["", "text/html"], ["app.js", "text/javascript"], ["app.css", "text/css"]]) {
+    for (const [path, type] of [
+      ["", "text/html"],
+      ["app.js", "text/javascript"],
+      ["app.css", "text/css"],
+    ]) {
       await context.route(base + path, async (route) => {
         const policy = (await fetch(base + path)).headers.get("content-security-policy");
         const body = readFileSync(`${process.env.BOOTH_DIST}/${path || "index.html"}`);
-        await route.fulfill({ body, headers: { "content-security-policy": policy, "content-type": type } });
+        await route.fulfill({
+          body,
+          headers: { "content-security-policy": policy, "content-type": type },
+        });
       });
     }
   }
   const page = await context.newPage();
   page.faults = [];
   page.on("pageerror", (error) => page.faults.push(error.message));
-  page.on("console", (said) => /Content Security Policy/.test(said.text()) && page.faults.push(said.text()));
+  page.on(
+    "console",
+    (said) => /Content Security Policy/.test(said.text()) && page.faults.push(said.text()),
+  );
   await page.goto(url);
   await page.getByRole("heading", { level: 1, name: "Elections" }).waitFor();
   assert.ok(!page.url().includes("token"), "the token is taken out of the address");
@@ -76,7 +101,10 @@ async function signIn(page, name) {
 }
 
 /** Creates an election with the form; gives the path of its page. */
-async function create(page, { title, contests, voters = "anyone, one ballot for each key", revotes = 0, results, quorum }) {
+async function create(
+  page,
+  { title, contests, voters = "anyone, one ballot for each key", revotes = 0, results, quorum },
+) {
   await go(page, "#/organise");
   await page.getByRole("heading", { name: "New election" }).waitFor();
   await page.getByLabel("Title", { exact: true }).fill(title);
@@ -95,20 +123,38 @@ async function create(page, { title, contests, voters = "anyone, one ballot for 
     if (one.abstain) await form.getByLabel("Voters can abstain").check();
   }
   for (const [at, one] of contests.entries()) {
-    if (contests.length > 1) await page.getByRole("group", { name: `Contest ${at + 1}`, exact: true }).getByLabel("Contest's title").fill(one.title);
+    if (contests.length > 1)
+      await page
+        .getByRole("group", { name: `Contest ${at + 1}`, exact: true })
+        .getByLabel("Contest's title")
+        .fill(one.title);
   }
   await button(page, "Preview").click();
   await button(page, "Put it on the ledger").click();
-  await page.getByRole("heading", { level: 1, name: title, exact: true }).waitFor({ timeout: FINAL_MS });
+  await page
+    .getByRole("heading", { level: 1, name: title, exact: true })
+    .waitFor({ timeout: FINAL_MS });
   return new URL(page.url()).hash;
 }
 
-const lunch = (more = {}) => ({ title: `Lunch ${run} ${Math.random().toString(36).slice(2, 6)}`, contests: [{ choices: ["Soup", "Pasta", "Salad"] }], ...more });
+const lunch = (more = {}) => ({
+  title: `Lunch ${run} ${Math.random().toString(36).slice(2, 6)}`,
+  contests: [{ choices: ["Soup", "Pasta", "Salad"] }],
+  ...more,
+});
 
-const row = (page, name) => page.getByRole("region", { name: /^Result/ }).getByRole("row", { name }).first();
+const row = (page, name) =>
+  page
+    .getByRole("region", { name: /^Result/ })
+    .getByRole("row", { name })
+    .first();
 
 /** Votes of a choice, once they are so many. */
-const votes = (page, name, n) => row(page, name).getByRole("cell", { name: String(n), exact: true }).first().waitFor({ timeout: FINAL_MS });
+const votes = (page, name, n) =>
+  row(page, name)
+    .getByRole("cell", { name: String(n), exact: true })
+    .first()
+    .waitFor({ timeout: FINAL_MS });
 
 async function cast(page) {
   await button(page, "Review my ballot").click();
@@ -126,7 +172,8 @@ async function focused(target) {
   assert.fail(`without the focus: ${target}`);
 }
 
-const says = (page, text) => page.getByRole("status").filter({ hasText: text }).first().waitFor({ timeout: FINAL_MS });
+const says = (page, text) =>
+  page.getByRole("status").filter({ hasText: text }).first().waitFor({ timeout: FINAL_MS });
 
 test("vote with the mouse; the tally changes in a second page; nothing is asked in between", async () => {
   const [ada, watcher] = [await person(), await person()];
@@ -143,7 +190,11 @@ test("vote with the mouse; the tally changes in a second page; nothing is asked 
   await ada.getByRole("radio", { name: "Pasta" }).check();
   await button(ada, "Review my ballot").click();
   await ada.getByRole("heading", { name: "Review your ballot" }).waitFor();
-  assert.deepEqual(asked, [], "between opening the ballot and casting it, the network is not asked anything");
+  assert.deepEqual(
+    asked,
+    [],
+    "between opening the ballot and casting it, the network is not asked anything",
+  );
   ada.off("request", note);
   await says(ada, "Not cast yet");
   await button(ada, "Cast my vote").click();
@@ -161,14 +212,20 @@ test("a second vote with one key is refused, and says why", async () => {
   await signIn(ada, "Ada");
   // The same key in another browser.
   const again = await person({ storageState: await ada.context().storageState() });
-  for (const [page, choice] of [[ada, "Soup"], [again, "Pasta"]]) {
+  for (const [page, choice] of [
+    [ada, "Soup"],
+    [again, "Pasta"],
+  ]) {
     await go(page, path);
     await page.getByRole("radio", { name: choice }).check();
   }
   await cast(ada);
   await button(again, "Review my ballot").click();
   await button(again, "Cast my vote").click();
-  await again.getByRole("alert").filter({ hasText: "Your ballot was not taken" }).waitFor({ timeout: FINAL_MS });
+  await again
+    .getByRole("alert")
+    .filter({ hasText: "Your ballot was not taken" })
+    .waitFor({ timeout: FINAL_MS });
   await votes(again, /^Soup/, 1);
   await votes(again, /^Pasta/, 0);
   await done(ada);
@@ -206,7 +263,11 @@ test("a ballot that was filled in when its election ended is said not to be cast
       await button(organiser, "Close now").click();
     } else {
       await organiser.getByText("Cancel the election").first().click();
-      await organiser.getByRole("group").filter({ hasText: "Cancel the election" }).getByLabel("Reason, for everybody to read").fill("typo");
+      await organiser
+        .getByRole("group")
+        .filter({ hasText: "Cancel the election" })
+        .getByLabel("Reason, for everybody to read")
+        .fill("typo");
       await button(organiser, "Cancel the election").click();
     }
     const words = `Not cast: the election ${how} before you cast your ballot`;
@@ -229,11 +290,17 @@ test("while a count is withheld a voter sees their own ballot, and nobody anothe
   await cast(ada);
   const words = ada.getByRole("region", { name: "What the ballot says" });
   await words.getByText("Salad").waitFor();
-  const ballot = await ada.getByRole("region", { name: "Your receipt" }).getByRole("link").first().getAttribute("href");
+  const ballot = await ada
+    .getByRole("region", { name: "Your receipt" })
+    .getByRole("link")
+    .first()
+    .getAttribute("href");
   const withheld = "what this ballot says is shown once it has closed";
   for (const at of [path, ballot]) {
     await go(organiser, at);
-    await organiser.getByText(at === path ? "show the count once it has closed" : withheld).waitFor();
+    await organiser
+      .getByText(at === path ? "show the count once it has closed" : withheld)
+      .waitFor();
   }
   assert.equal(await organiser.getByRole("link", { name: "Download the archive" }).count(), 0);
   // Once Ada has left, nothing but the receipt's file has it; also for whoever is at her browser next.
@@ -280,9 +347,17 @@ async function fill(page) {
 test("a voter code votes in an election with a roll, by every kind of rule; others may not", async () => {
   const organiser = await person();
   const title = `Assembly ${run}`;
-  const path = await create(organiser, { title, contests: rules, voters: "those on a roll, one vote each", quorum: "at least 1/3" });
+  const path = await create(organiser, {
+    title,
+    contests: rules,
+    voters: "those on a roll, one vote each",
+    quorum: "at least 1/3",
+  });
   await organiser.getByLabel("Voters", { exact: true }).fill("Ada\nGrace\nAda,0");
-  await organiser.getByRole("alert").filter({ hasText: 'Line 3: the weight "0" is not a whole number' }).waitFor();
+  await organiser
+    .getByRole("alert")
+    .filter({ hasText: 'Line 3: the weight "0" is not a whole number' })
+    .waitFor();
   await organiser.getByLabel("Voters", { exact: true }).fill("Ada\nGrace");
   await button(organiser, "Add to the roll").click();
   await says(organiser, "1 of 1 acts are final.");
@@ -293,8 +368,12 @@ test("a voter code votes in an election with a roll, by every kind of rule; othe
   // The same people again get no other code: neither those of this page, nor those whose keys the list brings.
   await organiser.getByLabel("Voters", { exact: true }).fill("ada\nGrace");
   await organiser.getByText("2 voters; 0 voter codes are made.").waitFor();
-  await organiser.getByText("2 have a code that was made here, keep it, and get no other.").waitFor();
-  await organiser.getByLabel("Or from a file").setInputFiles({ name: "voters.csv", mimeType: "text/csv", buffer: Buffer.from(file) });
+  await organiser
+    .getByText("2 have a code that was made here, keep it, and get no other.")
+    .waitFor();
+  await organiser
+    .getByLabel("Or from a file")
+    .setInputFiles({ name: "voters.csv", mimeType: "text/csv", buffer: Buffer.from(file) });
   await organiser.getByText('column 7, "code", is not read').waitFor();
   await organiser.getByText("2 voters; 0 voter codes are made.").waitFor();
   await organiser.getByLabel("Voters", { exact: true }).fill("");
@@ -305,7 +384,9 @@ test("a voter code votes in an election with a roll, by every kind of rule; othe
   await go(ada, path);
   await ada.getByRole("link", { name: "Sign in" }).last().click();
   await ada.getByLabel("With a voter code").check();
-  await ada.getByLabel("Voter code", { exact: true }).fill(code.slice(0, -1) + (code.endsWith("7") ? "8" : "7"));
+  await ada
+    .getByLabel("Voter code", { exact: true })
+    .fill(code.slice(0, -1) + (code.endsWith("7") ? "8" : "7"));
   await button(ada, "Sign in").click();
   await ada.getByRole("alert").filter({ hasText: "mistyped" }).waitFor();
   await ada.getByLabel("Voter code", { exact: true }).fill(code.toLowerCase().replaceAll("-", " "));
@@ -320,13 +401,25 @@ test("a voter code votes in an election with a roll, by every kind of rule; othe
   await fill(ada);
   await button(ada, "Review my ballot").click();
   const review = ada.getByRole("region", { name: "Review your ballot" });
-  for (const line of ["Abstain", "1. Kim", "2. Lee = Noa", "Rust", "Alien: 9", "Yes", "1. Green", "Byte"]) await review.getByText(line, { exact: true }).waitFor();
+  for (const line of [
+    "Abstain",
+    "1. Kim",
+    "2. Lee = Noa",
+    "Rust",
+    "Alien: 9",
+    "Yes",
+    "1. Green",
+    "Byte",
+  ])
+    await review.getByText(line, { exact: true }).waitFor();
   await review.getByText("ballots are open").waitFor();
   await button(ada, "Cast my vote").click();
   await says(ada, /Cast, final in block \d+/);
   await ada.getByText("1 of 2 voters have voted").waitFor();
   await votes(ada, /^Byte/, 1);
-  await ada.getByText("The quorum (at least 1/3 of the roll's votes) is reached: 1 of 2.").waitFor();
+  await ada
+    .getByText("The quorum (at least 1/3 of the roll's votes) is reached: 1 of 2.")
+    .waitFor();
 
   const eve = await person();
   await signIn(eve, "Eve");
@@ -335,7 +428,9 @@ test("a voter code votes in an election with a roll, by every kind of rule; othe
   assert.equal(await button(eve, "Review my ballot").count(), 0);
 
   await button(organiser, "Close now").click();
-  await organiser.getByText("It is over: nothing more can be done to it.").waitFor({ timeout: FINAL_MS });
+  await organiser
+    .getByText("It is over: nothing more can be done to it.")
+    .waitFor({ timeout: FINAL_MS });
   await ada.getByText("Byte has won.").waitFor({ timeout: FINAL_MS });
   for (const page of [organiser, ada, eve]) await done(page);
 });
@@ -346,35 +441,88 @@ test("rules and results say what holds: ties, what the bars are, and counts that
   const plain = { title: "Treasurer", choices: ["Ada", "Grace"] };
   const rules = page.getByRole("region", { name: "The rules of this vote" });
   await create(page, lunch({ contests: [plain] }));
-  await rules.getByText("By plurality, several with the most votes are a tie, and stay one.", { exact: true }).waitFor();
+  await rules
+    .getByText("By plurality, several with the most votes are a tie, and stay one.", {
+      exact: true,
+    })
+    .waitFor();
   await create(page, lunch({ contests: [{ choices: ["Yes", "No"], rule: "yes-no" }] }));
   await rules.getByText("The count").waitFor();
-  await rules.getByText("By yes or no there are no ties: the first choice has its majority, or it has not.", { exact: true }).waitFor();
-  const path = await create(page, lunch({ contests: [ranked, plain, { ...ranked, title: "Cook", rule: "approval" }, { ...ranked, title: "Film", rule: "score" }] }));
-  await rules.getByText(/else a lot decides\. By plurality, several .* By approval, a tie for the last seat is broken by lot\. By score, .* Lots are drawn from the election's id\./).waitFor();
-  for (const [name, heading] of [["Board", "First preferences"], ["Treasurer", "Votes"], ["Cook", "Approvals"], ["Film", "Points"]]) {
-    await page.getByRole("table", { name, exact: true }).getByRole("columnheader", { name: heading, exact: true }).waitFor();
+  await rules
+    .getByText(
+      "By yes or no there are no ties: the first choice has its majority, or it has not.",
+      { exact: true },
+    )
+    .waitFor();
+  const path = await create(
+    page,
+    lunch({
+      contests: [
+        ranked,
+        plain,
+        { ...ranked, title: "Cook", rule: "approval" },
+        { ...ranked, title: "Film", rule: "score" },
+      ],
+    }),
+  );
+  await rules
+    .getByText(
+      /else a lot decides\. By plurality, several .* By approval, a tie for the last seat is broken by lot\. By score, .* Lots are drawn from the election's id\./,
+    )
+    .waitFor();
+  for (const [name, heading] of [
+    ["Board", "First preferences"],
+    ["Treasurer", "Votes"],
+    ["Cook", "Approvals"],
+    ["Film", "Points"],
+  ]) {
+    await page
+      .getByRole("table", { name, exact: true })
+      .getByRole("columnheader", { name: heading, exact: true })
+      .waitFor();
   }
   // No ballots that people fill in get so far: the answer of the node is changed.
   await page.route(/\/live$/, (route) => route.abort());
   await page.route(`**/api/elections/${path.split("/").at(-1)}`, async (route) => {
     const answer = await (await route.fetch()).json();
     const [cut, late] = answer.result.contests;
-    Object.assign(cut, { votes: 3, leaders: ["Kim"], outcome_cut: true, rounds: [], pairwise: null, ties: [] });
+    Object.assign(cut, {
+      votes: 3,
+      leaders: ["Kim"],
+      outcome_cut: true,
+      rounds: [],
+      pairwise: null,
+      ties: [],
+    });
     Object.assign(late, { complete: false, counts: [], leaders: [] });
     await route.fulfill({ json: answer });
   });
   await page.reload();
   await page.getByText("Rounds, pairs and ties are too many to be shown here").waitFor();
-  assert.equal(await page.getByText("Rounds, pairs and ties are too many to be shown here").count(), 1);
-  await page.getByText("Nobody is named: counting so many different ballots takes longer than there was time for.").waitFor();
+  assert.equal(
+    await page.getByText("Rounds, pairs and ties are too many to be shown here").count(),
+    1,
+  );
+  await page
+    .getByText(
+      "Nobody is named: counting so many different ballots takes longer than there was time for.",
+    )
+    .waitFor();
   assert.equal(await page.getByRole("table", { name: "Treasurer" }).count(), 0);
   await done(page);
 });
 
 test("vote with the keyboard alone", async () => {
   const organiser = await person();
-  const path = await create(organiser, lunch({ contests: [{ title: "Main", choices: ["Soup", "Pasta"] }, { title: "Dessert", choices: ["Cake", "Fruit", "Ice"], rule: "irv" }] }));
+  const path = await create(
+    organiser,
+    lunch({
+      contests: [
+        { title: "Main", choices: ["Soup", "Pasta"] },
+        { title: "Dessert", choices: ["Cake", "Fruit", "Ice"], rule: "irv" },
+      ],
+    }),
+  );
   await done(organiser);
   const page = await person();
   await go(page, path);
@@ -448,7 +596,10 @@ test("a receipt is checked by tracker, words and file; a voter code is sent nowh
   await button(anybody, "Search").click();
   await anybody.getByRole("heading", { name: "1 found" }).waitFor();
   const asked = [];
-  anybody.on("request", (request) => /find|ballots|receipts/.test(request.url()) && asked.push(request.url()));
+  anybody.on(
+    "request",
+    (request) => /find|ballots|receipts/.test(request.url()) && asked.push(request.url()),
+  );
   const secret = "000G-40R4-0M30-E209-185G-R38E-1XM9-HF0P";
   for (const slip of [secret, secret.replace("P", "Q")]) {
     await anybody.getByRole("searchbox").fill("");
@@ -462,7 +613,11 @@ test("a receipt is checked by tracker, words and file; a voter code is sent nowh
   await button(anybody, "Find the ballot").click();
   await anybody.getByRole("alert").filter({ hasText: "This is a voter code." }).waitFor();
   assert.deepEqual(asked, []);
-  await anybody.getByLabel("Receipt file").setInputFiles({ name: "x.receipt", mimeType: "application/octet-stream", buffer: Buffer.from("no receipt") });
+  await anybody.getByLabel("Receipt file").setInputFiles({
+    name: "x.receipt",
+    mimeType: "application/octet-stream",
+    buffer: Buffer.from("no receipt"),
+  });
   await anybody.getByRole("alert").filter({ hasText: "This cannot be read" }).waitFor();
   await done(ada);
   await done(anybody);
@@ -480,17 +635,26 @@ test("a node that turns two choices round is found out, and nobody can vote ther
     await route.fulfill({ json: answer });
   });
   await ada.reload();
-  const alarm = ada.getByRole("alert").filter({ hasText: "shows another election than the one that its organiser has signed" });
+  const alarm = ada
+    .getByRole("alert")
+    .filter({ hasText: "shows another election than the one that its organiser has signed" });
   await alarm.getByRole("listitem").filter({ hasText: "Contest 1: Choices" }).waitFor();
-  await ada.getByText("Not here: the node shows another election than the one that was signed.").waitFor();
+  await ada
+    .getByText("Not here: the node shows another election than the one that was signed.")
+    .waitFor();
   assert.equal(await ada.getByRole("radio").count(), 0);
   assert.equal(await button(ada, "Review my ballot").count(), 0);
   assert.deepEqual(sent, []);
   // Bytes that are not the election's are not even shown.
   await honest(ada);
-  await ada.route(`**/api/transactions/${path.split("/").at(-1)}`, (route) => route.fulfill({ body: Buffer.from("a0", "hex"), contentType: "application/octet-stream" }));
+  await ada.route(`**/api/transactions/${path.split("/").at(-1)}`, (route) =>
+    route.fulfill({ body: Buffer.from("a0", "hex"), contentType: "application/octet-stream" }),
+  );
   await ada.reload();
-  await ada.getByRole("alert").filter({ hasText: "The node gives something else than what was signed under this id." }).waitFor();
+  await ada
+    .getByRole("alert")
+    .filter({ hasText: "The node gives something else than what was signed under this id." })
+    .waitFor();
   assert.equal(await ada.getByRole("radio").count(), 0);
   await honest(ada);
   await ada.reload();
@@ -529,14 +693,18 @@ test("receipt, ballot and block say in words what was cast", async () => {
   await cast(ada);
   const read = async (page) => {
     const said = page.getByRole("region", { name: "What the ballot says" });
-    for (const words of [title, "Pasta", "Ada", "It is the voter's first ballot here."]) await said.getByText(words, { exact: true }).waitFor();
+    for (const words of [title, "Pasta", "Ada", "It is the voter's first ballot here."])
+      await said.getByText(words, { exact: true }).waitFor();
   };
   const receipt = ada.getByRole("region", { name: "Your receipt" });
   await read(receipt);
   const saved = ada.waitForEvent("download");
   await button(receipt, "Download the receipt").click();
   const file = await (await saved).path();
-  const [ballot, block] = [await receipt.getByRole("link").first().getAttribute("href"), await receipt.getByRole("link", { name: /^Block/ }).getAttribute("href")];
+  const [ballot, block] = [
+    await receipt.getByRole("link").first().getAttribute("href"),
+    await receipt.getByRole("link", { name: /^Block/ }).getAttribute("href"),
+  ];
   const anybody = await person();
   await go(anybody, ballot);
   await read(anybody);
@@ -556,15 +724,32 @@ test("receipt, ballot and block say in words what was cast", async () => {
 
 test("many elections are shown a page at a time, and found by their titles", async () => {
   const page = await person();
-  const many = [["open", 30], ["closed", 40]].flatMap(([phase, count]) => [...Array(count).keys()].map((n) => ({
-    election: `${n + (phase === "open" ? 100 : 200)}`.padStart(64, "0"), title: `Vote ${phase} ${n}`, phase, created_at: 1e12 - n, opens_at: null, closes_at: 1e12, ballots: n, voters: null, contests: 1,
-  })));
+  const many = [
+    ["open", 30],
+    ["closed", 40],
+  ].flatMap(([phase, count]) =>
+    [...Array(count).keys()].map((n) => ({
+      election: `${n + (phase === "open" ? 100 : 200)}`.padStart(64, "0"),
+      title: `Vote ${phase} ${n}`,
+      phase,
+      created_at: 1e12 - n,
+      opens_at: null,
+      closes_at: 1e12,
+      ballots: n,
+      voters: null,
+      contests: 1,
+    })),
+  );
   const titles = [];
   await page.route(/\/api\/elections\?/, (route) => {
     const query = new URL(route.request().url()).searchParams;
     titles.push(query.get("title"));
-    const fit = many.filter(({ phase, title }) => phase === query.get("phase") && title.includes(query.get("title")));
-    const from = query.get("after") ? fit.findIndex(({ election }) => election === query.get("after")) + 1 : 0;
+    const fit = many.filter(
+      ({ phase, title }) => phase === query.get("phase") && title.includes(query.get("title")),
+    );
+    const from = query.get("after")
+      ? fit.findIndex(({ election }) => election === query.get("after")) + 1
+      : 0;
     const elections = fit.slice(from, from + Number(query.get("limit")));
     return route.fulfill({ json: { elections, more: from + elections.length < fit.length } });
   });
@@ -604,7 +789,10 @@ test("the explorer finds what there is, and shows blocks whole", async () => {
   await page.getByRole("searchbox").fill(title.toLowerCase());
   await button(page, "Search").click();
   await page.getByRole("link", { name: title }).waitFor();
-  await page.getByRole("link", { name: /^Block \d+$/ }).first().click();
+  await page
+    .getByRole("link", { name: /^Block \d+$/ })
+    .first()
+    .click();
   await page.getByRole("heading", { level: 1, name: /^Block \d+$/ }).waitFor();
   await page.getByText("Raw JSON").click();
   assert.match(await page.getByText('"state_root"').innerText(), /"hash": "[0-9a-f]{64}"/);
@@ -622,7 +810,10 @@ test("every peer refuses every attack, and says why", async () => {
     const [name] = (await attack.locator("..").innerText()).split(":");
     await button(page, "Run the attack").click();
     await page.getByRole("heading", { level: 2, name, exact: true }).waitFor({ timeout: FINAL_MS });
-    const verdicts = await page.getByRole("region", { name: "Verdict" }).getByRole("row").allInnerTexts();
+    const verdicts = await page
+      .getByRole("region", { name: "Verdict" })
+      .getByRole("row")
+      .allInnerTexts();
     // Every peer has answered: refused, and a reason.
     assert.equal(verdicts.length - 1, 3, name);
     for (const verdict of verdicts.slice(1)) assert.match(verdict, /^n\d\trefused\t.+/, name);
@@ -635,7 +826,15 @@ test("the network page is live", async () => {
   const page = await person();
   await page.getByRole("link", { name: "Network" }).click();
   await page.getByText("Enough validators are connected to decide blocks.").waitFor();
-  const height = async () => Number(/\d+/.exec(await page.getByRole("row", { name: /this node/ }).innerText().then((text) => text.replace(/n\d+ \(this node\)|validator|\t1\t/g, "")))[0]);
+  const height = async () =>
+    Number(
+      /\d+/.exec(
+        await page
+          .getByRole("row", { name: /this node/ })
+          .innerText()
+          .then((text) => text.replace(/n\d+ \(this node\)|validator|\t1\t/g, "")),
+      )[0],
+    );
   const first = await height();
   const other = await person();
   await create(other, lunch());
@@ -649,14 +848,30 @@ test("the network page is live", async () => {
 test("the network page does not say that all is well while nothing is decided", async () => {
   const page = await person();
   const status = await (await page.request.get(`${base}api/status`)).json();
-  const said = { ...status, stalled: true, deciding_ms: 42_500, unreachable: ["n3", "n4"], clock_ahead_ms: -2300, evidence: 2, signing: "waits", signing_waits_for: "it does not know yet what it has signed" };
-  await page.route("**/api/live", (route) => route.fulfill({ contentType: "text/event-stream", body: `event: status\ndata: ${JSON.stringify(said)}\n\n` }));
+  const said = {
+    ...status,
+    stalled: true,
+    deciding_ms: 42_500,
+    unreachable: ["n3", "n4"],
+    clock_ahead_ms: -2300,
+    evidence: 2,
+    signing: "waits",
+    signing_waits_for: "it does not know yet what it has signed",
+  };
+  await page.route("**/api/live", (route) =>
+    route.fulfill({
+      contentType: "text/event-stream",
+      body: `event: status\ndata: ${JSON.stringify(said)}\n\n`,
+    }),
+  );
   await page.reload();
   await page.getByRole("link", { name: "Network" }).click();
   await says(page, "NO BLOCK IS DECIDED: one has been open for 42 seconds.");
   await page.getByText("n3, n4", { exact: true }).waitFor();
   await page.getByText("2.3 s behind the validators'").waitFor();
-  await page.getByText("This validator waits before it signs: it does not know yet what it has signed").waitFor();
+  await page
+    .getByText("This validator waits before it signs: it does not know yet what it has signed")
+    .waitFor();
   await page.getByText("2 proofs are kept.").waitFor();
   assert.equal(await page.getByText("Enough validators are connected").count(), 0);
   await done(page);
@@ -680,7 +895,9 @@ test("the node goes and comes back: it is said, no choice is lost, and the ballo
     await network.back();
   }
   await says(ada, /Cast, final in block \d+/);
-  await ada.getByText("The node does not answer.").waitFor({ state: "detached", timeout: FINAL_MS });
+  await ada
+    .getByText("The node does not answer.")
+    .waitFor({ state: "detached", timeout: FINAL_MS });
   await votes(ada, /^Soup/, 1);
   await done(ada);
 });
@@ -724,7 +941,10 @@ test("what others write is shown as text, whatever it is", async () => {
   let opened = 0;
   page.on("dialog", (dialog) => (opened++, dialog.dismiss()));
   const evil = `<img src=x onerror=alert(1)> ${run}`;
-  const path = await create(page, { title: evil, contests: [{ choices: ["<script>alert(2)</script>", '"><svg onload=alert(3)>'] }] });
+  const path = await create(page, {
+    title: evil,
+    contests: [{ choices: ["<script>alert(2)</script>", '"><svg onload=alert(3)>'] }],
+  });
   await signIn(page, "<b>Eve</b>");
   await go(page, path);
   await page.getByRole("radio", { name: "<script>alert(2)</script>" }).check();
@@ -733,7 +953,10 @@ test("what others write is shown as text, whatever it is", async () => {
   await page.getByRole("link", { name: "Elections", exact: true }).click();
   await page.getByRole("link", { name: evil }).waitFor();
   await go(page, path);
-  await page.getByRole("region", { name: "Your receipt" }).getByRole("link", { name: /^Block/ }).click();
+  await page
+    .getByRole("region", { name: "Your receipt" })
+    .getByRole("link", { name: /^Block/ })
+    .click();
   await page.getByRole("listitem").filter({ hasText: "by <b>Eve</b>" }).waitFor();
   assert.equal(opened, 0);
   assert.equal(await page.getByRole("img").count(), 0);
@@ -744,17 +967,32 @@ test("every language is there, says so, and fits narrow screens", async () => {
   const page = await person({ viewport: { width: 320, height: 640 } });
   const path = await create(page, lunch({ contests: rules }));
   await signIn(page, "Ada");
-  for (const [code, name, heading] of [["de", "Deutsch", "Abstimmungen"], ["fr", "Français", "Votes"], ["es", "Español", "Votaciones"], ["en", "English", "Elections"]]) {
+  for (const [code, name, heading] of [
+    ["de", "Deutsch", "Abstimmungen"],
+    ["fr", "Français", "Votes"],
+    ["es", "Español", "Votaciones"],
+    ["en", "English", "Elections"],
+  ]) {
     await go(page, "#/");
     await page.getByRole("contentinfo").getByRole("combobox").selectOption({ label: name });
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
-    assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]), [code, "ltr"]);
+    assert.deepEqual(
+      await page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]),
+      [code, "ltr"],
+    );
     const links = await page.getByRole("navigation").getByRole("link").all();
-    for (const to of [...(await Promise.all(links.map((link) => link.getAttribute("href")))), path, "#/sign-in"]) {
+    for (const to of [
+      ...(await Promise.all(links.map((link) => link.getAttribute("href")))),
+      path,
+      "#/sign-in",
+    ]) {
       await go(page, to);
       await page.getByRole("heading", { level: 1 }).waitFor();
       assert.doesNotMatch(await page.locator("body").innerText(), /\{\w+\}/);
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${code} ${to}`);
+      assert.ok(
+        await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+        `${code} ${to}`,
+      );
     }
   }
   await done(page);
@@ -787,7 +1025,11 @@ async function screens(page, look) {
   await look("preview");
   await button(page, "Change").click();
   await page.getByLabel("Counted by").selectOption("plurality");
-  const path = await create(page, { title: `Screens ${run} ${Math.random().toString(36).slice(2, 6)}`, contests: rules, revotes: 1 });
+  const path = await create(page, {
+    title: `Screens ${run} ${Math.random().toString(36).slice(2, 6)}`,
+    contests: rules,
+    revotes: 1,
+  });
   await look("ballot and organiser");
   await button(page, "Review my ballot").click();
   await look("ballot with faults");
@@ -799,11 +1041,24 @@ async function screens(page, look) {
   await button(page, "Cast my vote").click();
   await says(page, /Cast, final in block \d+/);
   await page.getByRole("heading", { name: "Your receipt" }).waitFor();
-  for (const name of [/^Rounds/, "One against one", "Verify it yourself", "Change the times", "Cancel the election"]) await page.getByRole("group").getByText(name).first().click();
+  for (const name of [
+    /^Rounds/,
+    "One against one",
+    "Verify it yourself",
+    "Change the times",
+    "Cancel the election",
+  ])
+    await page.getByRole("group").getByText(name).first().click();
   await look("receipt and result");
-  const ballot = await page.getByRole("region", { name: "Your receipt" }).getByRole("link").first().getAttribute("href");
+  const ballot = await page
+    .getByRole("region", { name: "Your receipt" })
+    .getByRole("link")
+    .first()
+    .getAttribute("href");
   await button(page, "Close now").click();
-  await page.getByText("It is over: nothing more can be done to it.").waitFor({ timeout: FINAL_MS });
+  await page
+    .getByText("It is over: nothing more can be done to it.")
+    .waitFor({ timeout: FINAL_MS });
   await look("closed election");
   await go(page, ballot);
   await page.getByText("This ballot counts.").waitFor();
@@ -814,7 +1069,9 @@ async function screens(page, look) {
   await page.getByText("Cancel the election").first().click();
   await page.getByLabel("Reason, for everybody to read").last().fill("The printer is mended");
   await button(page, "Cancel the election").click();
-  await page.getByText("The election was cancelled; nothing is decided.").waitFor({ timeout: FINAL_MS });
+  await page
+    .getByText("The election was cancelled; nothing is decided.")
+    .waitFor({ timeout: FINAL_MS });
   await page.getByText("Raw JSON").click();
   await page.getByText('"phase": "cancelled"').first().waitFor();
   await look("cancelled election");
@@ -834,7 +1091,10 @@ async function screens(page, look) {
   await button(page, "Search").click();
   await page.getByRole("heading", { name: /found$/ }).waitFor();
   await look("explorer");
-  await page.getByRole("link", { name: /^Block \d+$/ }).first().click();
+  await page
+    .getByRole("link", { name: /^Block \d+$/ })
+    .first()
+    .click();
   await page.getByRole("heading", { level: 1, name: /^Block/ }).waitFor();
   await page.getByText("Raw JSON").click();
   await look("block");
@@ -845,7 +1105,10 @@ async function screens(page, look) {
   if (await attacks.isVisible()) {
     await attacks.click();
     await button(page, "Run the attack").click();
-    await page.getByText(/refused/).first().waitFor({ timeout: FINAL_MS });
+    await page
+      .getByText(/refused/)
+      .first()
+      .waitFor({ timeout: FINAL_MS });
     await look("attacks");
   }
   return path;
@@ -856,33 +1119,53 @@ for (const colorScheme of ["light", "dark"]) {
     const page = await person({ colorScheme, reducedMotion: "reduce" });
     const broken = [];
     await screens(page, async (name) => {
-      const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
-      for (const { id, nodes } of violations) broken.push(`${name}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).slice(0, 3).join(" | ")}`);
+      const { violations } = await new AxeBuilder({ page })
+        .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+        .analyze();
+      for (const { id, nodes } of violations)
+        broken.push(
+          `${name}: ${id}: ${nodes
+            .map(({ html }) => html.slice(0, 160))
+            .slice(0, 3)
+            .join(" | ")}`,
+        );
     });
     assert.deepEqual(broken, []);
     await done(page);
   });
 }
 
-for (const [name, width, size] of [["320 pixels are wide enough, and targets are large", 320, "100%"], ["text may be twice as large", 640, "200%"]]) test(name, async () => {
-  // A telephone: targets may be smaller where there is a mouse.
-  const page = await person({ viewport: { width, height: 640 }, hasTouch: true, isMobile: true });
-  const broken = [];
-  // As readers set it in their browser.
-  await page.evaluate((size) => void (document.documentElement.style.fontSize = `calc(1.0625 * ${size})`), size);
-  await screens(page, async (name) => {
-    const found = await page.evaluate(() => {
-      const out = [];
-      const { scrollWidth, clientWidth } = document.documentElement;
-      if (scrollWidth > clientWidth) out.push(`wider by ${scrollWidth - clientWidth}`);
-      for (const element of document.querySelectorAll("button, select, input:not([type=radio], [type=checkbox]), nav a, summary, .option")) {
-        const { width, height } = element.getBoundingClientRect();
-        if (width && (height < 43.5 || width < 43.5)) out.push(`${element.tagName} ${element.textContent.slice(0, 20)}: ${Math.round(width)} × ${Math.round(height)}`);
-      }
-      return out;
+for (const [name, width, size] of [
+  ["320 pixels are wide enough, and targets are large", 320, "100%"],
+  ["text may be twice as large", 640, "200%"],
+])
+  test(name, async () => {
+    // A telephone: targets may be smaller where there is a mouse.
+    const page = await person({ viewport: { width, height: 640 }, hasTouch: true, isMobile: true });
+    const broken = [];
+    // As readers set it in their browser.
+    await page.evaluate(
+      (size) => void (document.documentElement.style.fontSize = `calc(1.0625 * ${size})`),
+      size,
+    );
+    await screens(page, async (name) => {
+      const found = await page.evaluate(() => {
+        const out = [];
+        const { scrollWidth, clientWidth } = document.documentElement;
+        if (scrollWidth > clientWidth) out.push(`wider by ${scrollWidth - clientWidth}`);
+        for (const element of document.querySelectorAll(
+          "button, select, input:not([type=radio], [type=checkbox]), nav a, summary, .option",
+        )) {
+          const { width, height } = element.getBoundingClientRect();
+          if (width && (height < 43.5 || width < 43.5))
+            out.push(
+              `${element.tagName} ${element.textContent.slice(0, 20)}: ${Math.round(width)} × ${Math.round(height)}`,
+            );
+        }
+        return out;
+      });
+      broken.push(...found.map((what) => `${name}: ${what}`));
     });
-    broken.push(...found.map((what) => `${name}: ${what}`));
+    assert.deepEqual(broken, []);
+    await done(page);
   });
-  assert.deepEqual(broken, []);
-  await done(page);
-});

@@ -14,25 +14,43 @@ const START_MS = 400_000;
 function begin(program, args) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   const ready = new Promise((done, failed) => {
-    const timer = setTimeout(() => (child.kill("SIGTERM"), failed(new Error(`${program} says nothing`))), START_MS);
-    createInterface(child.stdout).on("line", (line) => (clearTimeout(timer), done(JSON.parse(line))));
+    const timer = setTimeout(
+      () => (child.kill("SIGTERM"), failed(new Error(`${program} says nothing`))),
+      START_MS,
+    );
+    createInterface(child.stdout).on(
+      "line",
+      (line) => (clearTimeout(timer), done(JSON.parse(line))),
+    );
     child.once("error", failed);
     child.once("exit", (code) => failed(new Error(`${program} has ended with ${code}`)));
   });
   return { child, ready };
 }
 
-const ended = (child, signal) => new Promise((done) => {
-  if (child.exitCode !== null || child.signalCode !== null) return done();
-  child.once("exit", done);
-  child.kill(signal);
-});
+const ended = (child, signal) =>
+  new Promise((done) => {
+    if (child.exitCode !== null || child.signalCode !== null) return done();
+    child.once("exit", done);
+    child.kill(signal);
+  });
 
 /** The network. Its programs are those of the debug build, or in the folder BOOTH_PROGRAMS. */
 export async function start() {
-  const folder = resolve(process.env.BOOTH_PROGRAMS ?? fileURLToPath(new URL("../../../../target/debug", import.meta.url)));
-  if (!existsSync(`${folder}/cluster`)) throw new Error(`there are no programs in ${folder}: cargo build --workspace --bins, or set BOOTH_PROGRAMS`);
-  const { child: cluster, ready } = begin(`${folder}/cluster`, ["up", "--gui", "--anyone", "--json"]);
+  const folder = resolve(
+    process.env.BOOTH_PROGRAMS ??
+      fileURLToPath(new URL("../../../../target/debug", import.meta.url)),
+  );
+  if (!existsSync(`${folder}/cluster`))
+    throw new Error(
+      `there are no programs in ${folder}: cargo build --workspace --bins, or set BOOTH_PROGRAMS`,
+    );
+  const { child: cluster, ready } = begin(`${folder}/cluster`, [
+    "up",
+    "--gui",
+    "--anyone",
+    "--json",
+  ]);
   let again = null;
   // Also when the tests end early.
   const kill = () => [again, cluster].forEach((child) => child?.kill("SIGTERM"));
@@ -49,7 +67,18 @@ export async function start() {
       else process.kill(node.pid, "SIGKILL");
     },
     async back() {
-      const args = ["--json", "--allow-attacks", "--name", node.name, "--data-dir", node.data_dir, "--socket", node.app_socket, "--bootstrap", network.bootstrap.address];
+      const args = [
+        "--json",
+        "--allow-attacks",
+        "--name",
+        node.name,
+        "--data-dir",
+        node.data_dir,
+        "--socket",
+        node.app_socket,
+        "--bootstrap",
+        network.bootstrap.address,
+      ];
       const started = begin(`${folder}/node`, args);
       again = started.child;
       await started.ready;

@@ -9,14 +9,21 @@ export type Value = number | bigint | string | boolean | null | Uint8Array | Val
 
 function head(major: number, length: number | bigint): number[] {
   const n = BigInt(length);
-  if (n < 0n || n >= 1n << 64n) throw new RangeError(`${length} is not a number that the ledger knows`);
+  if (n < 0n || n >= 1n << 64n)
+    throw new RangeError(`${length} is not a number that the ledger knows`);
   const first = major << 5;
   if (n < 24n) return [first | Number(n)];
-  const sizes: [bigint, number][] = [[1n << 8n, 1], [1n << 16n, 2], [1n << 32n, 4], [1n << 64n, 8]];
+  const sizes: [bigint, number][] = [
+    [1n << 8n, 1],
+    [1n << 16n, 2],
+    [1n << 32n, 4],
+    [1n << 64n, 8],
+  ];
   const at = sizes.findIndex(([limit]) => n < limit);
   const bytes = sizes[at]![1];
   const out = [first | (24 + at)];
-  for (let shift = bytes - 1; shift >= 0; shift--) out.push(Number((n >> BigInt(8 * shift)) & 0xffn));
+  for (let shift = bytes - 1; shift >= 0; shift--)
+    out.push(Number((n >> BigInt(8 * shift)) & 0xffn));
   return out;
 }
 
@@ -89,7 +96,8 @@ class Reader {
     let n = 0n;
     for (const byte of this.take(size)) n = (n << 8n) | BigInt(byte);
     // What fits fewer bytes is written so.
-    if (n < (size === 1 ? 24n : 1n << BigInt(4 * size))) throw new Malformed("a number is longer than it need be");
+    if (n < (size === 1 ? 24n : 1n << BigInt(4 * size)))
+      throw new Malformed("a number is longer than it need be");
     return { major, n: n <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(n) : n };
   }
 
@@ -134,6 +142,7 @@ export function decode(bytes: Uint8Array): Value {
   const value = reader.value(DEPTH_MAX);
   if (reader.left > 0) throw new Malformed("there are bytes after its end");
   const again = encode(value);
-  if (again.length !== bytes.length || again.some((byte, at) => byte !== bytes[at])) throw new Malformed("it is not the canonical encoding");
+  if (again.length !== bytes.length || again.some((byte, at) => byte !== bytes[at]))
+    throw new Malformed("it is not the canonical encoding");
   return value;
 }

@@ -10,11 +10,13 @@ const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const TAGS = { code: "blockchain-voting voter code", tracker: "blockchain-voting tracker" };
 type Kind = keyof typeof TAGS;
 
-const checksum = (kind: Kind, payload: Uint8Array) => sha256(concatBytes(utf8ToBytes(TAGS[kind]), payload)).slice(0, 4);
+const checksum = (kind: Kind, payload: Uint8Array) =>
+  sha256(concatBytes(utf8ToBytes(TAGS[kind]), payload)).slice(0, 4);
 
 function show(kind: Kind, payload: Uint8Array): string {
   let bits = 0n;
-  for (const byte of concatBytes(payload, checksum(kind, payload))) bits = (bits << 8n) | BigInt(byte);
+  for (const byte of concatBytes(payload, checksum(kind, payload)))
+    bits = (bits << 8n) | BigInt(byte);
   let text = "";
   for (let at = 31; at >= 0; at--) text += ALPHABET[Number((bits >> BigInt(5 * at)) & 31n)];
   return text.replace(/(.{4})(?!$)/g, "$1-");
@@ -36,10 +38,18 @@ function read(kind: Kind, text: string): Uint8Array | Fault {
   const trimmed = text.trim().toUpperCase();
   if (trimmed.startsWith(PREFIX[other])) return { fault: "other" };
   // Word processors make other dashes.
-  const typed = [...trimmed.replace(PREFIX[kind], "")].filter((c) => !/[\s\-\u2010-\u2015\u2212]/.test(c));
+  const typed = [...trimmed.replace(PREFIX[kind], "")].filter(
+    (c) => !/[\s\-\u2010-\u2015\u2212]/.test(c),
+  );
   const plain = typed.map((c) => (c === "I" || c === "L" ? "1" : c === "O" ? "0" : c));
   const bad = plain.findIndex((c) => !ALPHABET.includes(c));
-  if (bad >= 0) return { fault: "character", character: typed[bad]!, place: bad + 1, group: Math.floor(bad / 4) + 1 };
+  if (bad >= 0)
+    return {
+      fault: "character",
+      character: typed[bad]!,
+      place: bad + 1,
+      group: Math.floor(bad / 4) + 1,
+    };
   if (plain.length !== 32) return { fault: "length", n: plain.length };
   let bits = 0n;
   for (const character of plain) bits = (bits << 5n) | BigInt(ALPHABET.indexOf(character));
@@ -49,7 +59,8 @@ function read(kind: Kind, text: string): Uint8Array | Fault {
   return { fault: bytesToHex(checksum(other, payload)) === said ? "other" : "checksum" };
 }
 
-const seedOf = (payload: Uint8Array) => sha256(concatBytes(utf8ToBytes("blockchain-voting voter seed"), payload));
+const seedOf = (payload: Uint8Array) =>
+  sha256(concatBytes(utf8ToBytes("blockchain-voting voter seed"), payload));
 
 /** The seed of the key that a voter code stands for. */
 export function codeSeed(text: string): Uint8Array | Fault {
@@ -67,7 +78,10 @@ export function mayBeVoterCode(text: string): boolean {
   // Words that people search for are longer than the groups of a code.
   if (parts.some((part) => part.length < 29 && /^[a-z]{6,}$/i.test(part))) return false;
   const plain = parts.join("");
-  const shaped = /^[0-9a-z]{29,35}$/i.test(plain) && !/^[0-9a-f]+$/i.test(plain) && plain.replace(/\D/g, "").length >= 3;
+  const shaped =
+    /^[0-9a-z]{29,35}$/i.test(plain) &&
+    !/^[0-9a-f]+$/i.test(plain) &&
+    plain.replace(/\D/g, "").length >= 3;
   return shaped && !(read("tracker", text) instanceof Uint8Array);
 }
 
@@ -85,13 +99,17 @@ const beginning = (ballot: string) => hexToBytes(ballot.slice(0, 32));
 
 export const tracker = (ballot: string): string => show("tracker", beginning(ballot));
 
-export const trackerWords = (ballot: string): string => entropyToMnemonic(beginning(ballot), wordlist);
+export const trackerWords = (ballot: string): string =>
+  entropyToMnemonic(beginning(ballot), wordlist);
 
-export const trackerQr = (ballot: string): string => `VOTE-TRACKER:${tracker(ballot).replaceAll("-", "")}`;
+export const trackerQr = (ballot: string): string =>
+  `VOTE-TRACKER:${tracker(ballot).replaceAll("-", "")}`;
 
 /** Whether somebody meant words: most are in the list, or letters alone and longer than a group. */
 function meansWords(words: string[]): boolean {
-  const likely = words.filter((word) => wordlist.includes(word) || (word.length > 4 && /^\p{L}+$/u.test(word)));
+  const likely = words.filter(
+    (word) => wordlist.includes(word) || (word.length > 4 && /^\p{L}+$/u.test(word)),
+  );
   return words.length > 0 && likely.length * 2 >= words.length;
 }
 
@@ -99,7 +117,10 @@ function meansWords(words: string[]): boolean {
 export function readTracker(text: string): string | Fault {
   const payload = read("tracker", text);
   if (payload instanceof Uint8Array) return bytesToHex(payload);
-  const words = text.toLowerCase().split(/[\s,]+/).filter(Boolean);
+  const words = text
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter(Boolean);
   if (payload.fault === "other" || !meansWords(words)) return payload;
   const unknown = words.findIndex((word) => !wordlist.includes(word));
   if (unknown >= 0) return { fault: "word", word: words[unknown]!.slice(0, 40), n: unknown + 1 };

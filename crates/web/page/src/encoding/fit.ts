@@ -19,13 +19,23 @@ export function named(says: Selection | null): number {
 /** Whether it is of the rule's kind, of choices that are on the list, each once and in order. */
 function offered({ choices, rule }: Contest, says: Exclude<Selection, "abstain">): boolean {
   if (!choices) return "written" in says;
-  const listed = (places: number[]) => places.every((place, at) => place < choices.length && (at === 0 || place > places[at - 1]!));
+  const listed = (places: number[]) =>
+    places.every((place, at) => place < choices.length && (at === 0 || place > places[at - 1]!));
   if ("listed" in says) return single(rule) && says.listed < choices.length;
   if ("approved" in says) return rule === "approval" && listed(says.approved);
-  if ("scored" in says) return rule === "score" && says.scored.length === choices.length && says.scored.every((score) => score <= SCORE_MAX);
+  if ("scored" in says)
+    return (
+      rule === "score" &&
+      says.scored.length === choices.length &&
+      says.scored.every((score) => score <= SCORE_MAX)
+    );
   if (!("ranked" in says)) return false;
   const all = says.ranked.flat();
-  return ranks(rule) && says.ranked.every((rank) => rank.length > 0 && listed(rank)) && new Set(all).size === all.length;
+  return (
+    ranks(rule) &&
+    says.ranked.every((rank) => rank.length > 0 && listed(rank)) &&
+    new Set(all).size === all.length
+  );
 }
 
 /** Whether the ledger takes it as an answer to a contest. */

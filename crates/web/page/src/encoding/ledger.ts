@@ -7,7 +7,17 @@ import { Struct, type Value, encode } from "./cbor";
 
 export { bytesToHex, hexToBytes };
 
-export const RULES = ["plurality", "approval", "score", "borda", "irv", "stv", "schulze", "yes-no", "meek"] as const;
+export const RULES = [
+  "plurality",
+  "approval",
+  "score",
+  "borda",
+  "irv",
+  "stv",
+  "schulze",
+  "yes-no",
+  "meek",
+] as const;
 export type Rule = (typeof RULES)[number];
 
 export const OVERVOTES = ["wait", "exhaust", "skip"] as const;
@@ -86,17 +96,24 @@ const LOOKALIKES = new Map(
 );
 
 /** A text as it is compared: its look in NFD, with one letter for those of several scripts that look the same. Two of one skeleton are one name. */
-export const skeleton = (text: string): string => look(text).normalize("NFD").replace(/[^\x00-\x7f]/gu, (letter) => LOOKALIKES.get(letter) ?? letter);
+export const skeleton = (text: string): string =>
+  look(text)
+    .normalize("NFD")
+    .replace(/[^\x00-\x7f]/gu, (letter) => LOOKALIKES.get(letter) ?? letter);
 
 /** What a label is: 1 to 100 bytes in which something can be seen, without white space at its ends, control characters, and characters that turn the direction of writing. */
 export const labelFault = (text: string): boolean =>
-  utf8ToBytes(text).length > 100 || look(text) === "" || /^\p{White_Space}|\p{White_Space}$/u.test(text) || /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
+  utf8ToBytes(text).length > 100 ||
+  look(text) === "" ||
+  /^\p{White_Space}|\p{White_Space}$/u.test(text) ||
+  /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(text);
 
 /** What voters write in is a label that is as it looks: who means the same has written the same. */
 export const writeInFault = (text: string): boolean => labelFault(text) || look(text) !== text;
 
 /** Whether two of some names look the same. */
-export const someAlike = (names: string[]): boolean => new Set(names.map(skeleton)).size < names.length;
+export const someAlike = (names: string[]): boolean =>
+  new Set(names.map(skeleton)).size < names.length;
 
 /** What an election takes at most, encoded, in bytes: it fits a transaction then. */
 export const ELECTION_BYTES_MAX = 65536 - 143;
@@ -120,12 +137,24 @@ function selection(says: Selection): Value {
   return [4, says.ranked];
 }
 
-const share = ({ numerator, denominator, more }: Share) => new Struct([numerator, denominator, more]);
+const share = ({ numerator, denominator, more }: Share) =>
+  new Struct([numerator, denominator, more]);
 
 function contest(c: Contest): Value {
-  const majority = c.majority && new Struct([share(c.majority), c.majority.base === "roll" ? 1 : 0]);
+  const majority =
+    c.majority && new Struct([share(c.majority), c.majority.base === "roll" ? 1 : 0]);
   const choices: Value = c.choices ? [0, c.choices] : 1;
-  const fields: Value[] = [c.title, choices, RULES.indexOf(c.rule), c.seats, c.min, c.max, c.abstention, majority, c.shuffle];
+  const fields: Value[] = [
+    c.title,
+    choices,
+    RULES.indexOf(c.rule),
+    c.seats,
+    c.min,
+    c.max,
+    c.abstention,
+    majority,
+    c.shuffle,
+  ];
   // Left out if they wait: what is not needed is not written.
   if (c.overvotes !== "wait") fields.push(OVERVOTES.indexOf(c.overvotes));
   return new Struct(fields);
@@ -133,8 +162,21 @@ function contest(c: Contest): Value {
 
 export function createElection(e: Election): Value {
   const voters = { anyone: 0, roll: 1, "weighted roll": 2 }[e.voters];
-  const fields: Value[] = [e.title, e.description, e.contests.map(contest), voters, e.opens_at, e.closes_at];
-  fields.push(e.quorum && share(e.quorum), e.revotes, e.results === "live" ? 0 : 1, e.tie_break, e.salt);
+  const fields: Value[] = [
+    e.title,
+    e.description,
+    e.contests.map(contest),
+    voters,
+    e.opens_at,
+    e.closes_at,
+  ];
+  fields.push(
+    e.quorum && share(e.quorum),
+    e.revotes,
+    e.results === "live" ? 0 : 1,
+    e.tie_break,
+    e.salt,
+  );
   return [0, new Struct(fields)];
 }
 
@@ -150,14 +192,23 @@ export function organise(election: string, act: Act): Value {
   if ("open" in act) done = 0;
   else if ("close" in act) done = 1;
   else if ("add" in act) done = [2, voters(act.add)];
-  else if ("change" in act) done = [3, new Struct([act.change.remove.map(hexToBytes), voters(act.change.add), act.change.reason])];
-  else if ("times" in act) done = [4, new Struct([act.times.opens_at, act.times.closes_at, act.times.reason])];
+  else if ("change" in act)
+    done = [
+      3,
+      new Struct([act.change.remove.map(hexToBytes), voters(act.change.add), act.change.reason]),
+    ];
+  else if ("times" in act)
+    done = [4, new Struct([act.times.opens_at, act.times.closes_at, act.times.reason])];
   else done = [5, act.cancel];
   return [2, new Struct([hexToBytes(election), done])];
 }
 
 /** The bytes that are signed for a purpose: the length of the tag, the tag, the chain, the content. */
-export function preimage(purpose: "transaction" | "vote", chain: Uint8Array, content: Uint8Array): Uint8Array {
+export function preimage(
+  purpose: "transaction" | "vote",
+  chain: Uint8Array,
+  content: Uint8Array,
+): Uint8Array {
   const tag = utf8ToBytes(`blockchain-voting/1/${purpose}`);
   return concatBytes(Uint8Array.of(tag.length), tag, chain, content);
 }
@@ -172,7 +223,10 @@ export function sign(chain: string, seed: Uint8Array, payload: Value): Uint8Arra
 }
 
 /** The hash of content under a tag. */
-export function hashOf(tag: "transaction" | "block" | "genesis" | "validators", content: Uint8Array): string {
+export function hashOf(
+  tag: "transaction" | "block" | "genesis" | "validators",
+  content: Uint8Array,
+): string {
   const name = utf8ToBytes(tag);
   return bytesToHex(sha256(concatBytes(Uint8Array.of(name.length), name, content)));
 }

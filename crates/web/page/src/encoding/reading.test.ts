@@ -3,15 +3,47 @@
 import { expect, test } from "vitest";
 import vectors from "../../../../../testdata/vectors.json";
 import { Malformed, Struct, type Value, decode, encode } from "./cbor";
-import { type Contest, type Election, bytesToHex, castBallot, createElection, hexToBytes, organise, publicKey, sign, transactionId } from "./ledger";
+import {
+  type Contest,
+  type Election,
+  bytesToHex,
+  castBallot,
+  createElection,
+  hexToBytes,
+  organise,
+  publicKey,
+  sign,
+  transactionId,
+} from "./ledger";
 import { checkReceipt } from "./receipt";
 import { Unsound, readAct, readBallot, readElection, readSigned } from "./signed";
 
 const chain = vectors.genesis.chain;
 const seed = new Uint8Array(32).fill(50);
-const plain: Contest = { title: "", choices: ["Soup", "Pasta"], rule: "plurality", seats: 1, min: 1, max: 1, abstention: false, majority: null, shuffle: false, overvotes: "wait" };
+const plain: Contest = {
+  title: "",
+  choices: ["Soup", "Pasta"],
+  rule: "plurality",
+  seats: 1,
+  min: 1,
+  max: 1,
+  abstention: false,
+  majority: null,
+  shuffle: false,
+  overvotes: "wait",
+};
 const lunch: Election = {
-  title: "Lunch", description: "", contests: [plain], voters: "anyone", opens_at: null, closes_at: null, quorum: null, revotes: 0, results: "live", tie_break: "", salt: (1n << 64n) - 1n,
+  title: "Lunch",
+  description: "",
+  contests: [plain],
+  voters: "anyone",
+  opens_at: null,
+  closes_at: null,
+  quorum: null,
+  revotes: 0,
+  results: "live",
+  tie_break: "",
+  salt: (1n << 64n) - 1n,
 };
 const put = (payload: Value, by = seed, on = chain) => {
   const bytes = sign(on, by, payload);
@@ -27,8 +59,35 @@ const faultOf = (read: () => unknown) => {
 };
 
 test("what is written is read again, of every size", () => {
-  const numbers = [0, 23, 24, 255, 256, 65535, 65536, 0xffffffff, 0x100000000, Number.MAX_SAFE_INTEGER, 1n << 53n, (1n << 64n) - 1n];
-  const values: Value[] = [...numbers, "", "ü", "\ufeffmark", new Uint8Array(300).fill(7), null, true, false, [], [[1], [2, 3]], new Struct([]), new Struct([1, new Struct(["a"])]), Array(300).fill(1)];
+  const numbers = [
+    0,
+    23,
+    24,
+    255,
+    256,
+    65535,
+    65536,
+    0xffffffff,
+    0x100000000,
+    Number.MAX_SAFE_INTEGER,
+    1n << 53n,
+    (1n << 64n) - 1n,
+  ];
+  const values: Value[] = [
+    ...numbers,
+    "",
+    "ü",
+    "\ufeffmark",
+    new Uint8Array(300).fill(7),
+    null,
+    true,
+    false,
+    [],
+    [[1], [2, 3]],
+    new Struct([]),
+    new Struct([1, new Struct(["a"])]),
+    Array(300).fill(1),
+  ];
   for (const value of values) expect(decode(encode(value))).toEqual(value);
 });
 
@@ -78,44 +137,95 @@ test("whatever bytes come, they are read to what they were written from, or refu
 });
 
 test("every transaction of the vectors is read, and says what was put into it", () => {
-  const read = Object.fromEntries(vectors.transactions.map((one) => [one.name, readSigned(hexToBytes(one.bytes), one.id, chain)]));
+  const read = Object.fromEntries(
+    vectors.transactions.map((one) => [one.name, readSigned(hexToBytes(one.bytes), one.id, chain)]),
+  );
   for (const { signer } of Object.values(read)) expect(signer).toBe(publicKey(seed));
-  const election = vectors.transactions.find((one) => one.name === "create_election_of_two_contests")!;
+  const election = vectors.transactions.find(
+    (one) => one.name === "create_election_of_two_contests",
+  )!;
   const found = readElection(hexToBytes(election.bytes), election.id, chain);
-  expect(found).toMatchObject({ election: election.id, chain, organiser: publicKey(seed), voters: "weighted roll", revotes: 3, tie_break: "the next draw of the lottery" });
-  expect(found.contests[0]).toMatchObject({ title: "Board", choices: ["Ada", "Grace", "Joan"], rule: "stv", seats: 2, min: 0, max: 2, shuffle: true });
-  expect(found.contests[1]!.majority).toEqual({ numerator: 2, denominator: 3, more: false, base: "roll" });
-  expect(read["cast_replacement"]!.does).toMatchObject({ cast: { counter: 2, name: "", selections: [{ ranked: [[1], [0, 2]] }, "abstain"] } });
-  expect(read["cast_write_in"]!.does).toMatchObject({ cast: { selections: [{ written: "Grünkohl" }] } });
+  expect(found).toMatchObject({
+    election: election.id,
+    chain,
+    organiser: publicKey(seed),
+    voters: "weighted roll",
+    revotes: 3,
+    tie_break: "the next draw of the lottery",
+  });
+  expect(found.contests[0]).toMatchObject({
+    title: "Board",
+    choices: ["Ada", "Grace", "Joan"],
+    rule: "stv",
+    seats: 2,
+    min: 0,
+    max: 2,
+    shuffle: true,
+  });
+  expect(found.contests[1]!.majority).toEqual({
+    numerator: 2,
+    denominator: 3,
+    more: false,
+    base: "roll",
+  });
+  expect(read["cast_replacement"]!.does).toMatchObject({
+    cast: { counter: 2, name: "", selections: [{ ranked: [[1], [0, 2]] }, "abstain"] },
+  });
+  expect(read["cast_write_in"]!.does).toMatchObject({
+    cast: { selections: [{ written: "Grünkohl" }] },
+  });
   expect(read["change_roll"]!.does).toMatchObject({ act: { change: { reason: "as agreed" } } });
   expect(read["approve_admit"]!.does).toBeNull();
   // What was read is written to the same bytes again.
   const again = { create_election: (e: Election) => createElection(e) };
   const { does } = read["create_election"]!;
-  expect(bytesToHex(sign(chain, seed, again.create_election((does as { create: Election }).create)))).toBe(vectors.transactions.find((one) => one.name === "create_election")!.bytes);
+  expect(
+    bytesToHex(sign(chain, seed, again.create_election((does as { create: Election }).create))),
+  ).toBe(vectors.transactions.find((one) => one.name === "create_election")!.bytes);
 });
 
 test("bytes are believed for what they are, and for nothing else", () => {
   const { bytes, id } = put(createElection(lunch));
   expect(readElection(bytes, id, chain).salt).toBe(lunch.salt);
-  const [elsewhere, ballot] = [put(createElection(lunch), seed, "11".repeat(32)), put(castBallot({ election: id, counter: 0, name: "", selections: [{ listed: 1 }] }))];
+  const [elsewhere, ballot] = [
+    put(createElection(lunch), seed, "11".repeat(32)),
+    put(castBallot({ election: id, counter: 0, name: "", selections: [{ listed: 1 }] })),
+  ];
   const forged = bytes.slice();
   forged[forged.length - 1]! ^= 1;
   const longer = new Uint8Array([...bytes, 0]);
   const label = put(createElection({ ...lunch, title: "Lunch\u202e" }));
-  const twice = put(createElection({ ...lunch, contests: [{ ...plain, choices: ["Soup", "Soup"] }] }));
+  const twice = put(
+    createElection({ ...lunch, contests: [{ ...plain, choices: ["Soup", "Soup"] }] }),
+  );
   const cases: [string, string, () => unknown][] = [
-    ["other bytes", "hash", () => readElection(put(createElection({ ...lunch, title: "Dinner" })).bytes, id, chain)],
-    ["one bit of the signature", "signature", () => readElection(forged, transactionId(forged), chain)],
+    [
+      "other bytes",
+      "hash",
+      () => readElection(put(createElection({ ...lunch, title: "Dinner" })).bytes, id, chain),
+    ],
+    [
+      "one bit of the signature",
+      "signature",
+      () => readElection(forged, transactionId(forged), chain),
+    ],
     ["a byte more", "encoding", () => readElection(longer, transactionId(longer), chain)],
-    ["too many bytes", "hash", () => readElection(new Uint8Array(65537), transactionId(new Uint8Array(65537)), chain)],
+    [
+      "too many bytes",
+      "hash",
+      () => readElection(new Uint8Array(65537), transactionId(new Uint8Array(65537)), chain),
+    ],
     ["another chain", "chain", () => readElection(elsewhere.bytes, elsewhere.id, chain)],
     ["a ballot for an election", "kind", () => readElection(ballot.bytes, ballot.id, chain)],
     ["a title that cannot stand", "encoding", () => readElection(label.bytes, label.id, chain)],
     ["two choices that are the same", "encoding", () => readElection(twice.bytes, twice.id, chain)],
   ];
   for (const [name, fault, read] of cases) expect(faultOf(read), name).toBe(fault);
-  expect(readBallot(ballot.bytes, ballot.id, chain)).toMatchObject({ voter: publicKey(seed), election: id, selections: [{ listed: 1 }] });
+  expect(readBallot(ballot.bytes, ballot.id, chain)).toMatchObject({
+    voter: publicKey(seed),
+    election: id,
+    selections: [{ listed: 1 }],
+  });
   expect(readBallot(bytes, id, chain)).toBeNull();
 });
 
@@ -124,8 +234,12 @@ test("an act is the organiser's, and of this election, or none", () => {
   const of = readElection(bytes, id, chain);
   const close = put(organise(id, { close: true }));
   expect(readAct(close.bytes, close.id, of)).toEqual({ close: true });
-  const [stranger, other] = [put(organise(id, { close: true }), new Uint8Array(32).fill(9)), put(organise("22".repeat(32), { close: true }))];
-  for (const one of [stranger, other]) expect(faultOf(() => readAct(one.bytes, one.id, of))).toBe("other");
+  const [stranger, other] = [
+    put(organise(id, { close: true }), new Uint8Array(32).fill(9)),
+    put(organise("22".repeat(32), { close: true })),
+  ];
+  for (const one of [stranger, other])
+    expect(faultOf(() => readAct(one.bytes, one.id, of))).toBe("other");
 });
 
 const receipt = hexToBytes(vectors.receipt);
@@ -141,25 +255,35 @@ test("a receipt after changes of the validators holds, and none of its steps can
   expect((await checkReceipt(long)).receipt.signatures).toBe(3);
   const value = decode(long) as Struct;
   const steps = value.fields[1] as Value[];
-  const forged = (changed: Value[]) => checkReceipt(encode(new Struct(value.fields.with(1, changed)))).catch((error: unknown) => error);
+  const forged = (changed: Value[]) =>
+    checkReceipt(encode(new Struct(value.fields.with(1, changed)))).catch(
+      (error: unknown) => error,
+    );
   expect(await forged(steps)).not.toBeInstanceOf(Unsound);
   for (let at = 0; at < steps.length; at++) {
     const other = steps[(at + 1) % steps.length]!;
     const change = steps[at] as Struct;
     const foreign = new Struct(change.fields.with(2, (other as Struct).fields[2]!));
-    for (const lie of [steps.toSpliced(at, 1), steps.with(at, other), steps.toSpliced(at, 0, other), steps.with(at, foreign)]) {
+    for (const lie of [
+      steps.toSpliced(at, 1),
+      steps.with(at, other),
+      steps.toSpliced(at, 0, other),
+      steps.with(at, foreign),
+    ]) {
       expect(await forged(lie), `step ${at}`).toBeInstanceOf(Unsound);
     }
   }
   // A leap over all of them: its own set has signed it, but of the validators of the genesis too few.
   const [head, certificate] = [value.fields[4]!, value.fields[5]!];
-  expect(await forged([new Struct([head, certificate, (steps.at(-1) as Struct).fields[2]!])])).toBeInstanceOf(Unsound);
+  expect(
+    await forged([new Struct([head, certificate, (steps.at(-1) as Struct).fields[2]!])]),
+  ).toBeInstanceOf(Unsound);
 });
 
 test("whatever byte of a receipt is changed, it does not hold", async () => {
   for (let at = 0; at < receipt.length; at++) {
     const forged = receipt.slice();
-    forged[at]! ^= 1 << at % 8;
+    forged[at]! ^= 1 << (at % 8);
     const said = await checkReceipt(forged).catch((error) => error);
     // Of another chain than this one it may say what it likes: it is not taken for this one's.
     if (!(said instanceof Unsound)) expect(said.receipt.chain, `byte ${at}`).not.toBe(chain);

@@ -6,7 +6,16 @@ import { concatBytes } from "@noble/hashes/utils.js";
 import { Struct, type Value, decode, encode } from "./cbor";
 import { bytesToHex, hashOf, hexToBytes, labelFault, preimage } from "./ledger";
 import { U16, U32, array, bytes, hex32, struct, text, u64, uint } from "./shape";
-import { type SignedBallot, type SignedElection, Unsound, checkFit, readBallot, readElection, unsound, verifies } from "./signed";
+import {
+  type SignedBallot,
+  type SignedElection,
+  Unsound,
+  checkFit,
+  readBallot,
+  readElection,
+  unsound,
+  verifies,
+} from "./signed";
 
 /** A receipt file is no larger, in bytes. */
 const RECEIPT_BYTES_MAX = 8 << 20;
@@ -72,17 +81,21 @@ function validators(value: Value): Validators {
   for (const one of array(value)) {
     const [key, name, power] = struct(one, 3);
     const [id, weight] = [hex32(key!), uint(power!, POWER_MAX)];
-    if (id <= last || weight < 1 || labelFault(text(name!))) refuse("a set of validators cannot stand");
+    if (id <= last || weight < 1 || labelFault(text(name!)))
+      refuse("a set of validators cannot stand");
     set.set(id, weight);
     last = id;
   }
-  return set.size >= 1 && set.size <= VALIDATORS_MAX ? set : refuse("a set of validators cannot stand");
+  return set.size >= 1 && set.size <= VALIDATORS_MAX
+    ? set
+    : refuse("a set of validators cannot stand");
 }
 
 const hashOfSet = (value: Value) => hashOf("validators", encode(value));
 
 function header(value: Value): Header {
-  const [version, chain, height, parent, time, proposer, root, count, state, signers, next] = struct(value, 11);
+  const [version, chain, height, parent, time, proposer, root, count, state, signers, next] =
+    struct(value, 11);
   hex32(proposer!);
   hex32(state!);
   return {
@@ -107,20 +120,28 @@ function quorum(set: Validators, keys: string[]): boolean {
 }
 
 /** Checks that a certificate makes a block of that chain final under a set; gives those who have signed. */
-async function certified(chain: string, block: Header, value: Value, set: Validators): Promise<string[]> {
+async function certified(
+  chain: string,
+  block: Header,
+  value: Value,
+  set: Validators,
+): Promise<string[]> {
   if (block.chain !== chain) refuse("a block is of another chain");
   const [height, round, id, list] = struct(value, 4);
   uint(round!, U32);
-  if (height !== block.height || hex32(id!) !== block.hash) refuse("a certificate is for another block");
+  if (height !== block.height || hex32(id!) !== block.hash)
+    refuse("a certificate is for another block");
   const signers: string[] = [];
   let last = "";
   for (const one of array(list!)) {
     const [key, signature] = struct(one, 2);
     const validator = hex32(key!);
-    if (validator <= last || !set.has(validator)) refuse("a certificate is signed by who is no validator, or twice");
+    if (validator <= last || !set.has(validator))
+      refuse("a certificate is signed by who is no validator, or twice");
     // A precommit for the block (docs/protocol.md, "Signatures").
     const vote = encode([height!, round!, 1, id!, key!]);
-    if (!verifies(bytes(signature!), preimage("vote", hexToBytes(chain), vote), bytes(key!))) refuse("a signature does not hold");
+    if (!verifies(bytes(signature!), preimage("vote", hexToBytes(chain), vote), bytes(key!)))
+      refuse("a signature does not hold");
     signers.push(validator);
     last = validator;
     await pause();
@@ -129,10 +150,16 @@ async function certified(chain: string, block: Header, value: Value, set: Valida
   return signers;
 }
 
-const joined = (left: Uint8Array, right: Uint8Array) => sha256(concatBytes(Uint8Array.of(1), left, right));
+const joined = (left: Uint8Array, right: Uint8Array) =>
+  sha256(concatBytes(Uint8Array.of(1), left, right));
 
 /** The root that a path leads to (RFC 9162, section 2.1.3.2); none if it leads nowhere. */
-function rootOf(content: Uint8Array, index: number, size: number, path: Uint8Array[]): string | null {
+function rootOf(
+  content: Uint8Array,
+  index: number,
+  size: number,
+  path: Uint8Array[],
+): string | null {
   if (index >= size) return null;
   let [at, last] = [index, size - 1];
   let hash = sha256(concatBytes(Uint8Array.of(0), content));
@@ -155,8 +182,12 @@ type Below = Pick<Header, "height" | "time" | "hash" | "next">;
 /** Headers of one history, the lowest first: each is the same as the one before, or later, and the child of the one just below it. */
 function follows(before: Below, block: Header): void {
   const child = block.parent === before.hash && block.validators === before.next;
-  const later = block.height > before.height && block.time > before.time && (block.height !== before.height + 1 || child);
-  if (block.version !== 1 || !(block.hash === before.hash || later)) refuse("its blocks do not follow one another");
+  const later =
+    block.height > before.height &&
+    block.time > before.time &&
+    (block.height !== before.height + 1 || child);
+  if (block.version !== 1 || !(block.hash === before.hash || later))
+    refuse("its blocks do not follow one another");
 }
 
 async function check(value: Value): Promise<Receipt> {
@@ -176,38 +207,56 @@ async function check(value: Value): Promise<Receipt> {
     const leaps = block.validators === nextHash;
     const handsOver = block.validators === setHash && block.next === nextHash;
     const from = leaps ? block.height : block.height + 1;
-    if (nextHash === setHash || !(leaps || handsOver) || block.height < since || from <= since) refuse("the changes of the validators do not follow one another");
+    if (nextHash === setHash || !(leaps || handsOver) || block.height < since || from <= since)
+      refuse("the changes of the validators do not follow one another");
     follows(before, block);
     const signers = await certified(chain, block, signed!, leaps ? next : set);
-    if (leaps && !quorum(set, signers)) refuse("a change of the validators is signed by too few of those before it");
+    if (leaps && !quorum(set, signers))
+      refuse("a change of the validators is signed by too few of those before it");
     [set, setHash, since, before] = [next, nextHash, from, block];
   }
   const block = header(head!);
   follows(before, block);
-  if (block.height < since || block.validators !== setHash) refuse("the block is of other validators than the changes lead to");
+  if (block.height < since || block.validators !== setHash)
+    refuse("the block is of other validators than the changes lead to");
   const signers = await certified(chain, block, certificate!, set);
   const [index, size, path] = struct(proof!, 3);
   const siblings = array(path!).map((one) => hexToBytes(hex32(one)));
   const id = hex32(transaction!);
   const root = rootOf(hexToBytes(id), uint(index!, U32), uint(size!, U32), siblings);
   if (size !== block.count || root !== block.root) refuse("the transaction is not in the block");
-  return { chain, chainName: text(name!), transaction: id, height: block.height, time: Number(block.time), block: block.hash, signatures: signers.length };
+  return {
+    chain,
+    chainName: text(name!),
+    transaction: id,
+    height: block.height,
+    time: Number(block.time),
+    block: block.hash,
+    signatures: signers.length,
+  };
 }
 
 /** The file of a receipt that has no ballot, with the signed bytes of its ballot and of that ballot's election. */
-export const withBallot = (receipt: Uint8Array, ballot: Uint8Array, election: Uint8Array): Uint8Array => encode(new Struct([decode(receipt), ballot, election]));
+export const withBallot = (
+  receipt: Uint8Array,
+  ballot: Uint8Array,
+  election: Uint8Array,
+): Uint8Array => encode(new Struct([decode(receipt), ballot, election]));
 
 /**
  * Checks a receipt file: the receipt, and that ballot and election are those that it is about. A bare receipt, as older files are, has neither;
  * a ballot of a kind that is not open will have none that can be read.
  */
 export async function checkReceipt(file: Uint8Array): Promise<Kept> {
-  if (file.length > RECEIPT_BYTES_MAX) throw new Unsound("encoding", "it is too large for a receipt");
+  if (file.length > RECEIPT_BYTES_MAX)
+    throw new Unsound("encoding", "it is too large for a receipt");
   try {
     const whole = decode(file);
-    const [value, cast, created] = whole instanceof Struct && whole.fields.length === 3 ? whole.fields : [whole];
+    const [value, cast, created] =
+      whole instanceof Struct && whole.fields.length === 3 ? whole.fields : [whole];
     const receipt = await check(value!);
-    const ballot = cast === undefined ? null : readBallot(bytes(cast), receipt.transaction, receipt.chain);
+    const ballot =
+      cast === undefined ? null : readBallot(bytes(cast), receipt.transaction, receipt.chain);
     const election = ballot && readElection(bytes(created!), ballot.election, receipt.chain);
     if (ballot && election) checkFit(ballot, election);
     return { receipt, ballot, election };

@@ -12,11 +12,14 @@ const refuse = (what: string): never => {
 
 /** The fields of a struct, if it has so many. */
 export function struct(value: Value, count: number): Value[] {
-  return value instanceof Struct && value.fields.length === count ? value.fields : refuse(`a struct of ${count} fields is expected`);
+  return value instanceof Struct && value.fields.length === count
+    ? value.fields
+    : refuse(`a struct of ${count} fields is expected`);
 }
 
 /** As `struct`, of one field more if it says something: its last field is left out otherwise. */
-export const longer = (value: Value, count: number): Value[] => struct(value, value instanceof Struct && value.fields.length > count ? count + 1 : count);
+export const longer = (value: Value, count: number): Value[] =>
+  struct(value, value instanceof Struct && value.fields.length > count ? count + 1 : count);
 
 export function array(value: Value): Value[] {
   return Array.isArray(value) ? value : refuse("an array is expected");
@@ -26,17 +29,23 @@ export function array(value: Value): Value[] {
 export function variant(value: Value): [number, Value | undefined] {
   if (typeof value === "number") return [value, undefined];
   const [number, content, more] = array(value);
-  return typeof number === "number" && content !== undefined && more === undefined ? [number, content] : refuse("an enum is expected");
+  return typeof number === "number" && content !== undefined && more === undefined
+    ? [number, content]
+    : refuse("an enum is expected");
 }
 
 /** A number that is at most so large. */
 export function uint(value: Value, max: number): number {
-  return typeof value === "number" && value <= max ? value : refuse(`a number of at most ${max} is expected`);
+  return typeof value === "number" && value <= max
+    ? value
+    : refuse(`a number of at most ${max} is expected`);
 }
 
 /** Any number; exact. */
 export function u64(value: Value): number | bigint {
-  return typeof value === "number" || typeof value === "bigint" ? value : refuse("a number is expected");
+  return typeof value === "number" || typeof value === "bigint"
+    ? value
+    : refuse("a number is expected");
 }
 
 /** A time in milliseconds. Those that no calendar has are not exact: they are only shown. */
@@ -60,7 +69,8 @@ export function hex32(value: Value): string {
   return found.length === 32 ? bytesToHex(found) : refuse("32 bytes are expected");
 }
 
-export const optional = <T>(value: Value, read: (value: Value) => T): T | null => (value === null ? null : read(value));
+export const optional = <T>(value: Value, read: (value: Value) => T): T | null =>
+  value === null ? null : read(value);
 
 /** The name of a variant that has no content. */
 export function named<T>(value: Value, names: readonly T[]): T {

@@ -3,8 +3,39 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { Malformed, type Value, decode, encode } from "./cbor";
 import { fits } from "./fit";
-import { type Act, type Ballot, type Contest, type Election, OVERVOTES, RULES, type Selection, type Share, type Voter, labelFault, preimage, someAlike, transactionId, writeInFault } from "./ledger";
-import { U16, U32, array, bool, bytes, hex32, longer, named, optional, struct, text, time, u64, uint, variant } from "./shape";
+import {
+  type Act,
+  type Ballot,
+  type Contest,
+  type Election,
+  OVERVOTES,
+  RULES,
+  type Selection,
+  type Share,
+  type Voter,
+  labelFault,
+  preimage,
+  someAlike,
+  transactionId,
+  writeInFault,
+} from "./ledger";
+import {
+  U16,
+  U32,
+  array,
+  bool,
+  bytes,
+  hex32,
+  longer,
+  named,
+  optional,
+  struct,
+  text,
+  time,
+  u64,
+  uint,
+  variant,
+} from "./shape";
 
 /** No transaction is larger, in bytes. */
 const TRANSACTION_BYTES_MAX = 65536;
@@ -17,7 +48,10 @@ export type Fault = "hash" | "encoding" | "chain" | "signature" | "kind" | "othe
 
 /** Bytes from outside that do not hold. */
 export class Unsound extends Error {
-  constructor(readonly fault: Fault, why: string) {
+  constructor(
+    readonly fault: Fault,
+    why: string,
+  ) {
     super(why);
   }
 }
@@ -59,7 +93,11 @@ const labelOrEmpty = (value: Value): string => (value === "" ? "" : label(value)
 
 function share(value: Value): Share {
   const [numerator, denominator, more] = struct(value, 3);
-  return { numerator: uint(numerator!, U16), denominator: uint(denominator!, U16), more: bool(more!) };
+  return {
+    numerator: uint(numerator!, U16),
+    denominator: uint(denominator!, U16),
+    more: bool(more!),
+  };
 }
 
 function majority(value: Value): NonNullable<Contest["majority"]> {
@@ -72,12 +110,16 @@ function choices(value: Value): string[] | null {
   if (number === 1 && content === undefined) return null;
   if (number !== 0 || content === undefined) throw new Malformed("choices are expected");
   const found = array(content).map(label);
-  if (found.length < 2 || found.length > CHOICES_MAX || someAlike(found)) throw new Malformed("its choices cannot stand");
+  if (found.length < 2 || found.length > CHOICES_MAX || someAlike(found))
+    throw new Malformed("its choices cannot stand");
   return found;
 }
 
 function contest(value: Value): Contest {
-  const [title, list, rule, seats, min, max, abstention, needs, shuffle, overvotes] = longer(value, 9);
+  const [title, list, rule, seats, min, max, abstention, needs, shuffle, overvotes] = longer(
+    value,
+    9,
+  );
   if (overvotes === 0) throw new Malformed("that overvotes wait is not written");
   return {
     title: labelOrEmpty(title!),
@@ -94,7 +136,19 @@ function contest(value: Value): Contest {
 }
 
 function election(value: Value): Election {
-  const [title, description, contests, voters, opens, closes, quorum, revotes, results, tieBreak, salt] = struct(value, 11);
+  const [
+    title,
+    description,
+    contests,
+    voters,
+    opens,
+    closes,
+    quorum,
+    revotes,
+    results,
+    tieBreak,
+    salt,
+  ] = struct(value, 11);
   const found: Election = {
     title: label(title!),
     description: text(description!),
@@ -110,7 +164,8 @@ function election(value: Value): Election {
   };
   const count = found.contests.length;
   const described = new TextEncoder().encode(found.description).length <= DESCRIPTION_BYTES_MAX;
-  if (!described || count < 1 || count > CONTESTS_MAX) throw new Malformed("its description or its contests cannot stand");
+  if (!described || count < 1 || count > CONTESTS_MAX)
+    throw new Malformed("its description or its contests cannot stand");
   return found;
 }
 
@@ -119,12 +174,18 @@ function selection(value: Value): Selection {
   const places = (list: Value) => array(list).map((place) => uint(place, U16));
   if (content === undefined) return number === 5 ? "abstain" : refuseSelection();
   switch (number) {
-    case 0: return { listed: uint(content, U16) };
-    case 1: return { written: writeIn(content) };
-    case 2: return { approved: places(content) };
-    case 3: return { scored: array(content).map((score) => uint(score, 255)) };
-    case 4: return { ranked: array(content).map(places) };
-    default: return refuseSelection();
+    case 0:
+      return { listed: uint(content, U16) };
+    case 1:
+      return { written: writeIn(content) };
+    case 2:
+      return { approved: places(content) };
+    case 3:
+      return { scored: array(content).map((score) => uint(score, 255)) };
+    case 4:
+      return { ranked: array(content).map(places) };
+    default:
+      return refuseSelection();
   }
 }
 
@@ -134,7 +195,12 @@ function refuseSelection(): never {
 
 function ballot(value: Value): Ballot {
   const [id, counter, name, selections] = struct(value, 4);
-  return { election: hex32(id!), counter: uint(counter!, U32), name: labelOrEmpty(name!), selections: array(selections!).map(selection) };
+  return {
+    election: hex32(id!),
+    counter: uint(counter!, U32),
+    name: labelOrEmpty(name!),
+    selections: array(selections!).map(selection),
+  };
 }
 
 function voter(value: Value): Voter {
@@ -147,12 +213,20 @@ const voters = (value: Value): Voter[] => array(value).map(voter);
 
 function change(value: Value): Act {
   const [remove, add, reason] = struct(value, 3);
-  return { change: { remove: array(remove!).map(hex32), add: voters(add!), reason: label(reason!) } };
+  return {
+    change: { remove: array(remove!).map(hex32), add: voters(add!), reason: label(reason!) },
+  };
 }
 
 function times(value: Value): Act {
   const [opens, closes, reason] = struct(value, 3);
-  return { times: { opens_at: optional(opens!, time), closes_at: optional(closes!, time), reason: label(reason!) } };
+  return {
+    times: {
+      opens_at: optional(opens!, time),
+      closes_at: optional(closes!, time),
+      reason: label(reason!),
+    },
+  };
 }
 
 function act(value: Value): Act {
@@ -177,12 +251,16 @@ function payload(value: Value): Signed["does"] {
 }
 
 /** What is wrong with the shape of bytes, as a fault of theirs. */
-export const unsound = (error: unknown): unknown => (error instanceof Malformed ? new Unsound("encoding", error.message) : error);
+export const unsound = (error: unknown): unknown =>
+  error instanceof Malformed ? new Unsound("encoding", error.message) : error;
 
 /** Whether a signature is a key's, as the ledger has it: by ZIP-215, with a key in canonical form that is not of small order. */
 export function verifies(signature: Uint8Array, content: Uint8Array, key: Uint8Array): boolean {
   try {
-    return !ed25519.Point.fromBytes(key).isSmallOrder() && ed25519.verify(signature, content, key, { zip215: true });
+    return (
+      !ed25519.Point.fromBytes(key).isSmallOrder() &&
+      ed25519.verify(signature, content, key, { zip215: true })
+    );
   } catch {
     return false;
   }
@@ -190,14 +268,16 @@ export function verifies(signature: Uint8Array, content: Uint8Array, key: Uint8A
 
 /** The transaction of that id, on that chain: its bytes are the right ones, in the canonical encoding, and signed by who it says. */
 export function readSigned(raw: Uint8Array, id: string, chain: string): Signed {
-  if (raw.length > TRANSACTION_BYTES_MAX || transactionId(raw) !== id) throw new Unsound("hash", "the id is not the hash of these bytes");
+  if (raw.length > TRANSACTION_BYTES_MAX || transactionId(raw) !== id)
+    throw new Unsound("hash", "the id is not the hash of these bytes");
   try {
     const [content, signature] = struct(decode(raw), 2);
     const [on, signer, does] = struct(content!, 3);
     const found = { id, chain: hex32(on!), signer: hex32(signer!), does: payload(does!) };
     if (found.chain !== chain) throw new Unsound("chain", "it was signed for another chain");
     const signed = preimage("transaction", bytes(on!), encode(content!));
-    if (!verifies(bytes(signature!), signed, bytes(signer!))) throw new Unsound("signature", "the signature does not hold");
+    if (!verifies(bytes(signature!), signed, bytes(signer!)))
+      throw new Unsound("signature", "the signature does not hold");
     return found;
   } catch (error) {
     throw unsound(error);
@@ -218,13 +298,17 @@ export function readBallot(raw: Uint8Array, id: string, chain: string): SignedBa
 
 /** A ballot answers each contest of its own election, within its rules: validators take no other. */
 export function checkFit(cast: SignedBallot, of: SignedElection): void {
-  const answers = cast.selections.length === of.contests.length && of.contests.every((one, at) => fits(one, cast.selections[at]!));
-  if (cast.election !== of.election || !answers) throw new Unsound("other", "the ballot is not one of this election");
+  const answers =
+    cast.selections.length === of.contests.length &&
+    of.contests.every((one, at) => fits(one, cast.selections[at]!));
+  if (cast.election !== of.election || !answers)
+    throw new Unsound("other", "the ballot is not one of this election");
 }
 
 /** An act of an election's own organiser. */
 export function readAct(raw: Uint8Array, id: string, of: SignedElection): Act {
   const { does, signer } = readSigned(raw, id, of.chain);
-  if (!does || !("act" in does) || does.election !== of.election || signer !== of.organiser) throw new Unsound("other", "it is no act of this election's organiser");
+  if (!does || !("act" in does) || does.election !== of.election || signer !== of.organiser)
+    throw new Unsound("other", "it is no act of this election's organiser");
   return does.act;
 }

@@ -35,38 +35,91 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
   const one = !contest.choices || single(contest.rule);
   let field: ComponentChildren;
   if (!contest.choices) {
-    const text = says && !abstains && typeof says === "object" && "written" in says ? says.written : "";
+    const text =
+      says && !abstains && typeof says === "object" && "written" in says ? says.written : "";
     field = (
       <div class="field">
         <label for={`${group}-text`}>{t("your_choice")}</label>
-        <input id={`${group}-text`} value={text} disabled={abstains} onInput={(event) => say(look(event.currentTarget.value) ? { written: look(event.currentTarget.value) } : null)} />
+        <input
+          id={`${group}-text`}
+          value={text}
+          disabled={abstains}
+          onInput={(event) =>
+            say(
+              look(event.currentTarget.value) ? { written: look(event.currentTarget.value) } : null,
+            )
+          }
+        />
       </div>
     );
   } else if (single(contest.rule)) {
     const chosen = says && typeof says === "object" && "listed" in says ? says.listed : null;
     field = places.map((place) => (
-      <label class="option" key={place}><input type="radio" name={group} checked={chosen === place} onChange={() => say({ listed: place })} /> <span>{choices[place]}</span></label>
+      <label class="option" key={place}>
+        <input
+          type="radio"
+          name={group}
+          checked={chosen === place}
+          onChange={() => say({ listed: place })}
+        />{" "}
+        <span>{choices[place]}</span>
+      </label>
     ));
   } else if (contest.rule === "approval") {
     const chosen = says && typeof says === "object" && "approved" in says ? says.approved : [];
-    const toggle = (place: number) => say({ approved: (chosen.includes(place) ? chosen.filter((p) => p !== place) : [...chosen, place]).sort((a, b) => a - b) });
+    const toggle = (place: number) =>
+      say({
+        approved: (chosen.includes(place)
+          ? chosen.filter((p) => p !== place)
+          : [...chosen, place]
+        ).sort((a, b) => a - b),
+      });
     field = places.map((place) => (
-      <label class="option" key={place}><input type="checkbox" checked={chosen.includes(place)} disabled={abstains} onChange={() => toggle(place)} /> <span>{choices[place]}</span></label>
+      <label class="option" key={place}>
+        <input
+          type="checkbox"
+          checked={chosen.includes(place)}
+          disabled={abstains}
+          onChange={() => toggle(place)}
+        />{" "}
+        <span>{choices[place]}</span>
+      </label>
     ));
   } else if (contest.rule === "score") {
-    const scored = says && typeof says === "object" && "scored" in says ? says.scored : choices.map(() => 0);
-    const set = (place: number, to: number) => say({ scored: scored.map((old, at) => (at === place ? to : old)) });
+    const scored =
+      says && typeof says === "object" && "scored" in says ? says.scored : choices.map(() => 0);
+    const set = (place: number, to: number) =>
+      say({ scored: scored.map((old, at) => (at === place ? to : old)) });
     field = places.map((place) => (
       <div class="row" key={place}>
         <label for={`${group}-${place}`}>{choices[place]}</label>
-        <select id={`${group}-${place}`} value={scored[place]} disabled={abstains} onChange={(event) => set(place, Number(event.currentTarget.value))}>
-          {[...Array(11).keys()].map((n) => <option key={n} value={n}>{n}</option>)}
+        <select
+          id={`${group}-${place}`}
+          value={scored[place]}
+          disabled={abstains}
+          onChange={(event) => set(place, Number(event.currentTarget.value))}
+        >
+          {[...Array(11).keys()].map((n) => (
+            <option key={n} value={n}>
+              {n}
+            </option>
+          ))}
         </select>
       </div>
     ));
   } else {
     const ranked = says && typeof says === "object" && "ranked" in says ? says.ranked : [];
-    field = <Ranking key={String(abstains)} group={group} choices={choices} places={places} ranked={ranked} off={abstains} say={(ranked) => say({ ranked })} />;
+    field = (
+      <Ranking
+        key={String(abstains)}
+        group={group}
+        choices={choices}
+        places={places}
+        ranked={ranked}
+        off={abstains}
+        say={(ranked) => say({ ranked })}
+      />
+    );
   }
   const abstain = () => {
     if (abstains) return say(before.current);
@@ -77,18 +130,44 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
   return (
     <fieldset class={`card contest ${fault ? "faulty" : ""}`} id={group} aria-describedby={hints}>
       <legend>{contest.title || t("your_ballot")}</legend>
-      <p class="hint" id={`${group}-hint`}>{t(contest.choices ? `how_${contest.rule}` as Name : "how_write")} {bounds(contest)} {contest.seats > 1 && t("seats_n", { n: contest.seats })}</p>
+      <p class="hint" id={`${group}-hint`}>
+        {t(contest.choices ? (`how_${contest.rule}` as Name) : "how_write")} {bounds(contest)}{" "}
+        {contest.seats > 1 && t("seats_n", { n: contest.seats })}
+      </p>
       {field}
-      {contest.abstention && (one && contest.choices
-        ? <label class="option apart"><input type="radio" name={group} checked={abstains} onChange={() => say("abstain")} /> {t("abstain")}</label>
-        : <label class="option apart"><input type="checkbox" checked={abstains} onChange={abstain} /> {t("abstain")}</label>)}
-      {!one && !abstains && <p class="count" aria-live="polite">{t("named_n", { n: named(says) })}</p>}
-      {fault && <p class="problem" id={`${group}-fault`}>{fault}</p>}
+      {contest.abstention &&
+        (one && contest.choices ? (
+          <label class="option apart">
+            <input type="radio" name={group} checked={abstains} onChange={() => say("abstain")} />{" "}
+            {t("abstain")}
+          </label>
+        ) : (
+          <label class="option apart">
+            <input type="checkbox" checked={abstains} onChange={abstain} /> {t("abstain")}
+          </label>
+        ))}
+      {!one && !abstains && (
+        <p class="count" aria-live="polite">
+          {t("named_n", { n: named(says) })}
+        </p>
+      )}
+      {fault && (
+        <p class="problem" id={`${group}-fault`}>
+          {fault}
+        </p>
+      )}
     </fieldset>
   );
 }
 
-interface RankingProps { group: string; choices: string[]; places: number[]; ranked: number[][]; off: boolean; say: (ranked: number[][]) => void }
+interface RankingProps {
+  group: string;
+  choices: string[];
+  places: number[];
+  ranked: number[][];
+  off: boolean;
+  say: (ranked: number[][]) => void;
+}
 
 /** A ranking by buttons and numbers; nothing is dragged. Equal numbers are equal ranks. */
 function Ranking({ group, choices, places, ranked, off, say }: RankingProps) {
@@ -109,7 +188,14 @@ function Ranking({ group, choices, places, ranked, off, say }: RankingProps) {
   const set = (next: Record<number, number>, place: number, control: string) => {
     const to = groups(next);
     const rank = to.findIndex((some) => some.includes(place));
-    tell(rank < 0 ? t("rank_none", { name: choices[place]! }) : t(to[rank]!.length > 1 ? "rank_shared" : "rank_is", { name: choices[place]!, n: rank + 1 }));
+    tell(
+      rank < 0
+        ? t("rank_none", { name: choices[place]! })
+        : t(to[rank]!.length > 1 ? "rank_shared" : "rank_is", {
+            name: choices[place]!,
+            n: rank + 1,
+          }),
+    );
     focus.current = control;
     setNumbers(next);
     say(to);
@@ -138,34 +224,78 @@ function Ranking({ group, choices, places, ranked, off, say }: RankingProps) {
         {sorted.map((place) => {
           const name = choices[place]!;
           const rank = now.findIndex((some) => some.includes(place)) + 1;
-          const ids = { number: `${group}-${place}-n`, up: `${group}-${place}-up`, down: `${group}-${place}-down` };
+          const ids = {
+            number: `${group}-${place}-n`,
+            up: `${group}-${place}-up`,
+            down: `${group}-${place}-down`,
+          };
           return (
             <li key={place} class={rank ? "ranked" : ""}>
               <label class="number" for={ids.number}>
                 <span class="hidden">{t("rank_of", { name })}</span>
-                <select id={ids.number} value={rankOf(place)} disabled={off} onChange={(event) => {
-                  const { [place]: _, ...rest } = numbers;
-                  const n = Number(event.currentTarget.value);
-                  set(n ? { ...rest, [place]: n } : rest, place, ids.number);
-                }}>
+                <select
+                  id={ids.number}
+                  value={rankOf(place)}
+                  disabled={off}
+                  onChange={(event) => {
+                    const { [place]: _, ...rest } = numbers;
+                    const n = Number(event.currentTarget.value);
+                    set(n ? { ...rest, [place]: n } : rest, place, ids.number);
+                  }}
+                >
                   <option value={0}>–</option>
-                  {choices.map((_, n) => <option key={n} value={n + 1}>{n + 1}</option>)}
+                  {choices.map((_, n) => (
+                    <option key={n} value={n + 1}>
+                      {n + 1}
+                    </option>
+                  ))}
                 </select>
               </label>
               <span class="name">{name}</span>
               <span class="buttons">
-                <button type="button" class="quiet" id={ids.up} disabled={off} aria-label={t("up", { name })} onClick={() => move(place, -1, ids.up)}>↑</button>
-                <button type="button" class="quiet" id={ids.down} disabled={off} aria-label={t("down", { name })} onClick={() => move(place, 1, ids.down)}>↓</button>
+                <button
+                  type="button"
+                  class="quiet"
+                  id={ids.up}
+                  disabled={off}
+                  aria-label={t("up", { name })}
+                  onClick={() => move(place, -1, ids.up)}
+                >
+                  ↑
+                </button>
+                <button
+                  type="button"
+                  class="quiet"
+                  id={ids.down}
+                  disabled={off}
+                  aria-label={t("down", { name })}
+                  onClick={() => move(place, 1, ids.down)}
+                >
+                  ↓
+                </button>
               </span>
             </li>
           );
         })}
       </ul>
-      {now.length > 0 && !off && <p class="hint">{t("ranked")}: {now.map((some, at) => `${at + 1}. ${some.map((place) => choices[place]).join(" = ")}`).join(", ")}</p>}
-      <p class="hidden" role="status">{told}</p>
+      {now.length > 0 && !off && (
+        <p class="hint">
+          {t("ranked")}:{" "}
+          {now
+            .map((some, at) => `${at + 1}. ${some.map((place) => choices[place]).join(" = ")}`)
+            .join(", ")}
+        </p>
+      )}
+      <p class="hidden" role="status">
+        {told}
+      </p>
     </>
   );
 }
 
-const numbered = (ranked: number[][]): Record<number, number> => Object.fromEntries(ranked.filter((some) => some.length).flatMap((some, at) => some.map((place) => [place, at + 1])));
-
+const numbered = (ranked: number[][]): Record<number, number> =>
+  Object.fromEntries(
+    ranked
+      .filter((some) => some.length)
+      .flatMap((some, at) => some.map((place) => [place, at + 1])),
+  );

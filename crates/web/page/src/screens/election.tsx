@@ -1,11 +1,26 @@
 // One election: its rules, whether one may vote, the ballot, the receipt, the result, and how to check it all.
 
 import { useEffect, useState } from "preact/hooks";
-import { type Detail, type LogEntry, type Phase as PhaseName, type Result, type Voting, follow } from "../api";
+import {
+  type Detail,
+  type LogEntry,
+  type Phase as PhaseName,
+  type Result,
+  type Voting,
+  follow,
+} from "../api";
 import { type Ballot, ballots, begin, cast, change, making, pending, place } from "../booth";
 import type { SignedElection } from "../encoding/signed";
 import { type Key, organises } from "../keys";
-import { type Difference, type Proof, type Proven, actOf, prove, provenOf, resultDiffers } from "../proof";
+import {
+  type Difference,
+  type Proof,
+  type Proven,
+  actOf,
+  prove,
+  provenOf,
+  resultDiffers,
+} from "../proof";
 import { wrong } from "../selection";
 import { t } from "../texts";
 import { Arrival, Command, Heading, Id, Phase, Problem, Raw, Time, useAsked, useGet } from "../ui";
@@ -18,31 +33,47 @@ import { Rules } from "./rules";
 /** An election as it was signed, with what else the node says of it. */
 export type Shown = Omit<Detail, keyof SignedElection> & SignedElection;
 
-interface May { may: boolean; why: string }
+interface May {
+  may: boolean;
+  why: string;
+}
 
 /** `cast`: whether this voter has a ballot, and once it was checked, how many it replaced. */
-function mayVote(e: Shown, voter: Key | null, voting: Voting | null, cast: { counter: number | null } | null): May {
+function mayVote(
+  e: Shown,
+  voter: Key | null,
+  voting: Voting | null,
+  cast: { counter: number | null } | null,
+): May {
   if (e.phase === "cancelled") return { may: false, why: t("may_cancelled") };
   if (e.phase === "closed") return { may: false, why: t("may_over") };
-  if (!voter) return { may: false, why: t(e.voters === "anyone" ? "may_sign_in" : "may_sign_in_roll") };
+  if (!voter)
+    return { may: false, why: t(e.voters === "anyone" ? "may_sign_in" : "may_sign_in_roll") };
   if (!voting) return { may: false, why: t("loading") };
   if (voting.votes === null) return { may: false, why: t("may_not_roll") };
   if (e.phase === "draft") return { may: false, why: t("may_draft") };
   if (!cast) return { may: true, why: t("may_yes", { n: voting.votes }) };
   if (cast.counter === null) return { may: false, why: t("has_voted") };
   const left = e.revotes - cast.counter;
-  return left > 0 ? { may: true, why: t("may_replace", { n: left }) } : { may: false, why: t("may_done") };
+  return left > 0
+    ? { may: true, why: t("may_replace", { n: left }) }
+    : { may: false, why: t("may_done") };
 }
 
 /** That the node says something else than what was signed, and what. */
 function Alarm({ differs }: { differs: Difference[] }) {
-  const named = ({ what, contest }: Difference) => (contest === undefined ? t(what) : `${t("e_contest", { n: contest + 1 })}: ${t(what)}`);
+  const named = ({ what, contest }: Difference) =>
+    contest === undefined ? t(what) : `${t("e_contest", { n: contest + 1 })}: ${t(what)}`;
   return (
     <div role="alert">
       {differs.length > 0 && (
         <div class="problem">
           <p>{t("differs")}</p>
-          <ul>{[...new Set(differs.map(named))].map((one) => <li key={one}>{one}</li>)}</ul>
+          <ul>
+            {[...new Set(differs.map(named))].map((one) => (
+              <li key={one}>{one}</li>
+            ))}
+          </ul>
           <p>{t("differs_do")}</p>
         </div>
       )}
@@ -50,13 +81,29 @@ function Alarm({ differs }: { differs: Difference[] }) {
   );
 }
 
-export function ElectionScreen({ id, chain, voter, manages }: { id: string; chain: string; voter: Key | null; manages: boolean }) {
+export function ElectionScreen({
+  id,
+  chain,
+  voter,
+  manages,
+}: {
+  id: string;
+  chain: string;
+  voter: Key | null;
+  manages: boolean;
+}) {
   const [asked, again] = useState(0);
   const { value: said, fault } = useGet<Detail>(`/elections/${id}`, asked);
-  const { value: proof, fault: unproven } = useAsked<Proof>(said && (() => prove(id, chain, said)), said);
+  const { value: proof, fault: unproven } = useAsked<Proof>(
+    said && (() => prove(id, chain, said)),
+    said,
+  );
   const [result, setResult] = useState<Result | null>(null);
   const phase = result?.phase ?? said?.phase;
-  const { value: voting } = useGet<Voting>(voter && `/elections/${id}/voters/${voter.key}`, `${asked} ${phase}`);
+  const { value: voting } = useGet<Voting>(
+    voter && `/elections/${id}/voters/${voter.key}`,
+    `${asked} ${phase}`,
+  );
   useEffect(() => {
     const stop = follow<Result>(`/elections/${id}/live`, "result", (said) => {
       setResult(said);
@@ -67,14 +114,52 @@ export function ElectionScreen({ id, chain, voter, manages }: { id: string; chai
   // What an organiser does shows in the election itself.
   useEffect(() => again((n) => n + 1), [result?.phase, result?.voters]);
   const why = fault ?? unproven;
-  if (why) return <><Heading>{t("election")}</Heading><Problem why={why} /></>;
+  if (why)
+    return (
+      <>
+        <Heading>{t("election")}</Heading>
+        <Problem why={why} />
+      </>
+    );
   if (!said || !proof || !phase) return <p>{t("loading")}</p>;
-  return <Election proof={proof} said={said} phase={phase} result={result ?? said.result} voter={voter} voting={voting} manages={manages} again={() => again((n) => n + 1)} asked={asked} />;
+  return (
+    <Election
+      proof={proof}
+      said={said}
+      phase={phase}
+      result={result ?? said.result}
+      voter={voter}
+      voting={voting}
+      manages={manages}
+      again={() => again((n) => n + 1)}
+      asked={asked}
+    />
+  );
 }
 
-interface ElectionProps { proof: Proof; said: Detail; phase: PhaseName; result: Result; voter: Key | null; voting: Voting | null; manages: boolean; again: () => void; asked: number }
+interface ElectionProps {
+  proof: Proof;
+  said: Detail;
+  phase: PhaseName;
+  result: Result;
+  voter: Key | null;
+  voting: Voting | null;
+  manages: boolean;
+  again: () => void;
+  asked: number;
+}
 
-function Election({ proof, said, phase, result, voter, voting, manages, again, asked }: ElectionProps) {
+function Election({
+  proof,
+  said,
+  phase,
+  result,
+  voter,
+  voting,
+  manages,
+  again,
+  asked,
+}: ElectionProps) {
   const e: Shown = { ...said, ...proof.election, ...proof.times, phase };
   const differs = [...proof.differs, ...resultDiffers(result, proof.election)];
   // What it has come to is the first that is asked of what is over.
@@ -86,17 +171,40 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
       <Heading>{e.title}</Heading>
       <p class="facts">
         <Phase phase={phase} />{" "}
-        {phase === "open" && <>{t("closes")}: {e.closes_at === null ? t("by_hand") : <Time ms={e.closes_at} from />}</>}
-        {phase === "draft" && <>{t("opens")}: {e.opens_at === null ? t("by_hand") : <Time ms={e.opens_at} from />}{e.opens_at !== null && lacksVoters(said) && `, ${t("opens_with_voter")}`}</>}
-        {phase === "closed" && e.closes_at !== null && <>{t("closed_at")}: <Time ms={e.closes_at} /></>}
-        {phase === "cancelled" && e.cancelled_at !== null && <>{t("cancelled_at")}: <Time ms={e.cancelled_at} /></>}
+        {phase === "open" && (
+          <>
+            {t("closes")}: {e.closes_at === null ? t("by_hand") : <Time ms={e.closes_at} from />}
+          </>
+        )}
+        {phase === "draft" && (
+          <>
+            {t("opens")}: {e.opens_at === null ? t("by_hand") : <Time ms={e.opens_at} from />}
+            {e.opens_at !== null && lacksVoters(said) && `, ${t("opens_with_voter")}`}
+          </>
+        )}
+        {phase === "closed" && e.closes_at !== null && (
+          <>
+            {t("closed_at")}: <Time ms={e.closes_at} />
+          </>
+        )}
+        {phase === "cancelled" && e.cancelled_at !== null && (
+          <>
+            {t("cancelled_at")}: <Time ms={e.cancelled_at} />
+          </>
+        )}
       </p>
       <Alarm differs={differs} />
       {e.description && <p class="description">{e.description}</p>}
       <div class={`vote ${over ? "over" : ""}`}>
         <section class="may" aria-labelledby="may">
           <h2 id="may">{t("may_i")}</h2>
-          <Voter e={e} signed={proof.election} trusted={differs.length === 0} voter={voter} voting={voting} />
+          <Voter
+            e={e}
+            signed={proof.election}
+            trusted={differs.length === 0}
+            voter={voter}
+            voting={voting}
+          />
         </section>
         {over && results}
         <section class="beside" aria-labelledby="rules">
@@ -111,16 +219,43 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
       <section aria-labelledby="verify">
         <h2 id="verify">{t("verify")}</h2>
         <p>{t("verify_hint")}</p>
-        <Command lines={[`vote-cli export ${e.election} -o election.archive`, `vote-cli verify archive election.archive --chain ${e.chain}`]} />
+        <Command
+          lines={[
+            `vote-cli export ${e.election} -o election.archive`,
+            `vote-cli verify archive election.archive --chain ${e.chain}`,
+          ]}
+        />
         <p>{t("verify_chain")}</p>
-        {withheld
-          ? <p>{t("withheld_archive")}</p>
-          : <p class="buttons"><a class="button quiet" href={`/api/elections/${e.election}/archive`} download>{t("archive")}</a></p>}
+        {withheld ? (
+          <p>{t("withheld_archive")}</p>
+        ) : (
+          <p class="buttons">
+            <a class="button quiet" href={`/api/elections/${e.election}/archive`} download>
+              {t("archive")}
+            </a>
+          </p>
+        )}
         <dl class="rules">
-          <dt>{t("election")}</dt><dd><Id id={e.election} /></dd>
-          <dt>{t("organiser")}</dt><dd><Id id={e.organiser} /></dd>
-          <dt>{t("board")}</dt><dd>{t("ballots_n", { n: e.board.size })} <Id id={e.board.root} /></dd>
-          {e.voters !== "anyone" && <><dt>{t("roll_root")}</dt><dd>{t("voters_n", { n: e.roll.voters })} <Id id={e.roll.root} /></dd></>}
+          <dt>{t("election")}</dt>
+          <dd>
+            <Id id={e.election} />
+          </dd>
+          <dt>{t("organiser")}</dt>
+          <dd>
+            <Id id={e.organiser} />
+          </dd>
+          <dt>{t("board")}</dt>
+          <dd>
+            {t("ballots_n", { n: e.board.size })} <Id id={e.board.root} />
+          </dd>
+          {e.voters !== "anyone" && (
+            <>
+              <dt>{t("roll_root")}</dt>
+              <dd>
+                {t("voters_n", { n: e.roll.voters })} <Id id={e.roll.root} />
+              </dd>
+            </>
+          )}
         </dl>
         <Raw value={{ ...said, phase, result }} />
       </section>
@@ -132,27 +267,49 @@ function Election({ proof, said, phase, result, voter, voting, manages, again, a
  * The counter of a voter's ballot in an election, if it is that, and what the node says of it. Of a ballot that was signed elsewhere, and is
  * withheld, the server of the page gives no bytes: its counter is the server's word then.
  */
-function counterOf(voter: Key, of: SignedElection, { ballot, receipt, withheld }: Proven, said: Voting["ballot"]): number | null {
+function counterOf(
+  voter: Key,
+  of: SignedElection,
+  { ballot, receipt, withheld }: Proven,
+  said: Voting["ballot"],
+): number | null {
   if (withheld) return said?.height === receipt.height ? said.counter : null;
   if (ballot?.voter !== voter.key || ballot.election !== of.election) return null;
-  return !said || (said.counter === ballot.counter && said.height === receipt.height) ? ballot.counter : null;
+  return !said || (said.counter === ballot.counter && said.height === receipt.height)
+    ? ballot.counter
+    : null;
 }
 
 const ended = (phase: PhaseName) => (phase === "closed" || phase === "cancelled" ? phase : null);
 
-interface VoterProps { e: Shown; signed: SignedElection; trusted: boolean; voter: Key | null; voting: Voting | null }
+interface VoterProps {
+  e: Shown;
+  signed: SignedElection;
+  trusted: boolean;
+  voter: Key | null;
+  voting: Voting | null;
+}
 
 /** The answer to "May I vote?", and what follows from it. */
 function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
   const all = ballots.use();
   const ballot = voter ? all[place(e.election, voter)] : undefined;
-  const [replacing, replace] = useState(ballot !== undefined && making(ballot) && ballot.counter > 0);
+  const [replacing, replace] = useState(
+    ballot !== undefined && making(ballot) && ballot.counter > 0,
+  );
   // What is final is shown at once, before the node is asked again.
-  const latest = ballot?.step === "cast" && ballot.counter >= (voting?.ballot?.counter ?? 0) ? ballot.id : null;
+  const latest =
+    ballot?.step === "cast" && ballot.counter >= (voting?.ballot?.counter ?? 0) ? ballot.id : null;
   const id = latest ?? voting?.ballot?.transaction ?? null;
-  const { value, fault } = useAsked(id && voter ? () => provenOf(id, signed.chain) : null, `${id} ${e.phase}`);
+  const { value, fault } = useAsked(
+    id && voter ? () => provenOf(id, signed.chain) : null,
+    `${id} ${e.phase}`,
+  );
   const proven = value?.receipt.transaction === id ? value : null;
-  const own = proven && voter ? counterOf(voter, signed, proven, voting?.ballot?.transaction === id ? voting.ballot : null) : null;
+  const own =
+    proven && voter
+      ? counterOf(voter, signed, proven, voting?.ballot?.transaction === id ? voting.ballot : null)
+      : null;
   const { may, why } = mayVote(e, voter, voting, id === null ? null : { counter: own });
   const counter = own === null ? 0 : own + 1;
   const fits = trusted && may && (id === null || replacing);
@@ -160,16 +317,29 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
   useEffect(() => {
     if (voter && fits) begin(signed, voter, counter);
     // It is over, or this voter has voted elsewhere. Without an answer nothing is known.
-    else if (ballot && known && making(ballot) && !pending(ballot)) change(ballot, { step: "void", lost: ballot.touched || ballot.step === "review" ? ended(e.phase) : null });
+    else if (ballot && known && making(ballot) && !pending(ballot))
+      change(ballot, {
+        step: "void",
+        lost: ballot.touched || ballot.step === "review" ? ended(e.phase) : null,
+      });
   }, [voter, fits, counter, known]);
-  const now = ballot && making(ballot) && (pending(ballot) || (fits && ballot.counter === counter)) ? ballot : null;
+  const now =
+    ballot && making(ballot) && (pending(ballot) || (fits && ballot.counter === counter))
+      ? ballot
+      : null;
   useEffect(() => {
     if (ballot?.step === "cast") replace(false);
   }, [ballot?.step]);
   return (
     <>
       <p class="verdict">{trusted ? why : t("may_not_here")}</p>
-      {!voter && e.phase !== "closed" && e.phase !== "cancelled" && <p><a class="button" href="#/sign-in">{t("sign_in")}</a></p>}
+      {!voter && e.phase !== "closed" && e.phase !== "cancelled" && (
+        <p>
+          <a class="button" href="#/sign-in">
+            {t("sign_in")}
+          </a>
+        </p>
+      )}
       {now && <Booth ballot={now} />}
       {!now && ballot?.lost && <Problem why={t(`lost_${ballot.lost}`)} />}
       {!now && ballot?.fault && <Problem why={t("not_taken", { reason: ballot.fault })} />}
@@ -177,7 +347,13 @@ function Voter({ e, signed, trusted, voter, voting }: VoterProps) {
       {!now && proven && own !== null && (
         <>
           <ReceiptCard proven={proven} fresh={ballot?.step === "cast"} />
-          {trusted && may && <p><button type="button" class="quiet" onClick={() => replace(true)}>{t("replace")}</button></p>}
+          {trusted && may && (
+            <p>
+              <button type="button" class="quiet" onClick={() => replace(true)}>
+                {t("replace")}
+              </button>
+            </p>
+          )}
         </>
       )}
     </>
@@ -194,18 +370,35 @@ function Booth({ ballot }: { ballot: Ballot }) {
     check(true);
     const at = faults.findIndex((why) => why !== null);
     if (at < 0) return change(ballot, { step: "review", fault: null });
-    document.querySelector<HTMLElement>(`#contest-${at} :is(input, select, button):not(:disabled)`)?.focus();
+    document
+      .querySelector<HTMLElement>(`#contest-${at} :is(input, select, button):not(:disabled)`)
+      ?.focus();
   };
   if (step === "choose") {
     return (
       <form class="booth" onSubmit={review} noValidate>
         {e.contests.map((contest, at) => (
           <ContestField
-            key={at} contest={contest} number={at} voter={voter.key} says={says[at] ?? null} fault={checked ? faults[at]! : null}
-            say={(to) => change(ballot, { touched: true, fault: null, says: says.map((old, n) => (n === at ? to : old)) })}
+            key={at}
+            contest={contest}
+            number={at}
+            voter={voter.key}
+            says={says[at] ?? null}
+            fault={checked ? faults[at]! : null}
+            say={(to) =>
+              change(ballot, {
+                touched: true,
+                fault: null,
+                says: says.map((old, n) => (n === at ? to : old)),
+              })
+            }
           />
         ))}
-        <div role="alert">{checked && faults.some(Boolean) && <p class="problem">{t("faults_n", { n: faults.filter(Boolean).length })}</p>}</div>
+        <div role="alert">
+          {checked && faults.some(Boolean) && (
+            <p class="problem">{t("faults_n", { n: faults.filter(Boolean).length })}</p>
+          )}
+        </div>
         <button type="submit">{t("to_review")}</button>
       </form>
     );
@@ -214,13 +407,37 @@ function Booth({ ballot }: { ballot: Ballot }) {
     <section class="card" aria-label={t("review")}>
       <Arrival>{t("review")}</Arrival>
       <Says contests={e.contests} selections={says} />
-      <p>{t("open_ballots")} {voter.name ? t("open_name", { name: voter.name }) : t("open_key")}</p>
-      <p>{e.revotes > ballot.counter ? t("r_revotes", { n: e.revotes - ballot.counter }) : t("r_once")}</p>
+      <p>
+        {t("open_ballots")} {voter.name ? t("open_name", { name: voter.name }) : t("open_key")}
+      </p>
+      <p>
+        {e.revotes > ballot.counter
+          ? t("r_revotes", { n: e.revotes - ballot.counter })
+          : t("r_once")}
+      </p>
       <Problem why={ballot.fault && t("not_taken", { reason: ballot.fault })} />
-      {(step === "unknown" || step === "unproven") && <p class="problem" role="alert">{t(step)}</p>}
+      {(step === "unknown" || step === "unproven") && (
+        <p class="problem" role="alert">
+          {t(step)}
+        </p>
+      )}
       <p class="buttons">
-        <button type="button" class="quiet" disabled={pending(ballot)} onClick={() => change(ballot, { step: "choose", fault: null })}>{t("change")}</button>
-        <button type="button" class="cast" disabled={pending(ballot)} onClick={() => void cast(ballot)}>{t("cast")}</button>
+        <button
+          type="button"
+          class="quiet"
+          disabled={pending(ballot)}
+          onClick={() => change(ballot, { step: "choose", fault: null })}
+        >
+          {t("change")}
+        </button>
+        <button
+          type="button"
+          class="cast"
+          disabled={pending(ballot)}
+          onClick={() => void cast(ballot)}
+        >
+          {t("cast")}
+        </button>
       </p>
     </section>
   );
@@ -230,7 +447,10 @@ function Booth({ ballot }: { ballot: Ballot }) {
 const ACTS_SHOWN_MAX = 20;
 
 function Log({ of, again }: { of: SignedElection; again: string }) {
-  const { value } = useGet<{ created_at: number; log: LogEntry[] }>(`/elections/${of.election}/log`, again);
+  const { value } = useGet<{ created_at: number; log: LogEntry[] }>(
+    `/elections/${of.election}/log`,
+    again,
+  );
   if (!value) return null;
   const first = value.log.length - ACTS_SHOWN_MAX;
   return (
@@ -238,9 +458,14 @@ function Log({ of, again }: { of: SignedElection; again: string }) {
       <h2 id="log">{t("log")}</h2>
       <p class="soft">{t("log_checked")}</p>
       <ol class="list">
-        <li><Time ms={value.created_at} />: {t("created")}</li>
+        <li>
+          <Time ms={value.created_at} />: {t("created")}
+        </li>
         {value.log.map((entry, at) => (
-          <li key={entry.transaction}><Time ms={entry.time} />: <Done of={of} entry={entry} ask={at >= first} /> (<a href={`#/block/${entry.height}`}>{t("block_n", { n: entry.height })}</a>)</li>
+          <li key={entry.transaction}>
+            <Time ms={entry.time} />: <Done of={of} entry={entry} ask={at >= first} /> (
+            <a href={`#/block/${entry.height}`}>{t("block_n", { n: entry.height })}</a>)
+          </li>
         ))}
       </ol>
     </section>
@@ -252,21 +477,59 @@ const clock = (ms: number | null) => (ms === null ? t("by_hand") : <Time ms={ms}
 /** What was done, from what the organiser has signed; the lists of voters are long, and shown as the node says. */
 function Done({ of, entry, ask }: { of: SignedElection; entry: LogEntry; ask: boolean }) {
   const asked = ask && entry.act !== "add-voters";
-  const { value: act, fault } = useAsked(asked ? () => actOf(entry.transaction, of) : null, entry.transaction);
+  const { value: act, fault } = useAsked(
+    asked ? () => actOf(entry.transaction, of) : null,
+    entry.transaction,
+  );
   if (fault) return <span class="problem">{fault}</span>;
-  if (!act) return <span>{asked ? t("loading") : <><span lang="en">{entry.what}</span> {t("as_said")}</>}</span>;
+  if (!act)
+    return (
+      <span>
+        {asked ? (
+          t("loading")
+        ) : (
+          <>
+            <span lang="en">{entry.what}</span> {t("as_said")}
+          </>
+        )}
+      </span>
+    );
   if ("open" in act) return <>{t("kind_open")}</>;
   if ("close" in act) return <>{t("kind_close")}</>;
-  if ("cancel" in act) return <>{t("kind_cancel")}: {act.cancel}</>;
-  if ("times" in act) return <>{t("kind_change_times")}: {t("opens")}: {clock(act.times.opens_at)}, {t("closes")}: {clock(act.times.closes_at)}: {act.times.reason}</>;
-  if ("add" in act) return <>{t("kind_add_voters")}: {t("voters_n", { n: act.add.length })}</>;
+  if ("cancel" in act)
+    return (
+      <>
+        {t("kind_cancel")}: {act.cancel}
+      </>
+    );
+  if ("times" in act)
+    return (
+      <>
+        {t("kind_change_times")}: {t("opens")}: {clock(act.times.opens_at)}, {t("closes")}:{" "}
+        {clock(act.times.closes_at)}: {act.times.reason}
+      </>
+    );
+  if ("add" in act)
+    return (
+      <>
+        {t("kind_add_voters")}: {t("voters_n", { n: act.add.length })}
+      </>
+    );
   const { remove, add, reason } = act.change;
   return (
     <>
       {t("kind_change_roll")}: {reason}
       <ul>
-        {remove.map((key) => <li key={`-${key}`}>− <Id id={key} /></li>)}
-        {add.map(([key, votes]) => <li key={`+${key}`}>+ <Id id={key} /> {votes > 1 && t("votes_n", { n: votes })}</li>)}
+        {remove.map((key) => (
+          <li key={`-${key}`}>
+            − <Id id={key} />
+          </li>
+        ))}
+        {add.map(([key, votes]) => (
+          <li key={`+${key}`}>
+            + <Id id={key} /> {votes > 1 && t("votes_n", { n: votes })}
+          </li>
+        ))}
       </ul>
     </>
   );

@@ -12,8 +12,14 @@ const PAGE = 25;
 const FRESH_MAX = 99;
 
 /** Where a page begins: in a phase, after an election. */
-interface Place { phase: number; after: string | null }
-interface Page { elections: Summary[]; next: Place | null }
+interface Place {
+  phase: number;
+  after: string | null;
+}
+interface Page {
+  elections: Summary[];
+  next: Place | null;
+}
 
 const START: Place = { phase: 0, after: null };
 
@@ -23,26 +29,54 @@ export async function list(from: Place, title: string, size: number): Promise<Pa
   let { phase, after } = from;
   // One more than is shown says whether more follow.
   while (phase < ORDER.length && found.length <= size) {
-    const query = new URLSearchParams({ phase: ORDER[phase]!, limit: String(size + 1 - found.length), title });
+    const query = new URLSearchParams({
+      phase: ORDER[phase]!,
+      limit: String(size + 1 - found.length),
+      title,
+    });
     if (after) query.set("after", after);
-    const { elections, more } = await get<{ elections: Summary[]; more: boolean }>(`/elections?${query}`);
+    const { elections, more } = await get<{ elections: Summary[]; more: boolean }>(
+      `/elections?${query}`,
+    );
     found.push(...elections);
     const last = elections.at(-1);
     if (more && last) after = last.election;
     else [phase, after] = [phase + 1, null];
   }
   const last = found[size - 1];
-  return { elections: found.slice(0, size), next: found.length > size && last ? { phase: ORDER.indexOf(last.phase), after: last.election } : null };
+  return {
+    elections: found.slice(0, size),
+    next:
+      found.length > size && last
+        ? { phase: ORDER.indexOf(last.phase), after: last.election }
+        : null,
+  };
 }
 
 /** A page and what came after it before; what has moved up is not there twice. */
 function joined(fresh: Page, before: Page): Page {
   if (fresh.elections.length >= before.elections.length) return fresh;
   const known = new Set(fresh.elections.map(({ election }) => election));
-  return { elections: [...fresh.elections, ...before.elections.slice(fresh.elections.length).filter(({ election }) => !known.has(election))], next: before.next };
+  return {
+    elections: [
+      ...fresh.elections,
+      ...before.elections
+        .slice(fresh.elections.length)
+        .filter(({ election }) => !known.has(election)),
+    ],
+    next: before.next,
+  };
 }
 
-export function Elections({ height, signedIn, creates }: { height: number; signedIn: boolean; creates: boolean }) {
+export function Elections({
+  height,
+  signedIn,
+  creates,
+}: {
+  height: number;
+  signedIn: boolean;
+  creates: boolean;
+}) {
   const [shown, show] = useState<Page | null>(null);
   const [query, setQuery] = useState("");
   const [title, setTitle] = useState("");
@@ -54,7 +88,9 @@ export function Elections({ height, signedIn, creates }: { height: number; signe
     let live = true;
     const count = Math.min(Math.max(shown?.elections.length ?? 0, PAGE), FRESH_MAX);
     list(START, title, count).then(
-      (fresh) => live && (show((before) => (before && fresh.next ? joined(fresh, before) : fresh)), setFault(null)),
+      (fresh) =>
+        live &&
+        (show((before) => (before && fresh.next ? joined(fresh, before) : fresh)), setFault(null)),
       (error) => live && error.code !== "gone" && setFault(reason(error)),
     );
     return () => void (live = false);
@@ -75,41 +111,87 @@ export function Elections({ height, signedIn, creates }: { height: number; signe
   };
   const more = async () => {
     if (!shown?.next) return;
-    await list(shown.next, title, PAGE).then((page) => {
-      focus.current = page.elections[0] ? `election-${page.elections[0].election}` : null;
-      const elections = [...shown.elections, ...page.elections];
-      show({ elections, next: page.next });
-      tell(t("shown_n", { n: elections.length }));
-    }, (error) => setFault(reason(error)));
+    await list(shown.next, title, PAGE).then(
+      (page) => {
+        focus.current = page.elections[0] ? `election-${page.elections[0].election}` : null;
+        const elections = [...shown.elections, ...page.elections];
+        show({ elections, next: page.next });
+        tell(t("shown_n", { n: elections.length }));
+      },
+      (error) => setFault(reason(error)),
+    );
   };
   const elections = shown?.elections ?? [];
   return (
     <>
       <Heading>{t("elections")}</Heading>
       <p>{t("intro")}</p>
-      {!signedIn && <p><a class="button" href="#/sign-in">{t("sign_in")}</a></p>}
+      {!signedIn && (
+        <p>
+          <a class="button" href="#/sign-in">
+            {t("sign_in")}
+          </a>
+        </p>
+      )}
       <form role="search" class="search" onSubmit={search} noValidate>
         <Text label={t("search_title")} value={query} say={setQuery} type="search" />
-        <button type="submit" class="quiet">{t("search")}</button>
+        <button type="submit" class="quiet">
+          {t("search")}
+        </button>
       </form>
       <Problem why={fault} />
       {!shown && !fault && <p>{t("loading")}</p>}
-      {shown && !elections.length && <p role="status">{title ? t("none_fit") : <>{t("none_yet")} {creates && <a href="#/organise">{t("new_election")}</a>}</>}</p>}
+      {shown && !elections.length && (
+        <p role="status">
+          {title ? (
+            t("none_fit")
+          ) : (
+            <>
+              {t("none_yet")} {creates && <a href="#/organise">{t("new_election")}</a>}
+            </>
+          )}
+        </p>
+      )}
       <ul class="list">
         {elections.map((one) => (
           <li key={one.election}>
-            <a class="title" id={`election-${one.election}`} href={`#/election/${one.election}`}>{one.title}</a> <Phase phase={one.phase} />
+            <a class="title" id={`election-${one.election}`} href={`#/election/${one.election}`}>
+              {one.title}
+            </a>{" "}
+            <Phase phase={one.phase} />
             <p>
-              {one.voters === null ? t("ballots_n", { n: one.ballots }) : t("of_voters", { n: one.ballots, all: one.voters })}
+              {one.voters === null
+                ? t("ballots_n", { n: one.ballots })
+                : t("of_voters", { n: one.ballots, all: one.voters })}
               {one.contests > 1 && <> · {t("contests_n", { n: one.contests })}</>}
-              {one.phase === "open" && <> · {t("closes")}: {one.closes_at === null ? t("by_hand") : <Time ms={one.closes_at} from />}</>}
-              {one.phase === "draft" && <> · {t("opens")}: {one.opens_at === null ? t("by_hand") : <Time ms={one.opens_at} from />}</>}
+              {one.phase === "open" && (
+                <>
+                  {" "}
+                  · {t("closes")}:{" "}
+                  {one.closes_at === null ? t("by_hand") : <Time ms={one.closes_at} from />}
+                </>
+              )}
+              {one.phase === "draft" && (
+                <>
+                  {" "}
+                  · {t("opens")}:{" "}
+                  {one.opens_at === null ? t("by_hand") : <Time ms={one.opens_at} from />}
+                </>
+              )}
             </p>
           </li>
         ))}
       </ul>
-      {shown?.next && <p><button type="button" class="quiet" onClick={() => void more()}>{t("show_more")}</button></p>}
-      <p class="hidden" role="status">{told}</p>
+      {shown?.next && (
+        <p>
+          <button type="button" class="quiet" onClick={() => void more()}>
+            {t("show_more")}
+          </button>
+        </p>
+      )}
+      <p class="hidden" role="status">
+        {told}
+      </p>
     </>
   );
 }

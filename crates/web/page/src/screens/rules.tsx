@@ -31,8 +31,15 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
     <>
       <dt>{title}</dt>
       <dd>
-        {choices ? t("choices_n", { n: choices.length }) : t("how_write")} {shuffle && t("r_shuffle")} {t("r_counted", { rule: t(`rule_${rule}` as Name) })} {t("r_seats", { n: seats })}{" "}
-        {rule === "irv" && t(`r_overvotes_${contest.overvotes}`)} {bounds(contest)} {abstention && t("r_abstain")} {majority && t(rule === "yes-no" ? "r_carry" : "r_majority", { share: share(majority), base: t(`base_${majority.base}`) })}
+        {choices ? t("choices_n", { n: choices.length }) : t("how_write")}{" "}
+        {shuffle && t("r_shuffle")} {t("r_counted", { rule: t(`rule_${rule}` as Name) })}{" "}
+        {t("r_seats", { n: seats })} {rule === "irv" && t(`r_overvotes_${contest.overvotes}`)}{" "}
+        {bounds(contest)} {abstention && t("r_abstain")}{" "}
+        {majority &&
+          t(rule === "yes-no" ? "r_carry" : "r_majority", {
+            share: share(majority),
+            base: t(`base_${majority.base}`),
+          })}
       </dd>
     </>
   );
@@ -40,15 +47,23 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
 
 /** What a tie does by each rule. */
 const TIES: Record<Rule, Name> = {
-  plurality: "r_ties_plurality", "yes-no": "r_ties_yes_no", approval: "r_ties_seat", score: "r_ties_seat", borda: "r_ties_seat", schulze: "r_ties_seat",
-  irv: "r_ties_irv", stv: "r_ties_stv", meek: "r_ties_meek",
+  plurality: "r_ties_plurality",
+  "yes-no": "r_ties_yes_no",
+  approval: "r_ties_seat",
+  score: "r_ties_seat",
+  borda: "r_ties_seat",
+  schulze: "r_ties_seat",
+  irv: "r_ties_irv",
+  stv: "r_ties_stv",
+  meek: "r_ties_meek",
 };
 
 /** What becomes of ties, and where lots come from if a rule draws any. */
 function ties({ contests, tie_break }: Ruled): string {
   const rules = [...new Set(contests.map(({ rule }) => rule))];
   const out = rules.map((rule) => t(TIES[rule], { rule: t(`rule_${rule}`) }));
-  if (rules.some((rule) => !single(rule))) out.push(tie_break ? t("r_lots_text", { text: tie_break }) : t("r_lots"));
+  if (rules.some((rule) => !single(rule)))
+    out.push(tie_break ? t("r_lots_text", { text: tie_break }) : t("r_lots"));
   return out.join(" ");
 }
 
@@ -56,16 +71,45 @@ export function Rules({ e }: { e: Ruled }) {
   const tied = ties(e);
   return (
     <dl class="rules">
-      {e.contests.map((contest, at) => <ContestRules key={at} contest={contest} title={contest.title || t("what_is_decided")} />)}
-      <dt>{t("r_who")}</dt><dd>{t(e.voters === "anyone" ? "r_anyone" : e.voters === "roll" ? "r_roll" : "r_weighted")}</dd>
-      <dt>{t("r_secrecy")}</dt><dd>{t("r_open")}</dd>
-      <dt>{t("r_replacing")}</dt><dd>{e.revotes ? t("r_revotes", { n: e.revotes }) : t("r_once")}</dd>
-      <dt>{t("opens")}</dt><dd>{e.opens_at !== null ? <Time ms={e.opens_at} from /> : e.voters === "anyone" ? t("at_once") : t("by_hand")}</dd>
-      <dt>{t("closes")}</dt><dd>{e.closes_at === null ? t("by_hand") : <Time ms={e.closes_at} from />}</dd>
-      {e.quorum && <><dt>{t("r_quorum_title")}</dt><dd>{t("r_quorum", { share: share(e.quorum) })}</dd></>}
-      <dt>{t("r_count")}</dt><dd>{t(e.results === "live" ? "r_live" : "r_hidden")}</dd>
-      {tied && <><dt>{t("r_ties_title")}</dt><dd>{tied}</dd></>}
-      <dt>{t("r_changes_title")}</dt><dd>{t("r_changes")}</dd>
+      {e.contests.map((contest, at) => (
+        <ContestRules key={at} contest={contest} title={contest.title || t("what_is_decided")} />
+      ))}
+      <dt>{t("r_who")}</dt>
+      <dd>
+        {t(e.voters === "anyone" ? "r_anyone" : e.voters === "roll" ? "r_roll" : "r_weighted")}
+      </dd>
+      <dt>{t("r_secrecy")}</dt>
+      <dd>{t("r_open")}</dd>
+      <dt>{t("r_replacing")}</dt>
+      <dd>{e.revotes ? t("r_revotes", { n: e.revotes }) : t("r_once")}</dd>
+      <dt>{t("opens")}</dt>
+      <dd>
+        {e.opens_at !== null ? (
+          <Time ms={e.opens_at} from />
+        ) : e.voters === "anyone" ? (
+          t("at_once")
+        ) : (
+          t("by_hand")
+        )}
+      </dd>
+      <dt>{t("closes")}</dt>
+      <dd>{e.closes_at === null ? t("by_hand") : <Time ms={e.closes_at} from />}</dd>
+      {e.quorum && (
+        <>
+          <dt>{t("r_quorum_title")}</dt>
+          <dd>{t("r_quorum", { share: share(e.quorum) })}</dd>
+        </>
+      )}
+      <dt>{t("r_count")}</dt>
+      <dd>{t(e.results === "live" ? "r_live" : "r_hidden")}</dd>
+      {tied && (
+        <>
+          <dt>{t("r_ties_title")}</dt>
+          <dd>{tied}</dd>
+        </>
+      )}
+      <dt>{t("r_changes_title")}</dt>
+      <dd>{t("r_changes")}</dd>
     </dl>
   );
 }
