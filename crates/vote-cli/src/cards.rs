@@ -18,8 +18,8 @@ use crate::qr::{Qr, escaped};
 use crate::register::{self, Entry};
 use crate::roll_file::Person;
 
-/// The command on the cards; it asks for the code, so that no history of a shell keeps it.
-pub(crate) const COMMAND: &str = "vote-cli cast --code";
+/// The command on the cards: the menu, which asks for the code, so that no history of a shell keeps it.
+pub(crate) const COMMAND: &str = "vote-cli";
 /// First line of the list for a mail merge.
 pub(crate) const MERGE_HEADER: &str = "id,name,contact,group,weight,key,code\n";
 
@@ -103,7 +103,8 @@ pub(crate) fn card(title: &str, voter: &Voter<'_>) -> Zeroizing<String> {
 <h2>Voting card of {name}{weight}</h2>
 <ol>
 <li>Go to a computer with <code>vote-cli</code> and a node of this vote; the organiser says where, or how to get them.</li>
-<li>Type <code>{COMMAND}</code> and, when it asks, the code below. Capital or small letters, spaces and dashes do not matter.</li>
+<li>Type <code>{COMMAND}</code>, then how you want to be called, then <code>C</code> to cast.</li>
+<li>When it asks for your voter code, type the one below. Capital or small letters, spaces and dashes do not matter.</li>
 <li>Choose, and cast. Your ballot is cast when a tracker is shown, and not before; keep it, to see that your ballot is counted.</li>
 </ol>
 <div class="secret">
@@ -242,7 +243,12 @@ mod tests {
     fn card_has_all_that_a_voter_needs() {
         let voter = voter(3, "Ada Lovelace");
         let card = card("Board of the co-op", &voter);
-        for words in ["<h1>Board of the co-op</h1>", "Voting card of Ada Lovelace (weight 3)", "vote-cli cast --code"] {
+        for words in [
+            "<h1>Board of the co-op</h1>",
+            "Voting card of Ada Lovelace (weight 3)",
+            "<code>vote-cli</code>",
+            "<code>C</code>",
+        ] {
             assert!(card.contains(words), "{words:?} is missing");
         }
         let (_, rest) = card.split_once("<p class=\"code\">").unwrap();
