@@ -55,7 +55,7 @@ fn restore_some(seed: u64, nodes: usize, validators: usize, faults: Faults, imag
     let mut random = Random::new(seed);
     for _ in 0..images {
         let image = world.images[usize::try_from(random.below(world.images.len() as u64)).unwrap()].clone();
-        let what = [Restored::Ledger, Restored::Folder][usize::try_from(random.below(2)).unwrap()];
+        let what = [Restored::Ledger, Restored::Folder, Restored::Log][usize::try_from(random.below(3)).unwrap()];
         come_back(&mut world, victim, &image, what, seed);
     }
     world.heal();
@@ -86,7 +86,7 @@ fn restored_founder_learns_from_its_follower_and_loses_nothing_final() {
 fn every_image_of_a_run_can_be_put_back() {
     let step = if std::env::var_os("SIM_SEEDS").is_some() { 1 } else { 12 };
     for (nodes, validators) in [(5, 4), (2, 1)] {
-        for what in [Restored::Ledger, Restored::Folder] {
+        for what in [Restored::Ledger, Restored::Folder, Restored::Log] {
             let (mut world, victim) = lived(3, nodes, validators, CALM, config(3, Safety::default()));
             assert!(world.images.len() > 30, "{} images show little", world.images.len());
             for image in world.images.clone().iter().step_by(step) {

@@ -101,6 +101,8 @@ pub(super) enum Restored {
     Ledger,
     /// The whole folder.
     Folder,
+    /// Nothing; but the log of the open height has lost its end.
+    Log,
 }
 
 pub(super) struct World {
@@ -299,9 +301,14 @@ impl World {
     /// Ends a node, and starts it again from an earlier image of its disk.
     pub(super) fn restore(&mut self, at: usize, image: &Image, what: Restored) {
         self.stop(at);
-        self.disks[at] = image.disk.clone();
-        if what == Restored::Folder {
-            self.signs[at] = Signs { folder: Folder::Copied, ..image.signs };
+        match what {
+            Restored::Ledger => self.disks[at] = image.disk.clone(),
+            Restored::Folder => {
+                self.disks[at] = image.disk.clone();
+                self.signs[at] = Signs { folder: Folder::Copied, ..image.signs };
+            }
+            // As much is left as the image had of its height, so that each length comes about.
+            Restored::Log => self.disks[at].log.truncate(image.disk.log.len()),
         }
         self.start(at);
     }
