@@ -1,4 +1,5 @@
-//! Follows an election: prints the count whenever a block changes it, until the election closes or the node leaves.
+//! Follows an election: prints the count whenever a block changes it, until the election closes or
+//! the node leaves.
 //!
 //! ```text
 //! cargo run --release --bin cluster                        # in one terminal; it prints sockets
@@ -12,8 +13,17 @@ use vote_api::{CallError, Client, ElectionQuery};
 async fn main() -> Result<()> {
     let socket = std::env::args().nth(1).context("usage: watch SOCKET")?;
     let node = Client::connect(socket.as_ref()).await?;
-    let (newest, _) = node.elections_page(ElectionQuery { limit: 1, ..ElectionQuery::default() }).await?;
-    let id = newest.first().context("there is no election yet")?.record.id;
+    let (newest, _) = node
+        .elections_page(ElectionQuery {
+            limit: 1,
+            ..ElectionQuery::default()
+        })
+        .await?;
+    let id = newest
+        .first()
+        .context("there is no election yet")?
+        .record
+        .id;
     // The words are those that were signed; the count is the node's word.
     println!("{}", node.election(id).await?.record.election.title);
 
@@ -22,9 +32,20 @@ async fn main() -> Result<()> {
     loop {
         match counts.next().await {
             Ok(Some(election)) => {
-                let lines = election.tally.contests.iter().flat_map(|contest| &contest.lines);
-                let counts: Vec<_> = lines.map(|line| format!("{} {}", line.choice, line.votes)).collect();
-                println!("block {:>5}  {:>9}  {}", election.height, election.phase, counts.join(", "));
+                let lines = election
+                    .tally
+                    .contests
+                    .iter()
+                    .flat_map(|contest| &contest.lines);
+                let counts: Vec<_> = lines
+                    .map(|line| format!("{} {}", line.choice, line.votes))
+                    .collect();
+                println!(
+                    "block {:>5}  {:>9}  {}",
+                    election.height,
+                    election.phase,
+                    counts.join(", ")
+                );
             }
             Ok(None) => return Ok(()),
             Err(CallError::Gone) => bail!("the node has left"),

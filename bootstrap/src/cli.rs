@@ -22,8 +22,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address to listen on (a multiaddr or IP:PORT); port 0 is chosen once and then kept [default: that of last time, or
-    /// /ip4/0.0.0.0/tcp/4700]
+    /// Address to listen on (a multiaddr or IP:PORT); port 0 is chosen once and then kept [default:
+    /// that of last time, or /ip4/0.0.0.0/tcp/4700]
     #[arg(long, value_name = "ADDR", env = "VOTE_BOOTSTRAP_LISTEN")]
     pub(crate) listen: Option<String>,
     /// Address under which nodes reach the tracker, if it is another [default: that of last time]

@@ -11,17 +11,29 @@ use zeroize::Zeroizing;
 
 /// The directory that was asked for, or the default one.
 pub(crate) fn path(asked: Option<PathBuf>) -> Result<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let default = || set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let default =
+        || set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
     let default = || default().map(|base| base.join("blockchain-voting").join("bootstrap"));
-    asked.or_else(default).context("neither --data-dir nor HOME is set: say where the tracker's data goes")
+    asked
+        .or_else(default)
+        .context("neither --data-dir nor HOME is set: say where the tracker's data goes")
 }
 
 /// Makes the directory if it is missing, and takes it for this process as long as the file is held.
 pub(crate) fn take(dir: &Path) -> Result<File> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.with_context(|| format!("cannot make the directory {}", dir.display()))?;
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(dir.join("lock"))?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(dir.join("lock"))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
@@ -52,15 +64,21 @@ pub(crate) fn key(dir: &Path) -> Result<(Keypair, Identity)> {
     let identity = if let Ok(metadata) = fs::metadata(&path) {
         let shown = path.display();
         if metadata.mode() & 0o077 != 0 {
-            bail!("{shown} can be read by others (mode {:o}); run `chmod 600 {shown}`", metadata.mode() & 0o777);
+            bail!(
+                "{shown} can be read by others (mode {:o}); run `chmod 600 {shown}`",
+                metadata.mode() & 0o777
+            );
         }
-        let text = Zeroizing::new(fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?);
+        let text = Zeroizing::new(
+            fs::read_to_string(&path).with_context(|| format!("cannot read {shown}"))?,
+        );
         hex::decode_to_slice(text.trim(), seed.as_mut_slice()).map_err(|_| {
             anyhow!("{shown} is not a key file; restore it, or move it away to get a new key and a new address")
         })?;
         Identity::Kept
     } else {
-        getrandom::fill(seed.as_mut_slice()).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
+        getrandom::fill(seed.as_mut_slice())
+            .map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
         let used = dir.join("settings").exists();
         write(&path, Zeroizing::new(hex::encode(&seed)).as_bytes())?;
         if used { Identity::Lost } else { Identity::New }
@@ -72,7 +90,12 @@ pub(crate) fn key(dir: &Path) -> Result<(Keypair, Identity)> {
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let temporary = path.with_extension("new");
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&temporary, path)

@@ -1,4 +1,5 @@
-//! `bootstrap list`: the running tracker's list, through its own socket. The answer is one line of JSON.
+//! `bootstrap list`: the running tracker's list, through its own socket. The answer is one line of
+//! JSON.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -24,12 +25,13 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Binds it for its owner alone. The directory is this process's, so that whatever is in its place is stale.
+    /// Binds it for its owner alone. The directory is this process's, so that whatever is in its
+    /// place is stale.
     pub(crate) fn bind(dir: &Path) -> Result<Self> {
         let path = dir.join("bootstrap.sock");
         let _ = fs::remove_file(&path);
-        let listener =
-            UnixListener::bind(&path).with_context(|| format!("cannot bind the socket {}", path.display()))?;
+        let listener = UnixListener::bind(&path)
+            .with_context(|| format!("cannot bind the socket {}", path.display()))?;
         fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         Ok(Self { listener, path })
     }
@@ -62,13 +64,20 @@ pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
     let path = datadir::path(args.data_dir.clone())?.join("bootstrap.sock");
     let stream = UnixStream::connect(&path).await;
     let stream = stream.with_context(|| {
-        format!("no tracker answers on {}; is it running? Say where with --data-dir", path.display())
+        format!(
+            "no tracker answers on {}; is it running? Say where with --data-dir",
+            path.display()
+        )
     })?;
     let mut text = String::new();
-    tokio::time::timeout(PATIENCE, stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text))
-        .await
-        .context("the tracker does not answer")??;
-    let nodes: Vec<Registered> = serde_json::from_str(&text).context("the tracker's answer cannot be read")?;
+    tokio::time::timeout(
+        PATIENCE,
+        stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text),
+    )
+    .await
+    .context("the tracker does not answer")??;
+    let nodes: Vec<Registered> =
+        serde_json::from_str(&text).context("the tracker's answer cannot be read")?;
     if args.json {
         return say::lines(&vote_views::line(&Registrations { nodes }));
     }
@@ -78,9 +87,20 @@ pub(crate) async fn ask(args: &ListArgs) -> Result<()> {
     say::lines(&nodes.iter().map(row).collect::<Vec<_>>().join("\n"))
 }
 
-fn row(Registered { peer, chain, addresses, age_seconds, member }: &Registered) -> String {
+fn row(
+    Registered {
+        peer,
+        chain,
+        addresses,
+        age_seconds,
+        member,
+    }: &Registered,
+) -> String {
     let member = if *member { "validator" } else { "         " };
-    format!("{peer}  chain {chain:.16}  {member}  for {age_seconds:>6} s  {}", addresses.join(" "))
+    format!(
+        "{peer}  chain {chain:.16}  {member}  for {age_seconds:>6} s  {}",
+        addresses.join(" ")
+    )
 }
 
 /// One node on the list.

@@ -1,4 +1,5 @@
-//! `bootstrap`: tells a new node who is there. Nodes register with it and are listed; it is trusted with nothing else.
+//! `bootstrap`: tells a new node who is there. Nodes register with it and are listed; it is trusted
+//! with nothing else.
 
 mod cli;
 mod datadir;
@@ -29,5 +30,7 @@ fn main() -> ExitCode {
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
 }

@@ -7,7 +7,9 @@ use anyhow::{Context, Result};
 /// Prints lines.
 pub(crate) fn lines(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).context("not all of it could be printed")
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .context("not all of it could be printed")
 }
 
 /// Whether somebody who read what is printed has gone away: nobody is left to be told.

@@ -21,7 +21,10 @@ pub(crate) async fn run(args: ServeArgs) -> Result<()> {
         .with_writer(std::io::stderr)
         // To say so on a terminal that is closed would end the program.
         .log_internal_errors(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(
+            std::io::IsTerminal::is_terminal(&std::io::stderr())
+                && std::env::var_os("NO_COLOR").is_none(),
+        )
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,libp2p=error")),
@@ -72,38 +75,66 @@ impl Settings {
         let path = dir.join("settings");
         let before: Option<Self> = match std::fs::read(&path) {
             Ok(bytes) => Some(serde_json::from_slice(&bytes).with_context(|| {
-                format!("{} is damaged; remove it, and say --listen (and --external) again", path.display())
+                format!(
+                    "{} is damaged; remove it, and say --listen (and --external) again",
+                    path.display()
+                )
             })?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
         };
-        let (listen, external) = before.map_or((None, None), |before| (Some(before.listen), before.external));
+        let (listen, external) = before.map_or((None, None), |before| {
+            (Some(before.listen), before.external)
+        });
         Ok(Self {
-            listen: args.listen.clone().or(listen).unwrap_or_else(|| LISTEN.to_owned()),
+            listen: args
+                .listen
+                .clone()
+                .or(listen)
+                .unwrap_or_else(|| LISTEN.to_owned()),
             external: args.external.clone().or(external),
         })
     }
 
     fn keep(&self, dir: &Path) -> Result<()> {
-        datadir::write(&dir.join("settings"), serde_json::to_string(self)?.as_bytes())
+        datadir::write(
+            &dir.join("settings"),
+            serde_json::to_string(self)?.as_bytes(),
+        )
     }
 }
 
 /// With port 0, the port of last time is tried first: nodes know it.
 async fn start(keypair: &vote_network::Keypair, listen: &Multiaddr, dir: &Path) -> Result<Tracker> {
     let file = dir.join("port");
-    let before = listen.to_string().strip_suffix("/tcp/0").and_then(|prefix| {
-        let port = std::fs::read_to_string(&file).ok()?;
-        format!("{prefix}/tcp/{}", port.trim()).parse::<Multiaddr>().ok()
-    });
+    let before = listen
+        .to_string()
+        .strip_suffix("/tcp/0")
+        .and_then(|prefix| {
+            let port = std::fs::read_to_string(&file).ok()?;
+            format!("{prefix}/tcp/{}", port.trim())
+                .parse::<Multiaddr>()
+                .ok()
+        });
     let mut started = match before {
-        Some(before) => Tracker::start(keypair.clone(), &before, Transport::Tcp, Box::new(is_member)).await.ok(),
+        Some(before) => Tracker::start(
+            keypair.clone(),
+            &before,
+            Transport::Tcp,
+            Box::new(is_member),
+        )
+        .await
+        .ok(),
         None => None,
     };
     if started.is_none() {
-        let fresh = Tracker::start(keypair.clone(), listen, Transport::Tcp, Box::new(is_member)).await;
-        started =
-            Some(fresh.context("the tracker cannot listen; stop what uses the port, or choose another with --listen")?);
+        let fresh =
+            Tracker::start(keypair.clone(), listen, Transport::Tcp, Box::new(is_member)).await;
+        started = Some(fresh.context(
+            "the tracker cannot listen; stop what uses the port, or choose another with --listen",
+        )?);
     }
     let tracker = started.expect("just set");
     let port = tracker
@@ -116,29 +147,43 @@ async fn start(keypair: &vote_network::Keypair, listen: &Multiaddr, dir: &Path) 
 
 /// Whether a node shows that it speaks for a validator of the chain.
 fn is_member(chain: &str, peer: &PeerId, proof: &[u8]) -> bool {
-    let shown = decode::<Membership>(proof).ok().and_then(|membership| membership.verify(&peer.to_bytes()).ok());
+    let shown = decode::<Membership>(proof)
+        .ok()
+        .and_then(|membership| membership.verify(&peer.to_bytes()).ok());
     shown.is_some_and(|shown| shown.to_string() == chain)
 }
 
 /// A multiaddr, or `IP:PORT`.
 fn address(text: &str) -> Result<Multiaddr> {
     if text.starts_with('/') {
-        return text.parse().with_context(|| format!("{text} is not a multiaddr such as /ip4/192.0.2.1/tcp/4700"));
+        return text
+            .parse()
+            .with_context(|| format!("{text} is not a multiaddr such as /ip4/192.0.2.1/tcp/4700"));
     }
-    let socket: std::net::SocketAddr =
-        text.parse().with_context(|| format!("{text} is neither a multiaddr nor IP:PORT"))?;
+    let socket: std::net::SocketAddr = text
+        .parse()
+        .with_context(|| format!("{text} is neither a multiaddr nor IP:PORT"))?;
     let kind = if socket.is_ipv4() { "ip4" } else { "ip6" };
     Ok(format!("/{kind}/{}/tcp/{}", socket.ip(), socket.port()).parse()?)
 }
 
 fn say_ready(as_json: bool, listen: &[Multiaddr], peer: &str) -> Result<()> {
-    let full: Vec<_> = listen.iter().map(|address| format!("{address}/p2p/{peer}")).collect();
+    let full: Vec<_> = listen
+        .iter()
+        .map(|address| format!("{address}/p2p/{peer}"))
+        .collect();
     if as_json {
         let (address, pid) = (full.first().cloned(), std::process::id());
-        return say::lines(&views::line(&views::TrackerReady { address, addresses: full, pid }));
+        return say::lines(&views::line(&views::TrackerReady {
+            address,
+            addresses: full,
+            pid,
+        }));
     }
-    let lines: Vec<_> =
-        full.iter().map(|address| format!("bootstrap: give this address to nodes: {address}")).collect();
+    let lines: Vec<_> = full
+        .iter()
+        .map(|address| format!("bootstrap: give this address to nodes: {address}"))
+        .collect();
     say::lines(&lines.join("\n"))
 }
 
@@ -158,8 +203,8 @@ fn say_identity(identity: Identity, dir: &Path) {
     }
 }
 
-/// Lines about nodes that are no members, and as many about members, in one such time; others are counted. Whoever wants to fill a terminal
-/// or a log could else do so by joining and leaving.
+/// Lines about nodes that are no members, and as many about members, in one such time; others are
+/// counted. Whoever wants to fill a terminal or a log could else do so by joining and leaving.
 const LINES_MAX: u64 = 100;
 const LINES_TIME: Duration = Duration::from_secs(10);
 
@@ -179,7 +224,11 @@ impl Talk {
         match self.may_say(Instant::now(), entry.member) {
             None => return,
             Some(0) => {}
-            Some(unsaid) if as_json => drop(say::lines(&views::line(&views::TrackerEvent::Unsaid { count: unsaid }))),
+            Some(unsaid) if as_json => {
+                drop(say::lines(&views::line(&views::TrackerEvent::Unsaid {
+                    count: unsaid,
+                })))
+            }
             Some(unsaid) => drop(say::lines(&format!("{unsaid} more have joined or left"))),
         }
         drop(say::lines(&told(as_json, event)));
@@ -192,8 +241,13 @@ impl Talk {
             self.said = 0;
             self.said_of_members = 0;
         }
-        // Members have lines of their own, and a bound too: anybody can found a chain, and is a member of it.
-        let said = if member { &mut self.said_of_members } else { &mut self.said };
+        // Members have lines of their own, and a bound too: anybody can found a chain, and is a
+        // member of it.
+        let said = if member {
+            &mut self.said_of_members
+        } else {
+            &mut self.said
+        };
         *said += 1;
         if *said > LINES_MAX {
             self.unsaid += 1;
@@ -208,11 +262,17 @@ fn told(as_json: bool, event: &TrackerEvent) -> String {
     let (word, entry, why) = match event {
         TrackerEvent::Joined(entry) => ("joined", entry, None),
         TrackerEvent::Left(entry, Reason::Unregistered) => ("left", entry, Some("it said goodbye")),
-        TrackerEvent::Left(entry, Reason::Disconnected) => ("left", entry, Some("its connection is gone")),
-        TrackerEvent::Left(entry, Reason::Expired) => ("left", entry, Some("it has not renewed its registration")),
-        TrackerEvent::Left(entry, Reason::Replaced) => {
-            ("left", entry, Some("the list is full, and another has its place"))
+        TrackerEvent::Left(entry, Reason::Disconnected) => {
+            ("left", entry, Some("its connection is gone"))
         }
+        TrackerEvent::Left(entry, Reason::Expired) => {
+            ("left", entry, Some("it has not renewed its registration"))
+        }
+        TrackerEvent::Left(entry, Reason::Replaced) => (
+            "left",
+            entry,
+            Some("the list is full, and another has its place"),
+        ),
     };
     if as_json {
         let (node, reason) = (list::registered(entry), why);
@@ -224,7 +284,11 @@ fn told(as_json: bool, event: &TrackerEvent) -> String {
     let addresses: Vec<_> = entry.addresses.iter().map(ToString::to_string).collect();
     let chain = entry.chain.get(..16).unwrap_or(&entry.chain);
     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-    format!("{word} {} chain {chain} at {}{why}", entry.peer, addresses.join(" "))
+    format!(
+        "{word} {} chain {chain} at {}{why}",
+        entry.peer,
+        addresses.join(" ")
+    )
 }
 
 #[cfg(test)]
@@ -232,24 +296,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strangers_who_come_and_go_are_so_many_lines_and_then_a_number_and_take_none_of_those_of_members() {
+    fn strangers_who_come_and_go_are_so_many_lines_and_then_a_number_and_take_none_of_those_of_members()
+     {
         let (mut talk, start) = (Talk::default(), Instant::now());
-        let said = (0..1000).filter(|_| talk.may_say(start, false).is_some()).count();
+        let said = (0..1000)
+            .filter(|_| talk.may_say(start, false).is_some())
+            .count();
         assert_eq!(u64::try_from(said), Ok(LINES_MAX));
         assert_eq!(talk.may_say(start, true), Some(1000 - LINES_MAX));
         assert_eq!(talk.may_say(start, false), None);
-        let said = (1..1000).filter(|_| talk.may_say(start, true).is_some()).count();
-        assert_eq!(u64::try_from(said), Ok(LINES_MAX - 1), "of a chain that somebody has founded to fill the disk");
+        let said = (1..1000)
+            .filter(|_| talk.may_say(start, true).is_some())
+            .count();
+        assert_eq!(
+            u64::try_from(said),
+            Ok(LINES_MAX - 1),
+            "of a chain that somebody has founded to fill the disk"
+        );
         assert!(talk.may_say(start + LINES_TIME, false).is_some());
     }
 
     #[test]
     fn member_is_whoever_speaks_for_a_validator_of_the_chain_that_it_names() {
         use vote_chain::{
-            Genesis, Hello, Limits, Organisers, PublicKey, SecretKey, Timestamp, Validator, ValidatorSet, encode,
+            Genesis, Hello, Limits, Organisers, PublicKey, SecretKey, Timestamp, Validator,
+            ValidatorSet, encode,
         };
         let key = |seed| SecretKey::from_seed(&[seed; 32]);
-        let validator = |key: PublicKey| Validator { key, power: 1, name: "n1".into() };
+        let validator = |key: PublicKey| Validator {
+            key,
+            power: 1,
+            name: "n1".into(),
+        };
         let genesis = Genesis {
             name: "Club".into(),
             time: Timestamp::from_ms(1),
@@ -261,13 +339,26 @@ mod tests {
         let (node, other) = (PeerId::random(), PeerId::random());
         let proof = |seed: u8, peer: &PeerId| {
             let hello = Hello::new("n1".into(), &key(seed), &chain, &peer.to_bytes());
-            encode(&Membership { genesis: genesis.clone(), set_changes: Vec::new(), hello })
+            encode(&Membership {
+                genesis: genesis.clone(),
+                set_changes: Vec::new(),
+                hello,
+            })
         };
         let named = chain.to_string();
         assert!(is_member(&named, &node, &proof(1, &node)));
-        assert!(!is_member(&named, &other, &proof(1, &node)), "a proof that another node has shown");
-        assert!(!is_member(&named, &node, &proof(2, &node)), "the key of no validator");
-        assert!(!is_member(&"0".repeat(64), &node, &proof(1, &node)), "another chain");
+        assert!(
+            !is_member(&named, &other, &proof(1, &node)),
+            "a proof that another node has shown"
+        );
+        assert!(
+            !is_member(&named, &node, &proof(2, &node)),
+            "the key of no validator"
+        );
+        assert!(
+            !is_member(&"0".repeat(64), &node, &proof(1, &node)),
+            "another chain"
+        );
         assert!(!is_member(&named, &node, &[]));
     }
 }

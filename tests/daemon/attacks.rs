@@ -20,7 +20,10 @@ async fn every_attack_is_refused_by_every_peer_with_its_reason_and_the_chain_goe
         (Attack::Stranger, "is not on the roll"),
         (Attack::EarlyBallot, "is draft; it takes no ballots"),
         (Attack::LateBallot, "is closed; it takes no ballots"),
-        (Attack::WrongContest, "answers 2 contests; the election has 1"),
+        (
+            Attack::WrongContest,
+            "answers 2 contests; the election has 1",
+        ),
         (Attack::TooManyChoices, "does not fit contest 1"),
         (Attack::ForeignBallot, "signed for chain"),
         (Attack::ForgedWeight, "only the organiser"),
@@ -30,7 +33,10 @@ async fn every_attack_is_refused_by_every_peer_with_its_reason_and_the_chain_goe
         assert_eq!(staged.code, Some(0), "{staged:?}");
         let report = staged.json();
         let verdicts = report["verdicts"].as_array().unwrap();
-        let mut names: Vec<_> = verdicts.iter().map(|row| row["name"].as_str().unwrap()).collect();
+        let mut names: Vec<_> = verdicts
+            .iter()
+            .map(|row| row["name"].as_str().unwrap())
+            .collect();
         names.sort_unstable();
         assert_eq!(names, ["n2", "n3", "n4"]);
         for row in verdicts {
@@ -39,7 +45,11 @@ async fn every_attack_is_refused_by_every_peer_with_its_reason_and_the_chain_goe
         }
     }
     let table = cli(&cluster, 0, &["attack", "run", "all"]).await;
-    assert_eq!((table.code, table.out.matches("refused").count() >= 39), (Some(0), true), "{table:?}");
+    assert_eq!(
+        (table.code, table.out.matches("refused").count() >= 39),
+        (Some(0), true),
+        "{table:?}"
+    );
     cast_all(&cluster, 0, ballots(&cluster, election, 10..20)).await;
     all_count(&cluster, election, 20).await;
     cluster.stop().await.unwrap();
@@ -53,7 +63,10 @@ async fn node_that_does_not_allow_attacks_stages_none_and_an_unknown_one_is_name
     assert!(refused.err.contains("--allow-attacks"), "{refused:?}");
     let unknown = cli(&cluster, 0, &["attack", "run", "magic"]).await;
     assert_eq!(unknown.code, Some(2));
-    assert!(unknown.err.contains("magic") && unknown.err.contains("attack list"), "{unknown:?}");
+    assert!(
+        unknown.err.contains("magic") && unknown.err.contains("attack list"),
+        "{unknown:?}"
+    );
     let nothing = cli(&cluster, 0, &["attack", "run", "replayed-ballot"]).await;
     assert_eq!(nothing.code, Some(3), "{nothing:?}");
     cluster.stop().await.unwrap();

@@ -22,7 +22,9 @@ fn alive(pid: &serde_json::Value) -> bool {
 async fn network_that_is_ended_leaves_no_process_and_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["up", "--json", "--anyone", "-n", "2", "--followers", "1"].map(String::from);
-    let mut up = Daemon::start("cluster", &program(), &args, &dir.path().join("log")).await.unwrap();
+    let mut up = Daemon::start("cluster", &program(), &args, &dir.path().join("log"))
+        .await
+        .unwrap();
     let nodes = up.ready["nodes"].as_array().unwrap().clone();
     assert_eq!(nodes.len(), 3);
     let mut pids: Vec<_> = nodes.iter().map(|node| node["pid"].clone()).collect();
@@ -38,14 +40,22 @@ async fn network_that_is_ended_leaves_no_process_and_no_file() {
 async fn page_comes_up_with_the_network_has_an_election_to_vote_in_and_ends_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["up", "--json", "--anyone", "--gui", "-n", "1"].map(String::from);
-    let mut up = Daemon::start("cluster", &program(), &args, &dir.path().join("log")).await.unwrap();
+    let mut up = Daemon::start("cluster", &program(), &args, &dir.path().join("log"))
+        .await
+        .unwrap();
     let page = up.ready["page"].clone();
     let url = page["url"].as_str().unwrap();
-    let (address, token) = url.strip_prefix("http://").unwrap().split_once("/#token=").unwrap();
+    let (address, token) = url
+        .strip_prefix("http://")
+        .unwrap()
+        .split_once("/#token=")
+        .unwrap();
     let ask = async |head: &str, body: &str| {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let length = body.len();
-        let said = format!("{head}host: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+        let said = format!(
+            "{head}host: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
         stream.write_all(said.as_bytes()).await.unwrap();
         let mut heard = String::new();
         stream.read_to_string(&mut heard).await.unwrap();
@@ -53,10 +63,19 @@ async fn page_comes_up_with_the_network_has_an_election_to_vote_in_and_ends_with
     };
     let session = format!("POST /api/session HTTP/1.1\r\norigin: http://{address}\r\n");
     let opened = ask(&session, &serde_json::json!({ "token": token }).to_string()).await;
-    let cookie = opened.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
-    let elections = ask(&format!("GET /api/elections HTTP/1.1\r\ncookie: {cookie}\r\n"), "").await;
+    let cookie = opened
+        .split("set-cookie: ")
+        .nth(1)
+        .and_then(|rest| rest.split(';').next())
+        .unwrap();
+    let elections = ask(
+        &format!("GET /api/elections HTTP/1.1\r\ncookie: {cookie}\r\n"),
+        "",
+    )
+    .await;
     assert!(
-        elections.contains(up.ready["election"].as_str().unwrap()) && elections.contains("\"open\""),
+        elections.contains(up.ready["election"].as_str().unwrap())
+            && elections.contains("\"open\""),
         "{elections}"
     );
     assert!(alive(&page["pid"]));
@@ -79,20 +98,53 @@ async fn folder_that_holds_something_else_is_never_wiped() {
 async fn ballots_of_a_file_are_cast_and_counted_alike_by_all_and_what_cannot_be_cast_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("small.blt");
-    let text = "3 1\n4 1 2 0\n3 2 3 0\n2 1=3 2 0\n1 0\n0\n\"Ada\"\n\"Grace\"\n\"Joan\"\n\"Chair\"\n";
+    let text =
+        "3 1\n4 1 2 0\n3 2 3 0\n2 1=3 2 0\n1 0\n0\n\"Ada\"\n\"Grace\"\n\"Joan\"\n\"Chair\"\n";
     std::fs::write(&file, text).unwrap();
     let loaded = run(&program(), &["load", file.to_str().unwrap(), "--json"], &[]).await;
     assert_eq!(loaded.code, Some(0), "{loaded:?}");
     let report = loaded.json();
-    assert_eq!((&report["ballots"], &report["cast"], &report["final"]), (&10.into(), &7.into(), &7.into()));
-    assert_eq!(report["counts"], serde_json::json!({ "Ada": 4, "Grace": 3, "Joan": 0 }));
+    assert_eq!(
+        (&report["ballots"], &report["cast"], &report["final"]),
+        (&10.into(), &7.into(), &7.into())
+    );
+    assert_eq!(
+        report["counts"],
+        serde_json::json!({ "Ada": 4, "Grace": 3, "Joan": 0 })
+    );
     assert_eq!(report["winners"], serde_json::json!(["Ada"]));
     assert_eq!(report["not_castable"].as_array().unwrap().len(), 2);
-    assert!(report["not_castable"][1]["reason"].as_str().unwrap().contains("nobody"), "{report}");
+    assert!(
+        report["not_castable"][1]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("nobody"),
+        "{report}"
+    );
     assert_eq!(report["agree"], true);
-    let ranked = run(&program(), &["load", file.to_str().unwrap(), "--rule", "irv", "-n", "1", "--json"], &[]).await;
-    assert_eq!((ranked.code, &ranked.json()["cast"]), (Some(0), &9.into()), "{ranked:?}");
-    assert_eq!(ranked.json()["rounds"][0], serde_json::json!({ "Ada": 4, "Grace": 3, "Joan": 0 }));
+    let ranked = run(
+        &program(),
+        &[
+            "load",
+            file.to_str().unwrap(),
+            "--rule",
+            "irv",
+            "-n",
+            "1",
+            "--json",
+        ],
+        &[],
+    )
+    .await;
+    assert_eq!(
+        (ranked.code, &ranked.json()["cast"]),
+        (Some(0), &9.into()),
+        "{ranked:?}"
+    );
+    assert_eq!(
+        ranked.json()["rounds"][0],
+        serde_json::json!({ "Ada": 4, "Grace": 3, "Joan": 0 })
+    );
     let roots = report["state_roots"].as_array().unwrap();
     assert!(roots.len() == 4 && roots.iter().all(|root| root == &roots[0]));
 }

@@ -23,17 +23,25 @@ async fn some_final(finals: &Finals, count: usize) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(PATIENCE, enough).await.expect("ballots become final");
+    timeout(PATIENCE, enough)
+        .await
+        .expect("ballots become final");
 }
 
-/// Casts 500 ballots through each of four nodes, all at once; returns while most are still under way.
-async fn load(cluster: &Cluster, election: ElectionId) -> (Finals, Vec<JoinHandle<Result<(), CallError>>>) {
+/// Casts 500 ballots through each of four nodes, all at once; returns while most are still under
+/// way.
+async fn load(
+    cluster: &Cluster,
+    election: ElectionId,
+) -> (Finals, Vec<JoinHandle<Result<(), CallError>>>) {
     let finals = Finals::default();
     let mut loads = Vec::new();
     for at in 0..4 {
         let (client, finals) = (cluster.client(at).await.unwrap(), finals.clone());
         let share = ballots(cluster, election, at * 500..(at + 1) * 500);
-        loads.push(tokio::spawn(async move { cast(&client, share, &finals).await }));
+        loads.push(tokio::spawn(
+            async move { cast(&client, share, &finals).await },
+        ));
     }
     some_final(&finals, 200).await;
     (finals, loads)
@@ -47,9 +55,15 @@ async fn node_killed_under_load_comes_back_on_its_port_catches_up_and_loses_noth
     let listen = cluster.nodes[3].daemon.as_ref().unwrap().ready["listen"].clone();
     cluster.kill_node(3).await.unwrap();
     cluster.start_node(3).await.unwrap();
-    assert_eq!(cluster.nodes[3].daemon.as_ref().unwrap().ready["listen"], listen);
+    assert_eq!(
+        cluster.nodes[3].daemon.as_ref().unwrap().ready["listen"],
+        listen
+    );
     for (at, load) in loads.into_iter().enumerate() {
-        let done = timeout(PATIENCE, load).await.expect("the others go on").unwrap();
+        let done = timeout(PATIENCE, load)
+            .await
+            .expect("the others go on")
+            .unwrap();
         assert!(done.is_ok() || at == 3, "node {at} failed its voters");
     }
     // Whoever was cut off submits again, here or elsewhere; it counts once.
@@ -58,7 +72,9 @@ async fn node_killed_under_load_comes_back_on_its_port_catches_up_and_loses_noth
     let client = cluster.client(3).await.unwrap();
     let finals = finals.lock().unwrap().clone();
     for id in finals {
-        let Answer::Receipt(receipt) = client.call(Request::Receipt(id)).await.unwrap() else { panic!("no receipt") };
+        let Answer::Receipt(receipt) = client.call(Request::Receipt(id)).await.unwrap() else {
+            panic!("no receipt")
+        };
         assert_eq!(receipt.check(Some(&cluster.chain)), Ok(()));
     }
     cluster.stop().await.unwrap();
@@ -84,7 +100,10 @@ async fn whole_network_killed_at_once_resumes_with_every_final_ballot() {
         let client = cluster.client(at).await.unwrap();
         for id in &before {
             let answer = client.call(Request::Receipt(*id)).await;
-            assert!(matches!(answer, Ok(Answer::Receipt(_))), "node {at} has lost the final ballot {id}: {answer:?}");
+            assert!(
+                matches!(answer, Ok(Answer::Receipt(_))),
+                "node {at} has lost the final ballot {id}: {answer:?}"
+            );
         }
     }
     cast_all(&cluster, 0, ballots(&cluster, election, 0..2000)).await;
@@ -100,11 +119,23 @@ async fn one_of_four_down_stops_nothing_and_two_down_stop_all_until_one_returns(
     cast_all(&cluster, 0, ballots(&cluster, election, 0..50)).await;
     cluster.kill_node(2).await.unwrap();
     let client = cluster.client(0).await.unwrap();
-    let (results, mut outcomes) = client.submit(ballots(&cluster, election, 50..51)).await.unwrap();
+    let (results, mut outcomes) = client
+        .submit(ballots(&cluster, election, 50..51))
+        .await
+        .unwrap();
     assert!(results[0].is_ok());
-    assert!(timeout(Duration::from_secs(4), outcomes.next()).await.is_err(), "two of four have decided something");
+    assert!(
+        timeout(Duration::from_secs(4), outcomes.next())
+            .await
+            .is_err(),
+        "two of four have decided something"
+    );
     cluster.start_node(2).await.unwrap();
-    let outcome = timeout(PATIENCE, outcomes.next()).await.expect("it resumes by itself").unwrap().unwrap();
+    let outcome = timeout(PATIENCE, outcomes.next())
+        .await
+        .expect("it resumes by itself")
+        .unwrap()
+        .unwrap();
     assert!(matches!(outcome[0], Outcome::Final(_)));
     cluster.start_node(3).await.unwrap();
     all_count(&cluster, election, 51).await;
@@ -128,7 +159,9 @@ async fn tracker_killed_voting_goes_on_and_who_knows_a_peer_rejoins() {
     cluster.start_tracker().await.unwrap();
     assert_eq!(cluster.tracker_address, before, "it keeps its address");
     cluster
-        .until("all nodes to register again", PATIENCE, |statuses| statuses.iter().all(|status| status.tracker))
+        .until("all nodes to register again", PATIENCE, |statuses| {
+            statuses.iter().all(|status| status.tracker)
+        })
         .await
         .unwrap();
     cluster.stop().await.unwrap();
@@ -142,14 +175,26 @@ async fn eight_validators_vote_on_when_two_of_them_are_killed() {
     let finals = Finals::default();
     for at in 0..8 {
         let client = cluster.client(at).await.unwrap();
-        cast(&client, ballots(&cluster, election, at * 10..at * 10 + 10), &finals).await.unwrap();
+        cast(
+            &client,
+            ballots(&cluster, election, at * 10..at * 10 + 10),
+            &finals,
+        )
+        .await
+        .unwrap();
     }
     for dead in [6, 7] {
         cluster.kill_node(dead).await.unwrap();
     }
     for at in 0..6 {
         let client = cluster.client(at).await.unwrap();
-        cast(&client, ballots(&cluster, election, 100 + at * 10..110 + at * 10), &finals).await.unwrap();
+        cast(
+            &client,
+            ballots(&cluster, election, 100 + at * 10..110 + at * 10),
+            &finals,
+        )
+        .await
+        .unwrap();
     }
     assert_eq!(finals.lock().unwrap().len(), 140);
     let agreed = cluster.agreed(PATIENCE).await.unwrap();

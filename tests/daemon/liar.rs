@@ -1,5 +1,5 @@
-//! A node that lies: it passes the calls of an app on to an honest node, and changes answers on their way back. It knows nothing of what
-//! they mean: an answer is a value of CBOR.
+//! A node that lies: it passes the calls of an app on to an honest node, and changes answers on
+//! their way back. It knows nothing of what they mean: an answer is a value of CBOR.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,8 @@ use tokio::task::{JoinHandle, JoinSet};
 /// The lying node. It is there until it is dropped.
 pub(crate) struct Liar {
     pub(crate) socket: PathBuf,
-    /// Of the apps that come from now on; those that came before keep theirs, so that a late answer to one of them counts for nothing.
+    /// Of the apps that come from now on; those that came before keep theirs, so that a late answer
+    /// to one of them counts for nothing.
     lies: Arc<Mutex<Arc<Mutex<Lies>>>>,
     task: JoinHandle<()>,
 }
@@ -92,7 +93,10 @@ impl Liar {
 
     /// Lies so to the apps that come from now on, and counts answers from 0 again.
     pub(crate) fn plan(&self, plan: Plan) {
-        *self.lies.lock().unwrap() = Arc::new(Mutex::new(Lies { plan, ..Lies::default() }));
+        *self.lies.lock().unwrap() = Arc::new(Mutex::new(Lies {
+            plan,
+            ..Lies::default()
+        }));
     }
 
     fn last_plan(&self) -> Arc<Mutex<Lies>> {
@@ -139,7 +143,9 @@ async fn pass_on(app: UnixStream, node: UnixStream, lies: Arc<Mutex<Lies>>) {
 impl Lies {
     /// Changes the answer of a reply: its field number 2.
     fn tell(&mut self, frame: &[u8]) -> Vec<u8> {
-        let Ok(Value::Map(mut reply)) = serde_cbor::from_slice(frame) else { panic!("a reply is a map") };
+        let Ok(Value::Map(mut reply)) = serde_cbor::from_slice(frame) else {
+            panic!("a reply is a map")
+        };
         let answer = reply.get_mut(&Value::Integer(2)).unwrap();
         let number = self.heard.len();
         self.heard.push(answer.clone());
@@ -167,12 +173,17 @@ async fn read_frame(read: &mut (impl AsyncReadExt + Unpin)) -> Option<Vec<u8>> {
 }
 
 async fn write_frame(write: &mut (impl AsyncWriteExt + Unpin), frame: &[u8]) -> Option<()> {
-    write.write_u32(u32::try_from(frame.len()).unwrap()).await.ok()?;
+    write
+        .write_u32(u32::try_from(frame.len()).unwrap())
+        .await
+        .ok()?;
     write.write_all(frame).await.ok()
 }
 
 fn at_path<'a>(value: &'a mut Value, path: &[Step]) -> Option<&'a mut Value> {
-    let Some((step, rest)) = path.split_first() else { return Some(value) };
+    let Some((step, rest)) = path.split_first() else {
+        return Some(value);
+    };
     let part = match (step, value) {
         (Step::Item(at), Value::Array(items)) => items.get_mut(*at)?,
         (Step::Field(number), Value::Map(fields)) => fields.get_mut(&Value::Integer(*number))?,
@@ -234,7 +245,11 @@ fn collect(value: &Value, path: &mut Vec<Step>, lies: &mut Vec<(Vec<Step>, Lie)>
         }
     }
     let parts: Vec<(Step, &Value)> = match value {
-        Value::Array(items) => items.iter().enumerate().map(|(at, item)| (Step::Item(at), item)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| (Step::Item(at), item))
+            .collect(),
         Value::Map(fields) => {
             let field = |(key, value)| match key {
                 &Value::Integer(number) => (Step::Field(number), value),

@@ -1,5 +1,6 @@
-//! A node that lies to its own voters. Every field of every answer is changed, one at a time: the app notices and says so, or what it shows
-//! and signs is right all the same, or the field is in a table of those that are the node's word, with the reason why that does no harm.
+//! A node that lies to its own voters. Every field of every answer is changed, one at a time: the
+//! app notices and says so, or what it shows and signs is right all the same, or the field is in a
+//! table of those that are the node's word, with the reason why that does no harm.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use serde_cbor::Value;
 use vote_api::{CallError, Chain, Client};
 use vote_chain::{
-    ChainId, Contest, ElectionId, Height, KeptReceipt, Payload, Ranks, SecretKey, Selection, TransactionId, encode,
+    ChainId, Contest, ElectionId, Height, KeptReceipt, Payload, Ranks, SecretKey, Selection,
+    TransactionId, encode,
 };
 use vote_cluster::{Cluster, Options, credential};
 
@@ -23,7 +25,8 @@ const ELECTION: i128 = 5;
 const VOTER: i128 = 7;
 const TRACE: i128 = 19;
 
-/// A field that is the node's word: which answer, where in it (a `None` is any item of a list), and why a lie about it does no harm.
+/// A field that is the node's word: which answer, where in it (a `None` is any item of a list), and
+/// why a lie about it does no harm.
 type Word = (i128, &'static [Option<i128>], &'static str);
 
 /// What nobody can check without the whole ledger, and nothing that is signed rests on.
@@ -38,10 +41,26 @@ const WORDS: [Word; 15] = [
         &[Some(1), Some(0), Some(7)],
         "the roll in numbers: who votes is decided by the ledger; an archive shows it",
     ),
-    (ELECTION, &[Some(1), Some(0), Some(9)], "the edge of the board: `tally --verify` shows that no ballot is missing"),
-    (ELECTION, &[Some(1), Some(0), Some(10)], "the turnout: `tally --verify` counts"),
-    (ELECTION, &[Some(1), Some(2)], "the count: `tally` says that it is the node's word; `tally --verify` counts"),
-    (ELECTION, &[Some(1), Some(3)], "up to which block it was counted: as the count"),
+    (
+        ELECTION,
+        &[Some(1), Some(0), Some(9)],
+        "the edge of the board: `tally --verify` shows that no ballot is missing",
+    ),
+    (
+        ELECTION,
+        &[Some(1), Some(0), Some(10)],
+        "the turnout: `tally --verify` counts",
+    ),
+    (
+        ELECTION,
+        &[Some(1), Some(2)],
+        "the count: `tally` says that it is the node's word; `tally --verify` counts",
+    ),
+    (
+        ELECTION,
+        &[Some(1), Some(3)],
+        "up to which block it was counted: as the count",
+    ),
     (
         VOTER,
         &[Some(1), Some(0)],
@@ -54,16 +73,32 @@ const WORDS: [Word; 15] = [
     ),
     (TRACE, &[Some(1), Some(3)], "the phase"),
     (TRACE, &[Some(1), Some(6)], "the last block"),
-    (VALIDATORS, &[Some(1), Some(2)], "approvals so far: for showing"),
-    (STATUS, &[], "how the node is doing: but for the chain, which is checked"),
-    (MEMBERS, &[], "whom the node sees: a validator is admitted by its key, which its operator reads out"),
+    (
+        VALIDATORS,
+        &[Some(1), Some(2)],
+        "approvals so far: for showing",
+    ),
+    (
+        STATUS,
+        &[],
+        "how the node is doing: but for the chain, which is checked",
+    ),
+    (
+        MEMBERS,
+        &[],
+        "whom the node sees: a validator is admitted by its key, which its operator reads out",
+    ),
     (
         ELECTIONS,
         &[Some(1), Some(0)],
         "a list to pick from: the election that is picked is fetched, and checked against what was asked for; one that it leaves out is \
          found by its id",
     ),
-    (ELECTIONS, &[Some(1), Some(1)], "whether there are more elections to list"),
+    (
+        ELECTIONS,
+        &[Some(1), Some(1)],
+        "whether there are more elections to list",
+    ),
 ];
 
 fn word(answer: &Value, path: &[Step]) -> Option<usize> {
@@ -75,13 +110,16 @@ fn word(answer: &Value, path: &[Step]) -> Option<usize> {
         })
         .collect();
     WORDS.iter().position(|(kind, prefix, _)| {
-        let fits = |(step, wanted): (&i128, &Option<i128>)| wanted.is_none_or(|wanted| wanted == *step);
-        *kind == number(answer) && steps.len() >= prefix.len() && steps.iter().zip(*prefix).all(fits)
+        let fits =
+            |(step, wanted): (&i128, &Option<i128>)| wanted.is_none_or(|wanted| wanted == *step);
+        *kind == number(answer)
+            && steps.len() >= prefix.len()
+            && steps.iter().zip(*prefix).all(fits)
     })
 }
 
-/// A network with an election that has been changed by its organiser, some ballots, and a change of the validators; and a liar before its
-/// first node.
+/// A network with an election that has been changed by its organiser, some ballots, and a change of
+/// the validators; and a liar before its first node.
 struct Stage {
     cluster: Cluster,
     liar: Liar,
@@ -100,7 +138,10 @@ const SAID: [&str; 2] = ["Joan", "Salad > Soup"];
 
 /// What they mean, by the places that the true election gives these words.
 fn meant() -> Vec<Selection> {
-    vec![Selection::Listed(2), Selection::Ranked(Ranks::strict([2, 0]))]
+    vec![
+        Selection::Listed(2),
+        Selection::Ranked(Ranks::strict([2, 0])),
+    ]
 }
 
 const FILE: &str = r#"
@@ -125,22 +166,60 @@ impl Stage {
     async fn new() -> Self {
         // No block is made while nobody does anything: what is shown twice is the same.
         let node_args = ["--heartbeat-seconds", "3600"].map(String::from).into();
-        let mut cluster = Cluster::start(Options { validators: 1, node_args, ..Options::default() }).await.unwrap();
+        let mut cluster = Cluster::start(Options {
+            validators: 1,
+            node_args,
+            ..Options::default()
+        })
+        .await
+        .unwrap();
         let follower = cluster.add_follower().await.unwrap();
         cluster.connected(PATIENCE).await.unwrap();
         let key = cluster.status(follower).await.unwrap().key.to_string();
         ok(&cluster, &["validator", "admit", &key, "--yes"]).await;
         let file = cluster.folder().join("assembly.toml");
         std::fs::write(&file, FILE).unwrap();
-        let created = ok(&cluster, &["election", "create", file.to_str().unwrap(), "--json"]).await.json();
+        let created = ok(
+            &cluster,
+            &["election", "create", file.to_str().unwrap(), "--json"],
+        )
+        .await
+        .json();
         let election = created["election"].as_str().unwrap().to_owned();
-        ok(&cluster, &["election", "create", "--title", "Another", "--choice", "Yes", "--choice", "No"]).await;
+        ok(
+            &cluster,
+            &[
+                "election", "create", "--title", "Another", "--choice", "Yes", "--choice", "No",
+            ],
+        )
+        .await;
         for closes in ["+2h", "+3h"] {
-            ok(&cluster, &["election", "times", &election, "--closes", closes, "--reason", "more time"]).await;
+            ok(
+                &cluster,
+                &[
+                    "election",
+                    "times",
+                    &election,
+                    "--closes",
+                    closes,
+                    "--reason",
+                    "more time",
+                ],
+            )
+            .await;
         }
         let cast = |name: &'static str, words: [&'static str; 2]| {
             let (cluster, election) = (&cluster, election.clone());
-            async move { ok(cluster, &["cast", &election, words[0], words[1], "--name", name, "--json"]).await.json() }
+            async move {
+                ok(
+                    cluster,
+                    &[
+                        "cast", &election, words[0], words[1], "--name", name, "--json",
+                    ],
+                )
+                .await
+                .json()
+            }
         };
         let first = cast("Ada", ["Ada", "Soup"]).await;
         let second = cast("Ada", ["Grace", "Pasta > Soup"]).await;
@@ -167,7 +246,9 @@ impl Stage {
 
     /// At the honest node.
     async fn honest(&self) -> Client {
-        Client::connect_to(&self.cluster.nodes[0].socket, Chain::pinned(self.chain)).await.unwrap()
+        Client::connect_to(&self.cluster.nodes[0].socket, Chain::pinned(self.chain))
+            .await
+            .unwrap()
     }
 
     /// Every lie that can be told in the answers that were just heard.
@@ -184,7 +265,10 @@ impl Stage {
     /// Runs `vote-cli` at the liar.
     async fn lied_to(&self, args: &[&str]) -> Ran {
         let data = voter_dir(&self.cluster);
-        let env = [("VOTE_SOCKET", self.liar.socket.as_path()), ("VOTE_DATA_DIR", data.as_path())];
+        let env = [
+            ("VOTE_SOCKET", self.liar.socket.as_path()),
+            ("VOTE_DATA_DIR", data.as_path()),
+        ];
         run(&self.cluster.programs().vote_cli, args, &env).await
     }
 }
@@ -235,34 +319,59 @@ impl Question {
             Self::Receipt => client.receipt_file(stage.ballot).await?.to_bytes(),
             Self::Trace => encode(&client.trace(&stage.replaced.as_bytes()[..16]).await?),
             Self::Block => {
-                let shown = client.block(vote_api::BlockAt::Height(stage.height)).await?;
+                let shown = client
+                    .block(vote_api::BlockAt::Height(stage.height))
+                    .await?;
                 let chain = client.genesis().await?.chain();
                 let verified = vote_chain::verify(&chain, &shown.block.transactions[0]).unwrap();
                 let says = client.statement(&verified, stage.election).await?;
-                let words: Vec<_> = says.words().map(|(title, words)| (title.to_owned(), words)).collect();
-                encode(&(&shown.block, &shown.certificate, says.ballot, says.election, words))
+                let words: Vec<_> = says
+                    .words()
+                    .map(|(title, words)| (title.to_owned(), words))
+                    .collect();
+                encode(&(
+                    &shown.block,
+                    &shown.certificate,
+                    says.ballot,
+                    says.election,
+                    words,
+                ))
             }
             Self::Validators => {
                 let validators = client.validators().await?;
                 encode(&(validators.set, validators.after, validators.pending))
             }
             Self::Voter => {
-                let voter = client.voter(stage.election, credential_of(stage).await).await?;
+                let voter = client
+                    .voter(stage.election, credential_of(stage).await)
+                    .await?;
                 encode(&(voter.weight, voter.ballot))
             }
             Self::Status => encode(&client.status().await?),
             Self::Members => encode(&client.members().await?),
             Self::Elections => {
-                let query = vote_api::ElectionQuery { title: "an".into(), limit: 9, ..Default::default() };
+                let query = vote_api::ElectionQuery {
+                    title: "an".into(),
+                    limit: 9,
+                    ..Default::default()
+                };
                 encode(&client.elections_page(query).await?)
             }
             Self::Archive => {
                 let archive = client.archive(stage.election).await?;
                 let chain = client.genesis().await?.chain();
                 let audit = archive.verify(Some(&chain), |_| {});
-                let audit =
-                    audit.map_err(|fault| CallError::False { node: "archive".into(), what: fault.to_string() })?;
-                encode(&(audit.chain, audit.record, audit.phase, audit.tally, audit.log))
+                let audit = audit.map_err(|fault| CallError::False {
+                    node: "archive".into(),
+                    what: fault.to_string(),
+                })?;
+                encode(&(
+                    audit.chain,
+                    audit.record,
+                    audit.phase,
+                    audit.tally,
+                    audit.log,
+                ))
             }
         })
     }
@@ -274,7 +383,15 @@ fn serde_bytes(bytes: &[u8]) -> Value {
 
 /// The key of a voter who has cast two ballots.
 async fn credential_of(stage: &Stage) -> vote_chain::PublicKey {
-    stage.honest().await.proven(stage.ballot).await.unwrap().transaction.content().signer
+    stage
+        .honest()
+        .await
+        .proven(stage.ballot)
+        .await
+        .unwrap()
+        .transaction
+        .content()
+        .signer
 }
 
 #[tokio::test]
@@ -301,15 +418,29 @@ async fn every_field_of_every_answer_is_checked_or_the_nodes_word() {
                 Ok(shown) if shown == truth => {}
                 Ok(_) => match word(&answer, &path) {
                     Some(row) => drop(harmless.insert(row)),
-                    None => believed.push(format!("{question:?}: {lie:?} at {path:?} of {answer:?}")),
+                    None => {
+                        believed.push(format!("{question:?}: {lie:?} at {path:?} of {answer:?}"))
+                    }
                 },
             }
         }
-        assert!(all > 10 && noticed > 0, "{question:?}: {noticed} of {all} lies were noticed");
+        assert!(
+            all > 10 && noticed > 0,
+            "{question:?}: {noticed} of {all} lies were noticed"
+        );
     }
-    assert!(believed.is_empty(), "believed, and no word of the node: {believed:#?}");
-    let unused: Vec<_> = (0..WORDS.len()).filter(|row| !harmless.contains(row)).map(|row| WORDS[row].2).collect();
-    assert!(unused.is_empty(), "no lie about these was believed; they are checked: {unused:?}");
+    assert!(
+        believed.is_empty(),
+        "believed, and no word of the node: {believed:#?}"
+    );
+    let unused: Vec<_> = (0..WORDS.len())
+        .filter(|row| !harmless.contains(row))
+        .map(|row| WORDS[row].2)
+        .collect();
+    assert!(
+        unused.is_empty(),
+        "no lie about these was believed; they are checked: {unused:?}"
+    );
     stage.cluster.stop().await.unwrap();
 }
 
@@ -321,31 +452,70 @@ fn place(contest: &Contest, words: &str) -> u16 {
     }
 }
 
-/// Votes as an app does: shows the election, lets the voter pick by words, signs, casts, and keeps the receipt.
-async fn vote(client: &Client, stage: &Stage, key: &SecretKey, patience: Duration) -> Result<KeptReceipt, CallError> {
+/// Votes as an app does: shows the election, lets the voter pick by words, signs, casts, and keeps
+/// the receipt.
+async fn vote(
+    client: &Client,
+    stage: &Stage,
+    key: &SecretKey,
+    patience: Duration,
+) -> Result<KeptReceipt, CallError> {
     let election = client.election(stage.election).await?;
     let contests = &election.record.election.contests;
-    let places = |at: usize| -> Vec<u16> { MEANT[at].1.iter().map(|words| place(&contests[at], words)).collect() };
-    let selections = vec![Selection::Listed(places(0)[0]), Selection::Ranked(Ranks::strict(places(1)))];
-    let signed = client.sign_ballot(&election, key, "somebody".into(), selections).await?;
+    let places = |at: usize| -> Vec<u16> {
+        MEANT[at]
+            .1
+            .iter()
+            .map(|words| place(&contests[at], words))
+            .collect()
+    };
+    let selections = vec![
+        Selection::Listed(places(0)[0]),
+        Selection::Ranked(Ranks::strict(places(1))),
+    ];
+    let signed = client
+        .sign_ballot(&election, key, "somebody".into(), selections)
+        .await?;
     client.cast(&signed, patience).await
 }
 
 /// What is final at the honest node is what the voter means, if anything is.
-async fn check_ledger(honest: &Client, stage: &Stage, key: &SecretKey, what: &str) -> Option<TransactionId> {
+async fn check_ledger(
+    honest: &Client,
+    stage: &Stage,
+    key: &SecretKey,
+    what: &str,
+) -> Option<TransactionId> {
     let voter = honest.voter(stage.election, key.public()).await.unwrap();
     let ballot = voter.ballot?.transaction;
     let proven = honest.proven(ballot).await.unwrap();
-    let Payload::CastBallot(ballot) = &proven.transaction.content().payload else { panic!("no ballot") };
-    assert_eq!((ballot.election, &ballot.selections), (stage.election, &meant()), "{what}");
+    let Payload::CastBallot(ballot) = &proven.transaction.content().payload else {
+        panic!("no ballot")
+    };
+    assert_eq!(
+        (ballot.election, &ballot.selections),
+        (stage.election, &meant()),
+        "{what}"
+    );
     Some(proven.transaction.id())
 }
 
 fn check_kept(kept: &KeptReceipt, stage: &Stage, what: &str) {
-    let says = kept.check(Some(&stage.chain)).unwrap_or_else(|fault| panic!("{what}: {fault}"));
-    let words: Vec<_> = says.words().map(|(title, words)| (title.to_owned(), words)).collect();
-    let expected: Vec<_> = (0..2).map(|at| (MEANT[at].0.to_owned(), SAID[at].to_owned())).collect();
-    assert_eq!((says.election.title.as_str(), words), ("Assembly", expected), "{what}");
+    let says = kept
+        .check(Some(&stage.chain))
+        .unwrap_or_else(|fault| panic!("{what}: {fault}"));
+    let words: Vec<_> = says
+        .words()
+        .map(|(title, words)| (title.to_owned(), words))
+        .collect();
+    let expected: Vec<_> = (0..2)
+        .map(|at| (MEANT[at].0.to_owned(), SAID[at].to_owned()))
+        .collect();
+    assert_eq!(
+        (says.election.title.as_str(), words),
+        ("Assembly", expected),
+        "{what}"
+    );
 }
 
 #[tokio::test]
@@ -362,9 +532,15 @@ async fn no_lie_turns_a_ballot() {
         };
         stage.liar.plan(Plan::Honest);
         before(&voter(0)).await;
-        let kept = vote(&stage.client().await, &stage, &voter(0), PATIENCE).await.unwrap();
+        let kept = vote(&stage.client().await, &stage, &voter(0), PATIENCE)
+            .await
+            .unwrap();
         check_kept(&kept, &stage, "without a lie");
-        assert!(check_ledger(&honest, &stage, &voter(0), "without a lie").await.is_some());
+        assert!(
+            check_ledger(&honest, &stage, &voter(0), "without a lie")
+                .await
+                .is_some()
+        );
         let lies = stage.lies();
         assert!(lies.len() > 300, "{}", lies.len());
         let (mut noticed, mut cast) = (0, 0);
@@ -392,20 +568,25 @@ async fn no_lie_turns_a_ballot() {
             }
             check_ledger(&honest, &stage, &key, &what).await;
         }
-        assert!(noticed > 200 && cast > 10, "{noticed} lies were noticed, {cast} did no harm");
+        assert!(
+            noticed > 200 && cast > 10,
+            "{noticed} lies were noticed, {cast} did no harm"
+        );
     }
     stage.cluster.stop().await.unwrap();
 }
 
-/// Reverses the choices of all contests, wherever an election is shown, and so the names beside its counts: on the screen of a voter all is
-/// as it should be, and the first choice stands for the last.
+/// Reverses the choices of all contests, wherever an election is shown, and so the names beside its
+/// counts: on the screen of a voter all is as it should be, and the first choice stands for the
+/// last.
 fn turned(answer: Value) -> Value {
     fn turn(value: &mut Value) {
         match value {
             // Listed choices: an enum of number 0 with an array of words.
             Value::Array(parts) => match parts.as_mut_slice() {
                 [Value::Integer(0), Value::Array(words)]
-                    if words.len() > 1 && words.iter().all(|word| matches!(word, Value::Text(_))) =>
+                    if words.len() > 1
+                        && words.iter().all(|word| matches!(word, Value::Text(_))) =>
                 {
                     words.reverse();
                 }
@@ -427,15 +608,24 @@ async fn node_that_turns_the_choices_around_gets_no_ballot_and_is_named() {
     let mut stage = Stage::new().await;
     stage.liar.plan(Plan::All(turned));
     for election in [stage.election.to_string(), "Assembly".to_owned()] {
-        let cast = stage.lied_to(&["cast", &election, SAID[0], SAID[1], "--name", "Grace"]).await;
+        let cast = stage
+            .lied_to(&["cast", &election, SAID[0], SAID[1], "--name", "Grace"])
+            .await;
         assert_eq!(cast.code, Some(6), "{cast:?}");
-        for words in ["the node on", "liar.sock is at fault", "another list of choices", "use another node"] {
+        for words in [
+            "the node on",
+            "liar.sock is at fault",
+            "another list of choices",
+            "use another node",
+        ] {
             assert!(cast.err.contains(words), "{words:?} is missing in {cast:?}");
         }
     }
     let tally = stage.lied_to(&["tally", "Assembly"]).await;
     assert_eq!(tally.code, Some(6), "{tally:?}");
-    let honest = cli(&stage.cluster, 0, &["tally", "Assembly", "--json"]).await.json();
+    let honest = cli(&stage.cluster, 0, &["tally", "Assembly", "--json"])
+        .await
+        .json();
     assert_eq!(honest["ballots"], 2, "none was added");
     stage.cluster.stop().await.unwrap();
 }
@@ -445,14 +635,22 @@ fn says_what_is_wrong(err: &str) -> bool {
     err.len() > 20 && (err.starts_with("error: ") || err.starts_with("{\"code\":"))
 }
 
-/// As above, through the program: a few of the lies about each command, so that what it prints and its exit code are those of the library.
+/// As above, through the program: a few of the lies about each command, so that what it prints and
+/// its exit code are those of the library.
 #[tokio::test]
 async fn commands_end_with_words_or_show_what_is_true() {
     /// Every so manieth lie is told.
     const SOME: usize = 61;
     let mut stage = Stage::new().await;
-    let (election, ballot, height) = (stage.election.to_string(), stage.ballot.to_string(), stage.height.to_string());
-    let tracker = cli(&stage.cluster, 0, &["receipt", "show", &ballot, "--json"]).await.json()["tracker"].clone();
+    let (election, ballot, height) = (
+        stage.election.to_string(),
+        stage.ballot.to_string(),
+        stage.height.to_string(),
+    );
+    let tracker = cli(&stage.cluster, 0, &["receipt", "show", &ballot, "--json"])
+        .await
+        .json()["tracker"]
+        .clone();
     let tracker = tracker.as_str().unwrap().to_owned();
     let commands: [&[&str]; 8] = [
         &["receipt", "show", &ballot],
@@ -473,7 +671,10 @@ async fn commands_end_with_words_or_show_what_is_true() {
             let ran = stage.lied_to(command).await;
             let what = format!("{command:?}: {lie:?} at {path:?} of {answer:?}: {ran:?}");
             match ran.code {
-                Some(0) => assert!(ran.out == truth.out || word(&answer, &path).is_some(), "{what}"),
+                Some(0) => assert!(
+                    ran.out == truth.out || word(&answer, &path).is_some(),
+                    "{what}"
+                ),
                 Some(1..=6) => assert!(says_what_is_wrong(&ran.err), "{what}"),
                 _ => panic!("{what}"),
             }
@@ -483,7 +684,19 @@ async fn commands_end_with_words_or_show_what_is_true() {
     let cast = |name: String| {
         let (stage, election) = (&stage, election.clone());
         async move {
-            stage.lied_to(&["cast", &election, SAID[0], SAID[1], "--name", &name, "--json", "--timeout", "2"]).await
+            stage
+                .lied_to(&[
+                    "cast",
+                    &election,
+                    SAID[0],
+                    SAID[1],
+                    "--name",
+                    &name,
+                    "--json",
+                    "--timeout",
+                    "2",
+                ])
+                .await
         }
     };
     let truth = cast("voter".to_owned()).await.json();
@@ -495,15 +708,32 @@ async fn commands_end_with_words_or_show_what_is_true() {
         let what = format!("{lie:?} at {path:?} of {answer:?}: {ran:?}");
         match ran.code {
             Some(0) => {
-                let (shown, kept) = (ran.json(), ran.json()["receipt"].as_str().unwrap().to_owned());
-                assert_eq!(shown["says"]["contests"], truth["says"]["contests"], "{what}");
+                let (shown, kept) = (
+                    ran.json(),
+                    ran.json()["receipt"].as_str().unwrap().to_owned(),
+                );
+                assert_eq!(
+                    shown["says"]["contests"], truth["says"]["contests"],
+                    "{what}"
+                );
                 assert_eq!(shown["says"]["name"], name, "{what}");
-                let checked = cli(&stage.cluster, 0, &["receipt", "check", &kept, "--node", "--json"]).await;
-                assert_eq!((checked.code, &checked.json()["node"]["counts"]), (Some(0), &true.into()), "{what}");
+                let checked = cli(
+                    &stage.cluster,
+                    0,
+                    &["receipt", "check", &kept, "--node", "--json"],
+                )
+                .await;
+                assert_eq!(
+                    (checked.code, &checked.json()["node"]["counts"]),
+                    (Some(0), &true.into()),
+                    "{what}"
+                );
                 assert_eq!(checked.json()["says"], shown["says"], "{what}");
                 let id = shown["ballot"].as_str().unwrap().parse().unwrap();
                 let proven = honest.proven(id).await.unwrap();
-                let Payload::CastBallot(ballot) = &proven.transaction.content().payload else { panic!("{what}") };
+                let Payload::CastBallot(ballot) = &proven.transaction.content().payload else {
+                    panic!("{what}")
+                };
                 assert_eq!(ballot.selections, meant(), "{what}");
             }
             Some(1..=6) => assert!(says_what_is_wrong(&ran.err), "{what}"),
@@ -519,7 +749,10 @@ async fn node_that_is_on_another_chain_than_it_was_is_refused() {
     let (mut first, mut second) = (cluster(1).await, cluster(1).await);
     election(&first).await;
     let (socket, data) = (first.folder().join("node.sock"), voter_dir(&first));
-    let env = [("VOTE_SOCKET", socket.as_path()), ("VOTE_DATA_DIR", data.as_path())];
+    let env = [
+        ("VOTE_SOCKET", socket.as_path()),
+        ("VOTE_DATA_DIR", data.as_path()),
+    ];
     let program = first.programs().vote_cli.clone();
     let at_first = Liar::start(socket.clone(), &first.nodes[0].socket);
     let cast = run(&program, &["cast", "Soup"], &env).await;
@@ -529,12 +762,24 @@ async fn node_that_is_on_another_chain_than_it_was_is_refused() {
     let refused = run(&program, &["status"], &env).await;
     assert_eq!(refused.code, Some(6), "{refused:?}");
     let (old, new) = (first.chain.to_string(), second.chain.to_string());
-    for words in [old.as_str(), new.as_str(), "You have voted through this socket", "--chain", "remove "] {
-        assert!(refused.err.contains(words), "{words:?} is missing in {refused:?}");
+    for words in [
+        old.as_str(),
+        new.as_str(),
+        "You have voted through this socket",
+        "--chain",
+        "remove ",
+    ] {
+        assert!(
+            refused.err.contains(words),
+            "{words:?} is missing in {refused:?}"
+        );
     }
     let told = run(&program, &["status", "--chain", &new, "--json"], &env).await;
     assert_eq!(told.json()["chain"], new.as_str(), "{told:?}");
-    assert_eq!(run(&program, &["status", "--chain", &old], &env).await.code, Some(6));
+    assert_eq!(
+        run(&program, &["status", "--chain", &old], &env).await.code,
+        Some(6)
+    );
     first.stop().await.unwrap();
     second.stop().await.unwrap();
 }
@@ -560,15 +805,25 @@ fn retitled(mut answer: Value) -> Value {
 async fn menu_believes_no_title_of_a_list() {
     let mut stage = Stage::new().await;
     let data = voter_dir(&stage.cluster);
-    let env = [("VOTE_SOCKET", stage.liar.socket.as_path()), ("VOTE_DATA_DIR", data.as_path())];
+    let env = [
+        ("VOTE_SOCKET", stage.liar.socket.as_path()),
+        ("VOTE_DATA_DIR", data.as_path()),
+    ];
     let program = stage.cluster.programs().vote_cli.clone();
     let menu = async || run_told(&program, &["menu"], &env, "Ada\nc\n1\nYes\nq\n").await;
     stage.liar.plan(Plan::All(retitled));
     let lied = menu().await;
-    assert!(lied.out.contains("is at fault: an election in its list has another title"), "{lied:?}");
+    assert!(
+        lied.out
+            .contains("is at fault: an election in its list has another title"),
+        "{lied:?}"
+    );
     assert!(!lied.out.contains("You cast"), "{lied:?}");
     stage.liar.plan(Plan::Honest);
     let shown = menu().await;
-    assert!(shown.out.contains("Election \"Another\", ") && shown.out.contains("Your ballot is final"), "{shown:?}");
+    assert!(
+        shown.out.contains("Election \"Another\", ") && shown.out.contains("Your ballot is final"),
+        "{shown:?}"
+    );
     stage.cluster.stop().await.unwrap();
 }

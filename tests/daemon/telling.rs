@@ -11,12 +11,31 @@ use vote_cluster::Cluster;
 use crate::harness::{PATIENCE, Ran, cli, cluster, election, run, voter_dir};
 
 /// Runs a program whose standard output is this.
-async fn into(output: impl Into<Stdio>, program: &std::path::Path, args: &[&str], cluster: &Cluster) -> Ran {
+async fn into(
+    output: impl Into<Stdio>,
+    program: &std::path::Path,
+    args: &[&str],
+    cluster: &Cluster,
+) -> Ran {
     let mut command = Command::new(program);
-    command.args(args).env("VOTE_SOCKET", &cluster.nodes[0].socket).env("VOTE_DATA_DIR", voter_dir(cluster));
-    command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped()).kill_on_drop(true);
-    let done = timeout(PATIENCE, command.spawn().unwrap().wait_with_output()).await.unwrap().unwrap();
-    Ran { code: done.status.code(), out: String::new(), err: String::from_utf8(done.stderr).unwrap() }
+    command
+        .args(args)
+        .env("VOTE_SOCKET", &cluster.nodes[0].socket)
+        .env("VOTE_DATA_DIR", voter_dir(cluster));
+    command
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let done = timeout(PATIENCE, command.spawn().unwrap().wait_with_output())
+        .await
+        .unwrap()
+        .unwrap();
+    Ran {
+        code: done.status.code(),
+        out: String::new(),
+        err: String::from_utf8(done.stderr).unwrap(),
+    }
 }
 
 fn full() -> File {
@@ -57,13 +76,27 @@ async fn output_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_
         // A node has a code for a disk that is full.
         let wanted = if *program == programs.node { 6 } else { 1 };
         assert_eq!(ran.code, Some(wanted), "{args:?}: {ran:?}");
-        assert!(ran.err.contains("could be printed") && ran.err.contains("space"), "{args:?}: {ran:?}");
+        assert!(
+            ran.err.contains("could be printed") && ran.err.contains("space"),
+            "{args:?}: {ran:?}"
+        );
         let ran = into(unread(), program, args, &cluster).await;
         assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{args:?}");
     }
-    let plan = ["genesis", "--name", "x", "--validator", &validator, "--output", &genesis];
+    let plan = [
+        "genesis",
+        "--name",
+        "x",
+        "--validator",
+        &validator,
+        "--output",
+        &genesis,
+    ];
     let ran = into(full(), &programs.node, &plan, &cluster).await;
-    assert!(ran.code == Some(6) && ran.err.contains("could be printed"), "{ran:?}");
+    assert!(
+        ran.code == Some(6) && ran.err.contains("could be printed"),
+        "{ran:?}"
+    );
     // An error that cannot be told has its code all the same.
     let (nowhere, no_file) = (path("nobody.sock"), path("no.toml"));
     for (program, args, code) in [
@@ -75,14 +108,25 @@ async fn output_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_
         (&programs.bootstrap, &["list", "--data-dir", &nowhere], 1),
     ] {
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(full()).kill_on_drop(true);
+        command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(full())
+            .kill_on_drop(true);
         let done = timeout(PATIENCE, command.status()).await.unwrap().unwrap();
         assert_eq!(done.code(), Some(code), "{args:?}");
     }
     // What was to be done besides is done.
     let cast = into(full(), &programs.vote_cli, &["cast", &id, "Soup"], &cluster).await;
-    assert!(cast.code == Some(1) && cast.err.contains("What was to be done is done"), "{cast:?}");
-    assert_eq!(cli(&cluster, 0, &["tally", &id, "--json"]).await.json()["ballots"], 1);
+    assert!(
+        cast.code == Some(1) && cast.err.contains("What was to be done is done"),
+        "{cast:?}"
+    );
+    assert_eq!(
+        cli(&cluster, 0, &["tally", &id, "--json"]).await.json()["ballots"],
+        1
+    );
     cluster.stop().await.unwrap();
 }
 
@@ -91,7 +135,17 @@ async fn people_whose_names_are_alike_have_keys_of_their_own() {
     let mut cluster = cluster(1).await;
     election(&cluster).await;
     let long = "x".repeat(99);
-    let names = ["Li Wei", "Li.Wei", "Li_Wei", "li wei", "\u{1f389}", "\u{1f5f3}", "organiser", "default", &long];
+    let names = [
+        "Li Wei",
+        "Li.Wei",
+        "Li_Wei",
+        "li wei",
+        "\u{1f389}",
+        "\u{1f5f3}",
+        "organiser",
+        "default",
+        &long,
+    ];
     for name in names {
         let cast = cli(&cluster, 0, &["cast", "Soup", "--name", name]).await;
         assert_eq!(cast.code, Some(0), "{name}: {cast:?}");
@@ -100,9 +154,17 @@ async fn people_whose_names_are_alike_have_keys_of_their_own() {
     assert_eq!(ballots().await, Some(names.len() as u64));
     // However it is typed, it is the same person: who has voted.
     for (name, again) in [("J\u{f6}rg", "Jo\u{308}rg"), ("Ada", " Ada ")] {
-        assert_eq!(cli(&cluster, 0, &["cast", "Soup", "--name", name]).await.code, Some(0));
+        assert_eq!(
+            cli(&cluster, 0, &["cast", "Soup", "--name", name])
+                .await
+                .code,
+            Some(0)
+        );
         let twice = cli(&cluster, 0, &["cast", "Pasta", "--name", again]).await;
-        assert!(twice.code == Some(4) && twice.err.contains("already voted"), "{twice:?}");
+        assert!(
+            twice.code == Some(4) && twice.err.contains("already voted"),
+            "{twice:?}"
+        );
     }
     assert_eq!(ballots().await, Some(names.len() as u64 + 2));
     cluster.stop().await.unwrap();
@@ -113,21 +175,48 @@ async fn receipt_says_what_was_signed_and_one_of_an_earlier_version_does_not() {
     let mut cluster = cluster(1).await;
     election(&cluster).await;
     let cast = cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada"]).await;
-    assert!(cast.out.contains("You cast:") && cast.out.contains("says     Pasta"), "{cast:?}");
-    let cast = cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada", "--json"]).await.json();
-    let (file, id) = (cast["receipt"].as_str().unwrap().to_owned(), cast["ballot"].as_str().unwrap().to_owned());
+    assert!(
+        cast.out.contains("You cast:") && cast.out.contains("says     Pasta"),
+        "{cast:?}"
+    );
+    let cast = cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada", "--json"])
+        .await
+        .json();
+    let (file, id) = (
+        cast["receipt"].as_str().unwrap().to_owned(),
+        cast["ballot"].as_str().unwrap().to_owned(),
+    );
     let whole = std::fs::read(&file).unwrap();
-    for args in [["receipt", "check", &file], ["receipt", "show", &file], ["receipt", "show", &id]] {
+    for args in [
+        ["receipt", "check", &file],
+        ["receipt", "show", &file],
+        ["receipt", "show", &id],
+    ] {
         let shown = cli(&cluster, 0, &args).await;
-        for words in ["says     Pasta", "election \"Lunch\"", "name     Ada", "counter  0"] {
-            assert!(shown.code == Some(0) && shown.out.contains(words), "{words:?} is missing in {shown:?}");
+        for words in [
+            "says     Pasta",
+            "election \"Lunch\"",
+            "name     Ada",
+            "counter  0",
+        ] {
+            assert!(
+                shown.code == Some(0) && shown.out.contains(words),
+                "{words:?} is missing in {shown:?}"
+            );
         }
     }
     let block = cli(&cluster, 0, &["block", &cast["height"].to_string()]).await;
-    assert!(block.out.contains("Pasta") && block.out.contains("by Ada"), "{block:?}");
+    assert!(
+        block.out.contains("Pasta") && block.out.contains("by Ada"),
+        "{block:?}"
+    );
     // A ballot of somebody else, or another election, beside a good receipt.
-    let other = cli(&cluster, 0, &["cast", "Soup", "--name", "Joan", "--json"]).await.json();
-    let Ok(ReceiptFile::Kept(mut kept)) = ReceiptFile::decode(&whole) else { panic!("it holds the ballot") };
+    let other = cli(&cluster, 0, &["cast", "Soup", "--name", "Joan", "--json"])
+        .await
+        .json();
+    let Ok(ReceiptFile::Kept(mut kept)) = ReceiptFile::decode(&whole) else {
+        panic!("it holds the ballot")
+    };
     let Ok(ReceiptFile::Kept(others)) =
         ReceiptFile::decode(&std::fs::read(other["receipt"].as_str().unwrap()).unwrap())
     else {
@@ -137,12 +226,18 @@ async fn receipt_says_what_was_signed_and_one_of_an_earlier_version_does_not() {
     let own = std::mem::replace(&mut kept.ballot, others.ballot);
     std::fs::write(&file, encode(&kept)).unwrap();
     let forged = cli(&cluster, 0, &["receipt", "check", &file]).await;
-    assert!(forged.code == Some(6) && forged.err.contains("not the one that the receipt is for"), "{forged:?}");
+    assert!(
+        forged.code == Some(6) && forged.err.contains("not the one that the receipt is for"),
+        "{forged:?}"
+    );
     kept.election = own.clone();
     kept.ballot = own;
     std::fs::write(&file, encode(&kept)).unwrap();
     let forged = cli(&cluster, 0, &["receipt", "check", &file]).await;
-    assert!(forged.code == Some(6) && forged.err.contains("not the one that the ballot is for"), "{forged:?}");
+    assert!(
+        forged.code == Some(6) && forged.err.contains("not the one that the ballot is for"),
+        "{forged:?}"
+    );
     // As an earlier version has written it.
     std::fs::write(&file, bare).unwrap();
     let old = cli(&cluster, 0, &["receipt", "check", &file]).await;
@@ -152,16 +247,42 @@ async fn receipt_says_what_was_signed_and_one_of_an_earlier_version_does_not() {
             && !old.out.contains("this ballot"),
         "{old:?}"
     );
-    assert!(cli(&cluster, 0, &["receipt", "check", &file, "--json"]).await.json()["says"].is_null());
+    assert!(
+        cli(&cluster, 0, &["receipt", "check", &file, "--json"])
+            .await
+            .json()["says"]
+            .is_null()
+    );
     // Cast again, which is harmless, it is kept whole; so is one that is damaged.
-    for damaged in [std::fs::read(&file).unwrap(), encode(&kept), whole[..100].to_vec()] {
+    for damaged in [
+        std::fs::read(&file).unwrap(),
+        encode(&kept),
+        whole[..100].to_vec(),
+    ] {
         std::fs::write(&file, damaged).unwrap();
-        assert_eq!(cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada"]).await.code, Some(0));
+        assert_eq!(
+            cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada"])
+                .await
+                .code,
+            Some(0)
+        );
         assert_eq!(std::fs::read(&file).unwrap(), whole);
     }
     // An act has a receipt too, and is not called a ballot.
-    let created = cli(&cluster, 0, &["receipt", "show", &cast["election"].to_string().replace('"', "")]).await;
-    assert!(created.code == Some(0) && created.out.contains("  transaction "), "{created:?}");
+    let created = cli(
+        &cluster,
+        0,
+        &[
+            "receipt",
+            "show",
+            &cast["election"].to_string().replace('"', ""),
+        ],
+    )
+    .await;
+    assert!(
+        created.code == Some(0) && created.out.contains("  transaction "),
+        "{created:?}"
+    );
     assert!(!created.out.contains("  ballot "), "{created:?}");
     cluster.stop().await.unwrap();
 }
@@ -171,19 +292,57 @@ async fn node_is_not_called_by_a_key_or_like_another() {
     let programs = vote_cluster::Programs::find().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
-    let key = run(&programs.node, &["key", "--json", "--data-dir", &path("n")], &[]).await.json();
+    let key = run(
+        &programs.node,
+        &["key", "--json", "--data-dir", &path("n")],
+        &[],
+    )
+    .await
+    .json();
     let key = key["key"].as_str().unwrap().to_owned();
-    let found = ["--found", "Co-op", "--name", &key, "--data-dir", &path("n"), "--socket", &path("n.sock")];
+    let found = [
+        "--found",
+        "Co-op",
+        "--name",
+        &key,
+        "--data-dir",
+        &path("n"),
+        "--socket",
+        &path("n.sock"),
+    ];
     let refused = run(&programs.node, &found, &[]).await;
-    assert!(refused.code == Some(1) && refused.err.contains("looks like a key or an id"), "{refused:?}");
-    let other = run(&programs.node, &["key", "--json", "--data-dir", &path("m")], &[]).await.json();
+    assert!(
+        refused.code == Some(1) && refused.err.contains("looks like a key or an id"),
+        "{refused:?}"
+    );
+    let other = run(
+        &programs.node,
+        &["key", "--json", "--data-dir", &path("m")],
+        &[],
+    )
+    .await
+    .json();
     let other = other["key"].as_str().unwrap().to_owned();
-    for (first, second, words) in
-        [("north", "North", "is the name of another validator"), ("north", &key, "looks like a key")]
-    {
+    for (first, second, words) in [
+        ("north", "North", "is the name of another validator"),
+        ("north", &key, "looks like a key"),
+    ] {
         let (first, second) = (format!("{first}={key}"), format!("{second}={other}"));
-        let plan = ["genesis", "--name", "x", "--validator", &first, "--validator", &second, "--output", &path("g")];
+        let plan = [
+            "genesis",
+            "--name",
+            "x",
+            "--validator",
+            &first,
+            "--validator",
+            &second,
+            "--output",
+            &path("g"),
+        ];
         let refused = run(&programs.node, &plan, &[]).await;
-        assert!(refused.code == Some(1) && refused.err.contains(words), "{refused:?}");
+        assert!(
+            refused.code == Some(1) && refused.err.contains(words),
+            "{refused:?}"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! While the rules of an election withhold its count, nothing of ours shows it. What only ballots say is looked for in all that every
-//! command prints and writes, and in every answer of the page's API; the same walk finds it where the count is shown.
+//! While the rules of an election withhold its count, nothing of ours shows it. What only ballots
+//! say is looked for in all that every command prints and writes, and in every answer of the page's
+//! API; the same walk finds it where the count is shown.
 
 use std::collections::BTreeSet;
 
@@ -53,13 +54,33 @@ impl Voted {
         let file = cluster.folder().join(format!("{title}.toml"));
         let text = format!("title = \"{title}\"\nresults = \"{results}\"\nwrite_in = true\n");
         std::fs::write(&file, text).unwrap();
-        let created = cli(cluster, 0, &["election", "create", file.to_str().unwrap(), "--json"]).await.json();
+        let created = cli(
+            cluster,
+            0,
+            &["election", "create", file.to_str().unwrap(), "--json"],
+        )
+        .await
+        .json();
         let election = created["election"].as_str().unwrap().to_owned();
-        let mut voted = Self { election, ballots: Vec::new(), heights: Vec::new(), credential: String::new() };
+        let mut voted = Self {
+            election,
+            ballots: Vec::new(),
+            heights: Vec::new(),
+            credential: String::new(),
+        };
         for name in ["Ada", "Bo", "Cy"] {
-            let args = ["cast", &voted.election, WRITTEN, "--name", &format!("{name} {title}"), "--json"];
+            let args = [
+                "cast",
+                &voted.election,
+                WRITTEN,
+                "--name",
+                &format!("{name} {title}"),
+                "--json",
+            ];
             let cast = cli(cluster, 0, &args).await.json();
-            voted.ballots.push(cast["ballot"].as_str().unwrap().to_owned());
+            voted
+                .ballots
+                .push(cast["ballot"].as_str().unwrap().to_owned());
             voted.heights.push(cast["height"].to_string());
             voted.credential = cast["credential"].as_str().unwrap().to_owned();
         }
@@ -68,7 +89,12 @@ impl Voted {
 
     /// Every way of calling each command that could show something of it.
     fn commands(&self, page: &str) -> Vec<(&'static str, Vec<String>)> {
-        let Self { election, ballots, heights, credential } = self;
+        let Self {
+            election,
+            ballots,
+            heights,
+            credential,
+        } = self;
         let mut calls: Vec<(&str, Vec<&str>)> = vec![
             ("tally", vec!["tally", election]),
             ("tally", vec!["tally", election, "--csv"]),
@@ -86,17 +112,36 @@ impl Voted {
             ("roll-show", vec!["roll", "show", election]),
             ("roll-check", vec!["roll", "check", credential, election]),
         ];
-        calls.extend(heights.iter().map(|height| ("block", vec!["block", height.as_str()])));
-        calls.extend(ballots.iter().map(|id| ("receipt-show", vec!["receipt", "show", id.as_str(), "--qr"])));
-        calls.extend(ballots.iter().map(|id| ("receipt-check", vec!["receipt", "check", id.as_str()])));
+        calls.extend(
+            heights
+                .iter()
+                .map(|height| ("block", vec!["block", height.as_str()])),
+        );
+        calls.extend(
+            ballots
+                .iter()
+                .map(|id| ("receipt-show", vec!["receipt", "show", id.as_str(), "--qr"])),
+        );
+        calls.extend(
+            ballots
+                .iter()
+                .map(|id| ("receipt-check", vec!["receipt", "check", id.as_str()])),
+        );
         let owned = |args: &[&str]| args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>();
         let as_text = calls.iter().map(|(name, args)| (*name, owned(args)));
         let as_json = calls.iter().filter(|(_, args)| !args.contains(&"--csv"));
-        as_text.chain(as_json.map(|(name, args)| (*name, [owned(args), owned(&["--json"])].concat()))).collect()
+        as_text
+            .chain(as_json.map(|(name, args)| (*name, [owned(args), owned(&["--json"])].concat())))
+            .collect()
     }
 
     fn routes(&self) -> Vec<(&'static str, String)> {
-        let Self { election, ballots, heights, credential } = self;
+        let Self {
+            election,
+            ballots,
+            heights,
+            credential,
+        } = self;
         let mut routes = vec![
             ("/info", "/info".to_owned()),
             ("/status", "/status".to_owned()),
@@ -106,11 +151,21 @@ impl Voted {
             ("/elections", "/elections".to_owned()),
             ("/elections/{id}", format!("/elections/{election}")),
             ("/elections/{id}/log", format!("/elections/{election}/log")),
-            ("/elections/{id}/voters/{key}", format!("/elections/{election}/voters/{credential}")),
-            ("/elections/{id}/archive", format!("/elections/{election}/archive")),
+            (
+                "/elections/{id}/voters/{key}",
+                format!("/elections/{election}/voters/{credential}"),
+            ),
+            (
+                "/elections/{id}/archive",
+                format!("/elections/{election}/archive"),
+            ),
             ("/find", format!("/find?q={WRITTEN}")),
         ];
-        routes.extend(heights.iter().map(|height| ("/blocks/{at}", format!("/blocks/{height}"))));
+        routes.extend(
+            heights
+                .iter()
+                .map(|height| ("/blocks/{at}", format!("/blocks/{height}"))),
+        );
         for id in ballots {
             routes.push(("/find", format!("/find?q={id}")));
             routes.push(("/ballots/{id}", format!("/ballots/{id}")));
@@ -121,7 +176,8 @@ impl Voted {
     }
 }
 
-/// The commands and routes that show what is written in, by name, and the names of all that were tried.
+/// The commands and routes that show what is written in, by name, and the names of all that were
+/// tried.
 struct Walk {
     shows: BTreeSet<String>,
     tried: BTreeSet<String>,
@@ -131,7 +187,10 @@ async fn walk(cluster: &Cluster, booth: &Booth, voted: &Voted) -> Walk {
     let (mut shows, mut tried) = (BTreeSet::new(), BTreeSet::new());
     let mut looked = |name: &str, shown: &[u8]| {
         tried.insert(name.to_owned());
-        if shown.windows(WRITTEN.len()).any(|part| part.eq_ignore_ascii_case(WRITTEN.as_bytes())) {
+        if shown
+            .windows(WRITTEN.len())
+            .any(|part| part.eq_ignore_ascii_case(WRITTEN.as_bytes()))
+        {
             shows.insert(name.to_owned());
         }
     };
@@ -147,21 +206,58 @@ async fn walk(cluster: &Cluster, booth: &Booth, voted: &Voted) -> Walk {
             std::fs::remove_file(&page).unwrap();
         }
     }
-    for ending in ["blt", "toi", "soc", "cat", "abif", "csv", "cvr.json", "results.json", "archive", "data"] {
+    for ending in [
+        "blt",
+        "toi",
+        "soc",
+        "cat",
+        "abif",
+        "csv",
+        "cvr.json",
+        "results.json",
+        "archive",
+        "data",
+    ] {
         let file = folder.path().join(format!("file.{ending}"));
-        let Ran { out, err, .. } = cli(cluster, 0, &["export", &voted.election, "-o", file.to_str().unwrap()]).await;
-        looked("export", &[out.as_bytes(), err.as_bytes(), &std::fs::read(&file).unwrap_or_default()].concat());
+        let Ran { out, err, .. } = cli(
+            cluster,
+            0,
+            &["export", &voted.election, "-o", file.to_str().unwrap()],
+        )
+        .await;
+        looked(
+            "export",
+            &[
+                out.as_bytes(),
+                err.as_bytes(),
+                &std::fs::read(&file).unwrap_or_default(),
+            ]
+            .concat(),
+        );
     }
     // Who says that they want all ballots has them; that file names nobody all the same.
     let archive = folder.path().join("wanted.archive");
     let archive = archive.to_str().unwrap();
-    let wanted = cli(cluster, 0, &["export", &voted.election, "-o", archive, "--yes"]).await;
+    let wanted = cli(
+        cluster,
+        0,
+        &["export", &voted.election, "-o", archive, "--yes"],
+    )
+    .await;
     assert_eq!(wanted.code, Some(0), "{wanted:?}");
     for json in [&[][..], &["--json"]] {
         let html = page.to_str().unwrap();
-        let ran = cli(cluster, 0, &[&["verify", "archive", archive, "--html", html], json].concat()).await;
+        let ran = cli(
+            cluster,
+            0,
+            &[&["verify", "archive", archive, "--html", html], json].concat(),
+        )
+        .await;
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        looked("verify-archive", &[ran.out.as_bytes(), &std::fs::read(&page).unwrap()].concat());
+        looked(
+            "verify-archive",
+            &[ran.out.as_bytes(), &std::fs::read(&page).unwrap()].concat(),
+        );
         std::fs::remove_file(&page).unwrap();
     }
     for (name, path) in voted.routes() {
@@ -173,23 +269,56 @@ async fn walk(cluster: &Cluster, booth: &Booth, voted: &Voted) -> Walk {
 /// The names of all commands that do something, as their manual pages have them.
 async fn all_commands(cluster: &Cluster) -> BTreeSet<String> {
     let folder = tempfile::tempdir().unwrap();
-    let made = run(&cluster.programs().vote_cli, &["man", folder.path().to_str().unwrap()], &[]).await;
+    let made = run(
+        &cluster.programs().vote_cli,
+        &["man", folder.path().to_str().unwrap()],
+        &[],
+    )
+    .await;
     assert_eq!(made.code, Some(0), "{made:?}");
-    let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let files = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
     let names: BTreeSet<String> = files
-        .filter_map(|name| Some(name.to_str()?.strip_prefix("vote-cli-")?.strip_suffix(".1")?.to_owned()))
+        .filter_map(|name| {
+            Some(
+                name.to_str()?
+                    .strip_prefix("vote-cli-")?
+                    .strip_suffix(".1")?
+                    .to_owned(),
+            )
+        })
         .collect();
-    let is_group = |name: &String| names.iter().any(|other| other.starts_with(&format!("{name}-")));
-    names.iter().filter(|name| !is_group(name)).cloned().collect()
+    let is_group = |name: &String| {
+        names
+            .iter()
+            .any(|other| other.starts_with(&format!("{name}-")))
+    };
+    names
+        .iter()
+        .filter(|name| !is_group(name))
+        .cloned()
+        .collect()
 }
 
 /// The addresses of the API, as they are written down where it is served.
 fn all_routes() -> BTreeSet<String> {
     let source = include_str!("../../crates/web/src/routes.rs");
-    let routes = source.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+    let routes = source
+        .split(".route(\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().to_owned());
     // A stream, which is heard below; what is sent; and the status.
-    let apart = ["/elections/{id}/live", "/live", "/transactions", "/session", "/attacks/{name}"];
-    routes.filter(|route| !apart.contains(&route.as_str())).collect()
+    let apart = [
+        "/elections/{id}/live",
+        "/live",
+        "/transactions",
+        "/session",
+        "/attacks/{name}",
+    ];
+    routes
+        .filter(|route| !apart.contains(&route.as_str()))
+        .collect()
 }
 
 #[tokio::test]
@@ -203,31 +332,73 @@ async fn withheld_count_is_shown_by_no_command_and_no_answer_until_the_election_
     ];
     // All that there is is tried, and finds what there is to be found.
     let control = walk(&cluster, &booth, &live).await;
-    let known: BTreeSet<String> = control.tried.iter().filter(|name| !name.starts_with('/')).cloned().collect();
+    let known: BTreeSet<String> = control
+        .tried
+        .iter()
+        .filter(|name| !name.starts_with('/'))
+        .cloned()
+        .collect();
     let apart: BTreeSet<String> = APART.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(
         all_commands(&cluster).await,
         known.union(&apart).cloned().collect(),
         "each command is tried, or stands apart"
     );
-    assert!(all_routes().is_subset(&control.tried), "{:?}", all_routes().difference(&control.tried));
-    let shown =
-        ["block", "export", "receipt-show", "tally", "verify-archive", "/elections/{id}", "/elections/{id}/archive"];
-    for name in shown.iter().chain(&["/receipts/{id}", "/transactions/{id}"]) {
-        assert!(control.shows.contains(*name), "{name} shows it while it is no secret: {:?}", control.shows);
+    assert!(
+        all_routes().is_subset(&control.tried),
+        "{:?}",
+        all_routes().difference(&control.tried)
+    );
+    let shown = [
+        "block",
+        "export",
+        "receipt-show",
+        "tally",
+        "verify-archive",
+        "/elections/{id}",
+        "/elections/{id}/archive",
+    ];
+    for name in shown
+        .iter()
+        .chain(&["/receipts/{id}", "/transactions/{id}"])
+    {
+        assert!(
+            control.shows.contains(*name),
+            "{name} shows it while it is no secret: {:?}",
+            control.shows
+        );
     }
-    // Of an election that withholds its count nothing is shown, on request or by a stream, while it is open and once it is cancelled.
+    // Of an election that withholds its count nothing is shown, on request or by a stream, while it
+    // is open and once it is cancelled.
     assert_eq!(walk(&cluster, &booth, &closes).await.shows, BTreeSet::new());
     let watch = ["tally", &cancelled.election, "--watch"];
-    let cancel = ["election", "cancel", &cancelled.election, "--reason", "typo"];
+    let cancel = [
+        "election",
+        "cancel",
+        &cancelled.election,
+        "--reason",
+        "typo",
+    ];
     let (watched, _) = tokio::join!(cli(&cluster, 0, &watch), cli(&cluster, 0, &cancel));
     assert!(
-        watched.out.contains("by its rules its count is not shown") && !watched.out.contains(WRITTEN),
+        watched.out.contains("by its rules its count is not shown")
+            && !watched.out.contains(WRITTEN),
         "{watched:?}"
     );
-    assert_eq!(walk(&cluster, &booth, &cancelled).await.shows, BTreeSet::new());
-    let told = booth.events(&format!("/api/elections/{}/live", cancelled.election), "\"phase\":\"cancelled\"").await;
-    assert!(told.contains("\"withheld\":true") && !told.contains(WRITTEN), "{told}");
+    assert_eq!(
+        walk(&cluster, &booth, &cancelled).await.shows,
+        BTreeSet::new()
+    );
+    let told = booth
+        .events(
+            &format!("/api/elections/{}/live", cancelled.election),
+            "\"phase\":\"cancelled\"",
+        )
+        .await;
+    assert!(
+        told.contains("\"withheld\":true") && !told.contains(WRITTEN),
+        "{told}"
+    );
     // Once it has closed, all of it is.
     cli(&cluster, 0, &["election", "close", &closes.election]).await;
     assert_eq!(walk(&cluster, &booth, &closes).await.shows, control.shows);
@@ -240,11 +411,16 @@ async fn withheld_files_are_refused_with_the_reason_and_an_archive_is_asked_abou
     let voted = Voted::new(&cluster, "Sealed", "at closing").await;
     let file = cluster.folder().join("early.csv").display().to_string();
     let refused = cli(&cluster, 0, &["export", "-o", &file]).await;
-    assert!(refused.code == Some(3) && refused.err.contains("show the count once it has closed"), "{refused:?}");
+    assert!(
+        refused.code == Some(3) && refused.err.contains("show the count once it has closed"),
+        "{refused:?}"
+    );
     let archive = cluster.folder().join("early.archive").display().to_string();
     let asked = cli(&cluster, 0, &["export", "-o", &archive]).await;
     assert!(
-        asked.code == Some(2) && asked.err.contains("holds all 3 ballots") && asked.err.contains("--yes"),
+        asked.code == Some(2)
+            && asked.err.contains("holds all 3 ballots")
+            && asked.err.contains("--yes"),
         "{asked:?}"
     );
     assert!(!std::path::Path::new(&archive).exists());

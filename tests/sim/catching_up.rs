@@ -48,11 +48,24 @@ struct Other {
 }
 
 fn strangers(count: usize, manner: Manner, claim: Claim) -> Vec<Other> {
-    vec![Other { manner, claim, key: key(100).public(), answers: 0 }; count]
+    vec![
+        Other {
+            manner,
+            claim,
+            key: key(100).public(),
+            answers: 0
+        };
+        count
+    ]
 }
 
 fn validators(manners: [Manner; 4]) -> Vec<Other> {
-    let one = |(at, manner)| Other { manner, claim: Claim::Shown, key: key(at).public(), answers: 0 };
+    let one = |(at, manner)| Other {
+        manner,
+        claim: Claim::Shown,
+        key: key(at).public(),
+        answers: 0,
+    };
     manners.into_iter().enumerate().map(one).collect()
 }
 
@@ -79,8 +92,21 @@ struct Behind {
 
 /// A chain of so many blocks, four validators.
 fn chain(blocks: u64) -> World {
-    let mut world = World::new(1, 4, 4, CALM, Config { heartbeat_ms: 100, ..Config::default() });
-    assert!(world.run(blocks, |world| tip(world) >= blocks), "{} blocks", tip(&world));
+    let mut world = World::new(
+        1,
+        4,
+        4,
+        CALM,
+        Config {
+            heartbeat_ms: 100,
+            ..Config::default()
+        },
+    );
+    assert!(
+        world.run(blocks, |world| tip(world) >= blocks),
+        "{} blocks",
+        tip(&world)
+    );
     world
 }
 
@@ -88,10 +114,23 @@ impl Behind {
     fn new(world: &World, others: Vec<Other>) -> Self {
         let now = START + 1_000_000;
         let found = (&Disk::default(), &Signs::default());
-        let engine = recover(&world.genesis, found, &key(99), Config::default(), Timestamp::from_ms(now));
+        let engine = recover(
+            &world.genesis,
+            found,
+            &key(99),
+            Config::default(),
+            Timestamp::from_ms(now),
+        );
         let others: Vec<_> = others.into_iter().map(Some).collect();
         let chain = world.disks[0].clone();
-        let mut behind = Self { now, sequence: 0, agenda: BTreeMap::new(), engine, others, chain };
+        let mut behind = Self {
+            now,
+            sequence: 0,
+            agenda: BTreeMap::new(),
+            engine,
+            others,
+            chain,
+        };
         for at in 0..behind.others.len() {
             behind.after(1, Due::Status(at));
         }
@@ -107,8 +146,15 @@ impl Behind {
     fn catch_up(mut self) -> f64 {
         let began = self.now;
         while self.engine.state().tip().height < self.chain.tip() {
-            let ((time, _), due) = self.agenda.pop_first().expect("peers say every second how far they are");
-            assert!(time < began + 600_000, "at height {} after ten minutes", self.engine.state().tip().height);
+            let ((time, _), due) = self
+                .agenda
+                .pop_first()
+                .expect("peers say every second how far they are");
+            assert!(
+                time < began + 600_000,
+                "at height {} after ten minutes",
+                self.engine.state().tip().height
+            );
             self.now = self.now.max(time);
             self.step(due);
             self.settle();
@@ -126,42 +172,75 @@ impl Behind {
             Due::Answer(at, from) => self.answer(at, from),
             Due::Silence(at, from) => {
                 if self.others[at].is_some() {
-                    self.tell(Event::BlocksFailed { peer: Peer(at as u64), from });
+                    self.tell(Event::BlocksFailed {
+                        peer: Peer(at as u64),
+                        from,
+                    });
                 }
             }
-            Due::Verified(at, from, blocks) => self.tell(Event::Blocks { peer: Peer(at as u64), from, blocks }),
+            Due::Verified(at, from, blocks) => self.tell(Event::Blocks {
+                peer: Peer(at as u64),
+                from,
+                blocks,
+            }),
             Due::Timer(timer) => self.tell(Event::Timer(timer)),
         }
     }
 
     fn status(&mut self, at: usize) {
-        let Some(other) = self.others[at].clone() else { return };
+        let Some(other) = self.others[at].clone() else {
+            return;
+        };
         let peer = Peer(at as u64);
         let decided = self.chain.decided.last().unwrap();
         let (header, certificate) = (decided.block.header().clone(), decided.certificate.clone());
         let (height, last) = match other.claim {
-            Claim::Shown => (header.height, Some(Box::new(Certified { header, certificate }))),
+            Claim::Shown => (
+                header.height,
+                Some(Box::new(Certified {
+                    header,
+                    certificate,
+                })),
+            ),
             Claim::Invented => (Height::new(1 << 60), None),
         };
-        self.tell(Event::Met { peer, key: other.key, known: false });
+        self.tell(Event::Met {
+            peer,
+            key: other.key,
+            known: false,
+        });
         self.tell(Event::Status { peer, height, last });
         self.after(1000, Due::Status(at));
     }
 
     fn answer(&mut self, at: usize, from: Height) {
-        let Some(other) = &mut self.others[at] else { return };
+        let Some(other) = &mut self.others[at] else {
+            return;
+        };
         other.answers += 1;
         let mut blocks = self.chain.blocks(from);
         match other.manner {
             Manner::Short => blocks.truncate(1),
             Manner::Empty => blocks.clear(),
-            Manner::Liar => blocks.iter_mut().for_each(|(_, certificate)| certificate.signatures.truncate(2)),
-            Manner::Honest | Manner::Silent | Manner::Slow(_) | Manner::False(_) | Manner::Tires(_) => {}
+            Manner::Liar => blocks
+                .iter_mut()
+                .for_each(|(_, certificate)| certificate.signatures.truncate(2)),
+            Manner::Honest
+            | Manner::Silent
+            | Manner::Slow(_)
+            | Manner::False(_)
+            | Manner::Tires(_) => {}
         }
         let manner = other.manner;
         let whole = |block: &VerifiedBlock| block.to_block().whole().unwrap();
-        let sent: Vec<_> = blocks.iter().map(|(block, proof)| (whole(block), proof.clone())).collect();
-        if self.engine.blocks_arrived(Timestamp::from_ms(self.now), Peer(at as u64), from, &sent) {
+        let sent: Vec<_> = blocks
+            .iter()
+            .map(|(block, proof)| (whole(block), proof.clone()))
+            .collect();
+        if self
+            .engine
+            .blocks_arrived(Timestamp::from_ms(self.now), Peer(at as u64), from, &sent)
+        {
             match manner {
                 Manner::False(ms) => self.after(ms, Due::Silence(at, from)),
                 _ => self.after(1, Due::Verified(at, from, blocks)),
@@ -193,10 +272,14 @@ impl Behind {
     }
 
     fn ask(&mut self, at: usize, from: Height) {
-        let Some(other) = &self.others[at] else { return };
+        let Some(other) = &self.others[at] else {
+            return;
+        };
         match other.manner {
             Manner::Silent => self.after(SILENCE_MS, Due::Silence(at, from)),
-            Manner::Tires(answers) if other.answers >= answers => self.after(SILENCE_MS, Due::Silence(at, from)),
+            Manner::Tires(answers) if other.answers >= answers => {
+                self.after(SILENCE_MS, Due::Silence(at, from))
+            }
             Manner::Slow(ms) => self.after(ms, Due::Answer(at, from)),
             _ => {
                 self.after(2 * LINE_MS, Due::Answer(at, from));
@@ -215,25 +298,83 @@ fn peers_that_are_silent_or_lie_cost_a_bounded_time_whatever_their_number() {
     let one = || strangers(1, Honest, Shown);
     let crowd = || {
         let manners = [Silent, Slow(9000), Short, Empty, Liar, Tires(1)];
-        let of = |manner| [strangers(15, manner, Shown), strangers(15, manner, Invented)].concat();
+        let of = |manner| {
+            [
+                strangers(15, manner, Shown),
+                strangers(15, manner, Invented),
+            ]
+            .concat()
+        };
         manners.into_iter().flat_map(of).collect::<Vec<_>>()
     };
     // Who, and the seconds that it may take at most.
     let cases = [
         ("four validators", honest(), 3.0),
-        ("60 silent strangers before four validators", [strangers(60, Silent, Shown), honest()].concat(), 3.0),
-        ("60 that invent heights", [strangers(60, Silent, Invented), honest()].concat(), 3.0),
-        ("180 of all kinds before four validators", [crowd(), honest()].concat(), 3.0),
-        ("a silent validator", validators([Silent, Honest, Honest, Honest]), 8.0),
-        ("a validator that gives no blocks", validators([Empty, Honest, Honest, Honest]), 4.0),
-        ("a validator that forges certificates", validators([Liar, Honest, Honest, Honest]), 4.0),
-        ("a validator that sends false blocks", validators([False(1000), Honest, Honest, Honest]), 8.0),
-        ("a slow validator", validators([Slow(9000), Honest, Honest, Honest]), 8.0),
-        ("a validator that tires", validators([Tires(3), Honest, Honest, Honest]), 8.0),
-        ("silent validators but one", validators([Silent, Silent, Silent, Honest]), 15.0),
-        ("60 silent strangers before an honest one", [strangers(60, Silent, Shown), one()].concat(), 15.0),
-        ("60 that invent heights before an honest one", [strangers(60, Silent, Invented), one()].concat(), 3.0),
-        ("180 of all kinds before an honest one", [crowd(), one()].concat(), 30.0),
+        (
+            "60 silent strangers before four validators",
+            [strangers(60, Silent, Shown), honest()].concat(),
+            3.0,
+        ),
+        (
+            "60 that invent heights",
+            [strangers(60, Silent, Invented), honest()].concat(),
+            3.0,
+        ),
+        (
+            "180 of all kinds before four validators",
+            [crowd(), honest()].concat(),
+            3.0,
+        ),
+        (
+            "a silent validator",
+            validators([Silent, Honest, Honest, Honest]),
+            8.0,
+        ),
+        (
+            "a validator that gives no blocks",
+            validators([Empty, Honest, Honest, Honest]),
+            4.0,
+        ),
+        (
+            "a validator that forges certificates",
+            validators([Liar, Honest, Honest, Honest]),
+            4.0,
+        ),
+        (
+            "a validator that sends false blocks",
+            validators([False(1000), Honest, Honest, Honest]),
+            8.0,
+        ),
+        (
+            "a slow validator",
+            validators([Slow(9000), Honest, Honest, Honest]),
+            8.0,
+        ),
+        (
+            "a validator that tires",
+            validators([Tires(3), Honest, Honest, Honest]),
+            8.0,
+        ),
+        (
+            "silent validators but one",
+            validators([Silent, Silent, Silent, Honest]),
+            15.0,
+        ),
+        (
+            "60 silent strangers before an honest one",
+            [strangers(60, Silent, Shown), one()].concat(),
+            15.0,
+        ),
+        (
+            "60 that invent heights before an honest one",
+            [strangers(60, Silent, Invented), one()].concat(),
+            3.0,
+        ),
+        (
+            "180 of all kinds before an honest one",
+            [crowd(), one()].concat(),
+            30.0,
+        ),
     ];
     for (name, others, seconds_max) in cases {
         let seconds = Behind::new(&world, others).catch_up();

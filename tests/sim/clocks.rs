@@ -26,7 +26,13 @@ fn started(seed: u64, clocks: [i64; 4]) -> (World, ElectionId) {
     world.run_ms(1500);
     let (election, bytes) = world.election(None, None);
     world.submit(0, bytes);
-    assert!(world.run(10, |world| world.engines.iter().flatten().all(|one| one.state().election(&election).is_some())));
+    assert!(world.run(10, |world| {
+        world
+            .engines
+            .iter()
+            .flatten()
+            .all(|one| one.state().election(&election).is_some())
+    }));
     (world, election)
 }
 
@@ -40,13 +46,24 @@ fn two_of_four_an_hour_behind_hold_up_no_ballot_and_elections_open_and_close_by_
         world.submit(1, bytes);
         let phase = |world: &World| {
             let state = world.engines[1].as_ref().unwrap().state();
-            state.election(&timed).map(|record| record.phase(state.tip().time))
+            state
+                .election(&timed)
+                .map(|record| record.phase(state.tip().time))
         };
-        assert!(world.run(10, |world| phase(world) == Some(ElectionPhase::Draft)), "seed {seed}");
-        assert!(world.run(30, |world| phase(world) == Some(ElectionPhase::Open)), "seed {seed}");
+        assert!(
+            world.run(10, |world| phase(world) == Some(ElectionPhase::Draft)),
+            "seed {seed}"
+        );
+        assert!(
+            world.run(30, |world| phase(world) == Some(ElectionPhase::Open)),
+            "seed {seed}"
+        );
         assert!((opens..opens + 5000).contains(&world.now), "seed {seed}");
         votes_go_on(&mut world, timed, 0..5);
-        assert!(world.run(30, |world| phase(world) == Some(ElectionPhase::Closed)), "seed {seed}");
+        assert!(
+            world.run(30, |world| phase(world) == Some(ElectionPhase::Closed)),
+            "seed {seed}"
+        );
         assert!((closes..closes + 5000).contains(&world.now), "seed {seed}");
     }
 }
@@ -57,11 +74,17 @@ fn clocks_of_three_that_were_a_minute_ahead_are_set_right_and_votes_go_on() {
         let (mut world, election) = started(seed, [60_000, 60_000, 0, 60_000]);
         votes_go_on(&mut world, election, 0..5);
         let last = |world: &World| world.engines[2].as_ref().unwrap().state().tip().time;
-        assert!(last(&world) > Timestamp::from_ms(world.now + 50_000), "blocks go by the clocks of most");
+        assert!(
+            last(&world) > Timestamp::from_ms(world.now + 50_000),
+            "blocks go by the clocks of most"
+        );
         world.clocks = vec![0; 4];
         votes_go_on(&mut world, election, 5..20);
         world.run(90, |_| false);
-        assert!(last(&world) <= Timestamp::from_ms(world.now), "the time of blocks has come right");
+        assert!(
+            last(&world) <= Timestamp::from_ms(world.now),
+            "the time of blocks has come right"
+        );
         assert!(last(&world) > Timestamp::from_ms(START + 60_000));
     }
 }

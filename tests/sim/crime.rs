@@ -1,4 +1,5 @@
-//! Validators that lie. Each has an honest engine inside, and does something else with what it says.
+//! Validators that lie. Each has an honest engine inside, and does something else with what it
+//! says.
 
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{ChainId, CommitCertificate, Height, Purpose, SecretKey};
@@ -64,7 +65,17 @@ fn signed(key: &SecretKey, chain: &ChainId, vote: Vote) -> Vec<u8> {
 /// A rouser's vote.
 pub(super) fn rouse(key: &SecretKey, chain: &ChainId, height: Height) -> Vec<u8> {
     let (round, kind, value) = (Round::new(0), VoteType::Prevote, NilOrVal::Nil);
-    signed(key, chain, Vote { height, round, kind, value, voter: key.public() })
+    signed(
+        key,
+        chain,
+        Vote {
+            height,
+            round,
+            kind,
+            value,
+            voter: key.public(),
+        },
+    )
 }
 
 impl Crime {
@@ -76,18 +87,46 @@ impl Crime {
         bytes: &[u8],
         peers: &[usize],
     ) -> Vec<(usize, Vec<u8>)> {
-        let all = |bytes: Vec<u8>| peers.iter().map(move |to| (*to, bytes.clone())).collect::<Vec<_>>();
+        let all = |bytes: Vec<u8>| {
+            peers
+                .iter()
+                .map(move |to| (*to, bytes.clone()))
+                .collect::<Vec<_>>()
+        };
         let (some, others) = peers.split_at(peers.len() / 2);
-        let each = |peers: &[usize], bytes: &[u8]| peers.iter().map(|to| (*to, bytes.to_vec())).collect::<Vec<_>>();
+        let each = |peers: &[usize], bytes: &[u8]| {
+            peers
+                .iter()
+                .map(|to| (*to, bytes.to_vec()))
+                .collect::<Vec<_>>()
+        };
         let halves = |one: &[u8], other: &[u8]| [each(some, one), each(others, other)].concat();
         let message = Message::from_bytes(bytes).ok().flatten();
         match (self, message) {
-            (Self::Equivocator, Some(Message::Vote(vote))) if matches!(vote.message.value, NilOrVal::Val(_)) => {
-                let other = signed(key, chain, Vote { value: NilOrVal::Nil, ..vote.message });
+            (Self::Equivocator, Some(Message::Vote(vote)))
+                if matches!(vote.message.value, NilOrVal::Val(_)) =>
+            {
+                let other = signed(
+                    key,
+                    chain,
+                    Vote {
+                        value: NilOrVal::Nil,
+                        ..vote.message
+                    },
+                );
                 [all(bytes.to_vec()), all(other)].concat()
             }
-            (Self::Splitter, Some(Message::Vote(vote))) if matches!(vote.message.value, NilOrVal::Val(_)) => {
-                let other = signed(key, chain, Vote { value: NilOrVal::Nil, ..vote.message });
+            (Self::Splitter, Some(Message::Vote(vote)))
+                if matches!(vote.message.value, NilOrVal::Val(_)) =>
+            {
+                let other = signed(
+                    key,
+                    chain,
+                    Vote {
+                        value: NilOrVal::Nil,
+                        ..vote.message
+                    },
+                );
                 halves(bytes, &other)
             }
             (Self::Keeper, Some(Message::Votes(_))) => Vec::new(),
@@ -97,9 +136,14 @@ impl Crime {
             (Self::Twin, Some(Message::Proposal(proposal, block))) => {
                 let mut other = *block;
                 other.header.time = other.header.time.plus_ms(1);
-                let message = Proposal { value: other.header.hash(), ..proposal.message };
+                let message = Proposal {
+                    value: other.header.hash(),
+                    ..proposal.message
+                };
                 let signature = key.sign(Purpose::Proposal, chain, &proposal_content(&message));
-                let other = Message::Proposal(SignedMessage::new(message, signature), Box::new(other)).to_bytes();
+                let other =
+                    Message::Proposal(SignedMessage::new(message, signature), Box::new(other))
+                        .to_bytes();
                 halves(bytes, &other)
             }
             (Self::Flooder, Some(Message::Vote(vote))) => {
@@ -122,8 +166,17 @@ impl Crime {
     /// What goes to all others while something goes to one alone.
     pub(super) fn aside(self, key: &SecretKey, chain: &ChainId, bytes: &[u8]) -> Option<Vec<u8>> {
         match (self, Message::from_bytes(bytes).ok().flatten()) {
-            (Self::TwoFaced, Some(Message::Vote(vote))) if vote.message.kind == VoteType::Precommit => {
-                Some(signed(key, chain, Vote { value: NilOrVal::Nil, ..vote.message }))
+            (Self::TwoFaced, Some(Message::Vote(vote)))
+                if vote.message.kind == VoteType::Precommit =>
+            {
+                Some(signed(
+                    key,
+                    chain,
+                    Vote {
+                        value: NilOrVal::Nil,
+                        ..vote.message
+                    },
+                ))
             }
             _ => None,
         }

@@ -1,7 +1,9 @@
 //! Proposals name transactions by their ids: what becomes of those that not everybody has.
 
 use vote_chain::bft::{Proposal, proposal_content};
-use vote_chain::{CompactBlock, ElectionId, Hash, Header, Height, Purpose, Timestamp, TransactionId, merkle_root};
+use vote_chain::{
+    CompactBlock, ElectionId, Hash, Header, Height, Purpose, Timestamp, TransactionId, merkle_root,
+};
 use vote_consensus::bft::{NilOrVal, Round, SignedMessage, VoteType};
 use vote_consensus::{Action, Config, Engine, Event, Message, MessageFault, Peer, Taken};
 
@@ -11,19 +13,30 @@ use super::{CALM, LOSSY, seeds};
 
 const LIAR: usize = 3;
 
-/// Four validators, one of which keeps what its apps submit to itself, and a follower; and an election that all have.
+/// Four validators, one of which keeps what its apps submit to itself, and a follower; and an
+/// election that all have.
 fn beside(seed: u64, crime: Crime) -> (World, ElectionId) {
     let mut world = World::new(seed, 5, 4, CALM, Config::default());
     let (election, bytes) = world.election(None, None);
     world.submit(0, bytes);
-    let created =
-        |world: &World| world.engines.iter().flatten().all(|engine| engine.state().election(&election).is_some());
+    let created = |world: &World| {
+        world
+            .engines
+            .iter()
+            .flatten()
+            .all(|engine| engine.state().election(&election).is_some())
+    };
     assert!(world.run(10, created), "seed {seed}: no election");
     world.criminals.insert(LIAR, crime);
     (world, election)
 }
 
-fn cast(world: &mut World, election: ElectionId, at: usize, voters: std::ops::Range<u32>) -> Vec<TransactionId> {
+fn cast(
+    world: &mut World,
+    election: ElectionId,
+    at: usize,
+    voters: std::ops::Range<u32>,
+) -> Vec<TransactionId> {
     let mut ids = Vec::new();
     for voter in voters {
         let (id, bytes) = world.ballot(election, voter);
@@ -44,10 +57,24 @@ fn ballots_that_only_the_proposer_has_are_asked_for_and_become_final() {
         // More than one answer holds.
         let ids = cast(&mut world, election, LIAR, 0..60);
         go_on(&mut world, election, seed);
-        assert!(world.run(20, |world| are_final(world, &ids)), "seed {seed}: not all of its ballots are final");
-        assert!(world.run(20, World::agreed), "seed {seed}: a node has not got them");
-        assert_eq!((world.fault, world.blamed, world.struck), (None, 0, 0), "seed {seed}");
-        assert!(world.fetched >= 60, "seed {seed}: {} were given out", world.fetched);
+        assert!(
+            world.run(20, |world| are_final(world, &ids)),
+            "seed {seed}: not all of its ballots are final"
+        );
+        assert!(
+            world.run(20, World::agreed),
+            "seed {seed}: a node has not got them"
+        );
+        assert_eq!(
+            (world.fault, world.blamed, world.struck),
+            (None, 0, 0),
+            "seed {seed}"
+        );
+        assert!(
+            world.fetched >= 60,
+            "seed {seed}: {} were given out",
+            world.fetched
+        );
     }
 }
 
@@ -57,7 +84,10 @@ fn ballots_that_are_lost_on_the_way_are_asked_for() {
     for seed in seeds(4) {
         fetched += super::vote(seed, 4, 4, LOSSY, 20).fetched;
     }
-    assert!(fetched > 0, "nobody has asked for anything: the test shows little");
+    assert!(
+        fetched > 0,
+        "nobody has asked for anything: the test shows little"
+    );
 }
 
 /// Ballots at the others, one after the other: each validator has its turn to propose.
@@ -65,7 +95,10 @@ fn go_on(world: &mut World, election: ElectionId, seed: u64) {
     for voter in 100..120 {
         let at = usize::try_from(voter % 3).unwrap();
         let ids = cast(world, election, at, voter..voter + 1);
-        assert!(world.run(10, |world| are_final(world, &ids)), "seed {seed}: ballot {voter} is not final within 10 s");
+        assert!(
+            world.run(10, |world| are_final(world, &ids)),
+            "seed {seed}: ballot {voter} is not final within 10 s"
+        );
     }
 }
 
@@ -75,7 +108,10 @@ fn others_go_on(seed: u64, crime: Crime) -> World {
     let withheld = cast(&mut world, election, LIAR, 0..3);
     go_on(&mut world, election, seed);
     assert_eq!(world.fault, None, "seed {seed}");
-    assert!(!withheld.iter().any(|id| world.finals.contains(id)), "seed {seed}: nobody has them");
+    assert!(
+        !withheld.iter().any(|id| world.finals.contains(id)),
+        "seed {seed}: nobody has them"
+    );
     assert_eq!(world.blamed, 0, "seed {seed}");
     world
 }
@@ -109,7 +145,12 @@ fn listener() -> (World, Engine, usize) {
 }
 
 /// A proposal of the first round of height 1, for a block with these transactions, true or not.
-fn propose(world: &World, engine: &Engine, proposer: usize, ids: Vec<TransactionId>) -> (Message, Header) {
+fn propose(
+    world: &World,
+    engine: &Engine,
+    proposer: usize,
+    ids: Vec<TransactionId>,
+) -> (Message, Header) {
     let header = Header {
         version: 1,
         chain: world.genesis.chain(),
@@ -125,10 +166,26 @@ fn propose(world: &World, engine: &Engine, proposer: usize, ids: Vec<Transaction
     };
     let (height, round, proposer) = (header.height, Round::new(0), key(proposer));
     let value = header.hash();
-    let proposal = Proposal { height, round, value, pol_round: Round::Nil, proposer: proposer.public() };
-    let signature = proposer.sign(Purpose::Proposal, &world.genesis.chain(), &proposal_content(&proposal));
-    let block = Box::new(CompactBlock { header: header.clone(), ids });
-    (Message::Proposal(SignedMessage::new(proposal, signature), block), header)
+    let proposal = Proposal {
+        height,
+        round,
+        value,
+        pol_round: Round::Nil,
+        proposer: proposer.public(),
+    };
+    let signature = proposer.sign(
+        Purpose::Proposal,
+        &world.genesis.chain(),
+        &proposal_content(&proposal),
+    );
+    let block = Box::new(CompactBlock {
+        header: header.clone(),
+        ids,
+    });
+    (
+        Message::Proposal(SignedMessage::new(proposal, signature), block),
+        header,
+    )
 }
 
 fn after(world: &World, ms: u64) -> Timestamp {
@@ -145,7 +202,8 @@ fn wanted(actions: Vec<Action>) -> Vec<(Peer, usize)> {
 }
 
 #[test]
-fn block_with_a_transaction_whose_signature_is_false_is_passed_on_and_voted_against_by_all_who_get_it() {
+fn block_with_a_transaction_whose_signature_is_false_is_passed_on_and_voted_against_by_all_who_get_it()
+ {
     let (world, mut engine, proposer) = listener();
     let (_, election) = world.election(None, None);
     let mut bytes = election.clone();
@@ -154,18 +212,42 @@ fn block_with_a_transaction_whose_signature_is_false_is_passed_on_and_voted_agai
     let ids = vec![TransactionId::of(&bytes)];
     let (message, header) = propose(&world, &engine, proposer, ids.clone());
     let source = Peer(2);
-    assert_eq!(engine.receive(after(&world, 0), Some(source), message), Ok(Taken::New), "it is signed: pass it on");
+    assert_eq!(
+        engine.receive(after(&world, 0), Some(source), message),
+        Ok(Taken::New),
+        "it is signed: pass it on"
+    );
     assert_eq!(wanted(engine.turn().actions), [], "gossip may bring it");
-    engine.handle(after(&world, 101), Event::Timer(vote_consensus::Timer::Fetch));
+    engine.handle(
+        after(&world, 101),
+        Event::Timer(vote_consensus::Timer::Fetch),
+    );
     assert_eq!(wanted(engine.turn().actions), [(source, 1)]);
     // What opens the height: something to vote about.
-    let opening = vote_chain::verify(&world.genesis.chain(), &election).map(std::sync::Arc::new).unwrap();
-    engine.submit(after(&world, 102), vec![opening], vote_consensus::Origin::Peer).remove(0).unwrap();
-    engine.handle(after(&world, 103), Event::Transactions(source, header.hash(), vec![(ids[0], Err(fault))]));
+    let opening = vote_chain::verify(&world.genesis.chain(), &election)
+        .map(std::sync::Arc::new)
+        .unwrap();
+    engine
+        .submit(
+            after(&world, 102),
+            vec![opening],
+            vote_consensus::Origin::Peer,
+        )
+        .remove(0)
+        .unwrap();
+    engine.handle(
+        after(&world, 103),
+        Event::Transactions(source, header.hash(), vec![(ids[0], Err(fault))]),
+    );
     let actions = engine.turn().actions;
-    let distrusted = |action: &Action| matches!(action, Action::Distrust(key, _) if *key == header.proposer);
+    let distrusted =
+        |action: &Action| matches!(action, Action::Distrust(key, _) if *key == header.proposer);
     assert!(actions.iter().any(distrusted), "{actions:?}");
-    assert!(!actions.iter().any(|action| matches!(action, Action::Blame(..))));
+    assert!(
+        !actions
+            .iter()
+            .any(|action| matches!(action, Action::Blame(..)))
+    );
     let against = |action: &Action| match action {
         Action::Publish(message) => matches!(&**message, Message::Vote(vote)
             if vote.message.kind == VoteType::Prevote && vote.message.value == NilOrVal::Nil),
@@ -179,23 +261,40 @@ fn ids_that_the_signed_header_does_not_commit_to_are_held_against_whoever_sends_
     let (world, mut engine, proposer) = listener();
     let ids = vec![TransactionId::new(Hash::from_bytes([7; 32]))];
     let (message, header) = propose(&world, &engine, proposer, ids);
-    let Message::Proposal(proposal, mut block) = message.clone() else { unreachable!() };
+    let Message::Proposal(proposal, mut block) = message.clone() else {
+        unreachable!()
+    };
     block.ids[0] = TransactionId::new(Hash::from_bytes([8; 32]));
-    let refused = engine.receive(after(&world, 0), Some(Peer(1)), Message::Proposal(proposal, block));
+    let refused = engine.receive(
+        after(&world, 0),
+        Some(Peer(1)),
+        Message::Proposal(proposal, block),
+    );
     assert_eq!(refused, Err(MessageFault::OtherBlock(header.proposer)));
-    assert_eq!(engine.receive(after(&world, 1), Some(Peer(2)), message), Ok(Taken::New), "the true one is taken");
+    assert_eq!(
+        engine.receive(after(&world, 1), Some(Peer(2)), message),
+        Ok(Taken::New),
+        "the true one is taken"
+    );
 }
 
 #[test]
 fn silent_peer_is_asked_once_and_the_others_in_its_place() {
     let (world, mut engine, proposer) = listener();
-    let ids = (0..2000u16).map(|at| TransactionId::of(&at.to_be_bytes())).collect();
+    let ids = (0..2000u16)
+        .map(|at| TransactionId::of(&at.to_be_bytes()))
+        .collect();
     let (message, _) = propose(&world, &engine, proposer, ids);
-    engine.receive(after(&world, 0), Some(Peer(2)), message).unwrap();
+    engine
+        .receive(after(&world, 0), Some(Peer(2)), message)
+        .unwrap();
     engine.turn();
     let mut asked = Vec::new();
     for ms in (0..6000).step_by(50) {
-        engine.handle(after(&world, ms), Event::Timer(vote_consensus::Timer::Fetch));
+        engine.handle(
+            after(&world, ms),
+            Event::Timer(vote_consensus::Timer::Fetch),
+        );
         asked.extend(wanted(engine.turn().actions));
     }
     assert_eq!(

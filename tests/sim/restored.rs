@@ -9,12 +9,27 @@ use super::{CALM, CRASHING, LOSSY, seeds, tip};
 
 /// Blocks come without ballots too, so that there is much to sign.
 fn config(seed: u64, safety: Safety) -> Config {
-    let gather_from = if seed.is_multiple_of(2) { 1 } else { usize::MAX };
-    Config { safety, heartbeat_ms: 400, gather_from, ..Config::default() }
+    let gather_from = if seed.is_multiple_of(2) {
+        1
+    } else {
+        usize::MAX
+    };
+    Config {
+        safety,
+        heartbeat_ms: 400,
+        gather_from,
+        ..Config::default()
+    }
 }
 
 /// A network that has lived for a while, with all that its validator `victim` has had on its disk.
-fn lived(seed: u64, nodes: usize, validators: usize, faults: Faults, config: Config) -> (World, usize) {
+fn lived(
+    seed: u64,
+    nodes: usize,
+    validators: usize,
+    faults: Faults,
+    config: Config,
+) -> (World, usize) {
     let victim = usize::try_from(seed).unwrap() % validators;
     let mut world = World::new(seed, nodes, validators, faults, config);
     world.photographed = Some(victim);
@@ -32,35 +47,72 @@ fn lived(seed: u64, nodes: usize, validators: usize, faults: Faults, config: Con
 }
 
 fn signs(world: &World, at: usize) -> bool {
-    world.engines[at].as_ref().is_some_and(|engine| engine.signing() == Signing::Signs)
+    world.engines[at]
+        .as_ref()
+        .is_some_and(|engine| engine.signing() == Signing::Signs)
 }
 
 /// Puts an image back, and waits until the validator signs again, at the height of the others.
 fn come_back(world: &mut World, victim: usize, image: &Image, what: Restored, seed: u64) {
     // What only this node has is lost with its disk.
-    world.run(20, |world| world.disks.iter().all(|disk| disk.tip() == world.disks[victim].tip()));
+    world.run(20, |world| {
+        world
+            .disks
+            .iter()
+            .all(|disk| disk.tip() == world.disks[victim].tip())
+    });
     let before = tip(world);
     world.restore(victim, image, what);
-    // While it is silent, each of the other three is needed, and with messages lost that can take many rounds.
-    let back = world.run(1200, |world| signs(world, victim) && world.disks[victim].tip().get() > before);
-    assert_eq!(world.fault, None, "seed {seed}, {what:?} of height {}", image.disk.tip());
-    assert_eq!(world.halted[victim], None, "seed {seed}, {what:?} of height {}", image.disk.tip());
-    let signing = world.engines[victim].as_ref().map(vote_consensus::Engine::signing);
-    assert!(back, "seed {seed}, {what:?} of height {}: {signing:?}", image.disk.tip());
+    // While it is silent, each of the other three is needed, and with messages lost that can take
+    // many rounds.
+    let back = world.run(1200, |world| {
+        signs(world, victim) && world.disks[victim].tip().get() > before
+    });
+    assert_eq!(
+        world.fault,
+        None,
+        "seed {seed}, {what:?} of height {}",
+        image.disk.tip()
+    );
+    assert_eq!(
+        world.halted[victim],
+        None,
+        "seed {seed}, {what:?} of height {}",
+        image.disk.tip()
+    );
+    let signing = world.engines[victim]
+        .as_ref()
+        .map(vote_consensus::Engine::signing);
+    assert!(
+        back,
+        "seed {seed}, {what:?} of height {}: {signing:?}",
+        image.disk.tip()
+    );
 }
 
 /// Restores some images of one validator, one after the other, in a network that goes on.
 fn restore_some(seed: u64, nodes: usize, validators: usize, faults: Faults, images: usize) {
-    let (mut world, victim) = lived(seed, nodes, validators, faults, config(seed, Safety::default()));
+    let (mut world, victim) = lived(
+        seed,
+        nodes,
+        validators,
+        faults,
+        config(seed, Safety::default()),
+    );
     let mut random = Random::new(seed);
     for _ in 0..images {
-        let image = world.images[usize::try_from(random.below(world.images.len() as u64)).unwrap()].clone();
-        let what = [Restored::Ledger, Restored::Folder, Restored::Log][usize::try_from(random.below(3)).unwrap()];
+        let image =
+            world.images[usize::try_from(random.below(world.images.len() as u64)).unwrap()].clone();
+        let what = [Restored::Ledger, Restored::Folder, Restored::Log]
+            [usize::try_from(random.below(3)).unwrap()];
         come_back(&mut world, victim, &image, what, seed);
     }
     world.heal();
     let end = tip(&world);
-    assert!(world.run(60, |world| world.agreed() && tip(world) > end), "seed {seed}: no block is made any more");
+    assert!(
+        world.run(60, |world| world.agreed() && tip(world) > end),
+        "seed {seed}: no block is made any more"
+    );
     assert_eq!(world.fault, None, "seed {seed}");
 }
 
@@ -68,7 +120,10 @@ fn restore_some(seed: u64, nodes: usize, validators: usize, faults: Faults, imag
 fn restored_validator_of_four_signs_nothing_twice_and_comes_back() {
     for seed in seeds(12) {
         // While one of four is silent all the others are needed, so they must not crash too often.
-        let crashing = Faults { crash_every_ms: 4000, ..CRASHING };
+        let crashing = Faults {
+            crash_every_ms: 4000,
+            ..CRASHING
+        };
         let faults = [CALM, LOSSY, crashing][usize::try_from(seed % 3).unwrap()];
         restore_some(seed, 5, 4, faults, 4);
     }
@@ -84,11 +139,20 @@ fn restored_founder_learns_from_its_follower_and_loses_nothing_final() {
 /// With `SIM_SEEDS` really every one; a few else.
 #[test]
 fn every_image_of_a_run_can_be_put_back() {
-    let step = if std::env::var_os("SIM_SEEDS").is_some() { 1 } else { 12 };
+    let step = if std::env::var_os("SIM_SEEDS").is_some() {
+        1
+    } else {
+        12
+    };
     for (nodes, validators) in [(5, 4), (2, 1)] {
         for what in [Restored::Ledger, Restored::Folder, Restored::Log] {
-            let (mut world, victim) = lived(3, nodes, validators, CALM, config(3, Safety::default()));
-            assert!(world.images.len() > 30, "{} images show little", world.images.len());
+            let (mut world, victim) =
+                lived(3, nodes, validators, CALM, config(3, Safety::default()));
+            assert!(
+                world.images.len() > 30,
+                "{} images show little",
+                world.images.len()
+            );
             for image in world.images.clone().iter().step_by(step) {
                 come_back(&mut world, victim, image, what, 3);
             }
@@ -96,7 +160,8 @@ fn every_image_of_a_run_can_be_put_back() {
     }
 }
 
-/// What is final with a validator that decides alone is with its follower a moment later, not at the next look at heights.
+/// What is final with a validator that decides alone is with its follower a moment later, not at
+/// the next look at heights.
 #[test]
 fn follower_of_a_founder_has_its_blocks_at_once() {
     let mut world = World::new(1, 2, 1, CALM, Config::default());
@@ -106,13 +171,21 @@ fn follower_of_a_founder_has_its_blocks_at_once() {
     assert!(world.run(5, |world| world.disks[0].tip().get() == 1));
     let decided_at = world.now;
     assert!(world.run(5, |world| world.disks[1].tip().get() == 1));
-    assert!(world.now - decided_at <= 2 * CALM.delay_ms, "after {} ms", world.now - decided_at);
+    assert!(
+        world.now - decided_at <= 2 * CALM.delay_ms,
+        "after {} ms",
+        world.now - decided_at
+    );
 }
 
 /// A copy of a validator runs beside it. Gives the network after a while.
 fn twins(seed: u64, introduced: bool, safety: Safety) -> (World, usize) {
-    // Where votes are gathered, two that say the same all the time do not hear each other; nor do they do any harm.
-    let config = Config { gather_from: usize::MAX, ..config(seed, safety) };
+    // Where votes are gathered, two that say the same all the time do not hear each other; nor do
+    // they do any harm.
+    let config = Config {
+        gather_from: usize::MAX,
+        ..config(seed, safety)
+    };
     let (mut world, victim) = lived(seed, 5, 4, CALM, config);
     world.introduced = introduced;
     world.shared_key = Some(key(victim).public());
@@ -131,33 +204,55 @@ fn of_two_nodes_with_one_key_at_least_one_stops_by_itself() {
             let (world, victim) = twins(seed, introduced, Safety::default());
             let stopped = |at: usize| matches!(world.halted[at], Some(Halt::KeyElsewhere(_)));
             assert!(stopped(victim) || stopped(4), "seed {seed}: both go on");
-            assert!(!introduced || signs(&world, victim), "seed {seed}: the one that was there goes on");
+            assert!(
+                !introduced || signs(&world, victim),
+                "seed {seed}: the one that was there goes on"
+            );
         }
     }
 }
 
-/// The last block of a validator that decides alone is on its lost disk only, and nobody has heard of it.
+/// The last block of a validator that decides alone is on its lost disk only, and nobody has heard
+/// of it.
 #[test]
 fn founder_whose_last_votes_nobody_knows_signs_again_only_when_it_is_vouched_for() {
     for seed in seeds(4) {
         let (mut world, founder) = lived(seed, 2, 1, CALM, config(seed, Safety::default()));
         assert!(world.run(20, |world| world.disks[0].tip() == world.disks[1].tip()));
-        let image = Image { disk: world.disks[founder].clone(), signs: world.signs[founder] };
+        let image = Image {
+            disk: world.disks[founder].clone(),
+            signs: world.signs[founder],
+        };
         world.mute(founder);
         assert!(world.run(20, |world| world.engines[founder].is_none()));
-        assert!(world.disks[founder].tip() > image.disk.tip(), "it has decided a block, and said nothing");
+        assert!(
+            world.disks[founder].tip() > image.disk.tip(),
+            "it has decided a block, and said nothing"
+        );
         let signed = world.signs[founder].state.unwrap().last.unwrap();
         world.restore(founder, &image, Restored::Ledger);
         world.run(60, |_| false);
         let signing = world.engines[founder].as_ref().unwrap().signing();
-        assert_eq!(signing, Signing::Waits(Wait::Silent(signed.height)), "seed {seed}");
+        assert_eq!(
+            signing,
+            Signing::Waits(Wait::Silent(signed.height)),
+            "seed {seed}"
+        );
         world.stop(founder);
         world.signs[founder].folder = Folder::Vouched;
         world.start(founder);
         let end = tip(&world);
-        assert!(world.run(20, |world| world.agreed() && tip(world) > end + 2), "seed {seed}");
+        assert!(
+            world.run(20, |world| world.agreed() && tip(world) > end + 2),
+            "seed {seed}"
+        );
         assert_eq!(world.fault, None, "seed {seed}");
-        assert!(world.disks[founder].decided.iter().any(|decided| decided.certificate.round == signed.round + 1));
+        assert!(
+            world.disks[founder]
+                .decided
+                .iter()
+                .any(|decided| decided.certificate.round == signed.round + 1)
+        );
     }
 }
 
@@ -170,7 +265,10 @@ fn founder_in_a_copy_of_its_folder_waits_for_a_peer_that_it_knew_unless_it_is_vo
     let before = tip(&world);
     world.run(60, |_| false);
     assert_eq!(tip(&world), before, "it has decided something alone");
-    assert_eq!(world.engines[founder].as_ref().unwrap().signing(), Signing::Waits(Wait::Peers));
+    assert_eq!(
+        world.engines[founder].as_ref().unwrap().signing(),
+        Signing::Waits(Wait::Peers)
+    );
     world.stop(founder);
     world.signs[founder].folder = Folder::Vouched;
     world.start(founder);
@@ -192,17 +290,35 @@ fn follower_of_a_founder_that_forks_stops_with_proof_of_it() {
         world.stop(founder);
         world.signs[founder].folder = Folder::Vouched;
         world.start(founder);
-        assert!(world.run(60, |world| world.disks[founder].tip() > ahead), "seed {seed}: it goes on alone");
+        assert!(
+            world.run(60, |world| world.disks[founder].tip() > ahead),
+            "seed {seed}: it goes on alone"
+        );
         world.group = vec![0, 0];
-        assert!(world.run(60, |world| world.halted[1].is_some()), "seed {seed}: the follower sees nothing");
-        let Some(Halt::Fork(theirs)) = world.halted[1].clone() else { panic!("seed {seed}: {:?}", world.halted[1]) };
+        assert!(
+            world.run(60, |world| world.halted[1].is_some()),
+            "seed {seed}: the follower sees nothing"
+        );
+        let Some(Halt::Fork(theirs)) = world.halted[1].clone() else {
+            panic!("seed {seed}: {:?}", world.halted[1])
+        };
         let last = world.disks[1].decided.last().unwrap();
-        assert_eq!(last.block.header().height, ahead, "seed {seed}: nothing of its own ledger is lost");
-        let ours = Certified { header: last.block.header().clone(), certificate: last.certificate.clone() };
+        assert_eq!(
+            last.block.header().height,
+            ahead,
+            "seed {seed}: nothing of its own ledger is lost"
+        );
+        let ours = Certified {
+            header: last.block.header().clone(),
+            certificate: last.certificate.clone(),
+        };
         let fork = Fork::new(ours, *theirs);
         assert_eq!(fork.signers(), [key(founder).public()].into());
         let evidence = Evidence::Fork(Box::new(fork));
-        assert_eq!(evidence.check(&world.genesis.chain(), |_| Some(&world.genesis.validators)), Ok(()));
+        assert_eq!(
+            evidence.check(&world.genesis.chain(), |_| Some(&world.genesis.validators)),
+            Ok(())
+        );
         assert_eq!(world.fault, None, "seed {seed}");
     }
 }
@@ -216,7 +332,10 @@ fn key_of_a_validator_without_a_sign_state_does_not_sign() {
         world.signs[victim].state = None;
         world.start(victim);
         world.run(60, |world| world.halted[victim].is_some());
-        assert_eq!(world.halted[victim], Some(Halt::KeyUnknown(key(victim).public())));
+        assert_eq!(
+            world.halted[victim],
+            Some(Halt::KeyUnknown(key(victim).public()))
+        );
         assert_eq!(world.fault, None);
     }
 }
@@ -232,7 +351,10 @@ fn follower_without_a_sign_state_makes_one_when_it_has_caught_up() {
     world.run(5, |_| false);
     let state = world.signs[4].state.expect("a sign-state");
     assert_eq!(state.last, None);
-    assert!(state.silent.get() > 0 && state.silent <= world.disks[4].tip(), "{state:?}");
+    assert!(
+        state.silent.get() > 0 && state.silent <= world.disks[4].tip(),
+        "{state:?}"
+    );
 }
 
 #[test]
@@ -241,7 +363,11 @@ fn four_that_are_all_killed_vote_again_at_once() {
     (0..4).for_each(|at| world.stop(at));
     (0..4).for_each(|at| world.start(at));
     let before = tip(&world);
-    assert!(world.run(1, |world| tip(world) > before + 1), "at {} after {before}", tip(&world));
+    assert!(
+        world.run(1, |world| tip(world) > before + 1),
+        "at {} after {before}",
+        tip(&world)
+    );
 }
 
 /// Whether some seed shows that a check sees what it looks for.
@@ -260,19 +386,37 @@ fn restore_unsafely(seed: u64, what: Restored, safety: Safety) -> Option<String>
 
 #[test]
 fn negative_control_without_the_sign_state_a_restored_ledger_signs_twice() {
-    let safety = Safety { sign_state: false, wait: false, ..Safety::default() };
-    assert!(caught("signed twice", |seed| restore_unsafely(seed, Restored::Ledger, safety)));
+    let safety = Safety {
+        sign_state: false,
+        wait: false,
+        ..Safety::default()
+    };
+    assert!(caught("signed twice", |seed| restore_unsafely(
+        seed,
+        Restored::Ledger,
+        safety
+    )));
 }
 
 #[test]
 fn negative_control_without_waiting_a_restored_folder_signs_twice() {
-    let safety = Safety { wait: false, ..Safety::default() };
-    assert!(caught("signed twice", |seed| restore_unsafely(seed, Restored::Folder, safety)));
+    let safety = Safety {
+        wait: false,
+        ..Safety::default()
+    };
+    assert!(caught("signed twice", |seed| restore_unsafely(
+        seed,
+        Restored::Folder,
+        safety
+    )));
 }
 
 #[test]
 fn negative_control_without_looking_at_its_own_signatures_a_key_runs_twice() {
-    let safety = Safety { own_key: false, ..Safety::default() };
+    let safety = Safety {
+        own_key: false,
+        ..Safety::default()
+    };
     let (world, _) = twins(1, false, safety);
     assert!(world.halted.iter().all(Option::is_none));
 }

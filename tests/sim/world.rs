@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vote_chain::{
-    Ballot, BlockHash, CommitCertificate, Contest, Election, ElectionId, Genesis, Height, Limits, Organisers, Payload,
-    PublicKey, Rule, SecretKey, Selection, State, Timestamp, Transaction, TransactionId, Validator, ValidatorSet,
-    VerifiedBlock, Voter, Voters,
+    Ballot, BlockHash, CommitCertificate, Contest, Election, ElectionId, Genesis, Height, Limits,
+    Organisers, Payload, PublicKey, Rule, SecretKey, Selection, State, Timestamp, Transaction,
+    TransactionId, Validator, ValidatorSet, VerifiedBlock, Voter, Voters,
 };
 use vote_consensus::{
-    Certified, Config, Engine, Event, Folder, Halt, Message, Origin, PASS_ON_MS, Peer, Taken, Timer, Write,
-    block_clock, middle_clock,
+    Certified, Config, Engine, Event, Folder, Halt, Message, Origin, PASS_ON_MS, Peer, Taken,
+    Timer, Write, block_clock, middle_clock,
 };
 
 use super::crime::{Crime, rouse};
@@ -48,8 +48,20 @@ enum Due {
     /// A question for transactions of a block: whose, to whom, and for which.
     Fetch(usize, usize, BlockHash, Vec<(u32, TransactionId)>),
     /// The answer: for whom, from whom.
-    Fetched(usize, usize, BlockHash, Vec<(u32, TransactionId)>, Vec<Vec<u8>>),
-    Verified(usize, u32, Peer, Height, Vec<(Arc<VerifiedBlock>, CommitCertificate)>),
+    Fetched(
+        usize,
+        usize,
+        BlockHash,
+        Vec<(u32, TransactionId)>,
+        Vec<Vec<u8>>,
+    ),
+    Verified(
+        usize,
+        u32,
+        Peer,
+        Height,
+        Vec<(Arc<VerifiedBlock>, CommitCertificate)>,
+    ),
     Heartbeat(usize, u32),
     Crash,
     Restart(usize),
@@ -146,7 +158,8 @@ pub(super) struct World {
     pub(super) shared_key: Option<PublicKey>,
     /// Whether the test makes a fork.
     pub(super) forks: bool,
-    /// Whether nodes that have the same key meet. If their network identity is the same too, they do not.
+    /// Whether nodes that have the same key meet. If their network identity is the same too, they
+    /// do not.
     pub(super) introduced: bool,
     /// Consensus messages that were published.
     pub(super) published: u64,
@@ -154,17 +167,20 @@ pub(super) struct World {
     pub(super) told: u64,
     /// Transactions of proposed blocks that were given out to those who lacked them.
     pub(super) fetched: u64,
-    /// Whether the next proposal is lost for everybody, together with the connections that it was on.
+    /// Whether the next proposal is lost for everybody, together with the connections that it was
+    /// on.
     pub(super) loses_proposal: bool,
     /// Rounds after the first in which votes were published.
     pub(super) failed_rounds: u64,
-    /// When each has sent what it has to send, on a slow line: in bytes that it could have sent until then.
+    /// When each has sent what it has to send, on a slow line: in bytes that it could have sent
+    /// until then.
     sent: Vec<u64>,
     /// Nodes that are cut off from those of another group.
     pub(super) group: Vec<u8>,
     /// Two nodes that do not reach each other.
     pub(super) apart: Option<[usize; 2]>,
-    /// How far each node's clock is ahead of the right time, in milliseconds; and what its engine was told of the clock to go by.
+    /// How far each node's clock is ahead of the right time, in milliseconds; and what its engine
+    /// was told of the clock to go by.
     pub(super) clocks: Vec<i64>,
     told_clocks: Vec<i64>,
     blocks: BTreeMap<Height, BlockHash>,
@@ -197,20 +213,45 @@ fn voter_key(voter: u32) -> SecretKey {
 }
 
 pub(super) fn validator(at: usize) -> Validator {
-    Validator { key: key(at).public(), name: format!("v{at}"), power: 1 }
+    Validator {
+        key: key(at).public(),
+        name: format!("v{at}"),
+        power: 1,
+    }
 }
 
 impl World {
-    pub(super) fn new(seed: u64, nodes: usize, validators: usize, faults: Faults, config: Config) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        nodes: usize,
+        validators: usize,
+        faults: Faults,
+        config: Config,
+    ) -> Self {
         Self::with_powers(seed, nodes, &vec![1; validators], faults, config)
     }
 
     /// The first nodes are validators with these powers.
-    pub(super) fn with_powers(seed: u64, nodes: usize, powers: &[u64], faults: Faults, config: Config) -> Self {
-        let validators = powers.iter().enumerate().map(|(at, power)| Validator { power: *power, ..validator(at) });
+    pub(super) fn with_powers(
+        seed: u64,
+        nodes: usize,
+        powers: &[u64],
+        faults: Faults,
+        config: Config,
+    ) -> Self {
+        let validators = powers.iter().enumerate().map(|(at, power)| Validator {
+            power: *power,
+            ..validator(at)
+        });
         let validators = ValidatorSet::new(validators.collect()).unwrap();
         let (time, organisers) = (Timestamp::from_ms(START), Organisers::Anyone);
-        let genesis = Genesis { name: "sim".into(), time, validators, organisers, limits: Limits::default() };
+        let genesis = Genesis {
+            name: "sim".into(),
+            time,
+            validators,
+            organisers,
+            limits: Limits::default(),
+        };
         let ledger = State::new(genesis.clone());
         let mut world = Self {
             now: START + 1000,
@@ -279,12 +320,19 @@ impl World {
 
     pub(super) fn start(&mut self, at: usize) {
         let found = (&self.disks[at], &self.signs[at]);
-        let engine = recover(&self.genesis, found, &self.keys[at], self.config, self.time());
+        let engine = recover(
+            &self.genesis,
+            found,
+            &self.keys[at],
+            self.config,
+            self.time(),
+        );
         self.engines[at] = Some(engine);
         self.read[at].clear();
         self.told_clocks[at] = 0;
         self.incarnation[at] += 1;
-        // Whoever submits again what was decided in the crash hears from this disk that it is final.
+        // Whoever submits again what was decided in the crash hears from this disk that it is
+        // final.
         for decided in self.disks[at].decided.clone() {
             self.agree(&decided);
         }
@@ -305,7 +353,10 @@ impl World {
             Restored::Ledger => self.disks[at] = image.disk.clone(),
             Restored::Folder => {
                 self.disks[at] = image.disk.clone();
-                self.signs[at] = Signs { folder: Folder::Copied, ..image.signs };
+                self.signs[at] = Signs {
+                    folder: Folder::Copied,
+                    ..image.signs
+                };
             }
             // As much is left as the image had of its height, so that each length comes about.
             Restored::Log => self.disks[at].log.truncate(image.disk.log.len()),
@@ -327,11 +378,19 @@ impl World {
         Election::simple("Lunch".into(), vec![contest], salt)
     }
 
-    pub(super) fn election(&self, opens_at: Option<u64>, closes_at: Option<u64>) -> (ElectionId, Vec<u8>) {
+    pub(super) fn election(
+        &self,
+        opens_at: Option<u64>,
+        closes_at: Option<u64>,
+    ) -> (ElectionId, Vec<u8>) {
         let time = |ms: Option<u64>| ms.map(Timestamp::from_ms);
         let choices = Contest::listed(vec!["Soup".into(), "Pasta".into()], Rule::Plurality, 1);
         let (opens_at, closes_at) = (time(opens_at), time(closes_at));
-        let election = Election { opens_at, closes_at, ..self.election_of(choices, 0) };
+        let election = Election {
+            opens_at,
+            closes_at,
+            ..self.election_of(choices, 0)
+        };
         let (id, bytes) = self.sign(&key(200), Payload::CreateElection(election));
         (ElectionId::new(*id.hash()), bytes)
     }
@@ -339,14 +398,19 @@ impl World {
     /// An election that opens at once if any key may vote, else when its organiser opens it.
     pub(super) fn election_for(&self, voters: Voters) -> (ElectionId, Vec<u8>) {
         let choices = Contest::listed(vec!["Soup".into(), "Pasta".into()], Rule::Plurality, 1);
-        let election = Election { voters, ..self.election_of(choices, 0) };
+        let election = Election {
+            voters,
+            ..self.election_of(choices, 0)
+        };
         let (id, bytes) = self.sign(&key(200), Payload::CreateElection(election));
         (ElectionId::new(*id.hash()), bytes)
     }
 
     /// The first voters, for a roll.
     pub(super) fn roll(voters: u32) -> Vec<Voter> {
-        let mut roll: Vec<_> = (0..voters).map(|voter| Voter(voter_key(voter).public(), 1)).collect();
+        let mut roll: Vec<_> = (0..voters)
+            .map(|voter| Voter(voter_key(voter).public(), 1))
+            .collect();
         roll.sort_by_key(|voter| voter.0);
         roll
     }
@@ -357,11 +421,15 @@ impl World {
     }
 
     pub(super) fn ballot(&self, election: ElectionId, voter: u32) -> (TransactionId, Vec<u8>) {
-        let ballot = Ballot::plain(election, Selection::Listed(u16::from(voter.is_multiple_of(3))));
+        let ballot = Ballot::plain(
+            election,
+            Selection::Listed(u16::from(voter.is_multiple_of(3))),
+        );
         self.sign(&voter_key(voter), Payload::CastBallot(ballot))
     }
 
-    /// Runs until `done`, at most so many simulated seconds; false if it is not done then, or a check has failed.
+    /// Runs until `done`, at most so many simulated seconds; false if it is not done then, or a
+    /// check has failed.
     pub(super) fn run(&mut self, seconds: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
         let end = self.now + seconds * 1000;
         while self.fault.is_none() {
@@ -383,7 +451,12 @@ impl World {
     /// Runs for so many simulated milliseconds.
     pub(super) fn run_ms(&mut self, ms: u64) {
         let end = self.now + ms;
-        while self.fault.is_none() && self.agenda.first_key_value().is_some_and(|((time, _), _)| *time <= end) {
+        while self.fault.is_none()
+            && self
+                .agenda
+                .first_key_value()
+                .is_some_and(|((time, _), _)| *time <= end)
+        {
             let ((time, _), due) = self.agenda.pop_first().expect("just looked");
             self.now = self.now.max(time);
             self.step(due);
@@ -416,7 +489,9 @@ impl World {
                 return;
             }
             Due::Transaction(at, bytes, origin) => {
-                self.engines[at].as_mut().map(|engine| submit(engine, now, &bytes, origin));
+                self.engines[at]
+                    .as_mut()
+                    .map(|engine| submit(engine, now, &bytes, origin));
                 at
             }
             Due::Timer(at, incarnation, timer) => {
@@ -435,12 +510,26 @@ impl World {
             Due::Status(at, from, height) => {
                 let (peer, key) = (Peer(from as u64), self.keys[from].public());
                 if self.introduced || key != self.keys[at].public() {
-                    self.tell(at, Event::Met { peer, key, known: true });
+                    self.tell(
+                        at,
+                        Event::Met {
+                            peer,
+                            key,
+                            known: true,
+                        },
+                    );
                 }
-                let last = self.disks[from].decided.last().filter(|last| last.block.header().height == height);
+                let last = self.disks[from]
+                    .decided
+                    .last()
+                    .filter(|last| last.block.header().height == height);
                 let last = last.map(|decided| {
-                    let (header, certificate) = (decided.block.header().clone(), decided.certificate.clone());
-                    Box::new(Certified { header, certificate })
+                    let (header, certificate) =
+                        (decided.block.header().clone(), decided.certificate.clone());
+                    Box::new(Certified {
+                        header,
+                        certificate,
+                    })
                 });
                 self.tell(at, Event::Status { peer, height, last });
                 at
@@ -457,19 +546,29 @@ impl World {
                     if crime == Crime::Exaggerator {
                         blocks.clear();
                     }
-                    // All of them, or those after the first, which alone is looked at before the rest is verified.
+                    // All of them, or those after the first, which alone is looked at before the
+                    // rest is verified.
                     let honest = usize::from(self.random.below(2) == 0);
                     let others = blocks.iter_mut().skip(honest);
-                    others.for_each(|(_, certificate)| crime.forge(certificate, self.random.below(3)));
+                    others.for_each(|(_, certificate)| {
+                        crime.forge(certificate, self.random.below(3))
+                    });
                 }
                 let (peer, first) = (Peer(from as u64), height);
-                let whole = |block: &VerifiedBlock| block.to_block().whole().expect("it was verified");
-                let sent: Vec<_> =
-                    blocks.iter().map(|(block, certificate)| (whole(block), certificate.clone())).collect();
-                let wanted =
-                    self.engines[at].as_mut().is_some_and(|engine| engine.blocks_arrived(now, peer, first, &sent));
+                let whole =
+                    |block: &VerifiedBlock| block.to_block().whole().expect("it was verified");
+                let sent: Vec<_> = blocks
+                    .iter()
+                    .map(|(block, certificate)| (whole(block), certificate.clone()))
+                    .collect();
+                let wanted = self.engines[at]
+                    .as_mut()
+                    .is_some_and(|engine| engine.blocks_arrived(now, peer, first, &sent));
                 if wanted {
-                    self.after(VERIFY_MS, Due::Verified(at, self.incarnation[at], peer, first, blocks));
+                    self.after(
+                        VERIFY_MS,
+                        Due::Verified(at, self.incarnation[at], peer, first, blocks),
+                    );
                 }
                 at
             }
@@ -479,7 +578,9 @@ impl World {
                 }
                 at
             }
-            Due::Fetch(from, at, block, wanted) => return self.give_transactions(from, at, block, &wanted),
+            Due::Fetch(from, at, block, wanted) => {
+                return self.give_transactions(from, at, block, &wanted);
+            }
             Due::Fetched(at, from, block, wanted, given) => {
                 given.iter().for_each(|bytes| self.note(at, bytes));
                 if let Some(engine) = &mut self.engines[at] {
@@ -506,14 +607,20 @@ impl World {
         self.settle(node);
     }
 
-    /// Has a node look at a message, and pass it on if it finds that it holds. Nobody honest is ever blamed.
+    /// Has a node look at a message, and pass it on if it finds that it holds. Nobody honest is
+    /// ever blamed.
     fn deliver(&mut self, at: usize, letter: Letter) {
         let now = self.time();
-        let Some(engine) = &mut self.engines[at] else { return };
+        let Some(engine) = &mut self.engines[at] else {
+            return;
+        };
         match receive(engine, now, Peer(letter.from as u64), &letter.bytes) {
             Ok(Taken::New) => self.pass_on(at, letter),
             Ok(Taken::FromSigner(height)) => {
-                self.after(PASS_ON_MS, Due::PassOn(at, self.incarnation[at], letter, height));
+                self.after(
+                    PASS_ON_MS,
+                    Due::PassOn(at, self.incarnation[at], letter, height),
+                );
             }
             Ok(Taken::Dropped(_)) if self.careless => self.pass_on(at, letter),
             Ok(Taken::Dropped(_)) => {}
@@ -523,24 +630,41 @@ impl World {
 
     fn pass_on(&mut self, at: usize, letter: Letter) {
         let others = (0..self.engines.len()).filter(|to| ![at, letter.from].contains(to));
-        let unread: Vec<_> = others.filter(|to| !self.read[*to].contains(&letter.number)).collect();
+        let unread: Vec<_> = others
+            .filter(|to| !self.read[*to].contains(&letter.number))
+            .collect();
         let letter = Letter { from: at, ..letter };
         for to in unread {
             self.send(at, to, |to| Due::Gossip(to, letter.clone()));
         }
     }
 
-    fn give_transactions(&mut self, from: usize, at: usize, block: BlockHash, wanted: &[(u32, TransactionId)]) {
-        let Some(engine) = &self.engines[at] else { return };
+    fn give_transactions(
+        &mut self,
+        from: usize,
+        at: usize,
+        block: BlockHash,
+        wanted: &[(u32, TransactionId)],
+    ) {
+        let Some(engine) = &self.engines[at] else {
+            return;
+        };
         let places: Vec<_> = wanted.iter().map(|(place, _)| *place).collect();
         let found = engine.proposed_transactions(&block, &places, 4096);
-        let mut given: Vec<_> = found.iter().map(|transaction| transaction.bytes().to_vec()).collect();
+        let mut given: Vec<_> = found
+            .iter()
+            .map(|transaction| transaction.bytes().to_vec())
+            .collect();
         if let Some(crime) = self.crime(at) {
-            let Some(instead) = crime.gives(given) else { return };
+            let Some(instead) = crime.gives(given) else {
+                return;
+            };
             given = instead;
         }
         self.fetched += given.len() as u64;
-        self.send(at, from, |from| Due::Fetched(from, at, block, wanted.to_vec(), given.clone()));
+        self.send(at, from, |from| {
+            Due::Fetched(from, at, block, wanted.to_vec(), given.clone())
+        });
     }
 
     /// The last of the nodes may be a stranger: it has no engine.
@@ -555,7 +679,11 @@ impl World {
     /// The height that a node says it has.
     fn claimed(&self, at: usize) -> Height {
         let tip = self.disks[at].tip();
-        if self.crime(at) == Some(Crime::Exaggerator) { Height::new(tip.get() + 1000) } else { tip }
+        if self.crime(at) == Some(Crime::Exaggerator) {
+            Height::new(tip.get() + 1000)
+        } else {
+            tip
+        }
     }
 
     fn tell(&mut self, at: usize, event: Event) {
@@ -570,7 +698,12 @@ impl World {
         let set = self.disks[at].state(&self.genesis).validators().clone();
         let reached = (0..self.engines.len())
             .filter(|other| self.engines[*other].is_some() && self.group[*other] == self.group[at]);
-        let clock = |other: usize| Some((self.clocks[other], set.get(&self.keys[other].public())?.power));
+        let clock = |other: usize| {
+            Some((
+                self.clocks[other],
+                set.get(&self.keys[other].public())?.power,
+            ))
+        };
         let middle = middle_clock(reached.filter_map(clock).collect(), set.power_total());
         let clock = block_clock(self.clocks[at], middle);
         if std::mem::replace(&mut self.told_clocks[at], clock) != clock {
@@ -602,8 +735,10 @@ impl World {
             return;
         }
         let at = usize::try_from(self.random.below(nodes)).unwrap();
-        let flushed = [Flushed::Nothing, Flushed::Ledger, Flushed::All][usize::try_from(self.random.below(3)).unwrap()];
-        let all_run = (0..self.engines.len()).all(|at| self.engines[at].is_some() || self.stranger == Some(at));
+        let flushed = [Flushed::Nothing, Flushed::Ledger, Flushed::All]
+            [usize::try_from(self.random.below(3)).unwrap()];
+        let all_run = (0..self.engines.len())
+            .all(|at| self.engines[at].is_some() || self.stranger == Some(at));
         if all_run && self.stranger != Some(at) {
             self.doomed = Some((at, flushed));
         }
@@ -611,28 +746,39 @@ impl World {
         self.after(next, Due::Crash);
     }
 
-    /// Has a node crash at its next turn that says something: all of it is on the disk, and nothing is said.
+    /// Has a node crash at its next turn that says something: all of it is on the disk, and nothing
+    /// is said.
     pub(super) fn mute(&mut self, at: usize) {
         self.doomed = Some((at, Flushed::All));
     }
 
     /// Carries out what a node wants: first its disk, then the world.
     fn settle(&mut self, at: usize) {
-        let Some(engine) = &mut self.engines[at] else { return };
+        let Some(engine) = &mut self.engines[at] else {
+            return;
+        };
         let (writes, signed, actions) = outcomes(engine.turn());
         for write in &writes {
             if let Write::Body(block) = write {
                 self.built_at.entry(block.hash()).or_insert(self.now);
             }
         }
-        let speaks = actions.iter().any(|action| !matches!(action, Outcome::Wake(..)));
-        let crash = self.doomed.take_if(|(doomed, _)| *doomed == at && speaks).map(|(_, flushed)| flushed);
+        let speaks = actions
+            .iter()
+            .any(|action| !matches!(action, Outcome::Wake(..)));
+        let crash = self
+            .doomed
+            .take_if(|(doomed, _)| *doomed == at && speaks)
+            .map(|(_, flushed)| flushed);
         if crash != Some(Flushed::Nothing) {
             self.disks[at].flush(writes);
             self.photograph(at);
         }
         if let Some(state) = signed.filter(|_| matches!(crash, None | Some(Flushed::All))) {
-            self.signs[at] = Signs { state: Some(state), folder: Folder::Left };
+            self.signs[at] = Signs {
+                state: Some(state),
+                folder: Folder::Left,
+            };
             self.photograph(at);
         }
         if crash.is_some() {
@@ -651,7 +797,10 @@ impl World {
 
     fn photograph(&mut self, at: usize) {
         if self.photographed == Some(at) {
-            self.images.push(Image { disk: self.disks[at].clone(), signs: self.signs[at] });
+            self.images.push(Image {
+                disk: self.disks[at].clone(),
+                signs: self.signs[at],
+            });
         }
     }
 
@@ -670,7 +819,10 @@ impl World {
                 self.told += 1;
                 let to = usize::try_from(peer.0).unwrap();
                 let (key, chain) = (&self.keys[at], self.genesis.chain());
-                if let Some(aside) = self.crime(at).and_then(|crime| crime.aside(key, &chain, &bytes)) {
+                if let Some(aside) = self
+                    .crime(at)
+                    .and_then(|crime| crime.aside(key, &chain, &bytes))
+                {
                     let others = (0..self.engines.len()).filter(|other| ![at, to].contains(other));
                     self.post(at, others.map(|other| (other, aside.clone())).collect());
                 }
@@ -684,7 +836,9 @@ impl World {
                 }
                 for to in (0..self.engines.len()).filter(|to| *to != at) {
                     let bytes = bytes.clone();
-                    self.send(at, to, move |to| Due::Transaction(to, bytes.clone(), Origin::Peer));
+                    self.send(at, to, move |to| {
+                        Due::Transaction(to, bytes.clone(), Origin::Peer)
+                    });
                 }
             }
             Outcome::Ask(peer, from) => {
@@ -695,7 +849,9 @@ impl World {
                 let to = usize::try_from(peer.0).unwrap();
                 self.send(at, to, |to| Due::Fetch(at, to, block, wanted.clone()));
             }
-            Outcome::Wake(after, timer) => self.after(after, Due::Timer(at, self.incarnation[at], timer)),
+            Outcome::Wake(after, timer) => {
+                self.after(after, Due::Timer(at, self.incarnation[at], timer))
+            }
             Outcome::Decided(decided) => self.agree(&decided),
             Outcome::Blame(_) => self.blamed += 1,
             Outcome::Halt(halt @ (Halt::KeyElsewhere(_) | Halt::KeyUnknown(_))) => {
@@ -734,7 +890,11 @@ impl World {
     fn letter(&mut self, from: usize, bytes: Vec<u8>) -> Letter {
         self.sequence += 1;
         self.read[from].insert(self.sequence);
-        Letter { from, number: self.sequence, bytes }
+        Letter {
+            from,
+            number: self.sequence,
+            bytes,
+        }
     }
 
     /// Sends messages to peers; the same to several is one message.
@@ -751,13 +911,20 @@ impl World {
     }
 
     fn send(&mut self, from: usize, to: usize, due: impl Fn(usize) -> Due) {
-        if self.apart.is_some_and(|apart| apart.contains(&from) && apart.contains(&to)) {
+        if self
+            .apart
+            .is_some_and(|apart| apart.contains(&from) && apart.contains(&to))
+        {
             return;
         }
         if self.group[from] != self.group[to] || self.random.below(1000) < self.faults.loss {
             return;
         }
-        let copies = if self.random.below(1000) < self.faults.duplicates { 2 } else { 1 };
+        let copies = if self.random.below(1000) < self.faults.duplicates {
+            2
+        } else {
+            1
+        };
         for _ in 0..copies {
             let due = due(to);
             let delay = self.queue(from, &due) + 1 + self.random.below(self.faults.delay_ms.max(1));
@@ -765,7 +932,8 @@ impl World {
         }
     }
 
-    /// How long a message waits for those that the node has sent before, and for itself to be sent, in milliseconds.
+    /// How long a message waits for those that the node has sent before, and for itself to be sent,
+    /// in milliseconds.
     fn queue(&mut self, from: usize, due: &Due) -> u64 {
         if self.faults.uplink == 0 {
             return 0;
@@ -778,17 +946,28 @@ impl World {
     }
 
     fn note(&mut self, at: usize, bytes: &[u8]) {
-        for byte in bytes.iter().chain(&self.now.to_le_bytes()).chain([&u8::try_from(at).unwrap()]) {
+        for byte in bytes
+            .iter()
+            .chain(&self.now.to_le_bytes())
+            .chain([&u8::try_from(at).unwrap()])
+        {
             self.trace = (self.trace ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         }
     }
 
     /// Ends all faults and brings every node back.
     pub(super) fn heal(&mut self) {
-        (self.faults, self.doomed) = (Faults { delay_ms: 5, ..Faults::default() }, None);
+        (self.faults, self.doomed) = (
+            Faults {
+                delay_ms: 5,
+                ..Faults::default()
+            },
+            None,
+        );
         self.group.fill(0);
         for at in 0..self.engines.len() {
-            if self.engines[at].is_none() && self.halted[at].is_none() && self.stranger != Some(at) {
+            if self.engines[at].is_none() && self.halted[at].is_none() && self.stranger != Some(at)
+            {
                 self.start(at);
             }
         }
@@ -797,8 +976,11 @@ impl World {
     /// Every node that runs has the same last block, and no transaction waits.
     pub(super) fn agreed(&self) -> bool {
         let mut running = self.engines.iter().flatten();
-        let Some(first) = running.next() else { return true };
+        let Some(first) = running.next() else {
+            return true;
+        };
         first.pending() == 0
-            && running.all(|engine| engine.pending() == 0 && engine.state().tip() == first.state().tip())
+            && running
+                .all(|engine| engine.pending() == 0 && engine.state().tip() == first.state().tip())
     }
 }

@@ -1,17 +1,21 @@
-//! Questions, each with the answer that it must have. What can be checked is checked before it is handed on: that it is about what was asked,
-//! hashes, signatures, certificates and proofs. What is left is the node's word, and the documentation says so.
+//! Questions, each with the answer that it must have. What can be checked is checked before it is
+//! handed on: that it is about what was asked, hashes, signatures, certificates and proofs. What is
+//! left is the node's word, and the documentation says so.
 
 use vote_chain::{
-    Archive, Ballot, Block, CastRecord, CommitCertificate, ElectionId, OrganiserChange, Organisers, Payload, PublicKey,
-    ValidatorChange, ValidatorSet,
+    Archive, Ballot, Block, CastRecord, CommitCertificate, ElectionId, OrganiserChange, Organisers,
+    Payload, PublicKey, ValidatorChange, ValidatorSet,
 };
 
 use crate::chain::Proven;
 use crate::client::{ATTACK_TIMEOUT, Client};
 use crate::error::CallError;
-use crate::message::{Answer, Attack, AttackReport, BlockAt, EvidenceView, Member, Request, Status, Trace};
+use crate::message::{
+    Answer, Attack, AttackReport, BlockAt, EvidenceView, Member, Request, Status, Trace,
+};
 
-/// So often the set is compared with the changes that lead to it, before the node is taken for a liar.
+/// So often the set is compared with the changes that lead to it, before the node is taken for a
+/// liar.
 const VALIDATORS_TRIES: usize = 3;
 
 /// Who decides blocks, and who may soon.
@@ -58,7 +62,9 @@ impl Client {
     /// # Errors
     /// [`CallError`] if it does not answer, or is of another chain.
     pub async fn status(&self) -> Result<Status, CallError> {
-        let Answer::Status(status) = self.call(Request::Status).await? else { return Err(CallError::Unexpected) };
+        let Answer::Status(status) = self.call(Request::Status).await? else {
+            return Err(CallError::Unexpected);
+        };
         self.begin(&status.genesis)?;
         Ok(*status)
     }
@@ -81,15 +87,26 @@ impl Client {
     pub async fn validators(&self) -> Result<Validators, CallError> {
         // A change that comes between the two questions is no lie: then both are asked again.
         for _ in 0..VALIDATORS_TRIES {
-            let Answer::Validators { set, after, pending } = self.call(Request::Validators).await? else {
+            let Answer::Validators {
+                set,
+                after,
+                pending,
+            } = self.call(Request::Validators).await?
+            else {
                 return Err(CallError::Unexpected);
             };
             self.follow_sets(None).await?;
             if self.chain().last_set().as_ref() == Some(&set) {
-                return Ok(Validators { set, after, pending });
+                return Ok(Validators {
+                    set,
+                    after,
+                    pending,
+                });
             }
         }
-        Err(self.fault("the validators that it names are not those that the changes of the set lead to"))
+        Err(self.fault(
+            "the validators that it names are not those that the changes of the set lead to",
+        ))
     }
 
     /// Who may create elections, and what waits for approvals. The node's word.
@@ -98,7 +115,13 @@ impl Client {
     /// [`CallError`] if it does not answer.
     pub async fn organisers(&self) -> Result<OrganisersView, CallError> {
         match self.call(Request::Organisers).await? {
-            Answer::Organisers { organisers, pending } => Ok(OrganisersView { organisers, pending }),
+            Answer::Organisers {
+                organisers,
+                pending,
+            } => Ok(OrganisersView {
+                organisers,
+                pending,
+            }),
             _ => Err(CallError::Unexpected),
         }
     }
@@ -119,38 +142,56 @@ impl Client {
             return Err(self.fault("it shows another block than was asked for"));
         }
         if !block.is_whole() {
-            return Err(self.fault("the block that it shows has other transactions than its header names"));
+            return Err(
+                self.fault("the block that it shows has other transactions than its header names")
+            );
         }
         self.check_final(&block.header, &certificate).await?;
-        Ok(FinalBlock { block: *block, certificate })
+        Ok(FinalBlock {
+            block: *block,
+            certificate,
+        })
     }
 
-    /// What a credential may do in an election, and has done. A ballot that is named was cast by it.
+    /// What a credential may do in an election, and has done. A ballot that is named was cast by
+    /// it.
     ///
     /// # Errors
     /// [`CallError::False`] if it was not.
-    pub async fn voter(&self, election: ElectionId, credential: PublicKey) -> Result<VoterView, CallError> {
-        let Answer::Voter { weight, ballot } = self.call(Request::Voter(election, credential)).await? else {
+    pub async fn voter(
+        &self,
+        election: ElectionId,
+        credential: PublicKey,
+    ) -> Result<VoterView, CallError> {
+        let Answer::Voter { weight, ballot } =
+            self.call(Request::Voter(election, credential)).await?
+        else {
             return Err(CallError::Unexpected);
         };
         if let Some(record) = &ballot {
-            // A counter that is too high would have the voter sign a ballot that fits only later, and then replaces another.
+            // A counter that is too high would have the voter sign a ballot that fits only later,
+            // and then replaces another.
             let proven = self.proven(record.transaction).await?;
             if !is_cast(record, &proven, election, credential) {
-                return Err(self.fault("the ballot that it names is not one that this credential has cast so"));
+                return Err(self.fault(
+                    "the ballot that it names is not one that this credential has cast so",
+                ));
             }
         }
         Ok(VoterView { weight, ballot })
     }
 
-    /// What has become of a ballot, by the beginning of its id. The ballot is on the ledger, and so is the one that has replaced it, if the
-    /// node says that one has; that none has, and the phase, is the node's word.
+    /// What has become of a ballot, by the beginning of its id. The ballot is on the ledger, and so
+    /// is the one that has replaced it, if the node says that one has; that none has, and the
+    /// phase, is the node's word.
     ///
     /// # Errors
     /// [`CallError::False`] if it is not so.
     pub async fn trace(&self, prefix: &[u8]) -> Result<Trace, CallError> {
         let answer = self.call(Request::Trace(prefix.to_vec().into())).await?;
-        let Answer::Trace(trace) = answer else { return Err(CallError::Unexpected) };
+        let Answer::Trace(trace) = answer else {
+            return Err(CallError::Unexpected);
+        };
         if !trace.transaction.as_bytes().starts_with(prefix) {
             return Err(self.fault("it speaks of another ballot than was asked for"));
         }
@@ -159,11 +200,16 @@ impl Client {
         let (Some(ballot), Some(counts)) = (ballot_of(&proven), ballot_of(&last)) else {
             return Err(self.fault("it takes something for a ballot that is none"));
         };
-        let place = (ballot.election, ballot.counter, proven.height) == (trace.election, trace.counter, trace.height);
+        let place = (ballot.election, ballot.counter, proven.height)
+            == (trace.election, trace.counter, trace.height);
         let replaces = last.transaction.content().signer == proven.transaction.content().signer
             && counts.election == ballot.election
             && (counts.counter > ballot.counter || trace.counts == trace.transaction);
-        if place && replaces { Ok(*trace) } else { Err(self.fault("what it says has become of the ballot is not so")) }
+        if place && replaces {
+            Ok(*trace)
+        } else {
+            Err(self.fault("what it says has become of the ballot is not so"))
+        }
     }
 
     /// Has the node stage an attack. The node's word.
@@ -171,7 +217,10 @@ impl Client {
     /// # Errors
     /// [`CallError`] if it does not.
     pub async fn attack(&self, attack: Attack) -> Result<AttackReport, CallError> {
-        match self.call_for(Request::Attack(attack), ATTACK_TIMEOUT).await? {
+        match self
+            .call_for(Request::Attack(attack), ATTACK_TIMEOUT)
+            .await?
+        {
             Answer::Attack(report) if report.attack == attack => Ok(report),
             _ => Err(CallError::Unexpected),
         }
@@ -202,7 +251,9 @@ impl Client {
         }
         while let Some(answer) = self.in_time(answers.next()).await? {
             match answer {
-                Answer::SetChanges(steps) if archive.blocks.is_empty() => archive.set_changes.extend(steps),
+                Answer::SetChanges(steps) if archive.blocks.is_empty() => {
+                    archive.set_changes.extend(steps)
+                }
                 Answer::ArchiveBlock(block) => archive.blocks.push(*block),
                 _ => return Err(CallError::Unexpected),
             }
@@ -219,8 +270,15 @@ fn ballot_of(proven: &Proven) -> Option<&Ballot> {
 }
 
 /// Whether a final transaction is the ballot that a record says it is.
-fn is_cast(record: &CastRecord, proven: &Proven, election: ElectionId, credential: PublicKey) -> bool {
-    let Some(ballot) = ballot_of(proven) else { return false };
+fn is_cast(
+    record: &CastRecord,
+    proven: &Proven,
+    election: ElectionId,
+    credential: PublicKey,
+) -> bool {
+    let Some(ballot) = ballot_of(proven) else {
+        return false;
+    };
     let said = record.selections.as_deref();
     proven.transaction.content().signer == credential
         && ballot.election == election

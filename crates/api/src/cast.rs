@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vote_chain::{Ballot, KeptReceipt, Payload, Receipt, SecretKey, Selection, Statement, Transaction, TransactionId};
+use vote_chain::{
+    Ballot, KeptReceipt, Payload, Receipt, SecretKey, Selection, Statement, Transaction,
+    TransactionId,
+};
 
 use crate::client::Client;
 use crate::election::CheckedElection;
 use crate::error::CallError;
 use crate::message::{Refusal, RefusalCode};
 
-/// A ballot that is signed, and what it says: read from the signed bytes, and those of its election.
+/// A ballot that is signed, and what it says: read from the signed bytes, and those of its
+/// election.
 #[derive(Clone, Debug)]
 pub struct SignedBallot {
     bytes: Vec<u8>,
@@ -32,10 +36,12 @@ impl SignedBallot {
 }
 
 impl Client {
-    /// Signs a ballot in an election that was checked: it says what the voter was shown. Nothing is sent yet.
+    /// Signs a ballot in an election that was checked: it says what the voter was shown. Nothing is
+    /// sent yet.
     ///
     /// # Errors
-    /// [`CallError::Refused`] if the selections do not fit the election; [`CallError`] if the node is gone or at fault.
+    /// [`CallError::Refused`] if the selections do not fit the election; [`CallError`] if the node
+    /// is gone or at fault.
     pub async fn sign_ballot(
         &self,
         election: &CheckedElection,
@@ -45,29 +51,57 @@ impl Client {
     ) -> Result<SignedBallot, CallError> {
         let chain = self.genesis().await?.chain();
         let id = election.record.id;
-        // Where nothing can be replaced, the same ballot again is the same transaction, and final already.
+        // Where nothing can be replaced, the same ballot again is the same transaction, and final
+        // already.
         let replaced = match election.record.election.revotes {
             0 => None,
             _ => self.voter(id, key.public()).await?.ballot,
         };
-        let counter = replaced.as_ref().map_or(0, |before| before.counter.saturating_add(1));
-        let ballot = Ballot { election: id, counter, name, selections };
+        let counter = replaced
+            .as_ref()
+            .map_or(0, |before| before.counter.saturating_add(1));
+        let ballot = Ballot {
+            election: id,
+            counter,
+            name,
+            selections,
+        };
         let bytes = Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes();
-        let unfit = |reason: String| CallError::Refused(Refusal { code: RefusalCode::Invalid, reason });
-        let says = Statement::read(&chain, &bytes, election.bytes()).map_err(|fault| unfit(fault.to_string()))?;
+        let unfit = |reason: String| {
+            CallError::Refused(Refusal {
+                code: RefusalCode::Invalid,
+                reason,
+            })
+        };
+        let says = Statement::read(&chain, &bytes, election.bytes())
+            .map_err(|fault| unfit(fault.to_string()))?;
         let replaces = replaced.map(|before| before.transaction);
-        Ok(SignedBallot { bytes, election: election.bytes().into(), says, replaces })
+        Ok(SignedBallot {
+            bytes,
+            election: election.bytes().into(),
+            says,
+            replaces,
+        })
     }
 
-    /// Casts a signed ballot, waits until it is final, at most `patience`, and gives the receipt, checked, with all that it takes to say
-    /// later what the ballot says. Casting the same again is harmless: it counts once.
+    /// Casts a signed ballot, waits until it is final, at most `patience`, and gives the receipt,
+    /// checked, with all that it takes to say later what the ballot says. Casting the same again is
+    /// harmless: it counts once.
     ///
     /// # Errors
     /// As [`Client::decide`].
-    pub async fn cast(&self, ballot: &SignedBallot, patience: Duration) -> Result<KeptReceipt, CallError> {
+    pub async fn cast(
+        &self,
+        ballot: &SignedBallot,
+        patience: Duration,
+    ) -> Result<KeptReceipt, CallError> {
         let inclusion = self.decide(ballot.bytes.clone(), patience).await?;
         let receipt: Receipt = self.receipt(inclusion.transaction).await?;
         let (bytes, election) = (ballot.bytes.clone().into(), ballot.election.to_vec().into());
-        Ok(KeptReceipt { receipt, ballot: bytes, election })
+        Ok(KeptReceipt {
+            receipt,
+            ballot: bytes,
+            election,
+        })
     }
 }

@@ -1,24 +1,28 @@
-//! What an app knows of the chain by itself, and need not believe a node: who signs its blocks, and what it has seen proven.
+//! What an app knows of the chain by itself, and need not believe a node: who signs its blocks, and
+//! what it has seen proven.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vote_chain::{
-    BlockHash, ChainId, CommitCertificate, Genesis, Header, Height, InvalidReceipt, Receipt, SetChange, SetHistory,
-    Timestamp, TransactionId, ValidatorSet, Verified,
+    BlockHash, ChainId, CommitCertificate, Genesis, Header, Height, InvalidReceipt, Receipt,
+    SetChange, SetHistory, Timestamp, TransactionId, ValidatorSet, Verified,
 };
 
 /// Blocks that are remembered as final with their certificates, so that each is checked once.
 const BLOCKS_MAX: usize = 64;
-/// Transactions that are remembered as final: elections and acts are asked about again and again. At most 64 KiB each.
+/// Transactions that are remembered as final: elections and acts are asked about again and again.
+/// At most 64 KiB each.
 const TRANSACTIONS_MAX: usize = 64;
 
 /// A chain, as the clients of its nodes know it together. Clones share what they know.
 ///
-/// The chain is the one of the id that it is pinned to; else the one that the first node names, and no other from then on.
+/// The chain is the one of the id that it is pinned to; else the one that the first node names, and
+/// no other from then on.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
-    // Held while a certificate is checked, which takes a millisecond; a task between would only add a queue.
+    // Held while a certificate is checked, which takes a millisecond; a task between would only add
+    // a queue.
     known: Arc<Mutex<Known>>,
 }
 
@@ -62,8 +66,13 @@ pub(crate) enum Distrust {
 impl Chain {
     /// The chain of this id, and no other.
     pub fn pinned(id: ChainId) -> Self {
-        let known = Known { pinned: Some(id), ..Known::default() };
-        Self { known: Arc::new(Mutex::new(known)) }
+        let known = Known {
+            pinned: Some(id),
+            ..Known::default()
+        };
+        Self {
+            known: Arc::new(Mutex::new(known)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -92,7 +101,10 @@ impl Chain {
 
     /// The last height up to this one whose set is known.
     pub(crate) fn known_up_to(&self, height: Height) -> Height {
-        self.lock().sets.as_ref().map_or_else(|| Height::GENESIS.next(), |sets| sets.known_up_to(height))
+        self.lock()
+            .sets
+            .as_ref()
+            .map_or_else(|| Height::GENESIS.next(), |sets| sets.known_up_to(height))
     }
 
     /// The last set that is known.
@@ -101,21 +113,40 @@ impl Chain {
         Some(known.sets.as_ref()?.set_at(Height::new(u64::MAX)).clone())
     }
 
-    /// Takes steps from the set that is known at a height; gives the height that the next ones go on from.
-    pub(crate) fn extend(&self, from: Height, changes: Vec<SetChange>) -> Result<Height, InvalidReceipt> {
+    /// Takes steps from the set that is known at a height; gives the height that the next ones go
+    /// on from.
+    pub(crate) fn extend(
+        &self,
+        from: Height,
+        changes: Vec<SetChange>,
+    ) -> Result<Height, InvalidReceipt> {
         let mut known = self.lock();
-        let sets = known.sets.as_mut().expect("a client asks for the genesis first");
+        let sets = known
+            .sets
+            .as_mut()
+            .expect("a client asks for the genesis first");
         sets.extend(from, changes)
     }
 
     /// Checks that a block is final, by the sets that are known.
-    pub(crate) fn check_final(&self, header: &Header, certificate: &CommitCertificate) -> Result<(), InvalidReceipt> {
+    pub(crate) fn check_final(
+        &self,
+        header: &Header,
+        certificate: &CommitCertificate,
+    ) -> Result<(), InvalidReceipt> {
         let mut known = self.lock();
         let hash = header.hash();
-        if known.blocks.iter().any(|(block, by)| *block == hash && by == certificate) {
+        if known
+            .blocks
+            .iter()
+            .any(|(block, by)| *block == hash && by == certificate)
+        {
             return Ok(());
         }
-        let sets = known.sets.as_ref().expect("a client asks for the genesis first");
+        let sets = known
+            .sets
+            .as_ref()
+            .expect("a client asks for the genesis first");
         sets.check_final(header, certificate)?;
         if known.blocks.len() >= BLOCKS_MAX {
             known.blocks.pop_front();
@@ -126,7 +157,11 @@ impl Chain {
 
     /// A transaction that was proven before.
     pub(crate) fn proven(&self, id: &TransactionId) -> Option<Arc<Proven>> {
-        self.lock().transactions.iter().find(|proven| proven.transaction.id() == *id).cloned()
+        self.lock()
+            .transactions
+            .iter()
+            .find(|proven| proven.transaction.id() == *id)
+            .cloned()
     }
 
     /// Remembers a transaction that is proven, and forgets the one that it has known for longest.

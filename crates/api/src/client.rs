@@ -31,15 +31,17 @@ type Calls = Arc<Mutex<BTreeMap<u32, mpsc::Sender<Result<Answer, CallError>>>>>;
 
 /// A connection to a node. Clones share it; calls may run side by side.
 ///
-/// What a node says is not taken on trust. The methods for each question (`election`, `block`, `cast`, ...) give what was checked, as far as
-/// it can be: a node that says what is not so is told by [`CallError::False`]. [`Client::call`], [`Client::stream`] and [`Client::submit`]
-/// give what the node says as it says it.
+/// What a node says is not taken on trust. The methods for each question (`election`, `block`,
+/// `cast`, ...) give what was checked, as far as it can be: a node that says what is not so is told
+/// by [`CallError::False`]. [`Client::call`], [`Client::stream`] and [`Client::submit`] give what
+/// the node says as it says it.
 #[derive(Clone)]
 pub struct Client {
     node: Arc<Path>,
     chain: Chain,
     outgoing: mpsc::Sender<Vec<u8>>,
-    // Touched for an instant by the caller and by the reader; a task between them would only add a queue.
+    // Touched for an instant by the caller and by the reader; a task between them would only add a
+    // queue.
     calls: Calls,
     ids: Arc<std::sync::atomic::AtomicU32>,
     leaving: watch::Receiver<bool>,
@@ -85,7 +87,8 @@ pub struct Inclusion {
 }
 
 impl Client {
-    /// Connects to the node behind a socket. The chain that it names first is the one that this client goes on with.
+    /// Connects to the node behind a socket. The chain that it names first is the one that this
+    /// client goes on with.
     ///
     /// # Errors
     /// [`ConnectError`] if none answers.
@@ -96,17 +99,28 @@ impl Client {
     /// Connects to a node of this chain.
     ///
     /// # Errors
-    /// [`ConnectError`] if none answers. Which chain the node is of is known at its first word of it.
+    /// [`ConnectError`] if none answers. Which chain the node is of is known at its first word of
+    /// it.
     pub async fn connect_to(path: &Path, chain: Chain) -> Result<Self, ConnectError> {
         let stream = UnixStream::connect(path).await;
-        let stream = stream.map_err(|source| ConnectError { path: path.to_owned(), source })?;
+        let stream = stream.map_err(|source| ConnectError {
+            path: path.to_owned(),
+            source,
+        })?;
         let (read, write) = stream.into_split();
         let (outgoing, to_write) = mpsc::channel(CALLS_MAX);
         let (gone, leaving) = watch::channel(false);
         let calls = Calls::default();
         tokio::spawn(write_calls(write, to_write));
         tokio::spawn(read_replies(read, calls.clone(), gone));
-        Ok(Self { node: path.into(), chain, outgoing, calls, ids: Arc::default(), leaving })
+        Ok(Self {
+            node: path.into(),
+            chain,
+            outgoing,
+            calls,
+            ids: Arc::default(),
+            leaving,
+        })
     }
 
     /// The node's socket.
@@ -134,12 +148,21 @@ impl Client {
     /// Asks for several answers.
     ///
     /// # Errors
-    /// [`CallError::Gone`] if there is no node any more; [`CallError::Refused`] if it asks for more than a frame can hold.
+    /// [`CallError::Gone`] if there is no node any more; [`CallError::Refused`] if it asks for more
+    /// than a frame can hold.
     pub async fn stream(&self, request: Request) -> Result<Answers, CallError> {
         let (answers, queue) = mpsc::channel(ANSWERS_MAX);
-        let id = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed).wrapping_add(1).max(1);
-        let call = frame(&Call { id, request })
-            .map_err(|error| CallError::Refused(Refusal { code: RefusalCode::Invalid, reason: error.to_string() }))?;
+        let id = self
+            .ids
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+            .wrapping_add(1)
+            .max(1);
+        let call = frame(&Call { id, request }).map_err(|error| {
+            CallError::Refused(Refusal {
+                code: RefusalCode::Invalid,
+                reason: error.to_string(),
+            })
+        })?;
         lock(&self.calls).insert(id, answers);
         if *self.leaving.borrow() || self.outgoing.send(call).await.is_err() {
             lock(&self.calls).remove(&id);
@@ -156,19 +179,36 @@ impl Client {
         self.call_for(request, ANSWER_TIMEOUT).await
     }
 
-    pub(crate) async fn call_for(&self, request: Request, patience: Duration) -> Result<Answer, CallError> {
-        let call = async { self.stream(request).await?.next().await?.ok_or(CallError::Gone) };
-        tokio::time::timeout(patience, call).await.unwrap_or(Err(CallError::Silent(patience.as_secs())))
+    pub(crate) async fn call_for(
+        &self,
+        request: Request,
+        patience: Duration,
+    ) -> Result<Answer, CallError> {
+        let call = async {
+            self.stream(request)
+                .await?
+                .next()
+                .await?
+                .ok_or(CallError::Gone)
+        };
+        tokio::time::timeout(patience, call)
+            .await
+            .unwrap_or(Err(CallError::Silent(patience.as_secs())))
     }
 
     /// Waits for one of several answers that follow each other at once.
-    pub(crate) async fn in_time<T>(&self, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    pub(crate) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         let patience = ANSWER_TIMEOUT;
-        tokio::time::timeout(patience, answer).await.unwrap_or(Err(CallError::Silent(patience.as_secs())))
+        tokio::time::timeout(patience, answer)
+            .await
+            .unwrap_or(Err(CallError::Silent(patience.as_secs())))
     }
 
-    /// Submits signed transactions. Gives what the node says of each at once, and a stream of what becomes of those that
-    /// it has accepted; unchecked: [`Client::decide`] waits, and checks.
+    /// Submits signed transactions. Gives what the node says of each at once, and a stream of what
+    /// becomes of those that it has accepted; unchecked: [`Client::decide`] waits, and checks.
     ///
     /// # Errors
     /// [`CallError`] if the node refuses all, or is gone.
@@ -176,7 +216,10 @@ impl Client {
         &self,
         transactions: Vec<Vec<u8>>,
     ) -> Result<(Vec<Result<TransactionId, Refusal>>, Outcomes), CallError> {
-        self.submit_by(Request::Submit(transactions.into_iter().map(ByteBuf::from).collect())).await
+        self.submit_by(Request::Submit(
+            transactions.into_iter().map(ByteBuf::from).collect(),
+        ))
+        .await
     }
 
     pub(crate) async fn submit_by(
@@ -197,7 +240,8 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// The next: several, since a block makes many final at once; none when each has had its answer.
+    /// The next: several, since a block makes many final at once; none when each has had its
+    /// answer.
     ///
     /// # Errors
     /// [`CallError::Gone`] if the node is gone before: what became of the rest is not known then.
@@ -205,10 +249,18 @@ impl Outcomes {
         match self.answers.next().await? {
             None => Ok(None),
             Some(Answer::Refused(id, refusal)) => Ok(Some(vec![Outcome::Refused(id, refusal)])),
-            Some(Answer::Final { header, certificate, proofs }) => {
+            Some(Answer::Final {
+                header,
+                certificate,
+                proofs,
+            }) => {
                 let block = Arc::new((*header, certificate));
                 let inclusion = |(transaction, proof)| {
-                    Outcome::Final(Box::new(Inclusion { transaction, proof, block: block.clone() }))
+                    Outcome::Final(Box::new(Inclusion {
+                        transaction,
+                        proof,
+                        block: block.clone(),
+                    }))
                 };
                 Ok(Some(proofs.into_iter().map(inclusion).collect()))
             }
@@ -217,7 +269,9 @@ impl Outcomes {
     }
 }
 
-fn lock(calls: &Calls) -> std::sync::MutexGuard<'_, BTreeMap<u32, mpsc::Sender<Result<Answer, CallError>>>> {
+fn lock(
+    calls: &Calls,
+) -> std::sync::MutexGuard<'_, BTreeMap<u32, mpsc::Sender<Result<Answer, CallError>>>> {
     calls.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -235,14 +289,20 @@ async fn read_replies(read: OwnedReadHalf, calls: Calls, gone: watch::Sender<boo
         let Reply { id, last, answer } = match read_frame(&mut read).await {
             Ok(Some(reply)) => reply,
             Ok(None) | Err(FrameError::Io(_) | FrameError::Truncated) => break Ok(Answer::Leaving),
-            Err(FrameError::Malformed(_) | FrameError::TooLarge(_)) => break Err(CallError::Unexpected),
+            Err(FrameError::Malformed(_) | FrameError::TooLarge(_)) => {
+                break Err(CallError::Unexpected);
+            }
         };
         if id == 0 {
             break Ok(answer);
         }
         let sender = lock(&calls).get(&id).cloned();
-        let lagging =
-            sender.is_some_and(|sender| matches!(sender.try_send(Ok(answer)), Err(mpsc::error::TrySendError::Full(_))));
+        let lagging = sender.is_some_and(|sender| {
+            matches!(
+                sender.try_send(Ok(answer)),
+                Err(mpsc::error::TrySendError::Full(_))
+            )
+        });
         if last {
             lock(&calls).remove(&id);
         }

@@ -4,15 +4,16 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use vote_chain::{
-    Act, Choices, Contest, ContestTally, Election, ElectionPhase, ElectionRecord, LogEntry, Logged, Outcome, Payload,
-    Timestamp, Voters, check_write_in,
+    Act, Choices, Contest, ContestTally, Election, ElectionPhase, ElectionRecord, LogEntry, Logged,
+    Outcome, Payload, Timestamp, Voters, check_write_in,
 };
 
 use crate::chain::Proven;
 use crate::message::ElectionView;
 
-/// An election that was checked: its title, description, contests, rules, voters and organiser are those of the transaction that created
-/// it, which is final and whose hash is its id; its times are those of the transaction, or follow from acts that its organiser signed.
+/// An election that was checked: its title, description, contests, rules, voters and organiser are
+/// those of the transaction that created it, which is final and whose hash is its id; its times are
+/// those of the transaction, or follow from acts that its organiser signed.
 ///
 /// Its phase, turnout, roll and count are what the node says: only an archive shows them.
 #[derive(Clone, Debug)]
@@ -40,11 +41,15 @@ impl CheckedElection {
         self.created.transaction.bytes()
     }
 
-    /// Takes a view whose words are those of the transaction, and whose times are so far those of its text.
+    /// Takes a view whose words are those of the transaction, and whose times are so far those of
+    /// its text.
     pub(crate) fn new(view: Arc<ElectionView>, created: Arc<Proven>) -> Result<Self, String> {
         let record = &view.record;
         let Payload::CreateElection(election) = &created.transaction.content().payload else {
-            return Err(format!("transaction {:.16} creates no election", created.transaction.id()));
+            return Err(format!(
+                "transaction {:.16} creates no election",
+                created.transaction.id()
+            ));
         };
         if let Some(what) = difference(election, &record.election) {
             return Err(format!(
@@ -53,13 +58,22 @@ impl CheckedElection {
             ));
         }
         if created.transaction.content().signer != record.organiser {
-            return Err(format!("it names another organiser of election {:.16} than the one who signed it", record.id));
+            return Err(format!(
+                "it names another organiser of election {:.16} than the one who signed it",
+                record.id
+            ));
         }
         if created.time != record.created_at || created.height > view.height {
-            return Err(format!("it says that election {:.16} was created at another time", record.id));
+            return Err(format!(
+                "it says that election {:.16} was created at another time",
+                record.id
+            ));
         }
         if !fits_phase(record, view.phase) || !fits(election, &view) {
-            return Err(format!("what it says of election {:.16} contradicts itself", record.id));
+            return Err(format!(
+                "what it says of election {:.16} contradicts itself",
+                record.id
+            ));
         }
         Ok(Self { view, created })
     }
@@ -75,7 +89,10 @@ impl CheckedElection {
     }
 
     /// Whether the times are those that follow from these acts.
-    pub(crate) fn has_times_after<'a>(&self, acts: impl IntoIterator<Item = (&'a Logged, Timestamp)>) -> bool {
+    pub(crate) fn has_times_after<'a>(
+        &self,
+        acts: impl IntoIterator<Item = (&'a Logged, Timestamp)>,
+    ) -> bool {
         let mut times = Times::first(&self.view.record);
         for (act, time) in acts {
             times.change(act, time);
@@ -86,7 +103,13 @@ impl CheckedElection {
 
 /// What of an election is shown otherwise than it was signed; in a word.
 fn difference(signed: &Election, shown: &Election) -> Option<&'static str> {
-    let contests = |of: fn(&Contest) -> &Choices| signed.contests.iter().map(of).ne(shown.contests.iter().map(of));
+    let contests = |of: fn(&Contest) -> &Choices| {
+        signed
+            .contests
+            .iter()
+            .map(of)
+            .ne(shown.contests.iter().map(of))
+    };
     if signed == shown {
         None
     } else if signed.title != shown.title {
@@ -110,21 +133,37 @@ struct Times {
 
 impl Times {
     const fn of(record: &ElectionRecord) -> Self {
-        Self { opens_at: record.opens_at, closes_at: record.closes_at, cancelled_at: record.cancelled_at }
+        Self {
+            opens_at: record.opens_at,
+            closes_at: record.closes_at,
+            cancelled_at: record.cancelled_at,
+        }
     }
 
     /// Before its organiser has done anything.
     fn first(record: &ElectionRecord) -> Self {
         let election = &record.election;
-        let at_once = if election.voters == Voters::Anyone { Some(record.created_at) } else { None };
-        Self { opens_at: election.opens_at.or(at_once), closes_at: election.closes_at, cancelled_at: None }
+        let at_once = if election.voters == Voters::Anyone {
+            Some(record.created_at)
+        } else {
+            None
+        };
+        Self {
+            opens_at: election.opens_at.or(at_once),
+            closes_at: election.closes_at,
+            cancelled_at: None,
+        }
     }
 
     fn change(&mut self, act: &Logged, time: Timestamp) {
         match act {
             Logged::Opened => self.opens_at = Some(time),
             Logged::Closed => self.closes_at = Some(time),
-            Logged::TimesChanged { opens_at, closes_at, .. } => {
+            Logged::TimesChanged {
+                opens_at,
+                closes_at,
+                ..
+            } => {
                 self.opens_at = *opens_at;
                 self.closes_at = *closes_at;
             }
@@ -137,7 +176,9 @@ impl Times {
 /// Whether an act changes an election's times.
 pub(crate) const fn changes_times(act: &Logged) -> bool {
     match act {
-        Logged::Opened | Logged::Closed | Logged::TimesChanged { .. } | Logged::Cancelled(_) => true,
+        Logged::Opened | Logged::Closed | Logged::TimesChanged { .. } | Logged::Cancelled(_) => {
+            true
+        }
         Logged::VotersAdded { .. } | Logged::RollChanged { .. } => false,
     }
 }
@@ -145,7 +186,9 @@ pub(crate) const fn changes_times(act: &Logged) -> bool {
 /// Whether a final transaction is the act that a log says it is.
 pub(crate) fn is_act(record: &ElectionRecord, entry: &LogEntry, proven: &Proven) -> bool {
     let content = proven.transaction.content();
-    let Payload::Organise(organise) = &content.payload else { return false };
+    let Payload::Organise(organise) = &content.payload else {
+        return false;
+    };
     let said = |act: &Act| Logged::from(act) == entry.act;
     content.signer == record.organiser
         && organise.election == record.id
@@ -164,14 +207,20 @@ fn fits_phase(record: &ElectionRecord, phase: ElectionPhase) -> bool {
     }
 }
 
-/// Whether a count is one of this election, and not withheld by its rules: whoever shows it looks names up by their places.
+/// Whether a count is one of this election, and not withheld by its rules: whoever shows it looks
+/// names up by their places.
 fn fits(election: &Election, view: &ElectionView) -> bool {
     let counted = &view.tally.contests;
     if election.withholds_count(view.phase) {
         return counted.is_empty();
     }
     let whole = counted.is_empty() || counted.len() == election.contests.len();
-    whole && election.contests.iter().zip(counted).all(|(contest, counted)| contest_fits(contest, counted))
+    whole
+        && election
+            .contests
+            .iter()
+            .zip(counted)
+            .all(|(contest, counted)| contest_fits(contest, counted))
 }
 
 fn contest_fits(contest: &Contest, counted: &ContestTally) -> bool {
@@ -182,7 +231,10 @@ fn contest_fits(contest: &Contest, counted: &ContestTally) -> bool {
     let led = counted.leaders.is_empty() || !counted.lines.is_empty();
     led && counted.lines.iter().all(|line| offered(&line.choice))
         && counted.leaders.iter().all(offered)
-        && counted.outcome.as_ref().is_none_or(|outcome| outcome_fits(contest, outcome))
+        && counted
+            .outcome
+            .as_ref()
+            .is_none_or(|outcome| outcome_fits(contest, outcome))
 }
 
 fn outcome_fits(contest: &Contest, outcome: &Outcome) -> bool {
@@ -196,10 +248,14 @@ fn outcome_fits(contest: &Contest, outcome: &Outcome) -> bool {
         });
         actions && round.votes.len() == count
     });
-    let square = |wins: &Vec<Vec<u64>>| wins.len() == count && wins.iter().all(|row| row.len() == count);
+    let square =
+        |wins: &Vec<Vec<u64>>| wins.len() == count && wins.iter().all(|row| row.len() == count);
     let ties = outcome.ties.iter().all(|tie| {
         let tied = tie.candidates.contains(&tie.picked) && tie.candidates.iter().all(known);
         tied && tie.drawn.iter().all(known) && tie.earlier.is_none_or(|earlier| earlier < tie.round)
     });
-    rounds && ties && outcome.pairwise.as_ref().is_none_or(square) && outcome.winners.iter().all(known)
+    rounds
+        && ties
+        && outcome.pairwise.as_ref().is_none_or(square)
+        && outcome.winners.iter().all(known)
 }

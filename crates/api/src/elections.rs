@@ -1,4 +1,5 @@
-//! Questions about elections. A list is the node's word; an election is checked against its own bytes.
+//! Questions about elections. A list is the node's word; an election is checked against its own
+//! bytes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,18 +12,24 @@ use crate::error::CallError;
 use crate::message::{Answer, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, Request};
 
 impl Client {
-    /// The elections that a query fits, a page of them, the newest first, and whether another page follows. All of it is the node's word:
-    /// what is fetched with [`Client::election`] is checked.
+    /// The elections that a query fits, a page of them, the newest first, and whether another page
+    /// follows. All of it is the node's word: what is fetched with [`Client::election`] is checked.
     ///
     /// # Errors
     /// [`CallError::False`] if the node shows some that do not fit.
-    pub async fn elections_page(&self, query: ElectionQuery) -> Result<(Vec<ElectionView>, bool), CallError> {
-        let Answer::Elections { elections, more } = self.call(Request::Elections(query.clone())).await? else {
+    pub async fn elections_page(
+        &self,
+        query: ElectionQuery,
+    ) -> Result<(Vec<ElectionView>, bool), CallError> {
+        let Answer::Elections { elections, more } =
+            self.call(Request::Elections(query.clone())).await?
+        else {
             return Err(CallError::Unexpected);
         };
         let age = |view: &ElectionView| (view.record.created_at, view.record.id);
         let in_order = elections.is_sorted_by(|a, b| age(a) > age(b));
-        let all_fit = elections.len() <= usize::from(query.limit) && elections.iter().all(|view| query.fits(view));
+        let all_fit = elections.len() <= usize::from(query.limit)
+            && elections.iter().all(|view| query.fits(view));
         let goes_on = !more || !elections.is_empty();
         if in_order && all_fit && goes_on {
             Ok((elections, more))
@@ -31,17 +38,22 @@ impl Client {
         }
     }
 
-    /// Every election that a query fits, the newest first, page after page. As [`Client::elections_page`].
+    /// Every election that a query fits, the newest first, page after page. As
+    /// [`Client::elections_page`].
     ///
     /// # Errors
     /// [`CallError`] if the node is gone.
-    pub async fn elections_all(&self, mut query: ElectionQuery) -> Result<Vec<ElectionView>, CallError> {
+    pub async fn elections_all(
+        &self,
+        mut query: ElectionQuery,
+    ) -> Result<Vec<ElectionView>, CallError> {
         let mut all: Vec<ElectionView> = Vec::new();
         loop {
             query.limit = ELECTIONS_PAGE_MAX;
             let (elections, more) = self.elections_page(query.clone()).await?;
             if let (Some(last), Some(first)) = (all.last(), elections.first())
-                && (first.record.created_at, first.record.id) >= (last.record.created_at, last.record.id)
+                && (first.record.created_at, first.record.id)
+                    >= (last.record.created_at, last.record.id)
             {
                 return Err(self.fault("it lists elections again that it has listed before"));
             }
@@ -66,7 +78,9 @@ impl Client {
     /// # Errors
     /// [`CallError::False`] if it is not the one that its organiser signed.
     pub async fn election(&self, id: ElectionId) -> Result<CheckedElection, CallError> {
-        let Answer::Election(view) = self.call(Request::Election(id)).await? else { return Err(CallError::Unexpected) };
+        let Answer::Election(view) = self.call(Request::Election(id)).await? else {
+            return Err(CallError::Unexpected);
+        };
         self.checked(id, view, None).await
     }
 
@@ -76,7 +90,12 @@ impl Client {
     /// [`CallError`] if the node is gone.
     pub async fn watch_election(&self, id: ElectionId) -> Result<Watching, CallError> {
         let answers = self.stream(Request::WatchElection(id)).await?;
-        Ok(Watching { client: self.clone(), id, answers, last: None })
+        Ok(Watching {
+            client: self.clone(),
+            id,
+            answers,
+            last: None,
+        })
     }
 
     /// `before` is the same election earlier: its times were checked then.
@@ -94,27 +113,39 @@ impl Client {
         // Where nothing was done to it since, there is nothing more to check.
         let acts = election.record.log.size();
         let untouched = acts == 0 && election.has_first_times();
-        let known = before.is_some_and(|before| before.record.log.size() == acts && election.has_times_of(before));
+        let known = before.is_some_and(|before| {
+            before.record.log.size() == acts && election.has_times_of(before)
+        });
         if untouched || known {
             return Ok(election);
         }
-        // Somebody has changed them: its organiser, by acts that are on the ledger. What was done since the view was made is not in it.
+        // Somebody has changed them: its organiser, by acts that are on the ledger. What was done
+        // since the view was made is not in it.
         let mut entries = self.log_entries(id).await?;
         self.check_log(&election, &entries)?;
         entries.truncate(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX));
-        let entries: Vec<_> = entries.iter().filter(|entry| changes_times(&entry.act)).collect();
+        let entries: Vec<_> = entries
+            .iter()
+            .filter(|entry| changes_times(&entry.act))
+            .collect();
         self.check_acts(&election, entries.iter().copied()).await?;
         if election.has_times_after(entries.iter().map(|entry| (&entry.act, entry.time))) {
             Ok(election)
         } else {
-            Err(self.fault(format!("the times of election {id:.16} are not those that its organiser has set")))
+            Err(self.fault(format!(
+                "the times of election {id:.16} are not those that its organiser has set"
+            )))
         }
     }
 
-    /// Whether a log begins with the acts that the election's record has, and names none twice: none of them is missing, or another.
+    /// Whether a log begins with the acts that the election's record has, and names none twice:
+    /// none of them is missing, or another.
     fn check_log(&self, election: &CheckedElection, entries: &[LogEntry]) -> Result<(), CallError> {
         let mut log = Frontier::default();
-        for entry in entries.iter().take(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX)) {
+        for entry in entries
+            .iter()
+            .take(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX))
+        {
             log.push(entry.transaction.as_bytes());
         }
         // An act can be done once.
@@ -122,11 +153,15 @@ impl Client {
         if log == election.record.log && different.len() == entries.len() {
             Ok(())
         } else {
-            Err(self.fault(format!("its log of election {:.16} is not that of its record", election.record.id)))
+            Err(self.fault(format!(
+                "its log of election {:.16} is not that of its record",
+                election.record.id
+            )))
         }
     }
 
-    /// Whether acts of a log are on the ledger, and in this order: which of two comes last decides what holds.
+    /// Whether acts of a log are on the ledger, and in this order: which of two comes last decides
+    /// what holds.
     async fn check_acts<'a>(
         &self,
         election: &CheckedElection,
@@ -136,13 +171,15 @@ impl Client {
         for entry in entries {
             let proven = self.proven(entry.transaction).await?;
             if !is_act(&election.record, entry, &proven) {
-                return Err(
-                    self.fault(format!("its log of election {id:.16} has an act that its organiser has not done so"))
-                );
+                return Err(self.fault(format!(
+                    "its log of election {id:.16} has an act that its organiser has not done so"
+                )));
             }
             let place = Some((proven.height, proven.index));
             if place <= last {
-                return Err(self.fault(format!("its log of election {id:.16} is not in the order of the ledger")));
+                return Err(self.fault(format!(
+                    "its log of election {id:.16} is not in the order of the ledger"
+                )));
             }
             last = place;
         }
@@ -153,7 +190,9 @@ impl Client {
         let mut answers = self.stream(Request::Log(id)).await?;
         let mut all: Vec<LogEntry> = Vec::new();
         while let Some(answer) = self.in_time(answers.next()).await? {
-            let Answer::Log(some) = answer else { return Err(CallError::Unexpected) };
+            let Answer::Log(some) = answer else {
+                return Err(CallError::Unexpected);
+            };
             all.extend(some);
         }
         Ok(all)
@@ -167,16 +206,23 @@ impl Client {
         self.log_entries(election).await
     }
 
-    /// What was done to an election, in order. All acts are those of its organiser, on the ledger; but for how many voters were added to a
-    /// draft's roll, which is the node's word. None is missing of those that the election's record has.
+    /// What was done to an election, in order. All acts are those of its organiser, on the ledger;
+    /// but for how many voters were added to a draft's roll, which is the node's word. None is
+    /// missing of those that the election's record has.
     ///
     /// # Errors
     /// [`CallError::False`] if an act is not on the ledger, or another.
-    pub async fn checked_log(&self, election: &CheckedElection) -> Result<Vec<LogEntry>, CallError> {
+    pub async fn checked_log(
+        &self,
+        election: &CheckedElection,
+    ) -> Result<Vec<LogEntry>, CallError> {
         let entries = self.log_entries(election.record.id).await?;
         self.check_log(election, &entries)?;
-        // Each that adds voters is a transaction of up to 64 KiB, and a large roll takes hundreds of them.
-        let others = entries.iter().filter(|entry| !matches!(entry.act, Logged::VotersAdded { .. }));
+        // Each that adds voters is a transaction of up to 64 KiB, and a large roll takes hundreds
+        // of them.
+        let others = entries
+            .iter()
+            .filter(|entry| !matches!(entry.act, Logged::VotersAdded { .. }));
         self.check_acts(election, others).await?;
         Ok(entries)
     }
@@ -191,7 +237,8 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// The election after the next change, checked as by [`Client::election`]; none when it is over.
+    /// The election after the next change, checked as by [`Client::election`]; none when it is
+    /// over.
     ///
     /// # Errors
     /// [`CallError`] if the node is gone, or at fault.
@@ -199,7 +246,10 @@ impl Watching {
         match self.answers.next().await? {
             None => Ok(None),
             Some(Answer::Election(view)) => {
-                let election = self.client.checked(self.id, view, self.last.as_ref()).await?;
+                let election = self
+                    .client
+                    .checked(self.id, view, self.last.as_ref())
+                    .await?;
                 self.last = Some(election.clone());
                 Ok(Some(election))
             }

@@ -8,7 +8,9 @@ use crate::message::Refusal;
 
 /// The node cannot be reached.
 #[derive(Debug, thiserror::Error)]
-#[error("no node answers on {path}: {source}; is it running? Say where with --socket or VOTE_SOCKET")]
+#[error(
+    "no node answers on {path}: {source}; is it running? Say where with --socket or VOTE_SOCKET"
+)]
 pub struct ConnectError {
     /// The socket.
     pub path: PathBuf,
@@ -24,7 +26,9 @@ pub enum CallError {
     #[error("{}", .0.reason)]
     Refused(Refusal),
     /// The node is leaving, or gone.
-    #[error("the node has gone; what was not final must be submitted to another node, or to this one when it is back")]
+    #[error(
+        "the node has gone; what was not final must be submitted to another node, or to this one when it is back"
+    )]
     Gone,
     /// The node is there and does not answer.
     #[error("the node has not answered within {0} s")]

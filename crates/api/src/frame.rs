@@ -50,10 +50,15 @@ pub async fn read_frame<R: AsyncRead + Unpin, T: Serialize + DeserializeOwned>(
 /// [`FrameError::TooLarge`] if it is over [`FRAME_BYTES_MAX`].
 pub fn frame_length(first: [u8; 4]) -> Result<usize, FrameError> {
     let length = usize::try_from(u32::from_be_bytes(first)).unwrap_or(usize::MAX);
-    if length > FRAME_BYTES_MAX { Err(FrameError::TooLarge(length)) } else { Ok(length) }
+    if length > FRAME_BYTES_MAX {
+        Err(FrameError::TooLarge(length))
+    } else {
+        Ok(length)
+    }
 }
 
-/// Reads the rest of a frame of `length` bytes. Memory is taken as the bytes come, not as they are announced.
+/// Reads the rest of a frame of `length` bytes. Memory is taken as the bytes come, not as they are
+/// announced.
 ///
 /// # Errors
 /// [`FrameError`]; the connection is of no more use then.
@@ -73,7 +78,9 @@ pub async fn read_body<R: AsyncRead + Unpin, T: Serialize + DeserializeOwned>(
 async fn fill<R: AsyncRead + Unpin>(read: &mut R, bytes: &mut [u8]) -> Result<(), FrameError> {
     match read.read_exact(bytes).await {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(FrameError::Truncated),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(FrameError::Truncated)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -82,7 +89,10 @@ async fn fill<R: AsyncRead + Unpin>(read: &mut R, bytes: &mut [u8]) -> Result<()
 ///
 /// # Errors
 /// [`FrameError`] if it is too large or the connection fails.
-pub async fn write_frame<W: AsyncWrite + Unpin, T: Serialize>(write: &mut W, message: &T) -> Result<(), FrameError> {
+pub async fn write_frame<W: AsyncWrite + Unpin, T: Serialize>(
+    write: &mut W,
+    message: &T,
+) -> Result<(), FrameError> {
     write.write_all(&frame(message)?).await?;
     Ok(write.flush().await?)
 }
@@ -90,13 +100,15 @@ pub async fn write_frame<W: AsyncWrite + Unpin, T: Serialize>(write: &mut W, mes
 /// A message as it is written.
 pub(crate) fn frame<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
     let bytes = encode(message);
-    let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= FRAME_BYTES_MAX);
+    let length = u32::try_from(bytes.len())
+        .ok()
+        .filter(|_| bytes.len() <= FRAME_BYTES_MAX);
     let length = length.ok_or(FrameError::TooLarge(bytes.len()))?;
     Ok([&length.to_be_bytes(), bytes.as_slice()].concat())
 }
 
-/// Writes the reply that consists of these and flushes it; `answer` is an encoded [`Answer`], which several replies can
-/// share.
+/// Writes the reply that consists of these and flushes it; `answer` is an encoded [`Answer`], which
+/// several replies can share.
 ///
 /// # Errors
 /// [`FrameError`] if it is too large or the connection fails.
@@ -106,12 +118,19 @@ pub async fn write_reply<W: AsyncWrite + Unpin>(
     last: bool,
     answer: &[u8],
 ) -> Result<(), FrameError> {
-    // A struct of three fields, of which the answer is the last: what comes before it is that of a reply with the shortest of answers.
-    let around = encode(&Reply { id, last, answer: Answer::Leaving });
+    // A struct of three fields, of which the answer is the last: what comes before it is that of a
+    // reply with the shortest of answers.
+    let around = encode(&Reply {
+        id,
+        last,
+        answer: Answer::Leaving,
+    });
     let shortest = encode(&Answer::Leaving);
     let before = &around[..around.len() - shortest.len()];
     let bytes = before.len() + answer.len();
-    let length = u32::try_from(bytes).ok().filter(|_| bytes <= FRAME_BYTES_MAX);
+    let length = u32::try_from(bytes)
+        .ok()
+        .filter(|_| bytes <= FRAME_BYTES_MAX);
     let length = length.ok_or(FrameError::TooLarge(bytes))?;
     write.write_all(&length.to_be_bytes()).await?;
     write.write_all(before).await?;
@@ -141,14 +160,37 @@ mod tests {
         let answers = [
             Answer::Leaving,
             Answer::Log(Vec::new()),
-            Answer::Voter { weight: Some(7), ballot: None },
-            Answer::Failed(Refusal { code: RefusalCode::Busy, reason: "why".repeat(100) }),
+            Answer::Voter {
+                weight: Some(7),
+                ballot: None,
+            },
+            Answer::Failed(Refusal {
+                code: RefusalCode::Busy,
+                reason: "why".repeat(100),
+            }),
         ];
         for answer in answers {
-            for (id, last) in [(0, true), (1, false), (24, true), (70_000, false), (u32::MAX, true)] {
+            for (id, last) in [
+                (0, true),
+                (1, false),
+                (24, true),
+                (70_000, false),
+                (u32::MAX, true),
+            ] {
                 let (mut whole, mut in_parts) = (Vec::new(), Vec::new());
-                write_frame(&mut whole, &Reply { id, last, answer: answer.clone() }).await.unwrap();
-                write_reply(&mut in_parts, id, last, &encode(&answer)).await.unwrap();
+                write_frame(
+                    &mut whole,
+                    &Reply {
+                        id,
+                        last,
+                        answer: answer.clone(),
+                    },
+                )
+                .await
+                .unwrap();
+                write_reply(&mut in_parts, id, last, &encode(&answer))
+                    .await
+                    .unwrap();
                 assert_eq!(whole, in_parts, "{answer:?}");
             }
         }
@@ -156,11 +198,26 @@ mod tests {
 
     #[tokio::test]
     async fn bad_frames_are_refused_by_name() {
-        assert!(matches!(read(&[0x00, 0x14, 0x00, 0x01]).await, Err(FrameError::TooLarge(1_310_721))));
-        assert!(matches!(read(&[0xff; 4]).await, Err(FrameError::TooLarge(_))));
-        assert!(matches!(read(&[0, 0, 0, 9, 1]).await, Err(FrameError::Truncated)));
+        assert!(matches!(
+            read(&[0x00, 0x14, 0x00, 0x01]).await,
+            Err(FrameError::TooLarge(1_310_721))
+        ));
+        assert!(matches!(
+            read(&[0xff; 4]).await,
+            Err(FrameError::TooLarge(_))
+        ));
+        assert!(matches!(
+            read(&[0, 0, 0, 9, 1]).await,
+            Err(FrameError::Truncated)
+        ));
         assert!(matches!(read(&[0, 0]).await, Err(FrameError::Truncated)));
-        assert!(matches!(read(&[0, 0, 0, 0]).await, Err(FrameError::Malformed(_))));
-        assert!(matches!(read(&[0, 0, 0, 2, 0x18, 0x05]).await, Err(FrameError::Malformed(_))));
+        assert!(matches!(
+            read(&[0, 0, 0, 0]).await,
+            Err(FrameError::Malformed(_))
+        ));
+        assert!(matches!(
+            read(&[0, 0, 0, 2, 0x18, 0x05]).await,
+            Err(FrameError::Malformed(_))
+        ));
     }
 }

@@ -22,11 +22,13 @@ pub use client::{Answers, Client, Inclusion, Outcome, Outcomes};
 pub use election::CheckedElection;
 pub use elections::Watching;
 pub use error::{CallError, ConnectError};
-pub use frame::{FRAME_BYTES_MAX, FrameError, frame_length, read_body, read_frame, write_frame, write_reply};
+pub use frame::{
+    FRAME_BYTES_MAX, FrameError, frame_length, read_body, read_frame, write_frame, write_reply,
+};
 pub use message::{
-    Answer, Attack, AttackReport, BlockAt, Call, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, EvidenceView, Member,
-    PeerVerdict, QUERY_BYTES_MAX, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, Signing, Status, TALLY_BYTES_MAX,
-    TALLY_LINES_MAX, TRACE_BYTES_MIN, Trace, Verdict,
+    Answer, Attack, AttackReport, BlockAt, Call, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView,
+    EvidenceView, Member, PeerVerdict, QUERY_BYTES_MAX, Refusal, RefusalCode, Reply, Request,
+    SUBMIT_MAX, Signing, Status, TALLY_BYTES_MAX, TALLY_LINES_MAX, TRACE_BYTES_MIN, Trace, Verdict,
 };
 pub use path::default_socket;
 pub use submit::Fate;

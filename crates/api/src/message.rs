@@ -1,16 +1,17 @@
 //! What apps and a node say to each other over the Unix socket (docs/protocol.md, "App protocol").
 //!
-//! An app sends [`Call`]s; the node answers each with one or more [`Reply`]s of the same id, the last of them marked.
-//! A [`Reply`] with id 0 answers nothing: it is a notice to all apps.
+//! An app sends [`Call`]s; the node answers each with one or more [`Reply`]s of the same id, the
+//! last of them marked. A [`Reply`] with id 0 answers nothing: it is a notice to all apps.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Archive, ArchivedBlock, Block, CastRecord, Change, CommitCertificate, ElectionId, ElectionPhase, ElectionRecord,
-    Genesis, Header, Height, InclusionProof, LogEntry, OrganiserChange, Organisers, PublicKey, Receipt, SetChange,
-    StateRoot, Tally, Timestamp, TransactionId, ValidatorChange, ValidatorSet,
+    Archive, ArchivedBlock, Block, CastRecord, Change, CommitCertificate, ElectionId,
+    ElectionPhase, ElectionRecord, Genesis, Header, Height, InclusionProof, LogEntry,
+    OrganiserChange, Organisers, PublicKey, Receipt, SetChange, StateRoot, Tally, Timestamp,
+    TransactionId, ValidatorChange, ValidatorSet,
 };
 
 /// A request and the number that its answers will carry.
@@ -48,17 +49,19 @@ pub enum Request {
     Elections(ElectionQuery),
     /// [`Answer::Election`], or not found.
     Election(ElectionId),
-    /// [`Answer::Election`] at once and again after blocks that change it, one for several if they follow each other fast, until it closes
-    /// or the app hangs up.
+    /// [`Answer::Election`] at once and again after blocks that change it, one for several if they
+    /// follow each other fast, until it closes or the app hangs up.
     WatchElection(ElectionId),
     /// [`Answer::Block`], or not found.
     Block(BlockAt),
     /// What a credential may do in an election, and has done: [`Answer::Voter`].
     Voter(ElectionId, PublicKey),
-    /// Signed transactions, at most [`SUBMIT_MAX`]: [`Answer::Submitted`] at once, then [`Answer::Final`] and
-    /// [`Answer::Refused`] until each accepted one has had its answer. Submitting again is harmless.
+    /// Signed transactions, at most [`SUBMIT_MAX`]: [`Answer::Submitted`] at once, then
+    /// [`Answer::Final`] and [`Answer::Refused`] until each accepted one has had its answer.
+    /// Submitting again is harmless.
     Submit(Vec<ByteBuf>),
-    /// [`Answer::Receipt`], then [`Answer::SetChanges`] with the rest of its steps, as many as it takes; or not found while it is not final.
+    /// [`Answer::Receipt`], then [`Answer::SetChanges`] with the rest of its steps, as many as it
+    /// takes; or not found while it is not final.
     Receipt(TransactionId),
     /// Has the node's validator key approve a change; answers as [`Request::Submit`].
     Approve(Change),
@@ -66,17 +69,20 @@ pub enum Request {
     Attack(Attack),
     /// [`Answer::Evidence`].
     Evidence,
-    /// An election's archive: [`Answer::ArchiveHead`], then [`Answer::SetChanges`] with the rest of its steps, as many as it takes, and
-    /// [`Answer::ArchiveBlock`] for each of its blocks.
+    /// An election's archive: [`Answer::ArchiveHead`], then [`Answer::SetChanges`] with the rest of
+    /// its steps, as many as it takes, and [`Answer::ArchiveBlock`] for each of its blocks.
     Archive(ElectionId),
     /// What was done to an election: [`Answer::Log`], as many as it takes.
     Log(ElectionId),
-    /// What has become of a ballot, by the first [`TRACE_BYTES_MIN`] to 32 bytes of its id: [`Answer::Trace`], or not found.
+    /// What has become of a ballot, by the first [`TRACE_BYTES_MIN`] to 32 bytes of its id:
+    /// [`Answer::Trace`], or not found.
     Trace(ByteBuf),
-    /// A final transaction as it was signed: [`Answer::Transaction`], or not found. An election's id is the id of the transaction that
-    /// created it, so this gives an app the election's own bytes.
+    /// A final transaction as it was signed: [`Answer::Transaction`], or not found. An election's
+    /// id is the id of the transaction that created it, so this gives an app the election's own
+    /// bytes.
     Transaction(TransactionId),
-    /// The steps from the validators of a height to those of another: [`Answer::SetChanges`], as many as it takes.
+    /// The steps from the validators of a height to those of another: [`Answer::SetChanges`], as
+    /// many as it takes.
     SetChanges {
         /// A height whose validators are known; from 1 on.
         from: Height,
@@ -92,7 +98,8 @@ pub enum Request {
 pub struct ElectionQuery {
     /// Hexadecimal digits with which the id begins, at most 64; any id if empty.
     pub id: String,
-    /// Words that the title has in it, in any case, at most [`QUERY_BYTES_MAX`]; any title if empty.
+    /// Words that the title has in it, in any case, at most [`QUERY_BYTES_MAX`]; any title if
+    /// empty.
     pub title: String,
     /// The phases to list; all if empty.
     pub phases: Vec<ElectionPhase>,
@@ -134,7 +141,8 @@ pub enum Answer {
     Members(Vec<Member>),
     /// Where the chain began.
     Genesis(Box<Genesis>),
-    /// The set that decides the next height, and changes that wait for approvals, with who approved.
+    /// The set that decides the next height, and changes that wait for approvals, with who
+    /// approved.
     Validators {
         /// The set.
         set: ValidatorSet,
@@ -168,7 +176,8 @@ pub enum Answer {
     },
     /// What became of each transaction, in order. *Accepted* promises nothing yet.
     Submitted(Vec<Result<TransactionId, Refusal>>),
-    /// These are in a final block, on this node's disk. Header and certificate are said once for all.
+    /// These are in a final block, on this node's disk. Header and certificate are said once for
+    /// all.
     Final {
         /// The block's header.
         header: Box<Header>,
@@ -305,10 +314,12 @@ pub struct Status {
     pub signing: Signing,
     /// The names of the validators that are not connected, this node left out.
     pub unreachable: Vec<String>,
-    /// For how long the next height has been open without a decision, in milliseconds; none between heights.
+    /// For how long the next height has been open without a decision, in milliseconds; none between
+    /// heights.
     pub deciding_ms: Option<u64>,
-    /// How far this node's clock is ahead of the middle one of the validators' clocks, in milliseconds; below 0 if it is behind; none
-    /// while validators with more than two thirds of the power have not said their time.
+    /// How far this node's clock is ahead of the middle one of the validators' clocks, in
+    /// milliseconds; below 0 if it is behind; none while validators with more than two thirds of
+    /// the power have not said their time.
     #[serde(with = "offset")]
     pub clock_ahead_ms: Option<i64>,
     /// Proofs of misbehaviour that the node keeps.
@@ -354,8 +365,9 @@ pub struct ElectionView {
     pub record: ElectionRecord,
     /// Its phase at the last decided block.
     pub phase: ElectionPhase,
-    /// Its count at the last decided block, at most [`TALLY_LINES_MAX`] lines for each contest and [`TALLY_BYTES_MAX`] bytes of it.
-    /// A contest that is not complete takes longer to count than the node could spare so far.
+    /// Its count at the last decided block, at most [`TALLY_LINES_MAX`] lines for each contest and
+    /// [`TALLY_BYTES_MAX`] bytes of it. A contest that is not complete takes longer to count than
+    /// the node could spare so far.
     pub tally: Tally,
     /// That block.
     pub height: Height,
@@ -434,17 +446,29 @@ impl Attack {
         match self {
             Self::ForgedParent => "offers a block whose parent hash is wrong",
             Self::DoubleVote => "offers a block with two ballots of one credential",
-            Self::BadSignature => "offers a block with a ballot whose signature is not the credential's",
+            Self::BadSignature => {
+                "offers a block with a ballot whose signature is not the credential's"
+            }
             Self::WrongChain => "offers a block made for another chain",
-            Self::ForgedCertificate => "offers a block as final, with a certificate that only this node signed",
+            Self::ForgedCertificate => {
+                "offers a block as final, with a certificate that only this node signed"
+            }
             Self::ReplayedBallot => "offers a block with a ballot that is final already",
-            Self::Stranger => "offers a block with a ballot of a credential that is not on the roll",
+            Self::Stranger => {
+                "offers a block with a ballot of a credential that is not on the roll"
+            }
             Self::EarlyBallot => "offers a block with a ballot in an election that has not opened",
             Self::LateBallot => "offers a block with a ballot in an election that is over",
-            Self::WrongContest => "offers a block with a ballot that answers a contest that the election does not have",
-            Self::TooManyChoices => "offers a block with a ballot that names more than the contest offers",
+            Self::WrongContest => {
+                "offers a block with a ballot that answers a contest that the election does not have"
+            }
+            Self::TooManyChoices => {
+                "offers a block with a ballot that names more than the contest offers"
+            }
             Self::ForeignBallot => "offers a block with a ballot that was signed for another chain",
-            Self::ForgedWeight => "offers a block in which a stranger gives itself a thousand votes",
+            Self::ForgedWeight => {
+                "offers a block in which a stranger gives itself a thousand votes"
+            }
         }
     }
 }
@@ -495,17 +519,26 @@ pub struct EvidenceView {
     pub what: String,
 }
 
-/// Milliseconds of which some may be negative, for which the encoding has no numbers: whether it is ahead, and by how much.
+/// Milliseconds of which some may be negative, for which the encoding has no numbers: whether it is
+/// ahead, and by how much.
 mod offset {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     #[allow(clippy::ref_option, reason = "the signature is serde's")]
-    pub(super) fn serialize<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-        ms.map(|ms| (ms > 0, ms.unsigned_abs())).serialize(serializer)
+    pub(super) fn serialize<S: Serializer>(
+        ms: &Option<i64>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        ms.map(|ms| (ms > 0, ms.unsigned_abs()))
+            .serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-        let Some((ahead, ms)) = Option::<(bool, u64)>::deserialize(deserializer)? else { return Ok(None) };
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<i64>, D::Error> {
+        let Some((ahead, ms)) = Option::<(bool, u64)>::deserialize(deserializer)? else {
+            return Ok(None);
+        };
         let ms = i64::try_from(ms).map_err(D::Error::custom)?;
         if ahead && ms == 0 {
             return Err(D::Error::custom("a clock that is ahead by nothing"));
@@ -524,13 +557,19 @@ mod tests {
 
     #[test]
     fn clock_that_is_behind_is_told_without_negative_numbers() {
-        for (ms, told) in
-            [(None, None), (Some(0), Some((false, 0))), (Some(7), Some((true, 7))), (Some(-7), Some((false, 7)))]
-        {
+        for (ms, told) in [
+            (None, None),
+            (Some(0), Some((false, 0))),
+            (Some(7), Some((true, 7))),
+            (Some(-7), Some((false, 7))),
+        ] {
             let bytes = encode(&Clock(ms));
             assert_eq!(bytes, encode::<Option<(bool, u64)>>(&told));
             assert_eq!(decode::<Clock>(&bytes).unwrap(), Clock(ms));
         }
-        assert!(decode::<Clock>(&encode(&(true, 0u64))).is_err(), "one value has one encoding");
+        assert!(
+            decode::<Clock>(&encode(&(true, 0u64))).is_err(),
+            "one value has one encoding"
+        );
     }
 }

@@ -17,13 +17,15 @@ pub enum Fate {
     Final(Box<Inclusion>),
     /// It was refused. The node's word; who has its bytes can submit it again.
     Refused(Refusal),
-    /// Not known: the node has gone, or has not decided it in time. To submit it again is harmless: it counts once.
+    /// Not known: the node has gone, or has not decided it in time. To submit it again is harmless:
+    /// it counts once.
     Open,
 }
 
 impl Client {
-    /// Submits signed transactions, at most [`SUBMIT_MAX`](crate::SUBMIT_MAX), and waits for the end of each: at most `patience`
-    /// after the last news of one. Gives what has become of each, in order, and the first reason why one is not final. Submitting again is harmless.
+    /// Submits signed transactions, at most [`SUBMIT_MAX`](crate::SUBMIT_MAX), and waits for the
+    /// end of each: at most `patience` after the last news of one. Gives what has become of each,
+    /// in order, and the first reason why one is not final. Submitting again is harmless.
     pub async fn decide_all(
         &self,
         transactions: Vec<Vec<u8>>,
@@ -39,12 +41,17 @@ impl Client {
         (fates.in_order(), done)
     }
 
-    /// Submits a signed transaction, and waits until it is final, at most `patience`. Submitting again is harmless.
+    /// Submits a signed transaction, and waits until it is final, at most `patience`. Submitting
+    /// again is harmless.
     ///
     /// # Errors
-    /// [`CallError::Refused`] with the node's reason, [`CallError::NotFinal`] after `patience`, [`CallError::False`] if the node says
-    /// that it is final and it is not.
-    pub async fn decide(&self, transaction: Vec<u8>, patience: Duration) -> Result<Inclusion, CallError> {
+    /// [`CallError::Refused`] with the node's reason, [`CallError::NotFinal`] after `patience`,
+    /// [`CallError::False`] if the node says that it is final and it is not.
+    pub async fn decide(
+        &self,
+        transaction: Vec<u8>,
+        patience: Duration,
+    ) -> Result<Inclusion, CallError> {
         let (fates, done) = self.decide_all(vec![transaction], patience).await;
         done?;
         match fates.into_iter().next() {
@@ -61,25 +68,37 @@ impl Client {
         Ok(Transaction::sign(self.genesis().await?.chain(), key, payload).to_bytes())
     }
 
-    /// Has the node's validator key approve a change, and waits until that is final, at most `patience`.
+    /// Has the node's validator key approve a change, and waits until that is final, at most
+    /// `patience`.
     ///
     /// # Errors
     /// As [`Client::decide`]; [`CallError::False`] if something else was approved.
-    pub async fn approve(&self, change: &Change, patience: Duration) -> Result<Inclusion, CallError> {
+    pub async fn approve(
+        &self,
+        change: &Change,
+        patience: Duration,
+    ) -> Result<Inclusion, CallError> {
         let (results, mut outcomes) = self.submit_by(Request::Approve(change.clone())).await?;
         let id = match results.into_iter().next() {
             Some(Ok(id)) => id,
             Some(Err(refusal)) => return Err(CallError::Refused(refusal)),
             None => return Err(CallError::Unexpected),
         };
-        let late = CallError::NotFinal { id, seconds: patience.as_secs() };
-        let outcome = timeout(patience, outcomes.next()).await.map_err(|_| late)??;
+        let late = CallError::NotFinal {
+            id,
+            seconds: patience.as_secs(),
+        };
+        let outcome = timeout(patience, outcomes.next())
+            .await
+            .map_err(|_| late)??;
         match outcome.into_iter().flatten().next() {
             Some(Outcome::Final(inclusion)) if inclusion.transaction == id => {
                 self.check_inclusion(&inclusion).await?;
                 let proven = self.proven(id).await?;
                 match &proven.transaction.content().payload {
-                    Payload::ApproveChange { change: approved, .. } if approved == change => Ok(*inclusion),
+                    Payload::ApproveChange {
+                        change: approved, ..
+                    } if approved == change => Ok(*inclusion),
                     _ => Err(self.fault("it has approved something else than it was told to")),
                 }
             }
@@ -102,15 +121,24 @@ impl Client {
         for (at, result) in results.into_iter().enumerate() {
             match result {
                 Ok(id) if id == fates.ids[at] => {}
-                Ok(_) => return Err(self.fault("it has accepted something else than was submitted")),
+                Ok(_) => {
+                    return Err(self.fault("it has accepted something else than was submitted"));
+                }
                 Err(refusal) => fates.set(fates.ids[at], Fate::Refused(refusal)),
             }
         }
         while let Some(id) = fates.first_open() {
-            let late = || CallError::NotFinal { id, seconds: patience.as_secs() };
-            let outcome = timeout(patience, outcomes.next()).await.map_err(|_| late())??;
+            let late = || CallError::NotFinal {
+                id,
+                seconds: patience.as_secs(),
+            };
+            let outcome = timeout(patience, outcomes.next())
+                .await
+                .map_err(|_| late())??;
             // The answers have ended before each transaction had its own.
-            let Some(outcome) = outcome else { return Err(CallError::Unexpected) };
+            let Some(outcome) = outcome else {
+                return Err(CallError::Unexpected);
+            };
             for outcome in outcome {
                 match outcome {
                     Outcome::Final(inclusion) => {
@@ -143,12 +171,20 @@ struct Fates {
 
 impl Fates {
     fn new(transactions: &[Vec<u8>]) -> Self {
-        let ids: Vec<_> = transactions.iter().map(|bytes| TransactionId::of(bytes)).collect();
+        let ids: Vec<_> = transactions
+            .iter()
+            .map(|bytes| TransactionId::of(bytes))
+            .collect();
         let fates = ids.iter().map(|id| (*id, Fate::Open)).collect();
-        Self { ids, fates, settled: 0 }
+        Self {
+            ids,
+            fates,
+            settled: 0,
+        }
     }
 
-    /// What is said of a transaction that was not submitted here is not heard; nor is anything after it was final.
+    /// What is said of a transaction that was not submitted here is not heard; nor is anything
+    /// after it was final.
     fn set(&mut self, id: TransactionId, fate: Fate) {
         if let Some(known) = self.fates.get_mut(&id)
             && !matches!(known, Fate::Final(_))

@@ -1,5 +1,6 @@
-//! How long the costliest valid block of each kind takes to be verified, judged and applied, as a multiple of a full block of plain ballots:
-//! `cargo run --release -p vote-chain --example costliest` prints a line of JSON for each. One core.
+//! How long the costliest valid block of each kind takes to be verified, judged and applied, as a
+//! multiple of a full block of plain ballots: `cargo run --release -p vote-chain --example
+//! costliest` prints a line of JSON for each. One core.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,10 +27,15 @@ impl Cost {
     /// The least of a few runs, of each part.
     fn of(Costly { before, block, .. }: &Costly) -> Self {
         let travelling = block.to_block().whole().expect("it was built so");
-        let mut least = Self { verify: Duration::MAX, validate: Duration::MAX, commit: Duration::MAX };
+        let mut least = Self {
+            verify: Duration::MAX,
+            validate: Duration::MAX,
+            commit: Duration::MAX,
+        };
         for _ in 0..3 {
             let start = Instant::now();
-            let verified = VerifiedBlock::verify(&before.chain(), &travelling, |_| None).expect("it was built so");
+            let verified = VerifiedBlock::verify(&before.chain(), &travelling, |_| None)
+                .expect("it was built so");
             least.verify = least.verify.min(start.elapsed());
             let start = Instant::now();
             let changes = before.validate(&verified).expect("it was built so");

@@ -1,7 +1,10 @@
-//! What checking a signature costs, alone and in batches: `cargo run --release -p vote-chain --example signatures` prints a line of JSON.
-//! One core, the least of a few runs.
+//! What checking a signature costs, alone and in batches: `cargo run --release -p vote-chain --example
+//! signatures` prints a line of JSON. One core, the least of a few runs.
 
-#![allow(clippy::disallowed_methods, reason = "a measurement, which looks at the clock")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a measurement, which looks at the clock"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +17,9 @@ const COUNT: usize = 2048;
 const CONTENT: [u8; 180] = [7; 180];
 
 fn claims(chain: &ChainId, signed: &[(PublicKey, Signature)]) -> Vec<Claim> {
-    let claim =
-        |(key, signature): &(PublicKey, Signature)| Claim::new(key, Purpose::Transaction, chain, &CONTENT, signature);
+    let claim = |(key, signature): &(PublicKey, Signature)| {
+        Claim::new(key, Purpose::Transaction, chain, &CONTENT, signature)
+    };
     signed.iter().map(claim).collect()
 }
 
@@ -38,13 +42,19 @@ fn main() {
     let sign = |number: usize| {
         let seed = std::array::from_fn(|at| number.to_le_bytes().get(at).copied().unwrap_or(1));
         let key = SecretKey::from_seed(&seed);
-        (key.public(), key.sign(Purpose::Transaction, &chain, &CONTENT))
+        (
+            key.public(),
+            key.sign(Purpose::Transaction, &chain, &CONTENT),
+        )
     };
     let good: Vec<_> = (0..COUNT).map(sign).collect();
     // As somebody sends them who wants to be a burden.
     let mut one_wrong = good.clone();
     one_wrong[COUNT / 3].1 = good[0].1;
-    let all_wrong: Vec<_> = good.iter().map(|(key, _)| (*key, good[COUNT - 1].1)).collect();
+    let all_wrong: Vec<_> = good
+        .iter()
+        .map(|(key, _)| (*key, good[COUNT - 1].1))
+        .collect();
 
     let alone = measure(&chain, &good, 1);
     let cost = |signed: &[(PublicKey, Signature)], size| {
@@ -52,8 +62,14 @@ fn main() {
         json!({ "us": (us * 10.0).round() / 10.0, "of_alone": (us / alone * 100.0).round() / 100.0 })
     };
     let sizes = [1, 2, 3, 4, 6, 8, 11, 16, 64, 256, 1024];
-    let by_size: Map<String, Value> = sizes.iter().map(|size| (size.to_string(), cost(&good, *size))).collect();
+    let by_size: Map<String, Value> = sizes
+        .iter()
+        .map(|size| (size.to_string(), cost(&good, *size)))
+        .collect();
     let one_wrong = cost(&one_wrong, 1024);
     let all_wrong = cost(&all_wrong, 1024);
-    println!("{}", json!({ "by_size": by_size, "1024_one_wrong": one_wrong, "1024_all_wrong": all_wrong }));
+    println!(
+        "{}",
+        json!({ "by_size": by_size, "1024_one_wrong": one_wrong, "1024_all_wrong": all_wrong })
+    );
 }

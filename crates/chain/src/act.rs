@@ -1,4 +1,5 @@
-//! What an organiser does to an election: each act is a transaction of its own, and stands in the election's log.
+//! What an organiser does to an election: each act is a transaction of its own, and stands in the
+//! election's log.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +11,11 @@ use crate::verify::TRANSACTION_BYTES_MAX;
 
 /// Voters that one act can name: as many as fit a transaction.
 pub const ACT_VOTERS_MAX: usize = 1700;
-/// Bytes of a signed transaction that adds voters, besides the voters: chain, signer, election, signature, and what is around them.
+/// Bytes of a signed transaction that adds voters, besides the voters: chain, signer, election,
+/// signature, and what is around them.
 const ADD_VOTERS_BYTES: usize = 185;
-/// The same of one that changes a roll, besides the words of its reason: a second list, the reason, and what is around the three.
+/// The same of one that changes a roll, besides the words of its reason: a second list, the reason,
+/// and what is around the three.
 const CHANGE_ROLL_BYTES: usize = ADD_VOTERS_BYTES + 9;
 /// Bytes of a key in a list.
 const KEY_BYTES: usize = 34;
@@ -38,7 +41,8 @@ impl Voter {
     }
 }
 
-/// Cuts voters into parts that each fit an act which adds them: in number, and as a signed transaction in bytes.
+/// Cuts voters into parts that each fit an act which adds them: in number, and as a signed
+/// transaction in bytes.
 pub fn voter_parts(voters: &[Voter]) -> Vec<&[Voter]> {
     let mut parts = Vec::new();
     let mut rest = voters;
@@ -56,16 +60,25 @@ pub fn voter_parts(voters: &[Voter]) -> Vec<&[Voter]> {
     parts
 }
 
-/// Cuts a change of a roll into acts that each fit a transaction, as [`voter_parts`] does; what is done to one key stays in one act. Both
-/// lists are in the order of their keys. At least one act, so that an empty change is refused as one.
+/// Cuts a change of a roll into acts that each fit a transaction, as [`voter_parts`] does; what is
+/// done to one key stays in one act. Both lists are in the order of their keys. At least one act,
+/// so that an empty change is refused as one.
 pub fn roll_changes(mut remove: &[PublicKey], mut add: &[Voter], reason: &str) -> Vec<Act> {
     let mut parts = vec![(Vec::new(), Vec::new())];
     let mut bytes = CHANGE_ROLL_BYTES + reason.len();
-    while let Some(key) = remove.first().copied().into_iter().chain(add.first().map(|voter| voter.0)).min() {
+    while let Some(key) = remove
+        .first()
+        .copied()
+        .into_iter()
+        .chain(add.first().map(|voter| voter.0))
+        .min()
+    {
         let out = front(&mut remove, |removed| *removed == key);
         let into = front(&mut add, |voter| voter.0 == key);
         let more = out.len() * KEY_BYTES + into.iter().map(Voter::encoded_bytes).sum::<usize>();
-        let named = parts.last().map_or(0, |(removed, added)| removed.len() + added.len());
+        let named = parts
+            .last()
+            .map_or(0, |(removed, added)| removed.len() + added.len());
         bytes += more;
         if named + out.len() + into.len() > ACT_VOTERS_MAX || bytes > TRANSACTION_BYTES_MAX {
             bytes = CHANGE_ROLL_BYTES + reason.len() + more;
@@ -75,7 +88,14 @@ pub fn roll_changes(mut remove: &[PublicKey], mut add: &[Voter], reason: &str) -
         removed.extend_from_slice(out);
         added.extend_from_slice(into);
     }
-    parts.into_iter().map(|(remove, add)| Act::ChangeRoll { remove, add, reason: reason.to_owned() }).collect()
+    parts
+        .into_iter()
+        .map(|(remove, add)| Act::ChangeRoll {
+            remove,
+            add,
+            reason: reason.to_owned(),
+        })
+        .collect()
 }
 
 /// Takes off the front of a list what fits.
@@ -149,7 +169,11 @@ impl Act {
         match self {
             Self::Open | Self::Close => Ok(()),
             Self::AddVoters(add) => check_voters(&[], add),
-            Self::ChangeRoll { remove, add, reason } => check_reason(reason).and_then(|()| check_voters(remove, add)),
+            Self::ChangeRoll {
+                remove,
+                add,
+                reason,
+            } => check_reason(reason).and_then(|()| check_voters(remove, add)),
             Self::ChangeTimes { reason, .. } | Self::Cancel(reason) => check_reason(reason),
         }
     }
@@ -167,8 +191,12 @@ fn check_voters(remove: &[PublicKey], add: &[Voter]) -> Result<(), InvalidAct> {
     if !remove.is_sorted_by(|a, b| a < b) || !add.is_sorted_by(|a, b| a.0 < b.0) {
         return Err(InvalidAct::Order);
     }
-    let out = add.iter().find(|Voter(_, weight)| !(1..=WEIGHT_MAX).contains(weight));
-    out.map_or(Ok(()), |Voter(key, weight)| Err(InvalidAct::Weight(*key, *weight)))
+    let out = add
+        .iter()
+        .find(|Voter(_, weight)| !(1..=WEIGHT_MAX).contains(weight));
+    out.map_or(Ok(()), |Voter(key, weight)| {
+        Err(InvalidAct::Weight(*key, *weight))
+    })
 }
 
 #[cfg(test)]
@@ -185,7 +213,9 @@ mod tests {
             bytes[..8].copy_from_slice(&number.to_be_bytes());
             PublicKey::from_bytes(bytes)
         };
-        (0..count).map(|number| Voter(key(number), weight)).collect()
+        (0..count)
+            .map(|number| Voter(key(number), weight))
+            .collect()
     }
 
     fn bytes(part: &[Voter]) -> usize {
@@ -193,8 +223,13 @@ mod tests {
     }
 
     fn bytes_of(act: Act) -> usize {
-        let payload = Payload::Organise(Organise { election: ElectionId::default(), act });
-        Transaction::sign(ChainId::default(), &SecretKey::from_seed(&[1; 32]), payload).to_bytes().len()
+        let payload = Payload::Organise(Organise {
+            election: ElectionId::default(),
+            act,
+        });
+        Transaction::sign(ChainId::default(), &SecretKey::from_seed(&[1; 32]), payload)
+            .to_bytes()
+            .len()
     }
 
     #[test]
@@ -204,34 +239,65 @@ mod tests {
             let parts = voter_parts(&all);
             assert_eq!(parts.concat(), all, "{weight}");
             let count = parts[0].len();
-            assert!(parts.iter().all(|part| bytes(part) <= TRANSACTION_BYTES_MAX), "{weight}");
-            assert!(count == ACT_VOTERS_MAX || bytes(&all[..=count]) > TRANSACTION_BYTES_MAX, "{weight}: {count}");
+            assert!(
+                parts
+                    .iter()
+                    .all(|part| bytes(part) <= TRANSACTION_BYTES_MAX),
+                "{weight}"
+            );
+            assert!(
+                count == ACT_VOTERS_MAX || bytes(&all[..=count]) > TRANSACTION_BYTES_MAX,
+                "{weight}: {count}"
+            );
         }
         let whole = voters(ACT_VOTERS_MAX, 1);
         let of_voters: usize = whole.iter().map(Voter::encoded_bytes).sum();
         assert_eq!(bytes(&whole), ADD_VOTERS_BYTES + of_voters);
         assert_eq!(voter_parts(&voters(1700, 65_535)).len(), 1);
-        assert_eq!(voter_parts(&voters(1634, WEIGHT_MAX)).iter().map(|part| part.len()).collect::<Vec<_>>(), [1633, 1]);
+        assert_eq!(
+            voter_parts(&voters(1634, WEIGHT_MAX))
+                .iter()
+                .map(|part| part.len())
+                .collect::<Vec<_>>(),
+            [1633, 1]
+        );
         assert_eq!(voter_parts(&voters(1633, WEIGHT_MAX)).len(), 1);
         assert!(voter_parts(&[]).is_empty());
     }
 
-    /// The page has the same file, and must cut the same. Removed are keys 0, 2, 4, ...; added are 1, 3, 5, ..., or the removed ones again.
+    /// The page has the same file, and must cut the same. Removed are keys 0, 2, 4, ...; added are
+    /// 1, 3, 5, ..., or the removed ones again.
     #[test]
     fn changes_of_a_roll_are_cut_as_the_vectors_say_and_fit_a_transaction() {
         let vectors: serde_json::Value =
             serde_json::from_str(include_str!("../../../testdata/roll_changes.json")).unwrap();
         for vector in vectors.as_array().unwrap() {
             let number = |name: &str| usize::try_from(vector[name].as_u64().unwrap()).unwrap();
-            let all = voters(2 * number("remove").max(number("add")) + 1, u32::try_from(number("weight")).unwrap());
-            let remove: Vec<_> = all.iter().step_by(2).take(number("remove")).map(|voter| voter.0).collect();
+            let all = voters(
+                2 * number("remove").max(number("add")) + 1,
+                u32::try_from(number("weight")).unwrap(),
+            );
+            let remove: Vec<_> = all
+                .iter()
+                .step_by(2)
+                .take(number("remove"))
+                .map(|voter| voter.0)
+                .collect();
             let first = if vector["same"] == true { 0 } else { 1 };
-            let add: Vec<_> = all.iter().skip(first).step_by(2).take(number("add")).copied().collect();
+            let add: Vec<_> = all
+                .iter()
+                .skip(first)
+                .step_by(2)
+                .take(number("add"))
+                .copied()
+                .collect();
             let acts = roll_changes(&remove, &add, &"r".repeat(number("reason")));
             let mut counts = Vec::new();
             let (mut removed, mut added) = (Vec::new(), Vec::new());
             for act in &acts {
-                let Act::ChangeRoll { remove, add, .. } = act else { panic!("{act:?}") };
+                let Act::ChangeRoll { remove, add, .. } = act else {
+                    panic!("{act:?}")
+                };
                 assert!(acts.len() == 1 || act.check().is_ok(), "{vector}");
                 assert!(bytes_of(act.clone()) <= TRANSACTION_BYTES_MAX, "{vector}");
                 counts.push(serde_json::json!([remove.len(), add.len()]));
@@ -241,11 +307,19 @@ mod tests {
             assert_eq!((removed, added), (remove, add), "{vector}");
             assert_eq!(serde_json::Value::from(counts), vector["parts"], "{vector}");
         }
-        // The bound is that of the encoding, with a list of 256 or more on both sides and a reason of 24 bytes or more.
+        // The bound is that of the encoding, with a list of 256 or more on both sides and a reason
+        // of 24 bytes or more.
         let (all, reason) = (voters(512, 1), "r".repeat(100));
         let remove: Vec<_> = all[..256].iter().map(|voter| voter.0).collect();
         let of_voters: usize = all[256..].iter().map(Voter::encoded_bytes).sum();
-        let act = Act::ChangeRoll { remove, add: all[256..].to_vec(), reason };
-        assert_eq!(bytes_of(act), CHANGE_ROLL_BYTES + 100 + 256 * KEY_BYTES + of_voters);
+        let act = Act::ChangeRoll {
+            remove,
+            add: all[256..].to_vec(),
+            reason,
+        };
+        assert_eq!(
+            bytes_of(act),
+            CHANGE_ROLL_BYTES + 100 + 256 * KEY_BYTES + of_voters
+        );
     }
 }

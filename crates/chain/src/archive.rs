@@ -48,7 +48,8 @@ pub struct ArchivedBlock {
 pub struct Archive {
     /// Where the chain begins.
     pub genesis: Genesis,
-    /// The steps from the validators of the genesis to those of each block and of the last, in order.
+    /// The steps from the validators of the genesis to those of each block and of the last, in
+    /// order.
     pub set_changes: Vec<SetChange>,
     /// The election.
     pub election: ElectionId,
@@ -56,7 +57,8 @@ pub struct Archive {
     pub last: Header,
     /// What makes it final.
     pub last_certificate: CommitCertificate,
-    /// The place of the election in the state after that block: with it, no ballot can have been left out.
+    /// The place of the election in the state after that block: with it, no ballot can have been
+    /// left out.
     pub state_proof: InclusionProof,
     /// The blocks with the election's transactions, in order.
     pub blocks: Vec<ArchivedBlock>,
@@ -159,28 +161,45 @@ struct Auditor<'a> {
 }
 
 impl Archive {
-    /// Checks everything again: every signature, every rule, that no ballot is missing, and the count. With `trusted`, the chain must be
-    /// that one. `progress` hears how many blocks are done.
+    /// Checks everything again: every signature, every rule, that no ballot is missing, and the
+    /// count. With `trusted`, the chain must be that one. `progress` hears how many blocks are
+    /// done.
     ///
     /// # Errors
     /// [`InvalidArchive`] names the first thing that does not hold.
-    pub fn verify(&self, trusted: Option<&ChainId>, mut progress: impl FnMut(usize)) -> Result<Audit, InvalidArchive> {
+    pub fn verify(
+        &self,
+        trusted: Option<&ChainId>,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Audit, InvalidArchive> {
         let chain = self.genesis.chain();
         if trusted.is_some_and(|trusted| *trusted != chain) {
             return Err(InvalidArchive::WrongChain(chain));
         }
         let sets = TrustedSets::follow(&self.genesis, &self.set_changes, self.last.height)?;
         verify_order(&self.genesis, self.headers())?;
-        let signatures = self.set_changes.iter().map(|change| change.certificate.signatures.len() as u64).sum();
-        let mut auditor =
-            Auditor { archive: self, chain, sets, state: State::for_archive(self.genesis.clone()), signatures };
+        let signatures = self
+            .set_changes
+            .iter()
+            .map(|change| change.certificate.signatures.len() as u64)
+            .sum();
+        let mut auditor = Auditor {
+            archive: self,
+            chain,
+            sets,
+            state: State::for_archive(self.genesis.clone()),
+            signatures,
+        };
         auditor.check_final(&self.last, &self.last_certificate)?;
         let mut below = Height::GENESIS;
         let mut done = 0;
         let mut rest = self.blocks.as_slice();
         while !rest.is_empty() {
             let (part, others) = rest.split_at(part_of(rest));
-            let bytes = part.iter().flat_map(ArchivedBlock::own).map(|(_, bytes)| bytes);
+            let bytes = part
+                .iter()
+                .flat_map(ArchivedBlock::own)
+                .map(|(_, bytes)| bytes);
             let mut transactions = verify_all(&chain, bytes).into_iter();
             let mut certificates = auditor.certificates(part).into_iter();
             for block in part {
@@ -202,7 +221,9 @@ impl Archive {
 
     fn headers(&self) -> impl Iterator<Item = &Header> {
         let changes = self.set_changes.iter().map(|change| &change.header);
-        changes.chain(self.blocks.iter().map(|block| &block.header)).chain([&self.last])
+        changes
+            .chain(self.blocks.iter().map(|block| &block.header))
+            .chain([&self.last])
     }
 }
 
@@ -220,26 +241,46 @@ fn part_of(blocks: &[ArchivedBlock]) -> usize {
 impl ArchivedBlock {
     /// The transactions of the election itself, with their places in the block.
     fn own(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        self.transactions.iter().enumerate().filter_map(|(index, transaction)| match transaction {
-            ArchivedTransaction::Own(bytes) => Some((index, bytes.as_slice())),
-            ArchivedTransaction::Other(_) => None,
-        })
+        self.transactions
+            .iter()
+            .enumerate()
+            .filter_map(|(index, transaction)| match transaction {
+                ArchivedTransaction::Own(bytes) => Some((index, bytes.as_slice())),
+                ArchivedTransaction::Other(_) => None,
+            })
     }
 }
 
 impl Auditor<'_> {
-    fn check_final(&mut self, header: &Header, certificate: &CommitCertificate) -> Result<(), InvalidArchive> {
+    fn check_final(
+        &mut self,
+        header: &Header,
+        certificate: &CommitCertificate,
+    ) -> Result<(), InvalidArchive> {
         let set = self.sets.of(header);
-        let verdict = set.map(|set| certificate.verify(&self.chain, header.height, &header.hash(), set));
+        let verdict =
+            set.map(|set| certificate.verify(&self.chain, header.height, &header.hash(), set));
         self.note_final(header, certificate, verdict)
     }
 
-    /// What is said of each block's certificate, or why the set that should have signed it is not known.
-    fn certificates(&self, blocks: &[ArchivedBlock]) -> Vec<Result<Result<(), CertificateFault>, InvalidReceipt>> {
-        let sets: Vec<_> = blocks.iter().map(|block| self.sets.of(&block.header)).collect();
+    /// What is said of each block's certificate, or why the set that should have signed it is not
+    /// known.
+    fn certificates(
+        &self,
+        blocks: &[ArchivedBlock],
+    ) -> Vec<Result<Result<(), CertificateFault>, InvalidReceipt>> {
+        let sets: Vec<_> = blocks
+            .iter()
+            .map(|block| self.sets.of(&block.header))
+            .collect();
         let known = blocks.iter().zip(&sets).filter_map(|(block, set)| {
             let set = set.as_ref().ok()?;
-            Some((&block.certificate, block.header.height, block.header.hash(), *set))
+            Some((
+                &block.certificate,
+                block.header.height,
+                block.header.hash(),
+                *set,
+            ))
         });
         let mut verdicts = CommitCertificate::verify_all(&self.chain, known).into_iter();
         let mut verdict = |_| verdicts.next().expect("one for each whose set is known");
@@ -283,14 +324,20 @@ impl Auditor<'_> {
             ArchivedTransaction::Other(_) => 0,
         };
         let bytes: u64 = block.transactions.iter().map(own_bytes).sum();
-        if header.transactions_count > limits.block_transactions_max || bytes > limits.block_bytes_max.into() {
+        if header.transactions_count > limits.block_transactions_max
+            || bytes > limits.block_bytes_max.into()
+        {
             return Err(InvalidArchive::TooLarge(header.height));
         }
         let mut own = Vec::new();
         for (index, _) in block.own() {
             let height = header.height;
             let verdict = verdicts.next().expect("one for each that has its bytes");
-            let verified = verdict.map_err(|fault| InvalidArchive::Transaction { height, index, fault })?;
+            let verified = verdict.map_err(|fault| InvalidArchive::Transaction {
+                height,
+                index,
+                fault,
+            })?;
             self.signatures += 1;
             if !self.is_own(&verified) {
                 return Err(InvalidArchive::Foreign { height, index });
@@ -312,7 +359,13 @@ impl Auditor<'_> {
     }
 
     fn finish(self) -> Result<Audit, InvalidArchive> {
-        let Self { archive, chain, sets: _, state, signatures } = self;
+        let Self {
+            archive,
+            chain,
+            sets: _,
+            state,
+            signatures,
+        } = self;
         let id = archive.election;
         let record = state.election(&id).ok_or(InvalidArchive::NoElection)?;
         let root = archive.state_proof.root(&election_leaf(record));
@@ -325,20 +378,40 @@ impl Auditor<'_> {
         let tally = if record.election.withholds_count(phase) {
             Tally::without_contests(&record)
         } else {
-            state.tally_within(&id, COUNT_STEPS_MAX).ok_or(InvalidArchive::NoElection)?
+            state
+                .tally_within(&id, COUNT_STEPS_MAX)
+                .ok_or(InvalidArchive::NoElection)?
         };
-        Ok(Audit { chain, record, phase, tally, log, weights, signatures })
+        Ok(Audit {
+            chain,
+            record,
+            phase,
+            tally,
+            log,
+            weights,
+            signatures,
+        })
     }
 }
 
 impl State {
     /// Applies some transactions of a final block, whatever the others are.
-    fn replay(&mut self, header: &Header, own: &[(usize, Arc<Verified>)]) -> Result<(), InvalidArchive> {
+    fn replay(
+        &mut self,
+        header: &Header,
+        own: &[(usize, Arc<Verified>)],
+    ) -> Result<(), InvalidArchive> {
         let height = header.height;
         let mut execution = self.execute_at(height, header.time);
         for (index, transaction) in own {
             let index = *index;
-            execution.apply(transaction).map_err(|rule| InvalidArchive::Rule { height, index, rule })?;
+            execution
+                .apply(transaction)
+                .map_err(|rule| InvalidArchive::Rule {
+                    height,
+                    index,
+                    rule,
+                })?;
         }
         let changes = execution.finish();
         self.commit(header, &changes);

@@ -6,7 +6,8 @@ use crate::hash::ElectionId;
 use crate::ranks::Ranks;
 use crate::text::{InvalidText, check_label, check_write_in};
 
-/// What a ballot says to one contest; which of these is for the contest's rule to say. Choices are named by their places in the list, from 0.
+/// What a ballot says to one contest; which of these is for the contest's rule to say. Choices are
+/// named by their places in the list, from 0.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Selection {
     /// One of the list.
@@ -17,7 +18,8 @@ pub enum Selection {
     Approved(Vec<u16>),
     /// A number for each of the list.
     Scored(Vec<u8>),
-    /// Ranks, best first; several in one rank are equal, in the order of the list; those not named come last.
+    /// Ranks, best first; several in one rank are equal, in the order of the list; those not named
+    /// come last.
     Ranked(Ranks),
     /// Nothing, on purpose: it counts for turnout and quorum.
     Abstain,
@@ -52,16 +54,23 @@ pub struct Ballot {
 impl Ballot {
     /// The first ballot of a credential, in an election of one contest, without a name.
     pub fn plain(election: ElectionId, selection: Selection) -> Self {
-        Self { election, counter: 0, name: String::new(), selections: vec![selection] }
+        Self {
+            election,
+            counter: 0,
+            name: String::new(),
+            selections: vec![selection],
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), InvalidText> {
         if !self.name.is_empty() {
             check_label(&self.name)?;
         }
-        self.selections.iter().try_for_each(|selection| match selection {
-            Selection::WriteIn(text) => check_write_in(text),
-            _ => Ok(()),
-        })
+        self.selections
+            .iter()
+            .try_for_each(|selection| match selection {
+                Selection::WriteIn(text) => check_write_in(text),
+                _ => Ok(()),
+            })
     }
 }

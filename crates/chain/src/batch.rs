@@ -1,14 +1,19 @@
 //! Many signatures checked at once, for about half of what each costs alone.
 //!
-//! By ZIP-215 (<https://zips.z.cash/zip-0215>) a signature holds if `8 S B = 8 R + 8 k A`. A batch holds if the sum of these equations does, each
-//! times a coefficient of 128 bits. The factor 8 removes from `R` and `A` whatever they have of a point of small order, in the sum as in each
-//! equation; so a batch holds if and only if each of its signatures does. (Strict rules look at that part too, and a sum may cancel it.)
+//! By ZIP-215 (<https://zips.z.cash/zip-0215>) a signature holds if `8 S B = 8 R + 8 k A`. A batch
+//! holds if the sum of these equations does, each times a coefficient of 128 bits. The factor 8
+//! removes from `R` and `A` whatever they have of a point of small order, in the sum as in each
+//! equation; so a batch holds if and only if each of its signatures does. (Strict rules look at
+//! that part too, and a sum may cancel it.)
 //!
-//! Whoever makes signatures must not foresee the coefficients: what is wrong with one could make up for what is wrong with another. They are a hash
-//! of all that is in the batch, so they are known only once it is fixed, and another batch has others: wrong signatures pass with one chance in
-//! 2^128 for each batch that somebody tries, which is as hard as to forge one. No randomness is needed, and all nodes come to the same.
-//! Sources: the small exponents test of Bellare, Garay, Rabin, Fast batch verification, Eurocrypt '98; a hash in the place of a coin: Fiat, Shamir,
-//! Crypto '86; which rules agree with batches: Chalkias, Garillot, Nikolaenko, Taming the many EdDSAs, SSR 2020.
+//! Whoever makes signatures must not foresee the coefficients: what is wrong with one could make up
+//! for what is wrong with another. They are a hash of all that is in the batch, so they are known
+//! only once it is fixed, and another batch has others: wrong signatures pass with one chance in
+//! 2^128 for each batch that somebody tries, which is as hard as to forge one. No randomness is
+//! needed, and all nodes come to the same. Sources: the small exponents test of Bellare, Garay,
+//! Rabin, Fast batch verification, Eurocrypt '98; a hash in the place of a coin: Fiat, Shamir,
+//! Crypto '86; which rules agree with batches: Chalkias, Garillot, Nikolaenko, Taming the many
+//! EdDSAs, SSR 2020.
 
 use std::convert::Infallible;
 
@@ -21,10 +26,12 @@ use crate::key::{PublicKey, Purpose, Signature, preimage};
 
 /// Fewer are checked one by one: that is not slower.
 const BATCH_MIN: usize = 4;
-/// More are checked in several batches: one that is larger still would hardly be faster, and one wrong signature would cost more.
+/// More are checked in several batches: one that is larger still would hardly be faster, and one
+/// wrong signature would cost more.
 const BATCH_MAX: usize = 1024;
-/// After so many batches have failed, what remains is checked one by one: there are many wrong ones, and each further half would cost more than it
-/// spares. So nobody who sends wrong signatures makes any cost more than about twice what it costs alone.
+/// After so many batches have failed, what remains is checked one by one: there are many wrong
+/// ones, and each further half would cost more than it spares. So nobody who sends wrong signatures
+/// makes any cost more than about twice what it costs alone.
 const FAILURES_MAX: usize = 16;
 
 /// A signature, with whose it is said to be and for what.
@@ -37,16 +44,27 @@ pub struct Claim {
 
 impl Claim {
     /// That `key` has signed `content` for one purpose on one chain.
-    pub fn new(key: &PublicKey, purpose: Purpose, chain: &ChainId, content: &[u8], signature: &Signature) -> Self {
+    pub fn new(
+        key: &PublicKey,
+        purpose: Purpose,
+        chain: &ChainId,
+        content: &[u8],
+        signature: &Signature,
+    ) -> Self {
         Self::of(key, &preimage(purpose, chain, content), signature)
     }
 
     fn of(key: &PublicKey, signed: &[u8], signature: &Signature) -> Self {
         let parts: [&[u8]; 3] = [key.as_bytes(), signature.as_bytes(), signed];
-        let hasher = parts.iter().fold(Sha256::new(), |hasher, part| hasher.chain_update(part));
+        let hasher = parts
+            .iter()
+            .fold(Sha256::new(), |hasher, part| hasher.chain_update(part));
         let signature = ed25519_zebra::Signature::from_bytes(signature.as_bytes());
         let item = || Item::from(((*key.as_bytes()).into(), signature, signed));
-        Self { item: key.may_sign().then(item), digest: hasher.finalize().into() }
+        Self {
+            item: key.may_sign().then(item),
+            digest: hasher.finalize().into(),
+        }
     }
 
     /// SHA-256 over key, signature, and what is signed: another claim has another.
@@ -56,11 +74,14 @@ impl Claim {
 
     /// Whether it is true.
     pub fn holds(&self) -> bool {
-        self.item.clone().is_some_and(|item| item.verify_single().is_ok())
+        self.item
+            .clone()
+            .is_some_and(|item| item.verify_single().is_ok())
     }
 }
 
-/// Which of these hold, in their order: the same as [`Claim::holds`] says of each, for less where there are many.
+/// Which of these hold, in their order: the same as [`Claim::holds`] says of each, for less where
+/// there are many.
 pub fn which_hold(claims: &[Claim]) -> Vec<bool> {
     let mut verdicts = Vec::with_capacity(claims.len());
     for part in claims.chunks(BATCH_MAX) {
@@ -87,7 +108,9 @@ fn sift(claims: &[Claim], failures: &mut usize, verdicts: &mut Vec<bool>) {
 fn hold_together(claims: &[Claim]) -> bool {
     let mut verifier = Verifier::new();
     for claim in claims {
-        let Some(item) = claim.item.clone() else { return false };
+        let Some(item) = claim.item.clone() else {
+            return false;
+        };
         verifier.queue(item);
     }
     verifier.verify(Coefficients::of(claims)).is_ok()
@@ -102,8 +125,14 @@ struct Coefficients {
 impl Coefficients {
     fn of(claims: &[Claim]) -> Self {
         let tag = Sha256::new().chain_update(b"batch of signatures");
-        let seed = claims.iter().fold(tag, |hasher, claim| hasher.chain_update(claim.digest)).finalize();
-        Self { seed: seed.into(), block: 0 }
+        let seed = claims
+            .iter()
+            .fold(tag, |hasher, claim| hasher.chain_update(claim.digest))
+            .finalize();
+        Self {
+            seed: seed.into(),
+            block: 0,
+        }
     }
 
     fn next<const N: usize>(&mut self) -> [u8; N] {
@@ -126,7 +155,10 @@ impl TryRng for Coefficients {
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         for part in bytes.chunks_mut(32) {
-            let block = Sha256::new().chain_update(self.seed).chain_update(self.block.to_le_bytes()).finalize();
+            let block = Sha256::new()
+                .chain_update(self.seed)
+                .chain_update(self.block.to_le_bytes())
+                .finalize();
             part.copy_from_slice(&block[..part.len()]);
             self.block += 1;
         }
@@ -161,8 +193,16 @@ mod tests {
 
     /// Claims of which those at `wrong` do not hold.
     fn claims(count: usize, wrong: &[usize]) -> Vec<Claim> {
-        let content = |number| if wrong.contains(&number) { b"another".as_slice() } else { CONTENT };
-        (0..count).map(|number| claim(number, content(number))).collect()
+        let content = |number| {
+            if wrong.contains(&number) {
+                b"another".as_slice()
+            } else {
+                CONTENT
+            }
+        };
+        (0..count)
+            .map(|number| claim(number, content(number)))
+            .collect()
     }
 
     #[test]
@@ -170,7 +210,9 @@ mod tests {
         let all: Vec<_> = (0..40).collect();
         for count in [0, 1, BATCH_MIN - 1, BATCH_MIN, 40] {
             for wrong in [&[][..], &[0], &[count.saturating_sub(1)], &[3, 4, 21], &all] {
-                let found: Vec<_> = (0..count).filter(|number| !wrong.contains(number)).collect();
+                let found: Vec<_> = (0..count)
+                    .filter(|number| !wrong.contains(number))
+                    .collect();
                 let verdicts = which_hold(&claims(count, wrong));
                 assert_eq!(verdicts.len(), count);
                 let holding: Vec<_> = (0..count).filter(|number| verdicts[*number]).collect();
@@ -183,7 +225,9 @@ mod tests {
     fn one_signature_among_more_than_a_batch_is_named() {
         let wrong = BATCH_MAX + 5;
         let verdicts = which_hold(&claims(BATCH_MAX + 20, &[wrong]));
-        let named: Vec<_> = (0..verdicts.len()).filter(|number| !verdicts[*number]).collect();
+        let named: Vec<_> = (0..verdicts.len())
+            .filter(|number| !verdicts[*number])
+            .collect();
         assert_eq!(named, [wrong]);
     }
 
@@ -192,10 +236,18 @@ mod tests {
         // S + d and S - d: without coefficients the sum of their equations holds.
         let key = |number| SecretKey::from_seed(&[number; 32]);
         let moved = |number: u8, by: i16| {
-            let mut bytes = *key(number).sign(Purpose::Vote, &chain(), CONTENT).as_bytes();
+            let mut bytes = *key(number)
+                .sign(Purpose::Vote, &chain(), CONTENT)
+                .as_bytes();
             // The lowest byte of S, where adding one does not carry.
             bytes[32] = u8::try_from(i16::from(bytes[32]) + by).expect("the keys are chosen so");
-            Claim::new(&key(number).public(), Purpose::Vote, &chain(), CONTENT, &Signature::from_bytes(bytes))
+            Claim::new(
+                &key(number).public(),
+                Purpose::Vote,
+                &chain(),
+                CONTENT,
+                &Signature::from_bytes(bytes),
+            )
         };
         let mut claims = claims(8, &[]);
         claims.extend([moved(1, 1), moved(2, -1)]);

@@ -1,4 +1,5 @@
-//! Our types in the shapes that Malachite is generic over. Its traits are foreign, so the impls stand beside the types.
+//! Our types in the shapes that Malachite is generic over. Its traits are foreign, so the impls
+//! stand beside the types.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use malachite_types::{self as mt, NilOrVal, Round, SignedExtension, VoteType};
@@ -60,7 +61,13 @@ pub fn vote_content(vote: &Vote) -> Vec<u8> {
 /// The content that a proposal's signature covers (docs/protocol.md, "Proposals"):
 /// `(height, round, block, earlier round or -1, validator)`.
 pub fn proposal_content(proposal: &Proposal) -> Vec<u8> {
-    let Proposal { height, round, value, pol_round, proposer } = proposal;
+    let Proposal {
+        height,
+        round,
+        value,
+        pol_round,
+        proposer,
+    } = proposal;
     encode(&(height, round.as_i64(), value, pol_round.as_i64(), proposer))
 }
 
@@ -218,8 +225,15 @@ impl mt::Context for Ctx {
     type SigningScheme = Ed25519;
 
     /// Turns go round by key, one further each height and each round, whatever the power.
-    fn select_proposer<'a>(&self, set: &'a ValidatorSet, height: Height, round: Round) -> &'a Validator {
-        set.at(height.get().saturating_add(u64::from(round.as_u32().unwrap_or(0))))
+    fn select_proposer<'a>(
+        &self,
+        set: &'a ValidatorSet,
+        height: Height,
+        round: Round,
+    ) -> &'a Validator {
+        set.at(height
+            .get()
+            .saturating_add(u64::from(round.as_u32().unwrap_or(0))))
     }
 
     fn new_proposal(
@@ -230,14 +244,44 @@ impl mt::Context for Ctx {
         pol_round: Round,
         proposer: PublicKey,
     ) -> Proposal {
-        Proposal { height, round, value, pol_round, proposer }
+        Proposal {
+            height,
+            round,
+            value,
+            pol_round,
+            proposer,
+        }
     }
 
-    fn new_prevote(&self, height: Height, round: Round, value: NilOrVal<BlockHash>, voter: PublicKey) -> Vote {
-        Vote { height, round, kind: VoteType::Prevote, value, voter }
+    fn new_prevote(
+        &self,
+        height: Height,
+        round: Round,
+        value: NilOrVal<BlockHash>,
+        voter: PublicKey,
+    ) -> Vote {
+        Vote {
+            height,
+            round,
+            kind: VoteType::Prevote,
+            value,
+            voter,
+        }
     }
 
-    fn new_precommit(&self, height: Height, round: Round, value: NilOrVal<BlockHash>, voter: PublicKey) -> Vote {
-        Vote { height, round, kind: VoteType::Precommit, value, voter }
+    fn new_precommit(
+        &self,
+        height: Height,
+        round: Round,
+        value: NilOrVal<BlockHash>,
+        voter: PublicKey,
+    ) -> Vote {
+        Vote {
+            height,
+            round,
+            kind: VoteType::Precommit,
+            value,
+            voter,
+        }
     }
 }

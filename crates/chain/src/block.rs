@@ -62,7 +62,10 @@ pub struct Block {
 impl Block {
     /// The transactions' ids, in order.
     pub fn ids(&self) -> Vec<TransactionId> {
-        self.transactions.iter().map(|bytes| TransactionId::of(bytes)).collect()
+        self.transactions
+            .iter()
+            .map(|bytes| TransactionId::of(bytes))
+            .collect()
     }
 
     /// The tree that inclusion proofs come from.
@@ -80,11 +83,16 @@ impl Block {
     /// # Errors
     /// [`BlockFault::OtherTransactions`].
     pub fn whole(self) -> Result<Whole<Self>, BlockFault> {
-        if self.is_whole() { Ok(Whole(self)) } else { Err(BlockFault::OtherTransactions) }
+        if self.is_whole() {
+            Ok(Whole(self))
+        } else {
+            Err(BlockFault::OtherTransactions)
+        }
     }
 }
 
-/// A block that names its transactions by their ids: what validators that have the transactions need of it.
+/// A block that names its transactions by their ids: what validators that have the transactions
+/// need of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompactBlock {
     /// The header.
@@ -99,20 +107,26 @@ impl CompactBlock {
     /// # Errors
     /// [`BlockFault::OtherTransactions`].
     pub fn whole(self) -> Result<Whole<Self>, BlockFault> {
-        if is_of(&self.header, &self.ids) { Ok(Whole(self)) } else { Err(BlockFault::OtherTransactions) }
+        if is_of(&self.header, &self.ids) {
+            Ok(Whole(self))
+        } else {
+            Err(BlockFault::OtherTransactions)
+        }
     }
 }
 
 /// Why bytes are no block that any validator could accept.
 ///
-/// A block is climbed to in steps, each with a type of its own, so that none can be left out: bytes, [`Whole`], [`VerifiedBlock`]; and at last
-/// [`State::validate`](crate::State::validate), with an error of its own.
+/// A block is climbed to in steps, each with a type of its own, so that none can be left out:
+/// bytes, [`Whole`], [`VerifiedBlock`]; and at last [`State::validate`](crate::State::validate),
+/// with an error of its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlockFault {
     /// Not the canonical encoding of a block: whoever has sent it is at fault.
     #[error("not a block: {0}")]
     Decode(#[from] DecodeError),
-    /// Nothing follows about the block of this header: whoever has sent it with these transactions is at fault.
+    /// Nothing follows about the block of this header: whoever has sent it with these transactions
+    /// is at fault.
     #[error("the transactions are not those of its header")]
     OtherTransactions,
     /// A transaction that no block may have: whoever has signed for the block is at fault.
@@ -158,21 +172,26 @@ impl Whole<Block> {
 impl Whole<CompactBlock> {
     /// The block, from all of its transactions in order. None if these are others.
     pub fn with(&self, transactions: Vec<Arc<Verified>>) -> Option<VerifiedBlock> {
-        let same = transactions.iter().map(|transaction| transaction.id()).eq(self.ids.iter().copied());
+        let same = transactions
+            .iter()
+            .map(|transaction| transaction.id())
+            .eq(self.ids.iter().copied());
         same.then(|| VerifiedBlock::built(self.header.clone(), transactions))
     }
 }
 
 /// Whether these are the transactions that a header commits to.
 fn is_of(header: &Header, ids: &[TransactionId]) -> bool {
-    u32::try_from(ids.len()) == Ok(header.transactions_count) && transactions_root(ids) == header.transactions_root
+    u32::try_from(ids.len()) == Ok(header.transactions_count)
+        && transactions_root(ids) == header.transactions_root
 }
 
 pub(crate) fn transactions_root(ids: &[TransactionId]) -> Hash {
     merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()))
 }
 
-/// A whole block whose transactions are all verified; whether it fits the state is another question.
+/// A whole block whose transactions are all verified; whether it fits the state is another
+/// question.
 #[derive(Clone, Debug)]
 pub struct VerifiedBlock {
     header: Header,
@@ -183,7 +202,11 @@ pub struct VerifiedBlock {
 impl VerifiedBlock {
     /// A block built from verified transactions; the header must commit to them.
     pub(crate) fn built(header: Header, transactions: Vec<Arc<Verified>>) -> Self {
-        Self { hash: header.hash(), header, transactions }
+        Self {
+            hash: header.hash(),
+            header,
+            transactions,
+        }
     }
 
     /// Verifies the transactions of a block; `known` gives those that are verified already.
@@ -195,8 +218,16 @@ impl VerifiedBlock {
         block: &Whole<Block>,
         mut known: impl FnMut(&[u8]) -> Option<Arc<Verified>>,
     ) -> Result<Self, BlockFault> {
-        let known: Vec<_> = block.transactions.iter().map(|bytes| known(bytes)).collect();
-        let new = block.transactions.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let known: Vec<_> = block
+            .transactions
+            .iter()
+            .map(|bytes| known(bytes))
+            .collect();
+        let new = block
+            .transactions
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none());
         let mut verdicts = verify_all(chain, new.map(|(bytes, _)| bytes.as_slice())).into_iter();
         let one = |(index, known): (usize, Option<_>)| match known {
             Some(transaction) => Ok(transaction),
@@ -205,20 +236,31 @@ impl VerifiedBlock {
                 verdict.map_err(|fault| BlockFault::Transaction { index, fault })
             }
         };
-        let transactions = known.into_iter().enumerate().map(one).collect::<Result<_, _>>()?;
+        let transactions = known
+            .into_iter()
+            .enumerate()
+            .map(one)
+            .collect::<Result<_, _>>()?;
         Ok(Self::built(block.header.clone(), transactions))
     }
 
-    /// Reads a block that is final, as it is stored: its signatures are not checked again. Whoever calls this holds the block's hash against a
-    /// certificate.
+    /// Reads a block that is final, as it is stored: its signatures are not checked again. Whoever
+    /// calls this holds the block's hash against a certificate.
     ///
     /// # Errors
     /// [`BlockFault::Transaction`], of the first that is none.
     pub fn read_final(chain: &ChainId, block: &Whole<Block>) -> Result<Self, BlockFault> {
         let one = |(index, bytes): (usize, &ByteBuf)| {
-            read_final(chain, bytes).map(Arc::new).map_err(|fault| BlockFault::Transaction { index, fault })
+            read_final(chain, bytes)
+                .map(Arc::new)
+                .map_err(|fault| BlockFault::Transaction { index, fault })
         };
-        let transactions = block.transactions.iter().enumerate().map(one).collect::<Result<_, _>>()?;
+        let transactions = block
+            .transactions
+            .iter()
+            .enumerate()
+            .map(one)
+            .collect::<Result<_, _>>()?;
         Ok(Self::built(block.header.clone(), transactions))
     }
 
@@ -248,12 +290,21 @@ impl VerifiedBlock {
     /// With the ids in the place of the transactions, as it is proposed.
     pub fn to_compact(&self) -> CompactBlock {
         let ids = self.transactions.iter().map(|transaction| transaction.id());
-        CompactBlock { header: self.header.clone(), ids: ids.collect() }
+        CompactBlock {
+            header: self.header.clone(),
+            ids: ids.collect(),
+        }
     }
 
     /// As it is stored.
     pub fn to_block(&self) -> Block {
-        let transactions = self.transactions.iter().map(|transaction| ByteBuf::from(transaction.bytes().to_vec()));
-        Block { header: self.header.clone(), transactions: transactions.collect() }
+        let transactions = self
+            .transactions
+            .iter()
+            .map(|transaction| ByteBuf::from(transaction.bytes().to_vec()));
+        Block {
+            header: self.header.clone(),
+            transactions: transactions.collect(),
+        }
     }
 }

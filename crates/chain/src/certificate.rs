@@ -88,7 +88,8 @@ impl CommitCertificate {
         self.conclude(&which_hold(&claims), validators)
     }
 
-    /// Verifies many, each as [`verify`](Self::verify) does; all their signatures are checked in batches.
+    /// Verifies many, each as [`verify`](Self::verify) does; all their signatures are checked in
+    /// batches.
     pub fn verify_all<'a>(
         chain: &ChainId,
         certificates: impl IntoIterator<Item = (&'a Self, Height, BlockHash, &'a ValidatorSet)>,
@@ -124,13 +125,23 @@ impl CommitCertificate {
         if self.block != *block || self.height != height {
             return Err(CertificateFault::OtherBlock);
         }
-        if !self.signatures.is_sorted_by(|a, b| a.validator < b.validator) {
+        if !self
+            .signatures
+            .is_sorted_by(|a, b| a.validator < b.validator)
+        {
             return Err(CertificateFault::Order);
         }
-        if let Some(stranger) = self.signatures.iter().find(|signed| !validators.contains(&signed.validator)) {
+        if let Some(stranger) = self
+            .signatures
+            .iter()
+            .find(|signed| !validators.contains(&signed.validator))
+        {
             return Err(CertificateFault::Stranger(stranger.validator));
         }
-        let claim = |CommitSignature { validator, signature }: &CommitSignature| {
+        let claim = |CommitSignature {
+                         validator,
+                         signature,
+                     }: &CommitSignature| {
             let vote = vote_content(&self.precommit(*validator));
             Claim::new(validator, Purpose::Vote, chain, &vote, signature)
         };
@@ -138,15 +149,21 @@ impl CommitCertificate {
     }
 
     /// From which of its signatures hold.
-    fn conclude(&self, verdicts: &[bool], validators: &ValidatorSet) -> Result<(), CertificateFault> {
+    fn conclude(
+        &self,
+        verdicts: &[bool],
+        validators: &ValidatorSet,
+    ) -> Result<(), CertificateFault> {
         if let Some(wrong) = verdicts.iter().position(|holds| !holds) {
-            return Err(CertificateFault::Signature(self.signatures[wrong].validator));
+            return Err(CertificateFault::Signature(
+                self.signatures[wrong].validator,
+            ));
         }
         self.check_power(validators)
     }
 
-    /// Checks that those who have signed hold more than two thirds of the power of `validators`, whose members they need not all be. The
-    /// signatures are not looked at.
+    /// Checks that those who have signed hold more than two thirds of the power of `validators`,
+    /// whose members they need not all be. The signatures are not looked at.
     ///
     /// # Errors
     /// [`CertificateFault::Power`] if they hold less.
@@ -155,12 +172,24 @@ impl CommitCertificate {
         if validators.is_quorum(keys.clone()) {
             return Ok(());
         }
-        let power = keys.filter_map(|key| validators.get(key)).map(|validator| validator.power).sum();
-        Err(CertificateFault::Power { power, total: validators.power_total() })
+        let power = keys
+            .filter_map(|key| validators.get(key))
+            .map(|validator| validator.power)
+            .sum();
+        Err(CertificateFault::Power {
+            power,
+            total: validators.power_total(),
+        })
     }
 
     fn precommit(&self, voter: PublicKey) -> Vote {
         let (round, value) = (Round::new(self.round), NilOrVal::Val(self.block));
-        Vote { height: self.height, round, kind: VoteType::Precommit, value, voter }
+        Vote {
+            height: self.height,
+            round,
+            kind: VoteType::Precommit,
+            value,
+            voter,
+        }
     }
 }

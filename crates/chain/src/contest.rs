@@ -1,4 +1,5 @@
-//! One question of an election: what may be chosen, how it is counted, and what a ballot can say to it.
+//! One question of an election: what may be chosen, how it is counted, and what a ballot can say to
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,8 +47,8 @@ pub struct Contest {
     pub majority: Option<Majority>,
     /// Whether apps show the choices in an order that is another for each voter.
     pub shuffle: bool,
-    /// What instant runoff does with a ballot that ranks several choices equally; by other rules [`Overvotes::Wait`], which says nothing there.
-    /// There are no skipped ranks on the ledger.
+    /// What instant runoff does with a ballot that ranks several choices equally; by other rules
+    /// [`Overvotes::Wait`], which says nothing there. There are no skipped ranks on the ledger.
     // Left out if it says nothing: elections from before there was this field keep their bytes.
     #[serde(default, skip_serializing_if = "Overvotes::is_default")]
     pub overvotes: Overvotes,
@@ -81,11 +82,19 @@ pub enum InvalidSelection {
 }
 
 impl Contest {
-    /// A contest of listed choices with nothing out of the ordinary: any number of choices by rules that take several.
+    /// A contest of listed choices with nothing out of the ordinary: any number of choices by rules
+    /// that take several.
     pub fn listed(choices: Vec<String>, rule: Rule, seats: u16) -> Self {
         let count = u16::try_from(choices.len()).unwrap_or(u16::MAX);
-        Self { rule, seats, choices_max: count, choices_min: 0, choices: Choices::Listed(choices), ..Self::write_in() }
-            .settled()
+        Self {
+            rule,
+            seats,
+            choices_max: count,
+            choices_min: 0,
+            choices: Choices::Listed(choices),
+            ..Self::write_in()
+        }
+        .settled()
     }
 
     /// A contest in which voters write what they choose.
@@ -111,14 +120,20 @@ impl Contest {
             (self.choices_min, self.choices_max) = (1, 1);
         }
         if self.rule == Rule::YesNo && self.majority.is_none() {
-            self.majority = Some(Majority { share: crate::share::Share::HALF, base: Base::Votes });
+            self.majority = Some(Majority {
+                share: crate::share::Share::HALF,
+                base: Base::Votes,
+            });
         }
         self
     }
 
     /// What a count of it goes by.
     pub(crate) fn terms(&self, seed: Seed) -> Terms {
-        Terms { overvotes: self.overvotes, ..Terms::new(usize::from(self.seats), seed) }
+        Terms {
+            overvotes: self.overvotes,
+            ..Terms::new(usize::from(self.seats), seed)
+        }
     }
 
     /// How many choices are listed; none for write-ins.
@@ -129,11 +144,14 @@ impl Contest {
         }
     }
 
-    /// The one choice of these words, or of words that look the same; none if the contest does not offer it.
+    /// The one choice of these words, or of words that look the same; none if the contest does not
+    /// offer it.
     pub fn choice(&self, words: &str) -> Option<Selection> {
         let looks = look(words);
         match &self.choices {
-            Choices::WriteIn => check_write_in(&looks).is_ok().then(|| Selection::WriteIn(looks.into_owned())),
+            Choices::WriteIn => check_write_in(&looks)
+                .is_ok()
+                .then(|| Selection::WriteIn(looks.into_owned())),
             Choices::Listed(choices) => {
                 let at = choices.iter().position(|choice| look(choice) == looks)?;
                 u16::try_from(at).ok().map(Selection::Listed)
@@ -145,7 +163,11 @@ impl Contest {
     pub(crate) fn faults(&self, has_roll: bool) -> Vec<InvalidElection> {
         let mut faults = Vec::new();
         if !self.title.is_empty() {
-            faults.extend(check_label(&self.title).map_err(InvalidElection::ContestTitle).err());
+            faults.extend(
+                check_label(&self.title)
+                    .map_err(InvalidElection::ContestTitle)
+                    .err(),
+            );
         }
         if let Choices::Listed(choices) = &self.choices {
             faults.extend(choice_faults(choices));
@@ -164,12 +186,22 @@ impl Contest {
         let choices = match self.listed_count() {
             None if rule != Rule::Plurality => return Some(InvalidElection::WriteIns(rule)),
             None => usize::MAX,
-            Some(choices) if rule == Rule::YesNo && choices != 2 => return Some(InvalidElection::YesNo(choices)),
+            Some(choices) if rule == Rule::YesNo && choices != 2 => {
+                return Some(InvalidElection::YesNo(choices));
+            }
             Some(choices) => choices,
         };
         let most = if rule.fills_one_seat() { 1 } else { choices };
         let fits = seats > 0 && usize::from(seats) <= most;
-        if fits { None } else { Some(InvalidElection::Seats { seats, choices, rule }) }
+        if fits {
+            None
+        } else {
+            Some(InvalidElection::Seats {
+                seats,
+                choices,
+                rule,
+            })
+        }
     }
 
     fn bounds_fault(&self) -> Option<InvalidElection> {
@@ -177,9 +209,21 @@ impl Contest {
         let fits = if self.rule.is_single() {
             (min, max) == (1, 1)
         } else {
-            min <= max && max >= 1 && self.listed_count().is_some_and(|count| usize::from(max) <= count)
+            min <= max
+                && max >= 1
+                && self
+                    .listed_count()
+                    .is_some_and(|count| usize::from(max) <= count)
         };
-        if fits { None } else { Some(InvalidElection::Bounds { min, max, rule: self.rule }) }
+        if fits {
+            None
+        } else {
+            Some(InvalidElection::Bounds {
+                min,
+                max,
+                rule: self.rule,
+            })
+        }
     }
 
     fn majority_fault(&self, has_roll: bool) -> Option<InvalidElection> {
@@ -188,19 +232,25 @@ impl Contest {
             None => None,
             Some(_) if !self.rule.knows_majorities() => Some(InvalidElection::Majority(self.rule)),
             Some(majority) if !majority.share.is_sane() => Some(InvalidElection::Share),
-            Some(majority) if majority.base == Base::Roll && !has_roll => Some(InvalidElection::NoRoll),
+            Some(majority) if majority.base == Base::Roll && !has_roll => {
+                Some(InvalidElection::NoRoll)
+            }
             Some(_) => None,
         }
     }
 
-    /// Checks what a ballot says to it: of the kind that the rule asks for, each choice on the list and at most once, in order, and
-    /// neither too few nor too many.
+    /// Checks what a ballot says to it: of the kind that the rule asks for, each choice on the list
+    /// and at most once, in order, and neither too few nor too many.
     ///
     /// # Errors
     /// [`InvalidSelection`] names the first fault.
     pub fn check_selection(&self, selection: &Selection) -> Result<(), InvalidSelection> {
         if matches!(selection, Selection::Abstain) {
-            return if self.abstention { Ok(()) } else { Err(InvalidSelection::Abstains) };
+            return if self.abstention {
+                Ok(())
+            } else {
+                Err(InvalidSelection::Abstains)
+            };
         }
         if !self.offers(selection) {
             return Err(InvalidSelection::NotOffered);
@@ -216,12 +266,17 @@ impl Contest {
     }
 
     fn offers(&self, selection: &Selection) -> bool {
-        let Some(count) = self.listed_count() else { return matches!(selection, Selection::WriteIn(_)) };
+        let Some(count) = self.listed_count() else {
+            return matches!(selection, Selection::WriteIn(_));
+        };
         let in_order = |places: &[u16]| {
-            places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|last| usize::from(*last) < count)
+            places.is_sorted_by(|a, b| a < b)
+                && places.last().is_none_or(|last| usize::from(*last) < count)
         };
         match (self.rule, selection) {
-            (Rule::Plurality | Rule::YesNo, Selection::Listed(place)) => usize::from(*place) < count,
+            (Rule::Plurality | Rule::YesNo, Selection::Listed(place)) => {
+                usize::from(*place) < count
+            }
             (Rule::Approval, Selection::Approved(places)) => in_order(places),
             (Rule::Score, Selection::Scored(scores)) => {
                 scores.len() == count && scores.iter().all(|score| *score <= SCORE_MAX)
@@ -244,9 +299,17 @@ fn choice_faults(choices: &[String]) -> Vec<InvalidElection> {
     let mut seen = BTreeMap::new();
     for (at, choice) in choices.iter().enumerate() {
         let number = at + 1;
-        faults.extend(check_label(choice).map_err(|fault| InvalidElection::Choice { number, fault }).err());
+        faults.extend(
+            check_label(choice)
+                .map_err(|fault| InvalidElection::Choice { number, fault })
+                .err(),
+        );
         if let Some(other) = seen.insert(skeleton(choice), number) {
-            faults.push(InvalidElection::Alike { other, number, name: choice.clone() });
+            faults.push(InvalidElection::Alike {
+                other,
+                number,
+                name: choice.clone(),
+            });
         }
     }
     faults

@@ -34,7 +34,8 @@ pub enum Voters {
 pub enum Results {
     /// As ballots come in.
     Live,
-    /// Once the election has closed, and never if it is cancelled. A courtesy of apps: whoever has the ledger can count.
+    /// Once the election has closed, and never if it is cancelled. A courtesy of apps: whoever has
+    /// the ledger can count.
     AtClosing,
 }
 
@@ -49,8 +50,8 @@ pub struct Election {
     pub contests: Vec<Contest>,
     /// Who may vote.
     pub voters: Voters,
-    /// Ballots are taken from the first block at or after this time, with a roll once somebody is on it. If none: with a roll, once its
-    /// organiser opens it; else at once.
+    /// Ballots are taken from the first block at or after this time, with a roll once somebody is
+    /// on it. If none: with a roll, once its organiser opens it; else at once.
     pub opens_at: Option<Timestamp>,
     /// Ballots are taken in blocks before this time; until it is closed by hand if none.
     pub closes_at: Option<Timestamp>,
@@ -113,7 +114,9 @@ pub enum InvalidElection {
     #[error("{0} contests; 1 to {CONTESTS_MAX} can be put to the vote together")]
     Contests(usize),
     /// Nobody could tell them apart.
-    #[error("contest {0} has no title, or looks like another; with several contests each needs its own")]
+    #[error(
+        "contest {0} has no title, or looks like another; with several contests each needs its own"
+    )]
     Untitled(usize),
     /// A contest that cannot be.
     #[error("contest {number}: {fault}")]
@@ -193,7 +196,9 @@ pub enum InvalidElection {
     #[error("a quorum, or a majority of the roll, needs a roll")]
     NoRoll,
     /// It fits no transaction.
-    #[error("it takes {0} bytes, and {ELECTION_BYTES_MAX} fit: shorten texts, or make several elections of it")]
+    #[error(
+        "it takes {0} bytes, and {ELECTION_BYTES_MAX} fit: shorten texts, or make several elections of it"
+    )]
     TooLarge(usize),
     /// Beyond reason.
     #[error("{0} replacements of a ballot; {REVOTES_MAX} can be allowed")]
@@ -223,7 +228,8 @@ impl Election {
         self.voters != Voters::Anyone
     }
 
-    /// Whether apps show nothing of the count in this phase: no sums, no leaders, and no ballots. One that is cancelled never closes.
+    /// Whether apps show nothing of the count in this phase: no sums, no leaders, and no ballots.
+    /// One that is cancelled never closes.
     pub fn withholds_count(&self, phase: ElectionPhase) -> bool {
         match self.results {
             Results::Live => false,
@@ -240,7 +246,8 @@ impl Election {
         Seed(*Hash::of("tie break", &content).as_bytes())
     }
 
-    /// Checks what can be said without knowing the ledger of one that was read from a transaction, and so fits it.
+    /// Checks what can be said without knowing the ledger of one that was read from a transaction,
+    /// and so fits it.
     ///
     /// # Errors
     /// [`InvalidElection`] names the first of [`Election::faults`].
@@ -260,14 +267,25 @@ impl Election {
 
     fn text_faults(&self) -> Vec<InvalidElection> {
         let mut faults = Vec::new();
-        faults.extend(check_label(&self.title).map_err(InvalidElection::Title).err());
+        faults.extend(
+            check_label(&self.title)
+                .map_err(InvalidElection::Title)
+                .err(),
+        );
         let description = check_description(&self.description, DESCRIPTION_BYTES_MAX);
         faults.extend(description.map_err(InvalidElection::Description).err());
         if !self.tie_break.is_empty() {
-            faults.extend(check_label(&self.tie_break).map_err(InvalidElection::TieBreak).err());
+            faults.extend(
+                check_label(&self.tie_break)
+                    .map_err(InvalidElection::TieBreak)
+                    .err(),
+            );
         }
         faults.extend(self.contest_faults());
-        if self.closes_at.is_some_and(|closes| self.opens_at.is_some_and(|opens| closes <= opens)) {
+        if self
+            .closes_at
+            .is_some_and(|closes| self.opens_at.is_some_and(|opens| closes <= opens))
+        {
             faults.push(InvalidElection::Times);
         }
         match self.quorum {
@@ -290,13 +308,20 @@ impl Election {
         for (at, contest) in self.contests.iter().enumerate() {
             let number = at + 1;
             let looks = skeleton(&contest.title);
-            let is_taken = || self.contests[..at].iter().any(|other| skeleton(&other.title) == looks);
+            let is_taken = || {
+                self.contests[..at]
+                    .iter()
+                    .any(|other| skeleton(&other.title) == looks)
+            };
             if count > 1 && (looks.is_empty() || is_taken()) {
                 faults.push(InvalidElection::Untitled(number));
             }
             let named = |fault| match count {
                 1 => fault,
-                _ => InvalidElection::Contest { number, fault: Box::new(fault) },
+                _ => InvalidElection::Contest {
+                    number,
+                    fault: Box::new(fault),
+                },
             };
             faults.extend(contest.faults(self.has_roll()).into_iter().map(named));
         }

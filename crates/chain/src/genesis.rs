@@ -32,8 +32,9 @@ impl Organisers {
         }
     }
 
-    /// The organisers with a change made to them. Where anyone may create elections, the first key that is admitted ends that: from then
-    /// on only those who are admitted do. So whatever strangers do, the validators can have an election created.
+    /// The organisers with a change made to them. Where anyone may create elections, the first key
+    /// that is admitted ends that: from then on only those who are admitted do. So whatever
+    /// strangers do, the validators can have an election created.
     ///
     /// # Errors
     /// [`InvalidOrganisers`] if there is nothing to change, or no room.
@@ -43,8 +44,12 @@ impl Organisers {
             Self::Keys(keys) => keys.clone(),
         };
         match change {
-            OrganiserChange::Admit(key) if !keys.insert(*key) => return Err(InvalidOrganisers::Known(*key)),
-            OrganiserChange::Remove(key) if !keys.remove(key) => return Err(InvalidOrganisers::Unknown(*key)),
+            OrganiserChange::Admit(key) if !keys.insert(*key) => {
+                return Err(InvalidOrganisers::Known(*key));
+            }
+            OrganiserChange::Remove(key) if !keys.remove(key) => {
+                return Err(InvalidOrganisers::Unknown(*key));
+            }
             OrganiserChange::Admit(_) | OrganiserChange::Remove(_) => {}
         }
         let organisers = Self::Keys(keys);
@@ -54,13 +59,16 @@ impl Organisers {
 
     fn check(&self) -> Result<(), InvalidOrganisers> {
         match self {
-            Self::Keys(keys) if keys.len() > ORGANISERS_MAX => Err(InvalidOrganisers::Count(keys.len())),
+            Self::Keys(keys) if keys.len() > ORGANISERS_MAX => {
+                Err(InvalidOrganisers::Count(keys.len()))
+            }
             Self::Anyone | Self::Keys(_) => Ok(()),
         }
     }
 }
 
-/// A change of the organisers, in force once more than two thirds of the validators' power has approved it.
+/// A change of the organisers, in force once more than two thirds of the validators' power has
+/// approved it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum OrganiserChange {
     /// Lets a key create elections.
@@ -90,7 +98,8 @@ pub struct Limits {
     pub block_bytes_max: u32,
     /// Transactions in a block.
     pub block_transactions_max: u32,
-    /// Elections of one organiser that are drafts or open. Those that are closed or cancelled do not count, here and below.
+    /// Elections of one organiser that are drafts or open. Those that are closed or cancelled do
+    /// not count, here and below.
     pub organiser_elections_max: u32,
     /// Elections of all together that are drafts or open; only while anyone may create them.
     pub elections_max: u32,
@@ -111,10 +120,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Those of a chain with these organisers: strangers have less room than those who were admitted.
+    /// Those of a chain with these organisers: strangers have less room than those who were
+    /// admitted.
     pub fn of(organisers: &Organisers) -> Self {
         match organisers {
-            Organisers::Anyone => Self { organiser_elections_max: 20, ..Self::default() },
+            Organisers::Anyone => Self {
+                organiser_elections_max: 20,
+                ..Self::default()
+            },
             Organisers::Keys(_) => Self::default(),
         }
     }
@@ -162,13 +175,22 @@ impl Genesis {
     pub fn check(&self) -> Result<(), InvalidGenesis> {
         check_label(&self.name).map_err(InvalidGenesis::Name)?;
         self.organisers.check()?;
-        let Limits { block_bytes_max, block_transactions_max, organiser_elections_max, elections_max, voters_max } =
-            self.limits;
+        let Limits {
+            block_bytes_max,
+            block_transactions_max,
+            organiser_elections_max,
+            elections_max,
+            voters_max,
+        } = self.limits;
         let sane = (1 << 14..=1 << 20).contains(&block_bytes_max)
             && (1..=1 << 14).contains(&block_transactions_max)
             && (1..=100_000).contains(&organiser_elections_max)
             && (1..=100_000).contains(&elections_max)
             && (1..=10_000_000).contains(&voters_max);
-        if sane { Ok(()) } else { Err(InvalidGenesis::Limits) }
+        if sane {
+            Ok(())
+        } else {
+            Err(InvalidGenesis::Limits)
+        }
     }
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// 32 bytes: SHA-256 of `len(tag) || tag || content`.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+#[derive(
+    Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
 pub struct Hash([u8; 32]);
 
 /// Text that is not 64 hexadecimal digits.
@@ -44,8 +46,8 @@ impl Hash {
         &self.0
     }
 
-    /// The first and the last hash whose hexadecimal form begins with these digits, of either case; none if they are no digits, or more
-    /// than 64.
+    /// The first and the last hash whose hexadecimal form begins with these digits, of either case;
+    /// none if they are no digits, or more than 64.
     pub fn beginning(digits: &str) -> Option<(Self, Self)> {
         if digits.len() > 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
@@ -75,7 +77,8 @@ impl FromStr for Hash {
     type Err = ParseHashError;
     fn from_str(text: &str) -> Result<Self, ParseHashError> {
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseHashError(text.chars().take(80).collect()))?;
+        hex::decode_to_slice(text, &mut bytes)
+            .map_err(|_| ParseHashError(text.chars().take(80).collect()))?;
         Ok(Self(bytes))
     }
 }
@@ -93,7 +96,10 @@ impl<'de> Deserialize<'de> for Hash {
 }
 
 /// A byte string in CBOR, hexadecimal in JSON.
-pub(crate) fn serialize_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_bytes<S: Serializer>(
+    bytes: &[u8],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     if serializer.is_human_readable() {
         serializer.serialize_str(&hex::encode(bytes))
     } else {
@@ -108,11 +114,15 @@ pub(crate) fn deserialize_bytes<'de, const N: usize, D: Deserializer<'de>>(
     use serde::de::Error;
     if deserializer.is_human_readable() {
         let mut bytes = [0; N];
-        hex::decode_to_slice(<String as Deserialize>::deserialize(deserializer)?, &mut bytes)
-            .map_err(D::Error::custom)?;
+        hex::decode_to_slice(
+            <String as Deserialize>::deserialize(deserializer)?,
+            &mut bytes,
+        )
+        .map_err(D::Error::custom)?;
         Ok(bytes)
     } else {
-        serde_bytes::ByteArray::<N>::deserialize(deserializer).map(serde_bytes::ByteArray::into_array)
+        serde_bytes::ByteArray::<N>::deserialize(deserializer)
+            .map(serde_bytes::ByteArray::into_array)
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a voter keeps of a ballot: the receipt, and the signed bytes that say what it is a receipt of.
+//! What a voter keeps of a ballot: the receipt, and the signed bytes that say what it is a receipt
+//! of.
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -16,8 +17,8 @@ use crate::verify::{TransactionFault, verify};
 /// The first byte of a map of three: a kept receipt, and not a bare one, which has six fields.
 const KEPT: u8 = 0xa3;
 
-/// A receipt with all that it takes to say, from bytes alone, what the ballot says. Only open ballots have one: what they say, everybody can
-/// read on the ledger.
+/// A receipt with all that it takes to say, from bytes alone, what the ballot says. Only open
+/// ballots have one: what they say, everybody can read on the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptReceipt {
     /// Proof that the ballot is on the ledger.
@@ -104,8 +105,8 @@ pub enum InvalidReceiptFile {
 }
 
 impl Statement {
-    /// Reads what a ballot says from its transaction and from the transaction that created its election. Checks both signatures, that the
-    /// one is for the other, and that the ballot fits.
+    /// Reads what a ballot says from its transaction and from the transaction that created its
+    /// election. Checks both signatures, that the one is for the other, and that the ballot fits.
     ///
     /// # Errors
     /// [`InvalidStatement`] names the first thing that does not hold.
@@ -113,7 +114,9 @@ impl Statement {
         let signed = verify(chain, ballot).map_err(InvalidStatement::Ballot)?;
         let transaction = signed.id();
         let credential = signed.content().signer;
-        let Payload::CastBallot(ballot) = &signed.content().payload else { return Err(InvalidStatement::NoBallot) };
+        let Payload::CastBallot(ballot) = &signed.content().payload else {
+            return Err(InvalidStatement::NoBallot);
+        };
         if TransactionId::of(election).hash() != ballot.election.hash() {
             return Err(InvalidStatement::OtherElection);
         }
@@ -123,7 +126,13 @@ impl Statement {
             return Err(InvalidStatement::NoElection);
         };
         check_fit(ballot, election)?;
-        Ok(Self { transaction, credential, ballot: ballot.clone(), organiser, election: election.clone() })
+        Ok(Self {
+            transaction,
+            credential,
+            ballot: ballot.clone(),
+            organiser,
+            election: election.clone(),
+        })
     }
 
     /// Each contest's title, which may be empty, with what the ballot says to it, in words.
@@ -141,14 +150,17 @@ fn check_fit(ballot: &Ballot, election: &Election) -> Result<(), InvalidStatemen
     }
     for (at, (contest, selection)) in election.contests.iter().zip(&ballot.selections).enumerate() {
         let fits = contest.check_selection(selection);
-        fits.map_err(|fault| InvalidStatement::Selection { contest: at + 1, fault })?;
+        fits.map_err(|fault| InvalidStatement::Selection {
+            contest: at + 1,
+            fault,
+        })?;
     }
     Ok(())
 }
 
 impl KeptReceipt {
-    /// Checks the receipt as [`Receipt::check`] does, and that the ballot is the receipt's and the election the ballot's; gives what the
-    /// ballot says.
+    /// Checks the receipt as [`Receipt::check`] does, and that the ballot is the receipt's and the
+    /// election the ballot's; gives what the ballot says.
     ///
     /// # Errors
     /// [`InvalidReceiptFile`] names the first thing that does not hold.
@@ -157,7 +169,11 @@ impl KeptReceipt {
         if TransactionId::of(&self.ballot) != self.receipt.transaction {
             return Err(InvalidReceiptFile::OtherBallot);
         }
-        Ok(Statement::read(&self.receipt.genesis.chain(), &self.ballot, &self.election)?)
+        Ok(Statement::read(
+            &self.receipt.genesis.chain(),
+            &self.ballot,
+            &self.election,
+        )?)
     }
 }
 
@@ -193,7 +209,10 @@ impl ReceiptFile {
     ///
     /// # Errors
     /// [`InvalidReceiptFile`] names the first thing that does not hold.
-    pub fn check(&self, trusted: Option<&ChainId>) -> Result<Option<Statement>, InvalidReceiptFile> {
+    pub fn check(
+        &self,
+        trusted: Option<&ChainId>,
+    ) -> Result<Option<Statement>, InvalidReceiptFile> {
         match self {
             Self::Bare(receipt) => {
                 receipt.check(trusted)?;

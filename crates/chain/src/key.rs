@@ -1,4 +1,5 @@
-//! Ed25519 keys and signatures. Each purpose of signing has its own domain tag, with the chain's id inside.
+//! Ed25519 keys and signatures. Each purpose of signing has its own domain tag, with the chain's id
+//! inside.
 
 use std::fmt;
 use std::str::FromStr;
@@ -46,7 +47,8 @@ pub(crate) fn preimage(purpose: Purpose, chain: &ChainId, content: &[u8]) -> Vec
     bytes
 }
 
-/// An ed25519 public key: a voter's credential, an organiser, a validator. Whether it is a point is known when it verifies.
+/// An ed25519 public key: a voter's credential, an organiser, a validator. Whether it is a point is
+/// known when it verifies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct PublicKey([u8; 32]);
 
@@ -76,7 +78,11 @@ impl PublicKey {
     /// [`InvalidKey::Weak`] if nobody can sign for it, or everybody can.
     pub fn check(&self) -> Result<(), InvalidKey> {
         let is_point = VerificationKey::try_from(self.0).is_ok();
-        if is_point && self.may_sign() { Ok(()) } else { Err(InvalidKey::Weak) }
+        if is_point && self.may_sign() {
+            Ok(())
+        } else {
+            Err(InvalidKey::Weak)
+        }
     }
 
     /// Whether it is neither of small order nor another spelling of a key. It need not be a point.
@@ -86,32 +92,41 @@ impl PublicKey {
         self.is_canonical() && !SMALL_ORDER_YS.contains(&y)
     }
 
-    /// Whether its coordinate is below 2^255 - 19: the library takes larger ones for the same point.
+    /// Whether its coordinate is below 2^255 - 19: the library takes larger ones for the same
+    /// point.
     fn is_canonical(&self) -> bool {
         let [first, middle @ .., last] = &self.0;
         *first < 0xed || middle.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f
     }
 
-    /// Whether `signature` is this key's, by ZIP-215 (docs/protocol.md, "Hashes, trees, signatures"): the same as what
-    /// [`which_hold`](crate::which_hold) tells of many.
-    pub fn verifies(&self, purpose: Purpose, chain: &ChainId, content: &[u8], signature: &Signature) -> bool {
+    /// Whether `signature` is this key's, by ZIP-215 (docs/protocol.md, "Hashes, trees,
+    /// signatures"): the same as what [`which_hold`](crate::which_hold) tells of many.
+    pub fn verifies(
+        &self,
+        purpose: Purpose,
+        chain: &ChainId,
+        content: &[u8],
+        signature: &Signature,
+    ) -> bool {
         Claim::new(self, purpose, chain, content, signature).holds()
     }
 }
 
-/// The y coordinates of the eight points of small order, low byte first. Under such a key anybody can sign.
-/// Source: Chalkias, Garillot, Nikolaenko, Taming the many EdDSAs, SSR 2020, table 1.
+/// The y coordinates of the eight points of small order, low byte first. Under such a key anybody
+/// can sign. Source: Chalkias, Garillot, Nikolaenko, Taming the many EdDSAs, SSR 2020, table 1.
 const SMALL_ORDER_YS: [[u8; 32]; 5] = [
     at_ends(0x00, 0x00, 0x00), // 0: order 4
     at_ends(0x01, 0x00, 0x00), // 1: order 1
     at_ends(0xec, 0xff, 0x7f), // -1: order 2
     [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
-        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
     ],
     [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
-        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
     ],
 ];
 
@@ -243,10 +258,22 @@ mod tests {
     fn signature_holds_for_its_purpose_and_chain_only() {
         let key = SecretKey::from_seed(&[7; 32]);
         let signature = key.sign(Purpose::Vote, &chain("a"), b"content");
-        assert!(key.public().verifies(Purpose::Vote, &chain("a"), b"content", &signature));
-        assert!(!key.public().verifies(Purpose::Proposal, &chain("a"), b"content", &signature));
-        assert!(!key.public().verifies(Purpose::Vote, &chain("b"), b"content", &signature));
-        assert!(!key.public().verifies(Purpose::Vote, &chain("a"), b"contenT", &signature));
+        assert!(
+            key.public()
+                .verifies(Purpose::Vote, &chain("a"), b"content", &signature)
+        );
+        assert!(
+            !key.public()
+                .verifies(Purpose::Proposal, &chain("a"), b"content", &signature)
+        );
+        assert!(
+            !key.public()
+                .verifies(Purpose::Vote, &chain("b"), b"content", &signature)
+        );
+        assert!(
+            !key.public()
+                .verifies(Purpose::Vote, &chain("a"), b"contenT", &signature)
+        );
     }
 
     #[test]
@@ -254,8 +281,16 @@ mod tests {
         let mut identity = [0; 32];
         identity[0] = 1;
         let anything = Signature::from_bytes(std::array::from_fn(|i| u8::from(i == 0)));
-        assert_eq!(PublicKey::from_bytes(identity).check(), Err(InvalidKey::Weak));
-        assert!(!PublicKey::from_bytes(identity).verifies(Purpose::Vote, &chain("a"), b"any", &anything));
+        assert_eq!(
+            PublicKey::from_bytes(identity).check(),
+            Err(InvalidKey::Weak)
+        );
+        assert!(!PublicKey::from_bytes(identity).verifies(
+            Purpose::Vote,
+            &chain("a"),
+            b"any",
+            &anything
+        ));
     }
 
     #[test]
@@ -267,10 +302,15 @@ mod tests {
         };
         // y = p + 3 and p + 4 are points of large order as 3 and 4.
         for (first, last) in [(0xf0, 0x7f), (0xf0, 0xff), (0xf1, 0x7f), (0xf1, 0xff)] {
-            assert!(VerificationKey::try_from(spelled(first, last).0).is_ok(), "the library takes it");
+            assert!(
+                VerificationKey::try_from(spelled(first, last).0).is_ok(),
+                "the library takes it"
+            );
             assert_eq!(spelled(first, last).check(), Err(InvalidKey::Weak));
         }
-        let below: Vec<_> = (0xe0..0xec).filter(|first| spelled(*first, 0x7f).check().is_ok()).collect();
+        let below: Vec<_> = (0xe0..0xec)
+            .filter(|first| spelled(*first, 0x7f).check().is_ok())
+            .collect();
         assert!(!below.is_empty(), "points just below are taken");
     }
 

@@ -1,8 +1,10 @@
-//! The ledger: what is stored, and every rule of validity. Pure: no clock, no randomness, no disk, no network.
+//! The ledger: what is stored, and every rule of validity. Pure: no clock, no randomness, no disk,
+//! no network.
 //!
-//! From bytes to state, each step has its own type, so nothing is checked twice:
-//! bytes -> [`Transaction`] (parsed) -> [`Verified`] (signature and form hold) -> applied by [`Execution`] (fits the state).
-//! This crate does not know how validators agree (`consensus`), nor how anything travels or is stored.
+//! From bytes to state, each step has its own type, so nothing is checked twice: bytes ->
+//! [`Transaction`] (parsed) -> [`Verified`] (signature and form hold) -> applied by [`Execution`]
+//! (fits the state). This crate does not know how validators agree (`consensus`), nor how anything
+//! travels or is stored.
 
 mod act;
 mod archive;
@@ -34,7 +36,8 @@ mod verify;
 mod words;
 
 pub use act::{
-    ACT_VOTERS_MAX, Act, InvalidAct, Organise, ROLL_WEIGHT_MAX, Voter, WEIGHT_MAX, roll_changes, voter_parts,
+    ACT_VOTERS_MAX, Act, InvalidAct, Organise, ROLL_WEIGHT_MAX, Voter, WEIGHT_MAX, roll_changes,
+    voter_parts,
 };
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
 pub use ballot::{Ballot, Selection};
@@ -44,8 +47,13 @@ pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
 pub use contest::{Choices, Contest, InvalidSelection, SCORE_MAX};
 pub use election::{Election, ElectionPhase, InvalidElection, Results, Voters};
 pub use encoding::{DecodeError, decode, encode};
-pub use genesis::{Genesis, InvalidGenesis, InvalidOrganisers, Limits, OrganiserChange, Organisers};
-pub use hash::{BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId, ValidatorSetHash};
+pub use genesis::{
+    Genesis, InvalidGenesis, InvalidOrganisers, Limits, OrganiserChange, Organisers,
+};
+pub use hash::{
+    BlockHash, ChainId, ElectionId, Hash, ParseHashError, StateRoot, TransactionId,
+    ValidatorSetHash,
+};
 pub use kept::{InvalidReceiptFile, InvalidStatement, KeptReceipt, ReceiptFile, Statement};
 pub use key::{InvalidKey, PublicKey, Purpose, SecretKey, Signature};
 pub use member::{Hello, InvalidMembership, Membership};
@@ -55,15 +63,18 @@ pub use receipt::{InvalidReceipt, Receipt, SetChange, SetHistory};
 pub use route::set_changes;
 pub use share::{Base, Majority, Share};
 pub use state::{
-    CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidTransaction, LogEntry, Logged, Registry,
-    Replay, RollPart, RollRecord, State, Tip, Turnout,
+    CastRecord, Changes, ElectionRecord, Execution, InvalidBlock, InvalidTransaction, LogEntry,
+    Logged, Registry, Replay, RollPart, RollRecord, State, Tip, Turnout,
 };
 pub use tally::{COUNT_STEPS_MAX, Check, ContestTally, Tally, TallyLine, Uncounted};
 pub use text::{
-    InvalidNodeName, InvalidText, LABEL_BYTES_MAX, check_label, check_node_name, check_write_in, is_same_name,
+    InvalidNodeName, InvalidText, LABEL_BYTES_MAX, check_label, check_node_name, check_write_in,
+    is_same_name,
 };
 pub use time::{Height, Timestamp};
 pub use transaction::{Change, Payload, Transaction, UnsignedTransaction};
-pub use validator::{InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated};
+pub use validator::{
+    InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated,
+};
 pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify, verify_all};
 pub use vote_counting::{Action, Outcome, Overvotes, Round, Rule, Stake, TieBreak, Votes};

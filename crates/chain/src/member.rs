@@ -11,7 +11,8 @@ use crate::receipt::{InvalidReceipt, SetChange, TrustedSets};
 use crate::text::check_node_name;
 use crate::time::Height;
 
-/// A node's word for which validator it speaks, signed with the validator's key for its network identity alone.
+/// A node's word for which validator it speaks, signed with the validator's key for its network
+/// identity alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The node's name.
@@ -30,17 +31,27 @@ impl Hello {
     /// For the node with the network identity `peer`, the bytes of a libp2p peer id.
     pub fn new(name: String, key: &SecretKey, chain: &ChainId, peer: &[u8]) -> Self {
         let signature = key.sign(Purpose::Node, chain, &statement(peer, &name));
-        Self { name, key: key.public(), signature }
+        Self {
+            name,
+            key: key.public(),
+            signature,
+        }
     }
 
     /// Whether the peer has proven what it says, and does not call itself by a key or an id.
     pub fn holds(&self, chain: &ChainId, peer: &[u8]) -> bool {
         check_node_name(&self.name).is_ok()
-            && self.key.verifies(Purpose::Node, chain, &statement(peer, &self.name), &self.signature)
+            && self.key.verifies(
+                Purpose::Node,
+                chain,
+                &statement(peer, &self.name),
+                &self.signature,
+            )
     }
 }
 
-/// Shows that a node speaks for a validator of its chain, to somebody who knows the chain's id only.
+/// Shows that a node speaks for a validator of its chain, to somebody who knows the chain's id
+/// only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// Where the chain begins; its hash is the chain's id.
@@ -66,8 +77,8 @@ pub enum InvalidMembership {
 }
 
 impl Membership {
-    /// Checks it for the node with the network identity `peer`; gives the chain that it is a member of. Whether the validator has been
-    /// removed since, it does not tell.
+    /// Checks it for the node with the network identity `peer`; gives the chain that it is a member
+    /// of. Whether the validator has been removed since, it does not tell.
     ///
     /// # Errors
     /// [`InvalidMembership`].
@@ -78,6 +89,10 @@ impl Membership {
         }
         let sets = TrustedSets::follow(&self.genesis, &self.set_changes, Height::new(u64::MAX))?;
         let key = self.hello.key;
-        if sets.last().contains(&key) { Ok(chain) } else { Err(InvalidMembership::NoMember(key)) }
+        if sets.last().contains(&key) {
+            Ok(chain)
+        } else {
+            Err(InvalidMembership::NoMember(key))
+        }
     }
 }

@@ -16,7 +16,9 @@ fn node(left: &Hash, right: &Hash) -> Hash {
 /// The root over the leaves' contents; the root of nothing is the SHA-256 of nothing.
 pub fn merkle_root<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> Hash {
     let mut frontier = Frontier::default();
-    contents.into_iter().for_each(|content| frontier.push(content));
+    contents
+        .into_iter()
+        .for_each(|content| frontier.push(content));
     frontier.root()
 }
 
@@ -41,7 +43,11 @@ impl TryFrom<RawFrontier> for Frontier {
 
     fn try_from(RawFrontier { size, peaks }: RawFrontier) -> Result<Self, Self::Error> {
         let fits = peaks.len() as u64 == u64::from(size.count_ones());
-        if fits { Ok(Self { size, peaks }) } else { Err("a tree's edge has one root for each bit set in its size") }
+        if fits {
+            Ok(Self { size, peaks })
+        } else {
+            Err("a tree's edge has one root for each bit set in its size")
+        }
     }
 }
 
@@ -50,7 +56,10 @@ impl Frontier {
     pub fn push(&mut self, content: &[u8]) {
         let mut hash = leaf(content);
         for _ in 0..self.size.trailing_ones() {
-            hash = node(&self.peaks.pop().expect("one peak for each bit set in size"), &hash);
+            hash = node(
+                &self.peaks.pop().expect("one peak for each bit set in size"),
+                &hash,
+            );
         }
         self.peaks.push(hash);
         self.size += 1;
@@ -63,12 +72,18 @@ impl Frontier {
 
     /// The root over all leaves so far.
     pub fn root(&self) -> Hash {
-        let joined = self.peaks.iter().rev().copied().reduce(|right, left| node(&left, &right));
+        let joined = self
+            .peaks
+            .iter()
+            .rev()
+            .copied()
+            .reduce(|right, left| node(&left, &right));
         joined.unwrap_or_else(|| Hash::plain(&[]))
     }
 }
 
-/// A whole tree, kept while proofs are made from it. A clone shares everything with the tree that it is made from.
+/// A whole tree, kept while proofs are made from it. A clone shares everything with the tree that
+/// it is made from.
 #[derive(Clone, Debug)]
 pub struct MerkleTree {
     /// Level 0 is the leaves; a last node without a sibling moves up as it is.
@@ -81,13 +96,23 @@ impl MerkleTree {
         let mut level: Vec<_> = contents.into_iter().map(leaf).collect();
         let mut levels = vec![Vector::from(&level)];
         while level.len() > 1 {
-            level = level.chunks(2).map(|pair| if let [l, r] = pair { node(l, r) } else { pair[0] }).collect();
+            level = level
+                .chunks(2)
+                .map(|pair| {
+                    if let [l, r] = pair {
+                        node(l, r)
+                    } else {
+                        pair[0]
+                    }
+                })
+                .collect();
             levels.push(Vector::from(&level));
         }
         Self { levels }
     }
 
-    /// Puts a leaf in a place where there is one, or in the next one. Costs the height of the tree, not its size.
+    /// Puts a leaf in a place where there is one, or in the next one. Costs the height of the tree,
+    /// not its size.
     pub(crate) fn put(&mut self, place: usize, content: &[u8]) {
         let mut at = place;
         let mut hash = leaf(content);
@@ -119,19 +144,29 @@ impl MerkleTree {
 
     /// The root over all leaves.
     pub fn root(&self) -> Hash {
-        self.levels.last().and_then(|top| top.front()).copied().unwrap_or_else(|| Hash::plain(&[]))
+        self.levels
+            .last()
+            .and_then(|top| top.front())
+            .copied()
+            .unwrap_or_else(|| Hash::plain(&[]))
     }
 
     /// The proof that leaf `index` is in the tree; none if there is no such leaf.
     pub fn proof(&self, index: u32) -> Option<InclusionProof> {
         let leaves = &self.levels[0];
-        let mut at = usize::try_from(index).ok().filter(|at| *at < leaves.len())?;
+        let mut at = usize::try_from(index)
+            .ok()
+            .filter(|at| *at < leaves.len())?;
         let mut path = Vec::new();
         for level in &self.levels {
             path.extend(level.get(at ^ 1).filter(|_| level.len() > 1));
             at /= 2;
         }
-        Some(InclusionProof { index, size: u32::try_from(leaves.len()).ok()?, path })
+        Some(InclusionProof {
+            index,
+            size: u32::try_from(leaves.len()).ok()?,
+            path,
+        })
     }
 }
 
@@ -147,7 +182,8 @@ pub struct InclusionProof {
 }
 
 impl InclusionProof {
-    /// The root that follows from `content` being this leaf (RFC 9162, 2.1.3.2); none if the path has a wrong length.
+    /// The root that follows from `content` being this leaf (RFC 9162, 2.1.3.2); none if the path
+    /// has a wrong length.
     pub fn root(&self, content: &[u8]) -> Option<Hash> {
         let (mut at, mut last) = (self.index, self.size.checked_sub(1)?);
         if at > last {
@@ -194,7 +230,11 @@ mod tests {
             let leaves = contents(n);
             let tree = MerkleTree::new(leaves.iter().map(<[u8; 4]>::as_slice));
             assert_eq!(tree.root(), reference(&leaves), "{n} leaves");
-            assert_eq!(merkle_root(leaves.iter().map(<[u8; 4]>::as_slice)), reference(&leaves), "{n} leaves");
+            assert_eq!(
+                merkle_root(leaves.iter().map(<[u8; 4]>::as_slice)),
+                reference(&leaves),
+                "{n} leaves"
+            );
         }
     }
 
@@ -221,9 +261,15 @@ mod tests {
         for leaf in contents(7) {
             let edge: Frontier = decode(&encode(&frontier)).unwrap();
             assert_eq!(edge, frontier);
-            let more = Frontier { peaks: [edge.peaks.clone(), vec![Hash::default()]].concat(), ..edge.clone() };
+            let more = Frontier {
+                peaks: [edge.peaks.clone(), vec![Hash::default()]].concat(),
+                ..edge.clone()
+            };
             assert!(decode::<Frontier>(&encode(&more)).is_err());
-            let other = Frontier { size: edge.size + 2, ..edge };
+            let other = Frontier {
+                size: edge.size + 2,
+                ..edge
+            };
             assert_eq!(
                 decode::<Frontier>(&encode(&other)).is_ok(),
                 other.size.count_ones() == frontier.size.count_ones()
@@ -241,8 +287,10 @@ mod tests {
                 let proof = tree.proof(index).unwrap();
                 assert_eq!(proof.root(&index.to_be_bytes()), Some(tree.root()));
                 assert_ne!(proof.root(&(index + 1).to_be_bytes()), Some(tree.root()));
-                let longer =
-                    InclusionProof { path: [proof.path.clone(), vec![Hash::default()]].concat(), ..proof.clone() };
+                let longer = InclusionProof {
+                    path: [proof.path.clone(), vec![Hash::default()]].concat(),
+                    ..proof.clone()
+                };
                 assert_eq!(longer.root(&index.to_be_bytes()), None);
                 let outside = InclusionProof { index: n, ..proof };
                 assert_eq!(outside.root(&index.to_be_bytes()), None);

@@ -1,4 +1,5 @@
-//! Rankings, as compact in memory as on the ledger: there are as many as ballots, and each may name 500 choices.
+//! Rankings, as compact in memory as on the ledger: there are as many as ballots, and each may name
+//! 500 choices.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,9 +8,11 @@ use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Ranks, best first; choices in one rank are equal, and are named by their places in the list, from 0.
+/// Ranks, best first; choices in one rank are equal, and are named by their places in the list,
+/// from 0.
 ///
-/// In memory two bytes for each rank and each choice, in one piece. Encoded, compared and printed it is a list of lists of places.
+/// In memory two bytes for each rank and each choice, in one piece. Encoded, compared and printed
+/// it is a list of lists of places.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Ranks(
     /// Each rank as the number of its places, and then these.
@@ -126,7 +129,8 @@ impl<'de> Visitor<'de> for OneRank<'_> {
             self.0.push(place);
         }
         let count = self.0.len() - at - 1;
-        self.0[at] = u16::try_from(count).map_err(|_| A::Error::custom("a rank names more than 65535 choices"))?;
+        self.0[at] = u16::try_from(count)
+            .map_err(|_| A::Error::custom("a rank names more than 65535 choices"))?;
         Ok(())
     }
 }

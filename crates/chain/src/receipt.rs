@@ -12,11 +12,14 @@ use crate::merkle::InclusionProof;
 use crate::time::Height;
 use crate::validator::ValidatorSet;
 
-/// One step in the chain of validator sets: from the set that is trusted so far to the next one, or to a later one.
+/// One step in the chain of validator sets: from the set that is trusted so far to the next one, or
+/// to a later one.
 ///
-/// Its header is either of the set so far, and hands over to `validators`: then that set has signed it. Or the header is of `validators`
-/// already, and the step leaps over all the changes between: then that set has signed it, and among the signers are members of the set so
-/// far with more than two thirds of its power. So a lie takes as many false signatures of the set so far as without leaps.
+/// Its header is either of the set so far, and hands over to `validators`: then that set has signed
+/// it. Or the header is of `validators` already, and the step leaps over all the changes between:
+/// then that set has signed it, and among the signers are members of the set so far with more than
+/// two thirds of its power. So a lie takes as many false signatures of the set so far as without
+/// leaps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetChange {
     /// A final header that names the set.
@@ -27,7 +30,8 @@ pub struct SetChange {
     pub validators: ValidatorSet,
 }
 
-/// Proof that a transaction is in a final block. What that is, its bytes say: see [`KeptReceipt`](crate::KeptReceipt).
+/// Proof that a transaction is in a final block. What that is, its bytes say: see
+/// [`KeptReceipt`](crate::KeptReceipt).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Where the chain begins; its hash must be the chain that you trust.
@@ -60,7 +64,9 @@ pub enum InvalidReceipt {
     #[error("the change of validators at height {0} does not follow from the one before")]
     SetChange(u64),
     /// It does not come after the one before it.
-    #[error("the block at height {0} is not of this version, or does not come after what is below it")]
+    #[error(
+        "the block at height {0} is not of this version, or does not come after what is below it"
+    )]
     Order(u64),
     /// Not signed by enough of those who had to.
     #[error("the certificate at height {height} is not valid: {fault}")]
@@ -72,7 +78,9 @@ pub enum InvalidReceipt {
         fault: CertificateFault,
     },
     /// It leaps over changes, and too few of the set before it have signed it.
-    #[error("the change of validators at height {height} leaps too far: of the validators before it, {fault}")]
+    #[error(
+        "the change of validators at height {height} leaps too far: of the validators before it, {fault}"
+    )]
     Leap {
         /// Of the block.
         height: u64,
@@ -81,7 +89,9 @@ pub enum InvalidReceipt {
         fault: CertificateFault,
     },
     /// It is signed by another set than the changes lead to, so that some of them are not shown.
-    #[error("the block at height {0} names other validators for its height than the changes of the set lead to")]
+    #[error(
+        "the block at height {0} names other validators for its height than the changes of the set lead to"
+    )]
     OtherSet(u64),
     /// The ballot is not in the block.
     #[error("the path does not lead from the ballot to the block")]
@@ -92,11 +102,16 @@ pub enum InvalidReceipt {
 pub(crate) struct TrustedSets<'a>(Vec<(Height, ValidatorSetHash, &'a ValidatorSet)>);
 
 impl<'a> TrustedSets<'a> {
-    /// Checks the genesis and follows the changes of the set from there, none of them to validators of heights above `last`.
+    /// Checks the genesis and follows the changes of the set from there, none of them to validators
+    /// of heights above `last`.
     ///
     /// # Errors
     /// [`InvalidReceipt`] names the first step that does not hold.
-    pub(crate) fn follow(genesis: &'a Genesis, changes: &'a [SetChange], last: Height) -> Result<Self, InvalidReceipt> {
+    pub(crate) fn follow(
+        genesis: &'a Genesis,
+        changes: &'a [SetChange],
+        last: Height,
+    ) -> Result<Self, InvalidReceipt> {
         genesis.check()?;
         let chain = genesis.chain();
         let mut since = Height::GENESIS.next();
@@ -116,7 +131,10 @@ impl<'a> TrustedSets<'a> {
 
     /// The last of them.
     pub(crate) fn last(&self) -> &'a ValidatorSet {
-        self.0.last().expect("that of the genesis is always there").2
+        self.0
+            .last()
+            .expect("that of the genesis is always there")
+            .2
     }
 
     /// The set that signs a block, if it is the one that the changes lead to.
@@ -124,10 +142,14 @@ impl<'a> TrustedSets<'a> {
     /// # Errors
     /// [`InvalidReceipt::OtherSet`] if the block names another.
     pub(crate) fn of(&self, header: &Header) -> Result<&'a ValidatorSet, InvalidReceipt> {
-        let later = self.0.partition_point(|(since, ..)| *since <= header.height);
+        let later = self
+            .0
+            .partition_point(|(since, ..)| *since <= header.height);
         let set = later.checked_sub(1).map(|at| &self.0[at]);
         let named = set.filter(|(_, hash, _)| *hash == header.validators);
-        named.map(|(.., set)| *set).ok_or_else(|| InvalidReceipt::OtherSet(header.height.get()))
+        named
+            .map(|(.., set)| *set)
+            .ok_or_else(|| InvalidReceipt::OtherSet(header.height.get()))
     }
 }
 
@@ -135,35 +157,56 @@ impl SetChange {
     /// The first height of which it shows that the set signs it.
     pub fn since(&self) -> Height {
         let leaps = self.header.validators == self.validators.hash();
-        if leaps { self.header.height } else { self.header.height.next() }
+        if leaps {
+            self.header.height
+        } else {
+            self.header.height.next()
+        }
     }
 
-    /// Checks that it leads from the set `trusted`, which signs the height `since`, to a set of a later height.
-    fn verify(&self, chain: &ChainId, trusted: &ValidatorSet, since: Height) -> Result<(), InvalidReceipt> {
-        let Self { header, certificate, validators } = self;
+    /// Checks that it leads from the set `trusted`, which signs the height `since`, to a set of a
+    /// later height.
+    fn verify(
+        &self,
+        chain: &ChainId,
+        trusted: &ValidatorSet,
+        since: Height,
+    ) -> Result<(), InvalidReceipt> {
+        let Self {
+            header,
+            certificate,
+            validators,
+        } = self;
         let height = header.height.get();
         let before = trusted.hash();
         let after = validators.hash();
         let hands_over = header.validators == before && header.next_validators == after;
         let leaps = header.validators == after;
-        if before == after || !(hands_over || leaps) || header.height < since || self.since() <= since {
+        if before == after
+            || !(hands_over || leaps)
+            || header.height < since
+            || self.since() <= since
+        {
             return Err(InvalidReceipt::SetChange(height));
         }
         if hands_over {
             return verify_header(chain, header, certificate, trusted);
         }
         verify_header(chain, header, certificate, validators)?;
-        certificate.check_power(trusted).map_err(|fault| InvalidReceipt::Leap { height, fault })
+        certificate
+            .check_power(trusted)
+            .map_err(|fault| InvalidReceipt::Leap { height, fault })
     }
 }
 
-/// Who signs the blocks of a chain, as far as it has been shown: its genesis, and sets that steps have led to. An app that has one can tell
-/// whether a block is final.
+/// Who signs the blocks of a chain, as far as it has been shown: its genesis, and sets that steps
+/// have led to. An app that has one can tell whether a block is final.
 #[derive(Clone, Debug)]
 pub struct SetHistory {
     genesis: Genesis,
     chain: ChainId,
-    /// By the first height of which it is known that the set signs it: the set, and the header that names it.
+    /// By the first height of which it is known that the set signs it: the set, and the header that
+    /// names it.
     sets: BTreeMap<Height, (Header, ValidatorSet)>,
 }
 
@@ -175,7 +218,11 @@ impl SetHistory {
     pub fn new(genesis: Genesis) -> Result<Self, InvalidReceipt> {
         genesis.check()?;
         let chain = genesis.chain();
-        Ok(Self { genesis, chain, sets: BTreeMap::new() })
+        Ok(Self {
+            genesis,
+            chain,
+            sets: BTreeMap::new(),
+        })
     }
 
     /// Where the chain begins.
@@ -188,13 +235,16 @@ impl SetHistory {
         self.chain
     }
 
-    /// The last height up to this one whose set is known; at least the first, which the set of the genesis signs.
+    /// The last height up to this one whose set is known; at least the first, which the set of the
+    /// genesis signs.
     pub fn known_up_to(&self, height: Height) -> Height {
-        self.below(height).map_or_else(|| Height::GENESIS.next(), |(since, _)| *since)
+        self.below(height)
+            .map_or_else(|| Height::GENESIS.next(), |(since, _)| *since)
     }
 
-    /// Takes steps, in order, each of which must follow from the one before it, the first from the set that is known at `from`. Those before
-    /// one that does not hold are kept. Gives the height that the next ones go on from.
+    /// Takes steps, in order, each of which must follow from the one before it, the first from the
+    /// set that is known at `from`. Those before one that does not hold are kept. Gives the height
+    /// that the next ones go on from.
     ///
     /// # Errors
     /// [`InvalidReceipt`] names the first that does not hold.
@@ -217,7 +267,8 @@ impl SetHistory {
 
     /// The set that signs a height, as far as is known.
     pub fn set_at(&self, height: Height) -> &ValidatorSet {
-        self.below(height).map_or(&self.genesis.validators, |(_, (_, set))| set)
+        self.below(height)
+            .map_or(&self.genesis.validators, |(_, (_, set))| set)
     }
 
     fn below(&self, height: Height) -> Option<(&Height, &(Header, ValidatorSet))> {
@@ -227,16 +278,29 @@ impl SetHistory {
     /// Checks that a header is in order with those that name the sets below and above a height.
     fn check_order(&self, height: Height, header: &Header) -> Result<(), InvalidReceipt> {
         let below = self.below(height).map(|(_, (header, _))| header);
-        let above = self.sets.range(height.next()..).next().map(|(_, (header, _))| header);
-        verify_order(&self.genesis, below.into_iter().chain([header]).chain(above))
+        let above = self
+            .sets
+            .range(height.next()..)
+            .next()
+            .map(|(_, (header, _))| header);
+        verify_order(
+            &self.genesis,
+            below.into_iter().chain([header]).chain(above),
+        )
     }
 
-    /// Checks that a block is one of this chain, in order with what is known below and above it, and final under the set that it names, which
-    /// is the last one known up to its height: whoever leaves out a step cannot do with fewer signatures than it takes.
+    /// Checks that a block is one of this chain, in order with what is known below and above it,
+    /// and final under the set that it names, which is the last one known up to its height: whoever
+    /// leaves out a step cannot do with fewer signatures than it takes.
     ///
     /// # Errors
-    /// [`InvalidReceipt::OtherSet`] if it names another set: with the steps to that one it may be final. Others if it is not.
-    pub fn check_final(&self, header: &Header, certificate: &CommitCertificate) -> Result<(), InvalidReceipt> {
+    /// [`InvalidReceipt::OtherSet`] if it names another set: with the steps to that one it may be
+    /// final. Others if it is not.
+    pub fn check_final(
+        &self,
+        header: &Header,
+        certificate: &CommitCertificate,
+    ) -> Result<(), InvalidReceipt> {
         self.check_order(header.height, header)?;
         let set = self.set_at(header.height);
         if header.validators != set.hash() {
@@ -246,8 +310,9 @@ impl SetHistory {
     }
 }
 
-/// Checks that headers, each of them final, are of one history: of this version, above the genesis and later, and the higher the later; with
-/// one block at each height, which is the parent of the next and names its validators.
+/// Checks that headers, each of them final, are of one history: of this version, above the genesis
+/// and later, and the higher the later; with one block at each height, which is the parent of the
+/// next and names its validators.
 ///
 /// # Errors
 /// [`InvalidReceipt::Order`] names the lowest that does not fit.
@@ -288,7 +353,8 @@ fn verify_header(
 }
 
 impl Receipt {
-    /// Checks the receipt against the chain that you trust; with none, against the one that it names itself.
+    /// Checks the receipt against the chain that you trust; with none, against the one that it
+    /// names itself.
     ///
     /// # Errors
     /// [`InvalidReceipt`] names the first thing that does not hold.
@@ -298,8 +364,19 @@ impl Receipt {
             return Err(InvalidReceipt::WrongChain(chain));
         }
         let sets = TrustedSets::follow(&self.genesis, &self.set_changes, self.header.height)?;
-        verify_order(&self.genesis, self.set_changes.iter().map(|change| &change.header).chain([&self.header]))?;
-        verify_header(&chain, &self.header, &self.certificate, sets.of(&self.header)?)?;
+        verify_order(
+            &self.genesis,
+            self.set_changes
+                .iter()
+                .map(|change| &change.header)
+                .chain([&self.header]),
+        )?;
+        verify_header(
+            &chain,
+            &self.header,
+            &self.certificate,
+            sets.of(&self.header)?,
+        )?;
         self.header.check_inclusion(&self.transaction, &self.proof)
     }
 }
@@ -309,9 +386,17 @@ impl Header {
     ///
     /// # Errors
     /// [`InvalidReceipt::Inclusion`] if the proof does not show it.
-    pub fn check_inclusion(&self, transaction: &TransactionId, proof: &InclusionProof) -> Result<(), InvalidReceipt> {
+    pub fn check_inclusion(
+        &self,
+        transaction: &TransactionId,
+        proof: &InclusionProof,
+    ) -> Result<(), InvalidReceipt> {
         let root = proof.root(transaction.as_bytes());
         let whole = proof.size == self.transactions_count;
-        if whole && root == Some(self.transactions_root) { Ok(()) } else { Err(InvalidReceipt::Inclusion) }
+        if whole && root == Some(self.transactions_root) {
+            Ok(())
+        } else {
+            Err(InvalidReceipt::Inclusion)
+        }
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// No finer shares than thousandths.
 const DENOMINATOR_MAX: u16 = 1000;
 
-/// A part of a number that must be reached: at least, or more than, `numerator / denominator` of it.
+/// A part of a number that must be reached: at least, or more than, `numerator / denominator` of
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// From 1 to the denominator.
@@ -20,11 +21,19 @@ pub struct Share {
 
 impl Share {
     /// More than half.
-    pub const HALF: Self = Self { numerator: 1, denominator: 2, more: true };
+    pub const HALF: Self = Self {
+        numerator: 1,
+        denominator: 2,
+        more: true,
+    };
 
     /// Whether it is a part of something, and can be reached: there is no more than all.
     pub(crate) const fn is_sane(&self) -> bool {
-        let parts = if self.more { self.denominator.saturating_sub(1) } else { self.denominator };
+        let parts = if self.more {
+            self.denominator.saturating_sub(1)
+        } else {
+            self.denominator
+        };
         0 < self.numerator && self.numerator <= parts && self.denominator <= DENOMINATOR_MAX
     }
 
@@ -33,9 +42,15 @@ impl Share {
         if part == 0 {
             return false;
         }
-        let (part, whole) =
-            (u128::from(part) * u128::from(self.denominator), u128::from(whole) * u128::from(self.numerator));
-        if self.more { part > whole } else { part >= whole }
+        let (part, whole) = (
+            u128::from(part) * u128::from(self.denominator),
+            u128::from(whole) * u128::from(self.numerator),
+        );
+        if self.more {
+            part > whole
+        } else {
+            part >= whole
+        }
     }
 }
 
@@ -76,18 +91,38 @@ mod tests {
     fn half_is_not_more_than_half_and_two_thirds_are_at_least_two_thirds() {
         assert!(!Share::HALF.is_reached(50, 100));
         assert!(Share::HALF.is_reached(51, 100));
-        let two_thirds = Share { numerator: 2, denominator: 3, more: false };
-        assert!(two_thirds.is_reached(2, 3) && !two_thirds.is_reached(199, 299) && two_thirds.is_reached(200, 300));
+        let two_thirds = Share {
+            numerator: 2,
+            denominator: 3,
+            more: false,
+        };
+        assert!(
+            two_thirds.is_reached(2, 3)
+                && !two_thirds.is_reached(199, 299)
+                && two_thirds.is_reached(200, 300)
+        );
         assert!(two_thirds.is_reached(u64::MAX, u64::MAX));
     }
 
     #[test]
     fn no_share_is_more_than_all_or_finer_than_thousandths() {
-        let share = |numerator, denominator, more| Share { numerator, denominator, more };
-        assert!(share(3, 3, false).is_sane() && share(2, 3, true).is_sane() && share(1, 1000, false).is_sane());
-        for never in
-            [share(3, 3, true), share(4, 3, false), share(0, 3, true), share(1, 0, true), share(1, 1001, false)]
-        {
+        let share = |numerator, denominator, more| Share {
+            numerator,
+            denominator,
+            more,
+        };
+        assert!(
+            share(3, 3, false).is_sane()
+                && share(2, 3, true).is_sane()
+                && share(1, 1000, false).is_sane()
+        );
+        for never in [
+            share(3, 3, true),
+            share(4, 3, false),
+            share(0, 3, true),
+            share(1, 0, true),
+            share(1, 1001, false),
+        ] {
             assert!(!never.is_sane(), "{never:?}");
         }
         assert_eq!(share(3, 3, false).to_string(), "all");

@@ -1,8 +1,9 @@
 //! The ledger's state, and how a block changes it.
 //!
-//! [`State`] is what holds after the last decided block. An [`Execution`] collects the changes that a block would make,
-//! reading through to the state below, so that a proposed block is judged without touching anything; [`State::commit`]
-//! merges them. A ledger is its blocks: [`Replay`] makes the state from them.
+//! [`State`] is what holds after the last decided block. An [`Execution`] collects the changes that
+//! a block would make, reading through to the state below, so that a proposed block is judged
+//! without touching anything; [`State::commit`] merges them. A ledger is its blocks: [`Replay`]
+//! makes the state from them.
 
 mod approve;
 mod cast;
@@ -23,7 +24,9 @@ use serde::{Deserialize, Serialize};
 
 pub use execution::{Changes, Execution};
 pub use invalid::{InvalidBlock, InvalidTransaction};
-pub use record::{CastRecord, ElectionRecord, LogEntry, Logged, Registry, RollPart, RollRecord, Turnout};
+pub use record::{
+    CastRecord, ElectionRecord, LogEntry, Logged, Registry, RollPart, RollRecord, Turnout,
+};
 pub use replay::Replay;
 use root::StateTree;
 pub(crate) use root::{election_leaf, sealed};
@@ -56,8 +59,9 @@ pub struct Tip {
 
 /// All that the ledger knows after the last decided block.
 ///
-/// A clone shares everything with the state that it is made from, so it costs the same however much there is: who wants to read while
-/// blocks go on being committed takes one. What a block changes is then copied, some kilobytes for each row.
+/// A clone shares everything with the state that it is made from, so it costs the same however much
+/// there is: who wants to read while blocks go on being committed takes one. What a block changes
+/// is then copied, some kilobytes for each row.
 #[derive(Clone, Debug)]
 pub struct State {
     chain: ChainId,
@@ -83,8 +87,12 @@ impl State {
     pub fn new(genesis: Genesis) -> Self {
         let registry = Arc::new(Registry::new(&genesis));
         let tree = StateTree::new(&registry, std::iter::empty());
-        let tip =
-            Tip { height: Height::GENESIS, hash: BlockHash::default(), time: genesis.time, state_root: tree.root() };
+        let tip = Tip {
+            height: Height::GENESIS,
+            hash: BlockHash::default(),
+            time: genesis.time,
+            state_root: tree.root(),
+        };
         Self {
             chain: genesis.chain(),
             genesis: Arc::new(genesis),
@@ -101,8 +109,9 @@ impl State {
         }
     }
 
-    /// A state in which any key may create elections. An archive does not have the approvals that have admitted its organiser: that the
-    /// creation is final shows that more than two thirds of the validators' power have found it admitted.
+    /// A state in which any key may create elections. An archive does not have the approvals that
+    /// have admitted its organiser: that the creation is final shows that more than two thirds of
+    /// the validators' power have found it admitted.
     pub(crate) fn for_archive(genesis: Genesis) -> Self {
         let mut state = Self::new(genesis);
         Arc::make_mut(&mut state.registry).organisers = Organisers::Anyone;
@@ -161,20 +170,32 @@ impl State {
         self.elections.get(id).map(|record| &**record)
     }
 
-    /// Elections, newest first: by the time of their creation, then by id, both downwards. With `after`, those that come after that
-    /// election: the last of one page is the cursor of the next, whatever was created in between. An unknown `after` gives none.
-    pub fn elections_newest(&self, after: Option<ElectionId>) -> impl Iterator<Item = &ElectionRecord> {
+    /// Elections, newest first: by the time of their creation, then by id, both downwards. With
+    /// `after`, those that come after that election: the last of one page is the cursor of the
+    /// next, whatever was created in between. An unknown `after` gives none.
+    pub fn elections_newest(
+        &self,
+        after: Option<ElectionId>,
+    ) -> impl Iterator<Item = &ElectionRecord> {
         self.elections.newest(after)
     }
 
-    /// Elections that are neither closed nor cancelled at the last decided block, in the order of [`Self::elections_newest`] and with the
-    /// same cursor; the election that it names may be over by now.
-    pub fn elections_running(&self, after: Option<ElectionId>) -> impl Iterator<Item = &ElectionRecord> {
+    /// Elections that are neither closed nor cancelled at the last decided block, in the order of
+    /// [`Self::elections_newest`] and with the same cursor; the election that it names may be over
+    /// by now.
+    pub fn elections_running(
+        &self,
+        after: Option<ElectionId>,
+    ) -> impl Iterator<Item = &ElectionRecord> {
         self.elections.running(after)
     }
 
-    /// Elections whose id begins with these hexadecimal digits, by id: 0 to 64 digits, of either case. None if they are no such digits.
-    pub fn elections_beginning<'a>(&'a self, digits: &str) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
+    /// Elections whose id begins with these hexadecimal digits, by id: 0 to 64 digits, of either
+    /// case. None if they are no such digits.
+    pub fn elections_beginning<'a>(
+        &'a self,
+        digits: &str,
+    ) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
         self.elections.beginning(digits)
     }
 
@@ -189,12 +210,19 @@ impl State {
     }
 
     pub(crate) fn roll(&self, id: &ElectionId) -> BTreeMap<PublicKey, u32> {
-        self.rolls.get(id).into_iter().flatten().map(|(key, weight)| (*key, *weight)).collect()
+        self.rolls
+            .get(id)
+            .into_iter()
+            .flatten()
+            .map(|(key, weight)| (*key, *weight))
+            .collect()
     }
 
     /// What was done to an election, in order.
     pub fn log(&self, id: &ElectionId) -> impl Iterator<Item = &LogEntry> {
-        self.log.range((*id, 0)..=(*id, u64::MAX)).map(|(_, entry)| &**entry)
+        self.log
+            .range((*id, 0)..=(*id, u64::MAX))
+            .map(|(_, entry)| &**entry)
     }
 
     /// The tree after a block's changes.
@@ -218,34 +246,58 @@ impl State {
         self.tally_within(id, u64::MAX)
     }
 
-    /// The count of an election in at most so many steps; contests that these do not reach for are not complete.
+    /// The count of an election in at most so many steps; contests that these do not reach for are
+    /// not complete.
     pub fn tally_within(&self, id: &ElectionId, steps_max: u64) -> Option<Tally> {
         let record = self.election(id)?;
-        let counts = |contest| self.counts(id, contest).map(|(says, votes)| (&**says, *votes));
+        let counts = |contest| {
+            self.counts(id, contest)
+                .map(|(says, votes)| (&**says, *votes))
+        };
         Some(Tally::count(record, counts, steps_max))
     }
 
-    /// What an election's ballots say, to be counted elsewhere; none if there is no such election. Costs the same however many there are.
+    /// What an election's ballots say, to be counted elsewhere; none if there is no such election.
+    /// Costs the same however many there are.
     pub fn uncounted(&self, id: &ElectionId) -> Option<Uncounted> {
         let record = self.elections.get(id)?.clone();
         let contests = u16::try_from(record.election.contests.len()).unwrap_or(u16::MAX);
-        let of_contest = |contest| self.counts.get(&(*id, contest)).cloned().unwrap_or_default();
-        Some(Uncounted { record, counts: (0..contests).map(of_contest).collect() })
+        let of_contest = |contest| {
+            self.counts
+                .get(&(*id, contest))
+                .cloned()
+                .unwrap_or_default()
+        };
+        Some(Uncounted {
+            record,
+            counts: (0..contests).map(of_contest).collect(),
+        })
     }
 
     /// What is said to a contest, by how many votes, in the order of what is said.
-    fn counts(&self, id: &ElectionId, contest: u16) -> impl Iterator<Item = (&Arc<Selection>, &u64)> {
+    fn counts(
+        &self,
+        id: &ElectionId,
+        contest: u16,
+    ) -> impl Iterator<Item = (&Arc<Selection>, &u64)> {
         self.counts.get(&(*id, contest)).into_iter().flatten()
     }
 
     /// How many votes say so, if any do, and the selection that all of them share.
-    fn said(&self, id: &ElectionId, contest: u16, selection: &Selection) -> Option<(&Arc<Selection>, &u64)> {
+    fn said(
+        &self,
+        id: &ElectionId,
+        contest: u16,
+        selection: &Selection,
+    ) -> Option<(&Arc<Selection>, &u64)> {
         self.counts.get(&(*id, contest))?.get_key_value(selection)
     }
 
     /// The phase that an election is in at the last decided block.
     pub fn phase(&self, id: &ElectionId) -> Option<ElectionPhase> {
-        self.elections.get(id).map(|record| record.phase(self.tip.time))
+        self.elections
+            .get(id)
+            .map(|record| record.phase(self.tip.time))
     }
 
     /// When the next election opens or closes: a block is due then even if nothing else happens.
@@ -253,11 +305,15 @@ impl State {
         self.elections.next_boundary()
     }
 
-    /// Elections that are in another phase at `time` than at the last decided block, if nothing is done to them; `time` is not before that
-    /// block's.
+    /// Elections that are in another phase at `time` than at the last decided block, if nothing is
+    /// done to them; `time` is not before that block's.
     pub fn turned(&self, time: Timestamp) -> BTreeSet<ElectionId> {
         let turns = |record: &&ElectionRecord| record.phase(time) != record.phase(self.tip.time);
-        self.elections.due(time).filter(turns).map(|record| record.id).collect()
+        self.elections
+            .due(time)
+            .filter(turns)
+            .map(|record| record.id)
+            .collect()
     }
 
     /// Begins a block at `time` on top of this state.
@@ -279,7 +335,10 @@ impl State {
         if changes.state_root == claimed {
             Ok(changes)
         } else {
-            Err(InvalidBlock::StateRoot { claimed, found: changes.state_root })
+            Err(InvalidBlock::StateRoot {
+                claimed,
+                found: changes.state_root,
+            })
         }
     }
 
@@ -289,7 +348,9 @@ impl State {
         self.check_size(block)?;
         let mut execution = self.execute(block.header().time);
         for (index, transaction) in block.transactions().iter().enumerate() {
-            execution.apply(transaction).map_err(|fault| InvalidBlock::Transaction { index, fault })?;
+            execution
+                .apply(transaction)
+                .map_err(|fault| InvalidBlock::Transaction { index, fault })?;
         }
         Ok(execution)
     }
@@ -303,13 +364,22 @@ impl State {
         }
         let height = self.tip.height.next();
         if header.height != height {
-            return Err(InvalidBlock::Height { claimed: header.height, next: height });
+            return Err(InvalidBlock::Height {
+                claimed: header.height,
+                next: height,
+            });
         }
         if header.parent != self.tip.hash {
-            return Err(InvalidBlock::Parent { claimed: header.parent, tip: self.tip.hash });
+            return Err(InvalidBlock::Parent {
+                claimed: header.parent,
+                tip: self.tip.hash,
+            });
         }
         if header.time <= self.tip.time {
-            return Err(InvalidBlock::Time { claimed: header.time, parent: self.tip.time });
+            return Err(InvalidBlock::Time {
+                claimed: header.time,
+                parent: self.tip.time,
+            });
         }
         if !self.registry.next.contains(&header.proposer) {
             return Err(InvalidBlock::Proposer(header.proposer));
@@ -325,14 +395,25 @@ impl State {
 
     fn check_size(&self, block: &VerifiedBlock) -> Result<(), InvalidBlock> {
         let limits = &self.genesis.limits;
-        let bytes: usize = block.transactions().iter().map(|transaction| transaction.bytes().len()).sum();
+        let bytes: usize = block
+            .transactions()
+            .iter()
+            .map(|transaction| transaction.bytes().len())
+            .sum();
         let fits = u32::try_from(bytes).is_ok_and(|bytes| bytes <= limits.block_bytes_max)
             && block.header().transactions_count <= limits.block_transactions_max;
-        if fits { Ok(()) } else { Err(InvalidBlock::Size { bytes, transactions: block.transactions().len() }) }
+        if fits {
+            Ok(())
+        } else {
+            Err(InvalidBlock::Size {
+                bytes,
+                transactions: block.transactions().len(),
+            })
+        }
     }
 
-    /// Builds a block from those of `transactions` that fit; gives those that do not fit beside the others too.
-    /// What does not fit by size waits for the next block.
+    /// Builds a block from those of `transactions` that fit; gives those that do not fit beside the
+    /// others too. What does not fit by size waits for the next block.
     pub fn build<'a>(
         &self,
         time: Timestamp,
@@ -344,7 +425,8 @@ impl State {
         let mut execution = self.execute(time);
         for transaction in transactions {
             let size = u32::try_from(transaction.bytes().len()).unwrap_or(u32::MAX);
-            let full = u32::try_from(chosen.len()).is_ok_and(|count| count >= limits.block_transactions_max);
+            let full = u32::try_from(chosen.len())
+                .is_ok_and(|count| count >= limits.block_transactions_max);
             if full || bytes.saturating_add(size) > limits.block_bytes_max {
                 break;
             }
@@ -357,7 +439,11 @@ impl State {
             }
         }
         let changes = execution.finish();
-        (self.assemble(time, proposer, chosen, &changes), changes, refused)
+        (
+            self.assemble(time, proposer, chosen, &changes),
+            changes,
+            refused,
+        )
     }
 
     fn assemble(
@@ -376,7 +462,8 @@ impl State {
             time,
             proposer,
             transactions_root: crate::block::transactions_root(&ids),
-            transactions_count: u32::try_from(chosen.len()).expect("at most block_transactions_max"),
+            transactions_count: u32::try_from(chosen.len())
+                .expect("at most block_transactions_max"),
             state_root: changes.state_root,
             validators: self.registry.next.hash(),
             next_validators: self.registry.after.hash(),
@@ -392,8 +479,18 @@ impl State {
 
     /// Takes over the changes of a block; the tree stays as it is.
     fn merge(&mut self, header: &Header, changes: &Changes) {
-        let Header { height, time, state_root, .. } = *header;
-        self.tip = Tip { height, hash: header.hash(), time, state_root };
+        let Header {
+            height,
+            time,
+            state_root,
+            ..
+        } = *header;
+        self.tip = Tip {
+            height,
+            hash: header.hash(),
+            time,
+            state_root,
+        };
         self.registry = changes.registry.clone();
         self.upcoming = self.registry.upcoming();
         self.elections.pass(header.time);
@@ -408,7 +505,10 @@ impl State {
             self.change_roll(id, part);
         }
         for ((id, credential), record) in &changes.ballots {
-            self.ballots.entry(*id).or_default().insert(*credential, record.clone());
+            self.ballots
+                .entry(*id)
+                .or_default()
+                .insert(*credential, record.clone());
         }
         for ((id, contest, selection), votes) in &changes.counts {
             let counts = self.counts.entry((*id, *contest)).or_default();

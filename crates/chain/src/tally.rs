@@ -17,7 +17,8 @@ use crate::state::{ElectionRecord, RollRecord, Turnout};
 pub struct TallyLine {
     /// Its words.
     pub choice: String,
-    /// Votes for it; where ballots rank, of those that rank it alone first; where they score, the sum of its scores.
+    /// Votes for it; where ballots rank, of those that rank it alone first; where they score, the
+    /// sum of its scores.
     pub votes: u64,
 }
 
@@ -41,24 +42,30 @@ pub struct ContestTally {
     pub votes: u64,
     /// Votes that abstain.
     pub abstentions: u64,
-    /// The choices, those with no vote too: most first, then in the order of the ballot (write-ins: of the alphabet).
+    /// The choices, those with no vote too: most first, then in the order of the ballot (write-ins:
+    /// of the alphabet).
     pub lines: Vec<TallyLine>,
     /// Choices that are left out of the lines, since there are very many.
     pub other_choices: u64,
     /// Votes for these.
     pub other_votes: u64,
-    /// Who leads, or has won if quorum and majority are reached: by plurality several if they are tied; by other rules as many as there are
-    /// seats; nobody if there are no votes.
+    /// Who leads, or has won if quorum and majority are reached: by plurality several if they are
+    /// tied; by other rules as many as there are seats; nobody if there are no votes.
     pub leaders: Vec<String>,
-    /// Whether the weakest leader has the majority that the contest asks for; by yes-no, whether the first choice has it.
+    /// Whether the weakest leader has the majority that the contest asks for; by yes-no, whether
+    /// the first choice has it.
     pub majority: Option<Check>,
-    /// How the leaders were found, where it takes more than adding up; candidates by their places on the ballot.
+    /// How the leaders were found, where it takes more than adding up; candidates by their places
+    /// on the ballot.
     pub outcome: Option<Outcome>,
-    /// Whether rounds, pairs and ties are left out of the outcome, since they are too large to be shown.
+    /// Whether rounds, pairs and ties are left out of the outcome, since they are too large to be
+    /// shown.
     pub outcome_cut: bool,
-    /// False if it takes longer to find the leaders than there was time for. What is added up then is zero, or whole.
+    /// False if it takes longer to find the leaders than there was time for. What is added up then
+    /// is zero, or whole.
     pub complete: bool,
-    /// Of the votes, those of ballots that choose nobody: they approve or rank no choice, or give each the score 0.
+    /// Of the votes, those of ballots that choose nobody: they approve or rank no choice, or give
+    /// each the score 0.
     pub blank: u64,
 }
 
@@ -73,8 +80,9 @@ pub struct Tally {
     pub contests: Vec<ContestTally>,
 }
 
-/// Steps ([`Budget`]) that a count takes at most where nobody chooses to wait: some seconds to some minutes. Elections that people hold take
-/// far fewer; whoever writes contests and ballots that need more has their ballots kept, and no leaders named.
+/// Steps ([`Budget`]) that a count takes at most where nobody chooses to wait: some seconds to some
+/// minutes. Elections that people hold take far fewer; whoever writes contests and ballots that
+/// need more has their ballots kept, and no leaders named.
 pub const COUNT_STEPS_MAX: u64 = 20_000_000_000;
 
 /// What was said to a contest, by how many votes.
@@ -101,13 +109,19 @@ impl Uncounted {
 
 impl Check {
     fn new(share: Share, votes: u64, of: u64) -> Self {
-        Self { share, of, votes, reached: share.is_reached(votes, of) }
+        Self {
+            share,
+            of,
+            votes,
+            reached: share.is_reached(votes, of),
+        }
     }
 }
 
 impl Tally {
-    /// Counts an election in at most `steps_max` steps. All contests are added up first; those that take more than that share what is left
-    /// equally, and are not complete if their share does not reach.
+    /// Counts an election in at most `steps_max` steps. All contests are added up first; those that
+    /// take more than that share what is left equally, and are not complete if their share does not
+    /// reach.
     pub(crate) fn count<'a, I: Iterator<Item = (&'a Selection, u64)>>(
         record: &ElectionRecord,
         counts: impl Fn(u16) -> I,
@@ -118,34 +132,61 @@ impl Tally {
             budget.spend(steps(selection))?;
             Some((selection, votes))
         };
-        let said: Vec<Option<Counts<'_>>> =
-            (0..).zip(&election.contests).map(|(at, _)| counts(at).map(&mut affordable).collect()).collect();
-        let ranked = election.contests.iter().filter(|contest| contest.rule.is_ranked()).count() as u64;
+        let said: Vec<Option<Counts<'_>>> = (0..)
+            .zip(&election.contests)
+            .map(|(at, _)| counts(at).map(&mut affordable).collect())
+            .collect();
+        let ranked = election
+            .contests
+            .iter()
+            .filter(|contest| contest.rule.is_ranked())
+            .count() as u64;
         let share = budget.left() / ranked.max(1);
-        let contests = (0..).zip(&election.contests).zip(said).map(|((at, contest), said)| match said {
-            Some(said) => {
-                let seed = election.seed(&record.id, at);
-                ContestTally::count(contest, seed, &record.roll, said, &mut Budget::new(share))
-            }
-            None => ContestTally { complete: false, ..ContestTally::new(0) },
-        });
+        let contests = (0..)
+            .zip(&election.contests)
+            .zip(said)
+            .map(|((at, contest), said)| match said {
+                Some(said) => {
+                    let seed = election.seed(&record.id, at);
+                    ContestTally::count(contest, seed, &record.roll, said, &mut Budget::new(share))
+                }
+                None => ContestTally {
+                    complete: false,
+                    ..ContestTally::new(0)
+                },
+            });
         let contests = contests.collect();
-        Self { contests, ..Self::without_contests(record) }
+        Self {
+            contests,
+            ..Self::without_contests(record)
+        }
     }
 
     /// How many have voted, and not what.
     pub fn without_contests(record: &ElectionRecord) -> Self {
         let (turnout, roll) = (record.turnout, &record.roll);
-        let quorum = record.election.quorum.map(|share| Check::new(share, turnout.weight, roll.weight));
-        Self { turnout, quorum, contests: Vec::new() }
+        let quorum = record
+            .election
+            .quorum
+            .map(|share| Check::new(share, turnout.weight, roll.weight));
+        Self {
+            turnout,
+            quorum,
+            contests: Vec::new(),
+        }
     }
 
-    /// So much of it as fits `bytes_max`, shared equally by the contests: at most `lines_max` lines and leaders of each, what lines are cut
-    /// off counted together; without rounds, pairs and ties if these are too large.
+    /// So much of it as fits `bytes_max`, shared equally by the contests: at most `lines_max` lines
+    /// and leaders of each, what lines are cut off counted together; without rounds, pairs and ties
+    /// if these are too large.
     #[must_use]
     pub fn cut(mut self, lines_max: usize, bytes_max: usize) -> Self {
         let share = bytes_max / self.contests.len().max(1);
-        self.contests = self.contests.into_iter().map(|contest| contest.cut(lines_max, share)).collect();
+        self.contests = self
+            .contests
+            .into_iter()
+            .map(|contest| contest.cut(lines_max, share))
+            .collect();
         self
     }
 
@@ -158,15 +199,34 @@ impl Tally {
 }
 
 impl ContestTally {
-    fn count(contest: &Contest, seed: Seed, roll: &RollRecord, counts: Counts<'_>, budget: &mut Budget) -> Self {
-        let (abstaining, counts): (Counts<'_>, Counts<'_>) =
-            counts.into_iter().partition(|(selection, _)| matches!(selection, Selection::Abstain));
+    fn count(
+        contest: &Contest,
+        seed: Seed,
+        roll: &RollRecord,
+        counts: Counts<'_>,
+        budget: &mut Budget,
+    ) -> Self {
+        let (abstaining, counts): (Counts<'_>, Counts<'_>) = counts
+            .into_iter()
+            .partition(|(selection, _)| matches!(selection, Selection::Abstain));
         let abstentions = abstaining.iter().map(|(_, votes)| votes).sum();
         let votes = counts.iter().map(|(_, votes)| votes).sum();
-        let blank = counts.iter().filter(|(selection, _)| selection.named() == 0).map(|(_, votes)| votes).sum();
-        let mut tally = Self { abstentions, blank, ..Self::new(votes) };
+        let blank = counts
+            .iter()
+            .filter(|(selection, _)| selection.named() == 0)
+            .map(|(_, votes)| votes)
+            .sum();
+        let mut tally = Self {
+            abstentions,
+            blank,
+            ..Self::new(votes)
+        };
         let majority = contest.majority.map(|majority| {
-            let of = if majority.base == Base::Roll { roll.weight } else { votes };
+            let of = if majority.base == Base::Roll {
+                roll.weight
+            } else {
+                votes
+            };
             move |has: u64| Check::new(majority.share, has, of)
         });
         let Choices::Listed(choices) = &contest.choices else {
@@ -174,32 +234,54 @@ impl ContestTally {
             return tally;
         };
         let firsts = sums(choices.len(), &counts);
-        let line = |(choice, votes): (&String, &u64)| TallyLine { choice: choice.clone(), votes: *votes };
+        let line = |(choice, votes): (&String, &u64)| TallyLine {
+            choice: choice.clone(),
+            votes: *votes,
+        };
         tally.lead(choices.iter().zip(&firsts).map(line).collect(), majority);
         let ballots = match contest.rule {
             Rule::Plurality => return tally,
             Rule::YesNo => {
                 tally.majority = majority.map(|check| check(firsts[0]));
                 let reached = tally.majority.is_some_and(|check| check.reached);
-                tally.leaders = if votes > 0 { vec![choices[usize::from(!reached)].clone()] } else { Vec::new() };
+                tally.leaders = if votes > 0 {
+                    vec![choices[usize::from(!reached)].clone()]
+                } else {
+                    Vec::new()
+                };
                 return tally;
             }
             Rule::Approval => approvals(choices.len(), &counts),
             Rule::Score => scores(choices.len(), &counts),
-            Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => rankings(choices.len(), &counts),
+            Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
+                rankings(choices.len(), &counts)
+            }
         };
-        tally.outcome = match vote_counting::count(contest.rule, &ballots, &contest.terms(seed), budget) {
-            Ok(outcome) => Some(outcome),
-            Err(NotCounted::TooLong) => None,
-            Err(NotCounted::Kind(rule)) => unreachable!("the ballots were made for {rule:?}"),
-        };
+        tally.outcome =
+            match vote_counting::count(contest.rule, &ballots, &contest.terms(seed), budget) {
+                Ok(outcome) => Some(outcome),
+                Err(NotCounted::TooLong) => None,
+                Err(NotCounted::Kind(rule)) => unreachable!("the ballots were made for {rule:?}"),
+            };
         tally.complete = tally.outcome.is_some();
-        let mut elected = tally.outcome.as_ref().map_or_else(Vec::new, |outcome| outcome.winners.clone());
+        let mut elected = tally
+            .outcome
+            .as_ref()
+            .map_or_else(Vec::new, |outcome| outcome.winners.clone());
         tally.majority = majority.map(|check| {
             leave_out(&mut elected, |place| check(firsts[place]).reached);
-            check(elected.iter().map(|place| firsts[*place]).min().unwrap_or(0))
+            check(
+                elected
+                    .iter()
+                    .map(|place| firsts[*place])
+                    .min()
+                    .unwrap_or(0),
+            )
         });
-        tally.leaders = elected.into_iter().map(|place| choices[place].clone()).collect();
+        tally.leaders = elected
+            .into_iter()
+            .map(|place| choices[place].clone())
+            .collect();
         tally
     }
 
@@ -219,11 +301,14 @@ impl ContestTally {
         }
     }
 
-    /// Takes these lines; those with the most votes lead, and have the majority or not, all of them alike.
+    /// Takes these lines; those with the most votes lead, and have the majority or not, all of them
+    /// alike.
     fn lead(&mut self, mut lines: Vec<TallyLine>, majority: Option<impl Fn(u64) -> Check>) {
         lines.sort_by_key(|line| std::cmp::Reverse(line.votes));
         let most = lines.first().map_or(0, |line| line.votes);
-        let leaders = lines.iter().take_while(|line| line.votes == most && most > 0);
+        let leaders = lines
+            .iter()
+            .take_while(|line| line.votes == most && most > 0);
         self.leaders = leaders.map(|line| line.choice.clone()).collect();
         self.majority = majority.map(|check| check(most));
         self.lines = lines;
@@ -234,8 +319,11 @@ impl ContestTally {
         if encode(&self).len() > bytes_max
             && let Some(outcome) = &mut self.outcome
         {
-            *outcome =
-                Outcome { winners: std::mem::take(&mut outcome.winners), quota: outcome.quota, ..Outcome::default() };
+            *outcome = Outcome {
+                winners: std::mem::take(&mut outcome.winners),
+                quota: outcome.quota,
+                ..Outcome::default()
+            };
             self.outcome_cut = true;
         }
         let mut lines = self.lines.len().max(self.leaders.len());
@@ -261,7 +349,8 @@ fn leave_out(elected: &mut Vec<usize>, has_majority: impl Fn(usize) -> bool) {
     }
 }
 
-/// About what it takes to add up a ballot: a step for itself and for each name on it; words are copied and sorted.
+/// About what it takes to add up a ballot: a step for itself and for each name on it; words are
+/// copied and sorted.
 fn steps(selection: &Selection) -> usize {
     match selection {
         Selection::WriteIn(_) => 20,
@@ -271,7 +360,10 @@ fn steps(selection: &Selection) -> usize {
 
 fn write_ins(counts: &Counts<'_>) -> Vec<TallyLine> {
     let line = |(selection, votes): &(&Selection, u64)| match selection {
-        Selection::WriteIn(words) => Some(TallyLine { choice: words.clone(), votes: *votes }),
+        Selection::WriteIn(words) => Some(TallyLine {
+            choice: words.clone(),
+            votes: *votes,
+        }),
         _ => None,
     };
     counts.iter().filter_map(line).collect()
@@ -283,9 +375,13 @@ fn sums(choices: usize, counts: &Counts<'_>) -> Vec<u64> {
     for (selection, votes) in counts {
         match selection {
             Selection::Listed(place) => sums[usize::from(*place)] += votes,
-            Selection::Approved(places) => places.iter().for_each(|place| sums[usize::from(*place)] += votes),
+            Selection::Approved(places) => places
+                .iter()
+                .for_each(|place| sums[usize::from(*place)] += votes),
             Selection::Scored(scores) => {
-                sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += votes * u64::from(*score));
+                sums.iter_mut()
+                    .zip(scores)
+                    .for_each(|(sum, score)| *sum += votes * u64::from(*score));
             }
             Selection::Ranked(ranks) => {
                 if let Some([only]) = ranks.iter().next() {
@@ -307,7 +403,10 @@ fn approvals(candidates: usize, counts: &Counts<'_>) -> Ballots {
         Selection::Approved(chosen) => Some((*votes, places(chosen))),
         _ => None,
     };
-    Ballots::Approvals { candidates, sets: counts.iter().filter_map(approved).collect() }
+    Ballots::Approvals {
+        candidates,
+        sets: counts.iter().filter_map(approved).collect(),
+    }
 }
 
 fn scores(candidates: usize, counts: &Counts<'_>) -> Ballots {
@@ -315,16 +414,24 @@ fn scores(candidates: usize, counts: &Counts<'_>) -> Ballots {
         Selection::Scored(scores) => Some((*votes, scores.clone())),
         _ => None,
     };
-    Ballots::Scores { candidates, lists: counts.iter().filter_map(scored).collect() }
+    Ballots::Scores {
+        candidates,
+        lists: counts.iter().filter_map(scored).collect(),
+    }
 }
 
 fn rankings(candidates: usize, counts: &Counts<'_>) -> Ballots {
     let ranked = |(selection, votes): &(&Selection, u64)| match selection {
-        Selection::Ranked(ranks) => Some(Group { count: *votes, ranks: ranks.iter().map(places).collect() }),
+        Selection::Ranked(ranks) => Some(Group {
+            count: *votes,
+            ranks: ranks.iter().map(places).collect(),
+        }),
         _ => None,
     };
     let profile = Profile::new(candidates, counts.iter().filter_map(ranked).collect());
-    Ballots::Rankings(profile.expect("Contest::check_selection has checked each ballot, and rolls are bounded"))
+    Ballots::Rankings(
+        profile.expect("Contest::check_selection has checked each ballot, and rolls are bounded"),
+    )
 }
 
 #[cfg(test)]
@@ -333,12 +440,21 @@ mod tests {
 
     #[test]
     fn cut_count_has_all_votes_and_the_same_leader() {
-        let line = |(choice, votes): (&str, u64)| TallyLine { choice: choice.into(), votes };
+        let line = |(choice, votes): (&str, u64)| TallyLine {
+            choice: choice.into(),
+            votes,
+        };
         let mut whole = ContestTally::new(9);
-        whole.lead([("a", 1), ("b", 5), ("c", 2), ("d", 1)].map(line).into(), None::<fn(u64) -> Check>);
+        whole.lead(
+            [("a", 1), ("b", 5), ("c", 2), ("d", 1)].map(line).into(),
+            None::<fn(u64) -> Check>,
+        );
         let cut = whole.clone().cut(2, 1000);
         assert_eq!((cut.votes, &cut.leaders), (9, &whole.leaders));
-        assert_eq!((cut.lines.len(), cut.other_choices, cut.other_votes), (2, 2, 2));
+        assert_eq!(
+            (cut.lines.len(), cut.other_choices, cut.other_votes),
+            (2, 2, 2)
+        );
         assert_eq!(whole.clone().cut(9, 1000), whole);
     }
 }

@@ -57,7 +57,9 @@ impl fmt::Display for Height {
 }
 
 /// Milliseconds since 1970-01-01 UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
 
@@ -143,6 +145,9 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_ms(ms).to_string(), text);
         }
-        assert!(Timestamp::from_ms(u64::MAX).to_string().ends_with(" UTC"), "any number has a time");
+        assert!(
+            Timestamp::from_ms(u64::MAX).to_string().ends_with(" UTC"),
+            "any number has a time"
+        );
     }
 }

@@ -25,10 +25,12 @@ pub enum Payload {
     ApproveChange {
         /// The change.
         change: Change,
-        /// How many changes there have been: an approval that comes after another is void, even if all were as before again.
+        /// How many changes there have been: an approval that comes after another is void, even if
+        /// all were as before again.
         changes_before: u64,
-        /// When it was signed, by its signer's clock: it lapses by this time, and of two of one signer the later one is the newer, whenever they
-        /// come to the ledger. So whoever sends an old one again changes nothing ([`crate::Registry::signing_time`]).
+        /// When it was signed, by its signer's clock: it lapses by this time, and of two of one
+        /// signer the later one is the newer, whenever they come to the ledger. So whoever sends an
+        /// old one again changes nothing ([`crate::Registry::signing_time`]).
         signed_at: Timestamp,
     },
 }
@@ -88,7 +90,11 @@ impl Payload {
 impl Transaction {
     /// Signs a payload.
     pub fn sign(chain: ChainId, key: &SecretKey, payload: Payload) -> Self {
-        let content = UnsignedTransaction { chain, signer: key.public(), payload };
+        let content = UnsignedTransaction {
+            chain,
+            signer: key.public(),
+            payload,
+        };
         let signature = key.sign(Purpose::Transaction, &chain, &encode(&content));
         Self { content, signature }
     }

@@ -78,7 +78,10 @@ impl ValidatorSet {
 
     /// The validator with this key.
     pub fn get(&self, key: &PublicKey) -> Option<&Validator> {
-        self.0.binary_search_by_key(key, |validator| validator.key).ok().map(|at| &self.0[at])
+        self.0
+            .binary_search_by_key(key, |validator| validator.key)
+            .ok()
+            .map(|at| &self.0[at])
     }
 
     /// Whether the key is a validator's.
@@ -99,7 +102,11 @@ impl ValidatorSet {
     /// Whether these keys hold more than two thirds of the power; each key counts once.
     pub fn is_quorum<'a>(&self, keys: impl IntoIterator<Item = &'a PublicKey>) -> bool {
         let distinct: BTreeSet<_> = keys.into_iter().collect();
-        let power: u64 = distinct.into_iter().filter_map(|key| self.get(key)).map(|validator| validator.power).sum();
+        let power: u64 = distinct
+            .into_iter()
+            .filter_map(|key| self.get(key))
+            .map(|validator| validator.power)
+            .sum();
         u128::from(power) * 3 > u128::from(self.power_total()) * 2
     }
 
@@ -108,8 +115,8 @@ impl ValidatorSet {
         ValidatorSetHash::new(Hash::of("validators", &encode(self)))
     }
 
-    /// The set with a change made to it. Only the newcomer is checked: the others were when they came, and looking at 150 keys takes longer than
-    /// the signature of an approval.
+    /// The set with a change made to it. Only the newcomer is checked: the others were when they
+    /// came, and looking at 150 keys takes longer than the signature of an approval.
     ///
     /// # Errors
     /// [`InvalidValidatorSet`] if there is nothing to change, or nothing would be left.
@@ -119,7 +126,9 @@ impl ValidatorSet {
         match change {
             ValidatorChange::Admit(validator) => {
                 validator.check()?;
-                let at = place(&validator.key).err().ok_or(InvalidValidatorSet::Duplicate(validator.key))?;
+                let at = place(&validator.key)
+                    .err()
+                    .ok_or(InvalidValidatorSet::Duplicate(validator.key))?;
                 validators.insert(at, validator.clone());
             }
             ValidatorChange::Remove(key) => {
@@ -144,7 +153,9 @@ impl ValidatorSet {
 impl Validator {
     fn check(&self) -> Result<(), InvalidValidatorSet> {
         check_label(&self.name).map_err(|fault| InvalidValidatorSet::Name(self.key, fault))?;
-        self.key.check().map_err(|_| InvalidValidatorSet::Key(self.key))?;
+        self.key
+            .check()
+            .map_err(|_| InvalidValidatorSet::Key(self.key))?;
         if (1..=POWER_MAX).contains(&self.power) {
             Ok(())
         } else {
@@ -185,7 +196,11 @@ mod tests {
     use crate::key::SecretKey;
 
     fn set(n: u8) -> ValidatorSet {
-        let validator = |i| Validator { key: SecretKey::from_seed(&[i; 32]).public(), name: format!("v{i}"), power: 1 };
+        let validator = |i| Validator {
+            key: SecretKey::from_seed(&[i; 32]).public(),
+            name: format!("v{i}"),
+            power: 1,
+        };
         ValidatorSet::new((1..=n).map(validator).collect()).unwrap()
     }
 
@@ -211,6 +226,9 @@ mod tests {
     fn last_validator_cannot_be_removed() {
         let one = set(1);
         let key = one.iter().next().unwrap().key;
-        assert_eq!(one.changed(&ValidatorChange::Remove(key)), Err(InvalidValidatorSet::Count(0)));
+        assert_eq!(
+            one.changed(&ValidatorChange::Remove(key)),
+            Err(InvalidValidatorSet::Count(0))
+        );
     }
 }

@@ -40,7 +40,8 @@ pub enum TransactionFault {
     Act(#[from] InvalidAct),
 }
 
-/// A transaction whose form and signature hold: [`verify`] has found so, here or before it became final.
+/// A transaction whose form and signature hold: [`verify`] has found so, here or before it became
+/// final.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     id: TransactionId,
@@ -83,16 +84,22 @@ pub fn parse(bytes: &[u8]) -> Result<Transaction, TransactionFault> {
     Ok(decode(bytes)?)
 }
 
-/// Parses and checks all that can be checked without the state; about 40 microseconds, nearly all for the signature.
+/// Parses and checks all that can be checked without the state; about 40 microseconds, nearly all
+/// for the signature.
 ///
 /// # Errors
 /// [`TransactionFault`]: whoever made or passed on these bytes is at fault.
 pub fn verify(chain: &ChainId, bytes: &[u8]) -> Result<Verified, TransactionFault> {
     let (transaction, claim) = claimed(chain, bytes)?;
-    if claim.holds() { Ok(transaction) } else { Err(TransactionFault::Signature) }
+    if claim.holds() {
+        Ok(transaction)
+    } else {
+        Err(TransactionFault::Signature)
+    }
 }
 
-/// Verifies many, each as [`verify`] does; their signatures are checked in batches, which takes about half of the time.
+/// Verifies many, each as [`verify`] does; their signatures are checked in batches, which takes
+/// about half of the time.
 pub fn verify_all<'a>(
     chain: &ChainId,
     transactions: impl IntoIterator<Item = &'a [u8]>,
@@ -109,7 +116,11 @@ pub fn verify_all<'a>(
     let one = |formed: Result<Verified, TransactionFault>| {
         let transaction = formed?;
         let holds = verdicts.next().expect("one for each whose form holds");
-        if holds { Ok(Arc::new(transaction)) } else { Err(TransactionFault::Signature) }
+        if holds {
+            Ok(Arc::new(transaction))
+        } else {
+            Err(TransactionFault::Signature)
+        }
     };
     formed.into_iter().map(one).collect()
 }
@@ -117,14 +128,32 @@ pub fn verify_all<'a>(
 /// A transaction whose signature is still to be checked: the claim that goes with it.
 fn claimed(chain: &ChainId, bytes: &[u8]) -> Result<(Verified, Claim), TransactionFault> {
     let Transaction { content, signature } = check_form(chain, bytes)?;
-    let claim = Claim::new(&content.signer, Purpose::Transaction, chain, &encode(&content), &signature);
-    Ok((Verified { id: TransactionId::of(bytes), bytes: bytes.into(), content }, claim))
+    let claim = Claim::new(
+        &content.signer,
+        Purpose::Transaction,
+        chain,
+        &encode(&content),
+        &signature,
+    );
+    Ok((
+        Verified {
+            id: TransactionId::of(bytes),
+            bytes: bytes.into(),
+            content,
+        },
+        claim,
+    ))
 }
 
-/// Reads a transaction of a final block: no honest validator has voted for the block before it had verified the signature.
+/// Reads a transaction of a final block: no honest validator has voted for the block before it had
+/// verified the signature.
 pub(crate) fn read_final(chain: &ChainId, bytes: &[u8]) -> Result<Verified, TransactionFault> {
     let content = check_form(chain, bytes)?.content;
-    Ok(Verified { id: TransactionId::of(bytes), bytes: bytes.into(), content })
+    Ok(Verified {
+        id: TransactionId::of(bytes),
+        bytes: bytes.into(),
+        content,
+    })
 }
 
 /// Checks everything but the signature.

@@ -1,4 +1,5 @@
-//! What a ballot says, in words: as a voter types it, with the names of the choices (docs/protocol.md, "Receipt files").
+//! What a ballot says, in words: as a voter types it, with the names of the choices
+//! (docs/protocol.md, "Receipt files").
 
 use std::borrow::Cow;
 
@@ -9,13 +10,15 @@ use crate::contest::{Choices, Contest};
 const ABSTAIN: &str = "abstain";
 /// Names nobody.
 const NOBODY: &str = "-";
-/// What stands between names: a name that has one of these in it is put in quotation marks, lest it be taken for two.
+/// What stands between names: a name that has one of these in it is put in quotation marks, lest it
+/// be taken for two.
 const MARKS: [char; 5] = ['>', '=', ',', '"', '\\'];
 
 impl Contest {
-    /// What a selection that fits this contest says, in words: `Ada`, `Ada, Grace`, `Ada=10, Grace=7`, `Ada > Grace = Joan`, `-` for nobody,
-    /// `abstain`. A name that could be taken for something else is put in quotation marks, so that two selections never have the same
-    /// words. A place that is not on the list is given as its number, with a #.
+    /// What a selection that fits this contest says, in words: `Ada`, `Ada, Grace`, `Ada=10,
+    /// Grace=7`, `Ada > Grace = Joan`, `-` for nobody, `abstain`. A name that could be taken for
+    /// something else is put in quotation marks, so that two selections never have the same words.
+    /// A place that is not on the list is given as its number, with a #.
     pub fn in_words(&self, selection: &Selection) -> String {
         let words = match selection {
             Selection::Abstain => ABSTAIN.to_owned(),
@@ -24,7 +27,9 @@ impl Contest {
             Selection::Approved(places) => self.names(places, ", "),
             Selection::Scored(scores) => {
                 let scored = scores.iter().enumerate().filter(|(_, score)| **score > 0);
-                let scored: Vec<_> = scored.map(|(at, score)| format!("{}={score}", self.choice_name(at))).collect();
+                let scored: Vec<_> = scored
+                    .map(|(at, score)| format!("{}={score}", self.choice_name(at)))
+                    .collect();
                 scored.join(", ")
             }
             Selection::Ranked(ranks) => {
@@ -32,11 +37,18 @@ impl Contest {
                 ranks.join(" > ")
             }
         };
-        if words.is_empty() { NOBODY.to_owned() } else { words }
+        if words.is_empty() {
+            NOBODY.to_owned()
+        } else {
+            words
+        }
     }
 
     fn names(&self, places: &[u16], between: &str) -> String {
-        let names: Vec<_> = places.iter().map(|place| self.choice_name(usize::from(*place))).collect();
+        let names: Vec<_> = places
+            .iter()
+            .map(|place| self.choice_name(usize::from(*place)))
+            .collect();
         names.join(between)
     }
 
@@ -45,13 +57,19 @@ impl Contest {
             Choices::Listed(choices) => choices.get(place),
             Choices::WriteIn => None,
         };
-        listed.map_or_else(|| format!("#{}", place + 1), |name| quoted(name).into_owned())
+        listed.map_or_else(
+            || format!("#{}", place + 1),
+            |name| quoted(name).into_owned(),
+        )
     }
 }
 
 fn quoted(name: &str) -> Cow<'_, str> {
     if name == ABSTAIN || name == NOBODY || name.contains(MARKS) {
-        Cow::Owned(format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")))
+        Cow::Owned(format!(
+            "\"{}\"",
+            name.replace('\\', "\\\\").replace('"', "\\\"")
+        ))
     } else {
         Cow::Borrowed(name)
     }
@@ -69,7 +87,11 @@ mod tests {
 
     #[test]
     fn selections_are_said_with_the_names_of_their_choices() {
-        let contest = Contest::listed(["Ada", "Grace", "Joan"].map(String::from).into(), Rule::Irv, 1);
+        let contest = Contest::listed(
+            ["Ada", "Grace", "Joan"].map(String::from).into(),
+            Rule::Irv,
+            1,
+        );
         for (selection, words) in [
             (Selection::Listed(1), "Grace"),
             (Selection::Approved(vec![0, 2]), "Ada, Joan"),
@@ -97,6 +119,9 @@ mod tests {
         assert_eq!(single(5), "\"say \\\"A\\\"\"");
         assert_eq!(contest.in_words(&Selection::Approved(vec![6])), "\"A, B\"");
         assert_eq!(contest.in_words(&Selection::Approved(vec![1, 2])), "A, B");
-        assert_eq!(contest.in_words(&Selection::WriteIn("abstain".into())), "\"abstain\"");
+        assert_eq!(
+            contest.in_words(&Selection::WriteIn("abstain".into())),
+            "\"abstain\""
+        );
     }
 }

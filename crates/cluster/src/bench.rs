@@ -20,7 +20,11 @@ const TRICKLE_SECONDS: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) async fn run(args: BenchArgs) -> Result<bool> {
-    let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
+    let mut cluster = Cluster::start(Options {
+        validators: args.nodes.into(),
+        ..Options::default()
+    })
+    .await?;
     let report = tokio::select! {
         report = measure_all(&mut cluster, &args) => report,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
@@ -51,7 +55,12 @@ async fn measure_all(cluster: &mut Cluster, args: &BenchArgs) -> Result<Bench> {
         let again = self::throughput(cluster, &clients, election, cast, args.ballots).await?;
         cast += args.ballots;
         let cpu_ratio = round(again.cpu_us_per_ballot / throughput.cpu_us_per_ballot);
-        after_elections = Some(AfterElections { elections: args.elections, seconds, throughput: again, cpu_ratio });
+        after_elections = Some(AfterElections {
+            elections: args.elections,
+            seconds,
+            throughput: again,
+            cpu_ratio,
+        });
     }
     let mut growth = None;
     if args.growth > cast {
@@ -59,7 +68,14 @@ async fn measure_all(cluster: &mut Cluster, args: &BenchArgs) -> Result<Bench> {
         let since = cast;
         let mut last = throughput.clone();
         while cast < args.growth {
-            last = self::throughput(cluster, &clients, election, cast, args.ballots.min(args.growth - cast)).await?;
+            last = self::throughput(
+                cluster,
+                &clients,
+                election,
+                cast,
+                args.ballots.min(args.growth - cast),
+            )
+            .await?;
             cast += last.ballots;
         }
         let disk = disk(cluster).saturating_sub(disk_before);
@@ -68,12 +84,22 @@ async fn measure_all(cluster: &mut Cluster, args: &BenchArgs) -> Result<Bench> {
             ballots: cast,
             rate_ratio: round(last.final_per_second / throughput.final_per_second),
             memory_bytes_per_ballot: round(bytes / number(cast - since)),
-            disk_bytes_per_ballot: round(number(usize::try_from(disk)?) / number(cast) / f64::from(args.nodes)),
+            disk_bytes_per_ballot: round(
+                number(usize::try_from(disk)?) / number(cast) / f64::from(args.nodes),
+            ),
             throughput: last,
             restart_seconds: restart(cluster).await?,
         });
     }
-    Ok(Bench { nodes: args.nodes, rate: args.rate, latency_ms: latency, idle, throughput, after_elections, growth })
+    Ok(Bench {
+        nodes: args.nodes,
+        rate: args.rate,
+        latency_ms: latency,
+        idle,
+        throughput,
+        after_elections,
+        growth,
+    })
 }
 
 fn yes_or_no() -> Contest {
@@ -85,14 +111,21 @@ fn largest(values: &[f64]) -> f64 {
 }
 
 /// A count as a number to reckon with; exact up to 2^53.
-#[allow(clippy::cast_precision_loss, reason = "no count of a measurement is so large")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "no count of a measurement is so large"
+)]
 const fn number(count: usize) -> f64 {
     count as f64
 }
 
 /// Bytes of all nodes' files.
 fn disk(cluster: &Cluster) -> u64 {
-    cluster.nodes.iter().map(|node| measure::disk_bytes(&node.data_dir)).sum()
+    cluster
+        .nodes
+        .iter()
+        .map(|node| measure::disk_bytes(&node.data_dir))
+        .sum()
 }
 
 /// Kills the last node and starts it again; gives the seconds from the start to its first answer.
@@ -106,14 +139,20 @@ async fn restart(cluster: &mut Cluster) -> Result<f64> {
 }
 
 pub(crate) fn pids(cluster: &Cluster) -> Vec<u32> {
-    cluster.nodes.iter().filter_map(|node| node.daemon.as_ref()?.pid()).collect()
+    cluster
+        .nodes
+        .iter()
+        .filter_map(|node| node.daemon.as_ref()?.pid())
+        .collect()
 }
 
 async fn idle(cluster: &Cluster) -> Idle {
     let pids = pids(cluster);
     let before: Vec<_> = pids.iter().map(|pid| measure::cpu_seconds(*pid)).collect();
     tokio::time::sleep(IDLE).await;
-    let share = |(pid, before): (&u32, f64)| round((measure::cpu_seconds(*pid) - before) / IDLE.as_secs_f64() * 100.0);
+    let share = |(pid, before): (&u32, f64)| {
+        round((measure::cpu_seconds(*pid) - before) / IDLE.as_secs_f64() * 100.0)
+    };
     Idle {
         seconds: IDLE.as_secs(),
         cpu_percent: pids.iter().zip(before).map(share).collect(),
@@ -153,13 +192,21 @@ pub(crate) async fn latency(
     }
     times.sort_by(f64::total_cmp);
     let at = |share: usize| round(times[(times.len() - 1) * share / 100]);
-    Ok(Latency { p50: at(50), p99: at(99), max: at(100), ballots: times.len() })
+    Ok(Latency {
+        p50: at(50),
+        p99: at(99),
+        max: at(100),
+        ballots: times.len(),
+    })
 }
 
 /// The time from submitting to final, as an app sees it: with the proof checked.
 pub(crate) async fn one(client: &Client, bytes: Vec<u8>) -> Result<Duration> {
     let start = Instant::now();
-    client.decide(bytes, PATIENCE).await.context("a ballot is not final")?;
+    client
+        .decide(bytes, PATIENCE)
+        .await
+        .context("a ballot is not final")?;
     Ok(start.elapsed())
 }
 
@@ -178,8 +225,17 @@ async fn throughput(
         .collect();
     let signing = signing.elapsed().as_secs_f64();
     let pids = pids(cluster);
-    let cpu = |pids: &[u32]| pids.iter().map(|pid| measure::cpu_seconds(*pid)).sum::<f64>();
-    let wire = cluster.agreed(Duration::from_secs(30)).await?.iter().map(|status| status.wire_bytes.1).sum::<u64>();
+    let cpu = |pids: &[u32]| {
+        pids.iter()
+            .map(|pid| measure::cpu_seconds(*pid))
+            .sum::<f64>()
+    };
+    let wire = cluster
+        .agreed(Duration::from_secs(30))
+        .await?
+        .iter()
+        .map(|status| status.wire_bytes.1)
+        .sum::<u64>();
     let (disk_before, cpu_before) = (disk(cluster), cpu(&pids));
     let caster = Arc::new(Caster::new(clients.to_vec()));
     let start = Instant::now();
@@ -187,7 +243,8 @@ async fn throughput(
     let seconds = start.elapsed().as_secs_f64();
     let statuses = cluster.agreed(Duration::from_secs(60)).await?;
     let finals = caster.progress.finals.load(Ordering::Relaxed);
-    let per_ballot = |total: f64| round(total / f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    let per_ballot =
+        |total: f64| round(total / f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
     let nodes = f64::from(u32::try_from(pids.len()).unwrap_or(1));
     let big = |value: u64| f64::from(u32::try_from(value / 16).unwrap_or(u32::MAX)) * 16.0;
     Ok(Throughput {
@@ -200,9 +257,17 @@ async fn throughput(
         rss_mib: pids.iter().map(|pid| measure::rss_mib(*pid)).collect(),
         disk_bytes_per_ballot: per_ballot(big(disk(cluster).saturating_sub(disk_before)) / nodes),
         wire_bytes_per_ballot: per_ballot(
-            big(statuses.iter().map(|status| status.wire_bytes.1).sum::<u64>().saturating_sub(wire)) / nodes,
+            big(statuses
+                .iter()
+                .map(|status| status.wire_bytes.1)
+                .sum::<u64>()
+                .saturating_sub(wire))
+                / nodes,
         ),
         heights: statuses.first().map(|status| status.height.get()),
-        state_roots: statuses.iter().map(|status| status.state_root.into()).collect(),
+        state_roots: statuses
+            .iter()
+            .map(|status| status.state_root.into())
+            .collect(),
     })
 }

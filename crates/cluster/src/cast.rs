@@ -47,12 +47,25 @@ pub struct Caster {
 impl Caster {
     /// Casts through these clients, each in its turn.
     pub fn new(clients: Vec<Client>) -> Self {
-        Self { clients, progress: Arc::default() }
+        Self {
+            clients,
+            progress: Arc::default(),
+        }
     }
 
     /// A signed ballot of credential `key`.
-    pub fn ballot(chain: ChainId, election: ElectionId, key: &SecretKey, selection: Selection) -> Vec<u8> {
-        Transaction::sign(chain, key, Payload::CastBallot(Ballot::plain(election, selection))).to_bytes()
+    pub fn ballot(
+        chain: ChainId,
+        election: ElectionId,
+        key: &SecretKey,
+        selection: Selection,
+    ) -> Vec<u8> {
+        Transaction::sign(
+            chain,
+            key,
+            Payload::CastBallot(Ballot::plain(election, selection)),
+        )
+        .to_bytes()
     }
 
     /// Casts all of them, and returns when each is final or refused. Nothing is tried for ever.
@@ -60,7 +73,11 @@ impl Caster {
     /// # Errors
     /// [`ClusterError`] if a node goes away.
     pub async fn cast_all(&self, ballots: Vec<Vec<u8>>) -> Result<(), ClusterError> {
-        let rooms: Vec<_> = self.clients.iter().map(|_| Arc::new(Semaphore::new(CALLS_AT_ONCE))).collect();
+        let rooms: Vec<_> = self
+            .clients
+            .iter()
+            .map(|_| Arc::new(Semaphore::new(CALLS_AT_ONCE)))
+            .collect();
         let mut calls = tokio::task::JoinSet::new();
         let mut ballots = ballots.into_iter();
         for turn in 0.. {
@@ -69,7 +86,11 @@ impl Caster {
                 break;
             }
             let at = turn % self.clients.len();
-            let permit = rooms[at].clone().acquire_owned().await.map_err(std::io::Error::other)?;
+            let permit = rooms[at]
+                .clone()
+                .acquire_owned()
+                .await
+                .map_err(std::io::Error::other)?;
             let (client, progress) = (self.clients[at].clone(), self.progress.clone());
             calls.spawn(async move {
                 let _permit = permit;
@@ -83,16 +104,28 @@ impl Caster {
     }
 }
 
-async fn cast(client: &Client, mut ballots: Vec<Vec<u8>>, progress: &Progress) -> Result<(), ClusterError> {
+async fn cast(
+    client: &Client,
+    mut ballots: Vec<Vec<u8>>,
+    progress: &Progress,
+) -> Result<(), ClusterError> {
     while !ballots.is_empty() {
         let (fates, done) = client.decide_all(ballots.clone(), FINAL_TIMEOUT).await;
         match done {
             // Each has its fate.
             Ok(()) | Err(CallError::Refused(_)) => {}
             Err(CallError::NotFinal { seconds, .. }) => {
-                return Err(ClusterError::Timeout { seconds, what: "for ballots to become final".into() });
+                return Err(ClusterError::Timeout {
+                    seconds,
+                    what: "for ballots to become final".into(),
+                });
             }
-            Err(error) => return Err(ClusterError::Node { node: "(casting)".into(), reason: error.to_string() }),
+            Err(error) => {
+                return Err(ClusterError::Node {
+                    node: "(casting)".into(),
+                    reason: error.to_string(),
+                });
+            }
         }
         let mut again = Vec::new();
         for (bytes, fate) in ballots.into_iter().zip(fates) {

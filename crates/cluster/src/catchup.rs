@@ -1,4 +1,5 @@
-//! `cluster catchup`: a node that joins a chain with many ballots, and how long it takes until it has all of them.
+//! `cluster catchup`: a node that joins a chain with many ballots, and how long it takes until it
+//! has all of them.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,11 @@ const POLL: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(crate) async fn run(args: CatchupArgs) -> Result<bool> {
-    let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
+    let mut cluster = Cluster::start(Options {
+        validators: args.nodes.into(),
+        ..Options::default()
+    })
+    .await?;
     let report = tokio::select! {
         report = measure_all(&mut cluster, usize::try_from(args.ballots)?) => report,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
@@ -36,7 +41,11 @@ async fn measure_all(cluster: &mut Cluster, count: usize) -> Result<Catchup> {
     let (casting, seconds_of_one_core) = fill(cluster, count).await?;
     let (goal, began) = (cluster.status(0).await?, Instant::now());
     let at = cluster.add_follower().await?;
-    let pid = cluster.nodes[at].daemon.as_ref().and_then(vote_cluster::Daemon::pid).context("the node has ended")?;
+    let pid = cluster.nodes[at]
+        .daemon
+        .as_ref()
+        .and_then(vote_cluster::Daemon::pid)
+        .context("the node has ended")?;
     let client = cluster.client(at).await?;
     let mut rss_mib_max: f64 = 0.0;
     while client.status().await?.height < goal.height {
@@ -60,7 +69,8 @@ async fn measure_all(cluster: &mut Cluster, count: usize) -> Result<Catchup> {
     })
 }
 
-/// Casts the ballots; gives the seconds that it took, and those that one processor takes to verify as many.
+/// Casts the ballots; gives the seconds that it took, and those that one processor takes to verify
+/// as many.
 async fn fill(cluster: &Cluster, count: usize) -> Result<(f64, f64)> {
     let chain = cluster.chain;
     let contest = Contest::listed(vec!["Yes".to_owned(), "No".to_owned()], Rule::Plurality, 1);
@@ -84,7 +94,13 @@ async fn fill(cluster: &Cluster, count: usize) -> Result<(f64, f64)> {
     cluster.agreed(Duration::from_secs(60)).await?;
     let sample: Vec<_> = (0..SAMPLE).map(ballot).collect();
     let start = Instant::now();
-    anyhow::ensure!(sample.iter().all(|bytes| verify(&chain, bytes).is_ok()), "a ballot does not hold");
+    anyhow::ensure!(
+        sample.iter().all(|bytes| verify(&chain, bytes).is_ok()),
+        "a ballot does not hold"
+    );
     let each = start.elapsed().as_secs_f64() / f64::from(u32::try_from(SAMPLE)?);
-    Ok((casting.as_secs_f64(), each * f64::from(u32::try_from(count)?)))
+    Ok((
+        casting.as_secs_f64(),
+        each * f64::from(u32::try_from(count)?),
+    ))
 }

@@ -71,11 +71,17 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a program, and waits until it prints one line of JSON. What it prints later goes to the log, like its errors.
+    /// Starts a program, and waits until it prints one line of JSON. What it prints later goes to
+    /// the log, like its errors.
     ///
     /// # Errors
     /// [`ClusterError::Start`] if it ends or stays silent.
-    pub async fn start(name: &str, program: &Path, args: &[String], log: &Path) -> Result<Self, ClusterError> {
+    pub async fn start(
+        name: &str,
+        program: &Path,
+        args: &[String],
+        log: &Path,
+    ) -> Result<Self, ClusterError> {
         let file = OpenOptions::new().create(true).append(true).open(log)?;
         let mut child = Command::new(program)
             .args(args)
@@ -86,13 +92,27 @@ impl Daemon {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().ok_or_else(|| std::io::Error::other("no pipe"))?).lines();
+        let mut lines = BufReader::new(
+            child
+                .stdout
+                .take()
+                .ok_or_else(|| std::io::Error::other("no pipe"))?,
+        )
+        .lines();
         let first = tokio::time::timeout(START_TIMEOUT, lines.next_line()).await;
-        let ready = first.ok().and_then(Result::ok).flatten().and_then(|line| serde_json::from_str(&line).ok());
+        let ready = first
+            .ok()
+            .and_then(Result::ok)
+            .flatten()
+            .and_then(|line| serde_json::from_str(&line).ok());
         let Some(ready) = ready else {
             let _ = child.kill().await;
             let reason = last_line(log);
-            return Err(ClusterError::Start { name: name.to_owned(), reason, log: log.to_owned() });
+            return Err(ClusterError::Start {
+                name: name.to_owned(),
+                reason,
+                log: log.to_owned(),
+            });
         };
         let mut out = tokio::fs::File::from_std(OpenOptions::new().append(true).open(log)?);
         tokio::spawn(async move {
@@ -102,7 +122,12 @@ impl Daemon {
                 }
             }
         });
-        Ok(Self { name: name.to_owned(), child, ready, log: log.to_owned() })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            ready,
+            log: log.to_owned(),
+        })
     }
 
     /// Its process id; none once it has ended.
@@ -147,6 +172,8 @@ impl Daemon {
 }
 
 fn last_line(log: &Path) -> String {
-    let text = File::open(log).and_then(std::io::read_to_string).unwrap_or_default();
+    let text = File::open(log)
+        .and_then(std::io::read_to_string)
+        .unwrap_or_default();
     text.lines().last().unwrap_or("it said nothing").to_owned()
 }

@@ -1,6 +1,8 @@
-//! Whole networks of real processes on one machine: for demos, real elections, benchmarks and tests.
+//! Whole networks of real processes on one machine: for demos, real elections, benchmarks and
+//! tests.
 //!
-//! Everything is under one folder, ports are the system's choice, and every process is ended by the handle that started it.
+//! Everything is under one folder, ports are the system's choice, and every process is ended by the
+//! handle that started it.
 
 mod cast;
 mod daemon;

@@ -57,7 +57,8 @@ struct UpArgs {
     /// Wipe the network that was in the folder before
     #[arg(long, requires = "dir")]
     reset: bool,
-    /// Any key may create elections; else yours, which `vote-cli organiser key` shows, and that of the network itself
+    /// Any key may create elections; else yours, which `vote-cli organiser key` shows, and that of
+    /// the network itself
     #[arg(long)]
     anyone: bool,
     /// When ready, print one line of JSON instead of text
@@ -109,7 +110,8 @@ struct BenchArgs {
     /// Afterwards, put so many finished elections on the chain, and cast as many ballots again
     #[arg(long, default_value_t = 0, value_name = "N")]
     elections: usize,
-    /// Afterwards, cast ballots until there are so many, measure the last ones as the first, and restart a node
+    /// Afterwards, cast ballots until there are so many, measure the last ones as the first, and
+    /// restart a node
     #[arg(long, default_value_t = 0, value_name = "BALLOTS")]
     growth: usize,
     /// Print one object of JSON instead of text
@@ -162,10 +164,15 @@ struct PagesArgs {
     json: bool,
 }
 
-/// Reads the name of a rule. Files of ranked ballots have no scores, and are neither for nor against.
+/// Reads the name of a rule. Files of ranked ballots have no scores, and are neither for nor
+/// against.
 fn rule() -> impl TypedValueParser<Value = Rule> {
-    let rules = Rule::ALL.into_iter().filter(|rule| !matches!(rule, Rule::Score | Rule::YesNo)).map(Rule::name);
-    PossibleValuesParser::new(rules).map(|name| Rule::named(&name).expect("only these names are let through"))
+    let rules = Rule::ALL
+        .into_iter()
+        .filter(|rule| !matches!(rule, Rule::Score | Rule::YesNo))
+        .map(Rule::name);
+    PossibleValuesParser::new(rules)
+        .map(|name| Rule::named(&name).expect("only these names are let through"))
 }
 
 #[tokio::main]

@@ -39,7 +39,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { validators: 4, dir: None, reset: false, organisers: Vec::new(), anyone: false, node_args: Vec::new() }
+        Self {
+            validators: 4,
+            dir: None,
+            reset: false,
+            organisers: Vec::new(),
+            anyone: false,
+            node_args: Vec::new(),
+        }
     }
 }
 
@@ -166,10 +173,15 @@ impl Cluster {
 
     /// Memory that the process of a node holds, in MiB; 0 if it does not run.
     pub fn rss_mib(&self, at: usize) -> f64 {
-        self.nodes[at].daemon.as_ref().and_then(Daemon::pid).map_or(0.0, crate::measure::rss_mib)
+        self.nodes[at]
+            .daemon
+            .as_ref()
+            .and_then(Daemon::pid)
+            .map_or(0.0, crate::measure::rss_mib)
     }
 
-    /// Adds a follower: a node that joins through the tracker. Gives its place in [`Cluster::nodes`].
+    /// Adds a follower: a node that joins through the tracker. Gives its place in
+    /// [`Cluster::nodes`].
     ///
     /// # Errors
     /// [`ClusterError`] if it does not start.
@@ -180,9 +192,19 @@ impl Cluster {
     async fn add(&mut self, args: Vec<String>) -> Result<usize, ClusterError> {
         let at = self.nodes.len();
         let name = format!("n{}", at + 1);
-        let (data_dir, socket) = (self.folder.join(&name), self.folder.join(format!("{name}.sock")));
+        let (data_dir, socket) = (
+            self.folder.join(&name),
+            self.folder.join(format!("{name}.sock")),
+        );
         let log = self.folder.join(format!("{name}.log"));
-        self.nodes.push(Node { name, data_dir, socket, log, daemon: None, args });
+        self.nodes.push(Node {
+            name,
+            data_dir,
+            socket,
+            log,
+            daemon: None,
+            args,
+        });
         self.start_node(at).await?;
         Ok(at)
     }
@@ -194,8 +216,15 @@ impl Cluster {
     pub async fn start_node(&mut self, at: usize) -> Result<(), ClusterError> {
         let node = &mut self.nodes[at];
         let path = |path: &Path| path.display().to_string();
-        let mut args: Vec<String> =
-            ["--json", "--listen", LOOPBACK, "--bootstrap", &self.tracker_address].map(String::from).into();
+        let mut args: Vec<String> = [
+            "--json",
+            "--listen",
+            LOOPBACK,
+            "--bootstrap",
+            &self.tracker_address,
+        ]
+        .map(String::from)
+        .into();
         args.extend([
             "--name".into(),
             node.name.clone(),
@@ -241,25 +270,40 @@ impl Cluster {
         Ok(())
     }
 
-    /// Serves the page on this machine with a node's socket. Its `ready` has the `url`; it ends when it is dropped.
+    /// Serves the page on this machine with a node's socket. Its `ready` has the `url`; it ends
+    /// when it is dropped.
     ///
     /// # Errors
     /// [`ClusterError`] if it does not start.
     pub async fn start_page(&self, at: usize) -> Result<Daemon, ClusterError> {
         let path = |path: &Path| path.display().to_string();
         let mut args: Vec<String> = ["gui", "--json", "--socket"].map(String::from).into();
-        args.extend([path(&self.nodes[at].socket), "--data-dir".into(), path(&self.folder.join("page"))]);
-        Daemon::start("page", &self.programs.vote_cli, &args, &self.folder.join("page.log")).await
+        args.extend([
+            path(&self.nodes[at].socket),
+            "--data-dir".into(),
+            path(&self.folder.join("page")),
+        ]);
+        Daemon::start(
+            "page",
+            &self.programs.vote_cli,
+            &args,
+            &self.folder.join("page.log"),
+        )
+        .await
     }
 
-    /// A client of a node, of this chain and no other. All clients share what they know of the chain: each block is checked once.
+    /// A client of a node, of this chain and no other. All clients share what they know of the
+    /// chain: each block is checked once.
     ///
     /// # Errors
     /// [`ClusterError::Node`] if it does not answer.
     pub async fn client(&self, at: usize) -> Result<Client, ClusterError> {
         let node = &self.nodes[at];
         let client = Client::connect_to(&node.socket, self.known.clone()).await;
-        client.map_err(|error| ClusterError::Node { node: node.name.clone(), reason: error.to_string() })
+        client.map_err(|error| ClusterError::Node {
+            node: node.name.clone(),
+            reason: error.to_string(),
+        })
     }
 
     /// How a node is doing.
@@ -268,12 +312,17 @@ impl Cluster {
     /// [`ClusterError::Node`] if it does not answer.
     pub async fn status(&self, at: usize) -> Result<Status, ClusterError> {
         let status = self.client(at).await?.status().await;
-        status.map_err(|error| ClusterError::Node { node: self.nodes[at].name.clone(), reason: error.to_string() })
+        status.map_err(|error| ClusterError::Node {
+            node: self.nodes[at].name.clone(),
+            reason: error.to_string(),
+        })
     }
 
     /// The places of the nodes that run.
     pub fn running(&self) -> Vec<usize> {
-        (0..self.nodes.len()).filter(|at| self.nodes[*at].daemon.is_some()).collect()
+        (0..self.nodes.len())
+            .filter(|at| self.nodes[*at].daemon.is_some())
+            .collect()
     }
 
     /// Waits until `holds` is true of the statuses of all nodes that run.
@@ -298,7 +347,12 @@ impl Cluster {
             if start.elapsed() > limit {
                 let seen: Vec<_> = statuses
                     .iter()
-                    .map(|s| format!("{} height {} peers {} pending {}", s.node, s.height, s.peers, s.pending))
+                    .map(|s| {
+                        format!(
+                            "{} height {} peers {} pending {}",
+                            s.node, s.height, s.peers, s.pending
+                        )
+                    })
                     .collect();
                 return Err(ClusterError::Timeout {
                     seconds: limit.as_secs(),
@@ -316,7 +370,9 @@ impl Cluster {
     pub async fn connected(&self, limit: Duration) -> Result<(), ClusterError> {
         let others = u32::try_from(self.running().len().saturating_sub(1)).unwrap_or(u32::MAX);
         let connected = |statuses: &[Status]| statuses.iter().all(|status| status.peers >= others);
-        self.until("for all nodes to be connected", limit, connected).await.map(drop)
+        self.until("for all nodes to be connected", limit, connected)
+            .await
+            .map(drop)
     }
 
     /// Waits until all nodes that run have the same last block, with nothing waiting.
@@ -348,10 +404,19 @@ impl Cluster {
     }
 }
 
-async fn start_tracker(programs: &Programs, folder: &Path) -> Result<(Daemon, String), ClusterError> {
+async fn start_tracker(
+    programs: &Programs,
+    folder: &Path,
+) -> Result<(Daemon, String), ClusterError> {
     let dir = folder.join("bootstrap").display().to_string();
     let args = ["--json", "--listen", LOOPBACK, "--data-dir", &dir].map(String::from);
-    let tracker = Daemon::start("bootstrap", &programs.bootstrap, &args, &folder.join("bootstrap.log")).await?;
+    let tracker = Daemon::start(
+        "bootstrap",
+        &programs.bootstrap,
+        &args,
+        &folder.join("bootstrap.log"),
+    )
+    .await?;
     let address = text(&tracker.ready, "address");
     Ok((tracker, address))
 }
@@ -365,13 +430,24 @@ async fn plan(
 ) -> Result<ChainId, ClusterError> {
     let log = folder.join("plan.log");
     let genesis = folder.join("genesis").display().to_string();
-    let mut args: Vec<String> = ["genesis", "--json", "--name", "demo", "--output", &genesis].map(String::from).into();
-    let mut organisers: Vec<_> = options.organisers.iter().chain([organiser]).map(ToString::to_string).collect();
+    let mut args: Vec<String> = ["genesis", "--json", "--name", "demo", "--output", &genesis]
+        .map(String::from)
+        .into();
+    let mut organisers: Vec<_> = options
+        .organisers
+        .iter()
+        .chain([organiser])
+        .map(ToString::to_string)
+        .collect();
     for number in 1..=options.validators {
         let dir = folder.join(format!("n{number}")).display().to_string();
-        let made =
-            Daemon::start("node key", &programs.node, &["key", "--json", "--data-dir", &dir].map(String::from), &log)
-                .await?;
+        let made = Daemon::start(
+            "node key",
+            &programs.node,
+            &["key", "--json", "--data-dir", &dir].map(String::from),
+            &log,
+        )
+        .await?;
         let key = text(&made.ready, "key");
         args.extend(["--validator".into(), format!("n{number}={key}")]);
         if number == 1 {
@@ -381,9 +457,15 @@ async fn plan(
     }
     match options.anyone {
         true => args.push("--anyone".into()),
-        false => args.extend(organisers.into_iter().flat_map(|key| ["--organiser".into(), key])),
+        false => args.extend(
+            organisers
+                .into_iter()
+                .flat_map(|key| ["--organiser".into(), key]),
+        ),
     }
     let made = Daemon::start("node genesis", &programs.node, &args, &log).await?;
     let chain = text(&made.ready, "chain");
-    chain.parse().map_err(|error| ClusterError::Folder(format!("the genesis has no id: {error}")))
+    chain
+        .parse()
+        .map_err(|error| ClusterError::Folder(format!("the genesis has no id: {error}")))
 }

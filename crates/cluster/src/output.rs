@@ -11,7 +11,11 @@ pub(crate) fn lines(text: impl std::fmt::Display) -> io::Result<()> {
 
 /// Prints a report: for programs on one line, for people on many.
 pub(crate) fn report(report: &impl serde::Serialize, as_json: bool) -> anyhow::Result<()> {
-    Ok(lines(if as_json { vote_views::line(report) } else { serde_json::to_string_pretty(report)? })?)
+    Ok(lines(if as_json {
+        vote_views::line(report)
+    } else {
+        serde_json::to_string_pretty(report)?
+    })?)
 }
 
 /// Whether somebody who read what is printed has gone away: nobody is left to be told.

@@ -1,4 +1,5 @@
-//! `cluster pages`: many open pages on the live results of an election, what they cost, and whether the voting suffers.
+//! `cluster pages`: many open pages on the live results of an election, what they cost, and whether
+//! the voting suffers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +32,11 @@ pub(crate) async fn run(args: PagesArgs) -> Result<bool> {
     if soft < files {
         setrlimit(Resource::RLIMIT_NOFILE, files.min(hard), hard)?;
     }
-    let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
+    let mut cluster = Cluster::start(Options {
+        validators: args.nodes.into(),
+        ..Options::default()
+    })
+    .await?;
     let report = tokio::select! {
         report = measure_all(&cluster, &args) => report,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
@@ -97,10 +102,22 @@ async fn one(
     let latency = latency(cluster, clients, id, args.rate, seed).await?;
     let trickle_cpu = measure::cpu_seconds(server) - trickle_cpu;
     let choice = |number: usize| Selection::Listed(u16::from(number.is_multiple_of(3)));
-    let ballot = |number| Caster::ballot(cluster.chain, id, &credential(seed + 1, number), choice(number));
+    let ballot = |number| {
+        Caster::ballot(
+            cluster.chain,
+            id,
+            &credential(seed + 1, number),
+            choice(number),
+        )
+    };
     let ballots: Vec<_> = (0..args.ballots).map(ballot).collect();
     let nodes = pids(cluster);
-    let cpu = || nodes.iter().map(|pid| measure::cpu_seconds(*pid)).sum::<f64>();
+    let cpu = || {
+        nodes
+            .iter()
+            .map(|pid| measure::cpu_seconds(*pid))
+            .sum::<f64>()
+    };
     let (nodes_cpu, server_cpu) = (cpu(), measure::cpu_seconds(server));
     let caster = Caster::new(clients.to_vec());
     let start = Instant::now();
@@ -111,7 +128,12 @@ async fn one(
         bail!("{finals} of {} ballots are final", args.ballots);
     }
     cluster.agreed(PATIENCE).await?;
-    let counted = match cluster.client(0).await?.call(vote_api::Request::Election(id)).await? {
+    let counted = match cluster
+        .client(0)
+        .await?
+        .call(vote_api::Request::Election(id))
+        .await?
+    {
         vote_api::Answer::Election(view) => view.tally.turnout.ballots,
         _ => bail!("another answer than the election"),
     };
@@ -138,24 +160,43 @@ struct Pages {
 impl Pages {
     /// Opens pages: each follows the node and the election, as a browser does.
     async fn open(server: &Daemon, id: ElectionId, count: u32) -> Result<Self> {
-        let (address, token) = (server.ready["listen"].as_str(), server.ready["url"].as_str());
-        let address = address.context("the server says where it listens")?.to_owned();
-        let token = token.and_then(|url| url.rsplit('=').next()).context("the address has a token")?;
+        let (address, token) = (
+            server.ready["listen"].as_str(),
+            server.ready["url"].as_str(),
+        );
+        let address = address
+            .context("the server says where it listens")?
+            .to_owned();
+        let token = token
+            .and_then(|url| url.rsplit('=').next())
+            .context("the address has a token")?;
         let body = json!({ "token": token }).to_string();
         let (head, _connection) = ask(
             &address,
             "POST /api/session",
-            &format!("origin: http://{address}\r\ncontent-length: {}\r\n", body.len()),
+            &format!(
+                "origin: http://{address}\r\ncontent-length: {}\r\n",
+                body.len()
+            ),
             &body,
         )
         .await?;
-        let cookie = head.iter().find_map(|line| line.strip_prefix("set-cookie: ")).context("no session")?;
-        let cookie = format!("cookie: {}\r\n", cookie.split(';').next().unwrap_or_default());
+        let cookie = head
+            .iter()
+            .find_map(|line| line.strip_prefix("set-cookie: "))
+            .context("no session")?;
+        let cookie = format!(
+            "cookie: {}\r\n",
+            cookie.split(';').next().unwrap_or_default()
+        );
         let (mut connections, mut seen, mut refused) = (JoinSet::new(), Vec::new(), 0);
         for _ in 0..count {
             let ballots = Arc::new(AtomicUsize::new(0));
             let mut let_in = true;
-            for path in ["GET /api/live".to_owned(), format!("GET /api/elections/{id}/live")] {
+            for path in [
+                "GET /api/live".to_owned(),
+                format!("GET /api/elections/{id}/live"),
+            ] {
                 let (head, lines) = ask(&address, &path, &cookie, "").await?;
                 match head[0].split(' ').nth(1) {
                     Some("200") => drop(connections.spawn(follow(lines, ballots.clone()))),
@@ -169,13 +210,21 @@ impl Pages {
                 refused += 1;
             }
         }
-        Ok(Self { seen, refused, _connections: connections })
+        Ok(Self {
+            seen,
+            refused,
+            _connections: connections,
+        })
     }
 
     /// Waits until every page shows so many ballots; gives how long that took, in milliseconds.
     async fn all_have_seen(&self, ballots: u64) -> Result<f64> {
         let (wanted, start) = (usize::try_from(ballots)?, Instant::now());
-        while self.seen.iter().any(|seen| seen.load(Ordering::Relaxed) < wanted) {
+        while self
+            .seen
+            .iter()
+            .any(|seen| seen.load(Ordering::Relaxed) < wanted)
+        {
             if start.elapsed() > PATIENCE {
                 bail!("not every page has seen all {wanted} ballots");
             }
@@ -190,11 +239,16 @@ type Lines = tokio::io::Lines<BufReader<TcpStream>>;
 /// Asks, and reads the head of the answer.
 async fn ask(address: &str, what: &str, headers: &str, body: &str) -> Result<(Vec<String>, Lines)> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(format!("{what} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n{body}").as_bytes()).await?;
+    stream
+        .write_all(format!("{what} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n{body}").as_bytes())
+        .await?;
     // Little room for each: there are thousands.
     let mut lines = BufReader::with_capacity(2048, stream).lines();
     let mut head = Vec::new();
-    while let Some(line) = tokio::time::timeout(PATIENCE, lines.next_line()).await??.filter(|line| !line.is_empty()) {
+    while let Some(line) = tokio::time::timeout(PATIENCE, lines.next_line())
+        .await??
+        .filter(|line| !line.is_empty())
+    {
         head.push(line);
     }
     if head.is_empty() {
@@ -206,7 +260,10 @@ async fn ask(address: &str, what: &str, headers: &str, body: &str) -> Result<(Ve
 /// Reads events, and notes how many ballots the last has.
 async fn follow(mut lines: Lines, ballots: Arc<AtomicUsize>) {
     while let Ok(Some(line)) = lines.next_line().await {
-        let number = line.split("\"ballots\":").nth(1).and_then(|rest| rest.split([',', '}']).next()?.parse().ok());
+        let number = line
+            .split("\"ballots\":")
+            .nth(1)
+            .and_then(|rest| rest.split([',', '}']).next()?.parse().ok());
         if let Some(number) = number {
             ballots.store(number, Ordering::Relaxed);
         }

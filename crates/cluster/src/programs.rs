@@ -19,7 +19,8 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// The programs beside the one that runs; built anew with cargo if the sources that it was built from are there.
+    /// The programs beside the one that runs; built anew with cargo if the sources that it was
+    /// built from are there.
     ///
     /// # Errors
     /// [`ClusterError`] if they are missing or do not build.
@@ -29,21 +30,32 @@ impl Programs {
         if dir.ends_with("deps") || dir.ends_with("examples") {
             dir.pop();
         }
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or_else(|| Path::new("."));
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .nth(2)
+            .unwrap_or_else(|| Path::new("."));
         if workspace.join("Cargo.lock").exists() {
             build(workspace, &dir)?;
         }
         let program = |name: &str| {
             let path = dir.join(name);
-            if path.exists() { Ok(path) } else { Err(ClusterError::Program(path)) }
+            if path.exists() {
+                Ok(path)
+            } else {
+                Err(ClusterError::Program(path))
+            }
         };
-        Ok(Self { bootstrap: program("bootstrap")?, node: program("node")?, vote_cli: program("vote-cli")? })
+        Ok(Self {
+            bootstrap: program("bootstrap")?,
+            node: program("node")?,
+            vote_cli: program("vote-cli")?,
+        })
     }
 }
 
 impl Programs {
-    /// The key with which `vote-cli` creates elections if its data directory is this one, made if there is none; of the user who runs
-    /// this, if no directory is given.
+    /// The key with which `vote-cli` creates elections if its data directory is this one, made if
+    /// there is none; of the user who runs this, if no directory is given.
     ///
     /// # Errors
     /// [`ClusterError`] if there is none and none can be made.
@@ -56,21 +68,33 @@ impl Programs {
         let ran = command.output().await?;
         let shown: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap_or_default();
         let file = shown["file"].as_str().ok_or_else(|| {
-            ClusterError::Folder(format!("no organiser's key: {}", String::from_utf8_lossy(&ran.stderr).trim()))
+            ClusterError::Folder(format!(
+                "no organiser's key: {}",
+                String::from_utf8_lossy(&ran.stderr).trim()
+            ))
         })?;
         // 64 hexadecimal digits, as hashes are written.
-        let seed: Hash = std::fs::read_to_string(file)?.trim().parse().map_err(std::io::Error::other)?;
+        let seed: Hash = std::fs::read_to_string(file)?
+            .trim()
+            .parse()
+            .map_err(std::io::Error::other)?;
         Ok(SecretKey::from_seed(seed.as_bytes()))
     }
 }
 
-/// Builds into the folder that the running program is in, with the profile that the folder is named after.
+/// Builds into the folder that the running program is in, with the profile that the folder is named
+/// after.
 fn build(workspace: &Path, dir: &Path) -> Result<(), ClusterError> {
-    let Some(target) = dir.parent() else { return Ok(()) };
+    let Some(target) = dir.parent() else {
+        return Ok(());
+    };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // The whole workspace: another selection would have other features, and would build the dependencies once more.
-    command.current_dir(workspace).args(["build", "--quiet", "--workspace", "--bins"]);
+    // The whole workspace: another selection would have other features, and would build the
+    // dependencies once more.
+    command
+        .current_dir(workspace)
+        .args(["build", "--quiet", "--workspace", "--bins"]);
     command.env("CARGO_TARGET_DIR", target).stdin(Stdio::null());
     match dir.file_name().and_then(|name| name.to_str()) {
         Some("release") => drop(command.arg("--release")),

@@ -1,4 +1,5 @@
-//! `cluster roll`: a large roll, from the first voter put on it to a ballot of the last, and what it costs.
+//! `cluster roll`: a large roll, from the first voter put on it to a ballot of the last, and what
+//! it costs.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,11 @@ use crate::election::Roll;
 use crate::{RollArgs, election, output};
 
 pub(crate) async fn run(args: RollArgs) -> Result<bool> {
-    let mut cluster = Cluster::start(Options { validators: args.nodes.into(), ..Options::default() }).await?;
+    let mut cluster = Cluster::start(Options {
+        validators: args.nodes.into(),
+        ..Options::default()
+    })
+    .await?;
     let report = tokio::select! {
         report = measure_all(&mut cluster, args.voters) => report,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
@@ -29,11 +34,18 @@ struct Cost {
 }
 
 fn cost(cluster: &Cluster) -> Cost {
-    let pids = cluster.nodes.iter().filter_map(|node| node.daemon.as_ref()?.pid());
+    let pids = cluster
+        .nodes
+        .iter()
+        .filter_map(|node| node.daemon.as_ref()?.pid());
     let mib = |bytes: u64| f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0;
     Cost {
         rss_mib: pids.map(measure::rss_mib).collect(),
-        disk_mib: cluster.nodes.iter().map(|node| mib(measure::disk_bytes(&node.data_dir))).collect(),
+        disk_mib: cluster
+            .nodes
+            .iter()
+            .map(|node| mib(measure::disk_bytes(&node.data_dir)))
+            .collect(),
     }
 }
 
@@ -44,7 +56,9 @@ fn round(value: f64) -> f64 {
 async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<RollBench> {
     let number = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
     let making = Instant::now();
-    let keys: Vec<_> = (0..voters).map(|at| credential(4, number(at)).public()).collect();
+    let keys: Vec<_> = (0..voters)
+        .map(|at| credential(4, number(at)).public())
+        .collect();
     let keys_seconds = making.elapsed().as_secs_f64();
     let before = cost(cluster);
     let contest = Contest::listed(vec!["Yes".to_owned(), "No".to_owned()], Rule::Plurality, 1);
@@ -54,8 +68,17 @@ async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<RollBench> {
     cluster.agreed(Duration::from_secs(60)).await?;
     let (first, last) = (credential(4, 0), credential(4, number(voters - 1)));
     let cast = |key| Caster::ballot(cluster.chain, id, key, Selection::Listed(0));
-    let (first_ms, last_ms) = (final_ms(cluster, 0, cast(&first)).await?, final_ms(cluster, 1, cast(&last)).await?);
-    let stranger = cluster.client(0).await?.submit(vec![cast(&credential(5, 0))]).await?.0.remove(0);
+    let (first_ms, last_ms) = (
+        final_ms(cluster, 0, cast(&first)).await?,
+        final_ms(cluster, 1, cast(&last)).await?,
+    );
+    let stranger = cluster
+        .client(0)
+        .await?
+        .submit(vec![cast(&credential(5, 0))])
+        .await?
+        .0
+        .remove(0);
     let statuses = cluster.agreed(Duration::from_secs(60)).await?;
     let after = cost(cluster);
     // A machine that goes down and comes back, with all that its node has to load.
@@ -65,7 +88,11 @@ async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<RollBench> {
     let status = cluster.status(0).await?;
     let restart_seconds = restart.elapsed().as_secs_f64();
     let per_voter = |after: &[f64], before: &[f64]| {
-        let sum: f64 = after.iter().zip(before).map(|(after, before)| after - before).sum();
+        let sum: f64 = after
+            .iter()
+            .zip(before)
+            .map(|(after, before)| after - before)
+            .sum();
         let count = f64::from(u32::try_from(after.len()).unwrap_or(1)) * f64::from(voters);
         (sum * 1_048_576.0 / count).round()
     };
@@ -86,7 +113,10 @@ async fn measure_all(cluster: &mut Cluster, voters: u32) -> Result<RollBench> {
         restart_seconds: round(restart_seconds),
         restart_at_height: status.height.get(),
         height: statuses[0].height.get(),
-        state_roots: statuses.iter().map(|status| status.state_root.into()).collect(),
+        state_roots: statuses
+            .iter()
+            .map(|status| status.state_root.into())
+            .collect(),
     })
 }
 

@@ -1,4 +1,5 @@
-//! `cluster up --ui`: the network as a screen, with keys to kill, freeze and bring back nodes, and to vote.
+//! `cluster up --ui`: the network as a screen, with keys to kill, freeze and bring back nodes, and
+//! to vote.
 
 mod screen;
 
@@ -24,7 +25,8 @@ const FINAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Ballots that are cast in one look while voting goes on.
 const BALLOTS: usize = 50;
 
-/// Keys, and changes of the terminal's size; read on a thread of its own, which ends with the program.
+/// Keys, and changes of the terminal's size; read on a thread of its own, which ends with the
+/// program.
 fn events() -> mpsc::Receiver<Event> {
     let (events, queue) = mpsc::channel(16);
     std::thread::spawn(move || {
@@ -37,7 +39,8 @@ fn events() -> mpsc::Receiver<Event> {
     queue
 }
 
-/// Runs the screen until the reader leaves; frozen nodes are thawed then, so that they can be asked to leave.
+/// Runs the screen until the reader leaves; frozen nodes are thawed then, so that they can be asked
+/// to leave.
 pub(crate) async fn run(cluster: &mut Cluster, election: ElectionId) -> Result<()> {
     let mut terminal = ratatui::try_init()?;
     let mut screen = Screen::new(cluster.nodes.iter().map(|node| node.name.clone()).collect());
@@ -102,7 +105,10 @@ async fn carry_out(cluster: &mut Cluster, screen: &mut Screen, action: Action) -
 }
 
 fn signal(cluster: &Cluster, at: usize, signal: Signal) {
-    let pid = cluster.nodes[at].daemon.as_ref().and_then(vote_cluster::Daemon::pid);
+    let pid = cluster.nodes[at]
+        .daemon
+        .as_ref()
+        .and_then(vote_cluster::Daemon::pid);
     if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()) {
         // Fails if it has just ended, which the next look shows.
         let _ = kill(Pid::from_raw(pid), signal);
@@ -120,15 +126,26 @@ impl Voters {
         let numbers = self.next..self.next + BALLOTS;
         self.next = numbers.end;
         let choice = |number: usize| Selection::Listed(u16::from(number.is_multiple_of(3)));
-        let ballot = |number| Caster::ballot(cluster.chain, self.election, &credential(11, number), choice(number));
+        let ballot = |number| {
+            Caster::ballot(
+                cluster.chain,
+                self.election,
+                &credential(11, number),
+                choice(number),
+            )
+        };
         numbers.map(ballot).collect()
     }
 }
 
-/// Asks every node that runs how it is doing, and one of them for the count; casts some ballots if that is wanted.
+/// Asks every node that runs how it is doing, and one of them for the count; casts some ballots if
+/// that is wanted.
 async fn look_at(cluster: &mut Cluster, screen: &mut Screen, voters: &mut Voters) {
     for at in 0..cluster.nodes.len() {
-        let ended = cluster.nodes[at].daemon.as_mut().is_some_and(|daemon| daemon.ended().is_ok_and(|e| e.is_some()));
+        let ended = cluster.nodes[at]
+            .daemon
+            .as_mut()
+            .is_some_and(|daemon| daemon.ended().is_ok_and(|e| e.is_some()));
         if ended {
             cluster.nodes[at].daemon = None;
             screen.set(at, Life::Down);
@@ -142,7 +159,9 @@ async fn look_at(cluster: &mut Cluster, screen: &mut Screen, voters: &mut Voters
         screen.hear(at, status);
     }
     let Some(at) = answered else { return };
-    let Ok(client) = cluster.client(at).await else { return };
+    let Ok(client) = cluster.client(at).await else {
+        return;
+    };
     let asked = client.election(voters.election);
     if let Ok(Ok(election)) = tokio::time::timeout(PATIENCE, asked).await {
         screen.count(election.tally.turnout.ballots, Instant::now());

@@ -15,7 +15,10 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
     if args.ui && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         anyhow::bail!("--ui needs a terminal; without it the network comes up just as well");
     }
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     let stop = async {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -46,7 +49,11 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
         cluster.stop().await?;
         return done.map(|()| true);
     }
-    let mut page = if args.gui { Some(cluster.start_page(0).await?) } else { None };
+    let mut page = if args.gui {
+        Some(cluster.start_page(0).await?)
+    } else {
+        None
+    };
     let ready = match args.json {
         true => views::line(&describe(&cluster, election, page.as_ref())),
         false => banner(&cluster, &election, usize::from(args.nodes), page.as_ref()),
@@ -75,8 +82,11 @@ async fn start(args: &UpArgs) -> Result<Cluster> {
         ..Options::default()
     };
     if !args.anyone {
-        // Whoever tries the network creates elections without a word more than they would say elsewhere.
-        options.organisers.push(Programs::find()?.organiser(None).await?.public());
+        // Whoever tries the network creates elections without a word more than they would say
+        // elsewhere.
+        options
+            .organisers
+            .push(Programs::find()?.organiser(None).await?.public());
     }
     let mut cluster = Cluster::start(options).await?;
     for _ in 0..args.followers {
@@ -91,9 +101,16 @@ async fn watch(cluster: &mut Cluster, page: &mut Option<Daemon>) {
     loop {
         tick.tick().await;
         for node in &mut cluster.nodes {
-            let ended = node.daemon.as_mut().and_then(|daemon| daemon.ended().ok().flatten());
+            let ended = node
+                .daemon
+                .as_mut()
+                .and_then(|daemon| daemon.ended().ok().flatten());
             if let Some(status) = ended {
-                eprintln!("{} has ended ({status}); its log is {}", node.name, node.log.display());
+                eprintln!(
+                    "{} has ended ({status}); its log is {}",
+                    node.name,
+                    node.log.display()
+                );
                 node.daemon = None;
             }
         }
@@ -108,7 +125,9 @@ fn describe(cluster: &Cluster, election: ElectionId, page: Option<&Daemon>) -> v
     let pid = |daemon: &Option<Daemon>| daemon.as_ref().and_then(Daemon::pid);
     let listen = |daemon: &Daemon| {
         let addresses = daemon.ready["listen"].as_array().into_iter().flatten();
-        addresses.filter_map(|address| address.as_str().map(str::to_owned)).collect()
+        addresses
+            .filter_map(|address| address.as_str().map(str::to_owned))
+            .collect()
     };
     let node = |node: &Node| views::UpNode {
         name: node.name.clone(),
@@ -119,28 +138,44 @@ fn describe(cluster: &Cluster, election: ElectionId, page: Option<&Daemon>) -> v
         listen: node.daemon.as_ref().map(listen),
     };
     views::Up {
-        bootstrap: views::UpTracker { address: cluster.tracker_address.clone(), pid: pid(&cluster.tracker) },
+        bootstrap: views::UpTracker {
+            address: cluster.tracker_address.clone(),
+            pid: pid(&cluster.tracker),
+        },
         chain: cluster.chain.into(),
         election: election.into(),
         folder: cluster.folder().display().to_string(),
         nodes: cluster.nodes.iter().map(node).collect(),
-        page: page.map(|page| views::UpPage { url: page.ready["url"].as_str().map(str::to_owned), pid: page.pid() }),
+        page: page.map(|page| views::UpPage {
+            url: page.ready["url"].as_str().map(str::to_owned),
+            pid: page.pid(),
+        }),
     }
 }
 
-fn banner(cluster: &Cluster, election: &ElectionId, validators: usize, page: Option<&Daemon>) -> String {
+fn banner(
+    cluster: &Cluster,
+    election: &ElectionId,
+    validators: usize,
+    page: Option<&Daemon>,
+) -> String {
     let cli = cluster.programs().vote_cli.display();
     let pid = |daemon: &Option<Daemon>| daemon.as_ref().and_then(Daemon::pid).unwrap_or_default();
     let faults = faults_tolerated(validators);
     let mut lines = vec![
-        format!("\nA network is up. Validators: {validators}, of which {faults} may fail or lie.\n"),
+        format!(
+            "\nA network is up. Validators: {validators}, of which {faults} may fail or lie.\n"
+        ),
         format!("  tracker   {}", cluster.tracker_address),
         format!("  chain     {}", cluster.chain),
         format!("  election  {election}"),
     ];
     for node in &cluster.nodes {
         let (name, pid) = (&node.name, pid(&node.daemon));
-        lines.push(format!("  {name:<8}  process {pid:<7} socket {}", node.socket.display()));
+        lines.push(format!(
+            "  {name:<8}  process {pid:<7} socket {}",
+            node.socket.display()
+        ));
     }
     lines.push(format!("  logs      {}/*.log", cluster.folder().display()));
     let (first, last) = (&cluster.nodes[0], &cluster.nodes[cluster.nodes.len() - 1]);
@@ -151,15 +186,30 @@ fn banner(cluster: &Cluster, election: &ElectionId, validators: usize, page: Opt
         ));
     }
     lines.push("\nTry, in another terminal:\n".to_owned());
-    lines.push(format!("  {cli} --socket {} cast Soup --name Ada", last.socket.display()));
+    lines.push(format!(
+        "  {cli} --socket {} cast Soup --name Ada",
+        last.socket.display()
+    ));
     lines.push(format!("  {cli} --socket {} tally", first.socket.display()));
     lines.push(format!(
         "  {cli} --socket {} election create --title Tea --choice Green --choice Black",
         first.socket.display()
     ));
-    lines.push(format!("  {cli} --socket {} attack run forged-parent", first.socket.display()));
-    lines.push(format!("  kill -9 {}        # a node dies; the others go on", pid(&last.daemon)));
-    let stays = if cluster.folder().starts_with(std::env::temp_dir()) { "" } else { " but its folder" };
-    lines.push(format!("\nCtrl-C ends the network and leaves nothing behind{stays}."));
+    lines.push(format!(
+        "  {cli} --socket {} attack run forged-parent",
+        first.socket.display()
+    ));
+    lines.push(format!(
+        "  kill -9 {}        # a node dies; the others go on",
+        pid(&last.daemon)
+    ));
+    let stays = if cluster.folder().starts_with(std::env::temp_dir()) {
+        ""
+    } else {
+        " but its folder"
+    };
+    lines.push(format!(
+        "\nCtrl-C ends the network and leaves nothing behind{stays}."
+    ));
     lines.join("\n")
 }

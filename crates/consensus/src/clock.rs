@@ -1,7 +1,8 @@
 //! Which time a block may have: this node's clock, held against those of the validators.
 //!
-//! Clocks are offsets here, in milliseconds: by how much they are ahead of a steady time that only ever goes on, and has no meaning of its
-//! own. Waits are measured by the steady time; a clock that is set anew changes no wait.
+//! Clocks are offsets here, in milliseconds: by how much they are ahead of a steady time that only
+//! ever goes on, and has no meaning of its own. Waits are measured by the steady time; a clock that
+//! is set anew changes no wait.
 
 use vote_chain::Timestamp;
 
@@ -20,9 +21,11 @@ pub(crate) fn shifted(time: Timestamp, ms: i64) -> Timestamp {
     Timestamp::from_ms(time.ms().saturating_add_signed(ms))
 }
 
-/// The middle one of the validators' clocks, each with its power: the latest clock such that at least half of the power that has said its
-/// time has this one or a later one. Fewer than a third cannot move it beyond the clocks of the others, since half of what is known is more
-/// than they have; and where two halves differ, all find the same. None if they are not more than two thirds of all power.
+/// The middle one of the validators' clocks, each with its power: the latest clock such that at
+/// least half of the power that has said its time has this one or a later one. Fewer than a third
+/// cannot move it beyond the clocks of the others, since half of what is known is more than they
+/// have; and where two halves differ, all find the same. None if they are not more than two thirds
+/// of all power.
 pub fn middle_clock(mut clocks: Vec<(i64, u64)>, power_total: u64) -> Option<i64> {
     let known: u128 = clocks.iter().map(|(_, power)| u128::from(*power)).sum();
     if known * 3 <= u128::from(power_total) * 2 {
@@ -36,9 +39,12 @@ pub fn middle_clock(mut clocks: Vec<(i64, u64)>, power_total: u64) -> Option<i64
     })
 }
 
-/// The clock that blocks are judged by: this node's own, or the middle one of the validators if that is far from it.
+/// The clock that blocks are judged by: this node's own, or the middle one of the validators if
+/// that is far from it.
 pub fn block_clock(own: i64, middle: Option<i64>) -> i64 {
-    middle.filter(|middle| middle.abs_diff(own) > CLOCK_MS_MAX).unwrap_or(own)
+    middle
+        .filter(|middle| middle.abs_diff(own) > CLOCK_MS_MAX)
+        .unwrap_or(own)
 }
 
 #[cfg(test)]
@@ -53,9 +59,21 @@ mod tests {
         assert_eq!(middle_clock(clocks([0, 3, HOUR, 5]), 4), Some(5));
         assert_eq!(middle_clock(clocks([0, 3, -HOUR, 5]), 4), Some(3));
         assert_eq!(middle_clock(clocks([0, 0, -HOUR, -HOUR]), 4), Some(0));
-        assert_eq!(middle_clock(vec![(0, 1), (1, 1), (HOUR, 1)], 4), Some(1), "one is out of reach, and one lies");
-        assert_eq!(middle_clock(vec![(0, 5), (HOUR, 1), (HOUR, 1)], 7), Some(0), "power counts, not heads");
-        assert_eq!(middle_clock(vec![(0, 1), (HOUR, 1)], 3), None, "two thirds are not more than two thirds");
+        assert_eq!(
+            middle_clock(vec![(0, 1), (1, 1), (HOUR, 1)], 4),
+            Some(1),
+            "one is out of reach, and one lies"
+        );
+        assert_eq!(
+            middle_clock(vec![(0, 5), (HOUR, 1), (HOUR, 1)], 7),
+            Some(0),
+            "power counts, not heads"
+        );
+        assert_eq!(
+            middle_clock(vec![(0, 1), (HOUR, 1)], 3),
+            None,
+            "two thirds are not more than two thirds"
+        );
         assert_eq!(middle_clock(Vec::new(), 0), None);
     }
 

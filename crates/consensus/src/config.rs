@@ -51,19 +51,23 @@ impl Timeouts {
     }
 }
 
-/// The rules that make a restart safe and a decision final. Anything but the default is for negative controls: tests
-/// that must fail, to show that the checks see what they look for.
+/// The rules that make a restart safe and a decision final. Anything but the default is for
+/// negative controls: tests that must fail, to show that the checks see what they look for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Safety {
     /// Keep the log of the open height. Without it a restarted validator can sign twice.
     pub keep_log: bool,
-    /// More than two thirds of the power decide; otherwise one half is enough, and two halves can decide apart.
+    /// More than two thirds of the power decide; otherwise one half is enough, and two halves can
+    /// decide apart.
     pub two_thirds: bool,
-    /// Sign nothing at or below what the sign-state says. Without it a validator whose ledger is put back signs twice.
+    /// Sign nothing at or below what the sign-state says. Without it a validator whose ledger is
+    /// put back signs twice.
     pub sign_state: bool,
-    /// Sign nothing before it is known where the others are. Without it a validator whose folder is put back signs twice.
+    /// Sign nothing before it is known where the others are. Without it a validator whose folder is
+    /// put back signs twice.
     pub wait: bool,
-    /// Stop at a signature of the own key that was not made here. Without it two nodes can go on with one key.
+    /// Stop at a signature of the own key that was not made here. Without it two nodes can go on
+    /// with one key.
     pub own_key: bool,
     /// Propose all that waits and fits. Without it a proposer leaves some ballots out.
     pub all_that_waits: bool,
@@ -71,7 +75,14 @@ pub struct Safety {
 
 impl Default for Safety {
     fn default() -> Self {
-        Self { keep_log: true, two_thirds: true, sign_state: true, wait: true, own_key: true, all_that_waits: true }
+        Self {
+            keep_log: true,
+            two_thirds: true,
+            sign_state: true,
+            wait: true,
+            own_key: true,
+            all_that_waits: true,
+        }
     }
 }
 
@@ -86,7 +97,8 @@ pub struct Config {
     pub heartbeat_ms: u64,
     /// A block whose time is further ahead of our clock than this is refused, in milliseconds.
     pub clock_ahead_ms_max: u64,
-    /// From so many validators on, the proposer gathers their votes: it costs little, and a way more through the network for each step.
+    /// From so many validators on, the proposer gathers their votes: it costs little, and a way
+    /// more through the network for each step.
     pub gather_from: usize,
     /// What may wait for a block.
     pub pool: PoolRoom,

@@ -1,4 +1,5 @@
-//! Malachite's effects, carried out or turned into outputs. An effect never fails: a check that cannot be done says no.
+//! Malachite's effects, carried out or turned into outputs. An effect never fails: a check that
+//! cannot be done says no.
 
 use malachite::{ConsensusMsg, Effect, LivenessMsg, Resumable, Resume, SignedConsensusMsg};
 use malachite_signing::VerifierExt;
@@ -64,10 +65,17 @@ impl Host {
                 r.resume_with(())
             }
             Effect::WalAppend(height, input, r) => {
-                // What is left of a height that is decided by now is of no use: the block is on the disk.
-                let wanted = !self.recovering && self.config.safety.keep_log && height == self.height();
+                // What is left of a height that is decided by now is of no use: the block is on the
+                // disk.
+                let wanted =
+                    !self.recovering && self.config.safety.keep_log && height == self.height();
                 let entry = LogEntry::from_input(input).filter(|_| wanted);
-                entry.into_iter().for_each(|entry| self.write(Write::Log { height, entry: entry.to_bytes() }));
+                entry.into_iter().for_each(|entry| {
+                    self.write(Write::Log {
+                        height,
+                        entry: entry.to_bytes(),
+                    })
+                });
                 r.resume_with(())
             }
             Effect::Decide(_, _, r) => r.resume_with(()),
@@ -88,15 +96,23 @@ impl Host {
             }
             Effect::VerifySignature(signed, key, r) => {
                 let holds = match &signed.message {
-                    ConsensusMsg::Vote(vote) => vote.voter == key && self.checker.vote_holds(vote, &signed.signature),
+                    ConsensusMsg::Vote(vote) => {
+                        vote.voter == key && self.checker.vote_holds(vote, &signed.signature)
+                    }
                     ConsensusMsg::Proposal(proposal) => {
-                        proposal.proposer == key && self.checker.proposal_holds(proposal, &signed.signature)
+                        proposal.proposer == key
+                            && self.checker.proposal_holds(proposal, &signed.signature)
                     }
                 };
                 r.resume_with(holds)
             }
             Effect::VerifyCommitCertificate(certificate, set, thresholds, r) => {
-                r.resume_with(at_once(self.checker.verify_commit_certificate(&Ctx, &certificate, &set, thresholds)))
+                r.resume_with(at_once(self.checker.verify_commit_certificate(
+                    &Ctx,
+                    &certificate,
+                    &set,
+                    thresholds,
+                )))
             }
             Effect::VerifyExtendedCommitCertificate(certificate, set, thresholds, policy, r) => {
                 let checker = &self.checker;
@@ -109,10 +125,20 @@ impl Host {
                 )))
             }
             Effect::VerifyPolkaCertificate(certificate, set, thresholds, r) => {
-                r.resume_with(at_once(self.checker.verify_polka_certificate(&Ctx, &certificate, &set, thresholds)))
+                r.resume_with(at_once(self.checker.verify_polka_certificate(
+                    &Ctx,
+                    &certificate,
+                    &set,
+                    thresholds,
+                )))
             }
             Effect::VerifyRoundCertificate(certificate, set, thresholds, r) => {
-                r.resume_with(at_once(self.checker.verify_round_certificate(&Ctx, &certificate, &set, thresholds)))
+                r.resume_with(at_once(self.checker.verify_round_certificate(
+                    &Ctx,
+                    &certificate,
+                    &set,
+                    thresholds,
+                )))
             }
             Effect::ExtendVote(.., r) => r.resume_with(None),
             Effect::VerifyVoteExtension(.., r) => r.resume_with(Ok(())),
@@ -124,7 +150,10 @@ impl Host {
         self.timers.insert(timer_key(&timeout), self.generation);
         let after = self.config.timeouts.linear().duration_for(timeout);
         let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        self.act(Action::SetTimer { after_ms, timer: Timer::Step(timeout, self.generation) });
+        self.act(Action::SetTimer {
+            after_ms,
+            timer: Timer::Step(timeout, self.generation),
+        });
     }
 
     pub(crate) fn publish(&mut self, message: Message) {
@@ -142,8 +171,14 @@ impl Host {
 
     pub(crate) fn send_proposal(&mut self, proposal: SignedProposal) {
         // Who decides alone has decided by the time that its proposal is to go out.
-        let last = self.last.as_ref().filter(|block| block.hash() == proposal.message.value);
-        let open = self.bodies.get(&proposal.message.value).map(|(block, _)| block);
+        let last = self
+            .last
+            .as_ref()
+            .filter(|block| block.hash() == proposal.message.value);
+        let open = self
+            .bodies
+            .get(&proposal.message.value)
+            .map(|(block, _)| block);
         if let Some(block) = open.or(last) {
             let block = Box::new(block.to_compact());
             self.publish(Message::Proposal(proposal, block));

@@ -1,7 +1,8 @@
 //! The engine: dispatch, and the state that Malachite does not keep.
 //!
-//! Order of calls: [`Engine::recover`] once; then for each event [`Engine::handle`], [`Engine::receive`] or [`Engine::submit`], as many as are
-//! at hand; then [`Engine::turn`], whose writes and actions must be carried out before the next event. Getters any time.
+//! Order of calls: [`Engine::recover`] once; then for each event [`Engine::handle`],
+//! [`Engine::receive`] or [`Engine::submit`], as many as are at hand; then [`Engine::turn`], whose
+//! writes and actions must be carried out before the next event. Getters any time.
 
 mod decided;
 mod fetch;
@@ -23,8 +24,8 @@ use malachite::{Error, Input, MisbehaviorEvidence, Params, State as Malachite};
 use malachite_types::{Round, Timeout, ValuePayload};
 use vote_chain::bft::Ctx;
 use vote_chain::{
-    Block, BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey, State, Timestamp,
-    TransactionFault, TransactionId, Verified, VerifiedBlock, Whole,
+    Block, BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey,
+    State, Timestamp, TransactionFault, TransactionId, Verified, VerifiedBlock, Whole,
 };
 
 use crate::clock::{Now, shifted};
@@ -48,7 +49,8 @@ pub(crate) const TICK_MS: u64 = 500;
 /// Something that has happened, besides what peers send to all.
 #[derive(Debug)]
 pub enum Event {
-    /// Blocks that [`Engine::blocks_arrived`] wanted, from the height asked for, in order; their transactions hold.
+    /// Blocks that [`Engine::blocks_arrived`] wanted, from the height asked for, in order; their
+    /// transactions hold.
     Blocks {
         /// Who has sent them.
         peer: Peer,
@@ -64,9 +66,14 @@ pub enum Event {
         /// The first height that was asked for.
         from: Height,
     },
-    /// The answer to `Action::RequestTransactions`: the ids of transactions that were asked for, and each of them verified, or what is wrong
-    /// with it. None if the peer has none of them, or has not answered.
-    Transactions(Peer, BlockHash, Vec<(TransactionId, Result<Arc<Verified>, TransactionFault>)>),
+    /// The answer to `Action::RequestTransactions`: the ids of transactions that were asked for,
+    /// and each of them verified, or what is wrong with it. None if the peer has none of them, or
+    /// has not answered.
+    Transactions(
+        Peer,
+        BlockHash,
+        Vec<(TransactionId, Result<Arc<Verified>, TransactionFault>)>,
+    ),
     /// A peer has proven that it has a validator key; it may be a follower all the same.
     Met {
         /// The peer.
@@ -87,7 +94,8 @@ pub enum Event {
     },
     /// A peer is gone.
     PeerLeft(Peer),
-    /// The clock that blocks are judged by is so many milliseconds ahead of the times that the engine is told ([`crate::block_clock`]).
+    /// The clock that blocks are judged by is so many milliseconds ahead of the times that the
+    /// engine is told ([`crate::block_clock`]).
     Clock(i64),
     /// A timer has run down.
     Timer(Timer),
@@ -118,7 +126,8 @@ struct Replay {
 pub struct Engine {
     malachite: Malachite<Ctx>,
     host: Host,
-    /// The log of the open height, until this node knows where the others are: what follows from it may be new votes.
+    /// The log of the open height, until this node knows where the others are: what follows from it
+    /// may be new votes.
     replay: Option<Replay>,
 }
 
@@ -169,10 +178,16 @@ pub(crate) struct Host {
 }
 
 impl Engine {
-    /// Goes on from what is on the disk. As soon as it may sign, it goes through the log again: what was said before the
-    /// crash is said again, word for word.
+    /// Goes on from what is on the disk. As soon as it may sign, it goes through the log again:
+    /// what was said before the crash is said again, word for word.
     pub fn recover(config: Config, key: SecretKey, recovered: Recovered, now: Timestamp) -> Self {
-        let Recovered { state, log, bodies, signed, folder } = recovered;
+        let Recovered {
+            state,
+            log,
+            bodies,
+            signed,
+            folder,
+        } = recovered;
         let (address, height) = (key.public(), state.tip().height.next());
         let params = Params {
             address,
@@ -183,18 +198,29 @@ impl Engine {
         // Nothing for later heights is ever fed to Malachite, so its own queues stay empty.
         let malachite = Malachite::new(Ctx, height, state.validators().clone(), params, 1, 1);
         let signer = signing::Signer::new(signed, folder);
-        let mut engine = Self { malachite, host: Host::new(config, key, signer, state, now), replay: None };
-        engine.host.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
+        let mut engine = Self {
+            malachite,
+            host: Host::new(config, key, signer, state, now),
+            replay: None,
+        };
+        engine.host.act(Action::SetTimer {
+            after_ms: TICK_MS,
+            timer: Timer::Tick,
+        });
         engine.read_log(&log, bodies);
         engine.settle();
         engine
     }
 
     fn read_log(&mut self, log: &[Vec<u8>], bodies: Vec<Arc<VerifiedBlock>>) {
-        let entries: Option<Vec<_>> =
-            log.iter().map(|bytes| LogEntry::from_bytes(bytes).map(LogEntry::into_input)).collect();
+        let entries: Option<Vec<_>> = log
+            .iter()
+            .map(|bytes| LogEntry::from_bytes(bytes).map(LogEntry::into_input))
+            .collect();
         let Some(entries) = entries else {
-            return self.host.halt(Halt::Damaged("the log of the open height is damaged"));
+            return self
+                .host
+                .halt(Halt::Damaged("the log of the open height is damaged"));
         };
         for entry in &entries {
             match entry {
@@ -209,7 +235,9 @@ impl Engine {
     /// Goes through the log of the open height, once nothing is in the way; true if it did.
     fn consider_replay(&mut self) -> bool {
         let waits = self.host.is_validator_now() && !self.host.is_informed();
-        let Some(Replay { entries, bodies }) = self.replay.take_if(|_| !waits) else { return false };
+        let Some(Replay { entries, bodies }) = self.replay.take_if(|_| !waits) else {
+            return false;
+        };
         let height = self.host.height();
         for block in bodies {
             let Ok(changes) = self.host.state.validate(&block) else {
@@ -223,7 +251,8 @@ impl Engine {
         self.host.note_built(&entries);
         self.host.begin_height(height);
         self.drain();
-        self.malachite.record_recovered_own_precommit_extensions(&entries);
+        self.malachite
+            .record_recovered_own_precommit_extensions(&entries);
         self.malachite.index_wal_entries(&entries);
         for entry in entries {
             self.feed(entry);
@@ -241,11 +270,18 @@ impl Engine {
         true
     }
 
-    /// Takes in what a peer, if it is still connected, has sent or passed on, and says whether to pass it on further.
+    /// Takes in what a peer, if it is still connected, has sent or passed on, and says whether to
+    /// pass it on further.
     ///
     /// # Errors
-    /// [`MessageFault`] if an honest peer would not have sent it; the event has changed nothing then.
-    pub fn receive(&mut self, now: Timestamp, from: Option<Peer>, message: Message) -> Result<Taken, MessageFault> {
+    /// [`MessageFault`] if an honest peer would not have sent it; the event has changed nothing
+    /// then.
+    pub fn receive(
+        &mut self,
+        now: Timestamp,
+        from: Option<Peer>,
+        message: Message,
+    ) -> Result<Taken, MessageFault> {
         self.host.now = now;
         let taken = self.host.on_message(from, message)?;
         self.settle();
@@ -258,9 +294,13 @@ impl Engine {
         match event {
             Event::Blocks { peer, from, blocks } => self.host.on_blocks(peer, from, blocks),
             Event::BlocksFailed { peer, from } => self.host.on_blocks_failed(peer, from),
-            Event::Transactions(peer, block, found) => self.host.on_transactions(peer, &block, found),
+            Event::Transactions(peer, block, found) => {
+                self.host.on_transactions(peer, &block, found)
+            }
             Event::Met { peer, key, known } => self.host.on_met(peer, key, known),
-            Event::Status { peer, height, last } => self.host.on_status(peer, height, last.as_deref()),
+            Event::Status { peer, height, last } => {
+                self.host.on_status(peer, height, last.as_deref())
+            }
             Event::PeerLeft(peer) => self.host.on_peer_left(peer),
             Event::Clock(clock_ms) => self.host.on_clock(clock_ms),
             Event::Timer(timer) => self.host.on_timer(timer),
@@ -268,8 +308,9 @@ impl Engine {
         self.settle();
     }
 
-    /// An answer to [`Action::RequestBlocks`] has arrived; no blocks are an answer too. Whether to verify its transactions, after which [`Event::Blocks`] or
-    /// [`Event::BlocksFailed`] follows; what is wanted no more needs no work. The answer is to be forgotten if not.
+    /// An answer to [`Action::RequestBlocks`] has arrived; no blocks are an answer too. Whether to
+    /// verify its transactions, after which [`Event::Blocks`] or [`Event::BlocksFailed`] follows;
+    /// what is wanted no more needs no work. The answer is to be forgotten if not.
     pub fn blocks_arrived(
         &mut self,
         now: Timestamp,
@@ -291,7 +332,10 @@ impl Engine {
         origin: Origin,
     ) -> Vec<Result<(), PoolRefusal>> {
         self.host.now = now;
-        let verdicts = transactions.into_iter().map(|transaction| self.host.take_in(transaction, origin)).collect();
+        let verdicts = transactions
+            .into_iter()
+            .map(|transaction| self.host.take_in(transaction, origin))
+            .collect();
         self.settle();
         verdicts
     }
@@ -304,13 +348,21 @@ impl Engine {
         if speaks {
             std::mem::take(&mut host.turn)
         } else {
-            Turn { writes: Vec::new(), actions: std::mem::take(&mut host.turn.actions) }
+            Turn {
+                writes: Vec::new(),
+                actions: std::mem::take(&mut host.turn.actions),
+            }
         }
     }
 
-    /// Transactions of a proposed block, or of the last one, at these places: those that this node has, in order, until they are more
-    /// than `bytes_max`; the first in any case.
-    pub fn proposed_transactions(&self, block: &BlockHash, places: &[u32], bytes_max: usize) -> Vec<Arc<Verified>> {
+    /// Transactions of a proposed block, or of the last one, at these places: those that this node
+    /// has, in order, until they are more than `bytes_max`; the first in any case.
+    pub fn proposed_transactions(
+        &self,
+        block: &BlockHash,
+        places: &[u32],
+        bytes_max: usize,
+    ) -> Vec<Arc<Verified>> {
         self.host.proposed_transactions(block, places, bytes_max)
     }
 
@@ -351,7 +403,11 @@ impl Engine {
 
     /// The round of the height that is being decided; 0 between heights.
     pub fn round(&self) -> u32 {
-        if self.host.deciding { self.host.round.as_u32().unwrap_or(0) } else { 0 }
+        if self.host.deciding {
+            self.host.round.as_u32().unwrap_or(0)
+        } else {
+            0
+        }
     }
 
     /// Since when the next height has been open; none between heights.
@@ -386,10 +442,15 @@ impl Engine {
         self.host.set_wake();
     }
 
-    /// Takes in the next block of an answer, if it is that of the open height; true if there was one.
+    /// Takes in the next block of an answer, if it is that of the open height; true if there was
+    /// one.
     fn feed_sync(&mut self) -> bool {
-        let Some(synced) = self.host.next_synced() else { return false };
-        let Some(changes) = self.host.check_synced(&synced) else { return true };
+        let Some(synced) = self.host.next_synced() else {
+            return false;
+        };
+        let Some(changes) = self.host.check_synced(&synced) else {
+            return true;
+        };
         // Nothing of the open height is gone through again once it is decided.
         self.replay = None;
         let seen = MisbehaviorEvidence {
@@ -419,8 +480,18 @@ impl Engine {
 }
 
 impl Host {
-    fn new(config: Config, key: SecretKey, signer: signing::Signer, state: State, now: Timestamp) -> Self {
-        let (address, checker, boundary) = (key.public(), Checker::new(state.chain()), state.next_boundary());
+    fn new(
+        config: Config,
+        key: SecretKey,
+        signer: signing::Signer,
+        state: State,
+        now: Timestamp,
+    ) -> Self {
+        let (address, checker, boundary) = (
+            key.public(),
+            Checker::new(state.chain()),
+            state.next_boundary(),
+        );
         Self {
             key,
             address,
@@ -475,7 +546,10 @@ impl Host {
     }
 
     pub(crate) fn clock(&self) -> Now {
-        Now { steady: self.now, time: self.time() }
+        Now {
+            steady: self.now,
+            time: self.time(),
+        }
     }
 
     fn on_clock(&mut self, clock_ms: i64) {
@@ -491,7 +565,9 @@ impl Host {
 
     fn take_in(&mut self, transaction: Arc<Verified>, origin: Origin) -> Result<(), PoolRefusal> {
         self.offer(&transaction);
-        let inserted = self.mempool.insert(&self.state, self.clock(), transaction.clone(), origin)?;
+        let inserted =
+            self.mempool
+                .insert(&self.state, self.clock(), transaction.clone(), origin)?;
         for gone in inserted.gave_up {
             let come_back = PoolRefusal::Full(self.mempool.come_back_s(self.now));
             self.act(Action::Refused(gone.id(), come_back));
@@ -517,7 +593,8 @@ impl Host {
     fn on_step_timer(&mut self, timeout: Timeout, generation: u64) {
         let key = timer_key(&timeout);
         let live = self.timers.get(&key) == Some(&generation);
-        // Between heights Malachite rests: whoever has missed the votes of a decided height gets its block by catching up.
+        // Between heights Malachite rests: whoever has missed the votes of a decided height gets
+        // its block by catching up.
         if live && self.deciding {
             self.timers.remove(&key);
             self.inbox.push_back(Input::TimeoutElapsed(timeout));
@@ -525,15 +602,20 @@ impl Host {
     }
 
     fn on_tick(&mut self) {
-        self.act(Action::SetTimer { after_ms: TICK_MS, timer: Timer::Tick });
+        self.act(Action::SetTimer {
+            after_ms: TICK_MS,
+            timer: Timer::Tick,
+        });
         self.consider_sync();
         let before = Timestamp::from_ms(self.now.ms().saturating_sub(LOOK_AGAIN_MS));
         let lapsed = self.mempool.look_again(&self.state, before, self.clock());
-        lapsed.relay.into_iter().for_each(|transaction| self.act(Action::Relay(transaction)));
         lapsed
-            .refused
+            .relay
             .into_iter()
-            .for_each(|(transaction, fault)| self.act(Action::Refused(transaction.id(), fault.into())));
+            .for_each(|transaction| self.act(Action::Relay(transaction)));
+        lapsed.refused.into_iter().for_each(|(transaction, fault)| {
+            self.act(Action::Refused(transaction.id(), fault.into()))
+        });
     }
 }
 
@@ -552,8 +634,8 @@ pub(crate) const fn timer_key(timeout: &Timeout) -> (u8, Round) {
     (kind, timeout.round)
 }
 
-/// What a node with this state and this clock, asked to vote for the block, would make of it; it may be so far ahead of the clock, in
-/// milliseconds.
+/// What a node with this state and this clock, asked to vote for the block, would make of it; it
+/// may be so far ahead of the clock, in milliseconds.
 ///
 /// # Errors
 /// [`InvalidBlock`] if it would not vote for it.
@@ -567,8 +649,8 @@ pub fn judge(
     check_clock(clock_ahead_ms_max, now, state.tip().time, block)
 }
 
-/// A block that is as early as can be after the one before is never ahead: otherwise nothing could be decided after clocks that were ahead
-/// are set right.
+/// A block that is as early as can be after the one before is never ahead: otherwise nothing could
+/// be decided after clocks that were ahead are set right.
 pub(crate) fn check_clock(
     ahead_ms_max: u64,
     now: Timestamp,
@@ -577,7 +659,11 @@ pub(crate) fn check_clock(
 ) -> Result<(), InvalidBlock> {
     let time = block.header().time;
     let ahead = time.ms_since(now);
-    if ahead > ahead_ms_max && time > before.plus_ms(1) { Err(InvalidBlock::Future(ahead)) } else { Ok(()) }
+    if ahead > ahead_ms_max && time > before.plus_ms(1) {
+        Err(InvalidBlock::Future(ahead))
+    } else {
+        Ok(())
+    }
 }
 
 pub(crate) fn threshold(config: &Config) -> malachite_types::ThresholdParams {
@@ -585,6 +671,9 @@ pub(crate) fn threshold(config: &Config) -> malachite_types::ThresholdParams {
     if config.safety.two_thirds {
         ThresholdParams::default()
     } else {
-        ThresholdParams { quorum: ThresholdParam::new(49, 100), ..ThresholdParams::default() }
+        ThresholdParams {
+            quorum: ThresholdParam::new(49, 100),
+            ..ThresholdParams::default()
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Proofs that somebody has broken the rules of agreement. Whoever knows the validators of a height can check them.
+//! Proofs that somebody has broken the rules of agreement. Whoever knows the validators of a height
+//! can check them.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::bft::{Ctx, Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{
-    CertificateFault, ChainId, CommitCertificate, DecodeError, Header, Height, PublicKey, Purpose, ValidatorSet,
-    decode, encode,
+    CertificateFault, ChainId, CommitCertificate, DecodeError, Header, Height, PublicKey, Purpose,
+    ValidatorSet, decode, encode,
 };
 
 use crate::message::SignedProposal;
@@ -37,7 +38,8 @@ pub struct Equivocation {
     pub second: ByteBuf,
 }
 
-/// Two final blocks of one height, or of two heights that follow each other, of which the second does not follow from the first.
+/// Two final blocks of one height, or of two heights that follow each other, of which the second
+/// does not follow from the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fork {
     /// The block of the lower height, or one of the two.
@@ -87,7 +89,8 @@ enum Said {
 impl Said {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let vote = borsh::from_slice(bytes).map(Self::Vote);
-        vote.or_else(|_| borsh::from_slice(bytes).map(Self::Proposal)).ok()
+        vote.or_else(|_| borsh::from_slice(bytes).map(Self::Proposal))
+            .ok()
     }
 
     const fn signer(&self) -> PublicKey {
@@ -107,11 +110,16 @@ impl Said {
     fn holds(&self, chain: &ChainId) -> bool {
         match self {
             Self::Vote(SignedVote { message, signature }) => {
-                message.voter.verifies(Purpose::Vote, chain, &vote_content(message), signature)
+                message
+                    .voter
+                    .verifies(Purpose::Vote, chain, &vote_content(message), signature)
             }
-            Self::Proposal(SignedProposal { message, signature }) => {
-                message.proposer.verifies(Purpose::Proposal, chain, &proposal_content(message), signature)
-            }
+            Self::Proposal(SignedProposal { message, signature }) => message.proposer.verifies(
+                Purpose::Proposal,
+                chain,
+                &proposal_content(message),
+                signature,
+            ),
         }
     }
 
@@ -120,7 +128,8 @@ impl Said {
         match (self, other) {
             (Self::Vote(one), Self::Vote(other)) => {
                 let place = |vote: &Vote| (vote.height, vote.round, vote.kind);
-                place(&one.message) == place(&other.message) && one.message.value != other.message.value
+                place(&one.message) == place(&other.message)
+                    && one.message.value != other.message.value
             }
             (Self::Proposal(one), Self::Proposal(other)) => {
                 let place = |proposal: &Proposal| (proposal.height, proposal.round);
@@ -132,9 +141,15 @@ impl Said {
 
     fn what(&self) -> String {
         match self {
-            Self::Vote(vote) => format!("two votes in round {} of height {}", vote.message.round, vote.message.height),
+            Self::Vote(vote) => format!(
+                "two votes in round {} of height {}",
+                vote.message.round, vote.message.height
+            ),
             Self::Proposal(proposal) => {
-                format!("two proposals in round {} of height {}", proposal.message.round, proposal.message.height)
+                format!(
+                    "two proposals in round {} of height {}",
+                    proposal.message.round, proposal.message.height
+                )
             }
         }
     }
@@ -142,15 +157,25 @@ impl Said {
 
 impl Equivocation {
     fn new(first: &impl BorshSerialize, second: &impl BorshSerialize) -> Option<Self> {
-        let bytes = |value: borsh::io::Result<Vec<u8>>| ByteBuf::from(value.expect("encoding to memory"));
+        let bytes =
+            |value: borsh::io::Result<Vec<u8>>| ByteBuf::from(value.expect("encoding to memory"));
         Self::of(bytes(borsh::to_vec(first)), bytes(borsh::to_vec(second)))
     }
 
     /// From two messages, in whatever order: the same two always give the same bytes.
     fn of(first: ByteBuf, second: ByteBuf) -> Option<Self> {
-        let (first, second) = if first <= second { (first, second) } else { (second, first) };
+        let (first, second) = if first <= second {
+            (first, second)
+        } else {
+            (second, first)
+        };
         let said = Said::from_bytes(&first)?;
-        Some(Self { validator: said.signer(), what: said.what(), first, second })
+        Some(Self {
+            validator: said.signer(),
+            what: said.what(),
+            first,
+            second,
+        })
     }
 
     fn check<'a>(
@@ -173,7 +198,11 @@ impl Equivocation {
         if !set.contains(&self.validator) {
             return Err(InvalidEvidence::Stranger(self.validator, height));
         }
-        if first.holds(chain) && second.holds(chain) { Ok(()) } else { Err(InvalidEvidence::Signature(self.validator)) }
+        if first.holds(chain) && second.holds(chain) {
+            Ok(())
+        } else {
+            Err(InvalidEvidence::Signature(self.validator))
+        }
     }
 }
 
@@ -185,12 +214,17 @@ impl Certified {
     ) -> Result<(), InvalidEvidence> {
         let height = self.header.height;
         let set = set_of(height).ok_or(InvalidEvidence::Unknown(height))?;
-        let verdict = self.certificate.verify(chain, height, &self.header.hash(), set);
+        let verdict = self
+            .certificate
+            .verify(chain, height, &self.header.hash(), set);
         verdict.map_err(|fault| InvalidEvidence::Certificate(height, fault))
     }
 
     fn signers(&self) -> impl Iterator<Item = PublicKey> {
-        self.certificate.signatures.iter().map(|signature| signature.validator)
+        self.certificate
+            .signatures
+            .iter()
+            .map(|signature| signature.validator)
     }
 }
 
@@ -198,7 +232,11 @@ impl Fork {
     /// From two blocks, in whatever order: the same two always give the same bytes.
     pub fn new(one: Certified, other: Certified) -> Self {
         let key = |block: &Certified| (block.header.height, block.header.hash());
-        let (first, second) = if key(&one) <= key(&other) { (one, other) } else { (other, one) };
+        let (first, second) = if key(&one) <= key(&other) {
+            (one, other)
+        } else {
+            (other, one)
+        };
         Self { first, second }
     }
 
@@ -214,7 +252,10 @@ impl Fork {
     /// The validators that have signed for both blocks.
     pub fn signers(&self) -> BTreeSet<PublicKey> {
         let first: BTreeSet<_> = self.first.signers().collect();
-        self.second.signers().filter(|key| first.contains(key)).collect()
+        self.second
+            .signers()
+            .filter(|key| first.contains(key))
+            .collect()
     }
 
     fn what(&self) -> String {
@@ -241,7 +282,8 @@ impl Evidence {
     /// [`DecodeError`] if it is none.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         decode(bytes).or_else(|error| {
-            // Ledgers of before there were forks hold equivocations alone, with the messages in the order in which they came.
+            // Ledgers of before there were forks hold equivocations alone, with the messages in the
+            // order in which they came.
             let old: Equivocation = decode(bytes).map_err(|_| error)?;
             let ordered = Equivocation::of(old.first.clone(), old.second.clone());
             Ok(Self::Equivocation(ordered.unwrap_or(old)))
@@ -251,12 +293,15 @@ impl Evidence {
     /// The lowest height that it speaks of; none if its messages cannot be read.
     pub fn height(&self) -> Option<Height> {
         match self {
-            Self::Equivocation(equivocation) => Said::from_bytes(&equivocation.first).map(|said| said.height()),
+            Self::Equivocation(equivocation) => {
+                Said::from_bytes(&equivocation.first).map(|said| said.height())
+            }
             Self::Fork(fork) => Some(fork.first.header.height),
         }
     }
 
-    /// Checks that it proves what it says; `set_of` gives the validators of a height, as far as they are known.
+    /// Checks that it proves what it says; `set_of` gives the validators of a height, as far as
+    /// they are known.
     ///
     /// # Errors
     /// [`InvalidEvidence`] if it does not, or cannot be checked here.
@@ -280,10 +325,15 @@ impl Evidence {
     /// Whom it accuses, and of what, in words.
     pub fn accused(&self) -> Vec<(PublicKey, String)> {
         match self {
-            Self::Equivocation(equivocation) => vec![(equivocation.validator, equivocation.what.clone())],
+            Self::Equivocation(equivocation) => {
+                vec![(equivocation.validator, equivocation.what.clone())]
+            }
             Self::Fork(fork) => {
                 let what = fork.what();
-                fork.signers().into_iter().map(|key| (key, what.clone())).collect()
+                fork.signers()
+                    .into_iter()
+                    .map(|key| (key, what.clone()))
+                    .collect()
             }
         }
     }
@@ -307,7 +357,9 @@ pub(crate) fn equivocations(set: &ValidatorSet, seen: &MisbehaviorEvidence<Ctx>)
 mod tests {
     use super::*;
     use malachite_types::{NilOrVal, Round, SignedMessage, VoteType};
-    use vote_chain::{BlockHash, CommitSignature, Hash, SecretKey, StateRoot, Timestamp, Validator};
+    use vote_chain::{
+        BlockHash, CommitSignature, Hash, SecretKey, StateRoot, Timestamp, Validator,
+    };
 
     fn key(number: u8) -> SecretKey {
         SecretKey::from_seed(&[number; 32])
@@ -318,13 +370,23 @@ mod tests {
     }
 
     fn set() -> ValidatorSet {
-        let validator = |number| Validator { key: key(number).public(), name: format!("v{number}"), power: 1 };
+        let validator = |number| Validator {
+            key: key(number).public(),
+            name: format!("v{number}"),
+            power: 1,
+        };
         ValidatorSet::new((1..=4).map(validator).collect()).unwrap()
     }
 
     fn vote(number: u8, round: u32, kind: VoteType, block: u8) -> SignedVote<Ctx> {
         let value = NilOrVal::Val(BlockHash::new(Hash::from_bytes([block; 32])));
-        let vote = Vote { height: Height::new(3), round: Round::new(round), kind, value, voter: key(number).public() };
+        let vote = Vote {
+            height: Height::new(3),
+            round: Round::new(round),
+            kind,
+            value,
+            voter: key(number).public(),
+        };
         let signature = key(number).sign(Purpose::Vote, &chain(), &vote_content(&vote));
         SignedMessage::new(vote, signature)
     }
@@ -340,22 +402,46 @@ mod tests {
 
     #[test]
     fn two_votes_of_one_validator_for_one_place_are_proof_in_either_order() {
-        let (one, other) = (vote(1, 0, VoteType::Prevote, 1), vote(1, 0, VoteType::Prevote, 2));
+        let (one, other) = (
+            vote(1, 0, VoteType::Prevote, 1),
+            vote(1, 0, VoteType::Prevote, 2),
+        );
         let evidence = equivocation(&one, &other);
         assert_eq!(verdict(&evidence), Ok(()));
         assert_eq!(evidence, equivocation(&other, &one));
-        assert_eq!(Evidence::from_bytes(&evidence.to_bytes()).unwrap(), evidence);
-        let accused = vec![(key(1).public(), "two votes in round 0 of height 3".to_owned())];
-        assert_eq!((evidence.height(), evidence.accused()), (Some(Height::new(3)), accused));
+        assert_eq!(
+            Evidence::from_bytes(&evidence.to_bytes()).unwrap(),
+            evidence
+        );
+        let accused = vec![(
+            key(1).public(),
+            "two votes in round 0 of height 3".to_owned(),
+        )];
+        assert_eq!(
+            (evidence.height(), evidence.accused()),
+            (Some(Height::new(3)), accused)
+        );
     }
 
     #[test]
     fn proof_of_before_there_were_forks_holds_in_whatever_order_it_was_kept() {
-        let (one, other) = (vote(1, 0, VoteType::Prevote, 1), vote(1, 0, VoteType::Prevote, 2));
-        let Evidence::Equivocation(new) = equivocation(&one, &other) else { panic!("an equivocation") };
-        let turned = Equivocation { first: new.second.clone(), second: new.first.clone(), ..new.clone() };
+        let (one, other) = (
+            vote(1, 0, VoteType::Prevote, 1),
+            vote(1, 0, VoteType::Prevote, 2),
+        );
+        let Evidence::Equivocation(new) = equivocation(&one, &other) else {
+            panic!("an equivocation")
+        };
+        let turned = Equivocation {
+            first: new.second.clone(),
+            second: new.first.clone(),
+            ..new.clone()
+        };
         for old in [new, turned] {
-            assert_eq!(verdict(&Evidence::from_bytes(&encode(&old)).unwrap()), Ok(()));
+            assert_eq!(
+                verdict(&Evidence::from_bytes(&encode(&old)).unwrap()),
+                Ok(())
+            );
         }
     }
 
@@ -368,26 +454,59 @@ mod tests {
             vote(1, 0, VoteType::Precommit, 2),
             vote(2, 0, VoteType::Prevote, 2),
         ] {
-            assert_eq!(verdict(&equivocation(&one, &other)), Err(InvalidEvidence::Harmless));
+            assert_eq!(
+                verdict(&equivocation(&one, &other)),
+                Err(InvalidEvidence::Harmless)
+            );
         }
     }
 
     #[test]
     fn forged_evidence_accuses_nobody() {
-        let (one, other) = (vote(1, 0, VoteType::Prevote, 1), vote(1, 0, VoteType::Prevote, 2));
+        let (one, other) = (
+            vote(1, 0, VoteType::Prevote, 1),
+            vote(1, 0, VoteType::Prevote, 2),
+        );
         let forged = SignedMessage::new(other.message.clone(), one.signature);
-        assert_eq!(verdict(&equivocation(&one, &forged)), Err(InvalidEvidence::Signature(key(1).public())));
+        assert_eq!(
+            verdict(&equivocation(&one, &forged)),
+            Err(InvalidEvidence::Signature(key(1).public()))
+        );
         let stranger = key(9).public();
-        let strangers = equivocation(&vote(9, 0, VoteType::Prevote, 1), &vote(9, 0, VoteType::Prevote, 2));
-        assert_eq!(verdict(&strangers), Err(InvalidEvidence::Stranger(stranger, Height::new(3))));
-        let Evidence::Equivocation(good) = equivocation(&one, &other) else { panic!("an equivocation") };
+        let strangers = equivocation(
+            &vote(9, 0, VoteType::Prevote, 1),
+            &vote(9, 0, VoteType::Prevote, 2),
+        );
+        assert_eq!(
+            verdict(&strangers),
+            Err(InvalidEvidence::Stranger(stranger, Height::new(3)))
+        );
+        let Evidence::Equivocation(good) = equivocation(&one, &other) else {
+            panic!("an equivocation")
+        };
         for bad in [
-            Equivocation { validator: key(2).public(), ..good.clone() },
-            Equivocation { what: "worse things".into(), ..good.clone() },
-            Equivocation { first: good.second.clone(), second: good.first.clone(), ..good.clone() },
-            Equivocation { first: ByteBuf::from(vec![1, 2, 3]), ..good.clone() },
+            Equivocation {
+                validator: key(2).public(),
+                ..good.clone()
+            },
+            Equivocation {
+                what: "worse things".into(),
+                ..good.clone()
+            },
+            Equivocation {
+                first: good.second.clone(),
+                second: good.first.clone(),
+                ..good.clone()
+            },
+            Equivocation {
+                first: ByteBuf::from(vec![1, 2, 3]),
+                ..good.clone()
+            },
         ] {
-            assert_eq!(verdict(&Evidence::Equivocation(bad)), Err(InvalidEvidence::Form));
+            assert_eq!(
+                verdict(&Evidence::Equivocation(bad)),
+                Err(InvalidEvidence::Form)
+            );
         }
         let set = set();
         let elsewhere = ChainId::new(Hash::from_bytes([8; 32]));
@@ -397,7 +516,12 @@ mod tests {
         assert_eq!(unknown, Err(InvalidEvidence::Unknown(Height::new(3))));
     }
 
-    fn certified(height: u64, parent: BlockHash, salt: u64, signers: std::ops::RangeInclusive<u8>) -> Certified {
+    fn certified(
+        height: u64,
+        parent: BlockHash,
+        salt: u64,
+        signers: std::ops::RangeInclusive<u8>,
+    ) -> Certified {
         let header = Header {
             version: 1,
             chain: chain(),
@@ -415,7 +539,13 @@ mod tests {
         let sign = |number| {
             let (kind, value) = (VoteType::Precommit, NilOrVal::Val(block));
             let voter = key(number).public();
-            let vote = Vote { height: header.height, round: Round::new(round), kind, value, voter };
+            let vote = Vote {
+                height: header.height,
+                round: Round::new(round),
+                kind,
+                value,
+                voter,
+            };
             CommitSignature {
                 validator: voter,
                 signature: key(number).sign(Purpose::Vote, &chain(), &vote_content(&vote)),
@@ -423,7 +553,15 @@ mod tests {
         };
         let mut signatures: Vec<_> = signers.map(sign).collect();
         signatures.sort_by_key(|signature| signature.validator);
-        Certified { certificate: CommitCertificate { height: header.height, round, block, signatures }, header }
+        Certified {
+            certificate: CommitCertificate {
+                height: header.height,
+                round,
+                block,
+                signatures,
+            },
+            header,
+        }
     }
 
     #[test]
@@ -434,11 +572,22 @@ mod tests {
         for other in [&beside, &after_another] {
             let fork = Fork::new(one.clone(), other.clone());
             assert_eq!(fork, Fork::new(other.clone(), one.clone()));
-            assert_eq!(fork.signers(), [2, 3].map(|number| key(number).public()).into());
+            assert_eq!(
+                fork.signers(),
+                [2, 3].map(|number| key(number).public()).into()
+            );
             let evidence = Evidence::Fork(Box::new(fork));
             assert_eq!(verdict(&evidence), Ok(()));
-            assert!(evidence.accused().iter().all(|(_, what)| what.starts_with("fork: ")));
-            assert_eq!(Evidence::from_bytes(&evidence.to_bytes()).unwrap(), evidence);
+            assert!(
+                evidence
+                    .accused()
+                    .iter()
+                    .all(|(_, what)| what.starts_with("fork: "))
+            );
+            assert_eq!(
+                Evidence::from_bytes(&evidence.to_bytes()).unwrap(),
+                evidence
+            );
         }
     }
 
@@ -448,10 +597,23 @@ mod tests {
         let next = certified(4, one.header.hash(), 2, 1..=3);
         let few = certified(3, BlockHash::default(), 3, 1..=2);
         let far = certified(3, BlockHash::default(), 4, 6..=9);
-        let fork = |other: &Certified| Evidence::Fork(Box::new(Fork::new(one.clone(), other.clone())));
+        let fork =
+            |other: &Certified| Evidence::Fork(Box::new(Fork::new(one.clone(), other.clone())));
         assert_eq!(verdict(&fork(&one)), Err(InvalidEvidence::Harmless));
         assert_eq!(verdict(&fork(&next)), Err(InvalidEvidence::Harmless));
-        assert!(matches!(verdict(&fork(&few)), Err(InvalidEvidence::Certificate(_, CertificateFault::Power { .. }))));
-        assert!(matches!(verdict(&fork(&far)), Err(InvalidEvidence::Certificate(_, CertificateFault::Stranger(_)))));
+        assert!(matches!(
+            verdict(&fork(&few)),
+            Err(InvalidEvidence::Certificate(
+                _,
+                CertificateFault::Power { .. }
+            ))
+        ));
+        assert!(matches!(
+            verdict(&fork(&far)),
+            Err(InvalidEvidence::Certificate(
+                _,
+                CertificateFault::Stranger(_)
+            ))
+        ));
     }
 }

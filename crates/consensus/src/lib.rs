@@ -1,8 +1,10 @@
-//! Agreement: one node's part in deciding blocks, as a value that is told things and says what should be done.
+//! Agreement: one node's part in deciding blocks, as a value that is told things and says what
+//! should be done.
 //!
-//! [`Engine`] holds Malachite, the mempool, block building, undecided bodies and catch-up. It reads no clock, touches no
-//! disk and no socket, and starts no task: time is an argument, and a [`Turn`] says what to write and what to do then.
-//! This is the one crate that runs Malachite; how a message travels and where a row is kept is not known here.
+//! [`Engine`] holds Malachite, the mempool, block building, undecided bodies and catch-up. It reads
+//! no clock, touches no disk and no socket, and starts no task: time is an argument, and a [`Turn`]
+//! says what to write and what to do then. This is the one crate that runs Malachite; how a message
+//! travels and where a row is kept is not known here.
 
 mod clock;
 mod config;
@@ -18,7 +20,9 @@ mod wal;
 
 pub use clock::{CLOCK_MS_MAX, block_clock, middle_clock};
 pub use config::{Config, Safety, Timeouts};
-pub use engine::{Dropped, Engine, Event, Held, MessageFault, PASS_ON_MS, Recovered, Signing, Taken, Wait, judge};
+pub use engine::{
+    Dropped, Engine, Event, Held, MessageFault, PASS_ON_MS, Recovered, Signing, Taken, Wait, judge,
+};
 pub use evidence::{Certified, Equivocation, Evidence, Fork, InvalidEvidence};
 pub use mempool::{Origin, PENDING_BYTES_MAX, PENDING_MAX, PoolRefusal, PoolRoom};
 pub use message::{Message, SignedProposal, Votes};

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use vote_chain::{
-    Changes, ElectionId, InvalidTransaction, Payload, PublicKey, State, Timestamp, TransactionId, Verified,
+    Changes, ElectionId, InvalidTransaction, Payload, PublicKey, State, Timestamp, TransactionId,
+    Verified,
 };
 
 use self::lanes::{Lane, Lanes};
@@ -26,8 +27,9 @@ const COME_BACK_S_MAX: u64 = 60;
 /// So many, and so many bytes of them, are looked at again at one tick.
 const AGAIN_MAX: usize = 500;
 const AGAIN_BYTES_MAX: usize = 4 << 20;
-/// Those of apps are passed on again when they have waited for so long, and again, in milliseconds. Not sooner: on a slow line they would
-/// stand in the way of themselves; who lacks one that is in a block asks for it.
+/// Those of apps are passed on again when they have waited for so long, and again, in milliseconds.
+/// Not sooner: on a slow line they would stand in the way of themselves; who lacks one that is in a
+/// block asks for it.
 const RELAY_AGAIN_MS: u64 = 10_000;
 /// What a peer has brought waits so long at most, in milliseconds.
 const PEER_MS_MAX: u64 = 600_000;
@@ -53,8 +55,11 @@ pub enum PoolRefusal {
     /// No block of this chain has room for it.
     #[error("it has {0} bytes, more than a block of this chain may have")]
     TooLarge(usize),
-    /// No room, and nobody who has more of it than is fair; there may be some after so many seconds.
-    #[error("there is no room for more of its kind among the transactions that wait; come back in {0} s")]
+    /// No room, and nobody who has more of it than is fair; there may be some after so many
+    /// seconds.
+    #[error(
+        "there is no room for more of its kind among the transactions that wait; come back in {0} s"
+    )]
     Full(u64),
 }
 
@@ -77,7 +82,10 @@ pub struct PoolRoom {
 
 impl Default for PoolRoom {
     fn default() -> Self {
-        Self { transactions: PENDING_MAX, bytes: PENDING_BYTES_MAX }
+        Self {
+            transactions: PENDING_MAX,
+            bytes: PENDING_BYTES_MAX,
+        }
     }
 }
 
@@ -106,7 +114,10 @@ fn ballot_key(transaction: &Verified) -> Option<(ElectionId, PublicKey)> {
 
 impl Mempool {
     pub(crate) fn new(room: PoolRoom) -> Self {
-        Self { room, ..Self::default() }
+        Self {
+            room,
+            ..Self::default()
+        }
     }
 
     pub(crate) const fn bytes(&self) -> usize {
@@ -136,12 +147,16 @@ impl Mempool {
 
     /// With the time since when each waits.
     pub(crate) fn iter_since(&self) -> impl Iterator<Item = (&Arc<Verified>, Timestamp)> {
-        self.entries.values().map(|entry| (&entry.transaction, entry.since))
+        self.entries
+            .values()
+            .map(|entry| (&entry.transaction, entry.since))
     }
 
     /// In the order in which they go into a block of so many bytes.
     pub(crate) fn in_turn(&self, block_bytes: usize) -> impl Iterator<Item = &Arc<Verified>> {
-        self.lanes.in_turn(block_bytes).map(|at| &self.entries[&at].transaction)
+        self.lanes
+            .in_turn(block_bytes)
+            .map(|at| &self.entries[&at].transaction)
     }
 
     /// Takes a transaction in. One that waits already is accepted again.
@@ -154,7 +169,10 @@ impl Mempool {
     ) -> Result<Inserted, PoolRefusal> {
         if let Some(at) = self.by_id.get(&transaction.id()) {
             if origin == Origin::App {
-                self.entries.get_mut(at).expect("by_id names entries").origin = origin;
+                self.entries
+                    .get_mut(at)
+                    .expect("by_id names entries")
+                    .origin = origin;
             }
             return Ok(Inserted::default());
         }
@@ -166,17 +184,27 @@ impl Mempool {
         if u32::try_from(size).is_ok_and(|size| size > state.genesis().limits.block_bytes_max) {
             return Err(PoolRefusal::TooLarge(size));
         }
-        state.execute(now.time.max(state.tip().time.plus_ms(1))).apply(&transaction)?;
+        state
+            .execute(now.time.max(state.tip().time.plus_ms(1)))
+            .apply(&transaction)?;
         let lane = Lane::of(&transaction, state);
-        let gave_up = self.make_room(lane, size).ok_or_else(|| PoolRefusal::Full(self.come_back_s(now.steady)))?;
+        let gave_up = self
+            .make_room(lane, size)
+            .ok_or_else(|| PoolRefusal::Full(self.come_back_s(now.steady)))?;
         self.sequence += 1;
-        let entry = Entry { transaction, lane, origin, since: now.steady, looked_at: now.steady };
+        let entry = Entry {
+            transaction,
+            lane,
+            origin,
+            since: now.steady,
+            looked_at: now.steady,
+        };
         self.put(self.sequence, entry);
         Ok(Inserted { new: true, gave_up })
     }
 
-    /// Makes room for one more of a lane, if there is none, at the cost of who has more of it than is fair; gives those that have to go.
-    /// None if there is nobody, and then nothing has changed.
+    /// Makes room for one more of a lane, if there is none, at the cost of who has more of it than
+    /// is fair; gives those that have to go. None if there is nobody, and then nothing has changed.
     fn make_room(&mut self, lane: Lane, size: usize) -> Option<Vec<Arc<Verified>>> {
         let mut out = Vec::new();
         while let Some(of_acts) = self.lacks_room(lane, size) {
@@ -186,17 +214,23 @@ impl Mempool {
             };
             out.push((at, self.take_out(at)?));
         }
-        Some(out.into_iter().map(|(_, entry)| entry.transaction).collect())
+        Some(
+            out.into_iter()
+                .map(|(_, entry)| entry.transaction)
+                .collect(),
+        )
     }
 
-    /// Whether there is no room for one more of a lane, and then whether it is that of acts, which have half of all.
+    /// Whether there is no room for one more of a lane, and then whether it is that of acts, which
+    /// have half of all.
     fn lacks_room(&self, lane: Lane, size: usize) -> Option<bool> {
         let (acts, act_bytes) = self.lanes.acts();
         let of_acts = acts >= self.room.transactions / 2 || act_bytes + size > self.room.bytes / 2;
         if lane.is_of_acts() && of_acts {
             return Some(true);
         }
-        let full = self.entries.len() >= self.room.transactions || self.bytes + size > self.room.bytes;
+        let full =
+            self.entries.len() >= self.room.transactions || self.bytes + size > self.room.bytes;
         full.then_some(false)
     }
 
@@ -223,7 +257,10 @@ impl Mempool {
         let count: u64 = self.settled.iter().map(|(_, count)| count).sum();
         let since = self.settled.front().map_or(0, |(at, _)| now.ms_since(*at));
         let wanted = u64::try_from(self.room.transactions / 10).unwrap_or(u64::MAX);
-        let ms = wanted.saturating_mul(since).checked_div(count).unwrap_or(u64::MAX);
+        let ms = wanted
+            .saturating_mul(since)
+            .checked_div(count)
+            .unwrap_or(u64::MAX);
         ms.div_ceil(1000).clamp(1, COME_BACK_S_MAX)
     }
 
@@ -232,8 +269,8 @@ impl Mempool {
         Some(self.take_out(at)?.transaction)
     }
 
-    /// Drops what a decided block holds, and what it has made impossible, by its ballots or as `doubtful` says; gives the latter with the
-    /// reasons.
+    /// Drops what a decided block holds, and what it has made impossible, by its ballots or as
+    /// `doubtful` says; gives the latter with the reasons.
     pub(crate) fn settle<'a>(
         &mut self,
         state: &State,
@@ -248,12 +285,25 @@ impl Mempool {
             count += 1;
         }
         self.settled.push_back((now.steady, count));
-        while self.settled.front().is_some_and(|(at, _)| now.steady.ms_since(*at) > RATE_MS) {
+        while self
+            .settled
+            .front()
+            .is_some_and(|(at, _)| now.steady.ms_since(*at) > RATE_MS)
+        {
             self.settled.pop_front();
         }
-        let conflicts = changes.ballots.keys().filter_map(|key| self.by_ballot.get(key));
-        let mut rechecked: Vec<_> = conflicts.map(|at| self.entries[at].transaction.clone()).collect();
-        rechecked.extend(self.iter().filter(|transaction| doubtful(&transaction.content().payload)).cloned());
+        let conflicts = changes
+            .ballots
+            .keys()
+            .filter_map(|key| self.by_ballot.get(key));
+        let mut rechecked: Vec<_> = conflicts
+            .map(|at| self.entries[at].transaction.clone())
+            .collect();
+        rechecked.extend(
+            self.iter()
+                .filter(|transaction| doubtful(&transaction.content().payload))
+                .cloned(),
+        );
         let mut refused = Vec::new();
         for transaction in rechecked {
             if let Err(fault) = may_fit(state, now.time, &transaction)
@@ -265,12 +315,17 @@ impl Mempool {
         refused
     }
 
-    /// Looks again at those that were last looked at before `before`, as many as one tick allows: gives those of apps that are to be passed on
-    /// again, and those that can no longer become final, with the reasons. What a peer brought and nobody has put in a block for
+    /// Looks again at those that were last looked at before `before`, as many as one tick allows:
+    /// gives those of apps that are to be passed on again, and those that can no longer become
+    /// final, with the reasons. What a peer brought and nobody has put in a block for
     /// [`PEER_MS_MAX`] is dropped: the node that it came from passes it on again.
     pub(crate) fn look_again(&mut self, state: &State, before: Timestamp, now: Now) -> Lapsed {
         let (mut due, mut bytes) = (Vec::new(), 0);
-        for (at, entry) in self.entries.range(self.next..).chain(self.entries.range(..self.next)) {
+        for (at, entry) in self
+            .entries
+            .range(self.next..)
+            .chain(self.entries.range(..self.next))
+        {
             if entry.looked_at > before {
                 continue;
             }
@@ -283,8 +338,11 @@ impl Mempool {
         }
         let mut lapsed = Lapsed::default();
         for at in due {
-            let Some(entry) = self.entries.get_mut(&at) else { continue };
-            let (transaction, origin, since) = (entry.transaction.clone(), entry.origin, entry.since);
+            let Some(entry) = self.entries.get_mut(&at) else {
+                continue;
+            };
+            let (transaction, origin, since) =
+                (entry.transaction.clone(), entry.origin, entry.since);
             let times = |time: Timestamp| time.ms_since(since) / RELAY_AGAIN_MS;
             let relay = times(now.steady) > times(entry.looked_at);
             entry.looked_at = now.steady;
@@ -309,15 +367,26 @@ pub(crate) struct Inserted {
     pub(crate) gave_up: Vec<Arc<Verified>>,
 }
 
-/// Whether a transaction fits the state, now or at the earliest time that the next block can have: that block may be one that others have
-/// decided already, before an election opened or closed by this node's clock.
+/// Whether a transaction fits the state, now or at the earliest time that the next block can have:
+/// that block may be one that others have decided already, before an election opened or closed by
+/// this node's clock.
 ///
 /// # Errors
 /// Why it fits at neither time.
-pub(crate) fn may_fit(state: &State, now: Timestamp, transaction: &Verified) -> Result<(), InvalidTransaction> {
+pub(crate) fn may_fit(
+    state: &State,
+    now: Timestamp,
+    transaction: &Verified,
+) -> Result<(), InvalidTransaction> {
     let earliest = state.tip().time.plus_ms(1);
     let fits = |time| state.execute(time).apply(transaction);
-    fits(earliest).or_else(|fault| if now > earliest { fits(now) } else { Err(fault) })
+    fits(earliest).or_else(|fault| {
+        if now > earliest {
+            fits(now)
+        } else {
+            Err(fault)
+        }
+    })
 }
 
 /// Transactions that have waited for long.
@@ -331,22 +400,26 @@ pub(crate) struct Lapsed {
 mod tests {
     use super::*;
     use vote_chain::{
-        Act, Ballot, Contest, Election, Genesis, Limits, Organise, OrganiserChange, Organisers, Rule, SecretKey,
-        Selection, Transaction, Validator, ValidatorSet, Voter, Voters, verify,
+        Act, Ballot, Contest, Election, Genesis, Limits, Organise, OrganiserChange, Organisers,
+        Rule, SecretKey, Selection, Transaction, Validator, ValidatorSet, Voter, Voters, verify,
     };
 
     const START: Timestamp = Timestamp::from_ms(1_000_000);
     const NOW: Now = at(0);
 
     const fn at(ms: u64) -> Now {
-        Now { steady: START.plus_ms(ms), time: START.plus_ms(ms) }
+        Now {
+            steady: START.plus_ms(ms),
+            time: START.plus_ms(ms),
+        }
     }
 
     fn key(seed: u8) -> SecretKey {
         SecretKey::from_seed(&[seed; 32])
     }
 
-    /// A chain, whose organiser is key 0, with these elections; those with a roll have keys 1 to 50 on it.
+    /// A chain, whose organiser is key 0, with these elections; those with a roll have keys 1 to 50
+    /// on it.
     struct Chain {
         state: State,
         elections: Vec<ElectionId>,
@@ -354,8 +427,11 @@ mod tests {
 
     impl Chain {
         fn new(kinds: &[Voters]) -> Self {
-            let validators =
-                [0, 1].map(|seed| Validator { key: key(seed).public(), power: 1, name: format!("n{seed}") });
+            let validators = [0, 1].map(|seed| Validator {
+                key: key(seed).public(),
+                power: 1,
+                name: format!("n{seed}"),
+            });
             let genesis = Genesis {
                 name: "Club".into(),
                 time: Timestamp::from_ms(1),
@@ -363,15 +439,22 @@ mod tests {
                 organisers: Organisers::Keys([key(0).public()].into()),
                 limits: Limits::default(),
             };
-            let mut chain = Self { state: State::new(genesis), elections: Vec::new() };
+            let mut chain = Self {
+                state: State::new(genesis),
+                elections: Vec::new(),
+            };
             for (salt, kind) in (0..).zip(kinds) {
                 let contest = Contest::listed(vec!["Yes".into(), "No".into()], Rule::Plurality, 1);
-                let election = Election { voters: *kind, ..Election::simple("Budget".into(), vec![contest], salt) };
+                let election = Election {
+                    voters: *kind,
+                    ..Election::simple("Budget".into(), vec![contest], salt)
+                };
                 let created = chain.sign(0, Payload::CreateElection(election));
                 let id = created.id().to_string().parse().unwrap();
                 chain.decide(created);
                 if *kind != Voters::Anyone {
-                    let mut voters: Vec<_> = (1..=50).map(|seed| Voter(key(seed).public(), 1)).collect();
+                    let mut voters: Vec<_> =
+                        (1..=50).map(|seed| Voter(key(seed).public(), 1)).collect();
                     voters.sort();
                     chain.decide(chain.act(id, Act::AddVoters(voters)));
                     chain.decide(chain.act(id, Act::Open));
@@ -404,7 +487,10 @@ mod tests {
     }
 
     fn pool(transactions: usize) -> Mempool {
-        Mempool::new(PoolRoom { transactions, bytes: 1 << 20 })
+        Mempool::new(PoolRoom {
+            transactions,
+            bytes: 1 << 20,
+        })
     }
 
     fn ids(all: &[Arc<Verified>]) -> Vec<TransactionId> {
@@ -415,20 +501,36 @@ mod tests {
     fn flood_of_one_election_holds_up_neither_acts_nor_other_elections_and_a_roll_comes_first() {
         let chain = Chain::new(&[Voters::Anyone, Voters::Anyone, Voters::Roll]);
         let mut pool = pool(20);
-        let mut insert = |transaction: &Arc<Verified>| pool.insert(&chain.state, NOW, transaction.clone(), Origin::App);
+        let mut insert = |transaction: &Arc<Verified>| {
+            pool.insert(&chain.state, NOW, transaction.clone(), Origin::App)
+        };
         let flood: Vec<_> = (1..=21).map(|seed| chain.ballot(seed, 0)).collect();
         for ballot in &flood[..20] {
             assert!(insert(ballot).unwrap().gave_up.is_empty());
         }
-        assert!(matches!(insert(&flood[20]), Err(PoolRefusal::Full(_))), "it takes nothing from itself");
-        let others = [chain.ballot(1, 2), chain.ballot(1, 1), chain.act(chain.elections[0], Act::Close)];
+        assert!(
+            matches!(insert(&flood[20]), Err(PoolRefusal::Full(_))),
+            "it takes nothing from itself"
+        );
+        let others = [
+            chain.ballot(1, 2),
+            chain.ballot(1, 1),
+            chain.act(chain.elections[0], Act::Close),
+        ];
         for (at, transaction) in (1..).zip(&others) {
             let inserted = insert(transaction).unwrap();
             assert!(inserted.new);
-            assert_eq!(ids(&inserted.gave_up), [flood[20 - at].id()], "the last of the flood makes room");
+            assert_eq!(
+                ids(&inserted.gave_up),
+                [flood[20 - at].id()],
+                "the last of the flood makes room"
+            );
         }
         let [of_roll, other, act] = others.map(|transaction| transaction.id());
-        let order: Vec<_> = pool.in_turn(1 << 20).map(|transaction| transaction.id()).collect();
+        let order: Vec<_> = pool
+            .in_turn(1 << 20)
+            .map(|transaction| transaction.id())
+            .collect();
         assert_eq!(order[..4], [act, of_roll, flood[0].id(), other]);
         assert_eq!(order.len(), 20);
     }
@@ -439,14 +541,29 @@ mod tests {
         let mut pool = pool(100);
         let acts = (101..).map(|seed| {
             let add = vec![Voter(key(seed).public(), 1)];
-            chain.act(chain.elections[0], Act::ChangeRoll { remove: Vec::new(), add, reason: "late".into() })
+            chain.act(
+                chain.elections[0],
+                Act::ChangeRoll {
+                    remove: Vec::new(),
+                    add,
+                    reason: "late".into(),
+                },
+            )
         });
         let size = acts.clone().next().unwrap().bytes().len();
         pool.room.bytes = 10 * size;
-        let taken =
-            acts.take(20).filter(|act| pool.insert(&chain.state, NOW, act.clone(), Origin::App).is_ok()).count();
+        let taken = acts
+            .take(20)
+            .filter(|act| {
+                pool.insert(&chain.state, NOW, act.clone(), Origin::App)
+                    .is_ok()
+            })
+            .count();
         assert_eq!(taken, 5);
-        assert!(pool.insert(&chain.state, NOW, chain.ballot(1, 0), Origin::App).is_ok());
+        assert!(
+            pool.insert(&chain.state, NOW, chain.ballot(1, 0), Origin::App)
+                .is_ok()
+        );
     }
 
     #[test]
@@ -454,30 +571,61 @@ mod tests {
         let chain = Chain::new(&[]);
         let approve = |by: u8, admitted: u8| {
             let change = OrganiserChange::Admit(key(admitted).public()).into();
-            chain.sign(by, Payload::ApproveChange { change, changes_before: 0, signed_at: START })
+            chain.sign(
+                by,
+                Payload::ApproveChange {
+                    change,
+                    changes_before: 0,
+                    signed_at: START,
+                },
+            )
         };
         let mut pool = pool(20);
-        let mut insert = |approval: Arc<Verified>| pool.insert(&chain.state, NOW, approval, Origin::Peer);
+        let mut insert =
+            |approval: Arc<Verified>| pool.insert(&chain.state, NOW, approval, Origin::Peer);
         let flood: Vec<_> = (10..20).map(|admitted| approve(0, admitted)).collect();
-        flood.iter().for_each(|approval| drop(insert(approval.clone()).unwrap()));
-        assert!(matches!(insert(approve(0, 20)), Err(PoolRefusal::Full(_))), "acts have half of the places");
-        assert_eq!(ids(&insert(approve(1, 20)).unwrap().gave_up), [flood[9].id()]);
+        flood
+            .iter()
+            .for_each(|approval| drop(insert(approval.clone()).unwrap()));
+        assert!(
+            matches!(insert(approve(0, 20)), Err(PoolRefusal::Full(_))),
+            "acts have half of the places"
+        );
+        assert_eq!(
+            ids(&insert(approve(1, 20)).unwrap().gave_up),
+            [flood[9].id()]
+        );
         let own = approve(1, 20).id();
-        assert_eq!(pool.in_turn(1 << 20).position(|approval| approval.id() == own), Some(1), "they take turns");
+        assert_eq!(
+            pool.in_turn(1 << 20)
+                .position(|approval| approval.id() == own),
+            Some(1),
+            "they take turns"
+        );
     }
 
     #[test]
     fn who_finds_no_room_hears_when_to_come_back_from_how_fast_blocks_go() {
         let chain = Chain::new(&[Voters::Anyone]);
         let mut pool = pool(40);
-        assert_eq!(pool.come_back_s(START), COME_BACK_S_MAX, "nothing has become final yet");
+        assert_eq!(
+            pool.come_back_s(START),
+            COME_BACK_S_MAX,
+            "nothing has become final yet"
+        );
         let changes = chain.state.execute(START).finish();
         for second in 0..10 {
             let ballot = chain.ballot(second + 1, 0);
             let now = at(u64::from(second) * 1000);
-            pool.settle(&chain.state, now, [&ballot].into_iter(), &changes, |_| false);
+            pool.settle(&chain.state, now, [&ballot].into_iter(), &changes, |_| {
+                false
+            });
         }
-        assert_eq!(pool.come_back_s(at(10_000).steady), 4, "a tenth of 40 places, at one a second");
+        assert_eq!(
+            pool.come_back_s(at(10_000).steady),
+            4,
+            "a tenth of 40 places, at one a second"
+        );
     }
 
     #[test]
@@ -488,16 +636,27 @@ mod tests {
         let size = flood[0].bytes().len();
         pool.room.bytes = 15 * size;
         for seed in 1..=7 {
-            pool.insert(&chain.state, NOW, chain.ballot(seed, 1), Origin::App).unwrap();
+            pool.insert(&chain.state, NOW, chain.ballot(seed, 1), Origin::App)
+                .unwrap();
         }
         for ballot in &flood {
-            pool.insert(&chain.state, NOW, ballot.clone(), Origin::App).unwrap();
+            pool.insert(&chain.state, NOW, ballot.clone(), Origin::App)
+                .unwrap();
         }
-        let named = Ballot { name: "x".repeat(100), ..Ballot::plain(chain.elections[1], Selection::Listed(0)) };
+        let named = Ballot {
+            name: "x".repeat(100),
+            ..Ballot::plain(chain.elections[1], Selection::Listed(0))
+        };
         let large = chain.sign(50, Payload::CastBallot(named));
         assert!(large.bytes().len() > size);
-        assert!(matches!(pool.insert(&chain.state, NOW, large, Origin::App), Err(PoolRefusal::Full(_))));
-        assert!(flood.iter().all(|ballot| pool.get(&ballot.id()).is_some()), "one has gone for nothing");
+        assert!(matches!(
+            pool.insert(&chain.state, NOW, large, Origin::App),
+            Err(PoolRefusal::Full(_))
+        ));
+        assert!(
+            flood.iter().all(|ballot| pool.get(&ballot.id()).is_some()),
+            "one has gone for nothing"
+        );
         assert_eq!((pool.len(), pool.in_turn(1 << 20).count()), (15, 15));
     }
 }

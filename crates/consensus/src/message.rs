@@ -1,12 +1,17 @@
-//! What nodes tell all others. Malachite's own types travel in its own encoding, inside our envelope.
+//! What nodes tell all others. Malachite's own types travel in its own encoding, inside our
+//! envelope.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use malachite::LivenessMsg;
-use malachite_types::{NilOrVal, PolkaCertificate, Round, RoundCertificate, SignedMessage, SignedVote, VoteType};
+use malachite_types::{
+    NilOrVal, PolkaCertificate, Round, RoundCertificate, SignedMessage, SignedVote, VoteType,
+};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::bft::{Ctx, Proposal, Vote};
-use vote_chain::{BlockHash, CompactBlock, DecodeError, Height, PublicKey, Signature, decode, encode};
+use vote_chain::{
+    BlockHash, CompactBlock, DecodeError, Height, PublicKey, Signature, decode, encode,
+};
 
 /// A proposal with its proposer's signature.
 pub type SignedProposal = SignedMessage<Ctx, Proposal>;
@@ -44,9 +49,23 @@ pub struct Votes {
 impl Votes {
     /// Each of them.
     pub(crate) fn each(&self) -> impl Iterator<Item = SignedVote<Ctx>> {
-        let Self { height, round, kind, block, .. } = *self;
-        let vote = move |voter| Vote { height, round, kind, value: NilOrVal::Val(block), voter };
-        self.signatures.iter().map(move |(voter, signature)| SignedMessage::new(vote(*voter), *signature))
+        let Self {
+            height,
+            round,
+            kind,
+            block,
+            ..
+        } = *self;
+        let vote = move |voter| Vote {
+            height,
+            round,
+            kind,
+            value: NilOrVal::Val(block),
+            voter,
+        };
+        self.signatures
+            .iter()
+            .map(move |(voter, signature)| SignedMessage::new(vote(*voter), *signature))
     }
 }
 
@@ -88,7 +107,9 @@ impl Message {
             Envelope::Vote(vote) => unpack(&vote).map(Self::Vote),
             Envelope::Polka(certificate) => unpack(&certificate).map(Self::Polka),
             Envelope::Round(certificate) => unpack(&certificate).map(Self::Round),
-            Envelope::Proposal(proposal, block) => unpack(&proposal).map(|proposal| Self::Proposal(proposal, block)),
+            Envelope::Proposal(proposal, block) => {
+                unpack(&proposal).map(|proposal| Self::Proposal(proposal, block))
+            }
             Envelope::Votes(votes) => unpack(&votes).map(Self::Votes),
         })
     }

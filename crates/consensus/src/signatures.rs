@@ -13,16 +13,21 @@ use vote_chain::{ChainId, Claim, PublicKey, Purpose, Signature, which_hold};
 /// Signatures remembered at one height; beyond it they are checked again.
 const MEMO_MAX: usize = 10_000;
 
-/// Checks signatures, and remembers those that held: Malachite asks again for every precommit of a certificate.
+/// Checks signatures, and remembers those that held: Malachite asks again for every precommit of a
+/// certificate.
 pub(crate) struct Checker {
     chain: ChainId,
-    // Malachite's `Verifier` takes `&self` and asks for `Sync`; the engine is one thread's, so nobody ever waits here.
+    // Malachite's `Verifier` takes `&self` and asks for `Sync`; the engine is one thread's, so
+    // nobody ever waits here.
     memo: Mutex<BTreeSet<[u8; 32]>>,
 }
 
 impl Checker {
     pub(crate) fn new(chain: ChainId) -> Self {
-        Self { chain, memo: Mutex::default() }
+        Self {
+            chain,
+            memo: Mutex::default(),
+        }
     }
 
     /// Forgets; call at each new height.
@@ -40,20 +45,33 @@ impl Checker {
 
     /// Whether all of some votes hold; those that are new are checked together.
     pub(crate) fn votes_hold(&self, votes: impl Iterator<Item = SignedVote<Ctx>>) -> bool {
-        let claims: Vec<_> = votes.map(|vote| self.claim(&vote.message, &vote.signature)).collect();
+        let claims: Vec<_> = votes
+            .map(|vote| self.claim(&vote.message, &vote.signature))
+            .collect();
         self.which_hold(&claims).into_iter().all(|holds| holds)
     }
 
     pub(crate) fn proposal_holds(&self, proposal: &Proposal, signature: &Signature) -> bool {
         let content = proposal_content(proposal);
-        self.holds(Claim::new(&proposal.proposer, Purpose::Proposal, &self.chain, &content, signature))
+        self.holds(Claim::new(
+            &proposal.proposer,
+            Purpose::Proposal,
+            &self.chain,
+            &content,
+            signature,
+        ))
     }
 
     /// Which of some signatures hold; those that are new are checked together.
     pub(crate) fn which_hold(&self, claims: &[Claim]) -> Vec<bool> {
         let mut memo = self.lock();
-        let mut verdicts: Vec<_> = claims.iter().map(|claim| memo.contains(claim.digest())).collect();
-        let places: Vec<_> = (0..claims.len()).filter(|place| !verdicts[*place]).collect();
+        let mut verdicts: Vec<_> = claims
+            .iter()
+            .map(|claim| memo.contains(claim.digest()))
+            .collect();
+        let places: Vec<_> = (0..claims.len())
+            .filter(|place| !verdicts[*place])
+            .collect();
         let new: Vec<_> = places.iter().map(|place| claims[*place].clone()).collect();
         for ((place, claim), holds) in places.into_iter().zip(&new).zip(which_hold(&new)) {
             verdicts[place] = holds;
@@ -65,7 +83,13 @@ impl Checker {
     }
 
     fn claim(&self, vote: &Vote, signature: &Signature) -> Claim {
-        Claim::new(&vote.voter, Purpose::Vote, &self.chain, &vote_content(vote), signature)
+        Claim::new(
+            &vote.voter,
+            Purpose::Vote,
+            &self.chain,
+            &vote_content(vote),
+            signature,
+        )
     }
 
     fn holds(&self, claim: Claim) -> bool {
@@ -82,7 +106,9 @@ impl Verifier<Ctx> for Checker {
         signature: &Signature,
         key: &PublicKey,
     ) -> Result<VerificationResult, Error> {
-        Ok(VerificationResult::from_bool(vote.voter == *key && self.vote_holds(vote, signature)))
+        Ok(VerificationResult::from_bool(
+            vote.voter == *key && self.vote_holds(vote, signature),
+        ))
     }
 
     async fn verify_signed_proposal(
@@ -91,7 +117,9 @@ impl Verifier<Ctx> for Checker {
         signature: &Signature,
         key: &PublicKey,
     ) -> Result<VerificationResult, Error> {
-        Ok(VerificationResult::from_bool(proposal.proposer == *key && self.proposal_holds(proposal, signature)))
+        Ok(VerificationResult::from_bool(
+            proposal.proposer == *key && self.proposal_holds(proposal, signature),
+        ))
     }
 
     async fn verify_signed_vote_extension(
@@ -104,12 +132,17 @@ impl Verifier<Ctx> for Checker {
         Ok(VerificationResult::Invalid)
     }
 
-    async fn verify_validator_proof(&self, _: &ValidatorProof<Ctx>) -> Result<VerificationResult, Error> {
+    async fn verify_validator_proof(
+        &self,
+        _: &ValidatorProof<Ctx>,
+    ) -> Result<VerificationResult, Error> {
         Ok(VerificationResult::Invalid)
     }
 }
 
 /// The result of a check that is async in name only.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("a signature check never waits")
+    future
+        .now_or_never()
+        .expect("a signature check never waits")
 }

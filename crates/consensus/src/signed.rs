@@ -34,15 +34,17 @@ impl Signed {
     }
 }
 
-/// What a validator's key has signed on one chain, as far as its folder knows. It belongs into a file outside of the
-/// ledger: a ledger that is put back from an older copy must not take it along.
+/// What a validator's key has signed on one chain, as far as its folder knows. It belongs into a
+/// file outside of the ledger: a ledger that is put back from an older copy must not take it along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignState {
     /// The last signature; none if there is none.
     pub last: Option<Signed>,
-    /// Nothing is signed up to this height, whatever `last` says: more may have been signed there than is known here.
+    /// Nothing is signed up to this height, whatever `last` says: more may have been signed there
+    /// than is known here.
     pub silent: Height,
-    /// Whether more may have been signed than is known here, and it is not yet known up to which height.
+    /// Whether more may have been signed than is known here, and it is not yet known up to which
+    /// height.
     pub unsure: bool,
 }
 

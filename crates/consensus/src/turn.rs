@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use malachite_types::Timeout;
 use vote_chain::{
-    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, TransactionId, Verified, VerifiedBlock,
+    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, TransactionId,
+    Verified, VerifiedBlock,
 };
 
 use crate::evidence::{Certified, Evidence};
@@ -16,11 +17,12 @@ use crate::signed::SignState;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Peer(pub u64);
 
-/// What one or more events led to. Make all `writes` durable, and only then carry out the `actions`, in order. If the
-/// writes fail, the process must end without any of the actions.
+/// What one or more events led to. Make all `writes` durable, and only then carry out the
+/// `actions`, in order. If the writes fail, the process must end without any of the actions.
 ///
-/// All writes but [`Write::Sign`] become durable in one step; after that the last [`Write::Sign`] does, in a file of its
-/// own. In this order, since a sign-state that knows more than the ledger means that the ledger is an older copy.
+/// All writes but [`Write::Sign`] become durable in one step; after that the last [`Write::Sign`]
+/// does, in a file of its own. In this order, since a sign-state that knows more than the ledger
+/// means that the ledger is an older copy.
 #[derive(Debug, Default)]
 pub struct Turn {
     /// To the disk.
@@ -67,15 +69,16 @@ pub enum Action {
     Publish(Box<Message>),
     /// Tell one peer.
     Tell(Peer, Box<Message>),
-    /// Ask a peer for decided blocks from a height on; answer with `Engine::blocks_arrived` or `Event::BlocksFailed`.
+    /// Ask a peer for decided blocks from a height on; answer with `Engine::blocks_arrived` or
+    /// `Event::BlocksFailed`.
     RequestBlocks {
         /// The peer.
         peer: Peer,
         /// The first height wanted.
         from: Height,
     },
-    /// Ask a peer for transactions of a proposed block; answer with `Event::Transactions`. Those that come must be among these, or the
-    /// peer is at fault.
+    /// Ask a peer for transactions of a proposed block; answer with `Event::Transactions`. Those
+    /// that come must be among these, or the peer is at fault.
     RequestTransactions {
         /// The peer.
         peer: Peer,
@@ -93,7 +96,8 @@ pub enum Action {
     },
     /// Pass a transaction on to the peers.
     Relay(Arc<Verified>),
-    /// A transaction that was accepted waits no more: it can no longer become final, or has made room for others.
+    /// A transaction that was accepted waits no more: it can no longer become final, or has made
+    /// room for others.
     Refused(TransactionId, PoolRefusal),
     /// A block is final.
     Decided(Arc<Decided>),
@@ -108,7 +112,13 @@ pub enum Action {
 impl Action {
     /// Whether it says something that must be on the disk first.
     pub(crate) const fn rests_on_writes(&self) -> bool {
-        !matches!(self, Self::SetTimer { .. } | Self::RequestTransactions { .. } | Self::Blame(..) | Self::Distrust(..))
+        !matches!(
+            self,
+            Self::SetTimer { .. }
+                | Self::RequestTransactions { .. }
+                | Self::Blame(..)
+                | Self::Distrust(..)
+        )
     }
 }
 

@@ -26,9 +26,18 @@ impl LogEntry {
             Input::Proposal(proposal) => Self::Proposal(proposal),
             Input::ProposedValue(value, _) => Self::ProposedValue(value),
             Input::PolkaCertificate(certificate) => Self::Polka(certificate),
-            Input::TimeoutElapsed(Timeout { kind: TimeoutKind::Propose, round }) => Self::TimeoutPropose(round),
-            Input::TimeoutElapsed(Timeout { kind: TimeoutKind::Prevote, round }) => Self::TimeoutPrevote(round),
-            Input::TimeoutElapsed(Timeout { kind: TimeoutKind::Precommit, round }) => Self::TimeoutPrecommit(round),
+            Input::TimeoutElapsed(Timeout {
+                kind: TimeoutKind::Propose,
+                round,
+            }) => Self::TimeoutPropose(round),
+            Input::TimeoutElapsed(Timeout {
+                kind: TimeoutKind::Prevote,
+                round,
+            }) => Self::TimeoutPrevote(round),
+            Input::TimeoutElapsed(Timeout {
+                kind: TimeoutKind::Precommit,
+                round,
+            }) => Self::TimeoutPrecommit(round),
             _ => return None,
         })
     }

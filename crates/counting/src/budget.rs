@@ -1,6 +1,7 @@
 //! A bound on how long a count takes.
 
-/// How many more steps a count may take; a step is about one look at a name on a ballot, a few nanoseconds.
+/// How many more steps a count may take; a step is about one look at a name on a ballot, a few
+/// nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget(u64);
 
@@ -38,11 +39,15 @@ mod tests {
     fn long() -> Profile {
         let ballot = |first: usize| Group {
             count: 1 + first as u64 % 7,
-            ranks: (0..60).map(|at| vec![(first * 7 + at * 11 + at * at) % 61]).collect::<Vec<_>>(),
+            ranks: (0..60)
+                .map(|at| vec![(first * 7 + at * 11 + at * at) % 61])
+                .collect::<Vec<_>>(),
         };
         let distinct = |mut group: Group| {
             let mut seen = [false; 61];
-            group.ranks.retain(|rank| !std::mem::replace(&mut seen[rank[0]], true));
+            group
+                .ranks
+                .retain(|rank| !std::mem::replace(&mut seen[rank[0]], true));
             group
         };
         Profile::new(61, (0..300).map(ballot).map(distinct).collect()).unwrap()
@@ -60,7 +65,9 @@ mod tests {
             let enough = loop {
                 let mut budget = Budget::new(steps);
                 match count(&mut budget) {
-                    Err(fault) => assert_eq!((fault, budget), (NotCounted::TooLong, Budget::new(0))),
+                    Err(fault) => {
+                        assert_eq!((fault, budget), (NotCounted::TooLong, Budget::new(0)))
+                    }
                     outcome => break outcome,
                 }
                 (steps, tries) = (steps * 10, tries + 1);

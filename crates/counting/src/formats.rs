@@ -1,4 +1,5 @@
-//! Files of ballots, read and written. How each format is read, and what is refused, is in docs/ballot-files.md.
+//! Files of ballots, read and written. How each format is read, and what is refused, is in
+//! docs/ballot-files.md.
 //!
 //! | ending | ballots | holds besides |
 //! |---|---|---|
@@ -9,17 +10,23 @@
 //! | `csv` | `3,1,1,,2` below `count,A,B,C,D` | |
 //!
 //! The rules of reading, whatever the format:
-//! - **Nothing is read wrongly in silence.** A file is understood as its author meant it, or refused with line, reason and what to do. What of it
-//!   is left out, or was taken to mean something, is in [`Parsed::notes`].
-//! - **Equal ranks**, also called overvotes where a voter was to give each rank once, stay equal: no candidate and no ballot is dropped for them.
-//!   What comes of them is for the rule of counting to say.
-//! - **Skipped ranks** (`-` or `0` in BLT, missing numbers in CSV, gaps in records) are ranks of nobody; what comes of them is for the rule of
-//!   counting to say. PrefLib and ABIF have none: there who is named next moves up.
-//! - **Not named** candidates (undervotes, blank cells) come last, equal; **a ballot that names nobody** is a ballot.
-//! - **Withdrawn** candidates stay in [`File::withdrawn`] and on the ballots until [`File::without_withdrawn`] takes them off; then the ranks close up.
-//!   Only BLT can say so: the other formats are written as if they had never stood.
-//! - A candidate twice on a ballot, an unknown one, a number that is none, two candidates whose names look the same, counts that are not those
-//!   that the file states: the file is refused, and the line named.
+//! - **Nothing is read wrongly in silence.** A file is understood as its author meant it, or
+//!   refused with line, reason and what to do. What of it is left out, or was taken to mean
+//!   something, is in [`Parsed::notes`].
+//! - **Equal ranks**, also called overvotes where a voter was to give each rank once, stay equal:
+//!   no candidate and no ballot is dropped for them. What comes of them is for the rule of counting
+//!   to say.
+//! - **Skipped ranks** (`-` or `0` in BLT, missing numbers in CSV, gaps in records) are ranks of
+//!   nobody; what comes of them is for the rule of counting to say. PrefLib and ABIF have none:
+//!   there who is named next moves up.
+//! - **Not named** candidates (undervotes, blank cells) come last, equal; **a ballot that names
+//!   nobody** is a ballot.
+//! - **Withdrawn** candidates stay in [`File::withdrawn`] and on the ballots until
+//!   [`File::without_withdrawn`] takes them off; then the ranks close up. Only BLT can say so: the
+//!   other formats are written as if they had never stood.
+//! - A candidate twice on a ballot, an unknown one, a number that is none, two candidates whose
+//!   names look the same, counts that are not those that the file states: the file is refused, and
+//!   the line named.
 //! - What a file takes in memory goes by how many of its ballots differ, not by how long it is.
 
 mod abif;
@@ -68,7 +75,8 @@ pub struct Parsed {
     pub file: File,
     /// What was left out, or taken to mean something; nothing that is plain.
     pub notes: Vec<Note>,
-    /// How many ballots have each list of scores, one for each candidate, if [`Options::sums`] asks for them.
+    /// How many ballots have each list of scores, one for each candidate, if [`Options::sums`] asks
+    /// for them.
     pub scores: Option<Vec<(u64, Vec<u8>)>>,
 }
 
@@ -93,7 +101,10 @@ struct Notes(Vec<Note>);
 
 impl Notes {
     fn add(&mut self, line: usize, text: impl Into<String>) {
-        self.0.push(Note { line, text: text.into() });
+        self.0.push(Note {
+            line,
+            text: text.into(),
+        });
     }
 
     /// Adds one note for all times, if there were any.
@@ -143,7 +154,8 @@ pub enum Categories {
     /// Ranks, the first the best; of two or more, those in the last are not ranked.
     #[default]
     Ranks,
-    /// Approval by the first of two; other files are refused with the question which categories approve.
+    /// Approval by the first of two; other files are refused with the question which categories
+    /// approve.
     Plain,
     /// Approval by these.
     Approve(Vec<String>),
@@ -155,10 +167,17 @@ impl File {
         Profile::packed(self.candidates.len(), self.ballots.clone())
     }
 
-    /// The same without those who have withdrawn: they are on no list, and the ranks on the ballots close up.
+    /// The same without those who have withdrawn: they are on no list, and the ranks on the ballots
+    /// close up.
     #[must_use]
     pub fn without_withdrawn(self) -> Self {
-        let Self { title, candidates, seats, withdrawn, ballots } = self;
+        let Self {
+            title,
+            candidates,
+            seats,
+            withdrawn,
+            ballots,
+        } = self;
         let stands = |place: &usize| !withdrawn.contains(place);
         let places: Vec<usize> = (0..candidates.len())
             .scan(0, |next, place| {
@@ -168,19 +187,48 @@ impl File {
             })
             .collect();
         if withdrawn.is_empty() {
-            return Self { title, candidates, seats, withdrawn, ballots };
+            return Self {
+                title,
+                candidates,
+                seats,
+                withdrawn,
+                ballots,
+            };
         }
         let without = |packed: Packed<'_>| {
             let Group { count, ranks } = packed.group();
             // A rank that the voter has skipped is one still.
-            let remain = ranks.into_iter().filter(|rank| rank.is_empty() || rank.iter().any(stands));
-            let rank = |rank: Vec<usize>| rank.iter().filter(|c| stands(c)).map(|c| places[*c]).collect();
-            (packed.line, Group { count, ranks: remain.map(rank).collect() })
+            let remain = ranks
+                .into_iter()
+                .filter(|rank| rank.is_empty() || rank.iter().any(stands));
+            let rank = |rank: Vec<usize>| {
+                rank.iter()
+                    .filter(|c| stands(c))
+                    .map(|c| places[*c])
+                    .collect()
+            };
+            (
+                packed.line,
+                Group {
+                    count,
+                    ranks: remain.map(rank).collect(),
+                },
+            )
         };
-        let ballots =
-            PackedBallots::pack(ballots.iter().map(without)).expect("fewer candidates than before, each once");
-        let candidates = (0..).zip(candidates).filter(|(place, _)| stands(place)).map(|(_, name)| name).collect();
-        Self { title, candidates, seats, withdrawn: Vec::new(), ballots }
+        let ballots = PackedBallots::pack(ballots.iter().map(without))
+            .expect("fewer candidates than before, each once");
+        let candidates = (0..)
+            .zip(candidates)
+            .filter(|(place, _)| stands(place))
+            .map(|(_, name)| name)
+            .collect();
+        Self {
+            title,
+            candidates,
+            seats,
+            withdrawn: Vec::new(),
+            ballots,
+        }
     }
 }
 
@@ -195,7 +243,10 @@ pub struct FormatError {
 }
 
 fn fault(line: usize, reason: impl Into<String>) -> FormatError {
-    FormatError { line, reason: reason.into() }
+    FormatError {
+        line,
+        reason: reason.into(),
+    }
 }
 
 /// Candidates in a file.
@@ -210,15 +261,23 @@ fn name(line: usize, text: &str) -> Result<String, FormatError> {
 fn candidates(named: Vec<(usize, String)>) -> Result<Vec<String>, FormatError> {
     let at = named.first().map_or(1, |(line, _)| *line);
     if named.is_empty() {
-        return Err(fault(at, "0 candidates: nobody is listed, and no ballot names anybody"));
+        return Err(fault(
+            at,
+            "0 candidates: nobody is listed, and no ballot names anybody",
+        ));
     }
     if !(1..=CANDIDATES_MAX).contains(&named.len()) {
-        return Err(fault(at, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", named.len())));
+        return Err(fault(
+            at,
+            format!("{} candidates; 1 to {CANDIDATES_MAX} can be", named.len()),
+        ));
     }
     if let Some((later, first)) = names::first_alike(named.iter().map(|(_, name)| name.as_str())) {
         let ((line, later), (other, first)) = (&named[later], &named[first]);
         let reason = if later == first {
-            format!("two candidates are called {later:?}, here and in line {other}: nobody could tell who is elected")
+            format!(
+                "two candidates are called {later:?}, here and in line {other}: nobody could tell who is elected"
+            )
         } else {
             format!(
                 "the candidates {later:?} and {first:?}, in line {other}, look the same: nobody could tell who is elected"
@@ -233,20 +292,24 @@ fn candidates(named: Vec<(usize, String)>) -> Result<Vec<String>, FormatError> {
 fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;
     let mut names = names.into_iter();
-    let mut shown: Vec<_> = names.by_ref().take(SHOWN).map(|name| format!("\"{name}\"")).collect();
+    let mut shown: Vec<_> = names
+        .by_ref()
+        .take(SHOWN)
+        .map(|name| format!("\"{name}\""))
+        .collect();
     if names.next().is_some() {
         shown.push("...".into());
     }
     shown.join(", ")
 }
 
-/// Says of candidates whom only ballots name, each with a line, which differ in nothing but capital letters.
+/// Says of candidates whom only ballots name, each with a line, which differ in nothing but capital
+/// letters.
 fn note_capitals(named: &[(usize, String)], notes: &mut Notes) {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for (line, name) in named {
         if let Some(first) = seen.get(name.to_lowercase().as_str()) {
-            let reason =
-                "are two candidates whose names differ in capital letters alone: if they are one, write one name";
+            let reason = "are two candidates whose names differ in capital letters alone: if they are one, write one name";
             notes.add(*line, format!("\"{first}\" and \"{name}\" {reason}"));
         } else {
             seen.insert(name.to_lowercase(), name);
@@ -263,8 +326,12 @@ fn number(line: usize, word: &str) -> Result<usize, FormatError> {
 
 /// How many ballots.
 fn count(line: usize, word: &str) -> Result<u64, FormatError> {
-    // What spreadsheets make of whole numbers. Three zeroes would be thousands, as many people write them.
-    let whole = [".0", ".00"].into_iter().find_map(|zeroes| word.strip_suffix(zeroes)).unwrap_or(word);
+    // What spreadsheets make of whole numbers. Three zeroes would be thousands, as many people
+    // write them.
+    let whole = [".0", ".00"]
+        .into_iter()
+        .find_map(|zeroes| word.strip_suffix(zeroes))
+        .unwrap_or(word);
     if let Ok(number) = number(line, whole) {
         return Ok(number as u64);
     }
@@ -274,10 +341,12 @@ fn count(line: usize, word: &str) -> Result<u64, FormatError> {
         );
         return Err(fault(line, reason));
     }
-    let decimal = word.starts_with(|c: char| c.is_ascii_digit()) && word.replace(',', ".").parse::<f64>().is_ok();
+    let decimal = word.starts_with(|c: char| c.is_ascii_digit())
+        && word.replace(',', ".").parse::<f64>().is_ok();
     if decimal {
-        let reason =
-            format!("{word} ballots: counts and weights are whole numbers; multiply all by the same one, such as 100");
+        let reason = format!(
+            "{word} ballots: counts and weights are whole numbers; multiply all by the same one, such as 100"
+        );
         return Err(fault(line, reason));
     }
     Err(fault(line, format!("{word:?} is not a number of ballots")))
@@ -343,12 +412,19 @@ impl Format {
     ///
     /// # Errors
     /// [`FormatError`] names the first line that does not fit.
-    pub fn read(self, source: impl BufRead + Seek, options: &Options) -> Result<Parsed, FormatError> {
+    pub fn read(
+        self,
+        source: impl BufRead + Seek,
+        options: &Options,
+    ) -> Result<Parsed, FormatError> {
         if self != Self::Csv && options.contest.is_some() {
             return Err(fault(1, "the file has one contest: leave --contest out"));
         }
         if self != Self::Csv && options.scores {
-            return Err(fault(1, "only tables have scores: leave --scores out, or take another --rule"));
+            return Err(fault(
+                1,
+                "only tables have scores: leave --scores out, or take another --rule",
+            ));
         }
         let mut parsed = match self {
             Self::Blt => blt::parse(source)?,
@@ -360,9 +436,13 @@ impl Format {
         let ballots = &mut parsed.file.ballots;
         ballots.merge();
         if ballots.total() > BALLOTS_MAX {
-            let line = ballots.iter().max_by_key(|packed| packed.count).map_or(1, |packed| packed.line);
-            let reason =
-                format!("the file has more ballots than can be counted, {BALLOTS_MAX}; most stand in this line");
+            let line = ballots
+                .iter()
+                .max_by_key(|packed| packed.count)
+                .map_or(1, |packed| packed.line);
+            let reason = format!(
+                "the file has more ballots than can be counted, {BALLOTS_MAX}; most stand in this line"
+            );
             return Err(fault(line, reason));
         }
         Ok(parsed)
@@ -373,7 +453,8 @@ impl Format {
     /// # Errors
     /// [`FormatError`] names the first line that does not fit.
     pub fn parse(self, text: &str) -> Result<File, FormatError> {
-        self.read(Cursor::new(text), &Options::default()).map(|parsed| parsed.file)
+        self.read(Cursor::new(text), &Options::default())
+            .map(|parsed| parsed.file)
     }
 
     /// Writes a file, with what the format holds.
@@ -407,8 +488,12 @@ mod tests {
     }
 
     fn file() -> impl Strategy<Value = File> {
-        let ballot =
-            (1..50u64, Just(vec![0usize, 1, 2, 3]).prop_shuffle(), 0..=4usize, prop::collection::vec(any::<bool>(), 4));
+        let ballot = (
+            1..50u64,
+            Just(vec![0usize, 1, 2, 3]).prop_shuffle(),
+            0..=4usize,
+            prop::collection::vec(any::<bool>(), 4),
+        );
         let line = ballot.prop_map(|(count, order, length, equal)| {
             let mut ranks: Vec<Vec<usize>> = Vec::new();
             for (place, equal) in order.into_iter().take(length).zip(equal) {
@@ -540,19 +625,47 @@ mod tests {
             seats: 1,
             withdrawn: Vec::new(),
             ballots: merged([
-                (1, Group { count: 3, ranks: ranks.clone() }),
-                (2, Group { count: 1, ranks: vec![vec![3]] }),
+                (
+                    1,
+                    Group {
+                        count: 3,
+                        ranks: ranks.clone(),
+                    },
+                ),
+                (
+                    2,
+                    Group {
+                        count: 1,
+                        ranks: vec![vec![3]],
+                    },
+                ),
             ]),
         };
         for format in ALL {
-            let back = format.parse(&format.write(&file)).unwrap().ballots.at(0).group().ranks;
+            let back = format
+                .parse(&format.write(&file))
+                .unwrap()
+                .ballots
+                .at(0)
+                .group()
+                .ranks;
             let kept = matches!(format, Format::Blt | Format::Csv);
-            let expected: Vec<_> = ranks.iter().filter(|rank| kept || !rank.is_empty()).cloned().collect();
+            let expected: Vec<_> = ranks
+                .iter()
+                .filter(|rank| kept || !rank.is_empty())
+                .cloned()
+                .collect();
             assert_eq!(back, expected, "{format:?}");
         }
     }
 
-    const ALL: [Format; 5] = [Format::Blt, Format::PrefLib(Orders::Soi), Format::Categories, Format::Abif, Format::Csv];
+    const ALL: [Format; 5] = [
+        Format::Blt,
+        Format::PrefLib(Orders::Soi),
+        Format::Categories,
+        Format::Abif,
+        Format::Csv,
+    ];
 
     #[test]
     fn thousands_with_a_sign_between_are_not_taken_for_ones() {
@@ -575,7 +688,10 @@ mod tests {
             assert_eq!(count(1, good), Ok(7), "{good}");
         }
         let many = Format::Abif.parse("1:A\n9999999999999:B\n").unwrap_err();
-        assert!(many.line == 2 && many.reason.contains("more ballots than"), "{many}");
+        assert!(
+            many.line == 2 && many.reason.contains("more ballots than"),
+            "{many}"
+        );
         for bad in ["7.", "7.0000", "7.5", "7.0.0", "1.00,000"] {
             assert!(count(1, bad).is_err(), "{bad}");
         }

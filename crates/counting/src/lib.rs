@@ -1,7 +1,10 @@
-//! Counting ballots: rules of voting as pure functions from a profile to an outcome, with all that happened in between.
+//! Counting ballots: rules of voting as pure functions from a profile to an outcome, with all that
+//! happened in between.
 //!
-//! Whole numbers only (votes of transferable rules in hundred-thousandths), no clock, no chance: ties that a rule leaves open
-//! are broken by a seed that was published before. A count gives none if it takes more than its [`Budget`]. The crate does not know who voted, nor whether they were allowed to.
+//! Whole numbers only (votes of transferable rules in hundred-thousandths), no clock, no chance:
+//! ties that a rule leaves open are broken by a seed that was published before. A count gives none
+//! if it takes more than its [`Budget`]. The crate does not know who voted, nor whether they were
+//! allowed to.
 
 mod borda;
 mod budget;

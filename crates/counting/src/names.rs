@@ -1,5 +1,5 @@
-//! Names and titles as people write them in files of ballots. Two names that look the same are one name to whoever reads a ballot or a result,
-//! so no two candidates may have them.
+//! Names and titles as people write them in files of ballots. Two names that look the same are one
+//! name to whoever reads a ballot or a result, so no two candidates may have them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -36,11 +36,16 @@ pub fn tidy(text: &str) -> Result<String, InvalidName> {
     if name.chars().any(|c| c.is_control() || turns_direction(c)) {
         return Err(InvalidName::Control(name));
     }
-    if look(&name).is_empty() { Err(InvalidName::Empty) } else { Ok(name) }
+    if look(&name).is_empty() {
+        Err(InvalidName::Empty)
+    } else {
+        Ok(name)
+    }
 }
 
-/// What the eye can tell apart: without characters that cannot be seen, each letter in one form (NFC), one space for several and for each
-/// character that is blank. Two names are alike if their [`skeleton`] is equal.
+/// What the eye can tell apart: without characters that cannot be seen, each letter in one form
+/// (NFC), one space for several and for each character that is blank. Two names are alike if their
+/// [`skeleton`] is equal.
 pub fn look(name: &str) -> Cow<'_, str> {
     let is_plain = name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if is_plain && !name.contains("  ") && name.trim() == name {
@@ -51,7 +56,8 @@ pub fn look(name: &str) -> Cow<'_, str> {
     one_space(&ComposingNormalizerBorrowed::new_nfc().normalize(&visible)).into()
 }
 
-/// A name as it is compared: its [`look`], with one letter for those of several scripts that look the same. Not to be shown.
+/// A name as it is compared: its [`look`], with one letter for those of several scripts that look
+/// the same. Not to be shown.
 pub fn skeleton(name: &str) -> Cow<'_, str> {
     let name = look(name);
     if name.is_ascii() {
@@ -59,12 +65,17 @@ pub fn skeleton(name: &str) -> Cow<'_, str> {
     }
     // Accents apart from their letters: those of two scripts are the same.
     let letters = DecomposingNormalizerBorrowed::new_nfd().normalize(&name);
-    letters.chars().map(|c| LOOKALIKES.get(&c).copied().unwrap_or(c)).collect::<String>().into()
+    letters
+        .chars()
+        .map(|c| LOOKALIKES.get(&c).copied().unwrap_or(c))
+        .collect::<String>()
+        .into()
 }
 
 /// A name as it is compared whatever its case: `Große` is `GROSSE`. Not to be shown.
 pub fn folded(name: &str) -> String {
-    // There and back, since one letter can have several capitals, and several one. A capital I can have its dot.
+    // There and back, since one letter can have several capitals, and several one. A capital I can
+    // have its dot.
     skeleton(&look(name).to_lowercase().to_uppercase()).replace("I\u{307}", "I")
 }
 
@@ -72,16 +83,28 @@ pub fn folded(name: &str) -> String {
 pub fn first_alike<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<(usize, usize)> {
     let mut seen = BTreeMap::new();
     let mut names = names.into_iter().enumerate();
-    names.find_map(|(place, name)| seen.insert(skeleton(name), place).map(|first| (place, first)))
+    names.find_map(|(place, name)| {
+        seen.insert(skeleton(name), place)
+            .map(|first| (place, first))
+    })
 }
 
-/// Letters of Greek and Cyrillic, and signs, that look like ASCII, each with what it looks like. The page and the verifier have the same.
+/// Letters of Greek and Cyrillic, and signs, that look like ASCII, each with what it looks like.
+/// The page and the verifier have the same.
 static LOOKALIKES: LazyLock<BTreeMap<char, char>> = LazyLock::new(|| {
     let greek = ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹͿαινορυϲϳ", "ABEZHIKMNOPTYXCJaivopucj");
-    let cyrillic = ("АВЕКМНОРСТУХЅІЈӀҮԌԚԜаеорсухѕіјӏүһԁԛԝѵ", "ABEKMHOPCTYXSIJIYGQWaeopcyxsijlyhdqwv");
-    let signs = ("\u{2018}\u{2019}\u{2bc}\u{2032}\u{b4}\u{201c}\u{201d}\u{201e}\u{2033}", "'''''\"\"\"\"");
+    let cyrillic = (
+        "АВЕКМНОРСТУХЅІЈӀҮԌԚԜаеорсухѕіјӏүһԁԛԝѵ",
+        "ABEKMHOPCTYXSIJIYGQWaeopcyxsijlyhdqwv",
+    );
+    let signs = (
+        "\u{2018}\u{2019}\u{2bc}\u{2032}\u{b4}\u{201c}\u{201d}\u{201e}\u{2033}",
+        "'''''\"\"\"\"",
+    );
     let dashes = ("\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2212}", "------");
-    let pairs = [greek, cyrillic, signs, dashes].into_iter().flat_map(|(of, ascii)| of.chars().zip(ascii.chars()));
+    let pairs = [greek, cyrillic, signs, dashes]
+        .into_iter()
+        .flat_map(|(of, ascii)| of.chars().zip(ascii.chars()));
     pairs.collect()
 });
 
@@ -95,10 +118,14 @@ fn turns_direction(c: char) -> bool {
 
 /// Characters that take up space and have no ink, though Unicode has them as letters and signs.
 const fn is_blank(c: char) -> bool {
-    matches!(c, '\u{115F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}' | '\u{1D159}')
+    matches!(
+        c,
+        '\u{115F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}' | '\u{1D159}'
+    )
 }
 
-/// Characters that take up none either: Unicode's `Default_Ignorable_Code_Point`, but for those that are blank, and a few more.
+/// Characters that take up none either: Unicode's `Default_Ignorable_Code_Point`, but for those
+/// that are blank, and a few more.
 const fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -142,7 +169,11 @@ mod tests {
             ("Ann-Marie", "Ann\u{2011}Marie"),
         ];
         for (one, other) in alike {
-            assert_eq!(first_alike([one, "Eve", other]), Some((2, 0)), "{one:?} {other:?}");
+            assert_eq!(
+                first_alike([one, "Eve", other]),
+                Some((2, 0)),
+                "{one:?} {other:?}"
+            );
         }
         assert_eq!(first_alike(["Ada", "ada", "Ad", "Zoe", "Zo\u{eb}"]), None);
     }
@@ -167,7 +198,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_or_shown_is_no_name() {
-        for empty in ["", " \t\n", "\u{200b}", "\u{feff} \u{ad}", "\u{3164}", "\u{2800}", "\u{115f}\u{ffa0}"] {
+        for empty in [
+            "",
+            " \t\n",
+            "\u{200b}",
+            "\u{feff} \u{ad}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{115f}\u{ffa0}",
+        ] {
             assert_eq!(tidy(empty), Err(InvalidName::Empty), "{empty:?}");
         }
         for bad in ["A\u{1b}[2J", "A\u{0}", "A\u{202e}B"] {

@@ -22,7 +22,11 @@ impl Votes {
 impl fmt::Display for Votes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, rest) = (self.0 / Self::ONE, self.0 % Self::ONE);
-        let text = if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:05}") };
+        let text = if rest == 0 {
+            whole.to_string()
+        } else {
+            format!("{whole}.{rest:05}")
+        };
         f.pad_integral(true, "", text.trim_end_matches(|c| rest != 0 && c == '0'))
     }
 }
@@ -69,7 +73,8 @@ pub struct TieBreak {
     pub stake: Stake,
     /// Who is tied.
     pub candidates: Vec<usize>,
-    /// The last round, from 0, that was asked and told some of them apart; none if their votes differ in no earlier round, or the rule asks none.
+    /// The last round, from 0, that was asked and told some of them apart; none if their votes
+    /// differ in no earlier round, or the rule asks none.
     pub earlier: Option<usize>,
     /// Among whom the seed drew; nobody if an earlier round has left only one.
     pub drawn: Vec<usize>,
@@ -96,8 +101,15 @@ impl Outcome {
     /// Nobody is elected: so many ballots count for none of the candidates.
     pub(crate) fn nobody(candidates: usize, ballots: u64) -> Self {
         let votes = vec![Votes::default(); candidates];
-        let round = Round { votes, exhausted: Votes::whole(ballots), actions: Vec::new() };
-        Self { rounds: vec![round], ..Self::default() }
+        let round = Round {
+            votes,
+            exhausted: Votes::whole(ballots),
+            actions: Vec::new(),
+        };
+        Self {
+            rounds: vec![round],
+            ..Self::default()
+        }
     }
 }
 

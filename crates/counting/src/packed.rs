@@ -51,7 +51,8 @@ pub struct Packed<'a> {
 }
 
 impl Packed<'_> {
-    /// The one candidate in the first rank that is not skipped; none if there are several, or none at all.
+    /// The one candidate in the first rank that is not skipped; none if there are several, or none
+    /// at all.
     pub fn first_choice(&self) -> Option<usize> {
         let mut first = self.ranks.iter().find(|rank| !rank.is_empty())?.iter();
         let one = first.next();
@@ -60,7 +61,14 @@ impl Packed<'_> {
 
     /// The same, not packed.
     pub fn group(&self) -> Group {
-        Group { count: self.count, ranks: self.ranks.iter().map(|rank| rank.iter().collect()).collect() }
+        Group {
+            count: self.count,
+            ranks: self
+                .ranks
+                .iter()
+                .map(|rank| rank.iter().collect())
+                .collect(),
+        }
     }
 }
 
@@ -76,7 +84,10 @@ impl<'a> Ranks<'a> {
 
     /// How many candidates are named.
     pub fn named(self) -> usize {
-        self.0.iter().filter(|word| **word & !LAST != NOBODY).count()
+        self.0
+            .iter()
+            .filter(|word| **word & !LAST != NOBODY)
+            .count()
     }
 }
 
@@ -87,7 +98,11 @@ pub struct Rank<'a>(&'a [u16]);
 impl<'a> Rank<'a> {
     /// Each, in the order of their places.
     pub fn iter(self) -> impl Iterator<Item = usize> + 'a {
-        self.0.iter().map(|word| word & !LAST).filter(|place| *place != NOBODY).map(usize::from)
+        self.0
+            .iter()
+            .map(|word| word & !LAST)
+            .filter(|place| *place != NOBODY)
+            .map(usize::from)
     }
 
     /// How many there are.
@@ -114,7 +129,11 @@ impl PackedBallots {
 
     /// How many there are in all.
     pub fn total(&self) -> u64 {
-        self.0.entries.iter().map(|entry| entry.count).fold(0, u64::saturating_add)
+        self.0
+            .entries
+            .iter()
+            .map(|entry| entry.count)
+            .fold(0, u64::saturating_add)
     }
 
     /// Each, in their order.
@@ -128,18 +147,24 @@ impl PackedBallots {
     }
 
     fn packed(&self, entry: &Entry) -> Packed<'_> {
-        Packed { count: entry.count, line: entry.line as usize, ranks: Ranks(entry.words(&self.0.words)) }
+        Packed {
+            count: entry.count,
+            line: entry.line as usize,
+            ranks: Ranks(entry.words(&self.0.words)),
+        }
     }
 
-    /// Packs ballots, each with its line, in their order; none if one names a candidate twice, or there are more candidates or ballots than can
-    /// be held (2^15, 2^32).
+    /// Packs ballots, each with its line, in their order; none if one names a candidate twice, or
+    /// there are more candidates or ballots than can be held (2^15, 2^32).
     pub fn pack(groups: impl IntoIterator<Item = (usize, Group)>) -> Option<Self> {
         let mut all = Self::default();
         let mut ballot = Ballot::default();
         for (line, group) in groups {
             ballot.clear();
             for rank in &group.ranks {
-                let new = rank.iter().all(|place| *place < NOBODY.into() && ballot.name(*place));
+                let new = rank
+                    .iter()
+                    .all(|place| *place < NOBODY.into() && ballot.name(*place));
                 if !new {
                     return None;
                 }
@@ -154,8 +179,14 @@ impl PackedBallots {
         Some(all)
     }
 
-    /// Takes in a ballot, and from time to time puts equal ones together. There can be 2^32 names on them all.
-    pub(crate) fn push(&mut self, count: u64, line: usize, ballot: &Ballot) -> Result<(), &'static str> {
+    /// Takes in a ballot, and from time to time puts equal ones together. There can be 2^32 names
+    /// on them all.
+    pub(crate) fn push(
+        &mut self,
+        count: u64,
+        line: usize,
+        ballot: &Ballot,
+    ) -> Result<(), &'static str> {
         self.add(count, line, ballot)?;
         if self.len() >= MERGE_MIN.max(2 * self.0.merged) {
             self.merge();
@@ -170,19 +201,33 @@ impl PackedBallots {
         let line = u32::try_from(line).map_err(|_| TOO_MANY)?;
         let length = u16::try_from(ballot.words().len()).map_err(|_| TOO_MANY)?;
         words.extend_from_slice(ballot.words());
-        entries.push(Entry { count, start, line, length });
+        entries.push(Entry {
+            count,
+            start,
+            line,
+            length,
+        });
         Ok(())
     }
 
     /// Puts equal ballots together, at the place of the first.
     pub(crate) fn merge(&mut self) {
-        let Store { words, entries, merged } = Arc::make_mut(&mut self.0);
+        let Store {
+            words,
+            entries,
+            merged,
+        } = Arc::make_mut(&mut self.0);
         // Sorting numbers is faster than sorting ballots; what has the same number is compared.
-        let mut order: Vec<_> =
-            (0u32..).zip(entries.iter()).map(|(at, entry)| (hash(entry.words(words)), at)).collect();
+        let mut order: Vec<_> = (0u32..)
+            .zip(entries.iter())
+            .map(|(at, entry)| (hash(entry.words(words)), at))
+            .collect();
         order.sort_unstable();
         let mut gone = vec![false; entries.len()];
-        for same_hash in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        for same_hash in order
+            .chunk_by_mut(|a, b| a.0 == b.0)
+            .filter(|same| same.len() > 1)
+        {
             let ballot = |at: u32| entries[at as usize].words(words);
             same_hash.sort_unstable_by(|a, b| ballot(a.1).cmp(ballot(b.1)).then(a.1.cmp(&b.1)));
             let mut first = same_hash[0].1 as usize;
@@ -202,7 +247,8 @@ impl PackedBallots {
                 at += 1;
                 !gone[at - 1]
             });
-            let mut packed = Vec::with_capacity(entries.iter().map(|entry| usize::from(entry.length)).sum());
+            let mut packed =
+                Vec::with_capacity(entries.iter().map(|entry| usize::from(entry.length)).sum());
             for entry in entries.iter_mut() {
                 let start = u32::try_from(packed.len()).expect("no more words than before");
                 packed.extend_from_slice(entry.words(words));
@@ -216,12 +262,16 @@ impl PackedBallots {
 
 /// A number that is the same for equal ballots, and seldom for others.
 fn hash(words: &[u16]) -> u64 {
-    words.iter().fold(0, |hash: u64, word| (hash.rotate_left(5) ^ u64::from(*word)).wrapping_mul(0x517c_c1b7_2722_0a95))
+    words.iter().fold(0, |hash: u64, word| {
+        (hash.rotate_left(5) ^ u64::from(*word)).wrapping_mul(0x517c_c1b7_2722_0a95)
+    })
 }
 
 impl fmt::Debug for PackedBallots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter().map(|packed| (packed.line, packed.group()))).finish()
+        f.debug_list()
+            .entries(self.iter().map(|packed| (packed.line, packed.group())))
+            .finish()
     }
 }
 
@@ -257,7 +307,8 @@ impl Ballot {
         }
     }
 
-    /// Puts a candidate into the open rank; false if it was on the ballot before, which then stays as it is.
+    /// Puts a candidate into the open rank; false if it was on the ballot before, which then stays
+    /// as it is.
     pub(crate) fn name(&mut self, place: usize) -> bool {
         let new = self.see(place);
         if new {
@@ -293,17 +344,27 @@ impl Ballot {
 
     /// How many candidates it names.
     pub(crate) fn named(&self) -> usize {
-        self.words.iter().filter(|word| **word & !LAST != NOBODY).count()
+        self.words
+            .iter()
+            .filter(|word| **word & !LAST != NOBODY)
+            .count()
     }
 
     /// How many ranks it has, those of nobody aside.
     pub(crate) fn ranks(&self) -> usize {
-        self.words.iter().filter(|word| **word & LAST != 0 && **word & !LAST != NOBODY).count()
+        self.words
+            .iter()
+            .filter(|word| **word & LAST != 0 && **word & !LAST != NOBODY)
+            .count()
     }
 
     /// What is to be kept of it.
     fn words(&self) -> &[u16] {
-        let kept = self.words.iter().rposition(|word| word & !LAST != NOBODY).map_or(0, |last| last + 1);
+        let kept = self
+            .words
+            .iter()
+            .rposition(|word| word & !LAST != NOBODY)
+            .map_or(0, |last| last + 1);
         &self.words[..kept]
     }
 }
@@ -314,15 +375,38 @@ mod tests {
 
     #[test]
     fn equal_ballots_are_put_together_at_the_first_of_them() {
-        let ranks: [Vec<Vec<usize>>; 4] = [vec![vec![1], vec![0]], vec![], vec![vec![0, 1]], vec![vec![], vec![1]]];
+        let ranks: [Vec<Vec<usize>>; 4] = [
+            vec![vec![1], vec![0]],
+            vec![],
+            vec![vec![0, 1]],
+            vec![vec![], vec![1]],
+        ];
         let lines = (1..).zip([0usize, 1, 0, 2, 3, 1, 0]);
-        let groups = lines.map(|(line, which)| (line, Group { count: 2, ranks: ranks[which].clone() }));
+        let groups = lines.map(|(line, which)| {
+            (
+                line,
+                Group {
+                    count: 2,
+                    ranks: ranks[which].clone(),
+                },
+            )
+        });
         let mut packed = PackedBallots::pack(groups).unwrap();
         let before = packed.clone();
         packed.merge();
-        let found: Vec<_> = packed.iter().map(|packed| (packed.line, packed.count, packed.group().ranks)).collect();
+        let found: Vec<_> = packed
+            .iter()
+            .map(|packed| (packed.line, packed.count, packed.group().ranks))
+            .collect();
         let [first, second, third, fourth] = ranks;
-        assert_eq!(found, [(1, 6, first), (2, 4, second), (4, 2, third), (5, 2, fourth)]);
-        assert_eq!((before.len(), before.total(), packed.total()), (7, 14, 14), "a copy stays as it was");
+        assert_eq!(
+            found,
+            [(1, 6, first), (2, 4, second), (4, 2, third), (5, 2, fourth)]
+        );
+        assert_eq!(
+            (before.len(), before.total(), packed.total()),
+            (7, 14, 14),
+            "a copy stays as it was"
+        );
     }
 }

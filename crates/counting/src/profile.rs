@@ -8,8 +8,8 @@ use crate::packed::{Packed, PackedBallots};
 pub struct Group {
     /// How many.
     pub count: u64,
-    /// The ranks, best first; several candidates (by place, from 0) in one rank are equal, none are a skipped rank; those not named come
-    /// last, equal.
+    /// The ranks, best first; several candidates (by place, from 0) in one rank are equal, none are
+    /// a skipped rank; those not named come last, equal.
     pub ranks: Vec<Vec<usize>>,
 }
 
@@ -36,7 +36,8 @@ pub enum InvalidProfile {
     Overflow,
 }
 
-/// Ballots altogether: beyond it, hundred-thousandths of Borda's points for 500 candidates would not fit.
+/// Ballots altogether: beyond it, hundred-thousandths of Borda's points for 500 candidates would
+/// not fit.
 pub(crate) const BALLOTS_MAX: u64 = 1 << 37;
 
 impl Profile {
@@ -49,22 +50,33 @@ impl Profile {
         for group in &groups {
             let mut seen = vec![false; candidates];
             for candidate in group.ranks.iter().flatten() {
-                let place = seen.get_mut(*candidate).ok_or(InvalidProfile::Candidate(*candidate))?;
+                let place = seen
+                    .get_mut(*candidate)
+                    .ok_or(InvalidProfile::Candidate(*candidate))?;
                 if std::mem::replace(place, true) {
                     return Err(InvalidProfile::Twice(*candidate));
                 }
             }
-            total =
-                total.checked_add(group.count).filter(|total| *total <= BALLOTS_MAX).ok_or(InvalidProfile::Overflow)?;
+            total = total
+                .checked_add(group.count)
+                .filter(|total| *total <= BALLOTS_MAX)
+                .ok_or(InvalidProfile::Overflow)?;
         }
         let ballots = groups.into_iter().map(|group| (0, group));
-        Ok(Self::packed(candidates, PackedBallots::pack(ballots).ok_or(InvalidProfile::Overflow)?))
+        Ok(Self::packed(
+            candidates,
+            PackedBallots::pack(ballots).ok_or(InvalidProfile::Overflow)?,
+        ))
     }
 
     /// Ballots that were checked as they were packed.
     pub(crate) fn packed(candidates: usize, ballots: PackedBallots) -> Self {
         let names: usize = ballots.iter().map(|packed| 1 + packed.ranks.named()).sum();
-        Self { candidates, size: candidates + names, ballots }
+        Self {
+            candidates,
+            size: candidates + names,
+            ballots,
+        }
     }
 
     /// How many candidates stand.
@@ -89,7 +101,10 @@ impl Profile {
 
     /// How many ballots name nobody.
     pub fn blank(&self) -> u64 {
-        self.groups().filter(|group| group.ranks.named() == 0).map(|group| group.count).sum()
+        self.groups()
+            .filter(|group| group.ranks.named() == 0)
+            .map(|group| group.count)
+            .sum()
     }
 
     /// Whether any ballot names anybody.
@@ -124,7 +139,9 @@ impl Profile {
 
 #[cfg(test)]
 pub(crate) fn profile(candidates: usize, ballots: &[(u64, &[usize])]) -> Profile {
-    let group =
-        |(count, order): &(u64, &[usize])| Group { count: *count, ranks: order.iter().map(|c| vec![*c]).collect() };
+    let group = |(count, order): &(u64, &[usize])| Group {
+        count: *count,
+        ranks: order.iter().map(|c| vec![*c]).collect(),
+    };
     Profile::new(candidates, ballots.iter().map(group).collect()).unwrap()
 }

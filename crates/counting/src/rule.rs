@@ -82,7 +82,13 @@ impl Rule {
     pub const fn is_single(self) -> bool {
         match self {
             Self::Plurality | Self::YesNo => true,
-            Self::Approval | Self::Score | Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => false,
+            Self::Approval
+            | Self::Score
+            | Self::Borda
+            | Self::Irv
+            | Self::Stv
+            | Self::Schulze
+            | Self::Meek => false,
         }
     }
 
@@ -90,7 +96,9 @@ impl Rule {
     pub const fn fills_one_seat(self) -> bool {
         match self {
             Self::Plurality | Self::YesNo | Self::Irv => true,
-            Self::Approval | Self::Score | Self::Borda | Self::Stv | Self::Schulze | Self::Meek => false,
+            Self::Approval | Self::Score | Self::Borda | Self::Stv | Self::Schulze | Self::Meek => {
+                false
+            }
         }
     }
 
@@ -103,15 +111,18 @@ impl Rule {
     }
 }
 
-/// What instant runoff does with a ballot that has come to an overvote: a rank that it gives to several candidates.
+/// What instant runoff does with a ballot that has come to an overvote: a rank that it gives to
+/// several candidates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Overvotes {
     /// The ballot waits until only one of them is left, and then counts for that one.
     #[default]
     Wait,
-    /// It counts for nobody any more, even if only one of them is left: "exhaust immediately" in RCTab.
+    /// It counts for nobody any more, even if only one of them is left: "exhaust immediately" in
+    /// RCTab.
     Exhaust,
-    /// It goes to its next rank, even if only one of them is left: "always skip to next rank" in RCTab.
+    /// It goes to its next rank, even if only one of them is left: "always skip to next rank" in
+    /// RCTab.
     Skip,
 }
 
@@ -135,7 +146,8 @@ impl Overvotes {
     }
 }
 
-/// What instant runoff does with a ballot that has come to a skipped rank: one that it gives to nobody, while it ranks somebody below.
+/// What instant runoff does with a ballot that has come to a skipped rank: one that it gives to
+/// nobody, while it ranks somebody below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SkippedRanks {
     /// It goes to its next rank.
@@ -174,7 +186,12 @@ pub struct Terms {
 impl Terms {
     /// So many seats and this seed; the rest as it is if nobody says anything.
     pub const fn new(seats: usize, seed: Seed) -> Self {
-        Self { seats, seed, overvotes: Overvotes::Wait, skipped_ranks: SkippedRanks::Skip }
+        Self {
+            seats,
+            seed,
+            overvotes: Overvotes::Wait,
+            skipped_ranks: SkippedRanks::Skip,
+        }
     }
 }
 
@@ -205,19 +222,30 @@ pub enum NotCounted {
     /// It takes more steps than the budget has.
     #[error("the count takes longer than there is time for")]
     TooLong,
-    /// The rule does not count ballots of this kind; plurality and yes-no count none of these kinds: their votes are only added up.
+    /// The rule does not count ballots of this kind; plurality and yes-no count none of these
+    /// kinds: their votes are only added up.
     #[error("{} does not count ballots of this kind", .0.name())]
     Kind(Rule),
 }
 
-/// Counts. Nobody is elected unless some ballot names somebody; if any does, all seats are filled, as each rule says.
+/// Counts. Nobody is elected unless some ballot names somebody; if any does, all seats are filled,
+/// as each rule says.
 ///
 /// # Errors
 /// [`NotCounted`]: the budget is spent, or the ballots are not of the rule's kind.
-pub fn count(rule: Rule, ballots: &Ballots, terms: &Terms, budget: &mut Budget) -> Result<Outcome, NotCounted> {
+pub fn count(
+    rule: Rule,
+    ballots: &Ballots,
+    terms: &Terms,
+    budget: &mut Budget,
+) -> Result<Outcome, NotCounted> {
     let outcome = match (rule, ballots) {
-        (Rule::Approval, Ballots::Approvals { candidates, sets }) => Some(approval(*candidates, sets, terms)),
-        (Rule::Score, Ballots::Scores { candidates, lists }) => Some(score(*candidates, lists, terms)),
+        (Rule::Approval, Ballots::Approvals { candidates, sets }) => {
+            Some(approval(*candidates, sets, terms))
+        }
+        (Rule::Score, Ballots::Scores { candidates, lists }) => {
+            Some(score(*candidates, lists, terms))
+        }
         (rule, Ballots::Rankings(profile)) if rule.is_ranked() && !profile.names_somebody() => {
             Some(Outcome::nobody(profile.candidates(), profile.ballots()))
         }
@@ -226,7 +254,8 @@ pub fn count(rule: Rule, ballots: &Ballots, terms: &Terms, budget: &mut Budget) 
         (Rule::Stv, Ballots::Rankings(profile)) => scottish_stv(profile, terms, budget),
         (Rule::Schulze, Ballots::Rankings(profile)) => schulze(profile, terms, budget),
         (Rule::Meek, Ballots::Rankings(profile)) => meek(profile, terms, budget),
-        // Every rule by name: a new one does not compile before somebody has come here and said how it is counted.
+        // Every rule by name: a new one does not compile before somebody has come here and said how
+        // it is counted.
         (
             Rule::Plurality
             | Rule::Approval
@@ -252,7 +281,14 @@ mod tests {
     const SEED: Seed = Seed([0; 32]);
 
     fn winners(rule: Rule, ballots: &Ballots, seats: usize) -> Vec<usize> {
-        count(rule, ballots, &Terms::new(seats, SEED), &mut Budget::unlimited()).unwrap().winners
+        count(
+            rule,
+            ballots,
+            &Terms::new(seats, SEED),
+            &mut Budget::unlimited(),
+        )
+        .unwrap()
+        .winners
     }
 
     const fn is_counted(rule: Rule) -> bool {
@@ -261,14 +297,29 @@ mod tests {
 
     /// Nobody by each rule: no ballots at all; and 7 ballots that name nobody.
     fn of_nobody(rule: Rule) -> [Ballots; 2] {
-        let blank = Group { count: 7, ranks: Vec::new() };
-        let skipped = Group { count: 7, ranks: vec![Vec::new(), Vec::new()] };
-        let none_of_it = Group { count: 0, ranks: vec![vec![1]] };
+        let blank = Group {
+            count: 7,
+            ranks: Vec::new(),
+        };
+        let skipped = Group {
+            count: 7,
+            ranks: vec![Vec::new(), Vec::new()],
+        };
+        let none_of_it = Group {
+            count: 0,
+            ranks: vec![vec![1]],
+        };
         match rule {
             Rule::Approval => {
-                [vec![], vec![(7, vec![]), (0, vec![1])]].map(|sets| Ballots::Approvals { candidates: 3, sets })
+                [vec![], vec![(7, vec![]), (0, vec![1])]].map(|sets| Ballots::Approvals {
+                    candidates: 3,
+                    sets,
+                })
             }
-            Rule::Score => [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores { candidates: 3, lists }),
+            Rule::Score => [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores {
+                candidates: 3,
+                lists,
+            }),
             _ => [vec![], vec![blank, skipped, none_of_it]]
                 .map(|groups| Ballots::Rankings(Profile::new(3, groups).unwrap())),
         }
@@ -281,22 +332,42 @@ mod tests {
                 for ballots in of_nobody(rule) {
                     let terms = Terms::new(seats, SEED);
                     let outcome = count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
-                    assert!(outcome.winners.is_empty() && outcome.ties.is_empty(), "{rule:?}: {outcome:?}");
-                    let actions: usize = outcome.rounds.iter().map(|round| round.actions.len()).sum();
+                    assert!(
+                        outcome.winners.is_empty() && outcome.ties.is_empty(),
+                        "{rule:?}: {outcome:?}"
+                    );
+                    let actions: usize =
+                        outcome.rounds.iter().map(|round| round.actions.len()).sum();
                     assert_eq!(actions, 0, "{rule:?}");
-                    assert!(outcome.rounds[0].votes.iter().all(|votes| *votes == Votes::default()), "{rule:?}");
+                    assert!(
+                        outcome.rounds[0]
+                            .votes
+                            .iter()
+                            .all(|votes| *votes == Votes::default()),
+                        "{rule:?}"
+                    );
                 }
             }
         }
     }
 
-    /// As the Scottish rules say (SSI 2011/399, rule 53(1)): as many candidates as there are vacancies are elected, whatever votes they have.
+    /// As the Scottish rules say (SSI 2011/399, rule 53(1)): as many candidates as there are
+    /// vacancies are elected, whatever votes they have.
     #[test]
     fn seats_that_are_left_are_filled_once_a_ballot_names_anybody() {
-        for rule in Rule::ALL.into_iter().filter(|rule| is_counted(*rule) && !rule.fills_one_seat()) {
+        for rule in Rule::ALL
+            .into_iter()
+            .filter(|rule| is_counted(*rule) && !rule.fills_one_seat())
+        {
             let ballots = match rule {
-                Rule::Approval => Ballots::Approvals { candidates: 3, sets: vec![(1, vec![2])] },
-                Rule::Score => Ballots::Scores { candidates: 3, lists: vec![(1, vec![0, 0, 9])] },
+                Rule::Approval => Ballots::Approvals {
+                    candidates: 3,
+                    sets: vec![(1, vec![2])],
+                },
+                Rule::Score => Ballots::Scores {
+                    candidates: 3,
+                    lists: vec![(1, vec![0, 0, 9])],
+                },
                 _ => Ballots::Rankings(profile(3, &[(1, &[2])])),
             };
             let two = winners(rule, &ballots, 2);
@@ -308,11 +379,24 @@ mod tests {
     fn rule_counts_only_ballots_of_its_kind() {
         let rankings = || Ballots::Rankings(profile(2, &[(1, &[0])]));
         for rule in [Rule::Plurality, Rule::YesNo, Rule::Approval, Rule::Score] {
-            let refused = count(rule, &rankings(), &Terms::new(1, SEED), &mut Budget::unlimited());
+            let refused = count(
+                rule,
+                &rankings(),
+                &Terms::new(1, SEED),
+                &mut Budget::unlimited(),
+            );
             assert_eq!(refused, Err(NotCounted::Kind(rule)));
         }
-        let sets = Ballots::Approvals { candidates: 2, sets: vec![(1, vec![0])] };
-        let refused = count(Rule::Irv, &sets, &Terms::new(1, SEED), &mut Budget::unlimited());
+        let sets = Ballots::Approvals {
+            candidates: 2,
+            sets: vec![(1, vec![0])],
+        };
+        let refused = count(
+            Rule::Irv,
+            &sets,
+            &Terms::new(1, SEED),
+            &mut Budget::unlimited(),
+        );
         assert_eq!(refused, Err(NotCounted::Kind(Rule::Irv)));
     }
 }

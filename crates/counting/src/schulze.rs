@@ -1,5 +1,6 @@
-//! Schulze's method (Schulze, "A new monotonic, clone-independent, reversal symmetric, and Condorcet-consistent single-winner
-//! election method", 2011), with winning votes as the strength of a link.
+//! Schulze's method (Schulze, "A new monotonic, clone-independent, reversal symmetric, and
+//! Condorcet-consistent single-winner election method", 2011), with winning votes as the strength
+//! of a link.
 
 use crate::budget::Budget;
 use crate::outcome::Outcome;
@@ -7,12 +8,21 @@ use crate::profile::Profile;
 use crate::rule::Terms;
 use crate::ties::Breaker;
 
-/// Strengths of the strongest paths: `[a][b]` is the weakest link on the best way from `a` to `b` (section 2.3 there).
+/// Strengths of the strongest paths: `[a][b]` is the weakest link on the best way from `a` to `b`
+/// (section 2.3 there).
 fn strongest_paths(wins: &[Vec<u64>], budget: &mut Budget) -> Option<Vec<Vec<u64>>> {
     let n = wins.len();
     budget.spend(n * n * n)?;
-    let link = |a: usize, b: usize| if wins[a][b] > wins[b][a] { wins[a][b] } else { 0 };
-    let mut paths: Vec<Vec<u64>> = (0..n).map(|a| (0..n).map(|b| link(a, b)).collect()).collect();
+    let link = |a: usize, b: usize| {
+        if wins[a][b] > wins[b][a] {
+            wins[a][b]
+        } else {
+            0
+        }
+    };
+    let mut paths: Vec<Vec<u64>> = (0..n)
+        .map(|a| (0..n).map(|b| link(a, b)).collect())
+        .collect();
     for via in 0..n {
         for a in (0..n).filter(|a| *a != via) {
             for b in (0..n).filter(|b| *b != via && *b != a) {
@@ -23,8 +33,9 @@ fn strongest_paths(wins: &[Vec<u64>], budget: &mut Budget) -> Option<Vec<Vec<u64
     Some(paths)
 }
 
-/// Schulze: who beats every other by the strongest path wins. For more seats, the same again among the rest, with the same paths. Candidates
-/// that no other beats are tied; if they are more than the seats left, the seed picks.
+/// Schulze: who beats every other by the strongest path wins. For more seats, the same again among
+/// the rest, with the same paths. Candidates that no other beats are tied; if they are more than
+/// the seats left, the seed picks.
 pub(crate) fn schulze(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
     let wins = profile.pairwise(budget)?;
     let paths = strongest_paths(&wins, budget)?;
@@ -40,7 +51,12 @@ pub(crate) fn schulze(profile: &Profile, terms: &Terms, budget: &mut Budget) -> 
         left.retain(|candidate| !leading.contains(candidate));
         winners.extend(leading);
     }
-    Some(Outcome { winners, pairwise: Some(wins), ties: breaker.ties, ..Outcome::default() })
+    Some(Outcome {
+        winners,
+        pairwise: Some(wins),
+        ties: breaker.ties,
+        ..Outcome::default()
+    })
 }
 
 #[cfg(test)]
@@ -78,7 +94,10 @@ mod tests {
         ];
         let profile = profile(5, &ballots);
         let wins = profile.pairwise(&mut Budget::unlimited()).unwrap();
-        assert_eq!((wins[a][b], wins[b][a], wins[c][e], wins[e][c]), (20, 25, 24, 21));
+        assert_eq!(
+            (wins[a][b], wins[b][a], wins[c][e], wins[e][c]),
+            (20, 25, 24, 21)
+        );
         let paths = strongest_paths(&wins, &mut Budget::unlimited()).unwrap();
         assert_eq!(paths[e], [25, 28, 28, 31, 0]);
         assert_eq!(paths[a], [0, 28, 28, 30, 24]);

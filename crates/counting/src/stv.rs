@@ -1,4 +1,5 @@
-//! Single transferable vote by the Scottish rules (The Scottish Local Government Elections Order 2011, Schedule 1, rules 45 to 52).
+//! Single transferable vote by the Scottish rules (The Scottish Local Government Elections Order
+//! 2011, Schedule 1, rules 45 to 52).
 
 use crate::budget::Budget;
 use crate::irv::{Choice, fewest, next_choice};
@@ -30,11 +31,17 @@ struct Count<'a> {
     breaker: Breaker,
 }
 
-/// Scottish STV: the quota is the votes divided by one more than the seats, rounded down, and one. Who reaches it is elected; surpluses are
-/// transferred, the largest first, each ballot at its value times the surplus over the votes, cut at five places; if there is none, who has the
-/// fewest is excluded, and its ballots go on at their values. Ties: the latest earlier round in which they differ, else the seed. A ballot
-/// that is to go to several equally goes to nobody any more. If no ballot counts for anybody at first, nobody is elected.
-pub(crate) fn scottish_stv(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
+/// Scottish STV: the quota is the votes divided by one more than the seats, rounded down, and one.
+/// Who reaches it is elected; surpluses are transferred, the largest first, each ballot at its
+/// value times the surplus over the votes, cut at five places; if there is none, who has the fewest
+/// is excluded, and its ballots go on at their values. Ties: the latest earlier round in which they
+/// differ, else the seed. A ballot that is to go to several equally goes to nobody any more. If no
+/// ballot counts for anybody at first, nobody is elected.
+pub(crate) fn scottish_stv(
+    profile: &Profile,
+    terms: &Terms,
+    budget: &mut Budget,
+) -> Option<Outcome> {
     let (n, seats) = (profile.candidates(), terms.seats);
     let mut count = Count {
         profile,
@@ -49,7 +56,12 @@ pub(crate) fn scottish_stv(profile: &Profile, terms: &Terms, budget: &mut Budget
         rounds: Vec::new(),
         breaker: Breaker::new(terms.seed),
     };
-    let all: Vec<Pile> = (0..profile.groups().len()).map(|group| Pile { group, value: Votes::ONE }).collect();
+    let all: Vec<Pile> = (0..profile.groups().len())
+        .map(|group| Pile {
+            group,
+            value: Votes::ONE,
+        })
+        .collect();
     count.hand_on(all, budget)?;
     let valid: u64 = count.votes.iter().sum::<u64>() / Votes::ONE;
     if valid == 0 {
@@ -58,7 +70,13 @@ pub(crate) fn scottish_stv(profile: &Profile, terms: &Terms, budget: &mut Budget
     count.quota = (valid / (seats as u64 + 1) + 1) * Votes::ONE;
     count.run(budget)?;
     let quota = Some(Votes(count.quota));
-    Some(Outcome { winners: count.winners, rounds: count.rounds, quota, pairwise: None, ties: count.breaker.ties })
+    Some(Outcome {
+        winners: count.winners,
+        rounds: count.rounds,
+        quota,
+        pairwise: None,
+        ties: count.breaker.ties,
+    })
 }
 
 impl Count<'_> {
@@ -79,16 +97,26 @@ impl Count<'_> {
     }
 
     fn act(&mut self, action: Action) {
-        self.rounds.last_mut().expect("a round begins with a look").actions.push(action);
+        self.rounds
+            .last_mut()
+            .expect("a round begins with a look")
+            .actions
+            .push(action);
     }
 
     fn look(&mut self) {
         let votes = self.votes.iter().copied().map(Votes).collect();
-        self.rounds.push(Round { votes, exhausted: Votes(self.exhausted), actions: Vec::new() });
+        self.rounds.push(Round {
+            votes,
+            exhausted: Votes(self.exhausted),
+            actions: Vec::new(),
+        });
     }
 
     fn hopefuls(&self) -> Vec<usize> {
-        (0..self.hopeful.len()).filter(|candidate| self.hopeful[*candidate]).collect()
+        (0..self.hopeful.len())
+            .filter(|candidate| self.hopeful[*candidate])
+            .collect()
     }
 
     /// Gives ballots to the next on them who is neither elected nor excluded.
@@ -109,7 +137,11 @@ impl Count<'_> {
     }
 
     fn elect(&mut self) {
-        let mut reached: Vec<usize> = self.hopefuls().into_iter().filter(|c| self.votes[*c] >= self.quota).collect();
+        let mut reached: Vec<usize> = self
+            .hopefuls()
+            .into_iter()
+            .filter(|c| self.votes[*c] >= self.quota)
+            .collect();
         reached.sort_by_key(|candidate| std::cmp::Reverse(self.votes[*candidate]));
         if reached.is_empty() {
             return;
@@ -156,9 +188,18 @@ impl Count<'_> {
             u64::try_from(part).expect("a part of a value is no greater")
         };
         let piles = std::mem::take(&mut self.piles[from]);
-        let piles: Vec<Pile> = piles.into_iter().map(|pile| Pile { value: part(pile.value), ..pile }).collect();
+        let piles: Vec<Pile> = piles
+            .into_iter()
+            .map(|pile| Pile {
+                value: part(pile.value),
+                ..pile
+            })
+            .collect();
         self.votes[from] = self.quota;
-        let worth: u64 = piles.iter().map(|pile| self.profile.group(pile.group).count * pile.value).sum();
+        let worth: u64 = piles
+            .iter()
+            .map(|pile| self.profile.group(pile.group).count * pile.value)
+            .sum();
         // What was cut off at the fifth place counts for nobody.
         self.exhausted += surplus - worth;
         self.hand_on(piles, budget)
@@ -168,7 +209,11 @@ impl Count<'_> {
         let last = self.rounds.len() - 1;
         let narrow = |round: usize, tied: &mut Vec<usize>| {
             let votes = &self.rounds[round].votes;
-            let most = tied.iter().map(|candidate| votes[*candidate]).max().unwrap_or_default();
+            let most = tied
+                .iter()
+                .map(|candidate| votes[*candidate])
+                .max()
+                .unwrap_or_default();
             tied.retain(|candidate| votes[*candidate] == most);
         };
         let mut tied = self.surpluses.clone();
@@ -189,7 +234,8 @@ mod tests {
         super::scottish_stv(profile, &Terms::new(seats, seed), &mut Budget::unlimited()).unwrap()
     }
 
-    /// The example of food at a party: oranges, pears, chocolate, strawberries, sweets; three seats, 20 voters, quota 6.
+    /// The example of food at a party: oranges, pears, chocolate, strawberries, sweets; three
+    /// seats, 20 voters, quota 6.
     #[test]
     fn party_food_has_its_known_result() {
         let (orange, pear, chocolate, strawberry, sweets) = (0, 1, 2, 3, 4);
@@ -210,25 +256,35 @@ mod tests {
 
     #[test]
     fn values_are_cut_at_five_places_and_nothing_is_lost_or_made() {
-        let ballots: [(u64, &[usize]); 4] = [(10, &[0, 1]), (5, &[0, 2]), (4, &[1, 2]), (4, &[2, 1])];
+        let ballots: [(u64, &[usize]); 4] =
+            [(10, &[0, 1]), (5, &[0, 2]), (4, &[1, 2]), (4, &[2, 1])];
         let outcome = scottish_stv(&profile(3, &ballots), 2, SEED);
         for round in &outcome.rounds {
             let sum: u64 = round.votes.iter().map(|votes| votes.0).sum::<u64>() + round.exhausted.0;
             assert_eq!(Votes(sum), Votes::whole(23));
         }
         // Quota 8; a surplus of 7 on 15 votes: 0.46666 each.
-        assert_eq!(outcome.rounds[1].votes, [Votes::whole(8), Votes(866_660), Votes(633_330)]);
+        assert_eq!(
+            outcome.rounds[1].votes,
+            [Votes::whole(8), Votes(866_660), Votes(633_330)]
+        );
         assert_eq!(outcome.winners, [0, 1]);
     }
 
     #[test]
     fn one_seat_is_instant_runoff_and_more_seats_than_candidates_elect_all() {
-        let ballots: [(u64, &[usize]); 4] =
-            [(42, &[0, 1, 2, 3]), (26, &[1, 2, 3, 0]), (15, &[2, 3, 1, 0]), (17, &[3, 2, 1, 0])];
+        let ballots: [(u64, &[usize]); 4] = [
+            (42, &[0, 1, 2, 3]),
+            (26, &[1, 2, 3, 0]),
+            (15, &[2, 3, 1, 0]),
+            (17, &[3, 2, 1, 0]),
+        ];
         let profile = profile(4, &ballots);
         assert_eq!(
             scottish_stv(&profile, 1, SEED).winners,
-            crate::irv::irv(&profile, &Terms::new(1, SEED), &mut Budget::unlimited()).unwrap().winners
+            crate::irv::irv(&profile, &Terms::new(1, SEED), &mut Budget::unlimited())
+                .unwrap()
+                .winners
         );
         assert_eq!(scottish_stv(&profile, 9, SEED).winners.len(), 4);
     }

@@ -1,11 +1,13 @@
-//! Ties that a rule leaves open, broken by a seed that everybody could know before the first ballot.
+//! Ties that a rule leaves open, broken by a seed that everybody could know before the first
+//! ballot.
 
 use sha2::{Digest, Sha256};
 
 use crate::outcome::{Stake, TieBreak};
 
-/// The seed: published before voting begins. Each lot is drawn by SHA-256 of `vote-counting tie`, the seed, the number of
-/// the lot (8 bytes, big-endian, from 0) and the candidate's place (8 bytes, big-endian); the smallest hash is picked.
+/// The seed: published before voting begins. Each lot is drawn by SHA-256 of `vote-counting tie`,
+/// the seed, the number of the lot (8 bytes, big-endian, from 0) and the candidate's place (8
+/// bytes, big-endian); the smallest hash is picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(pub [u8; 32]);
 
@@ -18,11 +20,16 @@ pub(crate) struct Breaker {
 
 impl Breaker {
     pub(crate) const fn new(seed: Seed) -> Self {
-        Self { seed, lots: 0, ties: Vec::new() }
+        Self {
+            seed,
+            lots: 0,
+            ties: Vec::new(),
+        }
     }
 
-    /// The only one of `tied`, or the one that is left when `narrow` has looked back at the rounds before `round`, the latest first, and
-    /// taken out of the tie whom each tells apart; of several that are left, the one that the seed picks.
+    /// The only one of `tied`, or the one that is left when `narrow` has looked back at the rounds
+    /// before `round`, the latest first, and taken out of the tie whom each tells apart; of several
+    /// that are left, the one that the seed picks.
     pub(crate) fn pick(
         &mut self,
         round: usize,
@@ -49,7 +56,14 @@ impl Breaker {
             [only] => (*only, Vec::new()),
             _ => (self.draw(&left), left),
         };
-        self.ties.push(TieBreak { round, stake, candidates: tied, earlier, drawn, picked });
+        self.ties.push(TieBreak {
+            round,
+            stake,
+            candidates: tied,
+            earlier,
+            drawn,
+            picked,
+        });
         picked
     }
 
@@ -57,13 +71,22 @@ impl Breaker {
         let number = self.lots;
         self.lots += 1;
         let lot = |candidate: &usize| {
-            let hasher = Sha256::new().chain_update(b"vote-counting tie").chain_update(self.seed.0);
-            hasher.chain_update(number.to_be_bytes()).chain_update((*candidate as u64).to_be_bytes()).finalize()
+            let hasher = Sha256::new()
+                .chain_update(b"vote-counting tie")
+                .chain_update(self.seed.0);
+            hasher
+                .chain_update(number.to_be_bytes())
+                .chain_update((*candidate as u64).to_be_bytes())
+                .finalize()
         };
-        *candidates.iter().min_by_key(|candidate| lot(candidate)).expect("nobody ties with nobody")
+        *candidates
+            .iter()
+            .min_by_key(|candidate| lot(candidate))
+            .expect("nobody ties with nobody")
     }
 
-    /// Of those `leading`, as many as there are seats left: all, or one that the seed picks if they are more.
+    /// Of those `leading`, as many as there are seats left: all, or one that the seed picks if they
+    /// are more.
     pub(crate) fn seat(&mut self, leading: Vec<usize>, seats: usize) -> Vec<usize> {
         if leading.len() <= seats {
             return leading;
@@ -71,13 +94,22 @@ impl Breaker {
         vec![self.pick(0, Stake::Seats(seats), leading, |_, _| {})]
     }
 
-    /// The `seats` with the most, most first; who is in and who is out among equals is for the seed to say.
+    /// The `seats` with the most, most first; who is in and who is out among equals is for the seed
+    /// to say.
     pub(crate) fn best(&mut self, amounts: &[u64], seats: usize) -> Vec<usize> {
         let mut left: Vec<usize> = (0..amounts.len()).collect();
         let mut winners = Vec::new();
         while winners.len() < seats && !left.is_empty() {
-            let most = left.iter().map(|candidate| amounts[*candidate]).max().unwrap_or(0);
-            let leading = left.iter().copied().filter(|candidate| amounts[*candidate] == most).collect();
+            let most = left
+                .iter()
+                .map(|candidate| amounts[*candidate])
+                .max()
+                .unwrap_or(0);
+            let leading = left
+                .iter()
+                .copied()
+                .filter(|candidate| amounts[*candidate] == most)
+                .collect();
             let leading = self.seat(leading, seats - winners.len());
             left.retain(|candidate| !leading.contains(candidate));
             winners.extend(leading);
@@ -108,9 +140,18 @@ mod tests {
         assert!(breaker.ties.is_empty());
         let three = breaker.best(&[5, 7, 5, 2], 2);
         assert!(three[0] == 1 && (three[1] == 0 || three[1] == 2));
-        let [tie] = breaker.ties.as_slice() else { panic!("one tie") };
-        assert_eq!((tie.stake, &tie.drawn, tie.picked), (Stake::Seats(1), &vec![0, 2], three[1]));
-        assert_eq!(breaker.best(&[1, 1], 5), [0, 1], "more seats than candidates");
+        let [tie] = breaker.ties.as_slice() else {
+            panic!("one tie")
+        };
+        assert_eq!(
+            (tie.stake, &tie.drawn, tie.picked),
+            (Stake::Seats(1), &vec![0, 2], three[1])
+        );
+        assert_eq!(
+            breaker.best(&[1, 1], 5),
+            [0, 1],
+            "more seats than candidates"
+        );
     }
 
     #[test]
@@ -123,8 +164,14 @@ mod tests {
         let mut breaker = Breaker::new(Seed([1; 32]));
         assert_eq!(breaker.pick(2, Stake::Exclusion, vec![0, 1, 2], fewest), 0);
         let tie = &breaker.ties[0];
-        assert_eq!((tie.round, tie.earlier, tie.drawn.len(), breaker.lots), (2, Some(0), 0, 0));
-        assert_eq!(breaker.pick(2, Stake::Surplus, vec![0, 1], |_, _| {}), Breaker::new(Seed([1; 32])).draw(&[0, 1]));
+        assert_eq!(
+            (tie.round, tie.earlier, tie.drawn.len(), breaker.lots),
+            (2, Some(0), 0, 0)
+        );
+        assert_eq!(
+            breaker.pick(2, Stake::Surplus, vec![0, 1], |_, _| {}),
+            Breaker::new(Seed([1; 32])).draw(&[0, 1])
+        );
         assert_eq!((breaker.ties[1].earlier, breaker.lots), (None, 1));
     }
 }

@@ -63,8 +63,8 @@ pub(crate) fn split(address: &Multiaddr) -> Result<(PeerId, Multiaddr), StartErr
     }
 }
 
-/// Fails if another process listens there. libp2p shares ports, so that it can dial from the one that it listens on;
-/// two nodes on one port would each get half of the calls.
+/// Fails if another process listens there. libp2p shares ports, so that it can dial from the one
+/// that it listens on; two nodes on one port would each get half of the calls.
 pub(crate) fn check_port_free(address: &Multiaddr) -> Result<(), StartError> {
     use libp2p::multiaddr::Protocol;
     let mut parts = address.iter();
@@ -73,7 +73,12 @@ pub(crate) fn check_port_free(address: &Multiaddr) -> Result<(), StartError> {
         Some(Protocol::Ip6(ip)) => ip.into(),
         _ => return Ok(()),
     };
-    let Some(Protocol::Tcp(port @ 1..)) = parts.next() else { return Ok(()) };
+    let Some(Protocol::Tcp(port @ 1..)) = parts.next() else {
+        return Ok(());
+    };
     let bound = std::net::TcpListener::bind((ip, port));
-    bound.map(drop).map_err(|error| StartError::Listen { address: address.clone(), reason: error.to_string() })
+    bound.map(drop).map_err(|error| StartError::Listen {
+        address: address.clone(),
+        reason: error.to_string(),
+    })
 }

@@ -45,7 +45,8 @@ struct Visitor {
 /// Names of chains, each with nodes that are registered for it.
 pub type Chains = Vec<(String, Vec<(PeerId, Vec<Multiaddr>)>)>;
 
-/// The chains that a tracker knows, each with some of the nodes registered for it; or this one alone, with none if nobody is there.
+/// The chains that a tracker knows, each with some of the nodes registered for it; or this one
+/// alone, with none if nobody is there.
 ///
 /// # Errors
 /// [`DiscoverError`] if the tracker does not answer within `timeout`.
@@ -56,31 +57,62 @@ pub async fn discover(
     timeout: Duration,
 ) -> Result<Chains, DiscoverError> {
     let (peer, address) = split(tracker)?;
-    let transport = if address.to_string().starts_with("/memory/") { Transport::Memory } else { Transport::Tcp };
+    let transport = if address.to_string().starts_with("/memory/") {
+        Transport::Memory
+    } else {
+        Transport::Tcp
+    };
     let questions = behaviour::requests(PROTOCOL, &Room::default(), ProtocolSupport::Outbound)?;
-    let visitor = Visitor { ping: behaviour::ping(), questions };
+    let visitor = Visitor {
+        ping: behaviour::ping(),
+        questions,
+    };
     let mut swarm = swarm(keypair, transport, visitor)?;
     let options = DialOpts::peer_id(peer).addresses(vec![address]).build();
-    swarm.dial(options).map_err(|error| DiscoverError::Dial(error.to_string()))?;
-    tokio::time::timeout(timeout, ask(&mut swarm, peer, chain)).await.unwrap_or(Err(DiscoverError::Silent))
+    swarm
+        .dial(options)
+        .map_err(|error| DiscoverError::Dial(error.to_string()))?;
+    tokio::time::timeout(timeout, ask(&mut swarm, peer, chain))
+        .await
+        .unwrap_or(Err(DiscoverError::Silent))
 }
 
-async fn ask(swarm: &mut Swarm<Visitor>, tracker: PeerId, chain: Option<&str>) -> Result<Chains, DiscoverError> {
+async fn ask(
+    swarm: &mut Swarm<Visitor>,
+    tracker: PeerId,
+    chain: Option<&str>,
+) -> Result<Chains, DiscoverError> {
     loop {
         match swarm.select_next_some().await {
             SwarmEvent::ConnectionEstablished { .. } => {
-                let question = chain.map_or(Question::Chains, |chain| Question::Nodes(chain.to_owned()));
-                swarm.behaviour_mut().questions.send_request(&tracker, Parcel::own(encode(&question)));
+                let question =
+                    chain.map_or(Question::Chains, |chain| Question::Nodes(chain.to_owned()));
+                swarm
+                    .behaviour_mut()
+                    .questions
+                    .send_request(&tracker, Parcel::own(encode(&question)));
             }
-            SwarmEvent::OutgoingConnectionError { error: DialError::WrongPeerId { obtained, address }, .. } => {
-                return Err(DiscoverError::Identity(identity_changed(&address, &obtained)));
+            SwarmEvent::OutgoingConnectionError {
+                error: DialError::WrongPeerId { obtained, address },
+                ..
+            } => {
+                return Err(DiscoverError::Identity(identity_changed(
+                    &address, &obtained,
+                )));
             }
-            SwarmEvent::OutgoingConnectionError { error, .. } => return Err(DiscoverError::Dial(error.to_string())),
+            SwarmEvent::OutgoingConnectionError { error, .. } => {
+                return Err(DiscoverError::Dial(error.to_string()));
+            }
             SwarmEvent::Behaviour(VisitorEvent::Questions(event)) => match event {
-                Event::Message { message: Message::Response { response, .. }, .. } => {
+                Event::Message {
+                    message: Message::Response { response, .. },
+                    ..
+                } => {
                     return chains(&response.data, chain);
                 }
-                Event::OutboundFailure { error, .. } => return Err(DiscoverError::Refused(error.to_string())),
+                Event::OutboundFailure { error, .. } => {
+                    return Err(DiscoverError::Refused(error.to_string()));
+                }
                 _ => {}
             },
             _ => {}
@@ -100,14 +132,24 @@ fn chains(answer: &[u8], chain: Option<&str>) -> Result<Chains, DiscoverError> {
         let record = PeerRecord::from_signed_envelope(signed).ok()?;
         Some((record.peer_id(), record.addresses().to_vec()))
     };
-    let nodes =
-        |records: Vec<serde_bytes::ByteBuf>| records.into_iter().filter_map(|record| node(record.into_vec())).collect();
-    Ok(found.into_iter().map(|(chain, records)| (chain, nodes(records))).collect())
+    let nodes = |records: Vec<serde_bytes::ByteBuf>| {
+        records
+            .into_iter()
+            .filter_map(|record| node(record.into_vec()))
+            .collect()
+    };
+    Ok(found
+        .into_iter()
+        .map(|(chain, records)| (chain, nodes(records)))
+        .collect())
 }
 
 /// Says that somebody else answers where a tracker should, and what to do.
 pub(crate) fn identity_changed(address: &Multiaddr, found: &PeerId) -> String {
-    let bare: Multiaddr = address.iter().filter(|part| !matches!(part, libp2p::multiaddr::Protocol::P2p(_))).collect();
+    let bare: Multiaddr = address
+        .iter()
+        .filter(|part| !matches!(part, libp2p::multiaddr::Protocol::P2p(_)))
+        .collect();
     format!(
         "at {bare} answers another tracker than the one that this node was told of: {found}. \
          If whoever runs it confirms that it has a new key, restart this node with --bootstrap {bare}/p2p/{found}"

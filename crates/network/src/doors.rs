@@ -1,6 +1,7 @@
-//! Connections that are coming in and have not yet shown who they are. There are so many places for them and no more; whoever comes when all are
-//! taken gets the place of the one that has been at it for longest, of the address that has the most. A stranger who holds places
-//! so keeps nobody out, since an honest peer needs its place for some milliseconds only.
+//! Connections that are coming in and have not yet shown who they are. There are so many places for
+//! them and no more; whoever comes when all are taken gets the place of the one that has been at it
+//! for longest, of the address that has the most. A stranger who holds places so keeps nobody out,
+//! since an honest peer needs its place for some milliseconds only.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use libp2p::{Multiaddr, Transport};
 
 use crate::limits::{CONNECTIONS_PER_PREFIX_MAX, HALF_OPEN_MAX};
 
-/// What one stranger can have many addresses of: an IPv4 address, or the first 48 bits of an IPv6 address.
+/// What one stranger can have many addresses of: an IPv4 address, or the first 48 bits of an IPv6
+/// address.
 pub(crate) type Prefix = [u8; 6];
 
 /// The prefix of an address; none if it has no IP address in front.
@@ -47,9 +49,12 @@ fn is_loopback(address: &Multiaddr) -> bool {
     }
 }
 
-/// Where a connection has come in from, loopback apart, where all that runs on this machine has one prefix.
+/// Where a connection has come in from, loopback apart, where all that runs on this machine has one
+/// prefix.
 pub(crate) fn remote_prefix(endpoint: &ConnectedPoint) -> Option<Prefix> {
-    let ConnectedPoint::Listener { send_back_addr, .. } = endpoint else { return None };
+    let ConnectedPoint::Listener { send_back_addr, .. } = endpoint else {
+        return None;
+    };
     prefix(send_back_addr).filter(|_| !is_loopback(send_back_addr))
 }
 
@@ -78,13 +83,20 @@ impl Prefixes {
     }
 }
 
-/// Of several, each with where it comes from, and in order of age: the oldest of the prefix that has the most; of such prefixes, of all.
+/// Of several, each with where it comes from, and in order of age: the oldest of the prefix that
+/// has the most; of such prefixes, of all.
 pub(crate) fn to_make_room<T: Copy>(all: impl Iterator<Item = (T, Option<Prefix>)>) -> Option<T> {
     let mut by_prefix: BTreeMap<Option<Prefix>, (usize, Reverse<usize>, T)> = BTreeMap::new();
     for (place, (one, prefix)) in all.enumerate() {
-        by_prefix.entry(prefix).or_insert((0, Reverse(place), one)).0 += 1;
+        by_prefix
+            .entry(prefix)
+            .or_insert((0, Reverse(place), one))
+            .0 += 1;
     }
-    by_prefix.into_values().max_by_key(|(count, oldest, _)| (*count, *oldest)).map(|(_, _, oldest)| oldest)
+    by_prefix
+        .into_values()
+        .max_by_key(|(count, oldest, _)| (*count, *oldest))
+        .map(|(_, _, oldest)| oldest)
 }
 
 /// The places.
@@ -98,7 +110,11 @@ impl Places {
     /// Takes a place; the receiver hears when it has to be left.
     fn enter(&mut self, from: Option<Prefix>) -> (u64, oneshot::Receiver<()>) {
         if self.taken.len() >= HALF_OPEN_MAX
-            && let Some(oldest) = to_make_room(self.taken.iter().map(|(number, (prefix, _))| (*number, *prefix)))
+            && let Some(oldest) = to_make_room(
+                self.taken
+                    .iter()
+                    .map(|(number, (prefix, _))| (*number, *prefix)),
+            )
             && let Some((_, leave)) = self.taken.remove(&oldest)
         {
             // An error says that it has just come in, or given up.
@@ -120,7 +136,10 @@ pub(crate) struct Doors<T> {
 
 impl<T> Doors<T> {
     pub(crate) fn new(inner: T) -> Self {
-        Self { inner, places: Arc::default() }
+        Self {
+            inner,
+            places: Arc::default(),
+        }
     }
 }
 
@@ -135,7 +154,11 @@ where
     type ListenerUpgrade = BoxFuture<'static, Result<T::Output, io::Error>>;
     type Dial = T::Dial;
 
-    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<io::Error>> {
+    fn listen_on(
+        &mut self,
+        id: ListenerId,
+        address: Multiaddr,
+    ) -> Result<(), TransportError<io::Error>> {
         self.inner.listen_on(id, address)
     }
 
@@ -143,11 +166,18 @@ where
         self.inner.remove_listener(id)
     }
 
-    fn dial(&mut self, address: Multiaddr, options: DialOpts) -> Result<Self::Dial, TransportError<io::Error>> {
+    fn dial(
+        &mut self,
+        address: Multiaddr,
+        options: DialOpts,
+    ) -> Result<Self::Dial, TransportError<io::Error>> {
         self.inner.dial(address, options)
     }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TransportEvent<Self::ListenerUpgrade, io::Error>> {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<TransportEvent<Self::ListenerUpgrade, io::Error>> {
         Pin::new(&mut self.inner).poll(cx).map(|event| {
             let from = match &event {
                 TransportEvent::Incoming { send_back_addr, .. } => prefix(send_back_addr),
@@ -155,7 +185,10 @@ where
             };
             event.map_upgrade(|upgrade| {
                 let places = self.places.clone();
-                let (number, told) = places.lock().unwrap_or_else(PoisonError::into_inner).enter(from);
+                let (number, told) = places
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .enter(from);
                 let leave = Leave { places, number };
                 async move {
                     let _leave = leave;
@@ -178,7 +211,11 @@ struct Leave {
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner).taken.remove(&self.number);
+        self.places
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .taken
+            .remove(&self.number);
     }
 }
 
@@ -214,9 +251,18 @@ mod tests {
 
     #[test]
     fn prefixes_are_what_one_stranger_has_many_addresses_of() {
-        assert_eq!(from("/ip6/2001:db8:1:2::3/tcp/1"), from("/ip6/2001:db8:1:9::9/tcp/2"));
-        assert_ne!(from("/ip6/2001:db8:1::1/tcp/1"), from("/ip6/2001:db8:2::1/tcp/1"));
-        assert_eq!(from("/ip6/::ffff:192.0.2.1/tcp/1"), from("/ip4/192.0.2.1/tcp/1"));
+        assert_eq!(
+            from("/ip6/2001:db8:1:2::3/tcp/1"),
+            from("/ip6/2001:db8:1:9::9/tcp/2")
+        );
+        assert_ne!(
+            from("/ip6/2001:db8:1::1/tcp/1"),
+            from("/ip6/2001:db8:2::1/tcp/1")
+        );
+        assert_eq!(
+            from("/ip6/::ffff:192.0.2.1/tcp/1"),
+            from("/ip4/192.0.2.1/tcp/1")
+        );
         assert_ne!(from("/ip4/192.0.2.1/tcp/1"), from("/ip4/192.0.2.2/tcp/1"));
         assert_eq!(from("/memory/1"), None);
     }

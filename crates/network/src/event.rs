@@ -9,8 +9,9 @@ use crate::codec::{Parcel, Room, Share};
 use crate::handle::Command;
 use crate::topic::Topic;
 
-/// The events of a network, apart by urgency. Each queue is bounded; what does not fit is dropped and counted. That of the news of peers
-/// is so long that it holds all, unless the node stands still.
+/// The events of a network, apart by urgency. Each queue is bounded; what does not fit is dropped
+/// and counted. That of the news of peers is so long that it holds all, unless the node stands
+/// still.
 pub struct Events {
     /// Gossip on [`Topic::Consensus`] and [`Topic::Blocks`].
     pub consensus: mpsc::Receiver<Gossip>,
@@ -71,13 +72,19 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Sends the answer. It is dropped if the swarm is too busy, if the asker has not taken two large ones of before, or if answers that
-    /// peers do not take fill all the room.
+    /// Sends the answer. It is dropped if the swarm is too busy, if the asker has not taken two
+    /// large ones of before, or if answers that peers do not take fill all the room.
     pub fn send(self, data: Vec<u8>) {
         let Some(data) = self.room.for_answer(&self.share, data) else {
-            return tracing::debug!("an answer was dropped: peers do not take those that they have asked for");
+            return tracing::debug!(
+                "an answer was dropped: peers do not take those that they have asked for"
+            );
         };
-        if self.commands.try_send(Command::Respond(self.channel, data)).is_err() {
+        if self
+            .commands
+            .try_send(Command::Respond(self.channel, data))
+            .is_err()
+        {
             tracing::debug!("an answer was dropped: the swarm is busy or gone");
         }
     }

@@ -15,7 +15,11 @@ use crate::topic::Topic;
 #[derive(Debug)]
 pub(crate) enum Command {
     Publish(Topic, Vec<u8>),
-    Request(PeerId, Parcel, oneshot::Sender<Result<Vec<u8>, RequestError>>),
+    Request(
+        PeerId,
+        Parcel,
+        oneshot::Sender<Result<Vec<u8>, RequestError>>,
+    ),
     Respond(ResponseChannel<Parcel>, Parcel),
     Report(Topic, MessageId, PeerId, Verdict),
     Trust(PeerId),
@@ -65,7 +69,9 @@ impl Handle {
         if data.len() > topic.bytes_max() {
             return Err(PublishError::TooLarge(data.len(), topic));
         }
-        self.commands.try_send(Command::Publish(topic, data)).map_err(|_| PublishError::Busy)
+        self.commands
+            .try_send(Command::Publish(topic, data))
+            .map_err(|_| PublishError::Busy)
     }
 
     /// Asks one peer.
@@ -80,7 +86,11 @@ impl Handle {
     ///
     /// # Errors
     /// [`RequestError`] if no answer comes in time.
-    pub async fn request_short(&self, peer: PeerId, data: Vec<u8>) -> Result<Vec<u8>, RequestError> {
+    pub async fn request_short(
+        &self,
+        peer: PeerId,
+        data: Vec<u8>,
+    ) -> Result<Vec<u8>, RequestError> {
         self.put(peer, Parcel::question(data, SMALL_BYTES)).await
     }
 
@@ -94,32 +104,48 @@ impl Handle {
         data: Vec<u8>,
         answer_bytes_max: usize,
     ) -> Result<Vec<u8>, RequestError> {
-        self.put(peer, Parcel::question(data, answer_bytes_max)).await
+        self.put(peer, Parcel::question(data, answer_bytes_max))
+            .await
     }
 
-    /// Tells one peer something, as a question that nobody waits for the answer to. Whether it arrives is not known.
+    /// Tells one peer something, as a question that nobody waits for the answer to. Whether it
+    /// arrives is not known.
     pub fn tell_one(&self, peer: PeerId, data: Vec<u8>) {
         let (answer, _) = oneshot::channel();
-        self.tell(Command::Request(peer, Parcel::question(data, SMALL_BYTES), answer));
+        self.tell(Command::Request(
+            peer,
+            Parcel::question(data, SMALL_BYTES),
+            answer,
+        ));
     }
 
     async fn put(&self, peer: PeerId, question: Parcel) -> Result<Vec<u8>, RequestError> {
         let (answer, answered) = oneshot::channel();
-        self.commands.send(Command::Request(peer, question, answer)).await.map_err(|_| RequestError::Busy)?;
+        self.commands
+            .send(Command::Request(peer, question, answer))
+            .await
+            .map_err(|_| RequestError::Busy)?;
         answered.await.unwrap_or(Err(RequestError::Busy))
     }
 
     /// Says what is to become of a gossiped message.
     pub fn report(&self, gossip: &Gossip, verdict: Verdict) {
-        self.tell(Command::Report(gossip.topic, gossip.id.clone(), gossip.source, verdict));
+        self.tell(Command::Report(
+            gossip.topic,
+            gossip.id.clone(),
+            gossip.source,
+            verdict,
+        ));
     }
 
-    /// A peer has proven the key of a validator: it has credit with gossip, as long as it is connected.
+    /// A peer has proven the key of a validator: it has credit with gossip, as long as it is
+    /// connected.
     pub fn trust(&self, peer: PeerId) {
         self.tell(Command::Trust(peer));
     }
 
-    /// What proves to trackers that this node is a member of its chain, from now on; false if it has more than 64 KiB, which no tracker takes.
+    /// What proves to trackers that this node is a member of its chain, from now on; false if it
+    /// has more than 64 KiB, which no tracker takes.
     pub fn prove_to_trackers(&self, proof: Vec<u8>) -> bool {
         let fits = proof.len() <= PROOF_BYTES_MAX;
         if fits {

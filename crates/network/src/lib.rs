@@ -1,7 +1,8 @@
 //! Moving bytes between nodes: one libp2p swarm in one task.
 //!
-//! The crate does not know what a block or a ballot is. It joins through trackers and without them, keeps connections,
-//! gossips on three topics, carries questions and answers, and bounds all of it. [`tracker`] is the other side of joining.
+//! The crate does not know what a block or a ballot is. It joins through trackers and without them,
+//! keeps connections, gossips on three topics, carries questions and answers, and bounds all of it.
+//! [`tracker`] is the other side of joining.
 
 mod behaviour;
 mod book;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A question of a peer, in bytes: the largest is a forged block with a certificate, of a staged attack.
+/// A question of a peer, in bytes: the largest is a forged block with a certificate, of a staged
+/// attack.
 pub(crate) const REQUEST_BYTES_MAX: usize = 256 * 1024;
 /// An answer, in bytes: the largest are blocks.
 pub(crate) const ANSWER_BYTES_MAX: usize = 1_310_720;
@@ -20,12 +21,14 @@ pub(crate) const ANSWERS_TO_ONE: usize = 2;
 pub(crate) const CONSENSUS_BYTES_MAX: usize = 64 * 1024;
 /// A batch of transactions, in bytes.
 pub(crate) const TRANSACTIONS_BYTES_MAX: usize = 256 * 1024;
-/// A proposal with the header and the ids of its block, in bytes: 34 for each of 16384 transactions, and the rest.
+/// A proposal with the header and the ids of its block, in bytes: 34 for each of 16384
+/// transactions, and the rest.
 pub(crate) const BLOCK_BYTES_MAX: usize = 576 * 1024;
-/// A vote or a proposal that has waited for so long to be sent to a peer is dropped: a voter says its vote again every second, and a round
-/// whose proposal comes so late is over.
+/// A vote or a proposal that has waited for so long to be sent to a peer is dropped: a voter says
+/// its vote again every second, and a round whose proposal comes so late is over.
 pub(crate) const CONSENSUS_WAITS_MAX: Duration = Duration::from_secs(4);
-/// The same for transactions: the node where they came from passes them on again after ten seconds, and who lacks them for a block asks.
+/// The same for transactions: the node where they came from passes them on again after ten seconds,
+/// and who lacks them for a block asks.
 pub(crate) const TRANSACTIONS_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Time for a request, its answer included.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,9 +40,11 @@ pub(crate) const REQUESTS_PER_SECOND: u32 = 200;
 pub(crate) const PENDING_CONNECTIONS_MAX: u32 = 32;
 /// Connections that are coming in and have not yet shown who they are.
 pub(crate) const HALF_OPEN_MAX: usize = 256;
-/// A connection that TCP cannot open in so long is tried again later: TCP itself would wait twice as long after each try.
+/// A connection that TCP cannot open in so long is tried again later: TCP itself would wait twice
+/// as long after each try.
 pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// Data that a peer's machine does not acknowledge for so long ends the connection, where the system can tell (Linux).
+/// Data that a peer's machine does not acknowledge for so long ends the connection, where the
+/// system can tell (Linux).
 pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(4);
 /// Data that a peer does not take for so long ends the connection.
 pub(crate) const STALLED_MAX: Duration = Duration::from_secs(8);
@@ -47,9 +52,11 @@ pub(crate) const STALLED_MAX: Duration = Duration::from_secs(8);
 pub(crate) const CONNECTIONS_MAX: u32 = 200;
 /// Connections to one peer: two sides may dial at once.
 pub(crate) const CONNECTIONS_PER_PEER_MAX: u32 = 3;
-/// Connections that may come from one prefix (an IPv4 address, or 48 bits of an IPv6 address), loopback apart.
+/// Connections that may come from one prefix (an IPv4 address, or 48 bits of an IPv6 address),
+/// loopback apart.
 pub(crate) const CONNECTIONS_PER_PREFIX_MAX: usize = 32;
-/// So many connections are kept free: who comes then makes the oldest one go that has proven nothing, of the prefix that has the most.
+/// So many connections are kept free: who comes then makes the oldest one go that has proven
+/// nothing, of the prefix that has the most.
 pub(crate) const CONNECTIONS_FREE: usize = 8;
 /// Peers that a node looks for.
 pub(crate) const PEERS_WANTED: usize = 16;
@@ -77,7 +84,8 @@ pub(crate) const TRANSACTION_EVENTS_MAX: usize = 512;
 pub(crate) const TRANSACTION_EVENTS_BYTES: usize = 32 << 20;
 /// Requests that wait for the node.
 pub(crate) const REQUEST_EVENTS_MAX: usize = 512;
-/// News of peers that wait for the node: far more than connections that come and go while it writes to its disk.
+/// News of peers that wait for the node: far more than connections that come and go while it writes
+/// to its disk.
 pub(crate) const PEER_EVENTS_MAX: usize = 4096;
 
 /// A second connection of a peer whose first is older than this means that the first is dead.
@@ -110,7 +118,8 @@ pub(crate) const CHAINS_SHOWN_MAX: usize = 100;
 pub(crate) const NODES_SHOWN_MAX: usize = 8;
 /// How long a tracker keeps a registration unless it is renewed.
 pub(crate) const REGISTRATION_TTL: Duration = Duration::from_secs(180);
-/// The longest time that may be asked for, as a multiple of that: what strangers have registered is gone so soon.
+/// The longest time that may be asked for, as a multiple of that: what strangers have registered is
+/// gone so soon.
 pub(crate) const REGISTRATION_TTLS_MAX: u64 = 3;
 /// Between questions to a tracker while more peers are wanted, and when there are enough.
 pub(crate) const DISCOVER_SOON: Duration = Duration::from_secs(2);

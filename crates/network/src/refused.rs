@@ -1,5 +1,5 @@
-//! What the log says of those who are not let in: how many there were, and one of them, once in a while. Who wants to fill a disk with lines
-//! could else do so with nothing but a port to knock on.
+//! What the log says of those who are not let in: how many there were, and one of them, once in a
+//! while. Who wants to fill a disk with lines could else do so with nothing but a port to knock on.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -18,7 +18,12 @@ pub(crate) struct Refused {
 
 impl Refused {
     pub(crate) const fn of(what: &'static str) -> Self {
-        Self { what, count: 0, last: None, said_at: None }
+        Self {
+            what,
+            count: 0,
+            last: None,
+            said_at: None,
+        }
     }
 
     /// Somebody was not let in, or not answered.
@@ -32,7 +37,12 @@ impl Refused {
     pub(crate) fn say(&mut self) {
         if let Some((count, reason, who)) = self.due(Instant::now()) {
             let what = self.what;
-            tracing::warn!(count, reason, from = who, "{what} refused since the last such line; the last of them");
+            tracing::warn!(
+                count,
+                reason,
+                from = who,
+                "{what} refused since the last such line; the last of them"
+            );
         }
     }
 
@@ -58,11 +68,21 @@ mod tests {
             refused.last = Some(("garbage".into(), format!("stranger {number}")));
         }
         let now = Instant::now();
-        assert_eq!(refused.due(now), Some((1000, "garbage".into(), "stranger 1000".into())));
+        assert_eq!(
+            refused.due(now),
+            Some((1000, "garbage".into(), "stranger 1000".into()))
+        );
         refused.count += 1;
         refused.last = Some(("garbage".into(), "stranger 1001".into()));
         assert_eq!(refused.due(now + PAUSE / 2), None);
-        assert_eq!(refused.due(now + PAUSE), Some((1, "garbage".into(), "stranger 1001".into())));
-        assert_eq!(refused.due(now + PAUSE * 3), None, "nothing more has happened");
+        assert_eq!(
+            refused.due(now + PAUSE),
+            Some((1, "garbage".into(), "stranger 1001".into()))
+        );
+        assert_eq!(
+            refused.due(now + PAUSE * 3),
+            None,
+            "nothing more has happened"
+        );
     }
 }

@@ -29,8 +29,9 @@ use crate::doors::{Prefix, Prefixes};
 use crate::event::{Events, Gossip, PeerEvent, PeerInfo, Request};
 use crate::handle::{Command, Handle, RequestError};
 use crate::limits::{
-    COMMANDS_MAX, CONSENSUS_EVENTS_BYTES, CONSENSUS_EVENTS_MAX, OUTBOX_MAX, PEER_EVENTS_MAX, REQUEST_EVENTS_MAX,
-    REQUESTS_PER_SECOND, TICK, TRANSACTION_EVENTS_BYTES, TRANSACTION_EVENTS_MAX,
+    COMMANDS_MAX, CONSENSUS_EVENTS_BYTES, CONSENSUS_EVENTS_MAX, OUTBOX_MAX, PEER_EVENTS_MAX,
+    REQUEST_EVENTS_MAX, REQUESTS_PER_SECOND, TICK, TRANSACTION_EVENTS_BYTES,
+    TRANSACTION_EVENTS_MAX,
 };
 use crate::refused::Refused;
 use crate::topic::{Topic, Topics};
@@ -103,8 +104,8 @@ struct Service {
     dropped: u64,
 }
 
-/// Starts a node's network; returns once it listens. The swarm runs as a task until [`Handle::leave`], or until the last
-/// handle is dropped.
+/// Starts a node's network; returns once it listens. The swarm runs as a task until
+/// [`Handle::leave`], or until the last handle is dropped.
 ///
 /// # Errors
 /// [`StartError`] if an address is taken or wrong.
@@ -135,13 +136,21 @@ pub async fn start(config: Config) -> Result<(Handle, Events), StartError> {
 }
 
 impl Service {
-    fn new(config: &Config, commands: mpsc::WeakSender<Command>, queues: Queues) -> Result<Self, StartError> {
+    fn new(
+        config: &Config,
+        commands: mpsc::WeakSender<Command>,
+        queues: Queues,
+    ) -> Result<Self, StartError> {
         let topics = Topics::new(&config.chain);
         let room = Room::default();
         let behaviour = Node::new(&config.keypair, &config.chain, &topics, &room)?;
         let mut swarm = swarm(config.keypair.clone(), config.transport, behaviour)?;
-        config.external.iter().for_each(|address| swarm.add_external_address(address.clone()));
-        let quota = Quota::per_second(NonZeroU32::new(REQUESTS_PER_SECOND).unwrap_or(NonZeroU32::MIN));
+        config
+            .external
+            .iter()
+            .for_each(|address| swarm.add_external_address(address.clone()));
+        let quota =
+            Quota::per_second(NonZeroU32::new(REQUESTS_PER_SECOND).unwrap_or(NonZeroU32::MIN));
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| StartError::Setup(error.to_string()))?;
         Ok(Self {
@@ -166,7 +175,11 @@ impl Service {
             fixed: config.peers.iter().map(split).collect::<Result<_, _>>()?,
             backoff: BTreeMap::new(),
             blocked: BTreeMap::new(),
-            book: config.peer_book.as_deref().map(Book::load).unwrap_or_default(),
+            book: config
+                .peer_book
+                .as_deref()
+                .map(Book::load)
+                .unwrap_or_default(),
             book_path: config.peer_book.clone(),
             external_given: !config.external.is_empty(),
             asked: BTreeMap::new(),
@@ -179,23 +192,40 @@ impl Service {
         })
     }
 
-    async fn listen(&mut self, addresses: &[Multiaddr], transport: Transport) -> Result<(), StartError> {
+    async fn listen(
+        &mut self,
+        addresses: &[Multiaddr],
+        transport: Transport,
+    ) -> Result<(), StartError> {
         for address in addresses {
-            let failed = |reason: String| StartError::Listen { address: address.clone(), reason };
+            let failed = |reason: String| StartError::Listen {
+                address: address.clone(),
+                reason,
+            };
             if transport == Transport::Tcp {
                 check_port_free(address)?;
             }
-            let wanted = self.swarm.listen_on(address.clone()).map_err(|error| failed(error.to_string()))?;
+            let wanted = self
+                .swarm
+                .listen_on(address.clone())
+                .map_err(|error| failed(error.to_string()))?;
             loop {
                 match self.swarm.select_next_some().await {
-                    SwarmEvent::NewListenAddr { listener_id, address } => {
+                    SwarmEvent::NewListenAddr {
+                        listener_id,
+                        address,
+                    } => {
                         self.on_listen(address);
                         if listener_id == wanted {
                             break;
                         }
                     }
-                    SwarmEvent::ListenerClosed { reason: Err(error), .. } => return Err(failed(error.to_string())),
-                    SwarmEvent::ListenerError { error, .. } => return Err(failed(error.to_string())),
+                    SwarmEvent::ListenerClosed {
+                        reason: Err(error), ..
+                    } => return Err(failed(error.to_string())),
+                    SwarmEvent::ListenerError { error, .. } => {
+                        return Err(failed(error.to_string()));
+                    }
                     event => self.on_swarm_event(event),
                 }
             }
@@ -257,44 +287,83 @@ impl Service {
             Command::Publish(topic, data) => self.publish(topic, data),
             Command::Request(peer, question, answer) => self.request(peer, question, answer),
             Command::Respond(channel, data) => self.respond(channel, data),
-            Command::Report(topic, id, source, verdict) => self.report(topic, &id, &source, verdict),
+            Command::Report(topic, id, source, verdict) => {
+                self.report(topic, &id, &source, verdict)
+            }
             Command::Trust(peer) => self.trust(peer),
             Command::Prove(proof) => self.prove(proof),
             Command::Disconnect(peer) => self.disconnect(peer),
             Command::Block(peer, time) => self.block(peer, time),
             Command::Dial(peer, address) => self.dial(peer, vec![address]),
             Command::Peers(answer) => drop(answer.send(self.peer_infos())),
-            Command::ListenAddresses(answer) => drop(answer.send(self.swarm.listeners().cloned().collect())),
+            Command::ListenAddresses(answer) => {
+                drop(answer.send(self.swarm.listeners().cloned().collect()))
+            }
             Command::Leave(_) => {}
         }
     }
 
     fn respond(&mut self, channel: ResponseChannel<Parcel>, data: Parcel) {
-        if self.swarm.behaviour_mut().request.send_response(channel, data).is_err() {
+        if self
+            .swarm
+            .behaviour_mut()
+            .request
+            .send_response(channel, data)
+            .is_err()
+        {
             tracing::debug!("an answer came too late");
         }
     }
 
     fn peer_infos(&self) -> Vec<PeerInfo> {
         let nodes = self.peers.iter().filter(|(_, peer)| peer.node);
-        nodes.map(|(peer, _)| PeerInfo { peer: *peer, addresses: self.book.addresses(peer).to_vec() }).collect()
+        nodes
+            .map(|(peer, _)| PeerInfo {
+                peer: *peer,
+                addresses: self.book.addresses(peer).to_vec(),
+            })
+            .collect()
     }
 
     fn on_swarm_event(&mut self, event: SwarmEvent<NodeEvent>) {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour_event(event),
             SwarmEvent::NewListenAddr { address, .. } => self.on_listen(address),
-            SwarmEvent::ConnectionEstablished { peer_id, endpoint, num_established, .. } => {
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                endpoint,
+                num_established,
+                ..
+            } => {
                 self.on_connected(peer_id, &endpoint, num_established.get());
             }
-            SwarmEvent::ConnectionClosed { peer_id, endpoint, num_established, cause, .. } => {
-                self.on_closed(peer_id, &endpoint, num_established, cause.map(|cause| cause.to_string()));
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                endpoint,
+                num_established,
+                cause,
+                ..
+            } => {
+                self.on_closed(
+                    peer_id,
+                    &endpoint,
+                    num_established,
+                    cause.map(|cause| cause.to_string()),
+                );
             }
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
+            SwarmEvent::OutgoingConnectionError {
+                peer_id: Some(peer),
+                error,
+                ..
+            } => {
                 tracing::debug!(%peer, %error, "not connected");
                 self.on_tracker_unreachable(peer, &error);
             }
-            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
+            SwarmEvent::IncomingConnectionError {
+                send_back_addr,
+                error,
+                ..
+            } => {
                 self.refused.note(&error.to_string(), &send_back_addr);
             }
             _ => {}
@@ -303,12 +372,20 @@ impl Service {
 
     fn on_behaviour_event(&mut self, event: NodeEvent) {
         match event {
-            NodeEvent::Consensus(event) | NodeEvent::Transactions(event) => self.on_gossip_event(event),
+            NodeEvent::Consensus(event) | NodeEvent::Transactions(event) => {
+                self.on_gossip_event(event)
+            }
             NodeEvent::Request(event) => self.on_request_event(event),
             NodeEvent::Exchange(event) => self.on_exchange_event(event),
             NodeEvent::Tracker(event) => self.on_tracker_event(event),
-            NodeEvent::Identify(identify::Event::Received { peer_id, info, .. }) => self.on_identified(peer_id, info),
-            NodeEvent::Ping(ping::Event { peer, result: Err(error), .. }) => {
+            NodeEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.on_identified(peer_id, info)
+            }
+            NodeEvent::Ping(ping::Event {
+                peer,
+                result: Err(error),
+                ..
+            }) => {
                 tracing::debug!(%peer, %error, "no ping");
                 self.disconnect(peer);
             }
@@ -326,7 +403,10 @@ impl Service {
     fn count_dropped(dropped: &mut u64) {
         *dropped += 1;
         if dropped.is_power_of_two() {
-            tracing::warn!(total = *dropped, "events dropped: the node does not keep up");
+            tracing::warn!(
+                total = *dropped,
+                "events dropped: the node does not keep up"
+            );
         }
     }
 

@@ -9,7 +9,8 @@ use crate::limits::{BLOCK_BYTES_MAX, CONSENSUS_BYTES_MAX, TRANSACTIONS_BYTES_MAX
 pub enum Topic {
     /// Votes and certificates. A message that is sent again is delivered again.
     Consensus,
-    /// Proposed blocks, with the ids of their transactions. One that is sent again is delivered again.
+    /// Proposed blocks, with the ids of their transactions. One that is sent again is delivered
+    /// again.
     Blocks,
     /// Batches of transactions. The same bytes are delivered once.
     Transactions,
@@ -46,11 +47,17 @@ impl Topics {
     }
 
     pub(crate) fn topic(&self, hash: &TopicHash) -> Option<Topic> {
-        self.0.iter().find(|(_, known)| known == hash).map(|(topic, _)| *topic)
+        self.0
+            .iter()
+            .find(|(_, known)| known == hash)
+            .map(|(topic, _)| *topic)
     }
 
     pub(crate) fn hash(&self, topic: Topic) -> &TopicHash {
-        let at = Topic::ALL.iter().position(|known| *known == topic).unwrap_or(0);
+        let at = Topic::ALL
+            .iter()
+            .position(|known| *known == topic)
+            .unwrap_or(0);
         &self.0[at].1
     }
 }

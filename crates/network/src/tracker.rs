@@ -1,7 +1,7 @@
 //! The other side of joining: a server that knows who is there.
 //!
-//! A tracker is not in the gossip mesh and is trusted with nothing: it tells a new node where others are, and they prove
-//! who they are themselves.
+//! A tracker is not in the gossip mesh and is trusted with nothing: it tells a new node where
+//! others are, and they prove who they are themselves.
 
 pub(crate) mod messages;
 mod roster;
@@ -28,13 +28,14 @@ use crate::codec::{Opaque, Room, Shares};
 use crate::config::{StartError, Transport, check_port_free};
 use crate::doors::{Prefix, Prefixes, remote_prefix, to_make_room};
 use crate::limits::{
-    BOOK_ADDRESSES_MAX, CHAIN_NAME_BYTES_MAX, CHAINS_SHOWN_MAX, CONNECTIONS_FREE, NODES_SHOWN_MAX, PROOF_BYTES_MAX,
-    PROOFS_BURST, RECORD_BYTES_MAX, RECORDS_MAX, REGISTRATION_TTL, REGISTRATION_TTLS_MAX, TRACKER_CONNECTIONS_MAX,
-    TRACKER_QUESTIONS_PER_SECOND,
+    BOOK_ADDRESSES_MAX, CHAIN_NAME_BYTES_MAX, CHAINS_SHOWN_MAX, CONNECTIONS_FREE, NODES_SHOWN_MAX,
+    PROOF_BYTES_MAX, PROOFS_BURST, RECORD_BYTES_MAX, RECORDS_MAX, REGISTRATION_TTL,
+    REGISTRATION_TTLS_MAX, TRACKER_CONNECTIONS_MAX, TRACKER_QUESTIONS_PER_SECOND,
 };
 use crate::refused::Refused;
 
-/// Whether what a node shows proves that it is a member of a chain: the chain's id, the node, and its proof.
+/// Whether what a node shows proves that it is a member of a chain: the chain's id, the node, and
+/// its proof.
 pub type IsMember = Box<dyn Fn(&str, &PeerId, &[u8]) -> bool + Send>;
 
 #[derive(NetworkBehaviour)]
@@ -80,8 +81,9 @@ impl Tracker {
         transport: Transport,
         is_member: IsMember,
     ) -> Result<Self, StartError> {
-        let identify = identify::Config::new("/blockchain-voting/tracker/2".into(), keypair.public())
-            .with_agent_version(format!("bootstrap/{}", env!("CARGO_PKG_VERSION")));
+        let identify =
+            identify::Config::new("/blockchain-voting/tracker/2".into(), keypair.public())
+                .with_agent_version(format!("bootstrap/{}", env!("CARGO_PKG_VERSION")));
         let room = Room::default();
         let behaviour = Behaviour {
             limits: behaviour::connection_limits(TRACKER_CONNECTIONS_MAX),
@@ -90,21 +92,30 @@ impl Tracker {
             questions: behaviour::requests(messages::PROTOCOL, &room, ProtocolSupport::Inbound)?,
         };
         let mut swarm = behaviour::swarm(keypair, transport, behaviour)?;
-        let failed = |reason: String| StartError::Listen { address: listen.clone(), reason };
+        let failed = |reason: String| StartError::Listen {
+            address: listen.clone(),
+            reason,
+        };
         if transport == Transport::Tcp {
             check_port_free(listen)?;
         }
-        swarm.listen_on(listen.clone()).map_err(|error| failed(error.to_string()))?;
+        swarm
+            .listen_on(listen.clone())
+            .map_err(|error| failed(error.to_string()))?;
         loop {
             match swarm.select_next_some().await {
                 SwarmEvent::NewListenAddr { .. } => break,
-                SwarmEvent::ListenerClosed { reason: Err(error), .. } | SwarmEvent::ListenerError { error, .. } => {
+                SwarmEvent::ListenerClosed {
+                    reason: Err(error), ..
+                }
+                | SwarmEvent::ListenerError { error, .. } => {
                     return Err(failed(error.to_string()));
                 }
                 _ => {}
             }
         }
-        let per_second = |count| Quota::per_second(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        let per_second =
+            |count| Quota::per_second(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
         let burst = NonZeroU32::new(PROOFS_BURST).unwrap_or(NonZeroU32::MIN);
         Ok(Self {
             swarm,
@@ -147,46 +158,80 @@ impl Tracker {
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::Behaviour(BehaviourEvent::Questions(request_response::Event::Message {
-                peer,
-                message: Message::Request { request, channel, .. },
-                ..
-            })) => {
+            SwarmEvent::Behaviour(BehaviourEvent::Questions(
+                request_response::Event::Message {
+                    peer,
+                    message:
+                        Message::Request {
+                            request, channel, ..
+                        },
+                    ..
+                },
+            )) => {
                 let answer = self.answer(peer, &request.data);
                 if let Answer::Refused(reason) = &answer {
                     self.refused.note(reason, &peer);
                 }
                 if let Some(parcel) = self.room.for_answer(&self.shares.of(peer), encode(&answer)) {
-                    drop(self.swarm.behaviour_mut().questions.send_response(channel, parcel));
+                    drop(
+                        self.swarm
+                            .behaviour_mut()
+                            .questions
+                            .send_response(channel, parcel),
+                    );
                 }
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, result: Err(_), .. })) => {
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
+                peer,
+                result: Err(_),
+                ..
+            })) => {
                 self.disconnect(peer);
             }
-            SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
+            SwarmEvent::ConnectionEstablished {
+                peer_id, endpoint, ..
+            } => {
                 let prefix = remote_prefix(&endpoint);
                 if !self.prefixes.enter(prefix) {
-                    self.refused.note("too many connections from one address", &peer_id);
+                    self.refused
+                        .note("too many connections from one address", &peer_id);
                     return self.disconnect(peer_id);
                 }
                 self.make_room();
-                let new = || Guest { since: Instant::now(), prefix, has_asked: false, member: false };
+                let new = || Guest {
+                    since: Instant::now(),
+                    prefix,
+                    has_asked: false,
+                    member: false,
+                };
                 self.guests.entry(peer_id).or_insert_with(new);
                 self.roster.mark(peer_id, None);
             }
-            SwarmEvent::ConnectionClosed { peer_id, endpoint, num_established, .. } => {
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                endpoint,
+                num_established,
+                ..
+            } => {
                 self.prefixes.leave(remote_prefix(&endpoint));
                 if num_established > 0 {
                     return;
                 }
-                if self.guests.remove(&peer_id).is_some_and(|guest| !guest.has_asked) {
-                    let reason =
-                        "it left without a question; so does a node that knows this tracker under another identity";
+                if self
+                    .guests
+                    .remove(&peer_id)
+                    .is_some_and(|guest| !guest.has_asked)
+                {
+                    let reason = "it left without a question; so does a node that knows this tracker under another identity";
                     self.refused.note(reason, endpoint.get_remote_address());
                 }
                 self.roster.mark(peer_id, Some(Instant::now()));
             }
-            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
+            SwarmEvent::IncomingConnectionError {
+                send_back_addr,
+                error,
+                ..
+            } => {
                 self.refused.note(&error.to_string(), &send_back_addr);
             }
             _ => {}
@@ -198,10 +243,15 @@ impl Tracker {
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    /// Has one go, if few places are left: no member, unless only members are here, and the oldest of the prefix that has the most.
+    /// Has one go, if few places are left: no member, unless only members are here, and the oldest
+    /// of the prefix that has the most.
     fn make_room(&mut self) {
         let places = usize::try_from(TRACKER_CONNECTIONS_MAX).unwrap_or(usize::MAX);
-        let connections = self.swarm.network_info().connection_counters().num_established();
+        let connections = self
+            .swarm
+            .network_info()
+            .connection_counters()
+            .num_established();
         if usize::try_from(connections).unwrap_or(places) + CONNECTIONS_FREE < places {
             return;
         }
@@ -210,7 +260,9 @@ impl Tracker {
             guests.retain(|(_, guest)| !guest.member);
         }
         guests.sort_unstable_by_key(|(_, guest)| guest.since);
-        if let Some(oldest) = to_make_room(guests.into_iter().map(|(id, guest)| (*id, guest.prefix))) {
+        if let Some(oldest) =
+            to_make_room(guests.into_iter().map(|(id, guest)| (*id, guest.prefix)))
+        {
             self.refused.note("another node wants its place", &oldest);
             self.disconnect(oldest);
         }
@@ -224,9 +276,9 @@ impl Tracker {
             return Answer::Refused("too many questions; come back in a second".into());
         }
         match decode(question) {
-            Ok(Question::Register(registration)) => {
-                self.register(peer, registration).map_or_else(Answer::Refused, Answer::Registered)
-            }
+            Ok(Question::Register(registration)) => self
+                .register(peer, registration)
+                .map_or_else(Answer::Refused, Answer::Registered),
             Ok(Question::Leave(chain)) => {
                 self.waiting.extend(self.roster.leave(peer, chain));
                 Answer::Left
@@ -239,12 +291,19 @@ impl Tracker {
 
     /// Puts a node on the list; gives the seconds that it stays there.
     fn register(&mut self, peer: PeerId, registration: Registration) -> Result<u64, String> {
-        let Registration { chain, seconds, record, proof } = registration;
+        let Registration {
+            chain,
+            seconds,
+            record,
+            proof,
+        } = registration;
         if chain.len() > CHAIN_NAME_BYTES_MAX {
             return Err("this is no chain's id".into());
         }
         if record.len() > RECORD_BYTES_MAX {
-            return Err(format!("a peer record has {RECORD_BYTES_MAX} bytes at most"));
+            return Err(format!(
+                "a peer record has {RECORD_BYTES_MAX} bytes at most"
+            ));
         }
         let known = SignedEnvelope::from_protobuf_encoding(&record)
             .ok()
@@ -259,7 +318,12 @@ impl Tracker {
         let entry = Entry {
             peer,
             chain,
-            addresses: known.addresses().iter().take(BOOK_ADDRESSES_MAX).cloned().collect(),
+            addresses: known
+                .addresses()
+                .iter()
+                .take(BOOK_ADDRESSES_MAX)
+                .cloned()
+                .collect(),
             since: now,
             member,
             prefix,
@@ -274,7 +338,8 @@ impl Tracker {
         Ok(seconds)
     }
 
-    /// Whether it is a member; a proof that comes too soon after others of its address proves nothing yet.
+    /// Whether it is a member; a proof that comes too soon after others of its address proves
+    /// nothing yet.
     fn proves(&self, peer: PeerId, chain: &str, proof: &[u8]) -> bool {
         if proof.is_empty() || proof.len() > PROOF_BYTES_MAX {
             return false;
@@ -285,10 +350,17 @@ impl Tracker {
     }
 
     fn nodes(&self, chain: &str) -> Vec<ByteBuf> {
-        records(self.roster.shown().into_iter().filter(|entry| entry.chain == chain).take(RECORDS_MAX))
+        records(
+            self.roster
+                .shown()
+                .into_iter()
+                .filter(|entry| entry.chain == chain)
+                .take(RECORDS_MAX),
+        )
     }
 
-    /// The chains of those who are connected, those with members first, each with some of its nodes.
+    /// The chains of those who are connected, those with members first, each with some of its
+    /// nodes.
     fn chains(&self) -> Vec<(String, Vec<ByteBuf>)> {
         let mut by_chain: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
         for entry in self.roster.shown() {
@@ -298,8 +370,12 @@ impl Tracker {
         // Each list begins with its members, the one who has been there for longest first.
         chains.sort_by_key(|(_, nodes)| (!nodes[0].member, nodes[0].since));
         chains.truncate(CHAINS_SHOWN_MAX);
-        let with_records =
-            |(name, nodes): (&str, Vec<&Entry>)| (name.to_owned(), records(nodes.into_iter().take(NODES_SHOWN_MAX)));
+        let with_records = |(name, nodes): (&str, Vec<&Entry>)| {
+            (
+                name.to_owned(),
+                records(nodes.into_iter().take(NODES_SHOWN_MAX)),
+            )
+        };
         chains.into_iter().map(with_records).collect()
     }
 
@@ -313,5 +389,7 @@ impl Tracker {
 }
 
 fn records<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<ByteBuf> {
-    entries.map(|entry| ByteBuf::from(entry.record.clone())).collect()
+    entries
+        .map(|entry| ByteBuf::from(entry.record.clone()))
+        .collect()
 }

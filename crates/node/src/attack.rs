@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use vote_api::{Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
-    Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, Election, ElectionId,
-    ElectionPhase, ElectionRecord, Hash, Height, Organise, Payload, PublicKey, Purpose, Ranks, Rule, SecretKey,
-    Selection, State, Transaction, TransactionId, Voter, Voters, decode, encode, merkle_root, verify,
+    Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, Election,
+    ElectionId, ElectionPhase, ElectionRecord, Hash, Height, Organise, Payload, PublicKey, Purpose,
+    Ranks, Rule, SecretKey, Selection, State, Transaction, TransactionId, Voter, Voters, decode,
+    encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
 use vote_network::{Handle, PeerId};
@@ -43,12 +44,24 @@ pub(crate) fn forge(ledger: &Ledger, key: &SecretKey, attack: Attack) -> Result<
         Attack::DoubleVote => fill(&mut block, double_vote(state, key)?),
         Attack::BadSignature => fill(&mut block, bad_signature(state, key)?),
         Attack::ReplayedBallot => fill(&mut block, vec![replayed(ledger)?]),
-        Attack::Stranger => fill(&mut block, Target::find(state, key, Open, Some(true))?.with_ballot(chain, |_| {})?),
-        Attack::EarlyBallot => fill(&mut block, Target::find(state, key, Draft, None)?.with_ballot(chain, |_| {})?),
-        Attack::LateBallot => fill(&mut block, Target::find(state, key, Closed, None)?.with_ballot(chain, |_| {})?),
+        Attack::Stranger => fill(
+            &mut block,
+            Target::find(state, key, Open, Some(true))?.with_ballot(chain, |_| {})?,
+        ),
+        Attack::EarlyBallot => fill(
+            &mut block,
+            Target::find(state, key, Draft, None)?.with_ballot(chain, |_| {})?,
+        ),
+        Attack::LateBallot => fill(
+            &mut block,
+            Target::find(state, key, Closed, None)?.with_ballot(chain, |_| {})?,
+        ),
         Attack::WrongContest => {
             let one_more = |all: &mut Vec<Selection>| all.push(Selection::Listed(0));
-            fill(&mut block, Target::find(state, key, Open, Some(false))?.with_ballot(chain, one_more)?);
+            fill(
+                &mut block,
+                Target::find(state, key, Open, Some(false))?.with_ballot(chain, one_more)?,
+            );
         }
         Attack::TooManyChoices => {
             let target = Target::find(state, key, Open, Some(false))?;
@@ -56,7 +69,10 @@ pub(crate) fn forge(ledger: &Ledger, key: &SecretKey, attack: Attack) -> Result<
         }
         Attack::ForeignBallot => {
             let other = ChainId::new(Hash::from_bytes([0xcc; 32]));
-            fill(&mut block, Target::find(state, key, Open, None)?.with_ballot(other, |_| {})?);
+            fill(
+                &mut block,
+                Target::find(state, key, Open, None)?.with_ballot(other, |_| {})?,
+            );
         }
         Attack::ForgedWeight => fill(&mut block, forged_weight(state, key)?),
         Attack::ForgedCertificate => certificate = Some(forged_certificate(state, &block)?),
@@ -65,7 +81,11 @@ pub(crate) fn forge(ledger: &Ledger, key: &SecretKey, attack: Attack) -> Result<
 }
 
 /// The block that an honest proposer would make now.
-fn honest_block(state: &State, proposer: PublicKey, transactions: Vec<Arc<vote_chain::Verified>>) -> Block {
+fn honest_block(
+    state: &State,
+    proposer: PublicKey,
+    transactions: Vec<Arc<vote_chain::Verified>>,
+) -> Block {
     let time = now().max(state.tip().time.plus_ms(1));
     let member = if state.validators().contains(&proposer) {
         proposer
@@ -76,7 +96,10 @@ fn honest_block(state: &State, proposer: PublicKey, transactions: Vec<Arc<vote_c
 }
 
 fn fill(block: &mut Block, transactions: Vec<Vec<u8>>) {
-    let ids: Vec<_> = transactions.iter().map(|bytes| TransactionId::of(bytes)).collect();
+    let ids: Vec<_> = transactions
+        .iter()
+        .map(|bytes| TransactionId::of(bytes))
+        .collect();
     block.header.transactions_root = merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()));
     block.header.transactions_count = u32::try_from(transactions.len()).expect("a handful");
     block.transactions = transactions.into_iter().map(ByteBuf::from).collect();
@@ -98,12 +121,22 @@ struct Target {
 
 impl Target {
     /// An election in that phase; with a roll, without one, or either.
-    fn find(state: &State, key: &SecretKey, phase: ElectionPhase, with_roll: Option<bool>) -> Result<Self, String> {
+    fn find(
+        state: &State,
+        key: &SecretKey,
+        phase: ElectionPhase,
+        with_roll: Option<bool>,
+    ) -> Result<Self, String> {
         let fits = |record: &&ElectionRecord| {
-            record.phase(state.tip().time) == phase && with_roll.is_none_or(|with| record.election.has_roll() == with)
+            record.phase(state.tip().time) == phase
+                && with_roll.is_none_or(|with| record.election.has_roll() == with)
         };
         if let Some(record) = state.elections().find(fits) {
-            return Ok(Self { before: Vec::new(), id: record.id, contests: record.election.contests.clone() });
+            return Ok(Self {
+                before: Vec::new(),
+                id: record.id,
+                contests: record.election.contests.clone(),
+            });
         }
         if !state.organisers().include(&key.public()) {
             let kind = match with_roll {
@@ -119,7 +152,12 @@ impl Target {
     }
 
     /// An honest beginning: this node creates an election, and brings it into that phase.
-    fn make(state: &State, key: &SecretKey, phase: ElectionPhase, with_roll: bool) -> Result<Self, String> {
+    fn make(
+        state: &State,
+        key: &SecretKey,
+        phase: ElectionPhase,
+        with_roll: bool,
+    ) -> Result<Self, String> {
         let contest = Contest::listed(vec!["A".into(), "B".into()], Rule::Plurality, 1);
         let mut election = Election::simple("An election to attack".into(), vec![contest], 0);
         if with_roll {
@@ -133,12 +171,19 @@ impl Target {
         let id = ElectionId::new(*TransactionId::of(&before[0]).hash());
         let act = |act| sign(Payload::Organise(Organise { election: id, act }));
         if with_roll && phase == ElectionPhase::Open {
-            before.extend([act(Act::AddVoters(vec![Voter(key.public(), 1)])), act(Act::Open)]);
+            before.extend([
+                act(Act::AddVoters(vec![Voter(key.public(), 1)])),
+                act(Act::Open),
+            ]);
         }
         if phase == ElectionPhase::Closed {
             before.push(act(Act::Close));
         }
-        Ok(Self { before, id, contests })
+        Ok(Self {
+            before,
+            id,
+            contests,
+        })
     }
 
     /// The first or second choice of each contest, whatever the rule.
@@ -148,16 +193,22 @@ impl Target {
             (_, None) => Selection::WriteIn(format!("attack {place}")),
             (Rule::Plurality | Rule::YesNo, _) => Selection::Listed(place),
             (Rule::Approval, _) => Selection::Approved(vec![place]),
-            (Rule::Score, Some(count)) => {
-                Selection::Scored((0..count).map(|at| u8::from(at == usize::from(place))).collect())
-            }
+            (Rule::Score, Some(count)) => Selection::Scored(
+                (0..count)
+                    .map(|at| u8::from(at == usize::from(place)))
+                    .collect(),
+            ),
             _ => Selection::Ranked(Ranks::strict([place])),
         };
         self.contests.iter().map(one).collect()
     }
 
     /// The block's transactions, with a ballot of a new credential last.
-    fn with_ballot(self, chain: ChainId, change: impl Fn(&mut Vec<Selection>)) -> Result<Vec<Vec<u8>>, String> {
+    fn with_ballot(
+        self,
+        chain: ChainId,
+        change: impl Fn(&mut Vec<Selection>),
+    ) -> Result<Vec<Vec<u8>>, String> {
         let mut selections = self.selections(false);
         change(&mut selections);
         let ballot = ballot(chain, &fresh_key()?, self.id, selections);
@@ -165,19 +216,34 @@ impl Target {
     }
 }
 
-fn ballot(chain: ChainId, key: &SecretKey, election: ElectionId, selections: Vec<Selection>) -> Vec<u8> {
-    let ballot = Ballot { election, counter: 0, name: "attacker".into(), selections };
+fn ballot(
+    chain: ChainId,
+    key: &SecretKey,
+    election: ElectionId,
+    selections: Vec<Selection>,
+) -> Vec<u8> {
+    let ballot = Ballot {
+        election,
+        counter: 0,
+        name: "attacker".into(),
+        selections,
+    };
     Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes()
 }
 
 fn double_vote(state: &State, by: &SecretKey) -> Result<Vec<Vec<u8>>, String> {
-    let (key, target) = (fresh_key()?, Target::find(state, by, ElectionPhase::Open, Some(false))?);
-    let two = [false, true].map(|second| ballot(state.chain(), &key, target.id, target.selections(second)));
+    let (key, target) = (
+        fresh_key()?,
+        Target::find(state, by, ElectionPhase::Open, Some(false))?,
+    );
+    let two = [false, true]
+        .map(|second| ballot(state.chain(), &key, target.id, target.selections(second)));
     Ok([target.before, two.into()].concat())
 }
 
 fn bad_signature(state: &State, key: &SecretKey) -> Result<Vec<Vec<u8>>, String> {
-    let mut all = Target::find(state, key, ElectionPhase::Open, None)?.with_ballot(state.chain(), |_| {})?;
+    let mut all =
+        Target::find(state, key, ElectionPhase::Open, None)?.with_ballot(state.chain(), |_| {})?;
     // The last byte is the signature's.
     if let Some(last) = all.last_mut().and_then(|bytes| bytes.last_mut()) {
         *last ^= 1;
@@ -198,9 +264,15 @@ fn too_many(selections: &mut [Selection]) {
 
 /// A stranger adds itself to a roll, with a thousand votes.
 fn forged_weight(state: &State, by: &SecretKey) -> Result<Vec<Vec<u8>>, String> {
-    let (target, key) = (Target::find(state, by, ElectionPhase::Draft, Some(true))?, fresh_key()?);
+    let (target, key) = (
+        Target::find(state, by, ElectionPhase::Draft, Some(true))?,
+        fresh_key()?,
+    );
     let act = Act::AddVoters(vec![Voter(key.public(), 1000)]);
-    let organise = Organise { election: target.id, act };
+    let organise = Organise {
+        election: target.id,
+        act,
+    };
     let forged = Transaction::sign(state.chain(), &key, Payload::Organise(organise)).to_bytes();
     Ok([target.before, vec![forged]].concat())
 }
@@ -208,11 +280,18 @@ fn forged_weight(state: &State, by: &SecretKey) -> Result<Vec<Vec<u8>>, String> 
 /// A ballot from the ledger, word for word, the latest first.
 fn replayed(ledger: &Ledger) -> Result<Vec<u8>, String> {
     let tip = ledger.state.tip().height.get();
-    for height in (1..=tip).rev().take(usize::try_from(REPLAY_BLOCKS_MAX).unwrap_or(usize::MAX)) {
-        let (block, _) = ledger.load(Height::new(height)).map_err(|refusal| refusal.reason)?;
+    for height in (1..=tip)
+        .rev()
+        .take(usize::try_from(REPLAY_BLOCKS_MAX).unwrap_or(usize::MAX))
+    {
+        let (block, _) = ledger
+            .load(Height::new(height))
+            .map_err(|refusal| refusal.reason)?;
         for bytes in block.transactions.iter().rev() {
             let verified = verify(&ledger.state.chain(), bytes).ok();
-            if verified.is_some_and(|verified| matches!(verified.content().payload, Payload::CastBallot(_))) {
+            if verified.is_some_and(|verified| {
+                matches!(verified.content().payload, Payload::CastBallot(_))
+            }) {
                 return Ok(bytes.to_vec());
             }
         }
@@ -225,16 +304,38 @@ fn forged_certificate(state: &State, block: &Block) -> Result<CommitCertificate,
     let (key, height, hash) = (fresh_key()?, block.header.height, block.header.hash());
     let precommit = |voter| {
         let (round, value, kind) = (Round::new(0), NilOrVal::Val(hash), VoteType::Precommit);
-        let content = vote_chain::bft::vote_content(&vote_chain::bft::Vote { height, round, kind, value, voter });
-        CommitSignature { validator: voter, signature: key.sign(Purpose::Vote, &state.chain(), &content) }
+        let content = vote_chain::bft::vote_content(&vote_chain::bft::Vote {
+            height,
+            round,
+            kind,
+            value,
+            voter,
+        });
+        CommitSignature {
+            validator: voter,
+            signature: key.sign(Purpose::Vote, &state.chain(), &content),
+        }
     };
-    let signatures = state.validators().iter().map(|validator| precommit(validator.key)).collect();
-    Ok(CommitCertificate { height, round: 0, block: hash, signatures })
+    let signatures = state
+        .validators()
+        .iter()
+        .map(|validator| precommit(validator.key))
+        .collect();
+    Ok(CommitCertificate {
+        height,
+        round: 0,
+        block: hash,
+        signatures,
+    })
 }
 
 /// What a peer says, as much of it as people read: it may say up to a megabyte, of anything.
 fn readable(reason: &str) -> String {
-    reason.chars().take(REASON_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    reason
+        .chars()
+        .take(REASON_CHARS_MAX)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// Offers the forgery to every peer, and gives the table of their verdicts.
@@ -250,17 +351,36 @@ pub(crate) async fn offer(
         None => PeerRequest::Judge(block),
         Some(certificate) => PeerRequest::JudgeDecided(block, certificate),
     });
-    tracing::warn!(attack = attack.name(), peers = peers.len(), "staging an attack");
+    tracing::warn!(
+        attack = attack.name(),
+        peers = peers.len(),
+        "staging an attack"
+    );
     let ask = |(id, name): (PeerId, String)| {
         let (network, question) = (network.clone(), question.clone());
         tokio::spawn(async move {
-            let (verdict, reason) = match network.request(id, question).await.map(|bytes| decode(&bytes)) {
-                Ok(Ok(PeerResponse::Verdict { accepted: true, reason })) => (Verdict::Accepted, reason),
-                Ok(Ok(PeerResponse::Verdict { accepted: false, reason })) => (Verdict::Refused, reason),
+            let (verdict, reason) = match network
+                .request(id, question)
+                .await
+                .map(|bytes| decode(&bytes))
+            {
+                Ok(Ok(PeerResponse::Verdict {
+                    accepted: true,
+                    reason,
+                })) => (Verdict::Accepted, reason),
+                Ok(Ok(PeerResponse::Verdict {
+                    accepted: false,
+                    reason,
+                })) => (Verdict::Refused, reason),
                 Ok(_) => (Verdict::Silent, "another answer than a verdict".to_owned()),
                 Err(error) => (Verdict::Silent, error.to_string()),
             };
-            PeerVerdict { name, peer: id.to_string(), verdict, reason: readable(&reason) }
+            PeerVerdict {
+                name,
+                peer: id.to_string(),
+                verdict,
+                reason: readable(&reason),
+            }
         })
     };
     let tasks: Vec<_> = peers.into_iter().map(ask).collect();
@@ -268,7 +388,11 @@ pub(crate) async fn offer(
     for task in tasks {
         verdicts.extend(task.await.ok());
     }
-    AttackReport { attack, height, verdicts }
+    AttackReport {
+        attack,
+        height,
+        verdicts,
+    }
 }
 
 #[cfg(test)]
@@ -278,6 +402,9 @@ mod tests {
     #[test]
     fn reason_of_a_peer_is_cut_and_made_safe_to_read() {
         assert_eq!(readable("wrong\u{1b}[2J\n"), "wrong\u{fffd}[2J\u{fffd}");
-        assert_eq!(readable(&"\u{e9}".repeat(1_000_000)).chars().count(), REASON_CHARS_MAX);
+        assert_eq!(
+            readable(&"\u{e9}".repeat(1_000_000)).chars().count(),
+            REASON_CHARS_MAX
+        );
     }
 }

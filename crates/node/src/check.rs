@@ -23,7 +23,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<()> {
     {
         let damaged = exit::Exit::of(error) == exit::Exit::Damaged;
         let valid = if damaged { Some(false) } else { None };
-        print(&views::line(&views::LedgerChecked::Not { valid, reason: format!("{error:#}") }))?;
+        print(&views::line(&views::LedgerChecked::Not {
+            valid,
+            reason: format!("{error:#}"),
+        }))?;
     }
     done
 }
@@ -32,17 +35,28 @@ fn whole(args: &CheckArgs) -> Result<()> {
     let path = args.data_dir.clone().map_or_else(datadir::default, Ok)?;
     // Taking a data directory makes one.
     if !path.is_dir() {
-        bail!("there is no data directory {}; say with --data-dir where the ledger is", path.display());
+        bail!(
+            "there is no data directory {}; say with --data-dir where the ledger is",
+            path.display()
+        );
     }
     let dir = DataDir::take(&path)?;
     exit::call_database_panics_damage(Store::file(dir.path()));
     let started = Instant::now();
-    let Some(ledger) = Unread::open(dir.path())? else { bail!("there is no ledger in {}", path.display()) };
+    let Some(ledger) = Unread::open(dir.path())? else {
+        bail!("there is no ledger in {}", path.display())
+    };
     check_evidence(ledger.path(), &ledger.evidence()?)?;
     let path = ledger.path().to_owned();
     let genesis = ledger.genesis().clone();
     let checked = follow(ledger)?;
-    print(&report(args, &path, &genesis, &checked, started.elapsed().as_secs_f64()))
+    print(&report(
+        args,
+        &path,
+        &genesis,
+        &checked,
+        started.elapsed().as_secs_f64(),
+    ))
 }
 
 fn follow(ledger: Unread) -> Result<Checked> {
@@ -50,7 +64,11 @@ fn follow(ledger: Unread) -> Result<Checked> {
     let progress = |done: Height, last: Height| {
         if bar {
             let filled = usize::try_from(done.get() * 40 / last.get().max(1)).unwrap_or(40);
-            let _ = write!(std::io::stderr(), "\r[{:<40}] block {done} of {last}", "#".repeat(filled));
+            let _ = write!(
+                std::io::stderr(),
+                "\r[{:<40}] block {done} of {last}",
+                "#".repeat(filled)
+            );
         }
     };
     let checked = ledger.check(threads(), progress);
@@ -65,14 +83,29 @@ fn check_evidence(path: &Path, proofs: &[(Height, Vec<u8>)]) -> Result<()> {
     for (height, proof) in proofs {
         if let Err(error) = Evidence::from_bytes(proof) {
             let what = format!("evidence, of block {height}: {error}");
-            return Err(StorageError::Damaged { path: path.to_owned(), what }.into());
+            return Err(StorageError::Damaged {
+                path: path.to_owned(),
+                what,
+            }
+            .into());
         }
     }
     Ok(())
 }
 
-fn report(args: &CheckArgs, path: &Path, genesis: &Genesis, checked: &Checked, seconds: f64) -> String {
-    let Checked { height, transactions, signatures, rows } = checked;
+fn report(
+    args: &CheckArgs,
+    path: &Path,
+    genesis: &Genesis,
+    checked: &Checked,
+    seconds: f64,
+) -> String {
+    let Checked {
+        height,
+        transactions,
+        signatures,
+        rows,
+    } = checked;
     let (chain, name) = (genesis.chain(), &genesis.name);
     if args.json {
         return views::line(&views::LedgerChecked::Whole {
@@ -113,6 +146,11 @@ mod tests {
         let mut batch = store.begin();
         batch.put_evidence(Height::new(1), b"nonsense");
         batch.finish().unwrap();
-        assert!(check().unwrap_err().to_string().contains("evidence, of block 1"));
+        assert!(
+            check()
+                .unwrap_err()
+                .to_string()
+                .contains("evidence, of block 1")
+        );
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use vote_chain::PublicKey;
 
-/// Keeps a ledger of ballots together with the nodes of other organisations, and serves apps on this machine.
+/// Keeps a ledger of ballots together with the nodes of other organisations, and serves apps on
+/// this machine.
 #[derive(Debug, Parser)]
 #[command(name = "node", version, args_conflicts_with_subcommands = true, after_help = crate::exit::HELP)]
 pub(crate) struct Cli {
@@ -21,32 +22,52 @@ pub(crate) enum Command {
     Key(KeyArgs),
     /// Writes the genesis of a planned network, to be given to each of its nodes
     Genesis(GenesisArgs),
-    /// Checks a ledger that no node uses: every block from the first on, every signature and rule, every row
+    /// Checks a ledger that no node uses: every block from the first on, every signature and rule,
+    /// every row
     Check(CheckArgs),
-    /// After a fork: fetches the ledger anew from the peers, keeps the old one aside, and says what of it is not in the new one
+    /// After a fork: fetches the ledger anew from the peers, keeps the old one aside, and says what
+    /// of it is not in the new one
     Recover(Box<RecoverArgs>),
 }
 
-/// What can be set on the command line, by a `VOTE_NODE_*` variable, and in the config file; in this order of weight.
+/// What can be set on the command line, by a `VOTE_NODE_*` variable, and in the config file; in
+/// this order of weight.
 #[derive(Debug, Default, Args)]
 pub(crate) struct RunArgs {
     /// Found a new chain of this name, with this node as its only validator
     #[arg(long, value_name = "NAME", conflicts_with_all = ["genesis", "chain"])]
     pub(crate) found: Option<String>,
-    /// With --found: a key that may create elections, as `vote-cli organiser key` prints it, in place of this node's own key; may be repeated
-    #[arg(long, value_name = "KEY", requires = "found", conflicts_with = "anyone")]
+    /// With --found: a key that may create elections, as `vote-cli organiser key` prints it, in
+    /// place of this node's own key; may be repeated
+    #[arg(
+        long,
+        value_name = "KEY",
+        requires = "found",
+        conflicts_with = "anyone"
+    )]
     pub(crate) organiser: Vec<PublicKey>,
-    /// With --found: any key may create elections. Whoever reaches a node can then fill the list of elections, up to the chain's limits
+    /// With --found: any key may create elections. Whoever reaches a node can then fill the list of
+    /// elections, up to the chain's limits
     #[arg(long, requires = "found")]
     pub(crate) anyone: bool,
     /// Begin from the genesis of a planned network
     #[arg(long, value_name = "FILE", env = "VOTE_NODE_GENESIS")]
     pub(crate) genesis: Option<PathBuf>,
     /// Tracker to join through: the full address that `bootstrap` prints; may be repeated
-    #[arg(long, value_name = "ADDR", env = "VOTE_NODE_BOOTSTRAP", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "VOTE_NODE_BOOTSTRAP",
+        value_delimiter = ','
+    )]
     pub(crate) bootstrap: Vec<String>,
     /// Node to connect to, with its /p2p/ part; may be repeated
-    #[arg(long, value_name = "ADDR", env = "VOTE_NODE_PEER", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "VOTE_NODE_PEER",
+        value_delimiter = ','
+    )]
     pub(crate) peer: Vec<String>,
     /// Join this chain, if the tracker knows several, and no other
     #[arg(long, value_name = "ID", env = "VOTE_NODE_CHAIN")]
@@ -66,8 +87,9 @@ pub(crate) struct RunArgs {
     /// Where apps connect
     #[arg(long, value_name = "PATH", env = "VOTE_SOCKET")]
     pub(crate) socket: Option<PathBuf>,
-    /// Sign without waiting for others, for this one start: you know that this validator's key has signed nothing that is not in
-    /// this folder. If it has, and others have seen it, final ballots can be lost and the ledger can fork
+    /// Sign without waiting for others, for this one start: you know that this validator's key has
+    /// signed nothing that is not in this folder. If it has, and others have seen it, final ballots
+    /// can be lost and the ledger can fork
     #[arg(long)]
     pub(crate) alone: bool,
     /// Stage attacks on the peers when an app asks for it
@@ -121,8 +143,9 @@ pub(crate) struct GenesisArgs {
     /// A validator as NAME=KEY or NAME=KEY:POWER; KEY as printed by `node key`
     #[arg(long, required = true, value_name = "NAME=KEY[:POWER]")]
     pub(crate) validator: Vec<String>,
-    /// A key that may create elections, as `vote-cli organiser key` prints it; may be repeated. If left out, any key may: whoever
-    /// reaches a node can then fill the list of elections, up to the chain's limits
+    /// A key that may create elections, as `vote-cli organiser key` prints it; may be repeated. If
+    /// left out, any key may: whoever reaches a node can then fill the list of elections, up to the
+    /// chain's limits
     #[arg(long, value_name = "KEY", conflicts_with = "anyone")]
     pub(crate) organiser: Vec<PublicKey>,
     /// Any key may create elections, as if no --organiser is given

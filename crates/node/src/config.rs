@@ -61,7 +61,8 @@ pub(crate) struct Config {
     pub(crate) external: Vec<Multiaddr>,
     pub(crate) socket: PathBuf,
     pub(crate) allow_attacks: bool,
-    /// Whether the operator vouches that this folder is the newest. Of one start only, so it is no setting of the file.
+    /// Whether the operator vouches that this folder is the newest. Of one start only, so it is no
+    /// setting of the file.
     pub(crate) alone: bool,
     pub(crate) engine: vote_consensus::Config,
     pub(crate) json: bool,
@@ -77,8 +78,14 @@ const LISTEN: &str = "/ip4/0.0.0.0/tcp/4701";
 impl Config {
     /// Reads the config file, lets the command line have the last word, and checks all of it.
     pub(crate) fn load(args: RunArgs) -> Result<Self> {
-        let file = args.config.as_deref().map_or_else(|| Ok(File::default()), read)?;
-        let data_dir = args.data_dir.or(file.data_dir).map_or_else(datadir::default, Ok)?;
+        let file = args
+            .config
+            .as_deref()
+            .map_or_else(|| Ok(File::default()), read)?;
+        let data_dir = args
+            .data_dir
+            .or(file.data_dir)
+            .map_or_else(datadir::default, Ok)?;
         let before = settings(&data_dir)?;
         let or = |a: Vec<String>, b: Vec<String>| if a.is_empty() { b } else { a };
         let kept = File {
@@ -89,20 +96,38 @@ impl Config {
             peer: or(or(args.peer, file.peer), before.peer),
             ..File::default()
         };
-        let addresses =
-            |list: &[String], what| list.iter().map(|text| dialable(text, what)).collect::<Result<Vec<_>>>();
+        let addresses = |list: &[String], what| {
+            list.iter()
+                .map(|text| dialable(text, what))
+                .collect::<Result<Vec<_>>>()
+        };
         let genesis = args.genesis.or(file.genesis);
         let origin = match (args.found, genesis) {
             (Some(name), _) => {
-                let otherwise = if args.anyone { Founders::Anyone } else { Founders::Validators };
-                Origin::Found { name, founders: Founders::new(args.organiser, otherwise) }
+                let otherwise = if args.anyone {
+                    Founders::Anyone
+                } else {
+                    Founders::Validators
+                };
+                Origin::Found {
+                    name,
+                    founders: Founders::new(args.organiser, otherwise),
+                }
             }
             (None, Some(path)) => Origin::Genesis(path),
             (None, None) => Origin::Join,
         };
-        let chain = args.chain.or(file.chain).map(|id| id.parse::<ChainId>()).transpose().context("--chain")?;
+        let chain = args
+            .chain
+            .or(file.chain)
+            .map(|id| id.parse::<ChainId>())
+            .transpose()
+            .context("--chain")?;
         let listen = kept.listen.clone().unwrap_or_else(|| LISTEN.to_owned());
-        let socket = args.socket.or(file.socket).unwrap_or_else(|| default_socket(&data_dir));
+        let socket = args
+            .socket
+            .or(file.socket)
+            .unwrap_or_else(|| default_socket(&data_dir));
         crate::socket::check_path(&socket)?;
         let mut engine = vote_consensus::Config::default();
         if let Some(ms) = args.block_interval_ms.or(file.block_interval_ms) {
@@ -137,7 +162,8 @@ impl Config {
 impl Config {
     /// Keeps name, addresses and trackers, so that the next start needs none of them.
     pub(crate) fn keep(&self) -> Result<()> {
-        let text = toml::to_string(&self.settings).context("the settings cannot be written down")?;
+        let text =
+            toml::to_string(&self.settings).context("the settings cannot be written down")?;
         datadir::write_private(&self.data_dir.join(SETTINGS), text.as_bytes())
     }
 }
@@ -147,19 +173,23 @@ fn settings(data_dir: &Path) -> Result<File> {
     if !path.exists() {
         return Ok(File::default());
     }
-    read(&path).context("the settings of last time; remove the file, and say name and addresses again")
+    read(&path)
+        .context("the settings of last time; remove the file, and say name and addresses again")
 }
 
 fn read(path: &Path) -> Result<File> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read the config file {}", path.display()))?;
-    toml::from_str(&text).map_err(|error| anyhow!("the config file {} is wrong: {error}", path.display()))
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the config file {}", path.display()))?;
+    toml::from_str(&text)
+        .map_err(|error| anyhow!("the config file {} is wrong: {error}", path.display()))
 }
 
 /// A multiaddr, or `HOST:PORT` with an IP address.
 fn address(text: &str) -> Result<Multiaddr> {
     if text.starts_with('/') {
-        return text.parse().context("not a multiaddr such as /ip4/192.0.2.1/tcp/4701");
+        return text
+            .parse()
+            .context("not a multiaddr such as /ip4/192.0.2.1/tcp/4701");
     }
     let socket: std::net::SocketAddr = text.parse().context("neither a multiaddr nor IP:PORT")?;
     let kind = if socket.is_ipv4() { "ip4" } else { "ip6" };
@@ -178,7 +208,9 @@ fn dialable(text: &str, option: &str) -> Result<Multiaddr> {
 
 fn default_socket(data_dir: &Path) -> PathBuf {
     match std::env::var_os("XDG_RUNTIME_DIR") {
-        Some(dir) if !dir.is_empty() => PathBuf::from(dir).join("blockchain-voting").join("node.sock"),
+        Some(dir) if !dir.is_empty() => PathBuf::from(dir)
+            .join("blockchain-voting")
+            .join("node.sock"),
         _ => data_dir.join("node.sock"),
     }
 }

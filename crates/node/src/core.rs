@@ -1,7 +1,9 @@
-//! The loop that owns the engine: one task that takes events in, makes what they lead to durable, and then acts.
+//! The loop that owns the engine: one task that takes events in, makes what they lead to durable,
+//! and then acts.
 //!
-//! Nothing here waits on anything but the next event and the disk. Work that takes long (checking signatures, reading old
-//! blocks, asking peers) runs in tasks of its own, whose results come back as [`Inner`] events.
+//! Nothing here waits on anything but the next event and the disk. Work that takes long (checking
+//! signatures, reading old blocks, asking peers) runs in tasks of its own, whose results come back
+//! as [`Inner`] events.
 
 mod apps;
 mod calls;
@@ -28,7 +30,9 @@ use anyhow::Result;
 use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use vote_chain::{Block, BlockHash, CommitCertificate, Height, SecretKey, TransactionId, VerifiedBlock, Whole};
+use vote_chain::{
+    Block, BlockHash, CommitCertificate, Height, SecretKey, TransactionId, VerifiedBlock, Whole,
+};
 use vote_consensus::{Certified, Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
 use vote_storage::Store;
@@ -47,7 +51,8 @@ use timers::{Timers, Wake};
 const INNER_MAX: usize = 1024;
 /// Events taken in before what they led to is made durable.
 const EVENTS_PER_TURN_MAX: usize = 256;
-/// Of these, batches of transactions: to look at a full one takes as long as at some hundred votes, which wait meanwhile.
+/// Of these, batches of transactions: to look at a full one takes as long as at some hundred votes,
+/// which wait meanwhile.
 const BATCHES_PER_TURN_MAX: usize = 16;
 /// Questions of peers: a greeting costs a signature and the verification of one.
 const REQUESTS_PER_TURN_MAX: usize = 32;
@@ -58,10 +63,19 @@ pub(crate) enum Inner {
     Transactions(Gossip, CheckedTransactions),
     /// A peer has answered with transactions of a proposed block, or has not.
     Fetched(Peer, BlockHash, Result<Vec<fetch::Fetched>, String>),
-    /// A peer has answered with blocks from a height on, or has not; their transactions are not yet verified.
-    BlocksArrived(Peer, Height, Result<Vec<(Whole<Block>, CommitCertificate)>, NoBlocks>),
+    /// A peer has answered with blocks from a height on, or has not; their transactions are not yet
+    /// verified.
+    BlocksArrived(
+        Peer,
+        Height,
+        Result<Vec<(Whole<Block>, CommitCertificate)>, NoBlocks>,
+    ),
     /// They are now, or are found false.
-    Blocks(Peer, Height, Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, NoBlocks>),
+    Blocks(
+        Peer,
+        Height,
+        Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, NoBlocks>,
+    ),
     /// A peer has said how far it is.
     Status(PeerId, peers::PeerStatus),
     /// A peer has said who it is, or has failed to prove it.
@@ -71,7 +85,10 @@ pub(crate) enum Inner {
     /// Elections are counted.
     Counted(desk::Done),
     /// A transaction that was sent again is final, and this is the proof; or it cannot be read.
-    FinalBefore(TransactionId, Box<Result<Option<Inclusion>, vote_api::Refusal>>),
+    FinalBefore(
+        TransactionId,
+        Box<Result<Option<Inclusion>, vote_api::Refusal>>,
+    ),
 }
 
 /// All that the loop owns.
@@ -209,7 +226,9 @@ impl Core {
         mut commands: mpsc::Receiver<Command>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
-        let done = self.turn_by_turn(&mut events, &mut commands, shutdown).await;
+        let done = self
+            .turn_by_turn(&mut events, &mut commands, shutdown)
+            .await;
         match &done {
             Ok(()) => self.calls.leave(),
             Err(_) => self.say_farewell().await,
@@ -277,15 +296,22 @@ impl Core {
         match inner {
             Inner::Transactions(gossip, checked) => self.on_checked_transactions(&gossip, checked),
             Inner::Fetched(peer, block, fetched) => self.on_fetched(peer, block, fetched),
-            Inner::BlocksArrived(peer, from, Ok(blocks)) => self.on_blocks_arrived(peer, from, blocks),
-            Inner::Blocks(peer, from, Ok(blocks)) => self.tell(Event::Blocks { peer, from, blocks }),
+            Inner::BlocksArrived(peer, from, Ok(blocks)) => {
+                self.on_blocks_arrived(peer, from, blocks)
+            }
+            Inner::Blocks(peer, from, Ok(blocks)) => {
+                self.tell(Event::Blocks { peer, from, blocks })
+            }
             Inner::BlocksArrived(peer, from, Err(why)) | Inner::Blocks(peer, from, Err(why)) => {
                 self.on_no_blocks(peer, from, &why);
             }
             Inner::Status(peer, status) => self.on_peer_status(peer, status),
             Inner::Hello(peer, hello) => self.on_hello(peer, hello),
             Inner::Evidence(peer, checked) => self.on_evidence(peer, checked),
-            Inner::Counted(done) => self.desk.done(Instant::now(), &self.ledger.borrow().state, done),
+            Inner::Counted(done) => {
+                self.desk
+                    .done(Instant::now(), &self.ledger.borrow().state, done)
+            }
             Inner::FinalBefore(id, found) => self.on_final_before(id, *found),
         }
     }
@@ -305,7 +331,9 @@ impl Core {
             PeerEvent::Connected(peer) => self.on_connected(peer),
             PeerEvent::Disconnected(peer) => self.on_disconnected(peer),
             PeerEvent::Registered { tracker } => drop(self.trackers.insert(tracker, None)),
-            PeerEvent::NotRegistered { tracker, problem } => drop(self.trackers.insert(tracker, Some(problem))),
+            PeerEvent::NotRegistered { tracker, problem } => {
+                drop(self.trackers.insert(tracker, Some(problem)))
+            }
         }
     }
 

@@ -14,7 +14,11 @@ const PRIVATE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where a node's data goes if nothing else is said.
 pub(crate) fn default() -> Result<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let base = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
     Ok(base
         .context("neither --data-dir nor HOME is set: say where the node's data goes")?
@@ -35,10 +39,18 @@ impl DataDir {
         make_private(path)?;
         let lock_path = path.join("lock");
         let mut options = OpenOptions::new();
-        let lock = options.create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
+        let lock = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&lock_path);
         let lock = lock.with_context(|| format!("cannot open {}", lock_path.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
             Err(TryLockError::WouldBlock) => bail!(
                 "the data directory {} is in use by another node; stop it, or choose another with --data-dir",
                 path.display()
@@ -64,7 +76,8 @@ pub(crate) fn make_private(path: &Path) -> Result<()> {
     made.with_context(|| format!("cannot make the directory {}", path.display()))
 }
 
-/// Reads a file that nobody else may read; none if there is none. A private file has a few kilobytes.
+/// Reads a file that nobody else may read; none if there is none. A private file has a few
+/// kilobytes.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>> {
     let read = || -> io::Result<Option<(u32, Vec<u8>)>> {
         let file = match File::open(path) {
@@ -94,11 +107,17 @@ pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>> {
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     let write = || -> io::Result<()> {
         let temporary = path.with_extension("new");
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+        path.parent()
+            .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -60,7 +60,10 @@ impl Exit {
 
     /// The code for an error: that of the first [`Stop`] or error of the disk among its causes.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        error.chain().find_map(Self::of_cause).unwrap_or(Self::Failure)
+        error
+            .chain()
+            .find_map(Self::of_cause)
+            .unwrap_or(Self::Failure)
     }
 
     fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
@@ -77,7 +80,10 @@ impl Exit {
                 | StorageError::Database { .. } => None,
             };
         }
-        cause.downcast_ref::<io::Error>().filter(|error| is_of_the_disk(error)).map(|_| Self::Disk)
+        cause
+            .downcast_ref::<io::Error>()
+            .filter(|error| is_of_the_disk(error))
+            .map(|_| Self::Disk)
     }
 }
 
@@ -102,7 +108,10 @@ pub(crate) struct Stop {
 impl Stop {
     /// Says why, and what to do now.
     pub(crate) fn new(exit: Exit, why: impl Into<String>) -> Self {
-        Self { exit, why: why.into() }
+        Self {
+            exit,
+            why: why.into(),
+        }
     }
 }
 
@@ -114,25 +123,45 @@ impl fmt::Display for Stop {
 
 impl std::error::Error for Stop {}
 
-/// From now on a panic of the database ends the process with the words and the code of a damaged ledger. The library panics on some pages
-/// that were changed since they were checked; the process would end without advice, since it ends on every panic. Other panics are shown
-/// as always.
+/// From now on a panic of the database ends the process with the words and the code of a damaged
+/// ledger. The library panics on some pages that were changed since they were checked; the process
+/// would end without advice, since it ends on every panic. Other panics are shown as always.
 pub(crate) fn call_database_panics_damage(ledger: PathBuf) {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let Some(place) = panic.location().filter(|place| is_of_database(place.file())) else { return usual(panic) };
-        let what = format!("the database fails at {}:{}: {}", place.file(), place.line(), message(panic));
-        let _ = writeln!(io::stderr(), "error: {}", StorageError::Damaged { path: ledger.clone(), what });
+        let Some(place) = panic
+            .location()
+            .filter(|place| is_of_database(place.file()))
+        else {
+            return usual(panic);
+        };
+        let what = format!(
+            "the database fails at {}:{}: {}",
+            place.file(),
+            place.line(),
+            message(panic)
+        );
+        let _ = writeln!(
+            io::stderr(),
+            "error: {}",
+            StorageError::Damaged {
+                path: ledger.clone(),
+                what
+            }
+        );
         std::process::exit(Exit::Damaged.number().into());
     }));
 }
 
-/// Whether a source file is redb's: under a folder `redb-4.6.0`, or `redb` where sources are kept without versions.
+/// Whether a source file is redb's: under a folder `redb-4.6.0`, or `redb` where sources are kept
+/// without versions.
 fn is_of_database(file: &str) -> bool {
     let is_folder = |part: Component<'_>| {
         let name = part.as_os_str().to_str().unwrap_or_default();
         name == "redb"
-            || name.strip_prefix("redb-").is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+            || name
+                .strip_prefix("redb-")
+                .is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
     };
     Path::new(file).components().any(is_folder)
 }
@@ -155,19 +184,36 @@ mod tests {
     #[test]
     fn code_is_that_of_the_cause_however_deep_it_lies() {
         let stop: anyhow::Result<()> = Err(Stop::new(Exit::Key, "the key runs elsewhere").into());
-        assert_eq!(Exit::of(&stop.context("one").context("two").unwrap_err()), Exit::Key);
+        assert_eq!(
+            Exit::of(&stop.context("one").context("two").unwrap_err()),
+            Exit::Key
+        );
         let source = io::Error::from(io::ErrorKind::StorageFull);
-        let full: Result<(), StorageError> = Err(StorageError::Disk { path: "ledger.redb".into(), source });
-        assert_eq!(Exit::of(&full.context("the ledger cannot be written").unwrap_err()), Exit::Disk);
+        let full: Result<(), StorageError> = Err(StorageError::Disk {
+            path: "ledger.redb".into(),
+            source,
+        });
+        assert_eq!(
+            Exit::of(&full.context("the ledger cannot be written").unwrap_err()),
+            Exit::Disk
+        );
         let full: io::Result<()> = Err(io::ErrorKind::StorageFull.into());
-        assert_eq!(Exit::of(&full.context("cannot write listen").unwrap_err()), Exit::Disk);
+        assert_eq!(
+            Exit::of(&full.context("cannot write listen").unwrap_err()),
+            Exit::Disk
+        );
         let missing: io::Result<()> = Err(io::ErrorKind::NotFound.into());
-        assert_eq!(Exit::of(&missing.context("cannot read the genesis").unwrap_err()), Exit::Failure);
+        assert_eq!(
+            Exit::of(&missing.context("cannot read the genesis").unwrap_err()),
+            Exit::Failure
+        );
     }
 
     #[test]
     fn sources_of_the_database_are_told_from_others() {
-        assert!(is_of_database("/home/a/.cargo/registry/src/index.crates.io-1949/redb-4.6.0/src/table.rs"));
+        assert!(is_of_database(
+            "/home/a/.cargo/registry/src/index.crates.io-1949/redb-4.6.0/src/table.rs"
+        ));
         assert!(is_of_database("vendor/redb/src/table.rs"));
         assert!(!is_of_database("crates/storage/src/redb.rs"));
         assert!(!is_of_database("/home/redb-fan/storage/src/store.rs"));
@@ -212,7 +258,9 @@ mod tests {
         match std::env::var(CHILD).as_deref() {
             Ok("database") => {
                 call_database_panics_damage("/data/ledger.redb".into());
-                let database = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
+                let database = Database::builder()
+                    .create_with_backend(InMemoryBackend::new())
+                    .unwrap();
                 let write = database.begin_write().unwrap();
                 let table = TableDefinition::<u64, Odd>::new("odd");
                 for key in 0..1000 {
@@ -227,18 +275,30 @@ mod tests {
             Err(_) => {}
         }
         let run = |what: &str| {
-            let name =
-                "exit::tests::panic_of_the_database_ends_with_the_words_and_the_code_of_damage_and_no_other_does";
+            let name = "exit::tests::panic_of_the_database_ends_with_the_words_and_the_code_of_damage_and_no_other_does";
             let mut child = Command::new(std::env::current_exe().unwrap());
-            let done = child.args([name, "--exact", "--nocapture"]).env(CHILD, what).output().unwrap();
-            (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+            let done = child
+                .args([name, "--exact", "--nocapture"])
+                .env(CHILD, what)
+                .output()
+                .unwrap();
+            (
+                done.status.code(),
+                String::from_utf8_lossy(&done.stderr).into_owned(),
+            )
         };
         let (code, words) = run("database");
         assert_eq!(code, Some(Exit::Damaged.number().into()), "{words}");
-        assert!(words.contains("the ledger /data/ledger.redb is damaged (the database fails at "), "{words}");
+        assert!(
+            words.contains("the ledger /data/ledger.redb is damaged (the database fails at "),
+            "{words}"
+        );
         assert!(words.contains("move the ledger away"), "{words}");
         let (code, words) = run("other");
         assert_ne!(code, Some(Exit::Damaged.number().into()), "{words}");
-        assert!(words.contains("another one") && !words.contains("is damaged"), "{words}");
+        assert!(
+            words.contains("another one") && !words.contains("is damaged"),
+            "{words}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! How a node without a ledger gets one: it founds a chain, reads a planned one, or joins one that is there.
+//! How a node without a ledger gets one: it founds a chain, reads a planned one, or joins one that
+//! is there.
 
 use std::fs;
 use std::path::Path;
@@ -27,39 +28,64 @@ pub(crate) enum Source {
 /// Finds the chain of a node that has no ledger yet.
 pub(crate) async fn find(config: &Config, keys: &Keys, name: &str) -> Result<Source> {
     match &config.origin {
-        Origin::Found { name: chain, founders } => Ok(Source::Known(planned::found(chain, founders, name, keys)?)),
+        Origin::Found {
+            name: chain,
+            founders,
+        } => Ok(Source::Known(planned::found(chain, founders, name, keys)?)),
         Origin::Genesis(path) => Ok(Source::Known(read(path)?)),
         Origin::Join => match config.chain {
             Some(chain) if !config.peers.is_empty() => Ok(Source::Peers(chain)),
             _ if config.trackers.is_empty() => bail!(
                 "this node has no chain yet: join one with --bootstrap ADDR (the tracker's address), or found one with --found NAME"
             ),
-            wanted => Ok(Source::Peers(ask_trackers(&keys.node, &config.trackers, wanted).await?)),
+            wanted => Ok(Source::Peers(
+                ask_trackers(&keys.node, &config.trackers, wanted).await?,
+            )),
         },
     }
 }
 
 /// Reads a genesis file.
 pub(crate) fn read(path: &Path) -> Result<Genesis> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read the genesis {}", path.display()))?;
-    let genesis: Genesis =
-        decode(&bytes).with_context(|| format!("{} is not a genesis made by `node genesis`", path.display()))?;
-    genesis.check().with_context(|| format!("the genesis {}", path.display()))?;
+    let bytes =
+        fs::read(path).with_context(|| format!("cannot read the genesis {}", path.display()))?;
+    let genesis: Genesis = decode(&bytes)
+        .with_context(|| format!("{} is not a genesis made by `node genesis`", path.display()))?;
+    genesis
+        .check()
+        .with_context(|| format!("the genesis {}", path.display()))?;
     Ok(genesis)
 }
 
-async fn ask_trackers(keypair: &Keypair, trackers: &[Multiaddr], wanted: Option<ChainId>) -> Result<ChainId> {
+async fn ask_trackers(
+    keypair: &Keypair,
+    trackers: &[Multiaddr],
+    wanted: Option<ChainId>,
+) -> Result<ChainId> {
     let mut silent_before = false;
     loop {
         let mut chains = Vec::new();
         for tracker in trackers {
             let pinned = wanted.map(|chain| chain.to_string());
-            match vote_network::discover(keypair.clone(), tracker, pinned.as_deref(), DISCOVER_TIMEOUT).await {
+            match vote_network::discover(
+                keypair.clone(),
+                tracker,
+                pinned.as_deref(),
+                DISCOVER_TIMEOUT,
+            )
+            .await
+            {
                 Ok(found) => {
                     let with_nodes = found.into_iter().filter(|(_, nodes)| !nodes.is_empty());
-                    chains.extend(with_nodes.filter_map(|(chain, _)| chain.parse::<Hash>().ok()).map(ChainId::new));
+                    chains.extend(
+                        with_nodes
+                            .filter_map(|(chain, _)| chain.parse::<Hash>().ok())
+                            .map(ChainId::new),
+                    );
                 }
-                Err(error) => tracing::warn!(%tracker, %error, "tracker out of reach; trying again"),
+                Err(error) => {
+                    tracing::warn!(%tracker, %error, "tracker out of reach; trying again")
+                }
             }
         }
         chains.sort();
@@ -72,9 +98,14 @@ async fn ask_trackers(keypair: &Keypair, trackers: &[Multiaddr], wanted: Option<
             }
             (None, [_, _, ..]) => {
                 let list: Vec<_> = chains.iter().map(ToString::to_string).collect();
-                bail!("the tracker knows several chains; say which one to join with --chain:\n  {}", list.join("\n  "));
+                bail!(
+                    "the tracker knows several chains; say which one to join with --chain:\n  {}",
+                    list.join("\n  ")
+                );
             }
-            _ if !silent_before => tracing::warn!("no node of the chain is at the tracker yet; waiting for one"),
+            _ if !silent_before => {
+                tracing::warn!("no node of the chain is at the tracker yet; waiting for one")
+            }
             _ => {}
         }
         silent_before = true;
@@ -82,17 +113,27 @@ async fn ask_trackers(keypair: &Keypair, trackers: &[Multiaddr], wanted: Option<
     }
 }
 
-/// Asks peers for the genesis until one gives it; it is true if its hash is the chain's id. Gives the news of the network
-/// along, for whoever goes on from here.
-pub(crate) async fn fetch(chain: &ChainId, network: &Handle, events: &mut Events) -> Result<(Genesis, Vec<PeerEvent>)> {
+/// Asks peers for the genesis until one gives it; it is true if its hash is the chain's id. Gives
+/// the news of the network along, for whoever goes on from here.
+pub(crate) async fn fetch(
+    chain: &ChainId,
+    network: &Handle,
+    events: &mut Events,
+) -> Result<(Genesis, Vec<PeerEvent>)> {
     let mut news = Vec::new();
     loop {
-        let Some(event) = events.peers.recv().await else { bail!("the network has stopped") };
+        let Some(event) = events.peers.recv().await else {
+            bail!("the network has stopped")
+        };
         news.push(event.clone());
-        let PeerEvent::Connected(peer) = event else { continue };
+        let PeerEvent::Connected(peer) = event else {
+            continue;
+        };
         let answer = network.request(peer, encode(&PeerRequest::Genesis)).await;
         match answer.map(|bytes| decode(&bytes)) {
-            Ok(Ok(PeerResponse::Genesis(genesis))) if genesis.chain() == *chain && genesis.check().is_ok() => {
+            Ok(Ok(PeerResponse::Genesis(genesis)))
+                if genesis.chain() == *chain && genesis.check().is_ok() =>
+            {
                 return Ok((*genesis, news));
             }
             Ok(_) => tracing::warn!(%peer, "peer has another genesis, or none"),

@@ -27,10 +27,12 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// The keys of a node that starts. They are made only in a folder that was never used: a key that is gone is never
-    /// replaced in silence.
+    /// The keys of a node that starts. They are made only in a folder that was never used: a key
+    /// that is gone is never replaced in silence.
     pub(crate) fn for_start(dir: &Path) -> Result<Self> {
-        let used = ["ledger.redb", sign_state::NAME, OLD_MARK].iter().any(|name| exists(&dir.join(name)));
+        let used = ["ledger.redb", sign_state::NAME, OLD_MARK]
+            .iter()
+            .any(|name| exists(&dir.join(name)));
         for name in [NODE, VALIDATOR] {
             if used && !exists(&dir.join(name)) {
                 return Err(gone(dir, name).into());
@@ -48,7 +50,8 @@ impl Keys {
     }
 
     fn read_or_make(dir: &Path) -> Result<Self> {
-        // The sign-state is made with the key and not later: a key without one may have signed anything.
+        // The sign-state is made with the key and not later: a key without one may have signed
+        // anything.
         let validator = match read(&dir.join(VALIDATOR))? {
             Some(seed) => SecretKey::from_seed(&seed),
             None => {
@@ -61,14 +64,23 @@ impl Keys {
             Some(seed) => seed,
             None => make(&dir.join(NODE))?,
         };
-        Ok(Self { node: Keypair::ed25519_from_bytes(node.as_mut_slice())?, validator })
+        Ok(Self {
+            node: Keypair::ed25519_from_bytes(node.as_mut_slice())?,
+            validator,
+        })
     }
 }
 
 /// The validator key that this folder has had, by what else is in it.
 fn old_key(dir: &Path) -> Option<String> {
-    let marked = || fs::read_to_string(dir.join(OLD_MARK)).ok().map(|text| text.trim().to_owned());
-    SignFile::key_in(dir).map(|key| key.to_string()).or_else(marked)
+    let marked = || {
+        fs::read_to_string(dir.join(OLD_MARK))
+            .ok()
+            .map(|text| text.trim().to_owned())
+    };
+    SignFile::key_in(dir)
+        .map(|key| key.to_string())
+        .or_else(marked)
 }
 
 /// Whether version 0.1 has validated with this key here.
@@ -110,15 +122,22 @@ fn gone(dir: &Path, name: &str) -> Stop {
 
 fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>> {
     let shown = path.display();
-    if exists(path) && fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        let why = format!("{shown} is a link to a file that is not there; is the disk that it is on mounted?");
+    if exists(path)
+        && fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    {
+        let why = format!(
+            "{shown} is a link to a file that is not there; is the disk that it is on mounted?"
+        );
         return Err(Stop::new(Exit::Key, why).into());
     }
-    let Some(text) = read_private(path)?.map(Zeroizing::new) else { return Ok(None) };
+    let Some(text) = read_private(path)?.map(Zeroizing::new) else {
+        return Ok(None);
+    };
     let mut seed = Zeroizing::new([0; 32]);
     let text = std::str::from_utf8(&text).unwrap_or_default().trim();
     hex::decode_to_slice(text, seed.as_mut_slice()).map_err(|_| {
-        let why = format!("{shown} is not a key file (64 hexadecimal digits); restore it from a backup");
+        let why =
+            format!("{shown} is not a key file (64 hexadecimal digits); restore it from a backup");
         Stop::new(Exit::Key, why)
     })?;
     Ok(Some(seed))
@@ -126,7 +145,8 @@ fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>> {
 
 fn make(path: &Path) -> Result<Zeroizing<[u8; 32]>> {
     let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut_slice()).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
+    getrandom::fill(seed.as_mut_slice())
+        .map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
     write_private(path, Zeroizing::new(hex::encode(&seed)).as_bytes())?;
     Ok(seed)
 }

@@ -1,7 +1,7 @@
 //! What the ledger says, as it was after the last block that is on the disk.
 //!
-//! A [`Ledger`] is a value: the loop publishes a new one after each block, once it is durable, and whoever answers a question keeps
-//! the one that it began with. Nothing here runs on the loop.
+//! A [`Ledger`] is a value: the loop publishes a new one after each block, once it is durable, and
+//! whoever answers a question keeps the one that it began with. Nothing here runs on the loop.
 
 mod archive;
 mod elections;
@@ -13,11 +13,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use vote_api::{
-    Answer, BlockAt, ElectionQuery, ElectionView, EvidenceView, Refusal, RefusalCode, Request, TRACE_BYTES_MIN, Trace,
+    Answer, BlockAt, ElectionQuery, ElectionView, EvidenceView, Refusal, RefusalCode, Request,
+    TRACE_BYTES_MIN, Trace,
 };
 use vote_chain::{
-    Ballot, Block, Change, CommitCertificate, ElectionId, Header, Height, Hello, Membership, Payload, PublicKey,
-    Receipt, SetChange, State, Tally, TransactionId, ValidatorSet, encode,
+    Ballot, Block, Change, CommitCertificate, ElectionId, Header, Height, Hello, Membership,
+    Payload, PublicKey, Receipt, SetChange, State, Tally, TransactionId, ValidatorSet, encode,
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_storage::{StorageError, Store};
@@ -94,7 +95,9 @@ pub(crate) struct Sets {
 impl Sets {
     pub(crate) fn of(&self, height: Height) -> Option<&ValidatorSet> {
         let later = self.changes.partition_point(|(at, _)| *at < height);
-        let set = later.checked_sub(1).map_or(&self.first, |at| &self.changes[at].1);
+        let set = later
+            .checked_sub(1)
+            .map_or(&self.first, |at| &self.changes[at].1);
         (height > Height::GENESIS && height <= self.last).then_some(set)
     }
 }
@@ -110,39 +113,63 @@ pub(crate) struct Ledger {
 
 /// What is wrong, for an app.
 pub(crate) fn refusal(code: RefusalCode, reason: impl std::fmt::Display) -> Refusal {
-    Refusal { code, reason: reason.to_string() }
+    Refusal {
+        code,
+        reason: reason.to_string(),
+    }
 }
 
 pub(crate) fn unknown_election(id: &ElectionId) -> Refusal {
-    refusal(RefusalCode::WrongState, format!("there is no election {id:.16}"))
+    refusal(
+        RefusalCode::WrongState,
+        format!("there is no election {id:.16}"),
+    )
 }
 
-/// A ledger that cannot be read is nothing that an app could mend, and never the same as a ledger that does not have a thing.
+/// A ledger that cannot be read is nothing that an app could mend, and never the same as a ledger
+/// that does not have a thing.
 fn damaged(error: &StorageError) -> Refusal {
     tracing::error!(%error, "the ledger cannot be read");
-    refusal(RefusalCode::Damaged, format!("this node cannot read its ledger: {error}; ask another node"))
+    refusal(
+        RefusalCode::Damaged,
+        format!("this node cannot read its ledger: {error}; ask another node"),
+    )
 }
 
 fn misfit(what: impl std::fmt::Display) -> Refusal {
     tracing::error!(%what, "the ledger is damaged");
-    refusal(RefusalCode::Damaged, format!("this node's ledger is damaged: {what}; ask another node"))
+    refusal(
+        RefusalCode::Damaged,
+        format!("this node's ledger is damaged: {what}; ask another node"),
+    )
 }
 
 type Answered = Result<(Answer, Option<Question>), Refusal>;
 
 impl Ledger {
     pub(crate) fn new(state: Arc<State>, store: Arc<Store>, trees: Arc<Trees>) -> Self {
-        Self { state, store, trees, sets: Arc::default() }
+        Self {
+            state,
+            store,
+            trees,
+            sets: Arc::default(),
+        }
     }
 
     /// The ledger one or more blocks later.
     pub(crate) fn at(&self, state: Arc<State>) -> Self {
-        Self { state, store: self.store.clone(), trees: self.trees.clone(), sets: self.sets.clone() }
+        Self {
+            state,
+            store: self.store.clone(),
+            trees: self.trees.clone(),
+            sets: self.sets.clone(),
+        }
     }
 
     /// The answer, and the rest of the question if there is more to say.
     pub(crate) fn answer(&self, question: Question) -> (Answer, Option<Question>) {
-        self.try_answer(question).unwrap_or_else(|refusal| (Answer::Failed(refusal), None))
+        self.try_answer(question)
+            .unwrap_or_else(|refusal| (Answer::Failed(refusal), None))
     }
 
     fn try_answer(&self, question: Question) -> Answered {
@@ -166,12 +193,15 @@ impl Ledger {
         Ok((answer, None))
     }
 
-    /// Where a final transaction is, if it is: heights, and places in the blocks. Another transaction whose id begins alike may be there
-    /// instead, if somebody has made two that do.
+    /// Where a final transaction is, if it is: heights, and places in the blocks. Another
+    /// transaction whose id begins alike may be there instead, if somebody has made two that do.
     pub(crate) fn places(&self, id: &TransactionId) -> impl Iterator<Item = (Height, u32)> {
         let tip = self.state.tip().height;
         // The disk may be a block further than this state.
-        self.store.places(id.as_bytes()).into_iter().filter(move |(height, _)| *height <= tip)
+        self.store
+            .places(id.as_bytes())
+            .into_iter()
+            .filter(move |(height, _)| *height <= tip)
     }
 
     /// A block up to the tip; one that is missing there is damage.
@@ -181,8 +211,14 @@ impl Ledger {
     }
 
     /// A final transaction, with its block and its place in it.
-    fn transaction_bytes(&self, id: &TransactionId) -> Result<Option<(Vec<u8>, Height, u32)>, Refusal> {
-        let found = self.store.transaction(id).map_err(|error| damaged(&error))?;
+    fn transaction_bytes(
+        &self,
+        id: &TransactionId,
+    ) -> Result<Option<(Vec<u8>, Height, u32)>, Refusal> {
+        let found = self
+            .store
+            .transaction(id)
+            .map_err(|error| damaged(&error))?;
         Ok(found.filter(|(_, height, _)| *height <= self.state.tip().height))
     }
 
@@ -193,7 +229,8 @@ impl Ledger {
                 Some(tree) => tree,
                 None => {
                     let (block, certificate) = self.load(height)?;
-                    self.trees.keep(block.header.clone(), certificate, &block.ids())
+                    self.trees
+                        .keep(block.header.clone(), certificate, &block.ids())
                 }
             };
             if let Some(inclusion) = tree.inclusion(id, index) {
@@ -204,7 +241,12 @@ impl Ledger {
     }
 
     /// Makes and keeps the tree of a block that is final: its voters will ask for their receipts.
-    pub(crate) fn keep_tree(&self, header: Header, certificate: CommitCertificate, ids: &[TransactionId]) -> Arc<Tree> {
+    pub(crate) fn keep_tree(
+        &self,
+        header: Header,
+        certificate: CommitCertificate,
+        ids: &[TransactionId],
+    ) -> Arc<Tree> {
         self.trees.keep(header, certificate, ids)
     }
 
@@ -213,29 +255,57 @@ impl Ledger {
             let reason = "no such transaction is final at this node; it may be waiting, or not have come here";
             refusal(RefusalCode::WrongState, reason)
         };
-        let Inclusion { header, certificate, proof } = self.inclusion(&id)?.ok_or_else(not_final)?;
+        let Inclusion {
+            header,
+            certificate,
+            proof,
+        } = self.inclusion(&id)?.ok_or_else(not_final)?;
         let (set_changes, rest) = some_steps(self.steps_to(&header, &certificate)?, 0, None);
         let genesis = self.state.genesis().as_ref().clone();
-        let receipt = Receipt { genesis, set_changes, transaction: id, proof, header, certificate };
+        let receipt = Receipt {
+            genesis,
+            set_changes,
+            transaction: id,
+            proof,
+            header,
+            certificate,
+        };
         Ok((Answer::Receipt(Box::new(receipt)), rest))
     }
 
-    /// That the one who says hello speaks for a validator, shown to somebody who knows the chain's id only; none if it is none. Reads some
-    /// changes of the set.
+    /// That the one who says hello speaks for a validator, shown to somebody who knows the chain's
+    /// id only; none if it is none. Reads some changes of the set.
     pub(crate) fn membership(&self, hello: Hello) -> Result<Option<Membership>, Refusal> {
         if !self.state.validators().contains(&hello.key) {
             return Ok(None);
         }
         let genesis = self.state.genesis().as_ref().clone();
         let founder = genesis.validators.contains(&hello.key);
-        let set_changes = if founder { Vec::new() } else { self.steps_to_next()? };
-        Ok(Some(Membership { genesis, set_changes, hello }))
+        let set_changes = if founder {
+            Vec::new()
+        } else {
+            self.steps_to_next()?
+        };
+        Ok(Some(Membership {
+            genesis,
+            set_changes,
+            hello,
+        }))
     }
 
     fn transaction(&self, id: TransactionId) -> Result<Answer, Refusal> {
-        let unknown = || refusal(RefusalCode::WrongState, "no such transaction is final at this node");
+        let unknown = || {
+            refusal(
+                RefusalCode::WrongState,
+                "no such transaction is final at this node",
+            )
+        };
         let (bytes, height, index) = self.transaction_bytes(&id)?.ok_or_else(unknown)?;
-        Ok(Answer::Transaction { bytes: bytes.into(), height, index })
+        Ok(Answer::Transaction {
+            bytes: bytes.into(),
+            height,
+            index,
+        })
     }
 
     fn block(&self, at: BlockAt) -> Result<Answer, Refusal> {
@@ -249,32 +319,70 @@ impl Ledger {
             return Err(refusal(RefusalCode::WrongState, reason));
         }
         let (block, certificate) = self.load(height)?;
-        Ok(Answer::Block { block: Box::new(block), certificate })
+        Ok(Answer::Block {
+            block: Box::new(block),
+            certificate,
+        })
     }
 
     fn voter(&self, id: &ElectionId, credential: &PublicKey) -> Result<Answer, Refusal> {
-        let record = self.state.election(id).ok_or_else(|| unknown_election(id))?;
-        let weight = if record.election.has_roll() { self.state.weight(id, credential) } else { Some(1) };
-        Ok(Answer::Voter { weight, ballot: self.state.ballot(id, credential).cloned() })
+        let record = self
+            .state
+            .election(id)
+            .ok_or_else(|| unknown_election(id))?;
+        let weight = if record.election.has_roll() {
+            self.state.weight(id, credential)
+        } else {
+            Some(1)
+        };
+        Ok(Answer::Voter {
+            weight,
+            ballot: self.state.ballot(id, credential).cloned(),
+        })
     }
 
     fn trace(&self, prefix: &[u8]) -> Result<Answer, Refusal> {
         if !(TRACE_BYTES_MIN..=32).contains(&prefix.len()) {
-            return Err(refusal(RefusalCode::Invalid, "a ballot is named by 16 to 32 bytes of its id"));
+            return Err(refusal(
+                RefusalCode::Invalid,
+                "a ballot is named by 16 to 32 bytes of its id",
+            ));
         }
         let unknown = || refusal(RefusalCode::WrongState, "the ledger has no such ballot");
-        let found = self.store.transactions_with(prefix).map_err(|error| damaged(&error))?;
-        let [transaction] = found[..] else { return Err(unknown()) };
+        let found = self
+            .store
+            .transactions_with(prefix)
+            .map_err(|error| damaged(&error))?;
+        let [transaction] = found[..] else {
+            return Err(unknown());
+        };
         let (bytes, height, _) = self.transaction_bytes(&transaction)?.ok_or_else(unknown)?;
         let content = vote_chain::parse(&bytes).map_err(misfit)?.content;
-        let Payload::CastBallot(Ballot { election, counter, .. }) = content.payload else { return Err(unknown()) };
+        let Payload::CastBallot(Ballot {
+            election, counter, ..
+        }) = content.payload
+        else {
+            return Err(unknown());
+        };
         let phase = self.state.phase(&election);
-        let (phase, counts) = phase.zip(self.state.ballot(&election, &content.signer)).ok_or_else(|| {
-            misfit(format_args!("ballot {transaction:.16} is in block {height} and not among the ballots"))
-        })?;
+        let (phase, counts) = phase
+            .zip(self.state.ballot(&election, &content.signer))
+            .ok_or_else(|| {
+                misfit(format_args!(
+                    "ballot {transaction:.16} is in block {height} and not among the ballots"
+                ))
+            })?;
         let counts = counts.transaction;
         let tip = self.state.tip().height;
-        Ok(Answer::Trace(Box::new(Trace { transaction, height, election, phase, counter, counts, tip })))
+        Ok(Answer::Trace(Box::new(Trace {
+            transaction,
+            height,
+            election,
+            phase,
+            counter,
+            counts,
+            tip,
+        })))
     }
 
     fn evidence(&self) -> Result<Answer, Refusal> {
@@ -285,16 +393,30 @@ impl Ledger {
             let evidence = Evidence::from_bytes(&bytes)
                 .map_err(|error| misfit(format_args!("evidence of height {height}: {error}")))?;
             let accused = evidence.accused().into_iter();
-            views.extend(accused.map(|(validator, what)| EvidenceView { height, validator, what }));
+            views.extend(accused.map(|(validator, what)| EvidenceView {
+                height,
+                validator,
+                what,
+            }));
         }
         Ok(Answer::Evidence(views))
     }
 
     /// The validators of every height so far.
     pub(crate) fn sets(&self) -> Result<Sets, Refusal> {
-        let changes = self.store.set_changes(self.state.tip().height.next()).map_err(|error| damaged(&error))?;
-        let changes = changes.into_iter().map(|change| (change.header.height, change.validators)).collect();
-        Ok(Sets { first: self.state.genesis().validators.clone(), changes, last: self.state.tip().height.next() })
+        let changes = self
+            .store
+            .set_changes(self.state.tip().height.next())
+            .map_err(|error| damaged(&error))?;
+        let changes = changes
+            .into_iter()
+            .map(|change| (change.header.height, change.validators))
+            .collect();
+        Ok(Sets {
+            first: self.state.genesis().validators.clone(),
+            changes,
+            last: self.state.tip().height.next(),
+        })
     }
 
     /// The blocks of a fork that cannot be final if this ledger is right.
@@ -328,10 +450,13 @@ impl Ledger {
     fn validators(&self) -> Answer {
         let registry = self.state.registry();
         let registry = registry.without_lapsed(self.state.tip().time);
-        let pending = registry.approved().into_iter().filter_map(|(change, keys)| match change {
-            Change::Validators(change) => Some((change, keys.into_iter().collect())),
-            Change::Organisers(_) => None,
-        });
+        let pending = registry
+            .approved()
+            .into_iter()
+            .filter_map(|(change, keys)| match change {
+                Change::Validators(change) => Some((change, keys.into_iter().collect())),
+                Change::Organisers(_) => None,
+            });
         Answer::Validators {
             set: registry.next.clone(),
             after: (registry.after != registry.next).then(|| registry.after.clone()),
@@ -341,15 +466,23 @@ impl Ledger {
 
     fn organisers(&self) -> Answer {
         let registry = self.state.registry().without_lapsed(self.state.tip().time);
-        let pending = registry.approved().into_iter().filter_map(|(change, keys)| match change {
-            Change::Organisers(change) => Some((change, keys.into_iter().collect())),
-            Change::Validators(_) => None,
-        });
-        Answer::Organisers { organisers: registry.organisers, pending: pending.collect() }
+        let pending = registry
+            .approved()
+            .into_iter()
+            .filter_map(|(change, keys)| match change {
+                Change::Organisers(change) => Some((change, keys.into_iter().collect())),
+                Change::Validators(_) => None,
+            });
+        Answer::Organisers {
+            organisers: registry.organisers,
+            pending: pending.collect(),
+        }
     }
 
     fn log(&self, id: ElectionId, from: usize) -> Answered {
-        self.state.election(&id).ok_or_else(|| unknown_election(&id))?;
+        self.state
+            .election(&id)
+            .ok_or_else(|| unknown_election(&id))?;
         let (part, more) = part(self.state.log(&id).skip(from).cloned());
         let next = from + part.len();
         Ok((Answer::Log(part), more.then_some(Question::Log(id, next))))
@@ -370,7 +503,12 @@ impl Ledger {
         let record = self.state.election(id)?.clone();
         let phase = self.state.phase(id)?;
         let tally = Tally::without_contests(&record);
-        Some(ElectionView { record, phase, tally, height: self.state.tip().height })
+        Some(ElectionView {
+            record,
+            phase,
+            tally,
+            height: self.state.tip().height,
+        })
     }
 }
 
@@ -395,9 +533,9 @@ pub(crate) mod testing {
 
     use super::*;
     use vote_chain::{
-        Act, BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organise, Organisers, Rule,
-        SecretKey, Selection, StateRoot, Timestamp, Transaction, Validator, ValidatorChange, ValidatorSet,
-        ValidatorSetHash, verify,
+        Act, BlockHash, ChainId, Changes, Contest, Election, Genesis, Hash, Limits, Organise,
+        Organisers, Rule, SecretKey, Selection, StateRoot, Timestamp, Transaction, Validator,
+        ValidatorChange, ValidatorSet, ValidatorSetHash, verify,
     };
     use vote_storage::Unread;
 
@@ -417,14 +555,26 @@ pub(crate) mod testing {
             validators: ValidatorSetHash::default(),
             next_validators: ValidatorSetHash::default(),
         };
-        (header, CommitCertificate { height, round: 0, block: BlockHash::default(), signatures: Vec::new() })
+        (
+            header,
+            CommitCertificate {
+                height,
+                round: 0,
+                block: BlockHash::default(),
+                signatures: Vec::new(),
+            },
+        )
     }
 
     pub(crate) fn key(number: u8) -> SecretKey {
         SecretKey::from_seed(&[number; 32])
     }
 
-    fn commit(ledger: &mut Ledger, signer: &SecretKey, payload: Payload) -> (TransactionId, Changes) {
+    fn commit(
+        ledger: &mut Ledger,
+        signer: &SecretKey,
+        payload: Payload,
+    ) -> (TransactionId, Changes) {
         let mut state = ledger.state.as_ref().clone();
         let bytes = Transaction::sign(state.chain(), signer, payload).to_bytes();
         let verified = Arc::new(verify(&state.chain(), &bytes).expect("it is made just so"));
@@ -438,7 +588,11 @@ pub(crate) mod testing {
 
     /// A chain of one validator, whose key is `key(0)`.
     pub(crate) fn simple_genesis() -> Genesis {
-        let validators = vec![Validator { key: key(0).public(), name: "n".into(), power: 1 }];
+        let validators = vec![Validator {
+            key: key(0).public(),
+            name: "n".into(),
+            power: 1,
+        }];
         Genesis {
             name: "test".into(),
             time: Timestamp::from_ms(1),
@@ -465,7 +619,11 @@ pub(crate) mod testing {
         let genesis = simple_genesis();
         let dir = tempfile::tempdir().expect("a folder");
         let store = empty(dir.path(), &genesis);
-        let mut ledger = Ledger::new(Arc::new(State::new(genesis)), Arc::new(store), Arc::default());
+        let mut ledger = Ledger::new(
+            Arc::new(State::new(genesis)),
+            Arc::new(store),
+            Arc::default(),
+        );
         let id = create(&mut ledger, "Test");
         (ledger, id)
     }
@@ -479,7 +637,11 @@ pub(crate) mod testing {
 
     /// One more block, in which the organiser does something to an election.
     pub(crate) fn act(ledger: &mut Ledger, election: ElectionId, act: Act) {
-        commit(ledger, &key(0), Payload::Organise(Organise { election, act }));
+        commit(
+            ledger,
+            &key(0),
+            Payload::Organise(Organise { election, act }),
+        );
     }
 
     /// One more block with one more ballot.
@@ -488,8 +650,17 @@ pub(crate) mod testing {
         commit(ledger, &key(voter), Payload::CastBallot(ballot)).1
     }
     /// Another block of that height that `signer` makes final, later by so many milliseconds.
-    pub(crate) fn beside(ledger: &Ledger, height: u64, later_ms: u64, signer: &SecretKey) -> Certified {
-        let mut header = ledger.load(Height::new(height)).expect("there is one").0.header;
+    pub(crate) fn beside(
+        ledger: &Ledger,
+        height: u64,
+        later_ms: u64,
+        signer: &SecretKey,
+    ) -> Certified {
+        let mut header = ledger
+            .load(Height::new(height))
+            .expect("there is one")
+            .0
+            .header;
         header.time = header.time.plus_ms(later_ms);
         certified(header, signer)
     }
@@ -498,51 +669,104 @@ pub(crate) mod testing {
         use vote_consensus::bft::{NilOrVal, Round, VoteType};
         let (height, block, validator) = (header.height, header.hash(), signer.public());
         let (round, kind, value) = (Round::new(0), VoteType::Precommit, NilOrVal::Val(block));
-        let vote = vote_chain::bft::Vote { height, round, kind, value, voter: validator };
-        let signature = signer.sign(vote_chain::Purpose::Vote, &header.chain, &vote_chain::bft::vote_content(&vote));
-        let signatures = vec![vote_chain::CommitSignature { validator, signature }];
-        Certified { header, certificate: CommitCertificate { height, round: 0, block, signatures } }
+        let vote = vote_chain::bft::Vote {
+            height,
+            round,
+            kind,
+            value,
+            voter: validator,
+        };
+        let signature = signer.sign(
+            vote_chain::Purpose::Vote,
+            &header.chain,
+            &vote_chain::bft::vote_content(&vote),
+        );
+        let signatures = vec![vote_chain::CommitSignature {
+            validator,
+            signature,
+        }];
+        Certified {
+            header,
+            certificate: CommitCertificate {
+                height,
+                round: 0,
+                block,
+                signatures,
+            },
+        }
     }
 
     /// The fork of this ledger and a block beside one of its own.
     pub(crate) fn fork(ledger: &Ledger, theirs: Certified) -> Fork {
         let (block, certificate) = ledger.load(theirs.header.height).expect("there is one");
-        Fork::new(Certified { header: block.header, certificate }, theirs)
+        Fork::new(
+            Certified {
+                header: block.header,
+                certificate,
+            },
+            theirs,
+        )
     }
 
     /// One more block on the disk, with these transactions, that these make final.
-    fn decide(store: &Store, state: &mut State, deciders: &[u8], signed: &[(u8, Payload)]) -> Vec<TransactionId> {
+    fn decide(
+        store: &Store,
+        state: &mut State,
+        deciders: &[u8],
+        signed: &[(u8, Payload)],
+    ) -> Vec<TransactionId> {
         let sign = |(signer, payload): &(u8, Payload)| {
             let bytes = Transaction::sign(state.chain(), &key(*signer), payload.clone()).to_bytes();
             Arc::new(verify(&state.chain(), &bytes).expect("it is made just so"))
         };
         let transactions: Vec<_> = signed.iter().map(sign).collect();
         let proposer = key(deciders[0]).public();
-        let (block, changes, refused) = state.build(state.tip().time.plus_ms(1), proposer, &transactions);
+        let (block, changes, refused) =
+            state.build(state.tip().time.plus_ms(1), proposer, &transactions);
         assert!(refused.is_empty(), "it does not fit");
         let mut certificate = certified(block.header().clone(), &key(deciders[0])).certificate;
         for decider in &deciders[1..] {
-            certificate.signatures.extend(certified(block.header().clone(), &key(*decider)).certificate.signatures);
+            certificate.signatures.extend(
+                certified(block.header().clone(), &key(*decider))
+                    .certificate
+                    .signatures,
+            );
         }
-        certificate.signatures.sort_by_key(|signature| signature.validator);
+        certificate
+            .signatures
+            .sort_by_key(|signature| signature.validator);
         let hash = block.header().hash();
-        let verdict = certificate.verify(&state.chain(), block.header().height, &hash, state.validators());
+        let verdict = certificate.verify(
+            &state.chain(),
+            block.header().height,
+            &hash,
+            state.validators(),
+        );
         verdict.expect("these decide the height");
         let mut batch = store.begin();
         batch.commit_block(&block, &certificate, &changes);
         batch.finish().expect("a disk");
         state.commit(block.header(), &changes);
-        transactions.iter().map(|transaction| transaction.id()).collect()
+        transactions
+            .iter()
+            .map(|transaction| transaction.id())
+            .collect()
     }
 
-    /// A ledger with an election, in which each of `key(0)` to `key(last)` has been admitted in its turn, and all but the last four were removed
-    /// again; with a ballot after each change. Each block has been made final by as few as can be.
+    /// A ledger with an election, in which each of `key(0)` to `key(last)` has been admitted in its
+    /// turn, and all but the last four were removed again; with a ballot after each change. Each
+    /// block has been made final by as few as can be.
     pub(crate) fn turned_over(last: u8) -> (Ledger, ElectionId, Vec<TransactionId>) {
         let genesis = simple_genesis();
         let dir = tempfile::tempdir().expect("a folder");
         let store = empty(dir.path(), &genesis);
         let mut state = State::new(genesis);
-        let created = decide(&store, &mut state, &[0], &[(0, Payload::CreateElection(simple_election("Test", 0)))]);
+        let created = decide(
+            &store,
+            &mut state,
+            &[0],
+            &[(0, Payload::CreateElection(simple_election("Test", 0)))],
+        );
         let id = ElectionId::new(*created[0].hash());
         let mut ballots = Vec::new();
         let mut change = |change: ValidatorChange, voter: u8| {
@@ -553,31 +777,55 @@ pub(crate) mod testing {
             let registry = state.registry().clone();
             let changes_before = registry.changes;
             let signed_at = state.tip().time;
-            let approve =
-                |by| (by, Payload::ApproveChange { change: change.clone().into(), changes_before, signed_at });
+            let approve = |by| {
+                (
+                    by,
+                    Payload::ApproveChange {
+                        change: change.clone().into(),
+                        changes_before,
+                        signed_at,
+                    },
+                )
+            };
             let approvals: Vec<_> = enough(&registry.after).into_iter().map(approve).collect();
             decide(&store, &mut state, &enough(&registry.next), &approvals);
-            let ballot = (voter, Payload::CastBallot(Ballot::plain(id, Selection::Listed(0))));
+            let ballot = (
+                voter,
+                Payload::CastBallot(Ballot::plain(id, Selection::Listed(0))),
+            );
             let deciders = enough(state.validators());
             ballots.extend(decide(&store, &mut state, &deciders, &[ballot]));
         };
         for at in 1..=last {
-            let validator = Validator { key: key(at).public(), name: "m".into(), power: 1 };
+            let validator = Validator {
+                key: key(at).public(),
+                name: "m".into(),
+                power: 1,
+            };
             change(ValidatorChange::Admit(validator), 100 + at);
             if let Some(oldest) = at.checked_sub(4) {
                 change(ValidatorChange::Remove(key(oldest).public()), 200 + oldest);
             }
         }
-        (Ledger::new(Arc::new(state), Arc::new(store), Arc::default()), id, ballots)
+        (
+            Ledger::new(Arc::new(state), Arc::new(store), Arc::default()),
+            id,
+            ballots,
+        )
     }
 
-    /// A ledger with blocks in which `key(0)` has admitted `key(1)`, and was removed: from height 5 on, `key(1)` decides alone.
+    /// A ledger with blocks in which `key(0)` has admitted `key(1)`, and was removed: from height 5
+    /// on, `key(1)` decides alone.
     pub(crate) fn replaced() -> Ledger {
         let genesis = simple_genesis();
         let dir = tempfile::tempdir().expect("a folder");
         let store = empty(dir.path(), &genesis);
         let mut state = State::new(genesis);
-        let admit = ValidatorChange::Admit(Validator { key: key(1).public(), name: "m".into(), power: 1 });
+        let admit = ValidatorChange::Admit(Validator {
+            key: key(1).public(),
+            name: "m".into(),
+            power: 1,
+        });
         let admit = Change::from(admit);
         let remove = Change::from(ValidatorChange::Remove(key(0).public()));
         for (deciders, approvals) in [
@@ -590,7 +838,14 @@ pub(crate) mod testing {
             let changes_before = state.registry().changes;
             let signed_at = state.tip().time;
             let approve = |(signer, change): &(u8, Change)| {
-                (*signer, Payload::ApproveChange { change: change.clone(), changes_before, signed_at })
+                (
+                    *signer,
+                    Payload::ApproveChange {
+                        change: change.clone(),
+                        changes_before,
+                        signed_at,
+                    },
+                )
             };
             let approvals: Vec<_> = approvals.iter().map(approve).collect();
             decide(&store, &mut state, deciders, &approvals);

@@ -42,7 +42,10 @@ fn main() -> ExitCode {
         None => match config::Config::load(cli.run) {
             Ok(config) => {
                 exit::call_database_panics_damage(vote_storage::Store::file(&config.data_dir));
-                block_on("info,arc_malachitebft_core_consensus=error,libp2p=error", run::run(config))
+                block_on(
+                    "info,arc_malachitebft_core_consensus=error,libp2p=error",
+                    run::run(config),
+                )
             }
             Err(error) => return end(&error, Exit::Usage),
         },
@@ -72,7 +75,10 @@ fn block_on(filter: &str, work: impl Future<Output = anyhow::Result<()>>) -> any
         .with_writer(std::io::stderr)
         // To say so on a terminal that is closed would end the program.
         .log_internal_errors(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(
+            std::io::IsTerminal::is_terminal(&std::io::stderr())
+                && std::env::var_os("NO_COLOR").is_none(),
+        )
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter)),

@@ -35,7 +35,8 @@ pub(crate) const PLACES_MAX: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PeerResponse {
     Hello(Hello),
-    /// Its last decided height, its clock, and for who is behind the last block's header with what makes that final, if there is room.
+    /// Its last decided height, its clock, and for who is behind the last block's header with what
+    /// makes that final, if there is room.
     Status(Height, Timestamp, Option<Box<Certified>>),
     /// Encoded blocks and what makes them final, in order.
     Blocks(Vec<(ByteBuf, CommitCertificate)>),

@@ -5,8 +5,8 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use vote_chain::{
-    Genesis, Limits, Organisers, PublicKey, Validator, ValidatorSet, check_node_name, encode, faults_tolerated,
-    is_same_name,
+    Genesis, Limits, Organisers, PublicKey, Validator, ValidatorSet, check_node_name, encode,
+    faults_tolerated, is_same_name,
 };
 use vote_views as views;
 
@@ -19,9 +19,16 @@ pub(crate) fn key(args: &KeyArgs) -> Result<()> {
     let path = args.data_dir.clone().map_or_else(datadir::default, Ok)?;
     datadir::make_private(&path)?;
     let keys = Keys::for_showing(&path)?;
-    let (peer, key) = (keys.node.public().to_peer_id().to_string(), keys.validator.public());
+    let (peer, key) = (
+        keys.node.public().to_peer_id().to_string(),
+        keys.validator.public(),
+    );
     print(&if args.json {
-        views::line(&views::NodeKey { peer, key: key.into(), data_dir: path.display().to_string() })
+        views::line(&views::NodeKey {
+            peer,
+            key: key.into(),
+            data_dir: path.display().to_string(),
+        })
     } else {
         format!("node id        {peer}\nvalidator key  {key}")
     })
@@ -30,18 +37,27 @@ pub(crate) fn key(args: &KeyArgs) -> Result<()> {
 /// Prints lines; an error if not all of them could be printed.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).context("not all of it could be printed")
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .context("not all of it could be printed")
 }
 
 pub(crate) fn genesis(args: &GenesisArgs) -> Result<()> {
-    let validators = args.validator.iter().map(|text| validator(text)).collect::<Result<Vec<_>>>()?;
+    let validators = args
+        .validator
+        .iter()
+        .map(|text| validator(text))
+        .collect::<Result<Vec<_>>>()?;
     check_names(&validators)?;
     // Whoever plans a network has no key of their own in it, as a founder has.
     let founders = Founders::new(args.organiser.clone(), Founders::Anyone);
     let genesis = begin(&args.name, ValidatorSet::new(validators)?, &founders);
     genesis.check()?;
     if args.output.exists() {
-        bail!("{} exists already; remove it, or choose another --output", args.output.display());
+        bail!(
+            "{} exists already; remove it, or choose another --output",
+            args.output.display()
+        );
     }
     std::fs::write(&args.output, encode(&genesis))
         .with_context(|| format!("cannot write {}", args.output.display()))?;
@@ -67,8 +83,14 @@ pub(crate) fn genesis(args: &GenesisArgs) -> Result<()> {
 fn check_names(validators: &[Validator]) -> Result<()> {
     for (at, Validator { name, .. }) in validators.iter().enumerate() {
         check_node_name(name).with_context(|| format!("--validator {name}"))?;
-        if let Some(other) = validators[..at].iter().find(|other| is_same_name(&other.name, name)) {
-            bail!("--validator {name}: {} is the name of another validator", other.name);
+        if let Some(other) = validators[..at]
+            .iter()
+            .find(|other| is_same_name(&other.name, name))
+        {
+            bail!(
+                "--validator {name}: {} is the name of another validator",
+                other.name
+            );
         }
     }
     Ok(())
@@ -78,11 +100,19 @@ fn check_names(validators: &[Validator]) -> Result<()> {
 fn validator(text: &str) -> Result<Validator> {
     let parse = || {
         let (name, rest) = text.split_once('=')?;
-        let (key, power) = rest.split_once(':').map_or((rest, Some(1)), |(key, power)| (key, power.parse().ok()));
-        Some(Validator { name: name.to_owned(), key: key.parse().ok()?, power: power? })
+        let (key, power) = rest
+            .split_once(':')
+            .map_or((rest, Some(1)), |(key, power)| (key, power.parse().ok()));
+        Some(Validator {
+            name: name.to_owned(),
+            key: key.parse().ok()?,
+            power: power?,
+        })
     };
     parse().with_context(|| {
-        format!("--validator {text}: write NAME=KEY or NAME=KEY:POWER, with KEY as `node key` prints it")
+        format!(
+            "--validator {text}: write NAME=KEY or NAME=KEY:POWER, with KEY as `node key` prints it"
+        )
     })
 }
 
@@ -100,23 +130,39 @@ pub(crate) enum Founders {
 impl Founders {
     /// These keys, or `otherwise` if there are none.
     pub(crate) fn new(keys: Vec<PublicKey>, otherwise: Self) -> Self {
-        if keys.is_empty() { otherwise } else { Self::Keys(keys.into_iter().collect()) }
+        if keys.is_empty() {
+            otherwise
+        } else {
+            Self::Keys(keys.into_iter().collect())
+        }
     }
 }
 
 /// A genesis of now.
 fn begin(name: &str, validators: ValidatorSet, founders: &Founders) -> Genesis {
     let organisers = match founders {
-        Founders::Validators => Organisers::Keys(validators.iter().map(|validator| validator.key).collect()),
+        Founders::Validators => {
+            Organisers::Keys(validators.iter().map(|validator| validator.key).collect())
+        }
         Founders::Keys(keys) => Organisers::Keys(keys.clone()),
         Founders::Anyone => Organisers::Anyone,
     };
-    Genesis { name: name.to_owned(), time: now(), validators, limits: Limits::of(&organisers), organisers }
+    Genesis {
+        name: name.to_owned(),
+        time: now(),
+        validators,
+        limits: Limits::of(&organisers),
+        organisers,
+    }
 }
 
 /// A genesis in which this node is the only validator.
 pub(crate) fn found(name: &str, founders: &Founders, node: &str, keys: &Keys) -> Result<Genesis> {
-    let validator = Validator { key: keys.validator.public(), name: node.to_owned(), power: 1 };
+    let validator = Validator {
+        key: keys.validator.public(),
+        name: node.to_owned(),
+        power: 1,
+    };
     let genesis = begin(name, ValidatorSet::new(vec![validator])?, founders);
     genesis.check().context("--found")?;
     Ok(genesis)

@@ -6,17 +6,22 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use vote_chain::{Block, BlockFault, ChainId, CommitCertificate, TransactionFault, Verified, VerifiedBlock, Whole};
+use vote_chain::{
+    Block, BlockFault, ChainId, CommitCertificate, TransactionFault, Verified, VerifiedBlock, Whole,
+};
 
-/// Pieces of work that run or wait at one time; beyond it peers' work is dropped and apps are asked to come back.
+/// Pieces of work that run or wait at one time; beyond it peers' work is dropped and apps are asked
+/// to come back.
 const JOBS_MAX: usize = 64;
 
-/// Reads of the ledger that are made at one time for apps, and as many for peers: what remains of the threads is for voting.
+/// Reads of the ledger that are made at one time for apps, and as many for peers: what remains of
+/// the threads is for voting.
 const READERS: usize = 2;
 /// Reads for peers that run or wait for their turn; beyond it peers are not answered.
 const PEER_READS_MAX: usize = 16;
 
-/// Batches that peers have passed on and that wait to be verified, in bytes: of all validators, and of one peer of them.
+/// Batches that peers have passed on and that wait to be verified, in bytes: of all validators, and
+/// of one peer of them.
 const OF_VALIDATORS_BYTES: usize = 16 << 20;
 pub(crate) const OF_ONE_PEER_BYTES: usize = 4 << 20;
 /// Of all others, and of one of them.
@@ -32,7 +37,10 @@ struct Queue {
 
 impl Queue {
     fn new(bytes: usize, turns: usize) -> Self {
-        Self { room: Arc::new(Semaphore::new(bytes)), turns: Arc::new(Semaphore::new(turns)) }
+        Self {
+            room: Arc::new(Semaphore::new(bytes)),
+            turns: Arc::new(Semaphore::new(turns)),
+        }
     }
 }
 
@@ -54,7 +62,8 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(chain: ChainId) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
-        let (for_apps, for_peers, peer_reads) = (places(READERS), places(READERS), places(PEER_READS_MAX));
+        let (for_apps, for_peers, peer_reads) =
+            (places(READERS), places(READERS), places(PEER_READS_MAX));
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let for_blocks = places(cores);
         Self {
@@ -77,39 +86,67 @@ impl Pool {
     }
 
     /// Runs `work` on a blocking thread, once there is room.
-    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce(&ChainId) -> T + Send + 'static) -> T {
-        let permit = self.permits.clone().acquire_owned().await.expect("never closed");
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ChainId) -> T + Send + 'static,
+    ) -> T {
+        let permit = self
+            .permits
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("never closed");
         self.run_with(permit, work).await
     }
 
     /// Reads the ledger for an app, in its turn.
-    pub(crate) async fn read_for_app<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> T {
-        let turn = self.for_apps.clone().acquire_owned().await.expect("never closed");
+    pub(crate) async fn read_for_app<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let turn = self
+            .for_apps
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("never closed");
         self.run_with(turn, move |_| read()).await
     }
 
     /// Reads the ledger for a peer, in its turn; not at all if many wait: it asks again.
     pub(crate) fn try_read_for_peer(&self, read: impl FnOnce() + Send + 'static) -> bool {
-        let Ok(place) = self.peer_reads.clone().try_acquire_owned() else { return false };
+        let Ok(place) = self.peer_reads.clone().try_acquire_owned() else {
+            return false;
+        };
         let pool = self.clone();
         tokio::spawn(async move {
-            let turn = pool.for_peers.clone().acquire_owned().await.expect("never closed");
+            let turn = pool
+                .for_peers
+                .clone()
+                .acquire_owned()
+                .await
+                .expect("never closed");
             pool.run_with(turn, move |_| read()).await;
             drop(place);
         });
         true
     }
 
-    /// Verifies transactions that a peer has passed on, in their turn; none if too much waits already, of all such peers, or in `own`, the
-    /// room of this one.
+    /// Verifies transactions that a peer has passed on, in their turn; none if too much waits
+    /// already, of all such peers, or in `own`, the room of this one.
     pub(crate) fn try_verify_gossip(
         &self,
         of_validator: bool,
         own: &Arc<Semaphore>,
         transactions: Vec<ByteBuf>,
     ) -> Option<impl Future<Output = Vec<Result<Arc<Verified>, TransactionFault>>> + use<>> {
-        let queue = if of_validator { &self.gossip_of_validators } else { &self.gossip_of_others };
-        let bytes = u32::try_from(transactions.iter().map(|bytes| bytes.len()).sum::<usize>()).ok()?;
+        let queue = if of_validator {
+            &self.gossip_of_validators
+        } else {
+            &self.gossip_of_others
+        };
+        let bytes =
+            u32::try_from(transactions.iter().map(|bytes| bytes.len()).sum::<usize>()).ok()?;
         let own = own.clone().try_acquire_many_owned(bytes).ok()?;
         let waiting = OF_ONE_PEER_BYTES.saturating_sub(own.semaphore().available_permits());
         if !of_validator && waiting > OF_ONE_OTHER_BYTES {
@@ -119,7 +156,9 @@ impl Pool {
         let (pool, turns) = (self.clone(), queue.turns.clone());
         Some(async move {
             let turn = turns.acquire_owned().await.expect("never closed");
-            let verdicts = pool.run_with(turn, move |chain| verify_all(chain, &transactions)).await;
+            let verdicts = pool
+                .run_with(turn, move |chain| verify_all(chain, &transactions))
+                .await;
             drop((own, room));
             verdicts
         })
@@ -134,12 +173,20 @@ impl Pool {
         blocks: Vec<(Whole<Block>, CommitCertificate)>,
     ) -> Result<Vec<(Arc<VerifiedBlock>, CommitCertificate)>, BlockFault> {
         let blocks = Arc::new(blocks);
-        let count: usize = blocks.iter().map(|(block, _)| block.transactions.len()).sum();
+        let count: usize = blocks
+            .iter()
+            .map(|(block, _)| block.transactions.len())
+            .sum();
         let share = count.div_ceil(self.cores);
-        let parts: Vec<_> = (0..self.cores).map(|at| self.verify_part(blocks.clone(), at * share, share)).collect();
+        let parts: Vec<_> = (0..self.cores)
+            .map(|at| self.verify_part(blocks.clone(), at * share, share))
+            .collect();
         let mut verified = Vec::with_capacity(count);
         for part in parts {
-            verified.extend(part.await.expect("checks do not panic, and the runtime outlives them")?);
+            verified.extend(
+                part.await
+                    .expect("checks do not panic, and the runtime outlives them")?,
+            );
         }
         let mut verified = verified.into_iter();
         let put_together = |(block, certificate): &(Whole<Block>, CommitCertificate)| {
@@ -158,13 +205,22 @@ impl Pool {
     ) -> JoinHandle<Result<Vec<Arc<Verified>>, BlockFault>> {
         let pool = self.clone();
         tokio::spawn(async move {
-            let turn = pool.for_blocks.clone().acquire_owned().await.expect("never closed");
+            let turn = pool
+                .for_blocks
+                .clone()
+                .acquire_owned()
+                .await
+                .expect("never closed");
             let verify = move |chain: &ChainId| {
-                let places = blocks.iter().flat_map(|(block, _)| block.transactions.iter().enumerate());
+                let places = blocks
+                    .iter()
+                    .flat_map(|(block, _)| block.transactions.iter().enumerate());
                 let (indices, part): (Vec<_>, Vec<_>) = places.skip(before).take(count).unzip();
                 let fault = |index| move |fault| BlockFault::Transaction { index, fault };
                 let verdicts = verify_all(chain, &part).into_iter().zip(indices);
-                verdicts.map(|(verdict, index)| verdict.map_err(fault(index))).collect()
+                verdicts
+                    .map(|(verdict, index)| verdict.map_err(fault(index)))
+                    .collect()
             };
             pool.run_with(turn, verify).await
         })
@@ -181,7 +237,8 @@ impl Pool {
             drop(permit);
             result
         });
-        done.await.expect("checks do not panic, and the runtime outlives them")
+        done.await
+            .expect("checks do not panic, and the runtime outlives them")
     }
 }
 
@@ -214,12 +271,23 @@ mod tests {
         }
         assert_eq!(waiting.len(), OF_OTHERS_BYTES >> 20);
         let of_validator = pool.try_verify_gossip(true, &own(), batch()).unwrap().await;
-        assert!(matches!(of_validator[..], [Err(TransactionFault::TooLarge(_))]));
+        assert!(matches!(
+            of_validator[..],
+            [Err(TransactionFault::TooLarge(_))]
+        ));
         let validator = own();
-        let of_one: Vec<_> = std::iter::from_fn(|| pool.try_verify_gossip(true, &validator, batch())).collect();
-        assert_eq!(of_one.len(), OF_ONE_PEER_BYTES >> 20, "a validator has more");
+        let of_one: Vec<_> =
+            std::iter::from_fn(|| pool.try_verify_gossip(true, &validator, batch())).collect();
+        assert_eq!(
+            of_one.len(),
+            OF_ONE_PEER_BYTES >> 20,
+            "a validator has more"
+        );
         drop(waiting);
-        assert!(pool.try_verify_gossip(false, &one, batch()).is_some(), "there is room again");
+        assert!(
+            pool.try_verify_gossip(false, &one, batch()).is_some(),
+            "there is room again"
+        );
     }
 
     #[tokio::test]
@@ -235,7 +303,10 @@ mod tests {
         };
         assert!((0..PEER_READS_MAX).all(|_| pool.try_read_for_peer(read())));
         assert!(!pool.try_read_for_peer(read()), "not answered");
-        assert_eq!((pool.read_for_app(|| 1).await, pool.run(|_| 2).await), (1, 2));
+        assert_eq!(
+            (pool.read_for_app(|| 1).await, pool.run(|_| 2).await),
+            (1, 2)
+        );
         drop(go_on);
         while !pool.try_read_for_peer(read()) {
             tokio::task::yield_now().await;

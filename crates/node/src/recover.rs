@@ -1,7 +1,7 @@
 //! `node recover`: goes over to the history of the peers, and keeps the old ledger aside.
 //!
-//! The new ledger is made in a folder of its own and takes the place of the old one when it is whole, so that a run that is
-//! ended early has changed nothing.
+//! The new ledger is made in a folder of its own and takes the place of the old one when it is
+//! whole, so that a run that is ended early has changed nothing.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,7 +15,8 @@ use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 use vote_api::Refusal;
 use vote_chain::{
-    BlockHash, Changes, CommitCertificate, Genesis, Height, Payload, State, TransactionId, VerifiedBlock, encode, parse,
+    BlockHash, Changes, CommitCertificate, Genesis, Height, Payload, State, TransactionId,
+    VerifiedBlock, encode, parse,
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_network::{Events, Handle, PeerEvent, PeerId};
@@ -47,7 +48,9 @@ const SHOWN_MAX: usize = 20;
 /// Runs the command.
 pub(crate) async fn run(config: Config) -> Result<()> {
     if !matches!(config.origin, Origin::Join) {
-        bail!("`node recover` takes the chain that the data directory holds: leave out --found and --genesis");
+        bail!(
+            "`node recover` takes the chain that the data directory holds: leave out --found and --genesis"
+        );
     }
     let shutdown = shutdown()?;
     tokio::pin!(shutdown);
@@ -61,7 +64,10 @@ async fn recover(config: &Config) -> Result<()> {
     let dir = DataDir::take(&config.data_dir)?;
     let keys = Keys::for_start(dir.path())?;
     let Some(old) = Unread::open(dir.path())? else {
-        bail!("{} holds no ledger: start the node with --bootstrap, and it fetches one", dir.path().display());
+        bail!(
+            "{} holds no ledger: start the node with --bootstrap, and it fetches one",
+            dir.path().display()
+        );
     };
     let (old, Loaded { state, .. }) = old.load(threads())?;
     let old = Arc::new(old);
@@ -74,11 +80,20 @@ async fn recover(config: &Config) -> Result<()> {
     let old_tip = ledger.state.tip().height;
     drop(ledger);
     let folder = dir.file(FOLDER);
-    let mut fetching =
-        Fetching { left, fetched: Fetched::begin(&folder, old.genesis())?, folder, old_tip, refused: BTreeSet::new() };
+    let mut fetching = Fetching {
+        left,
+        fetched: Fetched::begin(&folder, old.genesis())?,
+        folder,
+        old_tip,
+        refused: BTreeSet::new(),
+    };
     fetching.run(&network, events, &old).await?;
     network.leave().await;
-    let Fetching { fetched: Fetched { state, store, .. }, folder, .. } = fetching;
+    let Fetching {
+        fetched: Fetched { state, store, .. },
+        folder,
+        ..
+    } = fetching;
     let tip = state.tip().height;
     let lost = Lost::between(&old, old_tip, &store, tip)?;
     take_evidence_along(&old, &store, tip, &lost)?;
@@ -86,7 +101,8 @@ async fn recover(config: &Config) -> Result<()> {
     let aside = put_in_place(dir.path(), &folder, &lost)?;
     let mut report = report(config, &lost, tip, &aside);
     let registry = state.registry();
-    if let Some(last) = signed.filter(|_| registry.next.contains(&key) || registry.after.contains(&key))
+    if let Some(last) =
+        signed.filter(|_| registry.next.contains(&key) || registry.after.contains(&key))
         && !config.json
     {
         report += "\nThis node is a validator: it signs nothing that it may have signed before, at heights up to ";
@@ -95,12 +111,15 @@ async fn recover(config: &Config) -> Result<()> {
     print(&report)
 }
 
-/// The block of this ledger that it gives up: that of the newest fork, if those who signed the other side could decide now. Forks of
-/// former sets change nothing, and what became of older ones is in the ledger.
+/// The block of this ledger that it gives up: that of the newest fork, if those who signed the
+/// other side could decide now. Forks of former sets change nothing, and what became of older ones
+/// is in the ledger.
 fn left_behind(old: &Ledger) -> Result<Option<(Height, BlockHash)>, Refusal> {
     let mut left = None;
     for (_, bytes) in old.proofs()? {
-        let Ok(Evidence::Fork(fork)) = Evidence::from_bytes(&bytes) else { continue };
+        let Ok(Evidence::Fork(fork)) = Evidence::from_bytes(&bytes) else {
+            continue;
+        };
         let against = old.excluded_by(&fork)?;
         if let Some(theirs) = stops(&old.state, &against) {
             let height = theirs.header.height.min(old.state.tip().height);
@@ -120,11 +139,16 @@ struct Fetched {
 impl Fetched {
     fn begin(folder: &Path, genesis: &Genesis) -> Result<Self> {
         if folder.exists() {
-            fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+            fs::remove_dir_all(folder)
+                .with_context(|| format!("cannot remove {}", folder.display()))?;
         }
         make_private(folder)?;
         let (store, Loaded { state, .. }) = Unread::create(folder, genesis)?.load(threads())?;
-        Ok(Self { state, store, of: None })
+        Ok(Self {
+            state,
+            store,
+            of: None,
+        })
     }
 }
 
@@ -152,7 +176,8 @@ struct Fetching {
 }
 
 impl Fetching {
-    /// Takes blocks from the peers until none has more, and they have what the old ledger has or another history.
+    /// Takes blocks from the peers until none has more, and they have what the old ledger has or
+    /// another history.
     async fn run(&mut self, network: &Handle, mut events: Events, old: &Store) -> Result<()> {
         let mut peers: BTreeSet<PeerId> = BTreeSet::new();
         let mut first_at = None;
@@ -178,7 +203,10 @@ impl Fetching {
             let tip = self.fetched.state.tip().height;
             if said != Some((peers.len(), tip)) {
                 let (count, old) = (peers.len(), self.old_tip);
-                let _ = writeln!(std::io::stderr(), "{count} peers; fetched up to block {tip} (this ledger has {old})");
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{count} peers; fetched up to block {tip} (this ledger has {old})"
+                );
                 said = Some((peers.len(), tip));
             }
             if self.is_enough(old)? {
@@ -202,12 +230,15 @@ impl Fetching {
     /// Whether this is all that the old ledger has, or a history beside it.
     fn is_enough(&self, old: &Store) -> Result<bool> {
         let tip = self.fetched.state.tip();
-        let beside = old.block(tip.height)?.is_some_and(|(block, _)| block.header.hash() != tip.hash);
+        let beside = old
+            .block(tip.height)?
+            .is_some_and(|(block, _)| block.header.hash() != tip.hash);
         Ok(tip.height > Height::GENESIS && (beside || tip.height >= self.old_tip))
     }
 
-    /// Takes all that one peer has, and says how many blocks that was. What is there already is kept if the peer's next block follows it;
-    /// if not, the peer has another history, which is fetched from the first block on, unless the one at hand is enough.
+    /// Takes all that one peer has, and says how many blocks that was. What is there already is
+    /// kept if the peer's next block follows it; if not, the peer has another history, which is
+    /// fetched from the first block on, unless the one at hand is enough.
     async fn fetch(&mut self, network: &Handle, peer: PeerId, old: &Store) -> Result<usize> {
         let mut taken = 0;
         while !self.refused.contains(&peer) {
@@ -218,7 +249,9 @@ impl Fetching {
                 }
                 Asked::Other if self.fetched.of == Some(peer) => drop(self.refused.insert(peer)),
                 Asked::Left => drop(self.refused.insert(peer)),
-                Asked::Other | Asked::Nothing if self.fetched.of != Some(peer) && !self.is_enough(old)? => {
+                Asked::Other | Asked::Nothing
+                    if self.fetched.of != Some(peer) && !self.is_enough(old)? =>
+                {
                     self.fetched = Fetched::begin(&self.folder, old.genesis())?;
                     self.fetched.of = Some(peer);
                 }
@@ -231,9 +264,18 @@ impl Fetching {
     /// Takes the next blocks that a peer has, up to the first that does not hold.
     async fn ask(&mut self, network: &Handle, peer: PeerId) -> Result<Asked> {
         let Fetched { state, store, .. } = &mut self.fetched;
-        let answer = match network.request(peer, encode(&PeerRequest::Blocks(state.tip().height.next()))).await {
+        let answer = match network
+            .request(
+                peer,
+                encode(&PeerRequest::Blocks(state.tip().height.next())),
+            )
+            .await
+        {
             Ok(bytes) => match read_blocks(&bytes) {
-                Ok(blocks) => Pool::new(state.chain()).verify_blocks(blocks).await.map_err(NoBlocks::from),
+                Ok(blocks) => Pool::new(state.chain())
+                    .verify_blocks(blocks)
+                    .await
+                    .map_err(NoBlocks::from),
                 Err(why) => Err(why),
             },
             Err(error) => Err(error.into()),
@@ -275,16 +317,25 @@ impl Fetching {
     }
 }
 
-fn judge(state: &State, block: &Arc<VerifiedBlock>, certificate: &CommitCertificate) -> Result<Changes, String> {
+fn judge(
+    state: &State,
+    block: &Arc<VerifiedBlock>,
+    certificate: &CommitCertificate,
+) -> Result<Changes, String> {
     let height = state.tip().height.next();
     let verdict = certificate.verify(&state.chain(), height, &block.hash(), state.validators());
-    verdict.map_err(|fault| format!("a certificate for height {height} that does not hold: {fault}"))?;
-    state.validate(block).map_err(|fault| format!("block {height} breaks a rule: {fault}"))
+    verdict.map_err(|fault| {
+        format!("a certificate for height {height} that does not hold: {fault}")
+    })?;
+    state
+        .validate(block)
+        .map_err(|fault| format!("block {height} breaks a rule: {fault}"))
 }
 
 /// What of the old ledger is not in the new one.
 struct Lost {
-    /// The first block that is another, with its certificate, and the one that stands instead, if there is one.
+    /// The first block that is another, with its certificate, and the one that stands instead, if
+    /// there is one.
     parting: Option<(Certified, Option<Certified>)>,
     blocks: Vec<(ByteBuf, CommitCertificate)>,
     transactions: Vec<(TransactionId, &'static str)>,
@@ -292,14 +343,24 @@ struct Lost {
 
 impl Lost {
     fn between(old: &Store, old_tip: Height, new: &Store, tip: Height) -> Result<Self> {
-        let mut lost = Self { parting: None, blocks: Vec::new(), transactions: Vec::new() };
+        let mut lost = Self {
+            parting: None,
+            blocks: Vec::new(),
+            transactions: Vec::new(),
+        };
         for number in first_other(old, new, old_tip.min(tip))?..=old_tip.get() {
             let height = Height::new(number);
             let (block, certificate) = old.block(height)?.context("a block is missing")?;
             if lost.parting.is_none() {
-                let ours = Certified { header: block.header.clone(), certificate: certificate.clone() };
+                let ours = Certified {
+                    header: block.header.clone(),
+                    certificate: certificate.clone(),
+                };
                 let theirs = new.block(height)?;
-                let theirs = theirs.map(|(block, certificate)| Certified { header: block.header, certificate });
+                let theirs = theirs.map(|(block, certificate)| Certified {
+                    header: block.header,
+                    certificate,
+                });
                 lost.parting = Some((ours, theirs));
             }
             for bytes in &block.transactions {
@@ -308,17 +369,20 @@ impl Lost {
                     lost.transactions.push((id, kind(bytes)));
                 }
             }
-            lost.blocks.push((ByteBuf::from(encode(&block)), certificate));
+            lost.blocks
+                .push((ByteBuf::from(encode(&block)), certificate));
         }
         Ok(lost)
     }
 }
 
-/// The first height at which two ledgers differ, or the one after the last that both have. Each block names its parent, so all
-/// below are the same.
+/// The first height at which two ledgers differ, or the one after the last that both have. Each
+/// block names its parent, so all below are the same.
 fn first_other(old: &Store, new: &Store, both: Height) -> Result<u64> {
     let hash = |store: &Store, height| -> Result<Option<BlockHash>> {
-        Ok(store.block(Height::new(height))?.map(|(block, _)| block.header.hash()))
+        Ok(store
+            .block(Height::new(height))?
+            .map(|(block, _)| block.header.hash()))
     };
     let (mut same, mut other) = (0, both.get() + 1);
     while same + 1 < other {
@@ -367,9 +431,11 @@ fn put_in_place(dir: &Path, folder: &Path, lost: &Lost) -> Result<Aside> {
     let file = dir.join(format!("ledger.aside-{number}.lost"));
     write_private(&file, &encode(&lost.blocks))?;
     // Under two names for a moment, so that there is a ledger at any time.
-    fs::hard_link(dir.join(LEDGER), &ledger).with_context(|| format!("cannot make {}", ledger.display()))?;
+    fs::hard_link(dir.join(LEDGER), &ledger)
+        .with_context(|| format!("cannot make {}", ledger.display()))?;
     File::open(dir)?.sync_all()?;
-    fs::rename(folder.join(LEDGER), dir.join(LEDGER)).context("cannot put the new ledger in place")?;
+    fs::rename(folder.join(LEDGER), dir.join(LEDGER))
+        .context("cannot put the new ledger in place")?;
     File::open(dir)?.sync_all()?;
     fs::remove_dir_all(folder)?;
     Ok(Aside { ledger, lost: file })
@@ -378,7 +444,10 @@ fn put_in_place(dir: &Path, folder: &Path, lost: &Lost) -> Result<Aside> {
 fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) -> String {
     let first = lost.parting.as_ref().map(|(ours, _)| ours.header.height);
     if config.json {
-        let one = |(id, kind): &(TransactionId, &'static str)| views::LostTransaction { id: (*id).into(), kind };
+        let one = |(id, kind): &(TransactionId, &'static str)| views::LostTransaction {
+            id: (*id).into(),
+            kind,
+        };
         return views::line(&views::Recovered {
             height: tip.get(),
             lost_from: first.map(Height::get),
@@ -388,10 +457,18 @@ fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) -> String {
             lost_file: aside.lost.display().to_string(),
         });
     }
-    let kept =
-        format!("The ledger is fetched anew, up to block {tip}. The old one is kept as {}.\n", aside.ledger.display());
-    let Some(first) = first else { return kept + "Nothing of the old ledger is missing in it." };
-    let (blocks, file, count) = (lost.blocks.len(), aside.lost.display(), lost.transactions.len());
+    let kept = format!(
+        "The ledger is fetched anew, up to block {tip}. The old one is kept as {}.\n",
+        aside.ledger.display()
+    );
+    let Some(first) = first else {
+        return kept + "Nothing of the old ledger is missing in it.";
+    };
+    let (blocks, file, count) = (
+        lost.blocks.len(),
+        aside.lost.display(),
+        lost.transactions.len(),
+    );
     let mut lines = vec![
         format!(
             "{kept}{blocks} blocks of the old ledger, from height {first} on, are not in it; they are in {file}, with their certificates."
@@ -400,7 +477,12 @@ fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) -> String {
             "{count} transactions of these are in no block of the new ledger; whoever signed them can submit them again:"
         ),
     ];
-    lines.extend(lost.transactions.iter().take(SHOWN_MAX).map(|(id, kind)| format!("  {kind}  {id}")));
+    lines.extend(
+        lost.transactions
+            .iter()
+            .take(SHOWN_MAX)
+            .map(|(id, kind)| format!("  {kind}  {id}")),
+    );
     if count > SHOWN_MAX {
         lines.push(format!("  ... and {} more", count - SHOWN_MAX));
     }
@@ -429,13 +511,22 @@ mod tests {
         let folder = dir.path().join(FOLDER);
         fs::create_dir(&folder).unwrap();
         fs::write(dir.path().join(LEDGER), "old").unwrap();
-        let lost = Lost { parting: None, blocks: Vec::new(), transactions: Vec::new() };
-        put_in_place(dir.path(), &folder, &lost).map(|_| ()).unwrap_err();
+        let lost = Lost {
+            parting: None,
+            blocks: Vec::new(),
+            transactions: Vec::new(),
+        };
+        put_in_place(dir.path(), &folder, &lost)
+            .map(|_| ())
+            .unwrap_err();
         assert_eq!(fs::read(dir.path().join(LEDGER)).unwrap(), b"old");
         fs::write(folder.join(LEDGER), "new").unwrap();
         let aside = put_in_place(dir.path(), &folder, &lost).unwrap();
         assert_eq!(
-            (fs::read(dir.path().join(LEDGER)).unwrap(), fs::read(aside.ledger).unwrap()),
+            (
+                fs::read(dir.path().join(LEDGER)).unwrap(),
+                fs::read(aside.ledger).unwrap()
+            ),
             (b"new".into(), b"old".into())
         );
     }

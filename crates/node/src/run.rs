@@ -1,8 +1,8 @@
 //! A node from start to end.
 //!
-//! Tasks of a running node: the swarm (`vote_network`); the loop (`core`), which owns the engine; the socket, with one
-//! task for each app; short tasks for questions to peers; blocking threads for signatures and old blocks. The first of
-//! swarm, loop and socket to end ends the node.
+//! Tasks of a running node: the swarm (`vote_network`); the loop (`core`), which owns the engine;
+//! the socket, with one task for each app; short tasks for questions to peers; blocking threads for
+//! signatures and old blocks. The first of swarm, loop and socket to end ends the node.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -81,7 +81,10 @@ struct Started {
 }
 
 fn name(config: &Config, keys: &Keys) -> Result<String> {
-    let name = config.name.clone().unwrap_or_else(|| format!("node-{:.6}", keys.validator.public()));
+    let name = config
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("node-{:.6}", keys.validator.public()));
     check_node_name(&name).with_context(|| format!("--name {name}"))?;
     Ok(name)
 }
@@ -98,7 +101,15 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
             found.file.bind(chain)?;
         }
         let (network, events, listen) = connect(config, dir, keys, &chain.to_string()).await?;
-        return Ok(Started { ledger, network, events, listen, news: Vec::new(), signed, known });
+        return Ok(Started {
+            ledger,
+            network,
+            events,
+            listen,
+            news: Vec::new(),
+            signed,
+            known,
+        });
     }
     if signed.is_none() && keys::is_marked(dir.path(), &key) {
         return Err(unknown_signatures(dir.path()).into());
@@ -117,14 +128,16 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         // In memory: a sign-state of another chain is refused before there is anything of this one.
         Some(found) => found.file.bind(chain)?,
         None if matches!(config.origin, Origin::Found { .. }) => {}
-        None if genesis.validators.contains(&key) => return Err(unknown_signatures(dir.path()).into()),
+        None if genesis.validators.contains(&key) => {
+            return Err(unknown_signatures(dir.path()).into());
+        }
         // Made once the ledger shows that the key is no validator's.
         None => {}
     }
     let ledger = Unread::create(dir.path(), &genesis)?;
     if matches!(config.origin, Origin::Found { .. }) {
-        // Nobody can have signed anything on a chain that did not exist. The file does not speak of the chain before there is a ledger:
-        // whoever has to found anew founds another chain.
+        // Nobody can have signed anything on a chain that did not exist. The file does not speak of
+        // the chain before there is a ledger: whoever has to found anew founds another chain.
         let file = match signed {
             Some(Found { mut file, .. }) => {
                 file.write(file.state())?;
@@ -132,9 +145,20 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
             }
             None => SignFile::create(dir.path(), key, Some(chain), SignState::default())?,
         };
-        signed = Some(Found { file, folder: Folder::Left });
+        signed = Some(Found {
+            file,
+            folder: Folder::Left,
+        });
     }
-    Ok(Started { ledger, network, events, listen, news, signed, known })
+    Ok(Started {
+        ledger,
+        network,
+        events,
+        listen,
+        news,
+        signed,
+        known,
+    })
 }
 
 /// The key is a validator's, and the folder does not know what it has signed.
@@ -200,9 +224,15 @@ pub(crate) async fn connect(
         },
         None => attempt(config.listen.clone()).await,
     };
-    let (network, events) =
-        started.context("the node cannot listen; stop what uses the port, or choose another with --listen")?;
-    let listen: Vec<_> = network.listen_addresses().await.iter().map(ToString::to_string).collect();
+    let (network, events) = started.context(
+        "the node cannot listen; stop what uses the port, or choose another with --listen",
+    )?;
+    let listen: Vec<_> = network
+        .listen_addresses()
+        .await
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     write_private(&dir.file("listen"), listen.join("\n").as_bytes())?;
     Ok((network, events, listen))
 }
@@ -211,7 +241,13 @@ pub(crate) async fn connect(
 fn remembered_listen(wanted: &Multiaddr, dir: &DataDir) -> Option<Multiaddr> {
     let prefix = wanted.to_string().strip_suffix("/tcp/0")?.to_owned();
     let text = std::fs::read_to_string(dir.file("listen")).ok()?;
-    let port = text.lines().next()?.split("/tcp/").nth(1)?.split('/').next()?;
+    let port = text
+        .lines()
+        .next()?
+        .split("/tcp/")
+        .nth(1)?
+        .split('/')
+        .next()?;
     format!("{prefix}/tcp/{port}").parse().ok()
 }
 
@@ -222,7 +258,15 @@ async fn serve(
     started: Started,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Started { ledger, network, events, listen, news, signed, known } = started;
+    let Started {
+        ledger,
+        network,
+        events,
+        listen,
+        news,
+        signed,
+        known,
+    } = started;
     let (store, loaded) = ledger.load(threads())?;
     let store = Arc::new(store);
     let (engine, signs) = recover(config, keys, loaded, signed)?;
@@ -232,7 +276,12 @@ async fn serve(
     let ledger = Ledger::new(state, store.clone(), Arc::default());
     let evidence = Kept::of(&ledger).map_err(|error| Stop::new(Exit::Damaged, error.reason))?;
     let last = store.block(ledger.state.tip().height)?;
-    let last = last.map(|(block, certificate)| Box::new(Certified { header: block.header, certificate }));
+    let last = last.map(|(block, certificate)| {
+        Box::new(Certified {
+            header: block.header,
+            certificate,
+        })
+    });
     let (ledger, published) = watch::channel(Arc::new(ledger));
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     config.keep()?;
@@ -260,7 +309,10 @@ async fn serve(
         done = socket.serve(commands, pool, published) => done,
     };
     tracing::info!("leaving");
-    if tokio::time::timeout(LEAVE_TIMEOUT, network.leave()).await.is_err() {
+    if tokio::time::timeout(LEAVE_TIMEOUT, network.leave())
+        .await
+        .is_err()
+    {
         tracing::warn!("the tracker has not confirmed that this node leaves");
     }
     done
@@ -272,10 +324,19 @@ pub(crate) fn threads() -> NonZeroUsize {
 }
 
 /// Has the engine go on from what is on the disk.
-fn recover(config: &Config, keys: &Keys, loaded: Loaded, signed: Option<Found>) -> Result<(Engine, Signs)> {
+fn recover(
+    config: &Config,
+    keys: &Keys,
+    loaded: Loaded,
+    signed: Option<Found>,
+) -> Result<(Engine, Signs)> {
     let Loaded { state, log, bodies } = loaded;
     let chain = state.chain();
-    let body = |block: &Whole<Block>| VerifiedBlock::verify(&chain, block, |_| None).ok().map(Arc::new);
+    let body = |block: &Whole<Block>| {
+        VerifiedBlock::verify(&chain, block, |_| None)
+            .ok()
+            .map(Arc::new)
+    };
     let bodies = bodies.iter().map(body).collect::<Option<Vec<_>>>();
     let damaged = || {
         let why = "an undecided block on the disk is damaged; move the ledger away, and start the node with a tracker or peer that has \
@@ -294,32 +355,65 @@ fn recover(config: &Config, keys: &Keys, loaded: Loaded, signed: Option<Found>) 
         None => Folder::Copied,
     };
     let file = signed.map(|found| found.file);
-    let recovered = Recovered { state, log, bodies, signed: file.as_ref().map(SignFile::state), folder };
+    let recovered = Recovered {
+        state,
+        log,
+        bodies,
+        signed: file.as_ref().map(SignFile::state),
+        folder,
+    };
     let engine = Engine::recover(config.engine, keys.validator.clone(), recovered, steady());
-    Ok((engine, Signs::new(config.data_dir.clone(), key, chain, file)))
+    Ok((
+        engine,
+        Signs::new(config.data_dir.clone(), key, chain, file),
+    ))
 }
 
-/// A folder of version 0.1 has no sign-state, and a mark if its key has signed. The log of the open height has what there is to know:
-/// it was written before each signature. This is done once; the mark is gone afterwards.
+/// A folder of version 0.1 has no sign-state, and a mark if its key has signed. The log of the open
+/// height has what there is to know: it was written before each signature. This is done once; the
+/// mark is gone afterwards.
 fn take_over(dir: &Path, keys: &Keys, state: &State) -> Result<Option<Found>> {
     let key = keys.validator.public();
     let registry = state.registry();
     if !keys::is_marked(dir, &key) {
         let validates = registry.next.contains(&key) || registry.after.contains(&key);
-        return if validates { Err(unknown_signatures(dir).into()) } else { Ok(None) };
+        return if validates {
+            Err(unknown_signatures(dir).into())
+        } else {
+            Ok(None)
+        };
     }
-    let signed = SignState { silent: state.tip().height, ..SignState::default() };
+    let signed = SignState {
+        silent: state.tip().height,
+        ..SignState::default()
+    };
     let file = SignFile::create(dir, key, Some(state.chain()), signed)?;
     keys::remove_mark(dir)?;
     tracing::warn!(
         "sign-state is made from the ledger, once: from now on it belongs into backups of the data directory"
     );
-    Ok(Some(Found { file, folder: Folder::Left }))
+    Ok(Some(Found {
+        file,
+        folder: Folder::Left,
+    }))
 }
 
-fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[String]) -> Result<()> {
-    let (peer, key, genesis) = (keys.node.public().to_peer_id(), keys.validator.public(), store.genesis());
-    let full: Vec<_> = listen.iter().map(|address| format!("{address}/p2p/{peer}")).collect();
+fn say_ready(
+    config: &Config,
+    keys: &Keys,
+    name: &str,
+    store: &Store,
+    listen: &[String],
+) -> Result<()> {
+    let (peer, key, genesis) = (
+        keys.node.public().to_peer_id(),
+        keys.validator.public(),
+        store.genesis(),
+    );
+    let full: Vec<_> = listen
+        .iter()
+        .map(|address| format!("{address}/p2p/{peer}"))
+        .collect();
     if config.json {
         return print(&vote_views::line(&vote_views::NodeReady {
             name: name.to_owned(),
@@ -333,7 +427,10 @@ fn say_ready(config: &Config, keys: &Keys, name: &str, store: &Store, listen: &[
             chain_name: genesis.name.clone(),
         }));
     }
-    let listens: String = full.iter().map(|address| format!("  listens on     {address}\n")).collect();
+    let listens: String = full
+        .iter()
+        .map(|address| format!("  listens on     {address}\n"))
+        .collect();
     let organisers = match &config.origin {
         Origin::Found { .. } => format!("\n  elections      {}", who_organises(genesis)),
         Origin::Genesis(_) | Origin::Join => String::new(),

@@ -1,8 +1,9 @@
 //! The file that remembers what this node's validator key has signed, beside the ledger.
 //!
-//! Outside of the ledger, so that a ledger that is put back from an older copy does not take it along. Two slots, written
-//! in turn and in place: a write that is torn leaves the other. The file knows its own inode and when it was last written,
-//! which tells the folder that the node left from a copy of it.
+//! Outside of the ledger, so that a ledger that is put back from an older copy does not take it
+//! along. Two slots, written in turn and in place: a write that is torn leaves the other. The file
+//! knows its own inode and when it was last written, which tells the folder that the node left from
+//! a copy of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -33,8 +34,9 @@ const SLOTS: usize = 2;
 const HEAD: usize = 8 + 8 + 2;
 const CHECKSUM: usize = 32;
 
-/// The system says that a file was changed when it was written, to the tick of its clock. Whoever copies another content
-/// over it, or moves it in from elsewhere, changes it later than that. In milliseconds.
+/// The system says that a file was changed when it was written, to the tick of its clock. Whoever
+/// copies another content over it, or moves it in from elsewhere, changes it later than that. In
+/// milliseconds.
 const CHANGED_LATER_MS: u64 = 10_000;
 
 /// What a slot holds.
@@ -45,8 +47,8 @@ struct Content {
     chain: Option<ChainId>,
     state: SignState,
     inode: u64,
-    /// When the file was made, in nanoseconds, if the file system knows it. Device numbers change from one start of a
-    /// machine to the next, so they say nothing.
+    /// When the file was made, in nanoseconds, if the file system knows it. Device numbers change
+    /// from one start of a machine to the next, so they say nothing.
     born: Option<u64>,
     written_at: Timestamp,
 }
@@ -69,16 +71,38 @@ pub(crate) struct Found {
 
 impl SignFile {
     /// Makes the file for a key that has signed nothing on this chain that is not in `state`.
-    pub(crate) fn create(dir: &Path, key: PublicKey, chain: Option<ChainId>, state: SignState) -> Result<Self> {
+    pub(crate) fn create(
+        dir: &Path,
+        key: PublicKey,
+        chain: Option<ChainId>,
+        state: SignState,
+    ) -> Result<Self> {
         let (path, temporary) = (dir.join(NAME), dir.join(UNFINISHED));
         let make = || -> io::Result<Self> {
             // It has its name only once it says something: zeros would be taken for damage.
-            let new =
-                OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&temporary);
+            let new = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary);
             let file = new?;
             file.set_len((SLOT * SLOTS) as u64)?;
-            let content = Content { key, chain, state, inode: 0, born: None, written_at: Timestamp::default() };
-            let mut made = Self { file, path: path.clone(), number: 0, content };
+            let content = Content {
+                key,
+                chain,
+                state,
+                inode: 0,
+                born: None,
+                written_at: Timestamp::default(),
+            };
+            let mut made = Self {
+                file,
+                path: path.clone(),
+                number: 0,
+                content,
+            };
             made.put(state)?;
             made.file.sync_all()?;
             fs::rename(&temporary, &path)?;
@@ -91,7 +115,9 @@ impl SignFile {
     /// Opens the file of this key; none if there is none.
     pub(crate) fn find(dir: &Path, key: &PublicKey) -> Result<Option<Found>> {
         let path = dir.join(NAME);
-        let Some(bytes) = read_private(&path)? else { return Ok(None) };
+        let Some(bytes) = read_private(&path)? else {
+            return Ok(None);
+        };
         let shown = path.display();
         let Some((number, content)) = newest(&bytes) else {
             let why = format!(
@@ -110,8 +136,20 @@ impl SignFile {
             return Err(Stop::new(Exit::Key, why).into());
         }
         let file = open(&path)?;
-        let folder = if is_where_it_was(&file, &content)? { Folder::Left } else { Folder::Copied };
-        Ok(Some(Found { file: Self { file, path, number, content }, folder }))
+        let folder = if is_where_it_was(&file, &content)? {
+            Folder::Left
+        } else {
+            Folder::Copied
+        };
+        Ok(Some(Found {
+            file: Self {
+                file,
+                path,
+                number,
+                content,
+            },
+            folder,
+        }))
     }
 
     /// The key in the file of a folder, if there is one that can be read.
@@ -134,7 +172,8 @@ impl SignFile {
                 );
                 Err(Stop::new(Exit::Key, why).into())
             }
-            // It is written with the first signature. Until then the file says no less than it knows.
+            // It is written with the first signature. Until then the file says no less than it
+            // knows.
             _ => {
                 self.content.chain = Some(chain);
                 Ok(())
@@ -145,14 +184,26 @@ impl SignFile {
     /// Makes what was signed durable, before the signature is used.
     pub(crate) fn write(&mut self, state: SignState) -> Result<()> {
         let written = self.put(state);
-        written.with_context(|| format!("cannot write {}; the node stops before it signs", self.path.display()))
+        written.with_context(|| {
+            format!(
+                "cannot write {}; the node stops before it signs",
+                self.path.display()
+            )
+        })
     }
 
     fn put(&mut self, state: SignState) -> io::Result<()> {
         let (inode, born) = identity(&self.file)?;
         let number = self.number + 1;
-        let content = Content { state, inode, born, written_at: now(), ..self.content.clone() };
-        self.file.write_all_at(&slot(number, &content), place(number))?;
+        let content = Content {
+            state,
+            inode,
+            born,
+            written_at: now(),
+            ..self.content.clone()
+        };
+        self.file
+            .write_all_at(&slot(number, &content), place(number))?;
         self.file.sync_data()?;
         self.number = number;
         self.content = content;
@@ -171,8 +222,18 @@ pub(crate) struct Signs {
 }
 
 impl Signs {
-    pub(crate) const fn new(dir: PathBuf, key: PublicKey, chain: ChainId, file: Option<SignFile>) -> Self {
-        Self { dir, key, chain, file }
+    pub(crate) const fn new(
+        dir: PathBuf,
+        key: PublicKey,
+        chain: ChainId,
+        file: Option<SignFile>,
+    ) -> Self {
+        Self {
+            dir,
+            key,
+            chain,
+            file,
+        }
     }
 
     /// Makes what was signed durable, before the signature is used.
@@ -180,7 +241,12 @@ impl Signs {
         match &mut self.file {
             Some(file) => file.write(state),
             None => {
-                self.file = Some(SignFile::create(&self.dir, self.key, Some(self.chain), state)?);
+                self.file = Some(SignFile::create(
+                    &self.dir,
+                    self.key,
+                    Some(self.chain),
+                    state,
+                )?);
                 Ok(())
             }
         }
@@ -188,7 +254,11 @@ impl Signs {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let opened = OpenOptions::new().read(true).write(true).mode(0o600).open(path);
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .open(path);
     opened.with_context(|| format!("cannot open {}", path.display()))
 }
 
@@ -213,8 +283,13 @@ fn read_slot(bytes: &[u8]) -> Option<(u64, Content)> {
     let length = usize::from(u16::from_be_bytes(bytes.get(16..HEAD)?.try_into().ok()?));
     let content = bytes.get(HEAD..HEAD + length)?;
     let checksum = bytes.get(HEAD + length..HEAD + length + CHECKSUM)?;
-    let holds = bytes.starts_with(MAGIC) && *checksum == *Sha256::digest(bytes.get(..HEAD + length)?);
-    if holds { Some((number, decode(content).ok()?)) } else { None }
+    let holds =
+        bytes.starts_with(MAGIC) && *checksum == *Sha256::digest(bytes.get(..HEAD + length)?);
+    if holds {
+        Some((number, decode(content).ok()?))
+    } else {
+        None
+    }
 }
 
 fn newest(bytes: &[u8]) -> Option<(u64, Content)> {
@@ -224,14 +299,22 @@ fn newest(bytes: &[u8]) -> Option<(u64, Content)> {
 
 fn identity(file: &File) -> io::Result<(u64, Option<u64>)> {
     let metadata = file.metadata()?;
-    let born = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Ok((metadata.ino(), born.and_then(|since| u64::try_from(since.as_nanos()).ok())))
+    let born = metadata
+        .created()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Ok((
+        metadata.ino(),
+        born.and_then(|since| u64::try_from(since.as_nanos()).ok()),
+    ))
 }
 
 /// Whether this is the file that the node wrote last, and nobody has changed it since.
 fn is_where_it_was(file: &File, content: &Content) -> Result<bool> {
     let metadata = file.metadata()?;
-    let changed_ms = u64::try_from(metadata.ctime()).unwrap_or(0).saturating_mul(1000);
+    let changed_ms = u64::try_from(metadata.ctime())
+        .unwrap_or(0)
+        .saturating_mul(1000);
     let same = identity(file)? == (content.inode, content.born);
     Ok(same && changed_ms <= content.written_at.ms().saturating_add(CHANGED_LATER_MS))
 }
@@ -248,8 +331,16 @@ mod tests {
 
     fn state(height: u64) -> SignState {
         let block = Some(BlockHash::new(Hash::from_bytes([7; 32])));
-        let last = Signed { height: Height::new(height), round: 0, step: Step::Precommit, block };
-        SignState { last: Some(last), ..SignState::default() }
+        let last = Signed {
+            height: Height::new(height),
+            round: 0,
+            step: Step::Precommit,
+            block,
+        };
+        SignState {
+            last: Some(last),
+            ..SignState::default()
+        }
     }
 
     fn found(dir: &Path) -> Found {
@@ -268,7 +359,10 @@ mod tests {
         for height in 1..10 {
             file.write(state(height)).unwrap();
             let found = found(dir.path());
-            assert_eq!((found.file.state(), found.folder), (state(height), Folder::Left));
+            assert_eq!(
+                (found.file.state(), found.folder),
+                (state(height), Folder::Left)
+            );
         }
         let metadata = fs::metadata(dir.path().join(NAME)).unwrap();
         assert_eq!((metadata.mode() & 0o777, metadata.len()), (0o600, 8192));
@@ -284,11 +378,17 @@ mod tests {
         let before = fs::read(&path).unwrap();
         file.write(state(2)).unwrap();
         let after = fs::read(&path).unwrap();
-        let changed: Vec<_> = (0..before.len()).filter(|at| before[*at] != after[*at]).collect();
+        let changed: Vec<_> = (0..before.len())
+            .filter(|at| before[*at] != after[*at])
+            .collect();
         for until in &changed {
             let torn = [&after[..*until], &before[*until..]].concat();
             fs::write(&path, torn).unwrap();
-            assert_eq!(found(dir.path()).file.state(), state(1), "torn at byte {until}");
+            assert_eq!(
+                found(dir.path()).file.state(),
+                state(1),
+                "torn at byte {until}"
+            );
         }
         fs::write(&path, &after).unwrap();
         assert_eq!(found(dir.path()).file.state(), state(2));
@@ -308,7 +408,12 @@ mod tests {
             let (_, content) = newest(&flipped).unwrap();
             assert!([state(1), state(2)].contains(&content.state), "byte {at}");
         }
-        for bytes in [Vec::new(), vec![0; 8192], b"scribble".to_vec(), vec![0xff; 70_000]] {
+        for bytes in [
+            Vec::new(),
+            vec![0; 8192],
+            b"scribble".to_vec(),
+            vec![0xff; 70_000],
+        ] {
             fs::write(&path, bytes).unwrap();
             let error = SignFile::find(dir.path(), &key(1)).unwrap_err();
             assert_eq!(Exit::of(&error), Exit::Key);
@@ -327,7 +432,12 @@ mod tests {
         let (_, content) = newest(&fs::read(dir.path().join(UNFINISHED)).unwrap()).unwrap();
         assert_eq!(content.state, state(1));
         fs::remove_dir_all(&in_the_way).unwrap();
-        assert_eq!(SignFile::create(dir.path(), key(1), None, state(2)).unwrap().state(), state(2));
+        assert_eq!(
+            SignFile::create(dir.path(), key(1), None, state(2))
+                .unwrap()
+                .state(),
+            state(2)
+        );
         let found = found(dir.path());
         assert_eq!((found.file.state(), found.folder), (state(2), Folder::Left));
     }
@@ -356,8 +466,13 @@ mod tests {
         file.write(state(5)).unwrap();
         let put_back = |age_ms: u64| {
             let written_at = Timestamp::from_ms(now().ms() - age_ms);
-            let content = Content { written_at, ..file.content.clone() };
-            file.file.write_all_at(&slot(file.number, &content), place(file.number)).unwrap();
+            let content = Content {
+                written_at,
+                ..file.content.clone()
+            };
+            file.file
+                .write_all_at(&slot(file.number, &content), place(file.number))
+                .unwrap();
             found(dir.path()).folder
         };
         assert_eq!(put_back(0), Folder::Left);
@@ -375,7 +490,11 @@ mod tests {
         let error = found(dir.path()).file.bind(chain(2)).unwrap_err();
         assert_eq!(Exit::of(&error), Exit::Key);
         let error = SignFile::find(dir.path(), &key(2)).unwrap_err();
-        assert!(Exit::of(&error) == Exit::Key && error.to_string().contains("belongs to the validator key"), "{error}");
+        assert!(
+            Exit::of(&error) == Exit::Key
+                && error.to_string().contains("belongs to the validator key"),
+            "{error}"
+        );
         found(dir.path()).file.bind(chain(1)).unwrap();
     }
 }

@@ -22,7 +22,9 @@ use vote_consensus::PENDING_MAX;
 use crate::datadir::make_private;
 use crate::ledger::Ledger;
 use crate::pool::Pool;
-use limits::{ACCEPT_PAUSE, ANSWERS_BYTES_ALL, FRAMES_BYTES_ALL, IDLE, ROOM_TIMEOUT, SESSIONS_MAX, STUCK};
+use limits::{
+    ACCEPT_PAUSE, ANSWERS_BYTES_ALL, FRAMES_BYTES_ALL, IDLE, ROOM_TIMEOUT, SESSIONS_MAX, STUCK,
+};
 use outbox::{OpenCall, Parcel};
 pub(crate) use outbox::{Outbox, packed};
 use places::Places;
@@ -38,7 +40,11 @@ pub(crate) enum Command {
     /// An app is gone.
     Left(u64),
     /// Transactions, checked one by one; and the room that they take, until the loop has them.
-    Submit(AppCall, Vec<Result<Arc<Verified>, TransactionFault>>, Option<OwnedSemaphorePermit>),
+    Submit(
+        AppCall,
+        Vec<Result<Arc<Verified>, TransactionFault>>,
+        Option<OwnedSemaphorePermit>,
+    ),
     /// Anything else that is not a question to the ledger.
     Ask(AppCall, Request),
 }
@@ -66,12 +72,22 @@ impl AppCall {
 
     /// The same with an answer that is encoded, and that several apps may share.
     pub(crate) fn send_packed(&self, answer: Arc<[u8]>, last: bool) -> bool {
-        self.outbox.put(Parcel { id: self.id, last, answer, _room: None })
+        self.outbox.put(Parcel {
+            id: self.id,
+            last,
+            answer,
+            _room: None,
+        })
     }
 
     /// Sends an answer for which there is room.
     fn send_large(&self, answer: Arc<[u8]>, last: bool, room: OwnedSemaphorePermit) -> bool {
-        self.outbox.put(Parcel { id: self.id, last, answer, _room: Some(room) })
+        self.outbox.put(Parcel {
+            id: self.id,
+            last,
+            answer,
+            _room: Some(room),
+        })
     }
 
     /// Whether the app has read so much that it may be sent something large.
@@ -108,7 +124,10 @@ struct Shared {
 impl Shared {
     /// Notes in the log that an app was refused.
     fn refused(&self, reason: &str) {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).note(Instant::now(), reason);
+        self.refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(Instant::now(), reason);
     }
 
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Outbox>>> {
@@ -126,12 +145,18 @@ impl Shared {
         timeout(ROOM_TIMEOUT, reserve()).await.ok()?.ok()
     }
 
-    /// Ends the session of the app that has done nothing for longest: it wants nothing, or does not take what it wanted.
+    /// Ends the session of the app that has done nothing for longest: it wants nothing, or does not
+    /// take what it wanted.
     fn evict(&self, now: Instant) -> bool {
         let sessions = self.sessions();
-        let quiet = sessions.values().filter_map(|outbox| Some((outbox.quiet_since()?, outbox)));
-        let long = quiet.filter(|(quiet, _)| now - quiet.since >= if quiet.reads { IDLE } else { STUCK });
-        let Some((_, outbox)) = long.min_by_key(|(quiet, _)| quiet.since) else { return false };
+        let quiet = sessions
+            .values()
+            .filter_map(|outbox| Some((outbox.quiet_since()?, outbox)));
+        let long =
+            quiet.filter(|(quiet, _)| now - quiet.since >= if quiet.reads { IDLE } else { STUCK });
+        let Some((_, outbox)) = long.min_by_key(|(quiet, _)| quiet.since) else {
+            return false;
+        };
         outbox.evict();
         true
     }
@@ -160,18 +185,26 @@ pub(crate) fn check_path(path: &Path) -> Result<()> {
 }
 
 impl Socket {
-    /// Binds the socket for its owner alone. A socket that nobody answers on is replaced; anything else in its place is not.
+    /// Binds the socket for its owner alone. A socket that nobody answers on is replaced; anything
+    /// else in its place is not.
     pub(crate) async fn bind(path: &Path) -> Result<Self> {
         check_path(path)?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(parent) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
             make_private(parent)?;
         }
         remove_stale(path).await?;
-        let listener =
-            UnixListener::bind(path).with_context(|| format!("cannot bind the socket {}", path.display()))?;
+        let listener = UnixListener::bind(path)
+            .with_context(|| format!("cannot bind the socket {}", path.display()))?;
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         let owner = fs::metadata(path)?.uid();
-        Ok(Self { listener, path: path.to_owned(), owner })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            owner,
+        })
     }
 
     /// Takes apps in until the task is ended.
@@ -193,12 +226,17 @@ impl Socket {
             refusals: Mutex::default(),
         });
         for number in 1.. {
-            let Some(stream) = self.accept(&shared).await else { continue };
+            let Some(stream) = self.accept(&shared).await else {
+                continue;
+            };
             let seat = match seats.clone().try_acquire_owned() {
                 Ok(seat) => Some(seat),
                 // The seat of an app that is told to go is free in a moment.
                 Err(_) if shared.evict(Instant::now()) => {
-                    timeout(limits::REFUSE_TIMEOUT, seats.clone().acquire_owned()).await.ok().and_then(Result::ok)
+                    timeout(limits::REFUSE_TIMEOUT, seats.clone().acquire_owned())
+                        .await
+                        .ok()
+                        .and_then(Result::ok)
                 }
                 Err(_) => None,
             };
@@ -213,7 +251,17 @@ impl Socket {
             let share = places.share();
             let making = Arc::new(Semaphore::new(1));
             tokio::spawn(async move {
-                session::run(Session { number, outbox, shared: shared.clone(), places: share, making }, stream).await;
+                session::run(
+                    Session {
+                        number,
+                        outbox,
+                        shared: shared.clone(),
+                        places: share,
+                        making,
+                    },
+                    stream,
+                )
+                .await;
                 shared.sessions().remove(&number);
                 drop(seat);
             });
@@ -221,7 +269,8 @@ impl Socket {
         Ok(())
     }
 
-    /// The next app, if it is the owner's. Whatever the system says of one connection, the node goes on.
+    /// The next app, if it is the owner's. Whatever the system says of one connection, the node
+    /// goes on.
     async fn accept(&self, shared: &Shared) -> Option<UnixStream> {
         match self.listener.accept().await {
             Ok((stream, _)) => match self.check(&stream) {
@@ -242,7 +291,11 @@ impl Socket {
 
     fn check(&self, stream: &UnixStream) -> Result<(), String> {
         let who = stream.peer_cred().map_err(|error| error.to_string())?.uid();
-        if who == self.owner || who == 0 { Ok(()) } else { Err(format!("user {who} is not the node's")) }
+        if who == self.owner || who == 0 {
+            Ok(())
+        } else {
+            Err(format!("user {who} is not the node's"))
+        }
     }
 }
 
@@ -263,7 +316,10 @@ struct Refusals {
 impl Refusals {
     fn note(&mut self, now: Instant, reason: &str) {
         self.unsaid += 1;
-        if self.said_at.is_none_or(|at| now - at >= limits::REFUSALS_SAID) {
+        if self
+            .said_at
+            .is_none_or(|at| now - at >= limits::REFUSALS_SAID)
+        {
             tracing::warn!(reason, apps = self.unsaid, "app refused");
             self.said_at = Some(now);
             self.unsaid = 0;
@@ -272,14 +328,23 @@ impl Refusals {
 }
 
 async fn remove_stale(path: &Path) -> Result<()> {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
     if !metadata.file_type().is_socket() {
-        bail!("{} is in the way and is no socket; remove it, or choose another path with --socket", path.display());
+        bail!(
+            "{} is in the way and is no socket; remove it, or choose another path with --socket",
+            path.display()
+        );
     }
     if UnixStream::connect(path).await.is_ok() {
-        bail!("another node answers on {}; stop it, or choose another path with --socket", path.display());
+        bail!(
+            "another node answers on {}; stop it, or choose another path with --socket",
+            path.display()
+        );
     }
-    fs::remove_file(path).with_context(|| format!("cannot remove the stale socket {}", path.display()))
+    fs::remove_file(path)
+        .with_context(|| format!("cannot remove the stale socket {}", path.display()))
 }
 
 #[cfg(test)]
@@ -295,21 +360,38 @@ pub(crate) mod testing {
 
     pub(crate) fn call(session: u64) -> TestApp {
         let outbox = Outbox::new(Instant::now());
-        let call = AppCall { session, id: 1, outbox: outbox.clone(), _open: None, _transactions: None };
+        let call = AppCall {
+            session,
+            id: 1,
+            outbox: outbox.clone(),
+            _open: None,
+            _transactions: None,
+        };
         TestApp { call, outbox }
     }
 
     /// Leaves the app so much unread that there is no room for more.
     pub(crate) fn fill(app: &TestApp) {
         let reason = "x".repeat(limits::ANSWERS_BYTES);
-        app.call.send(&Answer::Failed(vote_api::Refusal { code: vote_api::RefusalCode::Busy, reason }), false);
+        app.call.send(
+            &Answer::Failed(vote_api::Refusal {
+                code: vote_api::RefusalCode::Busy,
+                reason,
+            }),
+            false,
+        );
     }
 
-    /// Reads all that waits for the app: whether each answer is the last of its call, and the answer.
+    /// Reads all that waits for the app: whether each answer is the last of its call, and the
+    /// answer.
     pub(crate) async fn heard(app: &TestApp) -> Vec<(bool, Answer)> {
         let mut all = Vec::new();
         while !app.outbox.is_empty() {
-            let parcel = app.outbox.take(Instant::now).await.expect("it is not empty");
+            let parcel = app
+                .outbox
+                .take(Instant::now)
+                .await
+                .expect("it is not empty");
             all.push((parcel.last, decode(&parcel.answer).expect("an answer")));
         }
         all

@@ -2,7 +2,10 @@
 
 use redb::{Database, Durability, ReadableTable, WriteTransaction};
 use serde_bytes::ByteBuf;
-use vote_chain::{BlockHash, Changes, CommitCertificate, Genesis, Header, Height, SetChange, VerifiedBlock, encode};
+use vote_chain::{
+    BlockHash, Changes, CommitCertificate, Genesis, Header, Height, SetChange, VerifiedBlock,
+    encode,
+};
 
 use crate::error::{Fault, StorageError};
 use crate::index::Additions;
@@ -10,8 +13,8 @@ use crate::store::Store;
 use crate::table::{self, FORMAT};
 use crate::wal::Entry;
 
-/// Writes that become durable together. If that fails midway, decided blocks and evidence are there as a whole or not at all; what happens at
-/// the open height comes after them.
+/// Writes that become durable together. If that fails midway, decided blocks and evidence are there
+/// as a whole or not at all; what happens at the open height comes after them.
 pub struct Batch<'a> {
     store: &'a Store,
     open: Vec<(Height, Entry)>,
@@ -30,7 +33,12 @@ struct Decided {
 
 impl<'a> Batch<'a> {
     pub(crate) const fn new(store: &'a Store) -> Self {
-        Self { store, open: Vec::new(), decided: Vec::new(), evidence: Vec::new() }
+        Self {
+            store,
+            open: Vec::new(),
+            decided: Vec::new(),
+            evidence: Vec::new(),
+        }
     }
 
     /// Appends an entry to the log of an open height.
@@ -41,11 +49,18 @@ impl<'a> Batch<'a> {
     /// Keeps a block that may be decided.
     pub fn put_body(&mut self, block: &VerifiedBlock) {
         let bytes = encode(&block.to_block());
-        self.open.push((block.header().height, Entry::Body(ByteBuf::from(bytes))));
+        self.open
+            .push((block.header().height, Entry::Body(ByteBuf::from(bytes))));
     }
 
-    /// Keeps a decided block; the log and the undecided blocks up to its height are of no use any more.
-    pub fn commit_block(&mut self, block: &VerifiedBlock, certificate: &CommitCertificate, changes: &Changes) {
+    /// Keeps a decided block; the log and the undecided blocks up to its height are of no use any
+    /// more.
+    pub fn commit_block(
+        &mut self,
+        block: &VerifiedBlock,
+        certificate: &CommitCertificate,
+        changes: &Changes,
+    ) {
         let header = block.header();
         self.decided.push(Decided {
             height: header.height,
@@ -66,7 +81,12 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`StorageError`] if the disk fails: the process should end.
     pub fn finish(self) -> Result<(), StorageError> {
-        let Self { store, open, decided, evidence } = self;
+        let Self {
+            store,
+            open,
+            decided,
+            evidence,
+        } = self;
         if !(decided.is_empty() && evidence.is_empty()) {
             let write = || -> Result<(), Fault> {
                 let transaction = begin(&store.database)?;
@@ -84,19 +104,29 @@ impl<'a> Batch<'a> {
         if let Some(last) = decided.last() {
             wal.begin(last.height.next(), &last.hash);
         }
-        store.index_mut().extend(decided.into_iter().map(|block| block.additions));
-        // After the blocks: the first frame of a height takes the place of what was known of the height before. Of that, nothing is of use
-        // any more.
-        let turn: Vec<_> =
-            open.into_iter().filter(|(height, _)| *height == wal.height()).map(|(_, entry)| entry).collect();
-        if turn.is_empty() { Ok(()) } else { wal.append(&turn) }
+        store
+            .index_mut()
+            .extend(decided.into_iter().map(|block| block.additions));
+        // After the blocks: the first frame of a height takes the place of what was known of the
+        // height before. Of that, nothing is of use any more.
+        let turn: Vec<_> = open
+            .into_iter()
+            .filter(|(height, _)| *height == wal.height())
+            .map(|(_, entry)| entry)
+            .collect();
+        if turn.is_empty() {
+            Ok(())
+        } else {
+            wal.append(&turn)
+        }
     }
 }
 
 fn begin(database: &Database) -> Result<WriteTransaction, Fault> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
-    // One-phase commits trust a checksum that is not made to withstand chosen data, and voters choose ours.
+    // One-phase commits trust a checksum that is not made to withstand chosen data, and voters
+    // choose ours.
     transaction.set_two_phase_commit(true);
     Ok(transaction)
 }
@@ -116,15 +146,24 @@ pub(crate) fn put_genesis(database: &Database, genesis: &Genesis) -> Result<(), 
 }
 
 fn put_block(transaction: &WriteTransaction, block: &Decided) -> Result<(), Fault> {
-    transaction.open_table(table::BLOCKS)?.insert(block.height.get(), block.row.as_slice())?;
+    transaction
+        .open_table(table::BLOCKS)?
+        .insert(block.height.get(), block.row.as_slice())?;
     if let Some(change) = &block.set_change {
-        transaction.open_table(table::SET_CHANGES)?.insert(block.height.get(), change.as_slice())?;
+        transaction
+            .open_table(table::SET_CHANGES)?
+            .insert(block.height.get(), change.as_slice())?;
     }
     Ok(())
 }
 
-/// A header hands over to the set of the next height; if that is another than the one that signs, it is a step of every later receipt.
-pub(crate) fn set_change(header: &Header, certificate: &CommitCertificate, changes: &Changes) -> Option<SetChange> {
+/// A header hands over to the set of the next height; if that is another than the one that signs,
+/// it is a step of every later receipt.
+pub(crate) fn set_change(
+    header: &Header,
+    certificate: &CommitCertificate,
+    changes: &Changes,
+) -> Option<SetChange> {
     (header.validators != header.next_validators).then(|| SetChange {
         header: header.clone(),
         certificate: certificate.clone(),

@@ -25,11 +25,13 @@ pub struct Checked {
 }
 
 impl Unread {
-    /// Checks everything again: each block's parent, size, rules, state root, signatures and certificate, under the set that follows from the
-    /// blocks before it; and that there is nothing else. Only evidence, and the engine's entries in the log of the open height, are taken as
+    /// Checks everything again: each block's parent, size, rules, state root, signatures and
+    /// certificate, under the set that follows from the blocks before it; and that there is nothing
+    /// else. Only evidence, and the engine's entries in the log of the open height, are taken as
     /// they are: they are in their writers' words.
     ///
-    /// `threads` is how many check signatures at one time. `progress` hears how many blocks are done, and how many there are.
+    /// `threads` is how many check signatures at one time. `progress` hears how many blocks are
+    /// done, and how many there are.
     ///
     /// # Errors
     /// [`StorageError::Damaged`] names the first table and row that do not hold.
@@ -42,11 +44,21 @@ impl Unread {
             let followed = follow(read, genesis, Trust::Nothing, threads, progress)?;
             Ok((followed, count_rows(read)?))
         })?;
-        let Followed { state, transactions, signatures, .. } = followed;
+        let Followed {
+            state,
+            transactions,
+            signatures,
+            ..
+        } = followed;
         let height = state.tip().height;
         let Loaded { state, log, bodies } = self.open_height(state)?;
         self.read(|_, _| bodies.iter().try_for_each(|body| check_body(&state, body)))?;
-        Ok(Checked { height, transactions, signatures, rows: rows + (log.len() + bodies.len()) as u64 })
+        Ok(Checked {
+            height,
+            transactions,
+            signatures,
+            rows: rows + (log.len() + bodies.len()) as u64,
+        })
     }
 }
 
@@ -55,7 +67,11 @@ fn count_rows(read: &ReadTransaction) -> Result<u64, Fault> {
     for row in meta.iter()? {
         let key = row?.0;
         if !["format", "genesis"].contains(&key.value()) {
-            return Err(Fault::row("meta", key.value(), "nothing in the blocks leads to it"));
+            return Err(Fault::row(
+                "meta",
+                key.value(),
+                "nothing in the blocks leads to it",
+            ));
         }
     }
     let evidence = read.open_table(table::EVIDENCE)?;
@@ -63,14 +79,20 @@ fn count_rows(read: &ReadTransaction) -> Result<u64, Fault> {
         let (height, place) = row?.0.value();
         rows::decided(read, height, "evidence", format!("({height}, {place})"))?;
     }
-    let (blocks, set_changes) = (read.open_table(table::BLOCKS)?, read.open_table(table::SET_CHANGES)?);
+    let (blocks, set_changes) = (
+        read.open_table(table::BLOCKS)?,
+        read.open_table(table::SET_CHANGES)?,
+    );
     Ok(meta.len()? + evidence.len()? + blocks.len()? + set_changes.len()?)
 }
 
 /// A block of the open height must fit the state.
 fn check_body(state: &State, body: &vote_chain::Whole<vote_chain::Block>) -> Result<(), Fault> {
     let fault = |what: String| Fault::Damaged(format!("an undecided block of the log: {what}"));
-    let verified = VerifiedBlock::verify(&state.chain(), body, |_| None).map_err(|wrong| fault(wrong.to_string()))?;
-    state.validate(&verified).map_err(|wrong| fault(wrong.to_string()))?;
+    let verified = VerifiedBlock::verify(&state.chain(), body, |_| None)
+        .map_err(|wrong| fault(wrong.to_string()))?;
+    state
+        .validate(&verified)
+        .map_err(|wrong| fault(wrong.to_string()))?;
     Ok(())
 }

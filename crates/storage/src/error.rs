@@ -63,7 +63,11 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// A row whose value does not fit its key, or the rest.
-    pub(crate) fn row(table: &str, key: impl std::fmt::Display, what: impl std::fmt::Display) -> Self {
+    pub(crate) fn row(
+        table: &str,
+        key: impl std::fmt::Display,
+        what: impl std::fmt::Display,
+    ) -> Self {
         Self::Damaged(format!("{table}, row {key}: {what}"))
     }
 
@@ -81,7 +85,9 @@ impl From<std::io::Error> for Fault {
     /// A file that ends before it should is damaged; the disk that it is on is not.
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => Self::Damaged(error.to_string()),
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+                Self::Damaged(error.to_string())
+            }
             _ => Self::Disk(error),
         }
     }

@@ -6,8 +6,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use redb::{ReadTransaction, ReadableTable};
 use vote_chain::{
-    BlockFault, ChainId, CommitCertificate, Genesis, Height, Replay, State, ValidatorSet, VerifiedBlock, encode,
-    verify_all,
+    BlockFault, ChainId, CommitCertificate, Genesis, Height, Replay, State, ValidatorSet,
+    VerifiedBlock, encode, verify_all,
 };
 
 use crate::batch;
@@ -16,15 +16,16 @@ use crate::index::{Additions, Index};
 use crate::rows::{self, BlockRow};
 use crate::table;
 
-/// Blocks are taken in parts of so many bytes and so many blocks, so that there is work for all cores and memory for all of it.
+/// Blocks are taken in parts of so many bytes and so many blocks, so that there is work for all
+/// cores and memory for all of it.
 const PART_BYTES_MAX: usize = 2 << 20;
 const PART_BLOCKS_MAX: usize = 500;
 
 /// How much is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// That the node has checked signatures before it has written a block. The last certificate is checked, and the blocks below it name one
-    /// another by their hashes.
+    /// That the node has checked signatures before it has written a block. The last certificate is
+    /// checked, and the blocks below it name one another by their hashes.
     Signatures,
     /// Nothing.
     Nothing,
@@ -41,7 +42,8 @@ pub(crate) struct Followed {
 
 type Part = Result<Vec<(VerifiedBlock, CommitCertificate)>, Fault>;
 
-/// Follows all blocks. One thread reads ahead, so many others decode and verify; blocks are applied here.
+/// Follows all blocks. One thread reads ahead, so many others decode and verify; blocks are applied
+/// here.
 pub(crate) fn follow(
     read: &ReadTransaction,
     genesis: &Genesis,
@@ -75,12 +77,20 @@ pub(crate) fn follow(
 }
 
 /// Reads all blocks in parts, until one does not hold or nobody listens any more.
-fn read_ahead(read: &ReadTransaction, chain: &ChainId, trust: Trust, threads: NonZeroUsize, parts: &SyncSender<Part>) {
+fn read_ahead(
+    read: &ReadTransaction,
+    chain: &ChainId,
+    trust: Trust,
+    threads: NonZeroUsize,
+    parts: &SyncSender<Part>,
+) {
     let mut next = Height::new(1);
     loop {
         let part = rows_from(read, next).and_then(|rows| {
             next = Height::new(next.get() + rows.len() as u64);
-            on_all_cores(threads, &rows, |rows| decode(rows, chain, trust)).into_iter().collect()
+            on_all_cores(threads, &rows, |rows| decode(rows, chain, trust))
+                .into_iter()
+                .collect()
         });
         let over = part.as_ref().map_or(true, Vec::is_empty);
         if over && part.is_ok() || parts.send(part).is_err() || over {
@@ -107,30 +117,48 @@ fn rows_from(read: &ReadTransaction, first: Height) -> Result<Vec<(Height, Vec<u
     Ok(rows)
 }
 
-/// Decodes the rows of some blocks, up to the first that does not hold; signatures are verified together.
+/// Decodes the rows of some blocks, up to the first that does not hold; signatures are verified
+/// together.
 fn decode(
     rows: &[(Height, Vec<u8>)],
     chain: &ChainId,
     trust: Trust,
 ) -> Vec<Result<(VerifiedBlock, CommitCertificate), Fault>> {
-    let rows: Vec<_> = rows.iter().map(|(height, bytes)| BlockRow::read(*height, bytes)).collect();
-    let transactions = rows.iter().flatten().flat_map(|row| &row.block.transactions);
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(height, bytes)| BlockRow::read(*height, bytes))
+        .collect();
+    let transactions = rows
+        .iter()
+        .flatten()
+        .flat_map(|row| &row.block.transactions);
     let mut verdicts = match trust {
         Trust::Signatures => Vec::new(),
         Trust::Nothing => verify_all(chain, transactions.map(|bytes| bytes.as_slice())),
     }
     .into_iter();
     let one = |row: Result<BlockRow, Fault>| {
-        let BlockRow { block, certificate, .. } = row?;
+        let BlockRow {
+            block, certificate, ..
+        } = row?;
         let fault = |fault: BlockFault| Fault::row("blocks", block.header.height, fault);
         let block = match trust {
             Trust::Signatures => VerifiedBlock::read_final(chain, &block).map_err(fault)?,
             Trust::Nothing => {
                 let verdicts = verdicts.by_ref().take(block.transactions.len());
                 let one = |(index, verdict): (usize, Result<_, _>)| {
-                    verdict.map_err(|wrong| fault(BlockFault::Transaction { index, fault: wrong }))
+                    verdict.map_err(|wrong| {
+                        fault(BlockFault::Transaction {
+                            index,
+                            fault: wrong,
+                        })
+                    })
                 };
-                let mut known = verdicts.enumerate().map(one).collect::<Result<Vec<_>, _>>()?.into_iter();
+                let mut known = verdicts
+                    .enumerate()
+                    .map(one)
+                    .collect::<Result<Vec<_>, _>>()?
+                    .into_iter();
                 VerifiedBlock::verify(chain, &block, |_| known.next()).map_err(fault)?
             }
         };
@@ -168,23 +196,46 @@ impl Follow {
             let validators = self.replay.validators().clone();
             self.apply(&block, &certificate)?;
             if self.trust == Trust::Nothing || at == self.last {
-                certified.push(Certified { certificate, validators });
+                certified.push(Certified {
+                    certificate,
+                    validators,
+                });
             }
         }
         let verdicts = on_all_cores(self.threads, &certified, |part| {
-            let certificates = part.iter().map(|Certified { certificate, validators }| {
-                (certificate, certificate.height, certificate.block, validators)
-            });
+            let certificates = part.iter().map(
+                |Certified {
+                     certificate,
+                     validators,
+                 }| {
+                    (
+                        certificate,
+                        certificate.height,
+                        certificate.block,
+                        validators,
+                    )
+                },
+            );
             CommitCertificate::verify_all(&self.chain, certificates)
         });
         for (Certified { certificate, .. }, verdict) in certified.iter().zip(verdicts) {
-            verdict.map_err(|fault| Fault::row("blocks", certificate.height, format!("its certificate: {fault}")))?;
+            verdict.map_err(|fault| {
+                Fault::row(
+                    "blocks",
+                    certificate.height,
+                    format!("its certificate: {fault}"),
+                )
+            })?;
             self.signatures += certificate.signatures.len() as u64;
         }
         Ok(at)
     }
 
-    fn apply(&mut self, block: &VerifiedBlock, certificate: &CommitCertificate) -> Result<(), Fault> {
+    fn apply(
+        &mut self,
+        block: &VerifiedBlock,
+        certificate: &CommitCertificate,
+    ) -> Result<(), Fault> {
         let (header, count) = (block.header(), block.transactions().len() as u64);
         let applied = match self.trust {
             Trust::Signatures => self.replay.take(block),
@@ -192,7 +243,8 @@ impl Follow {
         };
         let changes = applied.map_err(|fault| Fault::row("blocks", header.height, fault))?;
         if let Some(change) = batch::set_change(header, certificate, &changes) {
-            self.set_changes.insert(header.height.get(), encode(&change));
+            self.set_changes
+                .insert(header.height.get(), encode(&change));
         }
         self.index.extend([Additions::of(block, &changes)]);
         self.transactions += count;
@@ -205,28 +257,57 @@ impl Follow {
     fn finish(self, read: &ReadTransaction) -> Result<Followed, Fault> {
         let table = read.open_table(table::SET_CHANGES)?;
         for (height, change) in &self.set_changes {
-            let row = table.get(height)?.ok_or_else(|| Fault::row("set_changes", height, "it is missing"))?;
+            let row = table
+                .get(height)?
+                .ok_or_else(|| Fault::row("set_changes", height, "it is missing"))?;
             if row.value() != change.as_slice() {
-                return Err(Fault::row("set_changes", height, "it is not what follows from the blocks"));
+                return Err(Fault::row(
+                    "set_changes",
+                    height,
+                    "it is not what follows from the blocks",
+                ));
             }
         }
         for row in table.iter()? {
             let height = row?.0.value();
             if !self.set_changes.contains_key(&height) {
-                return Err(Fault::row("set_changes", height, "nothing in the blocks leads to it"));
+                return Err(Fault::row(
+                    "set_changes",
+                    height,
+                    "nothing in the blocks leads to it",
+                ));
             }
         }
-        let state = self.replay.finish().map_err(|fault| Fault::row("blocks", self.last, fault))?;
-        Ok(Followed { state, index: self.index, transactions: self.transactions, signatures: self.signatures })
+        let state = self
+            .replay
+            .finish()
+            .map_err(|fault| Fault::row("blocks", self.last, fault))?;
+        Ok(Followed {
+            state,
+            index: self.index,
+            transactions: self.transactions,
+            signatures: self.signatures,
+        })
     }
 }
 
-/// Does `work` on `items`, in parts of equal size on so many threads; the results are in the order of the items.
-fn on_all_cores<T: Sync, R: Send>(threads: NonZeroUsize, items: &[T], work: impl Fn(&[T]) -> Vec<R> + Sync) -> Vec<R> {
+/// Does `work` on `items`, in parts of equal size on so many threads; the results are in the order
+/// of the items.
+fn on_all_cores<T: Sync, R: Send>(
+    threads: NonZeroUsize,
+    items: &[T],
+    work: impl Fn(&[T]) -> Vec<R> + Sync,
+) -> Vec<R> {
     let part = items.len().div_ceil(threads.get()).max(1);
     std::thread::scope(|scope| {
         let work = &work;
-        let parts: Vec<_> = items.chunks(part).map(|part| scope.spawn(move || work(part))).collect();
-        parts.into_iter().flat_map(|part| part.join().expect("verifying does not panic")).collect()
+        let parts: Vec<_> = items
+            .chunks(part)
+            .map(|part| scope.spawn(move || work(part)))
+            .collect();
+        parts
+            .into_iter()
+            .flat_map(|part| part.join().expect("verifying does not panic"))
+            .collect()
     })
 }

@@ -1,4 +1,5 @@
-//! Single rows, each checked against its key: what does not fit is an error with words, never a row that is not there.
+//! Single rows, each checked against its key: what does not fit is an error with words, never a row
+//! that is not there.
 
 use redb::{ReadTransaction, ReadableTable};
 use serde::{Serialize, de::DeserializeOwned};
@@ -16,19 +17,32 @@ pub(crate) struct BlockRow {
 }
 
 impl BlockRow {
-    /// Reads the row of a height: its block has the transactions of its header, and the certificate names it. (That the certificate's
-    /// signatures hold was checked before it was written; who reads it elsewhere checks them again.)
+    /// Reads the row of a height: its block has the transactions of its header, and the certificate
+    /// names it. (That the certificate's signatures hold was checked before it was written; who
+    /// reads it elsewhere checks them again.)
     pub(crate) fn read(height: Height, bytes: &[u8]) -> Result<Self, Fault> {
         let (block, certificate): (ByteBuf, CommitCertificate) = value(bytes, "blocks", height)?;
         let bytes = block.into_vec();
         let block = Whole::read(&bytes).map_err(|fault| Fault::row("blocks", height, fault))?;
         if block.header.height != height {
-            return Err(Fault::row("blocks", height, format!("it is block {}", block.header.height)));
+            return Err(Fault::row(
+                "blocks",
+                height,
+                format!("it is block {}", block.header.height),
+            ));
         }
         if certificate.height != height || certificate.block != block.header.hash() {
-            return Err(Fault::row("blocks", height, "its certificate is of another block"));
+            return Err(Fault::row(
+                "blocks",
+                height,
+                "its certificate is of another block",
+            ));
         }
-        Ok(Self { bytes, block, certificate })
+        Ok(Self {
+            bytes,
+            block,
+            certificate,
+        })
     }
 }
 
@@ -67,7 +81,11 @@ pub(crate) fn decided(
     let height = Height::new(height);
     let last = last(read)?;
     if height == Height::GENESIS || height > last {
-        return Err(Fault::row(table, key, format!("it names block {height}, but the last is {last}")));
+        return Err(Fault::row(
+            table,
+            key,
+            format!("it names block {height}, but the last is {last}"),
+        ));
     }
     Ok(height)
 }
@@ -83,22 +101,38 @@ pub(crate) fn set_changes(read: &ReadTransaction, before: Height) -> Result<Vec<
 }
 
 /// One of them; none if the set does not change there.
-pub(crate) fn set_change_at(read: &ReadTransaction, height: Height) -> Result<Option<SetChange>, Fault> {
+pub(crate) fn set_change_at(
+    read: &ReadTransaction,
+    height: Height,
+) -> Result<Option<SetChange>, Fault> {
     let row = read.open_table(table::SET_CHANGES)?.get(height.get())?;
-    row.map(|bytes| set_change(height.get(), bytes.value())).transpose()
+    row.map(|bytes| set_change(height.get(), bytes.value()))
+        .transpose()
 }
 
 pub(crate) fn set_change(key: u64, bytes: &[u8]) -> Result<SetChange, Fault> {
     let change: SetChange = value(bytes, "set_changes", key)?;
     let (header, certificate) = (&change.header, &change.certificate);
     if header.height.get() != key {
-        return Err(Fault::row("set_changes", key, format!("it is of block {}", header.height)));
+        return Err(Fault::row(
+            "set_changes",
+            key,
+            format!("it is of block {}", header.height),
+        ));
     }
     if certificate.height != header.height || certificate.block != header.hash() {
-        return Err(Fault::row("set_changes", key, "its certificate is of another block"));
+        return Err(Fault::row(
+            "set_changes",
+            key,
+            "its certificate is of another block",
+        ));
     }
     if header.next_validators != change.validators.hash() {
-        return Err(Fault::row("set_changes", key, "its validators are not those that its header hands over to"));
+        return Err(Fault::row(
+            "set_changes",
+            key,
+            "its validators are not those that its header hands over to",
+        ));
     }
     Ok(change)
 }

@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTableMetadata, StorageBackend};
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
+    StorageBackend,
+};
 use vote_chain::{
-    Block, CommitCertificate, ElectionId, Genesis, Height, SetChange, State, TransactionId, Whole, decode,
+    Block, CommitCertificate, ElectionId, Genesis, Height, SetChange, State, TransactionId, Whole,
+    decode,
 };
 
 use crate::batch::{self, Batch};
@@ -59,8 +63,8 @@ pub struct Store {
 }
 
 impl Unread {
-    /// Makes a new ledger in `dir`. It has its name only once it is whole: a crash in between leaves a file that
-    /// [`Self::open`] discards.
+    /// Makes a new ledger in `dir`. It has its name only once it is whole: a crash in between
+    /// leaves a file that [`Self::open`] discards.
     ///
     /// # Errors
     /// [`StorageError::Exists`] if there is one; any other if the disk fails.
@@ -72,7 +76,12 @@ impl Unread {
         }
         let make = || -> Result<Database, Fault> {
             discard(&unfinished)?;
-            let file = OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(&unfinished)?;
+            let file = OpenOptions::new()
+                .create_new(true)
+                .read(true)
+                .write(true)
+                .mode(0o600)
+                .open(&unfinished)?;
             let database = builder().create_with_backend(FileBackend::new(file)?)?;
             batch::put_genesis(&database, genesis)?;
             Ok(database)
@@ -103,7 +112,8 @@ impl Unread {
         Self::of_database(database, Box::new(wal), path)
     }
 
-    /// Opens the ledger in `dir`; none if there is none. Every page that is in use is read, and its checksum verified.
+    /// Opens the ledger in `dir`; none if there is none. Every page that is in use is read, and its
+    /// checksum verified.
     ///
     /// # Errors
     /// [`StorageError`] if it is in use, damaged, of another format, or cannot be read.
@@ -128,9 +138,14 @@ impl Unread {
     ///
     /// # Errors
     /// As by [`Self::open`].
-    pub fn open_on(backend: impl StorageBackend, wal: impl StorageBackend) -> Result<Self, StorageError> {
+    pub fn open_on(
+        backend: impl StorageBackend,
+        wal: impl StorageBackend,
+    ) -> Result<Self, StorageError> {
         let path = PathBuf::from(FILE);
-        let database = builder().create_with_backend(backend).map_err(|error| Fault::from(error).of(&path))?;
+        let database = builder()
+            .create_with_backend(backend)
+            .map_err(|error| Fault::from(error).of(&path))?;
         Self::of_database(database, Box::new(wal), path)
     }
 
@@ -143,24 +158,40 @@ impl Unread {
         let format = || -> Result<u64, Fault> {
             let read = database.begin_read()?;
             let meta = read.open_table(table::META)?;
-            let format = meta.get("format")?.and_then(|value| value.value().try_into().ok().map(u64::from_le_bytes));
+            let format = meta
+                .get("format")?
+                .and_then(|value| value.value().try_into().ok().map(u64::from_le_bytes));
             format.ok_or_else(|| Fault::row("meta", "format", "it is missing"))
         };
         let found = format().map_err(|fault| fault.of(&path))?;
         if found != FORMAT {
-            return Err(StorageError::Format { path, found, wanted: FORMAT });
+            return Err(StorageError::Format {
+                path,
+                found,
+                wanted: FORMAT,
+            });
         }
         let genesis = || -> Result<Genesis, Fault> {
             let read = database.begin_read()?;
             let meta = read.open_table(table::META)?;
-            let genesis = meta.get("genesis")?.ok_or_else(|| Fault::row("meta", "genesis", "it is missing"))?;
-            let genesis: Genesis = decode(genesis.value()).map_err(|error| Fault::row("meta", "genesis", error))?;
-            genesis.check().map_err(|error| Fault::row("meta", "genesis", error))?;
+            let genesis = meta
+                .get("genesis")?
+                .ok_or_else(|| Fault::row("meta", "genesis", "it is missing"))?;
+            let genesis: Genesis =
+                decode(genesis.value()).map_err(|error| Fault::row("meta", "genesis", error))?;
+            genesis
+                .check()
+                .map_err(|error| Fault::row("meta", "genesis", error))?;
             Ok(genesis)
         };
         let genesis = genesis().map_err(|fault| fault.of(&path))?;
         let wal = Wal::new(wal, path.with_file_name(WAL), genesis.chain());
-        Ok(Self { database, wal, path, genesis })
+        Ok(Self {
+            database,
+            wal,
+            path,
+            genesis,
+        })
     }
 
     /// Where the chain begins.
@@ -173,19 +204,36 @@ impl Unread {
         &self.path
     }
 
-    /// Follows all blocks, for the state and for what is where in them. That the node has checked their signatures before it has written them
-    /// is believed; that each follows from the one before, and the last certificate, are checked.
+    /// Follows all blocks, for the state and for what is where in them. That the node has checked
+    /// their signatures before it has written them is believed; that each follows from the one
+    /// before, and the last certificate, are checked.
     ///
     /// `threads` is how many read blocks at one time.
     ///
     /// # Errors
-    /// [`StorageError::Damaged`] names the first row that cannot be read, or that does not fit the others.
+    /// [`StorageError::Damaged`] names the first row that cannot be read, or that does not fit the
+    /// others.
     pub fn load(mut self, threads: NonZeroUsize) -> Result<(Store, Loaded), StorageError> {
-        let followed = self.read(|read, genesis| follow(read, genesis, Trust::Signatures, threads, |_, _| {}))?;
+        let followed = self
+            .read(|read, genesis| follow(read, genesis, Trust::Signatures, threads, |_, _| {}))?;
         let Followed { state, index, .. } = followed;
         let loaded = self.open_height(state)?;
-        let Self { database, wal, path, genesis } = self;
-        Ok((Store { database, path, genesis, wal: Mutex::new(wal), index: RwLock::new(index) }, loaded))
+        let Self {
+            database,
+            wal,
+            path,
+            genesis,
+        } = self;
+        Ok((
+            Store {
+                database,
+                path,
+                genesis,
+                wal: Mutex::new(wal),
+                index: RwLock::new(index),
+            },
+            loaded,
+        ))
     }
 
     /// Reads what is known of the height after this state.
@@ -198,7 +246,8 @@ impl Unread {
             match entry {
                 Entry::Log(entry) => log.push(entry.into_vec()),
                 Entry::Body(bytes) => bodies.push(Whole::read(&bytes).map_err(|fault| {
-                    Fault::Damaged(format!("an undecided block of height {open}: {fault}")).of(&self.path)
+                    Fault::Damaged(format!("an undecided block of height {open}: {fault}"))
+                        .of(&self.path)
                 })?),
             }
         }
@@ -255,17 +304,22 @@ impl Store {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn read<T>(&self, ask: impl FnOnce(&ReadTransaction) -> Result<T, Fault>) -> Result<T, StorageError> {
+    pub(crate) fn read<T>(
+        &self,
+        ask: impl FnOnce(&ReadTransaction) -> Result<T, Fault>,
+    ) -> Result<T, StorageError> {
         let read = || ask(&self.database.begin_read()?);
         read().map_err(|fault| fault.of(&self.path))
     }
 
-    /// The heights of the blocks that hold something of an election, in order; none of an election that there is not.
+    /// The heights of the blocks that hold something of an election, in order; none of an election
+    /// that there is not.
     pub fn heights(&self, id: &ElectionId) -> Vec<Height> {
         self.index().heights(id).to_vec()
     }
 
-    /// Final transactions whose ids begin like this; two at most, which is enough to know that it says too little.
+    /// Final transactions whose ids begin like this; two at most, which is enough to know that it
+    /// says too little.
     ///
     /// # Errors
     /// [`StorageError`] if their blocks cannot be read.
@@ -283,36 +337,53 @@ impl Store {
         Ok(found)
     }
 
-    /// Where final transactions are whose ids begin with the same 8 bytes: heights, and places in the blocks. Nearly always one or none; the
-    /// block says whether it is the one.
+    /// Where final transactions are whose ids begin with the same 8 bytes: heights, and places in
+    /// the blocks. Nearly always one or none; the block says whether it is the one.
     pub fn places(&self, id: &[u8]) -> Vec<(Height, u32)> {
         self.index().places(id).collect()
     }
 
-    /// A decided block, and what makes it final; none above the last. The block is that of the height and whole, and the certificate
-    /// names it.
+    /// A decided block, and what makes it final; none above the last. The block is that of the
+    /// height and whole, and the certificate names it.
     ///
     /// # Errors
     /// [`StorageError`] if it cannot be read, is missing, or is another.
-    pub fn block(&self, height: Height) -> Result<Option<(Block, CommitCertificate)>, StorageError> {
+    pub fn block(
+        &self,
+        height: Height,
+    ) -> Result<Option<(Block, CommitCertificate)>, StorageError> {
         let row = self.read(|read| rows::block(read, height))?;
-        Ok(row.map(|BlockRow { block, certificate, .. }| (block.into_inner(), certificate)))
+        Ok(row.map(
+            |BlockRow {
+                 block, certificate, ..
+             }| (block.into_inner(), certificate),
+        ))
     }
 
     /// Like [`Self::block`], with the block's canonical bytes, to be passed on.
     ///
     /// # Errors
     /// [`StorageError`] as by [`Self::block`].
-    pub fn block_bytes(&self, height: Height) -> Result<Option<(Vec<u8>, CommitCertificate)>, StorageError> {
+    pub fn block_bytes(
+        &self,
+        height: Height,
+    ) -> Result<Option<(Vec<u8>, CommitCertificate)>, StorageError> {
         let row = self.read(|read| rows::block(read, height))?;
-        Ok(row.map(|BlockRow { bytes, certificate, .. }| (bytes, certificate)))
+        Ok(row.map(
+            |BlockRow {
+                 bytes, certificate, ..
+             }| (bytes, certificate),
+        ))
     }
 
     /// A final transaction's bytes, with the height of its block and the place in it.
     ///
     /// # Errors
     /// [`StorageError`] if its block cannot be read.
-    pub fn transaction(&self, id: &TransactionId) -> Result<Option<(Vec<u8>, Height, u32)>, StorageError> {
+    pub fn transaction(
+        &self,
+        id: &TransactionId,
+    ) -> Result<Option<(Vec<u8>, Height, u32)>, StorageError> {
         for (height, place) in self.places(id.as_bytes()) {
             let (found, bytes) = self.read(|read| transaction_at(read, height, place))?;
             if found == *id {
@@ -330,7 +401,8 @@ impl Store {
         self.read(|read| rows::set_changes(read, before))
     }
 
-    /// The block at a height in which a set hands over to the next; none if the set does not change there.
+    /// The block at a height in which a set hands over to the next; none if the set does not change
+    /// there.
     ///
     /// # Errors
     /// [`StorageError`] if it cannot be read, or does not fit its block.
@@ -368,11 +440,18 @@ impl Store {
 }
 
 /// The transaction that the index says is at a place.
-fn transaction_at(read: &ReadTransaction, height: Height, place: u32) -> Result<(TransactionId, Vec<u8>), Fault> {
-    let row = rows::block(read, height)?.ok_or_else(|| Fault::row("blocks", height, "it is missing"))?;
+fn transaction_at(
+    read: &ReadTransaction,
+    height: Height,
+    place: u32,
+) -> Result<(TransactionId, Vec<u8>), Fault> {
+    let row =
+        rows::block(read, height)?.ok_or_else(|| Fault::row("blocks", height, "it is missing"))?;
     let at = usize::try_from(place).unwrap_or(usize::MAX);
     let bytes = row.block.into_inner().transactions.into_iter().nth(at);
-    let bytes = bytes.ok_or_else(|| Fault::row("blocks", height, format!("it has no transaction {place}")))?.into_vec();
+    let bytes = bytes
+        .ok_or_else(|| Fault::row("blocks", height, format!("it has no transaction {place}")))?
+        .into_vec();
     Ok((TransactionId::of(&bytes), bytes))
 }
 
@@ -380,7 +459,13 @@ fn transaction_at(read: &ReadTransaction, height: Height, place: u32) -> Result<
 fn open_wal(dir: &Path) -> Result<Box<dyn StorageBackend>, StorageError> {
     let path = dir.join(WAL);
     let open = || -> Result<FileBackend, Fault> {
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
         // Its name must be as durable as what is written to it.
         File::open(dir)?.sync_all()?;
         Ok(FileBackend::new(file)?)
@@ -391,7 +476,8 @@ fn open_wal(dir: &Path) -> Result<Box<dyn StorageBackend>, StorageError> {
 pub(crate) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
-    // A file that was closed well is read whole too: what another program or the disk has done to it since must not be believed.
+    // A file that was closed well is read whole too: what another program or the disk has done to
+    // it since must not be believed.
     builder.set_check_integrity_on_open(true);
     builder
 }

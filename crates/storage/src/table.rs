@@ -12,4 +12,5 @@ pub(crate) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new(
 /// Changes of the validator set: height to header, certificate and new set.
 pub(crate) const SET_CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("set_changes");
 /// Equivocations: (height, place) to an opaque proof.
-pub(crate) const EVIDENCE: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("evidence");
+pub(crate) const EVIDENCE: TableDefinition<'_, (u64, u64), &[u8]> =
+    TableDefinition::new("evidence");

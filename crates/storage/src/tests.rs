@@ -1,4 +1,5 @@
-//! What a node finds after a restart, and in a file that is damaged; in `faults` and `damage`, wherever a disk fails or a file is changed.
+//! What a node finds after a restart, and in a file that is damaged; in `faults` and `damage`,
+//! wherever a disk fails or a file is changed.
 
 mod check;
 mod damage;
@@ -10,8 +11,8 @@ mod wal;
 use std::path::Path;
 
 use vote_chain::{
-    Act, Ballot, Changes, CommitCertificate, Contest, Election, ElectionId, Height, Organise, Payload, Rule, SecretKey,
-    Selection, State, VerifiedBlock, Voter, Voters,
+    Act, Ballot, Changes, CommitCertificate, Contest, Election, ElectionId, Height, Organise,
+    Payload, Rule, SecretKey, Selection, State, VerifiedBlock, Voter, Voters,
 };
 
 use self::disk::CORES;
@@ -20,7 +21,11 @@ use crate::table::FORMAT;
 use crate::{Loaded, StorageError, Store, Unread};
 
 fn create(dir: &Path) -> Store {
-    Unread::create(dir, &genesis()).unwrap().load(CORES).unwrap().0
+    Unread::create(dir, &genesis())
+        .unwrap()
+        .load(CORES)
+        .unwrap()
+        .0
 }
 
 fn load(dir: &Path) -> (Store, Loaded) {
@@ -35,7 +40,10 @@ struct Chain {
 
 impl Chain {
     fn new() -> Self {
-        Self { state: State::new(genesis()), election: ElectionId::default() }
+        Self {
+            state: State::new(genesis()),
+            election: ElectionId::default(),
+        }
     }
 
     fn next(&mut self) -> (VerifiedBlock, CommitCertificate, Changes) {
@@ -44,7 +52,10 @@ impl Chain {
         let payload = if height.get() == 1 {
             let choices = vec!["Soup".into(), "Pasta".into()];
             let contests = vec![Contest::listed(choices, Rule::Plurality, 1)];
-            Payload::CreateElection(Election { revotes: 1, ..Election::simple("Lunch".into(), contests, 0) })
+            Payload::CreateElection(Election {
+                revotes: 1,
+                ..Election::simple("Lunch".into(), contests, 0)
+            })
         } else {
             Payload::CastBallot(Ballot::plain(self.election, Selection::Listed(1)))
         };
@@ -56,7 +67,11 @@ impl Chain {
     }
 
     /// A block of one transaction.
-    fn decide(&mut self, signer: &SecretKey, payload: Payload) -> (VerifiedBlock, CommitCertificate, Changes) {
+    fn decide(
+        &mut self,
+        signer: &SecretKey,
+        payload: Payload,
+    ) -> (VerifiedBlock, CommitCertificate, Changes) {
         let (block, certificate, changes) = next_block(&self.state, &[(signer.clone(), payload)]);
         self.state.commit(block.header(), &changes);
         (block, certificate, changes)
@@ -94,13 +109,34 @@ fn what_is_finished_is_there_after_a_restart() {
     drop(store);
     let (store, loaded) = load(dir.path());
     assert_eq!(loaded.state.tip(), chain.state.tip());
-    assert_eq!(loaded.state.tally(&chain.election), chain.state.tally(&chain.election));
-    assert_eq!(loaded.state.tally(&chain.election).unwrap().turnout.ballots, 4);
-    assert_eq!((loaded.log, loaded.bodies.len()), (vec![b"open".to_vec()], 0), "logs of decided heights are gone");
+    assert_eq!(
+        loaded.state.tally(&chain.election),
+        chain.state.tally(&chain.election)
+    );
+    assert_eq!(
+        loaded.state.tally(&chain.election).unwrap().turnout.ballots,
+        4
+    );
+    assert_eq!(
+        (loaded.log, loaded.bodies.len()),
+        (vec![b"open".to_vec()], 0),
+        "logs of decided heights are gone"
+    );
     let (block, certificate) = store.block(Height::new(3)).unwrap().unwrap();
     let set = &genesis().validators;
-    assert_eq!(certificate.verify(&genesis().chain(), Height::new(3), &block.header.hash(), set), Ok(()));
-    assert_eq!(store.places(block.ids()[0].as_bytes()), [(Height::new(3), 0)]);
+    assert_eq!(
+        certificate.verify(
+            &genesis().chain(),
+            Height::new(3),
+            &block.header.hash(),
+            set
+        ),
+        Ok(())
+    );
+    assert_eq!(
+        store.places(block.ids()[0].as_bytes()),
+        [(Height::new(3), 0)]
+    );
     assert_eq!(store.evidence().unwrap().len(), 5);
 }
 
@@ -108,9 +144,16 @@ fn what_is_finished_is_there_after_a_restart() {
 fn roll_log_and_replaced_ballots_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (mut chain, store) = (Chain::new(), create(dir.path()));
-    let contests = vec![Contest::listed(vec!["Soup".into(), "Pasta".into()], Rule::Plurality, 1)];
-    let election =
-        Election { voters: Voters::WeightedRoll, revotes: 1, ..Election::simple("Lunch".into(), contests, 0) };
+    let contests = vec![Contest::listed(
+        vec!["Soup".into(), "Pasta".into()],
+        Rule::Plurality,
+        1,
+    )];
+    let election = Election {
+        voters: Voters::WeightedRoll,
+        revotes: 1,
+        ..Election::simple("Lunch".into(), contests, 0)
+    };
     let (organiser, voter) = (key(200), key(50));
     let mut run = |signer: &SecretKey, payload| {
         let (block, certificate, changes) = chain.decide(signer, payload);
@@ -127,30 +170,63 @@ fn roll_log_and_replaced_ballots_are_there_after_a_restart() {
     run(&organiser, act(add(51, 4)));
     run(&organiser, act(Act::Open));
     let remove = vec![key(51).public()];
-    run(&organiser, act(Act::ChangeRoll { remove, add: vec![Voter(key(52).public(), 9)], reason: "late".into() }));
+    run(
+        &organiser,
+        act(Act::ChangeRoll {
+            remove,
+            add: vec![Voter(key(52).public(), 9)],
+            reason: "late".into(),
+        }),
+    );
     for (counter, place) in [(0, 0), (1, 1)] {
-        run(&voter, Payload::CastBallot(Ballot { counter, ..Ballot::plain(id, Selection::Listed(place)) }));
+        run(
+            &voter,
+            Payload::CastBallot(Ballot {
+                counter,
+                ..Ballot::plain(id, Selection::Listed(place))
+            }),
+        );
     }
     drop(store);
     let (store, Loaded { state: loaded, .. }) = load(dir.path());
-    assert_eq!((loaded.tally(&id), loaded.tip()), (chain.state.tally(&id), chain.state.tip()));
-    let votes: Vec<_> = loaded.tally(&id).unwrap().contests[0].lines.iter().map(|line| line.votes).collect();
+    assert_eq!(
+        (loaded.tally(&id), loaded.tip()),
+        (chain.state.tally(&id), chain.state.tip())
+    );
+    let votes: Vec<_> = loaded.tally(&id).unwrap().contests[0]
+        .lines
+        .iter()
+        .map(|line| line.votes)
+        .collect();
     assert_eq!(votes, [3, 0], "the replaced ballot does not count");
     assert!(loaded.log(&id).eq(chain.state.log(&id)) && loaded.log(&id).count() == 4);
     let weights = [50, 51, 52].map(|at| loaded.weight(&id, &key(at).public()));
     assert_eq!(weights, [Some(3), None, Some(9)]);
     assert_eq!(store.heights(&id).len(), 7);
     let ballot = loaded.ballot(&id, &voter.public()).unwrap().transaction;
-    assert_eq!(store.transactions_with(&ballot.as_bytes()[..16]).unwrap(), [ballot]);
-    assert_eq!(store.transactions_with(&[]).unwrap().len(), 2, "too little to say which");
+    assert_eq!(
+        store.transactions_with(&ballot.as_bytes()[..16]).unwrap(),
+        [ballot]
+    );
+    assert_eq!(
+        store.transactions_with(&[]).unwrap().len(),
+        2,
+        "too little to say which"
+    );
 }
 
 #[test]
 fn ledger_is_never_replaced_and_never_opened_twice() {
     let dir = tempfile::tempdir().unwrap();
     let store = create(dir.path());
-    assert!(matches!(Unread::create(dir.path(), &genesis()), Err(StorageError::Exists(_))));
-    assert!(matches!(Unread::open(dir.path()), Err(StorageError::InUse(_))));
+    assert!(matches!(
+        Unread::create(dir.path(), &genesis()),
+        Err(StorageError::Exists(_))
+    ));
+    assert!(matches!(
+        Unread::open(dir.path()),
+        Err(StorageError::InUse(_))
+    ));
     drop(store);
     assert!(Unread::open(dir.path()).unwrap().is_some());
 }
@@ -170,7 +246,11 @@ fn damage(dir: &Path, change: impl Fn(&mut Vec<u8>)) -> Result<Option<State>, St
     let mut bytes = whole.clone();
     change(&mut bytes);
     std::fs::write(&path, bytes).unwrap();
-    let opened = Unread::open(dir).and_then(|ledger| ledger.map(|found| Ok(found.load(CORES)?.1.state)).transpose());
+    let opened = Unread::open(dir).and_then(|ledger| {
+        ledger
+            .map(|found| Ok(found.load(CORES)?.1.state))
+            .transpose()
+    });
     std::fs::write(&path, whole).unwrap();
     opened
 }
@@ -187,10 +267,17 @@ fn damaged_file_is_refused_with_what_to_do_and_never_believed() {
     for garbage in [Vec::new(), b"no database".to_vec(), vec![0; 1 << 16]] {
         let error = damage(dir.path(), |bytes| bytes.clone_from(&garbage)).unwrap_err();
         assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
-        assert!(error.to_string().contains("move the ledger away"), "{error}");
+        assert!(
+            error.to_string().contains("move the ledger away"),
+            "{error}"
+        );
     }
-    let length = std::fs::metadata(dir.path().join("ledger.redb")).unwrap().len();
-    let cut = damage(dir.path(), |bytes| bytes.truncate(usize::try_from(length / 2).unwrap()));
+    let length = std::fs::metadata(dir.path().join("ledger.redb"))
+        .unwrap()
+        .len();
+    let cut = damage(dir.path(), |bytes| {
+        bytes.truncate(usize::try_from(length / 2).unwrap())
+    });
     assert!(cut.is_err());
 }
 
@@ -199,8 +286,19 @@ fn ledger_of_another_format_is_refused_by_its_number() {
     let dir = tempfile::tempdir().unwrap();
     let store = create(dir.path());
     let write = store.database.begin_write().unwrap();
-    write.open_table(crate::table::META).unwrap().insert("format", 9u64.to_le_bytes().as_slice()).unwrap();
+    write
+        .open_table(crate::table::META)
+        .unwrap()
+        .insert("format", 9u64.to_le_bytes().as_slice())
+        .unwrap();
     write.commit().unwrap();
     drop(store);
-    assert!(matches!(Unread::open(dir.path()), Err(StorageError::Format { found: 9, wanted: FORMAT, .. })));
+    assert!(matches!(
+        Unread::open(dir.path()),
+        Err(StorageError::Format {
+            found: 9,
+            wanted: FORMAT,
+            ..
+        })
+    ));
 }

@@ -1,11 +1,15 @@
-//! The write-ahead log: what has happened at the open height, in a file of its own beside the ledger.
+//! The write-ahead log: what has happened at the open height, in a file of its own beside the
+//! ledger.
 //!
-//! A height is some turns of a few hundred bytes, and a block; the ledger's file would rewrite tens of kilobytes for each turn. Here a turn is
-//! one frame, written in place and made durable with one sync. The first frame of a height takes the place of the first of the height
-//! before: nothing is deleted, since each frame's checksum goes over the one before it, and the first one's over the last decided block.
+//! A height is some turns of a few hundred bytes, and a block; the ledger's file would rewrite tens
+//! of kilobytes for each turn. Here a turn is one frame, written in place and made durable with one
+//! sync. The first frame of a height takes the place of the first of the height before: nothing is
+//! deleted, since each frame's checksum goes over the one before it, and the first one's over the
+//! last decided block.
 //!
-//! Reading ends at the first frame that does not fit. It may be torn, or damaged after it was written: the file cannot tell. A validator
-//! whose last signature is not in what is left signs nothing more at that height (the sign-state is a file of its own).
+//! Reading ends at the first frame that does not fit. It may be torn, or damaged after it was
+//! written: the file cannot tell. A validator whose last signature is not in what is left signs
+//! nothing more at that height (the sign-state is a file of its own).
 
 use std::path::PathBuf;
 
@@ -50,14 +54,25 @@ pub(crate) struct Wal {
 impl Wal {
     /// Takes a file without reading it.
     pub(crate) fn new(file: Box<dyn StorageBackend>, path: PathBuf, chain: ChainId) -> Self {
-        Self { file, path, chain, height: Height::GENESIS, end: 0, last: [0; 32] }
+        Self {
+            file,
+            path,
+            chain,
+            height: Height::GENESIS,
+            end: 0,
+            last: [0; 32],
+        }
     }
 
     /// The height after a block is open; nothing is known of it yet.
     pub(crate) fn begin(&mut self, height: Height, parent: &BlockHash) {
         self.height = height;
         self.end = 0;
-        self.last = Sha256::new().chain_update(self.chain.as_bytes()).chain_update(parent.as_bytes()).finalize().into();
+        self.last = Sha256::new()
+            .chain_update(self.chain.as_bytes())
+            .chain_update(parent.as_bytes())
+            .finalize()
+            .into();
     }
 
     /// The height that is open.
@@ -75,7 +90,9 @@ impl Wal {
         let length = self.file.len()?;
         let mut entries = Vec::new();
         while let Some((content, checksum)) = self.frame(length)? {
-            let Ok(turn) = decode::<Vec<Entry>>(&content) else { break };
+            let Ok(turn) = decode::<Vec<Entry>>(&content) else {
+                break;
+            };
             entries.extend(turn);
             self.end += size(content.len());
             self.last = checksum;
@@ -103,7 +120,11 @@ impl Wal {
     }
 
     fn checksum(&self, content: &[u8]) -> [u8; 32] {
-        Sha256::new().chain_update(self.last).chain_update(content).finalize().into()
+        Sha256::new()
+            .chain_update(self.last)
+            .chain_update(content)
+            .finalize()
+            .into()
     }
 
     /// Makes the entries of a turn durable.

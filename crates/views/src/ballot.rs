@@ -43,7 +43,8 @@ impl Trace {
     }
 }
 
-/// A receipt that holds: what `vote-cli receipt check FILE --json` and `vote-cli receipt show BALLOT --json` print.
+/// A receipt that holds: what `vote-cli receipt check FILE --json` and `vote-cli receipt show
+/// BALLOT --json` print.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Receipt {
     /// Always: a receipt that does not hold is an error.
@@ -116,7 +117,13 @@ impl Statement {
             credential: says.credential.into(),
             name: says.ballot.name.clone(),
             counter: says.ballot.counter,
-            contests: says.words().map(|(title, says)| ContestWords { title: title.to_owned(), says }).collect(),
+            contests: says
+                .words()
+                .map(|(title, says)| ContestWords {
+                    title: title.to_owned(),
+                    says,
+                })
+                .collect(),
         }
     }
 }

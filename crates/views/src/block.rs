@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use vote_chain::{
-    BlockHash, ChainId, CommitCertificate, Hash, Payload, PublicKey, StateRoot, Transaction, TransactionId,
-    ValidatorSetHash,
+    BlockHash, ChainId, CommitCertificate, Hash, Payload, PublicKey, StateRoot, Transaction,
+    TransactionId, ValidatorSetHash,
 };
 
 use crate::ballot::Statement;
@@ -82,7 +82,11 @@ pub struct Content {
 
 impl Block {
     /// A block with its transactions, in their order; what ballots say is left out.
-    pub fn of(block: &vote_chain::Block, certificate: &CommitCertificate, transactions: &[Transaction]) -> Self {
+    pub fn of(
+        block: &vote_chain::Block,
+        certificate: &CommitCertificate,
+        transactions: &[Transaction],
+    ) -> Self {
         let header = &block.header;
         Self {
             hash: header.hash().into(),
@@ -100,7 +104,11 @@ impl Block {
                 next_validators: header.next_validators.into(),
             },
             round: certificate.round,
-            signed_by: certificate.signatures.iter().map(|signature| signature.validator.into()).collect(),
+            signed_by: certificate
+                .signatures
+                .iter()
+                .map(|signature| signature.validator.into())
+                .collect(),
             transactions: block
                 .ids()
                 .into_iter()

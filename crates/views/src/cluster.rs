@@ -1,4 +1,5 @@
-//! What `cluster` prints: networks on this machine, and what was measured on them. Figures of each node are in the nodes' order.
+//! What `cluster` prints: networks on this machine, and what was measured on them. Figures of each
+//! node are in the nodes' order.
 
 use std::collections::BTreeMap;
 
@@ -255,7 +256,8 @@ pub struct Catchup {
     pub seconds_to_verifying: f64,
 }
 
-/// What `cluster roll --json` prints: a large roll, from the first voter put on it to a ballot of the last.
+/// What `cluster roll --json` prints: a large roll, from the first voter put on it to a ballot of
+/// the last.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RollBench {
     /// How many nodes.

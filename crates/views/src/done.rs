@@ -11,7 +11,8 @@ use crate::result::Outcome;
 use crate::shape::Hex;
 use crate::words;
 
-/// What a command prints to standard error, on one line, when it fails and --json was given. Nothing then goes to standard output.
+/// What a command prints to standard error, on one line, when it fails and --json was given.
+/// Nothing then goes to standard output.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Error {
     /// What kind of failure it is; as stable as the exit code.
@@ -135,7 +136,8 @@ pub struct ValidatorApproved {
     /// How the change stands.
     #[serde(flatten)]
     pub approved: OrganiserApproved,
-    /// The block from which on it is in force; null while too few have approved it, or if it was made already.
+    /// The block from which on it is in force; null while too few have approved it, or if it was
+    /// made already.
     pub in_force_at: Option<u64>,
     /// How many validators there are, with all changes that are made.
     pub validators: usize,
@@ -256,8 +258,13 @@ pub struct Attack {
 impl Attacks {
     /// All attacks.
     pub fn all() -> Self {
-        let one = |attack: api::Attack| Attack { name: attack.name(), description: attack.description() };
-        Self { attacks: api::Attack::ALL.map(one).into() }
+        let one = |attack: api::Attack| Attack {
+            name: attack.name(),
+            description: attack.description(),
+        };
+        Self {
+            attacks: api::Attack::ALL.map(one).into(),
+        }
     }
 }
 
@@ -371,7 +378,10 @@ impl Voting {
             height: ballot.height.get(),
             counter: ballot.counter,
         });
-        Self { votes: *weight, ballot }
+        Self {
+            votes: *weight,
+            ballot,
+        }
     }
 }
 

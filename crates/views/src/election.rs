@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use vote_api::ElectionView;
 use vote_chain::{
-    Base, ChainId, Choices, ElectionId, ElectionPhase, ElectionRecord, Hash, Logged, Overvotes, PublicKey, Rule,
-    Timestamp, TransactionId,
+    Base, ChainId, Choices, ElectionId, ElectionPhase, ElectionRecord, Hash, Logged, Overvotes,
+    PublicKey, Rule, Timestamp, TransactionId,
 };
 
 use crate::result::ElectionResult;
@@ -74,7 +74,10 @@ pub struct Summary {
 impl Elections {
     /// Of the node's own words.
     pub fn of(views: &[ElectionView], more: bool) -> Self {
-        Self { elections: views.iter().map(Summary::of).collect(), more }
+        Self {
+            elections: views.iter().map(Summary::of).collect(),
+            more,
+        }
     }
 }
 
@@ -278,8 +281,14 @@ impl Election {
             quorum: election.quorum.map(Share::of),
             contests: election.contests.iter().map(Contest::of).collect(),
             roll: Roll::of(record),
-            board: Size { size: record.board.size(), root: record.board.root().into() },
-            log: Size { size: record.log.size(), root: record.log.root().into() },
+            board: Size {
+                size: record.board.size(),
+                root: record.board.root().into(),
+            },
+            log: Size {
+                size: record.log.size(),
+                root: record.log.root().into(),
+            },
             result: ElectionResult::of(view),
             chain: chain.into(),
         }
@@ -287,8 +296,18 @@ impl Election {
 }
 
 impl Share {
-    fn of(vote_chain::Share { numerator, denominator, more }: vote_chain::Share) -> Self {
-        Self { numerator, denominator, more }
+    fn of(
+        vote_chain::Share {
+            numerator,
+            denominator,
+            more,
+        }: vote_chain::Share,
+    ) -> Self {
+        Self {
+            numerator,
+            denominator,
+            more,
+        }
     }
 }
 
@@ -323,7 +342,12 @@ impl Roll {
     /// A roll in numbers.
     pub fn of(record: &ElectionRecord) -> Self {
         let roll = &record.roll;
-        Self { voters: roll.voters, votes: roll.weight, size: roll.tree.size(), root: roll.tree.root().into() }
+        Self {
+            voters: roll.voters,
+            votes: roll.weight,
+            size: roll.tree.size(),
+            root: roll.tree.root().into(),
+        }
     }
 }
 
@@ -379,8 +403,14 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Open, Self::Close, Self::AddVoters, Self::ChangeRoll, Self::ChangeTimes, Self::Cancel];
+    pub const ALL: [Self; 6] = [
+        Self::Open,
+        Self::Close,
+        Self::AddVoters,
+        Self::ChangeRoll,
+        Self::ChangeTimes,
+        Self::Cancel,
+    ];
 
     /// The kind of an act.
     pub const fn of(act: &Logged) -> Self {

@@ -1,6 +1,7 @@
-//! What the programs say to other programs, as JSON: each answer of the page's API, and each object that a program prints with --json, is a
-//! struct here. Their comments are what docs/schemas says of them, which is made of these structs. Beside them the words for what happens on
-//! the ledger, which people and programs are told alike.
+//! What the programs say to other programs, as JSON: each answer of the page's API, and each object
+//! that a program prints with --json, is a struct here. Their comments are what docs/schemas says
+//! of them, which is made of these structs. Beside them the words for what happens on the ledger,
+//! which people and programs are told alike.
 //!
 //! Heights are numbers from 1; times are milliseconds since 1970.
 
@@ -19,27 +20,31 @@ mod words;
 pub use ballot::{Cast, ContestWords, Receipt, Statement, Trace};
 pub use block::{Block, BlockTransaction, Content, Header};
 pub use cluster::{
-    AfterElections, Amount, Bench, Catchup, Growth, Idle, Latency, Load, NotCastable, Pages, PagesServer, PagesVoting,
-    RollBench, Throughput, Up, UpNode, UpPage, UpTracker,
+    AfterElections, Amount, Bench, Catchup, Growth, Idle, Latency, Load, NotCastable, Pages,
+    PagesServer, PagesVoting, RollBench, Throughput, Up, UpNode, UpPage, UpTracker,
 };
 pub use daemon::{
-    GenesisMade, LedgerChecked, LostTransaction, NodeKey, NodeReady, Recovered, Registered, Registrations,
-    TrackerEvent, TrackerReady,
+    GenesisMade, LedgerChecked, LostTransaction, NodeKey, NodeReady, Recovered, Registered,
+    Registrations, TrackerEvent, TrackerReady,
 };
 pub use done::{
-    Attack, AttackReport, Attacks, BallotCast, Cancelled, Closed, Count, Created, Credential, Described, Error,
-    ErrorCode, Exported, Extent, Findings, Found, FoundKind, Gui, Info, IrvTerms, LeftOut, Opened, OrganiserApproved,
-    PageFault, Submitted, TimesChanged, ValidatorApproved, Verdict, Voting,
+    Attack, AttackReport, Attacks, BallotCast, Cancelled, Closed, Count, Created, Credential,
+    Described, Error, ErrorCode, Exported, Extent, Findings, Found, FoundKind, Gui, Info, IrvTerms,
+    LeftOut, Opened, OrganiserApproved, PageFault, Submitted, TimesChanged, ValidatorApproved,
+    Verdict, Voting,
 };
 pub use election::{
-    Act, Contest, Election, ElectionLog, Elections, LogEntry, Majority, MajorityOf, Phase, Results, Roll, Share, Size,
-    Summary, Voters,
+    Act, Contest, Election, ElectionLog, Elections, LogEntry, Majority, MajorityOf, Phase, Results,
+    Roll, Share, Size, Summary, Voters,
 };
 pub use network::{
-    Evidence, Member, Members, NodeStatus, Offence, Organisers, Pending, Signing, Status, Validator, Validators,
-    has_quorum, is_stalled,
+    Evidence, Member, Members, NodeStatus, Offence, Organisers, Pending, Signing, Status,
+    Validator, Validators, has_quorum, is_stalled,
 };
-pub use result::{Check, Choice, ContestResult, ElectionResult, Outcome, Round, Tie, TiedFor, VerifiedArchive, Votes};
+pub use result::{
+    Check, Choice, ContestResult, ElectionResult, Outcome, Round, Tie, TiedFor, VerifiedArchive,
+    Votes,
+};
 pub use roll::{Issued, RollChanged, RollCheck, RollImported, RollPreview, RollShown};
 pub use shape::Hex;
 pub use words::{act, action, change, describe, organiser_change, tie, verdict};

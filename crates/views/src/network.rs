@@ -4,14 +4,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use vote_api as api;
 use vote_chain::{
-    BlockHash, ChainId, OrganiserChange, PublicKey, StateRoot, ValidatorChange, ValidatorSet, faults_tolerated,
+    BlockHash, ChainId, OrganiserChange, PublicKey, StateRoot, ValidatorChange, ValidatorSet,
+    faults_tolerated,
 };
 
 use crate::shape::Hex;
 use crate::words;
 
-/// A height that is open so long without a decision, in milliseconds, is in trouble: rounds are longer one after another, and the first
-/// ones take seconds.
+/// A height that is open so long without a decision, in milliseconds, is in trouble: rounds are
+/// longer one after another, and the first ones take seconds.
 const DECIDING_MS_MAX: u64 = 10_000;
 
 /// How a node is doing.
@@ -133,7 +134,11 @@ impl Status {
 
     /// The same, but not where the node and its trackers listen: for a page that is open to all.
     pub fn public(status: &api::Status) -> Self {
-        Self { listen: Vec::new(), tracker_problem: None, ..Self::of(status) }
+        Self {
+            listen: Vec::new(),
+            tracker_problem: None,
+            ..Self::of(status)
+        }
     }
 }
 
@@ -196,13 +201,17 @@ impl Members {
             addresses: member.addresses.clone(),
             this: member.this,
         };
-        Self { members: members.iter().map(one).collect() }
+        Self {
+            members: members.iter().map(one).collect(),
+        }
     }
 
     /// The same, but not where they are reached: for a page that is open to all.
     pub fn public(members: &[api::Member]) -> Self {
         let mut view = Self::of(members);
-        view.members.iter_mut().for_each(|member| member.addresses.clear());
+        view.members
+            .iter_mut()
+            .for_each(|member| member.addresses.clear());
         view
     }
 }
@@ -242,8 +251,16 @@ pub struct Pending {
 
 impl Validators {
     /// Of the node's own words.
-    pub fn of(api::Validators { set, after, pending }: &api::Validators) -> Self {
-        let waits = |(change, keys): &(ValidatorChange, Vec<PublicKey>)| Pending::new(words::change(change), keys);
+    pub fn of(
+        api::Validators {
+            set,
+            after,
+            pending,
+        }: &api::Validators,
+    ) -> Self {
+        let waits = |(change, keys): &(ValidatorChange, Vec<PublicKey>)| {
+            Pending::new(words::change(change), keys)
+        };
         Self {
             validators: validators(set),
             after: after.as_ref().map(validators),
@@ -264,7 +281,10 @@ fn validators(set: &ValidatorSet) -> Vec<Validator> {
 
 impl Pending {
     fn new(change: String, keys: &[PublicKey]) -> Self {
-        Self { change, approved_by: keys.iter().copied().map(Hex).collect() }
+        Self {
+            change,
+            approved_by: keys.iter().copied().map(Hex).collect(),
+        }
     }
 }
 
@@ -279,10 +299,19 @@ pub struct Organisers {
 
 impl Organisers {
     /// Of the node's own words.
-    pub fn of(api::OrganisersView { organisers, pending }: &api::OrganisersView) -> Self {
-        let waits =
-            |(change, keys): &(OrganiserChange, Vec<PublicKey>)| Pending::new(words::organiser_change(change), keys);
-        Self { organisers: Self::keys(organisers), pending: pending.iter().map(waits).collect() }
+    pub fn of(
+        api::OrganisersView {
+            organisers,
+            pending,
+        }: &api::OrganisersView,
+    ) -> Self {
+        let waits = |(change, keys): &(OrganiserChange, Vec<PublicKey>)| {
+            Pending::new(words::organiser_change(change), keys)
+        };
+        Self {
+            organisers: Self::keys(organisers),
+            pending: pending.iter().map(waits).collect(),
+        }
     }
 
     /// Who may create elections; none if anyone may.
@@ -320,6 +349,8 @@ impl Evidence {
             validator: row.validator.into(),
             what: row.what.clone(),
         };
-        Self { evidence: rows.iter().map(one).collect() }
+        Self {
+            evidence: rows.iter().map(one).collect(),
+        }
     }
 }

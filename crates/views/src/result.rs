@@ -170,7 +170,8 @@ pub enum TiedFor {
     Exclusion,
 }
 
-/// What `vote-cli verify archive FILE --json` prints for a valid archive: the result, and what was checked.
+/// What `vote-cli verify archive FILE --json` prints for a valid archive: the result, and what was
+/// checked.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct VerifiedArchive {
     /// The result, as counted from the archive.
@@ -205,19 +206,30 @@ impl ElectionResult {
             votes: tally.turnout.weight,
             quorum: tally.quorum.as_ref().map(Check::of),
             withheld: tally.contests.is_empty(),
-            contests: contests.map(|(contest, counted)| ContestResult::of(tally, contest, counted)).collect(),
+            contests: contests
+                .map(|(contest, counted)| ContestResult::of(tally, contest, counted))
+                .collect(),
         }
     }
 }
 
 impl Check {
     fn of(check: &vote_chain::Check) -> Self {
-        Self { share: check.share.to_string(), votes: check.votes, of: check.of, reached: check.reached }
+        Self {
+            share: check.share.to_string(),
+            votes: check.votes,
+            of: check.of,
+            reached: check.reached,
+        }
     }
 }
 
 impl ContestResult {
-    fn of(tally: &Tally, contest: &vote_chain::Contest, counted: &vote_chain::ContestTally) -> Self {
+    fn of(
+        tally: &Tally,
+        contest: &vote_chain::Contest,
+        counted: &vote_chain::ContestTally,
+    ) -> Self {
         let outcome = match (&counted.outcome, &contest.choices) {
             (Some(outcome), Choices::Listed(names)) => Some(Outcome::of(outcome, names)),
             _ => None,
@@ -232,7 +244,10 @@ impl ContestResult {
             counts: counted
                 .lines
                 .iter()
-                .map(|line| Choice { choice: line.choice.clone(), votes: line.votes })
+                .map(|line| Choice {
+                    choice: line.choice.clone(),
+                    votes: line.votes,
+                })
                 .collect(),
             other_choices: counted.other_choices,
             other_votes: counted.other_votes,
@@ -251,7 +266,11 @@ impl Outcome {
     /// With the candidates' names, by their places.
     pub fn of(outcome: &vote_chain::Outcome, names: &[String]) -> Self {
         Self {
-            rounds: outcome.rounds.iter().map(|round| Round::of(round, names)).collect(),
+            rounds: outcome
+                .rounds
+                .iter()
+                .map(|round| Round::of(round, names))
+                .collect(),
             quota: outcome.quota.map(Votes::from),
             pairwise: outcome.pairwise.clone(),
             ties: outcome.ties.iter().map(|tie| Tie::of(tie, names)).collect(),
@@ -262,9 +281,17 @@ impl Outcome {
 impl Round {
     fn of(round: &vote_chain::Round, names: &[String]) -> Self {
         Self {
-            votes: names.iter().cloned().zip(round.votes.iter().map(|votes| Votes::from(*votes))).collect(),
+            votes: names
+                .iter()
+                .cloned()
+                .zip(round.votes.iter().map(|votes| Votes::from(*votes)))
+                .collect(),
             exhausted: round.exhausted.into(),
-            actions: round.actions.iter().map(|done| words::action(done, names)).collect(),
+            actions: round
+                .actions
+                .iter()
+                .map(|done| words::action(done, names))
+                .collect(),
         }
     }
 }
@@ -306,13 +333,21 @@ mod tests {
     /// The page has the same file, and must say the same.
     #[test]
     fn ties_are_said_in_the_words_of_the_vectors() {
-        let vectors: Vec<Value> = serde_json::from_str(include_str!("../../../testdata/ties.json")).unwrap();
+        let vectors: Vec<Value> =
+            serde_json::from_str(include_str!("../../../testdata/ties.json")).unwrap();
         let names = ["Ada", "Bo", "Cy"].map(String::from);
         let place = |name: &Value| names.iter().position(|one| *one == *name).unwrap();
-        let number = |value: &Value| value.as_u64().map(|number| usize::try_from(number).unwrap());
+        let number = |value: &Value| {
+            value
+                .as_u64()
+                .map(|number| usize::try_from(number).unwrap())
+        };
         for vector in &vectors {
             let places = |list: &Value| list.as_array().unwrap().iter().map(place).collect();
-            let stake = match (vector["for"].as_str().unwrap(), number(&vector["seats_left"])) {
+            let stake = match (
+                vector["for"].as_str().unwrap(),
+                number(&vector["seats_left"]),
+            ) {
                 ("seats", Some(left)) => Stake::Seats(left),
                 ("surplus", None) => Stake::Surplus,
                 ("exclusion", None) => Stake::Exclusion,
@@ -326,7 +361,10 @@ mod tests {
                 drawn: places(&vector["drawn_among"]),
                 picked: place(&vector["picked"]),
             };
-            assert_eq!(serde_json::to_value(Tie::of(&tie, &names)).unwrap(), *vector);
+            assert_eq!(
+                serde_json::to_value(Tie::of(&tie, &names)).unwrap(),
+                *vector
+            );
         }
         assert!(vectors.len() > 7);
     }

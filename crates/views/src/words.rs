@@ -2,7 +2,8 @@
 
 use vote_api::Verdict;
 use vote_chain::{
-    Action, Change, Logged, OrganiserChange, Payload, Stake, TieBreak, Timestamp, Transaction, ValidatorChange, Voter,
+    Action, Change, Logged, OrganiserChange, Payload, Stake, TieBreak, Timestamp, Transaction,
+    ValidatorChange, Voter,
 };
 
 use crate::election::Act;
@@ -11,7 +12,10 @@ use crate::election::Act;
 pub fn change(change: &ValidatorChange) -> String {
     match change {
         ValidatorChange::Admit(validator) => {
-            format!("admit {} ({:.16}, power {})", validator.name, validator.key, validator.power)
+            format!(
+                "admit {} ({:.16}, power {})",
+                validator.name, validator.key, validator.power
+            )
         }
         ValidatorChange::Remove(key) => format!("remove {key:.16}"),
     }
@@ -30,17 +34,26 @@ pub fn describe(transaction: &Transaction) -> (&'static str, String) {
     match &transaction.content.payload {
         Payload::CreateElection(election) => ("create election", election.title.clone()),
         Payload::CastBallot(ballot) => {
-            let name = if ballot.name.is_empty() { "(no name)" } else { &ballot.name };
+            let name = if ballot.name.is_empty() {
+                "(no name)"
+            } else {
+                &ballot.name
+            };
             ("ballot", format!("in {:.16} by {name}", ballot.election))
         }
         Payload::Organise(organise) => {
             let done = Logged::from(&organise.act);
-            (Act::of(&done).name(), format!("in {:.16}: {}", organise.election, act(&done)))
+            (
+                Act::of(&done).name(),
+                format!("in {:.16}: {}", organise.election, act(&done)),
+            )
         }
         Payload::ApproveChange { change, .. } => (
             "approve",
             match change {
-                Change::Validators(ValidatorChange::Admit(validator)) => format!("admit {}", validator.name),
+                Change::Validators(ValidatorChange::Admit(validator)) => {
+                    format!("admit {}", validator.name)
+                }
                 Change::Validators(ValidatorChange::Remove(key)) => format!("remove {key:.16}"),
                 Change::Organisers(change) => format!("organiser: {}", organiser_change(change)),
             },
@@ -64,13 +77,29 @@ pub fn action(action: &Action, names: &[String]) -> String {
 pub fn tie(tie: &TieBreak, names: &[String]) -> String {
     let round = tie.round + 1;
     let picked = &names[tie.picked];
-    let others: Vec<usize> = tie.candidates.iter().copied().filter(|place| *place != tie.picked).collect();
+    let others: Vec<usize> = tie
+        .candidates
+        .iter()
+        .copied()
+        .filter(|place| *place != tie.picked)
+        .collect();
     let (tied, others_are) = (listed(&tie.candidates, names), listed(&others, names));
-    let (is, stays) = if others.len() == 1 { ("is", "stays") } else { ("are", "stay") };
+    let (is, stays) = if others.len() == 1 {
+        ("is", "stays")
+    } else {
+        ("are", "stay")
+    };
     let broken = |most: &str| match (tie.earlier, tie.drawn.as_slice()) {
-        (Some(earlier), []) => format!("In round {} {picked} had the {most} votes of them.", earlier + 1),
+        (Some(earlier), []) => format!(
+            "In round {} {picked} had the {most} votes of them.",
+            earlier + 1
+        ),
         (Some(earlier), drawn) => {
-            format!("Round {} leaves {} tied; a lot draws {picked}.", earlier + 1, listed(drawn, names))
+            format!(
+                "Round {} leaves {} tied; a lot draws {picked}.",
+                earlier + 1,
+                listed(drawn, names)
+            )
         }
         (None, _) if tie.round == 0 => format!("A lot draws {picked}."),
         (None, _) => format!("No earlier round tells them apart; a lot draws {picked}."),
@@ -107,18 +136,40 @@ fn listed(places: &[usize], names: &[String]) -> String {
 
 /// What an act did, in a sentence.
 pub fn act(act: &Logged) -> String {
-    let time = |time: Option<Timestamp>| time.map_or_else(|| "by hand".to_owned(), |time| time.to_string());
+    let time = |time: Option<Timestamp>| {
+        time.map_or_else(|| "by hand".to_owned(), |time| time.to_string())
+    };
     match act {
         Logged::Opened => "opened".to_owned(),
         Logged::Closed => "closed".to_owned(),
-        Logged::VotersAdded { voters, weight } => format!("{voters} voters with {weight} votes added to the roll"),
-        Logged::RollChanged { removed, added, reason } => {
-            let removed: Vec<_> = removed.iter().map(|key| format!("-{key:.16}")).collect();
-            let added: Vec<_> = added.iter().map(|Voter(key, votes)| format!("+{key:.16} ({votes})")).collect();
-            format!("roll changed: {}: {reason}", [removed, added].concat().join(" "))
+        Logged::VotersAdded { voters, weight } => {
+            format!("{voters} voters with {weight} votes added to the roll")
         }
-        Logged::TimesChanged { opens_at, closes_at, reason } => {
-            format!("opens {}, closes {}: {reason}", time(*opens_at), time(*closes_at))
+        Logged::RollChanged {
+            removed,
+            added,
+            reason,
+        } => {
+            let removed: Vec<_> = removed.iter().map(|key| format!("-{key:.16}")).collect();
+            let added: Vec<_> = added
+                .iter()
+                .map(|Voter(key, votes)| format!("+{key:.16} ({votes})"))
+                .collect();
+            format!(
+                "roll changed: {}: {reason}",
+                [removed, added].concat().join(" ")
+            )
+        }
+        Logged::TimesChanged {
+            opens_at,
+            closes_at,
+            reason,
+        } => {
+            format!(
+                "opens {}, closes {}: {reason}",
+                time(*opens_at),
+                time(*closes_at)
+            )
         }
         Logged::Cancelled(reason) => format!("cancelled: {reason}"),
     }

@@ -1,4 +1,5 @@
-//! docs/schemas is made of the views: `UPDATE_SCHEMAS=1 cargo test --workspace --test schemas` writes it anew.
+//! docs/schemas is made of the views: `UPDATE_SCHEMAS=1 cargo test --workspace --test schemas`
+//! writes it anew.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,7 +20,10 @@ fn close(schema: &mut Schema) {
 }
 
 fn schema<T: JsonSchema>() -> String {
-    let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    let mut schema = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<T>();
     RecursiveTransform(close).transform(&mut schema);
     serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
 }
@@ -30,7 +34,8 @@ macro_rules! schemas {
     };
 }
 
-/// What the page's API answers, by the paths that are asked for; an answer that is no success is `fault`.
+/// What the page's API answers, by the paths that are asked for; an answer that is no success is
+/// `fault`.
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "it is here for its schema")]
 struct Api {
@@ -132,13 +137,28 @@ fn schemas_are_those_of_the_views() {
             std::fs::write(folder.join(name), text).unwrap();
         }
     }
-    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let files = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap());
     let kept: BTreeMap<_, _> = files
         .filter(|name| name != BY_HAND)
-        .map(|name| (name.clone(), std::fs::read_to_string(folder.join(name)).unwrap()))
+        .map(|name| {
+            (
+                name.clone(),
+                std::fs::read_to_string(folder.join(name)).unwrap(),
+            )
+        })
         .collect();
-    assert!(made.keys().eq(kept.keys()), "a file for each view: {:?}, {:?}", made.keys(), kept.keys());
+    assert!(
+        made.keys().eq(kept.keys()),
+        "a file for each view: {:?}, {:?}",
+        made.keys(),
+        kept.keys()
+    );
     for (name, text) in &made {
-        assert!(kept[name] == *text, "{name} is not as the views are: UPDATE_SCHEMAS=1 writes it anew");
+        assert!(
+            kept[name] == *text,
+            "{name} is not as the views are: UPDATE_SCHEMAS=1 writes it anew"
+        );
     }
 }

@@ -13,7 +13,9 @@ const ABSTAIN: &str = "abstain";
 /// How to write what a ballot says to a contest.
 pub(crate) fn syntax(contest: &Contest) -> String {
     let (min, max) = (contest.choices_min, contest.choices_max);
-    let all = contest.listed_count().is_some_and(|count| usize::from(max) == count);
+    let all = contest
+        .listed_count()
+        .is_some_and(|count| usize::from(max) == count);
     let bounds = match (min, max) {
         _ if contest.rule.is_single() => String::new(),
         (0, _) if all => String::new(),
@@ -30,28 +32,37 @@ pub(crate) fn syntax(contest: &Contest) -> String {
             "a ranking, best first: \"Ada > Grace = Joan\"; \"-\" for none"
         }
     };
-    let or = if contest.abstention { "; or \"abstain\"" } else { "" };
+    let or = if contest.abstention {
+        "; or \"abstain\""
+    } else {
+        ""
+    };
     format!("{how}{bounds}{or}")
 }
 
-/// In which order to show a listed contest's choices to a voter: that of the ballot, or one that is another for each name.
+/// In which order to show a listed contest's choices to a voter: that of the ballot, or one that is
+/// another for each name.
 pub(crate) fn order(contest: &Contest, voter: &str) -> Vec<usize> {
     let mut places: Vec<_> = (0..contest.listed_count().unwrap_or(0)).collect();
     if contest.shuffle {
-        places.sort_by_cached_key(|place| Sha256::digest(format!("{voter}\n{}\n{place}", contest.title)));
+        places.sort_by_cached_key(|place| {
+            Sha256::digest(format!("{voter}\n{}\n{place}", contest.title))
+        });
     }
     places
 }
 
-/// Reads what a ballot says to a contest. Choices are named by their words or by their numbers on the ballot, from 1; with an @ before it, a
-/// number is never taken for a name.
+/// Reads what a ballot says to a contest. Choices are named by their words or by their numbers on
+/// the ballot, from 1; with an @ before it, a number is never taken for a name.
 pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure> {
     let listed = matches!(&contest.choices, Choices::Listed(choices) if choices.iter().any(|choice| choice == ABSTAIN));
     if contest.abstention && words.trim().eq_ignore_ascii_case(ABSTAIN) && !listed {
         return Ok(Selection::Abstain);
     }
     let Choices::Listed(choices) = &contest.choices else {
-        let why = || Failure::Usage("write one line of 1 to 100 bytes in which something can be seen".into());
+        let why = || {
+            Failure::Usage("write one line of 1 to 100 bytes in which something can be seen".into())
+        };
         return contest.choice(words).ok_or_else(why);
     };
     if let Some((number, place)) = ambiguous(contest.rule, choices, words) {
@@ -68,14 +79,19 @@ pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure
             InvalidSelection::NotOffered => "is not offered".to_owned(),
             other => format!("cannot be cast: {other}"),
         };
-        Failure::Usage(format!("{words:?} {why}; write {how}. The choices are: {}", list.join(", ")))
+        Failure::Usage(format!(
+            "{words:?} {why}; write {how}. The choices are: {}",
+            list.join(", ")
+        ))
     };
-    let selection = read(contest.rule, choices, words).ok_or_else(|| refused(InvalidSelection::NotOffered))?;
+    let selection =
+        read(contest.rule, choices, words).ok_or_else(|| refused(InvalidSelection::NotOffered))?;
     contest.check_selection(&selection).map_err(refused)?;
     Ok(selection)
 }
 
-/// A number on the ballot that is the name of one choice (at that place), and the number of another.
+/// A number on the ballot that is the name of one choice (at that place), and the number of
+/// another.
 fn ambiguous(rule: Rule, choices: &[String], words: &str) -> Option<(usize, usize)> {
     let separators: &[char] = match rule {
         Rule::Plurality | Rule::YesNo => &[],
@@ -84,13 +100,20 @@ fn ambiguous(rule: Rule, choices: &[String], words: &str) -> Option<(usize, usiz
     };
     // Of a score, the name.
     let name = |part: &'_ str| match rule {
-        Rule::Score => part.rsplit_once('=').map_or(part, |(name, _)| name).trim().to_owned(),
+        Rule::Score => part
+            .rsplit_once('=')
+            .map_or(part, |(name, _)| name)
+            .trim()
+            .to_owned(),
         _ => part.trim().to_owned(),
     };
     words.split(separators).map(name).find_map(|word| {
         let looks = look(&word);
         let named = choices.iter().position(|choice| look(choice) == looks)?;
-        let number = word.parse::<usize>().ok().filter(|number| (1..=choices.len()).contains(number))?;
+        let number = word
+            .parse::<usize>()
+            .ok()
+            .filter(|number| (1..=choices.len()).contains(number))?;
         (number != named + 1).then_some((number, named))
     })
 }
@@ -101,11 +124,22 @@ fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
         let looks = look(word);
         let named = choices.iter().position(|choice| look(choice) == looks);
         let number = word.strip_prefix('@').unwrap_or(word);
-        let numbered = || number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        named.or_else(numbered).filter(|at| *at < choices.len()).and_then(|at| u16::try_from(at).ok())
+        let numbered = || {
+            number
+                .parse::<usize>()
+                .ok()
+                .and_then(|number| number.checked_sub(1))
+        };
+        named
+            .or_else(numbered)
+            .filter(|at| *at < choices.len())
+            .and_then(|at| u16::try_from(at).ok())
     };
     let sorted = |words: &str, between: char| {
-        let mut places = words.split(between).map(place).collect::<Option<Vec<_>>>()?;
+        let mut places = words
+            .split(between)
+            .map(place)
+            .collect::<Option<Vec<_>>>()?;
         places.sort_unstable();
         Some(places)
     };
@@ -116,7 +150,10 @@ fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
         Rule::Score => scores(choices.len(), words, place).map(Selection::Scored),
         _ if words.trim() == "-" => Some(Selection::Ranked(Ranks::default())),
         Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
-            let ranks = words.split('>').map(|rank| sorted(rank, '=')).collect::<Option<Vec<_>>>()?;
+            let ranks = words
+                .split('>')
+                .map(|rank| sorted(rank, '='))
+                .collect::<Option<Vec<_>>>()?;
             Ranks::new(ranks).map(Selection::Ranked)
         }
     }
@@ -127,8 +164,14 @@ fn scores(choices: usize, words: &str, place: impl Fn(&str) -> Option<u16>) -> O
     let mut seen = vec![false; choices];
     for part in words.split(',') {
         let (name, score) = part.rsplit_once('=')?;
-        let (at, score) =
-            (usize::from(place(name)?), score.trim().parse::<u8>().ok().filter(|score| *score <= SCORE_MAX)?);
+        let (at, score) = (
+            usize::from(place(name)?),
+            score
+                .trim()
+                .parse::<u8>()
+                .ok()
+                .filter(|score| *score <= SCORE_MAX)?,
+        );
         if std::mem::replace(&mut seen[at], true) {
             return None;
         }
@@ -152,18 +195,40 @@ mod tests {
     #[test]
     fn ballots_are_read_by_words_and_numbers() {
         assert_eq!(says(Rule::Plurality, "Grace"), Some(Selection::Listed(1)));
-        assert_eq!(says(Rule::Irv, "Joan > 1 = Grace"), Ranks::new([vec![2], vec![0, 1]]).map(Selection::Ranked));
-        assert_eq!(says(Rule::Irv, "-"), Some(Selection::Ranked(Ranks::default())));
-        assert_eq!(says(Rule::Approval, "Joan, Ada"), Some(Selection::Approved(vec![0, 2])));
-        assert_eq!(says(Rule::Approval, "-"), Some(Selection::Approved(Vec::new())));
-        assert_eq!(says(Rule::Score, "Joan=10, 1=3"), Some(Selection::Scored(vec![3, 0, 10])));
-        let may_abstain = Contest { abstention: true, ..contest(Rule::Stv) };
-        assert_eq!(parse(&may_abstain, "Abstain").ok(), Some(Selection::Abstain));
+        assert_eq!(
+            says(Rule::Irv, "Joan > 1 = Grace"),
+            Ranks::new([vec![2], vec![0, 1]]).map(Selection::Ranked)
+        );
+        assert_eq!(
+            says(Rule::Irv, "-"),
+            Some(Selection::Ranked(Ranks::default()))
+        );
+        assert_eq!(
+            says(Rule::Approval, "Joan, Ada"),
+            Some(Selection::Approved(vec![0, 2]))
+        );
+        assert_eq!(
+            says(Rule::Approval, "-"),
+            Some(Selection::Approved(Vec::new()))
+        );
+        assert_eq!(
+            says(Rule::Score, "Joan=10, 1=3"),
+            Some(Selection::Scored(vec![3, 0, 10]))
+        );
+        let may_abstain = Contest {
+            abstention: true,
+            ..contest(Rule::Stv)
+        };
+        assert_eq!(
+            parse(&may_abstain, "Abstain").ok(),
+            Some(Selection::Abstain)
+        );
     }
 
     #[test]
     fn number_that_is_the_name_of_one_choice_and_the_number_of_another_is_not_guessed() {
-        let years = |rule| Contest::listed(["3", "1", "Joan", "4"].map(String::from).into(), rule, 1);
+        let years =
+            |rule| Contest::listed(["3", "1", "Joan", "4"].map(String::from).into(), rule, 1);
         for (rule, words) in [
             (Rule::Plurality, "1"),
             (Rule::Irv, "Joan > 3"),
@@ -172,16 +237,36 @@ mod tests {
             (Rule::Score, "Joan=3, 1=3"),
         ] {
             let why = parse(&years(rule), words).unwrap_err().to_string();
-            assert!(why.contains("is the name of a choice, and the number of another"), "{words:?}: {why}");
+            assert!(
+                why.contains("is the name of a choice, and the number of another"),
+                "{words:?}: {why}"
+            );
         }
         let why = parse(&years(Rule::Plurality), "1").unwrap_err().to_string();
-        assert!(why.contains("write @1 for that, and @2 for the one of that name"), "{why}");
+        assert!(
+            why.contains("write @1 for that, and @2 for the one of that name"),
+            "{why}"
+        );
         let says = |rule, words| parse(&years(rule), words).ok();
         assert_eq!(says(Rule::Plurality, "@1"), Some(Selection::Listed(0)));
-        assert_eq!(says(Rule::Plurality, "2"), Some(Selection::Listed(1)), "no choice is called so");
-        assert_eq!(says(Rule::Plurality, "4"), Some(Selection::Listed(3)), "name and number are one");
-        assert_eq!(says(Rule::Irv, "@2 > @3"), Some(Selection::Ranked(Ranks::strict([1, 2]))));
-        assert_eq!(says(Rule::Score, "Joan=1, @1=3"), Some(Selection::Scored(vec![3, 0, 1, 0])));
+        assert_eq!(
+            says(Rule::Plurality, "2"),
+            Some(Selection::Listed(1)),
+            "no choice is called so"
+        );
+        assert_eq!(
+            says(Rule::Plurality, "4"),
+            Some(Selection::Listed(3)),
+            "name and number are one"
+        );
+        assert_eq!(
+            says(Rule::Irv, "@2 > @3"),
+            Some(Selection::Ranked(Ranks::strict([1, 2])))
+        );
+        assert_eq!(
+            says(Rule::Score, "Joan=1, @1=3"),
+            Some(Selection::Scored(vec![3, 0, 1, 0]))
+        );
     }
 
     #[test]
@@ -204,19 +289,33 @@ mod tests {
 
     #[test]
     fn shuffled_choices_are_all_there_the_same_for_a_voter_and_others_for_others() {
-        let shuffled = Contest { shuffle: true, ..contest(Rule::Irv) };
+        let shuffled = Contest {
+            shuffle: true,
+            ..contest(Rule::Irv)
+        };
         assert_eq!(order(&contest(Rule::Irv), "Ada"), [0, 1, 2]);
-        let orders: std::collections::BTreeSet<_> = (0..50).map(|n| order(&shuffled, &format!("voter {n}"))).collect();
+        let orders: std::collections::BTreeSet<_> = (0..50)
+            .map(|n| order(&shuffled, &format!("voter {n}")))
+            .collect();
         assert_eq!(orders.len(), 6, "each order comes up");
         assert_eq!(order(&shuffled, "Ada"), order(&shuffled, "Ada"));
     }
 
     #[test]
     fn bounds_are_said_before_and_after() {
-        let two = Contest { choices_max: 2, choices_min: 1, ..contest(Rule::Approval) };
+        let two = Contest {
+            choices_max: 2,
+            choices_min: 1,
+            ..contest(Rule::Approval)
+        };
         assert!(syntax(&two).contains("(1 to 2)"), "{}", syntax(&two));
         let why = parse(&two, "Ada, Grace, Joan").unwrap_err().to_string();
         assert!(why.contains("at most 2"), "{why}");
-        assert!(parse(&two, "-").unwrap_err().to_string().contains("at least 1"));
+        assert!(
+            parse(&two, "-")
+                .unwrap_err()
+                .to_string()
+                .contains("at least 1")
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::{Path, PathBuf};
 
 use vote_chain::Rule;
-use vote_counting::formats::records::{DOMINION_CANDIDATES, DOMINION_CONTESTS, Dominion, read_cast_vote_records};
+use vote_counting::formats::records::{
+    DOMINION_CANDIDATES, DOMINION_CONTESTS, Dominion, read_cast_vote_records,
+};
 use vote_counting::formats::{Categories, Format, FormatError, Note, Options, Parsed, table};
 
 use crate::cli::CountArgs;
@@ -30,11 +32,17 @@ pub(crate) fn open(args: &CountArgs) -> Result<Parsed, Failure> {
     let path = args.file.as_path();
     let shown = path.display();
     let refused = |error: FormatError| Failure::Usage(format!("{shown} cannot be read: {error}"));
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let ending = path
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let format = Format::of(&path.to_string_lossy());
     let options = options(args, format)?;
     if args.sheet.is_some() && ending != "xlsx" {
-        return Err(Failure::Usage("--sheet: only .xlsx files have sheets".into()));
+        return Err(Failure::Usage(
+            "--sheet: only .xlsx files have sheets".into(),
+        ));
     }
     if path.is_dir() {
         return dominion(path, &exports(path)?, &options);
@@ -42,51 +50,67 @@ pub(crate) fn open(args: &CountArgs) -> Result<Parsed, Failure> {
     match (ending.as_str(), format) {
         (_, Some(format)) => format.read(source(path)?, &options).map_err(refused),
         ("xlsx", None) => {
-            let unreadable = |reason: String| Failure::Usage(format!("{shown} cannot be read: {reason}"));
-            let mut spreadsheet = Spreadsheet::open(path, args.sheet.as_deref()).map_err(unreadable)?;
+            let unreadable =
+                |reason: String| Failure::Usage(format!("{shown} cannot be read: {reason}"));
+            let mut spreadsheet =
+                Spreadsheet::open(path, args.sheet.as_deref()).map_err(unreadable)?;
             let hidden = spreadsheet.hidden_rows;
             let mut rows = spreadsheet.rows().map_err(unreadable)?;
             let mut parsed = table::read(&mut rows, &options).map_err(refused)?;
             if hidden > 0 {
-                let text =
-                    format!("rows that are hidden in the spreadsheet are read like the others; there are {hidden}");
+                let text = format!(
+                    "rows that are hidden in the spreadsheet are read like the others; there are {hidden}"
+                );
                 parsed.notes.push(Note { line: 1, text });
             }
             let columns = rows.hidden_columns();
             if !columns.is_empty() {
-                let text = format!("columns that are hidden in the spreadsheet are read like the others: {columns}");
+                let text = format!(
+                    "columns that are hidden in the spreadsheet are read like the others: {columns}"
+                );
                 parsed.notes.push(Note { line: 1, text });
             }
             Ok(parsed)
         }
         ("xls" | "xlsm" | "xlsb" | "ods" | "numbers", None) => {
             let advice = "save it as .xlsx or .csv in the program that it was made with";
-            Err(Failure::Usage(format!("{shown}: spreadsheets of this kind are not read: {advice}")))
+            Err(Failure::Usage(format!(
+                "{shown}: spreadsheets of this kind are not read: {advice}"
+            )))
         }
         ("json", None) if is_export(path) => {
             let folder = path.parent().unwrap_or_else(|| Path::new("."));
             let mut parsed = dominion(folder, &[path.to_owned()], &options)?;
             let others = exports(folder)?.len() - 1;
             if others > 0 {
-                let text =
-                    format!("{others} other files of records in the folder are not read: give the folder to read all");
+                let text = format!(
+                    "{others} other files of records in the folder are not read: give the folder to read all"
+                );
                 parsed.notes.push(Note { line: 1, text });
             }
             Ok(parsed)
         }
         ("json", None) => read_cast_vote_records(source(path)?, &options).map_err(refused),
-        _ => Err(Failure::Usage(format!("{shown}: the name must end in {}, {OTHER_ENDINGS}", Format::ENDINGS))),
+        _ => Err(Failure::Usage(format!(
+            "{shown}: the name must end in {}, {OTHER_ENDINGS}",
+            Format::ENDINGS
+        ))),
     }
 }
 
 fn is_export(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     name.starts_with(DOMINION_EXPORT) && name.ends_with(".json")
 }
 
 /// The files of records in a folder, in the order of their names.
 fn exports(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable = |error| Failure::NotFound(format!("cannot read {}: {error}", folder.display()));
+    let unreadable =
+        |error| Failure::NotFound(format!("cannot read {}: {error}", folder.display()));
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -96,7 +120,10 @@ fn exports(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     found.sort();
     if found.is_empty() {
-        return Err(Failure::Usage(format!("{}: a folder of records has files CvrExport*.json", folder.display())));
+        return Err(Failure::Usage(format!(
+            "{}: a folder of records has files CvrExport*.json",
+            folder.display()
+        )));
     }
     Ok(found)
 }
@@ -107,7 +134,8 @@ fn dominion(folder: &Path, exports: &[PathBuf], options: &Options) -> Result<Par
         let path = path.display().to_string();
         move |error: FormatError| Failure::Usage(format!("{path} cannot be read: {error}"))
     };
-    let [contests, candidates] = [DOMINION_CONTESTS, DOMINION_CANDIDATES].map(|name| folder.join(name));
+    let [contests, candidates] =
+        [DOMINION_CONTESTS, DOMINION_CANDIDATES].map(|name| folder.join(name));
     let records = Dominion::new(source(&contests)?, source(&candidates)?, options);
     let mut records = records.map_err(refused(&contests))?;
     for export in exports {
@@ -119,7 +147,9 @@ fn dominion(folder: &Path, exports: &[PathBuf], options: &Options) -> Result<Par
 /// What the command says that the file does not.
 fn options(args: &CountArgs, format: Option<Format>) -> Result<Options, Failure> {
     if !args.approve.is_empty() && format != Some(Format::Categories) {
-        return Err(Failure::Usage("--approve: only .cat files have categories".into()));
+        return Err(Failure::Usage(
+            "--approve: only .cat files have categories".into(),
+        ));
     }
     let categories = match args.approve.as_slice() {
         [] if args.rule == Some(Rule::Approval) => Categories::Plain,
@@ -127,7 +157,12 @@ fn options(args: &CountArgs, format: Option<Format>) -> Result<Options, Failure>
         names => Categories::Approve(names.to_vec()),
     };
     let sums = args.rule == Some(Rule::Score);
-    Ok(Options { categories, contest: args.contest.clone(), scores: args.scores || sums, sums })
+    Ok(Options {
+        categories,
+        contest: args.contest.clone(),
+        scores: args.scores || sums,
+        sums,
+    })
 }
 
 fn source(path: &Path) -> Result<Box<dyn Source>, Failure> {
@@ -138,7 +173,8 @@ fn source(path: &Path) -> Result<Box<dyn Source>, Failure> {
         return Ok(Box::new(BufReader::with_capacity(1 << 16, file)));
     }
     let bytes = files::read(path, PIPE_BYTES_MAX).map_err(not_there)?;
-    let bytes = bytes.ok_or_else(|| Failure::Usage(format!("{shown} is no file, and too large to be kept")))?;
+    let bytes = bytes
+        .ok_or_else(|| Failure::Usage(format!("{shown} is no file, and too large to be kept")))?;
     Ok(Box::new(Cursor::new(bytes)))
 }
 
@@ -160,7 +196,8 @@ mod tests {
         open(&command.args).map_err(|failure| failure.to_string())
     }
 
-    const CONTESTS: &str = r#"{"List": [{"Description": "Mayor", "Id": 1}, {"Description": "Clerk", "Id": 2}]}"#;
+    const CONTESTS: &str =
+        r#"{"List": [{"Description": "Mayor", "Id": 1}, {"Description": "Clerk", "Id": 2}]}"#;
     const CANDIDATES: &str = r#"{"List": [{"Description": "Ada", "Id": 1, "ContestId": 1}, {"Description": "Eve", "Id": 2, "ContestId": 2}]}"#;
 
     fn sessions(marks: &[u32]) -> String {
@@ -169,27 +206,56 @@ mod tests {
                 r#"{{"Original": {{"IsCurrent": true, "Contests": [{{"Id": 1, "Marks": [{{"CandidateId": {candidate}, "Rank": 1, "IsVote": true}}]}}]}}}}"#
             )
         };
-        format!(r#"{{"Sessions": [{}]}}"#, marks.iter().map(session).collect::<Vec<_>>().join(","))
+        format!(
+            r#"{{"Sessions": [{}]}}"#,
+            marks.iter().map(session).collect::<Vec<_>>().join(",")
+        )
     }
 
     #[test]
     fn folder_of_records_is_read_whole_and_one_file_of_it_alone() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
-        assert!(read(dir.path(), &[]).unwrap_err().contains("CvrExport*.json"));
+        assert!(
+            read(dir.path(), &[])
+                .unwrap_err()
+                .contains("CvrExport*.json")
+        );
         write("CvrExport_1.json", &sessions(&[1]));
         write("CvrExport_2.json", &sessions(&[1, 1]));
-        assert!(read(dir.path(), &[]).unwrap_err().contains("ContestManifest.json"));
+        assert!(
+            read(dir.path(), &[])
+                .unwrap_err()
+                .contains("ContestManifest.json")
+        );
         write(DOMINION_CONTESTS, CONTESTS);
         write(DOMINION_CANDIDATES, CANDIDATES);
-        assert!(read(dir.path(), &[]).unwrap_err().contains("--contest:\n  1  Mayor\n  2  Clerk"));
-        assert_eq!(read(dir.path(), &["--contest", "mayor"]).unwrap().file.ballots.total(), 3);
+        assert!(
+            read(dir.path(), &[])
+                .unwrap_err()
+                .contains("--contest:\n  1  Mayor\n  2  Clerk")
+        );
+        assert_eq!(
+            read(dir.path(), &["--contest", "mayor"])
+                .unwrap()
+                .file
+                .ballots
+                .total(),
+            3
+        );
         let one = read(&dir.path().join("CvrExport_2.json"), &["--contest", "1"]).unwrap();
         assert_eq!(one.file.ballots.total(), 2);
-        assert!(one.notes[0].text.contains("1 other files"), "{:?}", one.notes);
+        assert!(
+            one.notes[0].text.contains("1 other files"),
+            "{:?}",
+            one.notes
+        );
         write("CvrExport_3.json", "{\n\"Sessions\": 5}");
         let broken = read(dir.path(), &["--contest", "1"]).unwrap_err();
-        assert!(broken.contains("CvrExport_3.json cannot be read: line 2"), "{broken}");
+        assert!(
+            broken.contains("CvrExport_3.json cannot be read: line 2"),
+            "{broken}"
+        );
     }
 
     #[test]
@@ -203,7 +269,10 @@ mod tests {
             (["--sheet", "One"], "only .xlsx files have sheets"),
             (["--contest", "Mayor"], "leave --contest out"),
         ] {
-            assert!(read(&path, &options).unwrap_err().contains(words), "{options:?}");
+            assert!(
+                read(&path, &options).unwrap_err().contains(words),
+                "{options:?}"
+            );
         }
         let old = dir.path().join("x.ods");
         fs::write(&old, "").unwrap();
@@ -211,6 +280,10 @@ mod tests {
         let other = dir.path().join("x.txt");
         fs::write(&other, "").unwrap();
         assert!(read(&other, &[]).unwrap_err().contains(".blt, .soc"));
-        assert!(read(&dir.path().join("none.csv"), &[]).unwrap_err().contains("none.csv"));
+        assert!(
+            read(&dir.path().join("none.csv"), &[])
+                .unwrap_err()
+                .contains("none.csv")
+        );
     }
 }

@@ -37,8 +37,8 @@ pub(crate) struct Global {
     /// How long to wait until something is final, in seconds
     #[arg(long, global = true, value_name = "SECONDS", env = "VOTE_TIMEOUT")]
     pub(crate) timeout: Option<u64>,
-    /// The chain that you trust: a node, or a file, of another is refused. Without it the chain that a node is on when you first vote
-    /// through it is remembered, and held to
+    /// The chain that you trust: a node, or a file, of another is refused. Without it the chain
+    /// that a node is on when you first vote through it is remembered, and held to
     #[arg(long, global = true, value_name = "ID", env = "VOTE_CHAIN")]
     pub(crate) chain: Option<String>,
     /// Print JSON instead of text
@@ -55,12 +55,15 @@ pub(crate) enum Command {
     Cast(CastArgs),
     /// Count an election
     Tally {
-        /// Id of the election, the beginning of it, its title, or a part of it; may be left out if there is only one
+        /// Id of the election, the beginning of it, its title, or a part of it; may be left out if
+        /// there is only one
         election: Option<String>,
-        /// Do not take the node's word for the count: fetch every ballot, check all of them, and count here
+        /// Do not take the node's word for the count: fetch every ballot, check all of them, and
+        /// count here
         #[arg(long, conflicts_with = "watch")]
         verify: bool,
-        /// Follow it until the election closes: a screen on a terminal, else printed again after each block that changes it
+        /// Follow it until the election closes: a screen on a terminal, else printed again after
+        /// each block that changes it
         #[arg(long)]
         watch: bool,
         /// Print a table for spreadsheets
@@ -96,11 +99,12 @@ pub(crate) enum Command {
     /// Credentials: the keys that voters sign with
     #[command(subcommand)]
     Credential(CredentialCommand),
-    /// Write an election with all that it takes to check it again into one file; or the ballots of a contest for other programs:
-    /// as .blt, .toi, .cat, .abif or .csv, as cast vote records (.cvr.json, NIST SP 1500-103), or its results alone (.results.json,
-    /// NIST SP 1500-100)
+    /// Write an election with all that it takes to check it again into one file; or the ballots of
+    /// a contest for other programs: as .blt, .toi, .cat, .abif or .csv, as cast vote records
+    /// (.cvr.json, NIST SP 1500-103), or its results alone (.results.json, NIST SP 1500-100)
     Export {
-        /// Id of the election, the beginning of it, its title, or a part of it; may be left out if there is only one
+        /// Id of the election, the beginning of it, its title, or a part of it; may be left out if
+        /// there is only one
         election: Option<String>,
         /// File to write; one that is there is kept, and nothing done
         #[arg(short, long, value_name = "FILE")]
@@ -108,7 +112,8 @@ pub(crate) enum Command {
         /// Number of the contest, from 1, if there are several
         #[arg(long, value_name = "NUMBER")]
         contest: Option<usize>,
-        /// Write the archive of an election whose count is withheld without asking: it holds all ballots
+        /// Write the archive of an election whose count is withheld without asking: it holds all
+        /// ballots
         #[arg(long)]
         yes: bool,
     },
@@ -141,8 +146,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct CastArgs {
-    /// Election (its id, the beginning of it, its title, or a part of it) and what you say to each of its contests; the election may be
-    /// left out if only one is open
+    /// Election (its id, the beginning of it, its title, or a part of it) and what you say to each
+    /// of its contests; the election may be left out if only one is open
     #[arg(required = true, num_args = 1..=21, value_names = ["ELECTION", "CHOICE"])]
     pub(crate) words: Vec<String>,
     /// How you want to be called on the ledger; also picks the credential
@@ -161,14 +166,17 @@ pub(crate) struct GuiArgs {
     /// Where to listen: an address of this machine itself; any with --public
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
-    /// Serve everybody at this origin (`https://vote.example.org`), behind a server that does TLS; without what is the operator's
+    /// Serve everybody at this origin (`https://vote.example.org`), behind a server that does TLS;
+    /// without what is the operator's
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) public: Option<String>,
-    /// With --public: take elections and acts of organisers too; else the page takes ballots and questions alone
+    /// With --public: take elections and acts of organisers too; else the page takes ballots and
+    /// questions alone
     #[arg(long, requires = "public")]
     pub(crate) take_elections: bool,
-    /// With --public behind a proxy: the header in which it names who asks, such as X-Forwarded-For. Its last address is believed, and
-    /// each such client has bounds of its own; without this option no header is believed
+    /// With --public behind a proxy: the header in which it names who asks, such as
+    /// X-Forwarded-For. Its last address is believed, and each such client has bounds of its own;
+    /// without this option no header is believed
     #[arg(long, value_name = "NAME", requires = "public")]
     pub(crate) client_header: Option<String>,
     /// Do not open the page in a browser, which is done from a terminal
@@ -178,8 +186,8 @@ pub(crate) struct GuiArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CountArgs {
-    /// The file: BLT, PrefLib, ABIF, CSV, a spreadsheet, or records of scanners (.blt, .soc, .soi, .toc, .toi, .cat, .abif, .csv, .tsv,
-    /// .xlsx, .json; docs/ballot-files.md)
+    /// The file: BLT, PrefLib, ABIF, CSV, a spreadsheet, or records of scanners (.blt, .soc, .soi,
+    /// .toc, .toi, .cat, .abif, .csv, .tsv, .xlsx, .json; docs/ballot-files.md)
     pub(crate) file: PathBuf,
     /// How ballots are counted; irv if left out
     #[arg(long, value_parser = rule())]
@@ -190,11 +198,12 @@ pub(crate) struct CountArgs {
     /// Breaks ties that the rule leaves open: 64 hexadecimal digits; zeroes if left out
     #[arg(long, value_name = "HEX")]
     pub(crate) seed: Option<String>,
-    /// What irv does with a ballot that comes to a rank with several candidates: it waits until one of them is left, ends, or goes on to the next
-    /// rank; wait if left out
+    /// What irv does with a ballot that comes to a rank with several candidates: it waits until one
+    /// of them is left, ends, or goes on to the next rank; wait if left out
     #[arg(long, value_parser = one_of(Overvotes::ALL, Overvotes::name))]
     pub(crate) overvotes: Option<Overvotes>,
-    /// What irv does with a ballot that comes to a rank with nobody: it goes on to the next rank, or ends; skip if left out
+    /// What irv does with a ballot that comes to a rank with nobody: it goes on to the next rank,
+    /// or ends; skip if left out
     #[arg(long, value_parser = one_of(SkippedRanks::ALL, SkippedRanks::name))]
     pub(crate) skipped_ranks: Option<SkippedRanks>,
     /// A category that approves, in a .cat file; may be repeated
@@ -359,9 +368,11 @@ pub(crate) struct CreateArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RollCommand {
-    /// Put voters on the roll of a draft, from a CSV file with a column `key` and, if you like, `weight`
+    /// Put voters on the roll of a draft, from a CSV file with a column `key` and, if you like,
+    /// `weight`
     Import(ImportArgs),
-    /// Make secret voter codes: cards to print, a list for a mail merge, and the public keys for `roll import`
+    /// Make secret voter codes: cards to print, a list for a mail merge, and the public keys for
+    /// `roll import`
     Issue(IssueArgs),
     /// The roll in numbers, and its root
     Show {
@@ -370,7 +381,8 @@ pub(crate) enum RollCommand {
     },
     /// Whether a key or code may vote, and if not, why
     Check {
-        /// The key; or - for a voter code or a key that is asked for (or read from standard input): a code is secret, and no argument
+        /// The key; or - for a voter code or a key that is asked for (or read from standard input):
+        /// a code is secret, and no argument
         who: String,
         /// Id of the election, the beginning of it, its title, or a part of it
         election: Option<String>,
@@ -413,7 +425,8 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct IssueArgs {
-    /// List of the voters, CSV or .xlsx: a column `name`, `id` or `email`; `weight`, `group` and `key` if you like
+    /// List of the voters, CSV or .xlsx: a column `name`, `id` or `email`; `weight`, `group` and
+    /// `key` if you like
     #[arg(required_unless_present = "count", conflicts_with = "count")]
     pub(crate) file: Option<PathBuf>,
     /// So many codes, for voters without names
@@ -425,7 +438,8 @@ pub(crate) struct IssueArgs {
     /// Title of the election, for the cards
     #[arg(long)]
     pub(crate) title: String,
-    /// Folder of an earlier issue, or its register.csv: who has a key by it keeps that, and gets no other code
+    /// Folder of an earlier issue, or its register.csv: who has a key by it keeps that, and gets no
+    /// other code
     #[arg(long, value_name = "DIR")]
     pub(crate) earlier: Option<PathBuf>,
     /// Sheet of an .xlsx file, if several have content
@@ -460,7 +474,8 @@ pub(crate) enum ReceiptCommand {
         #[arg(long)]
         qr: bool,
     },
-    /// Check a receipt file, which needs no node and no network; or ask the node what has become of a ballot
+    /// Check a receipt file, which needs no node and no network; or ask the node what has become of
+    /// a ballot
     Check {
         /// File; or the ballot's tracker, as a code or as words
         #[arg(required = true)]
@@ -485,7 +500,8 @@ pub(crate) enum VerifyCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrganiserCommand {
-    /// Show the key that you create elections with, to be admitted by it; made if there is none. Needs no node
+    /// Show the key that you create elections with, to be admitted by it; made if there is none.
+    /// Needs no node
     Key,
     /// List who may create elections, and changes that wait for approvals
     List,
@@ -494,7 +510,8 @@ pub(crate) enum OrganiserCommand {
         /// The key, as `organiser key` shows it to its owner; your own if left out
         key: Option<PublicKey>,
     },
-    /// Have this node approve that a key creates no more elections; those that it has created stay, and it goes on organising them
+    /// Have this node approve that a key creates no more elections; those that it has created stay,
+    /// and it goes on organising them
     Remove {
         /// The key, as `organiser list` shows it
         key: PublicKey,
@@ -507,7 +524,8 @@ pub(crate) enum ValidatorCommand {
     List,
     /// Have this node approve that a node becomes a validator
     Admit {
-        /// Its validator key, which its operator reads to you (`node key`, or `status` there); or its name, and you are shown the key and asked
+        /// Its validator key, which its operator reads to you (`node key`, or `status` there); or
+        /// its name, and you are shown the key and asked
         node: String,
         /// Its power
         #[arg(long, default_value_t = 1)]
@@ -540,16 +558,19 @@ fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
     name: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {
     let named = move |word: String| all.into_iter().find(|each| name(*each) == word);
-    PossibleValuesParser::new(all.map(name)).map(move |word| named(word).expect("only these names are let through"))
+    PossibleValuesParser::new(all.map(name))
+        .map(move |word| named(word).expect("only these names are let through"))
 }
 
 /// Reads the name of a phase.
 fn phase() -> impl TypedValueParser<Value = ElectionPhase> {
-    PossibleValuesParser::new(["draft", "open", "closed", "cancelled"]).map(|name| match name.as_str() {
-        "draft" => ElectionPhase::Draft,
-        "open" => ElectionPhase::Open,
-        "closed" => ElectionPhase::Closed,
-        _ => ElectionPhase::Cancelled,
+    PossibleValuesParser::new(["draft", "open", "closed", "cancelled"]).map(|name| {
+        match name.as_str() {
+            "draft" => ElectionPhase::Draft,
+            "open" => ElectionPhase::Open,
+            "closed" => ElectionPhase::Closed,
+            _ => ElectionPhase::Cancelled,
+        }
     })
 }
 

@@ -1,5 +1,5 @@
-//! Voter codes are secret: they are asked for, or read from standard input, and never taken as arguments, which other users of the
-//! machine and the history of the shell can see.
+//! Voter codes are secret: they are asked for, or read from standard input, and never taken as
+//! arguments, which other users of the machine and the history of the shell can see.
 
 use std::io::{BufRead, ErrorKind, IsTerminal};
 
@@ -18,20 +18,27 @@ seen it, ask the organiser for another";
 
 /// Whether a voter code is among the arguments: in one of them, or in groups.
 pub(crate) fn is_among(args: &[String]) -> bool {
-    let is_code = |from: usize, to: usize| VoterCode::parse(&Zeroizing::new(args[from..to].concat())).is_ok();
-    (0..args.len()).any(|from| (from + 1..=args.len().min(from + GROUPS)).any(|to| is_code(from, to)))
+    let is_code =
+        |from: usize, to: usize| VoterCode::parse(&Zeroizing::new(args[from..to].concat())).is_ok();
+    (0..args.len())
+        .any(|from| (from + 1..=args.len().min(from + GROUPS)).any(|to| is_code(from, to)))
 }
 
 /// A line of standard input; on a terminal it is asked for, and not shown.
 pub(crate) fn secret_line(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| match error.kind() {
-            ErrorKind::Interrupted => Failure::Interrupted,
-            _ => Failure::other(error),
-        });
+        return rpassword::prompt_password(prompt)
+            .map(Zeroizing::new)
+            .map_err(|error| match error.kind() {
+                ErrorKind::Interrupted => Failure::Interrupted,
+                _ => Failure::other(error),
+            });
     }
     let mut line = Zeroizing::new(String::new());
-    std::io::stdin().lock().read_line(&mut line).map_err(Failure::other)?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(Failure::other)?;
     Ok(line)
 }
 
@@ -49,9 +56,15 @@ mod tests {
         let code = VoterCode::from_random([7; 16]).to_string();
         let args = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert!(is_among(&args(&format!("roll check {code} 3f"))));
-        assert!(is_among(&args(&format!("cast --code {}", code.replace('-', " ").to_lowercase()))));
+        assert!(is_among(&args(&format!(
+            "cast --code {}",
+            code.replace('-', " ").to_lowercase()
+        ))));
         assert!(!is_among(&args(&format!("roll check {}", "ab".repeat(32)))));
-        assert!(!is_among(&args(&format!("cast {} Soup", &code[1..]))), "a code that is not whole is none");
+        assert!(
+            !is_among(&args(&format!("cast {} Soup", &code[1..]))),
+            "a code that is not whole is none"
+        );
         assert!(!is_among(&[]));
     }
 }

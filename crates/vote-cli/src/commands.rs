@@ -31,15 +31,29 @@ pub(crate) use election::create_write_in;
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Cast(args) => cast::run(context, args).await,
-        Command::Tally { election, verify, watch, csv, html } => {
-            let shown = tally::Shown { csv, html: html.as_deref() };
+        Command::Tally {
+            election,
+            verify,
+            watch,
+            csv,
+            html,
+        } => {
+            let shown = tally::Shown {
+                csv,
+                html: html.as_deref(),
+            };
             tally::run(context, election.as_deref(), verify, watch, shown).await
         }
         Command::Attack(command) => attack::run(context, command).await,
-        Command::Export { election, output, contest, yes } => {
-            export::run(context, election.as_deref(), &output, contest, yes).await
+        Command::Export {
+            election,
+            output,
+            contest,
+            yes,
+        } => export::run(context, election.as_deref(), &output, contest, yes).await,
+        Command::Verify(VerifyCommand::Archive { file, html }) => {
+            archive::verify(context, &file, html.as_deref())
         }
-        Command::Verify(VerifyCommand::Archive { file, html }) => archive::verify(context, &file, html.as_deref()),
         Command::Count(args) => count::run(context, &args),
         Command::Status => node::status(context).await,
         Command::Members => node::members(context).await,
@@ -66,7 +80,8 @@ pub(crate) fn man(dir: Option<&Path>) -> Result<(), Failure> {
             output::line(String::from_utf8_lossy(&page).trim_end());
             rendered
         }
-        Some(dir) => std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir)),
+        Some(dir) => std::fs::create_dir_all(dir)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), dir)),
     };
     done.map_err(Failure::other)
 }

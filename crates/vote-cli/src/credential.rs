@@ -14,7 +14,9 @@ use crate::files;
 pub(crate) fn load(path: &Path) -> Result<SecretKey, Failure> {
     let shown = path.display();
     let metadata = fs::metadata(path).map_err(|error| {
-        Failure::NotFound(format!("no credential at {shown}: {error}; make one with `vote-cli credential new`"))
+        Failure::NotFound(format!(
+            "no credential at {shown}: {error}; make one with `vote-cli credential new`"
+        ))
     })?;
     if metadata.is_dir() {
         return Err(Failure::Usage(format!(
@@ -31,7 +33,11 @@ pub(crate) fn load(path: &Path) -> Result<SecretKey, Failure> {
     let text = Zeroizing::new(fs::read_to_string(path).map_err(Failure::other)?);
     let mut seed = Zeroizing::new([0; 32]);
     let read = hex::decode_to_slice(text.trim(), seed.as_mut_slice());
-    read.map_err(|_| Failure::NotEligible(format!("{shown} is no credential file (64 hexadecimal digits)")))?;
+    read.map_err(|_| {
+        Failure::NotEligible(format!(
+            "{shown} is no credential file (64 hexadecimal digits)"
+        ))
+    })?;
     Ok(SecretKey::from_seed(&seed))
 }
 
@@ -45,10 +51,15 @@ pub(crate) fn make(path: &Path) -> Result<SecretKey, Failure> {
 
 /// Reads a credential, or makes it.
 pub(crate) fn load_or_make(path: &Path) -> Result<SecretKey, Failure> {
-    if path.exists() { load(path) } else { make(path) }
+    if path.exists() {
+        load(path)
+    } else {
+        make(path)
+    }
 }
 
-/// Writes a private file that does not exist yet, and the folders that it is in: whole, or not at all.
+/// Writes a private file that does not exist yet, and the folders that it is in: whole, or not at
+/// all.
 pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
@@ -67,8 +78,13 @@ mod tests {
     fn folder_is_called_a_folder_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let Err(Failure::Usage(said)) = load(dir.path()) else { panic!("a folder is a credential") };
-        assert!(said.contains("is a folder: name the credential's file in it"), "{said}");
+        let Err(Failure::Usage(said)) = load(dir.path()) else {
+            panic!("a folder is a credential")
+        };
+        assert!(
+            said.contains("is a folder: name the credential's file in it"),
+            "{said}"
+        );
         assert!(!said.contains("chmod"), "{said}");
     }
 }

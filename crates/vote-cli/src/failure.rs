@@ -68,22 +68,28 @@ impl Failure {
         match self {
             Self::Other(_) | Self::NotFound(_) => None,
             Self::Usage(_) => Some("--help behind a command says what it takes"),
-            Self::NotEligible(_) => {
-                Some("--name or --credential signs with another key; the organiser knows who is on the roll")
+            Self::NotEligible(_) => Some(
+                "--name or --credential signs with another key; the organiser knows who is on the roll",
+            ),
+            Self::Unreachable(_) => {
+                Some("`vote-cli status` says how the node is doing; --socket asks another one")
             }
-            Self::Unreachable(_) => Some("`vote-cli status` says how the node is doing; --socket asks another one"),
-            Self::Verification(_) => {
-                Some("do not rely on what was checked: ask another node, or whoever gave you the file")
-            }
-            Self::Interrupted => {
-                Some("what was submitted may become final all the same: to run the command again does no harm")
-            }
+            Self::Verification(_) => Some(
+                "do not rely on what was checked: ask another node, or whoever gave you the file",
+            ),
+            Self::Interrupted => Some(
+                "what was submitted may become final all the same: to run the command again does no harm",
+            ),
         }
     }
 
     /// For programs.
     pub(crate) fn view(&self) -> Error {
-        Error { code: self.kind(), message: self.to_string(), hint: self.hint() }
+        Error {
+            code: self.kind(),
+            message: self.to_string(),
+            hint: self.hint(),
+        }
     }
 
     /// The exit code: a part of the interface, listed in `vote-cli --help`.
@@ -119,9 +125,8 @@ impl From<CallError> for Failure {
         match error {
             CallError::Refused(refusal) => refusal.into(),
             CallError::Gone | CallError::Silent(_) => Self::Unreachable(words),
-            CallError::NotFinal { .. } => {
-                Self::Unreachable(words).and(". Too few validators may be connected: see `vote-cli status`")
-            }
+            CallError::NotFinal { .. } => Self::Unreachable(words)
+                .and(". Too few validators may be connected: see `vote-cli status`"),
             CallError::False { .. } | CallError::OtherChain { .. } => Self::Verification(words),
             CallError::Unexpected => Self::Other(words),
         }
@@ -148,10 +153,24 @@ mod tests {
             RefusalCode::Busy,
             RefusalCode::Damaged,
         ] {
-            let failure = Failure::from(CallError::Refused(Refusal { code, reason: evil.clone() })).to_string();
-            assert!(failure.contains("thing") && !failure.contains(char::is_control), "{code:?}: {failure:?}");
+            let failure = Failure::from(CallError::Refused(Refusal {
+                code,
+                reason: evil.clone(),
+            }))
+            .to_string();
+            assert!(
+                failure.contains("thing") && !failure.contains(char::is_control),
+                "{code:?}: {failure:?}"
+            );
         }
-        let failure = Failure::from(CallError::False { node: "n".into(), what: evil }).to_string();
-        assert!(failure.contains("thing") && !failure.contains(char::is_control), "{failure:?}");
+        let failure = Failure::from(CallError::False {
+            node: "n".into(),
+            what: evil,
+        })
+        .to_string();
+        assert!(
+            failure.contains("thing") && !failure.contains(char::is_control),
+            "{failure:?}"
+        );
     }
 }

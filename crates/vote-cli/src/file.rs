@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use toml::{Table, Value};
-use vote_chain::{Base, Choices, Contest, Election, Majority, Overvotes, Results, Rule, Share, Timestamp, Voters};
+use vote_chain::{
+    Base, Choices, Contest, Election, Majority, Overvotes, Results, Rule, Share, Timestamp, Voters,
+};
 
 use crate::failure::Failure;
 use crate::{files, share, time};
@@ -92,8 +94,18 @@ majority = "simple"
 majority_of = "votes"
 "#;
 
-const ELECTION_KEYS: [&str; 10] =
-    ["title", "description", "voters", "opens", "closes", "revotes", "quorum", "results", "tie_break", "contests"];
+const ELECTION_KEYS: [&str; 10] = [
+    "title",
+    "description",
+    "voters",
+    "opens",
+    "closes",
+    "revotes",
+    "quorum",
+    "results",
+    "tie_break",
+    "contests",
+];
 const CONTEST_KEYS: [&str; 11] = [
     "choices",
     "write_in",
@@ -118,7 +130,11 @@ struct Reader {
 
 impl Reader {
     fn new(table: Table, of: String) -> Self {
-        Self { table, of, faults: Vec::new() }
+        Self {
+            table,
+            of,
+            faults: Vec::new(),
+        }
     }
 
     fn fault(&mut self, what: String) {
@@ -135,26 +151,39 @@ impl Reader {
     }
 
     fn text(&mut self, key: &str) -> Option<String> {
-        self.take(key, "a text in quotes", |value| value.as_str().map(str::to_owned))
+        self.take(key, "a text in quotes", |value| {
+            value.as_str().map(str::to_owned)
+        })
     }
 
     fn number(&mut self, key: &str) -> Option<u16> {
-        let whole = |value: Value| value.as_integer().and_then(|number| u16::try_from(number).ok());
+        let whole = |value: Value| {
+            value
+                .as_integer()
+                .and_then(|number| u16::try_from(number).ok())
+        };
         self.take(key, "a whole number", whole)
     }
 
     fn flag(&mut self, key: &str) -> bool {
-        self.take(key, "true or false", |value| value.as_bool()).unwrap_or(false)
+        self.take(key, "true or false", |value| value.as_bool())
+            .unwrap_or(false)
     }
 
     fn share(&mut self, key: &str) -> Option<Share> {
-        self.take(key, share::KIND, |value| value.as_str().and_then(share::parse))
+        self.take(key, share::KIND, |value| {
+            value.as_str().and_then(share::parse)
+        })
     }
 
     fn one_of<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
         let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let named =
-            |value: Value| words.iter().find(|(word, _)| value.as_str() == Some(word)).map(|(_, meaning)| *meaning);
+        let named = |value: Value| {
+            words
+                .iter()
+                .find(|(word, _)| value.as_str() == Some(word))
+                .map(|(_, meaning)| *meaning)
+        };
         self.take(key, &format!("one of {}", names.join(", ")), named)
     }
 
@@ -168,7 +197,10 @@ impl Reader {
     fn finish(mut self, known: &[&str]) -> Vec<String> {
         let unknown: Vec<_> = self.table.keys().cloned().collect();
         for key in unknown {
-            self.fault(format!("{key}: there is no such setting; there are {}", known.join(", ")));
+            self.fault(format!(
+                "{key}: there is no such setting; there are {}",
+                known.join(", ")
+            ));
         }
         self.faults
     }
@@ -176,7 +208,10 @@ impl Reader {
 
 fn choices(reader: &mut Reader) -> Choices {
     let texts = |value: Value| {
-        let texts = value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned));
+        let texts = value
+            .as_array()?
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned));
         texts.collect::<Option<Vec<_>>>()
     };
     let listed = reader.take("choices", "a list of texts", texts);
@@ -193,30 +228,62 @@ fn choices(reader: &mut Reader) -> Choices {
 /// Reads the settings of a contest.
 fn contest(reader: &mut Reader, title: String) -> Contest {
     let choices = choices(reader);
-    let rule = reader.one_of("rule", &Rule::ALL.map(|rule| (rule.name(), rule))).unwrap_or(Rule::Plurality);
+    let rule = reader
+        .one_of("rule", &Rule::ALL.map(|rule| (rule.name(), rule)))
+        .unwrap_or(Rule::Plurality);
     let seats = reader.number("seats").unwrap_or(1);
-    let overvotes = reader.one_of("overvotes", &Overvotes::ALL.map(|each| (each.name(), each))).unwrap_or_default();
+    let overvotes = reader
+        .one_of("overvotes", &Overvotes::ALL.map(|each| (each.name(), each)))
+        .unwrap_or_default();
     let (min, max) = (reader.number("min"), reader.number("max"));
     let (abstention, shuffle) = (reader.flag("abstain"), reader.flag("shuffle"));
     let share = reader.share("majority");
-    let base = reader.one_of("majority_of", &[("votes", Base::Votes), ("roll", Base::Roll)]);
+    let base = reader.one_of(
+        "majority_of",
+        &[("votes", Base::Votes), ("roll", Base::Roll)],
+    );
     if base.is_some() && share.is_none() {
         reader.fault("majority_of: says nothing without majority".to_owned());
     }
-    let majority = share.map(|share| Majority { share, base: base.unwrap_or(Base::Votes) });
+    let majority = share.map(|share| Majority {
+        share,
+        base: base.unwrap_or(Base::Votes),
+    });
     let contest = match choices {
         Choices::Listed(choices) => Contest::listed(choices, rule, seats),
-        Choices::WriteIn => Contest { rule, seats, ..Contest::write_in() },
+        Choices::WriteIn => Contest {
+            rule,
+            seats,
+            ..Contest::write_in()
+        },
     };
-    let (choices_min, choices_max) = (min.unwrap_or(contest.choices_min), max.unwrap_or(contest.choices_max));
+    let (choices_min, choices_max) = (
+        min.unwrap_or(contest.choices_min),
+        max.unwrap_or(contest.choices_max),
+    );
     let majority = majority.or(contest.majority);
-    Contest { title, choices_min, choices_max, abstention, shuffle, majority, overvotes, ..contest }
+    Contest {
+        title,
+        choices_min,
+        choices_max,
+        abstention,
+        shuffle,
+        majority,
+        overvotes,
+        ..contest
+    }
 }
 
-/// The contests of a file, and what is wrong with them: in tables of their own, or one whose settings stand beside the election's.
+/// The contests of a file, and what is wrong with them: in tables of their own, or one whose
+/// settings stand beside the election's.
 fn contests(reader: &mut Reader) -> (Vec<Contest>, Vec<String>) {
-    let tables =
-        |value: Value| value.as_array()?.iter().map(|item| item.as_table().cloned()).collect::<Option<Vec<_>>>();
+    let tables = |value: Value| {
+        value
+            .as_array()?
+            .iter()
+            .map(|item| item.as_table().cloned())
+            .collect::<Option<Vec<_>>>()
+    };
     let Some(tables) = reader.take("contests", "tables ([[contests]])", tables) else {
         return (vec![contest(reader, String::new())], Vec::new());
     };
@@ -235,12 +302,22 @@ fn contests(reader: &mut Reader) -> (Vec<Contest>, Vec<String>) {
 /// # Errors
 /// Every fault, one a line.
 pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, Vec<String>> {
-    let table = text.parse::<Table>().map_err(|error| vec![error.to_string().trim_end().to_owned()])?;
+    let table = text
+        .parse::<Table>()
+        .map_err(|error| vec![error.to_string().trim_end().to_owned()])?;
     let several = table.contains_key("contests");
     let mut reader = Reader::new(table, String::new());
     let title = reader.text("title").unwrap_or_default();
-    let description = reader.text("description").unwrap_or_default().trim().to_owned();
-    let who = [("anyone", Voters::Anyone), ("roll", Voters::Roll), ("weighted roll", Voters::WeightedRoll)];
+    let description = reader
+        .text("description")
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let who = [
+        ("anyone", Voters::Anyone),
+        ("roll", Voters::Roll),
+        ("weighted roll", Voters::WeightedRoll),
+    ];
     let voters = reader.one_of("voters", &who).unwrap_or(Voters::Anyone);
     let (opens_at, closes_at) = (reader.time("opens", now), reader.time("closes", now));
     let revotes = reader.number("revotes").unwrap_or(0);
@@ -249,7 +326,11 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
     let results = reader.one_of("results", &shown).unwrap_or(Results::Live);
     let tie_break = reader.text("tie_break").unwrap_or_default();
     let (contests, contest_faults) = contests(&mut reader);
-    let known = if several { ELECTION_KEYS.to_vec() } else { [ELECTION_KEYS.as_slice(), &CONTEST_KEYS].concat() };
+    let known = if several {
+        ELECTION_KEYS.to_vec()
+    } else {
+        [ELECTION_KEYS.as_slice(), &CONTEST_KEYS].concat()
+    };
     let mut faults = [reader.finish(&known), contest_faults].concat();
     let election = Election {
         title,
@@ -268,16 +349,25 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
     if closes_at.is_some_and(|closes| closes <= now) {
         faults.push("closes: it is in the past".to_owned());
     }
-    if faults.is_empty() { Ok(election) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(election)
+    } else {
+        Err(faults)
+    }
 }
 
 /// Reads the file of an election.
 pub(crate) fn read(path: &Path, now: Timestamp, salt: u64) -> Result<Election, Failure> {
     let shown = path.display();
     let bytes = files::read(path, FILE_BYTES_MAX);
-    let bytes = bytes.map_err(|error| Failure::NotFound(format!("cannot read {shown}: {error}")))?;
+    let bytes =
+        bytes.map_err(|error| Failure::NotFound(format!("cannot read {shown}: {error}")))?;
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let text = text.ok_or_else(|| Failure::Usage(format!("{shown} is no text of at most {FILE_BYTES_MAX} bytes")))?;
+    let text = text.ok_or_else(|| {
+        Failure::Usage(format!(
+            "{shown} is no text of at most {FILE_BYTES_MAX} bytes"
+        ))
+    })?;
     parse(&text, now, salt).map_err(|faults| {
         let list: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
         Failure::Usage(format!("{shown} is no election yet:{list}"))
@@ -294,11 +384,27 @@ mod tests {
     fn example_is_an_election() {
         let election = parse(EXAMPLE, NOW, 1).unwrap();
         assert_eq!(election.closes_at, Some(NOW.plus_ms(7 * 86_400_000)));
-        assert_eq!(election.description, "The board for the next two years, and the new printer.");
-        let [board, printer] = election.contests.as_slice() else { panic!("two contests") };
-        assert_eq!((board.rule, board.seats, board.choices_min, board.choices_max), (Rule::Stv, 2, 0, 3));
+        assert_eq!(
+            election.description,
+            "The board for the next two years, and the new printer."
+        );
+        let [board, printer] = election.contests.as_slice() else {
+            panic!("two contests")
+        };
+        assert_eq!(
+            (
+                board.rule,
+                board.seats,
+                board.choices_min,
+                board.choices_max
+            ),
+            (Rule::Stv, 2, 0, 3)
+        );
         assert!(board.abstention && board.shuffle);
-        assert_eq!((printer.rule, printer.majority.unwrap().share), (Rule::YesNo, Share::HALF));
+        assert_eq!(
+            (printer.rule, printer.majority.unwrap().share),
+            (Rule::YesNo, Share::HALF)
+        );
     }
 
     #[test]
@@ -310,7 +416,13 @@ mod tests {
             .replace("# max", "max")
             .replace("voters = \"anyone\"", "voters = \"weighted roll\"");
         let election = parse(&text, NOW, 1).unwrap();
-        assert_eq!((election.contests[0].choices_min, election.contests[0].choices_max), (1, 3));
+        assert_eq!(
+            (
+                election.contests[0].choices_min,
+                election.contests[0].choices_max
+            ),
+            (1, 3)
+        );
         assert_eq!(election.quorum.unwrap().to_string(), "at least 1/3");
         assert_eq!(election.voters, Voters::WeightedRoll);
         let digits = |word: &&str| word.parse::<u8>().is_ok();
@@ -322,11 +434,15 @@ mod tests {
 
     #[test]
     fn one_contest_needs_no_table_of_its_own() {
-        let text =
-            "title = \"Lunch\"\nchoices = [\"Soup\", \"Pasta\"]\nmax = 1\nrule = \"approval\"\nmajority = \"2/3\"\n";
+        let text = "title = \"Lunch\"\nchoices = [\"Soup\", \"Pasta\"]\nmax = 1\nrule = \"approval\"\nmajority = \"2/3\"\n";
         let election = parse(text, NOW, 1).unwrap();
-        let [contest] = election.contests.as_slice() else { panic!("one contest") };
-        assert_eq!((contest.choices_max, contest.majority.unwrap().base), (1, Base::Votes));
+        let [contest] = election.contests.as_slice() else {
+            panic!("one contest")
+        };
+        assert_eq!(
+            (contest.choices_max, contest.majority.unwrap().base),
+            (1, Base::Votes)
+        );
     }
 
     #[test]
@@ -339,9 +455,19 @@ mod tests {
         };
         assert_eq!(of("irv").unwrap().contests[0].overvotes, Overvotes::Exhaust);
         let faults = of("stv").unwrap_err();
-        assert!(faults.iter().any(|fault| fault.contains("by irv only; stv says itself")), "{faults:?}");
         assert!(
-            parse("title = \"t\"\nchoices = [\"A\", \"B\"]\novervotes = \"drop\"", NOW, 1).unwrap_err()[0]
+            faults
+                .iter()
+                .any(|fault| fault.contains("by irv only; stv says itself")),
+            "{faults:?}"
+        );
+        assert!(
+            parse(
+                "title = \"t\"\nchoices = [\"A\", \"B\"]\novervotes = \"drop\"",
+                NOW,
+                1
+            )
+            .unwrap_err()[0]
                 .contains("wait, exhaust, skip")
         );
     }
@@ -362,15 +488,40 @@ mod tests {
             "quorum: must be a share",
             "voters: must be one of anyone, roll",
         ] {
-            assert!(faults.iter().any(|fault| fault.contains(words)), "{words:?} is missing in {faults:?}");
+            assert!(
+                faults.iter().any(|fault| fault.contains(words)),
+                "{words:?} is missing in {faults:?}"
+            );
         }
         assert!(parse("title = ", NOW, 1).unwrap_err()[0].contains("line 1"));
-        assert!(parse("title = \"t\"\nchoices = [\"A\", \"B\"]\nwrite_in = true", NOW, 1).is_err());
+        assert!(
+            parse(
+                "title = \"t\"\nchoices = [\"A\", \"B\"]\nwrite_in = true",
+                NOW,
+                1
+            )
+            .is_err()
+        );
         let two = "title = \"t\"\n[[contests]]\ntitle = \"a\"\nchoices = [\"A\", \"B\"]\n[[contests]]\nchoices = [\"A\"]\nhue = 1\n";
         let faults = parse(two, NOW, 1).unwrap_err();
-        for words in ["contest 2: hue: there is no such setting", "contest 2: 1 choices", "contest 2 has no title"] {
-            assert!(faults.iter().any(|fault| fault.contains(words)), "{words:?} is missing in {faults:?}");
+        for words in [
+            "contest 2: hue: there is no such setting",
+            "contest 2: 1 choices",
+            "contest 2 has no title",
+        ] {
+            assert!(
+                faults.iter().any(|fault| fault.contains(words)),
+                "{words:?} is missing in {faults:?}"
+            );
         }
-        assert!(parse("title = \"t\"\nseats = 1\n[[contests]]\nwrite_in = true", NOW, 1).is_err(), "seats of which?");
+        assert!(
+            parse(
+                "title = \"t\"\nseats = 1\n[[contests]]\nwrite_in = true",
+                NOW,
+                1
+            )
+            .is_err(),
+            "seats of which?"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Files that are written whole or not at all, and never over another; and files of others, read within bounds.
+//! Files that are written whole or not at all, and never over another; and files of others, read
+//! within bounds.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,16 +19,20 @@ const TRIES: usize = 4;
 /// Writes a file that does not exist yet.
 pub(crate) fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     write(path, content, mode).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            Failure::Other(format!("{} exists already and is kept; choose another file", path.display()))
-        }
+        ErrorKind::AlreadyExists => Failure::Other(format!(
+            "{} exists already and is kept; choose another file",
+            path.display()
+        )),
         _ => Failure::Other(format!("cannot write {}: {error}", path.display())),
     })
 }
 
 fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let (unfinished, mut file) = unfinished(path, mode)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| name(&unfinished, path));
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| name(&unfinished, path));
     if written.is_err() {
         let _ = fs::remove_file(&unfinished);
     }
@@ -38,8 +43,10 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     let written = || {
         let (unfinished, mut file) = unfinished(path, mode)?;
-        let written =
-            file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&unfinished, path));
+        let written = file
+            .write_all(content)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&unfinished, path));
         if written.is_err() {
             let _ = fs::remove_file(&unfinished);
         }
@@ -55,14 +62,20 @@ fn unfinished(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let unfinished = path.with_file_name(format!(".{}.new", hex::encode(random)));
-        match OpenOptions::new().create_new(true).write(true).mode(mode).open(&unfinished) {
+        match OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(mode)
+            .open(&unfinished)
+        {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
             made => return Ok((unfinished, made?)),
         }
     }
 }
 
-/// Gives a file its name. Unlike a rename, a link fails if the name is taken; not every file system has links.
+/// Gives a file its name. Unlike a rename, a link fails if the name is taken; not every file system
+/// has links.
 fn name(unfinished: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(unfinished, path) {
         Ok(()) => fs::remove_file(unfinished),
@@ -71,12 +84,14 @@ fn name(unfinished: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Reads a file; none if it has more than `bytes_max`. A pipe or a device does not say how long it is.
+/// Reads a file; none if it has more than `bytes_max`. A pipe or a device does not say how long it
+/// is.
 pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let file = File::open(path)?;
     let claimed = file.metadata()?.len().min(bytes_max);
     let mut bytes = Vec::with_capacity(usize::try_from(claimed).unwrap_or(0));
-    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(bytes_max.saturating_add(1))
+        .read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
 }
 
@@ -87,13 +102,23 @@ mod tests {
     #[test]
     fn file_is_written_beside_all_that_is_there() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, other) = (dir.path().join("board.archive"), dir.path().join("board.new"));
+        let (path, other) = (
+            dir.path().join("board.archive"),
+            dir.path().join("board.new"),
+        );
         fs::write(&other, "mine").unwrap();
         write_new(&path, b"first", PUBLIC).unwrap();
         let again = write_new(&path, b"second", PUBLIC).unwrap_err().to_string();
         assert!(again.contains("exists already and is kept"), "{again}");
-        assert_eq!((fs::read(&path).unwrap(), fs::read(&other).unwrap()), (b"first".to_vec(), b"mine".to_vec()));
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing that is not finished stays");
+        assert_eq!(
+            (fs::read(&path).unwrap(), fs::read(&other).unwrap()),
+            (b"first".to_vec(), b"mine".to_vec())
+        );
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            2,
+            "nothing that is not finished stays"
+        );
         assert!(write_new(&dir.path().join("no/folder"), b"", PUBLIC).is_err());
     }
 
@@ -104,7 +129,11 @@ mod tests {
         fs::write(&path, "a longer first").unwrap();
         replace(&path, b"second", PRIVATE).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing that is not finished stays");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "nothing that is not finished stays"
+        );
     }
 
     #[test]

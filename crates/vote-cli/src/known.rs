@@ -1,5 +1,6 @@
-//! The chain behind each socket, as it was when this voter first signed something for it: a node that is on another chain later is not
-//! signed for until the voter says so. One small file for each socket.
+//! The chain behind each socket, as it was when this voter first signed something for it: a node
+//! that is on another chain later is not signed for until the voter says so. One small file for
+//! each socket.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +46,10 @@ pub(crate) fn remember(data_dir: &Path, socket: &Path, chain: &ChainId) -> Resul
     if path.exists() {
         return Ok(());
     }
-    let content = format!("{chain}\n{}\n", std::path::absolute(socket).unwrap_or_default().display());
+    let content = format!(
+        "{chain}\n{}\n",
+        std::path::absolute(socket).unwrap_or_default().display()
+    );
     match write_new(&path, content.as_bytes()) {
         // Another command has been quicker.
         Err(_) if path.exists() => Ok(()),
@@ -75,11 +79,18 @@ mod tests {
         let second = ChainId::new(vote_chain::Hash::from_bytes([7; 32]));
         remember(dir.path(), socket, &first).unwrap();
         remember(dir.path(), socket, &second).unwrap();
-        assert_eq!(chain(dir.path(), socket).unwrap(), Some(first), "the first is kept");
+        assert_eq!(
+            chain(dir.path(), socket).unwrap(),
+            Some(first),
+            "the first is kept"
+        );
         assert_eq!(chain(dir.path(), other).unwrap(), None);
         std::fs::write(file(dir.path(), socket), "not a chain").unwrap();
         let refused = chain(dir.path(), socket).unwrap_err().to_string();
-        assert!(refused.contains("/run/n1.sock") && refused.contains("--chain"), "{refused}");
+        assert!(
+            refused.contains("/run/n1.sock") && refused.contains("--chain"),
+            "{refused}"
+        );
         assert!(advice(dir.path(), socket).contains(dir.path().to_str().unwrap()));
     }
 }

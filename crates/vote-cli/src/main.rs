@@ -42,16 +42,23 @@ use context::Context;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let args: Vec<_> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let args: Vec<_> = std::env::args_os()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
     // Also where the command line cannot be read.
-    let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let json = args
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--json");
     if code::is_among(&args) {
         return finish(Err(Failure::Usage(code::REFUSED.into())), json);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && json => return finish(Err(misused(&error)), json),
-        // What is wrong goes to standard error; help and version, which were asked for, to standard output.
+        // What is wrong goes to standard error; help and version, which were asked for, to standard
+        // output.
         Err(error) if error.use_stderr() => {
             let _ = error.print();
             return ExitCode::from(2);
@@ -85,7 +92,8 @@ fn run(global: cli::Global, command: Command) -> Result<(), Failure> {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "vote-cli", &mut script);
             let script = String::from_utf8_lossy(&script);
-            // In scripts for bash, clap_complete 4.6 spells a name with a hyphen in two ways, and what is behind the first word is not found.
+            // In scripts for bash, clap_complete 4.6 spells a name with a hyphen in two ways, and
+            // what is behind the first word is not found.
             output::line(script.replace("vote__subcmd__cli", "vote__cli").trim_end());
             return Ok(());
         }
@@ -93,7 +101,10 @@ fn run(global: cli::Global, command: Command) -> Result<(), Failure> {
         _ => {}
     }
     let context = Context::load(global)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::other)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::other)?;
     let done = runtime.block_on(async {
         tokio::select! {
             done = commands::run(&context, command) => done,
@@ -109,11 +120,12 @@ fn finish(done: Result<(), Failure>, json: bool) -> ExitCode {
     let printed = output::finish();
     let failure = match (done, printed) {
         (Ok(()), Ok(())) => return ExitCode::SUCCESS,
-        // The reader has seen enough, and closed its end: it is not told, whoever looks at the exit code is.
+        // The reader has seen enough, and closed its end: it is not told, whoever looks at the exit
+        // code is.
         (Ok(()), Err(error)) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::FAILURE,
-        (Ok(()), Err(error)) => {
-            Failure::Other(format!("not all of it could be printed: {error}. What was to be done is done"))
-        }
+        (Ok(()), Err(error)) => Failure::Other(format!(
+            "not all of it could be printed: {error}. What was to be done is done"
+        )),
         (Err(failure), _) => failure,
     };
     if json {

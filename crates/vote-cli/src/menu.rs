@@ -14,7 +14,8 @@ use crate::{ballot, code, commands, credential, find, output, result, says};
 /// Elections that are listed to pick from.
 const LISTED: u16 = 20;
 
-/// Standard input, read when something is asked, on a thread of its own: a terminal cannot be waited for otherwise.
+/// Standard input, read when something is asked, on a thread of its own: a terminal cannot be
+/// waited for otherwise.
 struct Input {
     /// Prompts of what is not shown as it is typed; none for other lines.
     asked: std::sync::mpsc::Sender<Option<&'static str>>,
@@ -29,7 +30,11 @@ impl Input {
             while let Ok(secret) = prompts.recv() {
                 let line = match secret {
                     Some(prompt) => code::secret_line(prompt).ok(),
-                    None => std::io::stdin().lines().next().and_then(Result::ok).map(Zeroizing::new),
+                    None => std::io::stdin()
+                        .lines()
+                        .next()
+                        .and_then(Result::ok)
+                        .map(Zeroizing::new),
                 };
                 if line.is_none_or(|line| answers.blocking_send(line).is_err()) {
                     return;
@@ -59,7 +64,12 @@ impl Input {
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
     let mut input = Input::new();
-    let Some(name) = input.ask("Your name (others read it beside your ballots): ").await else { return Ok(()) };
+    let Some(name) = input
+        .ask("Your name (others read it beside your ballots): ")
+        .await
+    else {
+        return Ok(());
+    };
     tokio::select! {
         done = serve(context, &client, &mut input, &name) => done,
         () = client.gone() => {
@@ -69,10 +79,17 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     }
 }
 
-async fn serve(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
+async fn serve(
+    context: &Context,
+    client: &Client,
+    input: &mut Input,
+    name: &str,
+) -> Result<(), Failure> {
     while !output::has_failed() {
         output::line("\n(C) cast a ballot   (T) tally   (S) stage an attack   (Q) quit");
-        let Some(choice) = input.ask("> ").await else { return Ok(()) };
+        let Some(choice) = input.ask("> ").await else {
+            return Ok(());
+        };
         let done = match choice.to_lowercase().as_str() {
             "c" => cast(context, client, input, name).await,
             "t" => tally(client, input).await,
@@ -84,7 +101,9 @@ async fn serve(context: &Context, client: &Client, input: &mut Input, name: &str
             }
         };
         match done {
-            Err(failure @ Failure::Unreachable(_)) if client_is_gone(client).await => return Err(failure),
+            Err(failure @ Failure::Unreachable(_)) if client_is_gone(client).await => {
+                return Err(failure);
+            }
             Err(failure) => output::line(format_args!("Not done: {failure}")),
             Ok(()) => {}
         }
@@ -100,10 +119,17 @@ async fn client_is_gone(client: &Client) -> bool {
     }
 }
 
-/// The election to cast in: the only open one, or one that is picked; if there is none at all, one is made.
-async fn pick_open(context: &Context, client: &Client, input: &mut Input) -> Result<Option<CheckedElection>, Failure> {
+/// The election to cast in: the only open one, or one that is picked; if there is none at all, one
+/// is made.
+async fn pick_open(
+    context: &Context,
+    client: &Client,
+    input: &mut Input,
+) -> Result<Option<CheckedElection>, Failure> {
     if list(client, &[]).await?.0.is_empty() {
-        output::line("There is no election yet; one is created, in which everybody writes in a choice.");
+        output::line(
+            "There is no election yet; one is created, in which everybody writes in a choice.",
+        );
         commands::create_write_in(context, client, "Vote").await?;
     }
     let open = list(client, &[ElectionPhase::Open]).await?;
@@ -114,8 +140,15 @@ async fn pick_open(context: &Context, client: &Client, input: &mut Input) -> Res
 }
 
 /// Some elections in these phases, the newest first, and whether there are more.
-async fn list(client: &Client, phases: &[ElectionPhase]) -> Result<(Vec<ElectionView>, bool), Failure> {
-    let query = ElectionQuery { phases: phases.to_vec(), limit: LISTED, ..ElectionQuery::default() };
+async fn list(
+    client: &Client,
+    phases: &[ElectionPhase],
+) -> Result<(Vec<ElectionView>, bool), Failure> {
+    let query = ElectionQuery {
+        phases: phases.to_vec(),
+        limit: LISTED,
+        ..ElectionQuery::default()
+    };
     Ok(client.elections_page(query).await?)
 }
 
@@ -140,13 +173,22 @@ async fn pick(
                 ));
             }
             if more {
-                output::line("  and older ones: type a part of the title, or the beginning of the id");
+                output::line(
+                    "  and older ones: type a part of the title, or the beginning of the id",
+                );
             }
-            let Some(answer) = input.ask("Which election? ").await else { return Ok(None) };
-            let place = answer.parse::<usize>().ok().and_then(|at| several.get(at.checked_sub(1)?));
+            let Some(answer) = input.ask("Which election? ").await else {
+                return Ok(None);
+            };
+            let place = answer
+                .parse::<usize>()
+                .ok()
+                .and_then(|at| several.get(at.checked_sub(1)?));
             match place {
                 Some(view) => view,
-                None if answer.is_empty() => return Err(Failure::Usage("there is no such number".into())),
+                None if answer.is_empty() => {
+                    return Err(Failure::Usage("there is no such number".into()));
+                }
                 None => return find::any_election(client, Some(&answer)).await.map(Some),
             }
         }
@@ -154,15 +196,27 @@ async fn pick(
     let election = client.election(picked.record.id).await?;
     // The list was the node's word.
     if election.record.election.title != picked.record.election.title {
-        return Err(find::lies(client, "an election in its list has another title"));
+        return Err(find::lies(
+            client,
+            "an election in its list has another title",
+        ));
     }
     Ok(Some(election))
 }
 
-async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str) -> Result<(), Failure> {
-    let Some(election) = pick_open(context, client, input).await? else { return Ok(()) };
+async fn cast(
+    context: &Context,
+    client: &Client,
+    input: &mut Input,
+    name: &str,
+) -> Result<(), Failure> {
+    let Some(election) = pick_open(context, client, input).await? else {
+        return Ok(());
+    };
     output::line(find::shown(&election));
-    let Some(key) = key(context, client, input, &election, name).await? else { return Ok(()) };
+    let Some(key) = key(context, client, input, &election, name).await? else {
+        return Ok(());
+    };
     let mut words = Vec::new();
     for contest in &election.record.election.contests {
         if !contest.title.is_empty() {
@@ -171,19 +225,29 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
         let prompt = match &contest.choices {
             Choices::Listed(choices) => {
                 for at in ballot::order(contest, name) {
-                    output::line(format_args!("  {}  {}", at + 1, output::clean(&choices[at])));
+                    output::line(format_args!(
+                        "  {}  {}",
+                        at + 1,
+                        output::clean(&choices[at])
+                    ));
                 }
-                format!("Your ballot ({}; numbers will do): ", ballot::syntax(contest))
+                format!(
+                    "Your ballot ({}; numbers will do): ",
+                    ballot::syntax(contest)
+                )
             }
             Choices::WriteIn => "Your choice: ".to_owned(),
         };
-        let Some(answer) = input.ask(&prompt).await else { return Ok(()) };
+        let Some(answer) = input.ask(&prompt).await else {
+            return Ok(());
+        };
         words.push(answer);
     }
     let signed = commands::sign(client, &election, &key, normal(name), &words).await?;
     output::line("You cast:");
     says::lines(signed.says()).iter().for_each(output::line);
-    let Cast { kept, path, .. } = commands::cast_signed(context, client, &election, &key, &signed).await?;
+    let Cast { kept, path, .. } =
+        commands::cast_signed(context, client, &election, &key, &signed).await?;
     output::line(format_args!(
         "Your ballot is final, in block {}. The receipt is {}",
         kept.receipt.header.height,
@@ -192,8 +256,9 @@ async fn cast(context: &Context, client: &Client, input: &mut Input, name: &str)
     Ok(())
 }
 
-/// The credential to sign with: that of the name, which is made if anybody may vote. On a roll a new one is of no use: there it is the one of
-/// the name if that is on it, or the one of a voter code.
+/// The credential to sign with: that of the name, which is made if anybody may vote. On a roll a
+/// new one is of no use: there it is the one of the name if that is on it, or the one of a voter
+/// code.
 async fn key(
     context: &Context,
     client: &Client,
@@ -215,7 +280,9 @@ async fn key(
         with = Some(format!("the credential {}", file.display()));
     }
     let prompt = "Only those on the roll vote here. Your voter code (Enter if you have none): ";
-    let Some(code) = input.ask_secret(prompt).await else { return Ok(None) };
+    let Some(code) = input.ask_secret(prompt).await else {
+        return Ok(None);
+    };
     if !code.trim().is_empty() {
         let key = code::parse(&code)?.secret_key();
         if is_on_roll(client, election, &key).await? {
@@ -224,13 +291,25 @@ async fn key(
         with = Some("this code".to_owned());
     }
     Err(Failure::NotEligible(match with {
-        Some(with) => format!("you are not on the roll of {title:?} with {with}; ask its organiser"),
-        None => format!("it takes a voter code, or a credential that is on the roll of {title:?}; ask its organiser"),
+        Some(with) => {
+            format!("you are not on the roll of {title:?} with {with}; ask its organiser")
+        }
+        None => format!(
+            "it takes a voter code, or a credential that is on the roll of {title:?}; ask its organiser"
+        ),
     }))
 }
 
-async fn is_on_roll(client: &Client, election: &CheckedElection, key: &SecretKey) -> Result<bool, Failure> {
-    Ok(client.voter(election.record.id, key.public()).await?.weight.is_some())
+async fn is_on_roll(
+    client: &Client,
+    election: &CheckedElection,
+    key: &SecretKey,
+) -> Result<bool, Failure> {
+    Ok(client
+        .voter(election.record.id, key.public())
+        .await?
+        .weight
+        .is_some())
 }
 
 async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
@@ -243,11 +322,29 @@ async fn tally(client: &Client, input: &mut Input) -> Result<(), Failure> {
 
 async fn attack(context: &Context, client: &Client, input: &mut Input) -> Result<(), Failure> {
     for (at, attack) in Attack::ALL.iter().enumerate() {
-        output::line(format_args!("  {}  {:<20} {}", at + 1, attack.name(), attack.description()));
+        output::line(format_args!(
+            "  {}  {:<20} {}",
+            at + 1,
+            attack.name(),
+            attack.description()
+        ));
     }
-    let Some(answer) = input.ask("Which attack (number; Enter for the first)? ").await else { return Ok(()) };
-    let at = if answer.is_empty() { Some(0) } else { answer.parse::<usize>().ok().and_then(|at| at.checked_sub(1)) };
-    let attack =
-        at.and_then(|at| Attack::ALL.get(at)).ok_or_else(|| Failure::Usage("there is no such number".into()))?;
+    let Some(answer) = input
+        .ask("Which attack (number; Enter for the first)? ")
+        .await
+    else {
+        return Ok(());
+    };
+    let at = if answer.is_empty() {
+        Some(0)
+    } else {
+        answer
+            .parse::<usize>()
+            .ok()
+            .and_then(|at| at.checked_sub(1))
+    };
+    let attack = at
+        .and_then(|at| Attack::ALL.get(at))
+        .ok_or_else(|| Failure::Usage("there is no such number".into()))?;
     commands::stage(context, client, *attack).await
 }

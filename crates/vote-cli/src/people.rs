@@ -1,4 +1,5 @@
-//! Names of people, and the files of their credentials. Two people never share a file: with the key in it, one would vote for the other.
+//! Names of people, and the files of their credentials. Two people never share a file: with the key
+//! in it, one would vote for the other.
 
 use std::path::{Path, PathBuf};
 
@@ -17,23 +18,29 @@ const HASH_DIGITS: usize = 16;
 /// Bytes of such a name that the file's begins with, so that people know it.
 const PREFIX_BYTES_MAX: usize = 60;
 
-/// A name as it is meant, however it was typed: without spaces around it, and each letter in one form. Two names that are equal then are
-/// the same person's.
+/// A name as it is meant, however it was typed: without spaces around it, and each letter in one
+/// form. Two names that are equal then are the same person's.
 pub(crate) fn normal(name: &str) -> String {
-    ComposingNormalizerBorrowed::new_nfc().normalize(name.trim()).into_owned()
+    ComposingNormalizerBorrowed::new_nfc()
+        .normalize(name.trim())
+        .into_owned()
 }
 
-/// The file of a person's credential, in the folder of credentials; of nobody in particular if the name is empty.
+/// The file of a person's credential, in the folder of credentials; of nobody in particular if the
+/// name is empty.
 pub(crate) fn file(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
     let typed = normal(name);
     let name = look(&typed).into_owned();
     if name.is_empty() {
         return match typed.as_str() {
             "" => Ok(folder.join("default.key")),
-            _ => Err(Failure::Usage("the name has nothing in it that can be seen".into())),
+            _ => Err(Failure::Usage(
+                "the name has nothing in it that can be seen".into(),
+            )),
         };
     }
-    // Earlier versions had names that look the same apart: whoever has typed one so finds the key that was made then.
+    // Earlier versions had names that look the same apart: whoever has typed one so finds the key
+    // that was made then.
     let before = folder.join(format!("{}.key", stem(&typed)));
     if name != typed && before.exists() {
         return Ok(before);
@@ -57,14 +64,18 @@ pub(crate) fn file(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
 
 /// The name of a name's file, without its ending.
 fn stem(name: &str) -> String {
-    if is_plain(name) { name.to_owned() } else { format!("{}-{}", readable(name), hash(name)) }
+    if is_plain(name) {
+        name.to_owned()
+    } else {
+        format!("{}-{}", readable(name), hash(name))
+    }
 }
 
 /// Whether a name can be a file's as it is, and is taken for no other.
 fn is_plain(name: &str) -> bool {
-    let hashed = name
-        .rsplit_once('-')
-        .is_some_and(|(_, end)| end.len() == HASH_DIGITS && end.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    let hashed = name.rsplit_once('-').is_some_and(|(_, end)| {
+        end.len() == HASH_DIGITS && end.bytes().all(|digit| digit.is_ascii_hexdigit())
+    });
     name.chars().all(is_kept) && name.len() <= 200 && !hashed && !RESERVED.contains(&name)
 }
 
@@ -74,13 +85,17 @@ fn is_kept(c: char) -> bool {
 
 /// A name with a line for each character that stands in no file's name.
 fn replaced(name: &str) -> String {
-    name.chars().map(|c| if is_kept(c) { c } else { '_' }).collect()
+    name.chars()
+        .map(|c| if is_kept(c) { c } else { '_' })
+        .collect()
 }
 
 /// The beginning of it.
 fn readable(name: &str) -> String {
     let mut text = replaced(name);
-    let end = (0..=text.len().min(PREFIX_BYTES_MAX)).rev().find(|at| text.is_char_boundary(*at));
+    let end = (0..=text.len().min(PREFIX_BYTES_MAX))
+        .rev()
+        .find(|at| text.is_char_boundary(*at));
     text.truncate(end.unwrap_or(0));
     text
 }
@@ -147,7 +162,10 @@ mod tests {
         assert_eq!(named("Ada"), "Ada.key");
         assert_eq!(named("J\u{f6}rg_2"), "J\u{f6}rg_2.key");
         assert_eq!(named(""), "default.key");
-        assert!(named("Li Wei").starts_with("Li_Wei-"), "a reader knows whose it is");
+        assert!(
+            named("Li Wei").starts_with("Li_Wei-"),
+            "a reader knows whose it is"
+        );
     }
 
     #[test]
@@ -156,7 +174,10 @@ mod tests {
         assert_eq!(named("Jo\u{308}rg"), named("J\u{f6}rg"));
         assert_eq!(named("Li  Wei"), named("Li Wei"));
         assert_eq!(named("\u{1f5f3}\u{fe0f}"), named("\u{1f5f3}"));
-        assert!(file(Path::new("/nowhere"), "\u{200b}").is_err(), "that is not nobody in particular");
+        assert!(
+            file(Path::new("/nowhere"), "\u{200b}").is_err(),
+            "that is not nobody in particular"
+        );
         assert_eq!(normal("  e\u{301} "), "\u{e9}");
     }
 
@@ -174,7 +195,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("Li_Wei.key"), "").unwrap();
         let asked = file(dir.path(), "Li Wei").unwrap_err().to_string();
-        assert!(asked.contains("Li_Wei.key") && asked.contains("--credential"), "{asked}");
+        assert!(
+            asked.contains("Li_Wei.key") && asked.contains("--credential"),
+            "{asked}"
+        );
         assert!(file(dir.path(), "Li_Wei").is_ok(), "of that name it is");
         let own = dir.path().join(named("Li Wei"));
         std::fs::write(&own, "").unwrap();

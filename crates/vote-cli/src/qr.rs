@@ -12,7 +12,8 @@ const QUIET: usize = 4;
 const INK: &str = "\u{1b}[38;5;16;48;5;231m";
 const RESET: &str = "\u{1b}[0m";
 
-/// A square of dark and light modules: 29 on each side, and a quiet zone. Shows a secret if it is of a voter code.
+/// A square of dark and light modules: 29 on each side, and a quiet zone. Shows a secret if it is
+/// of a voter code.
 pub(crate) struct Qr {
     modules: Vec<Color>,
     width: usize,
@@ -29,7 +30,8 @@ impl Qr {
         Self::new(&code.qr_text())
     }
 
-    /// Level Q restores a quarter of it: a card may be folded or stained. Version 3 takes 47 characters at that level.
+    /// Level Q restores a quarter of it: a card may be folded or stained. Version 3 takes 47
+    /// characters at that level.
     fn new(text: &str) -> Self {
         let encode = || {
             // Not left to the crate to split: it sometimes takes a version more.
@@ -39,13 +41,18 @@ impl Qr {
             QrCode::with_bits(bits, EcLevel::Q)
         };
         let code = encode().expect("texts of codes have at most 45 alphanumeric characters");
-        Self { width: code.width(), modules: code.into_colors() }
+        Self {
+            width: code.width(),
+            modules: code.into_colors(),
+        }
     }
 
     /// Whether a module is dark; columns and rows count from the quiet zone's edge.
     fn is_dark(&self, column: usize, row: usize) -> bool {
         let inside = |at: usize| at.checked_sub(QUIET).filter(|at| *at < self.width);
-        let (Some(column), Some(row)) = (inside(column), inside(row)) else { return false };
+        let (Some(column), Some(row)) = (inside(column), inside(row)) else {
+            return false;
+        };
         self.modules[row * self.width + column] == Color::Dark
     }
 
@@ -56,8 +63,9 @@ impl Qr {
 
     /// 19 lines of 37 half blocks, each with its line feed.
     ///
-    /// With `colours` it is black on white on any terminal. Without, there are no escapes, and what is light is drawn:
-    /// right on dark terminals, inverted on light ones, which most scanners read all the same.
+    /// With `colours` it is black on white on any terminal. Without, there are no escapes, and what
+    /// is light is drawn: right on dark terminals, inverted on light ones, which most scanners read
+    /// all the same.
     pub(crate) fn terminal(&self, colours: bool) -> String {
         let mut text = String::new();
         let (start, end) = if colours { (INK, RESET) } else { ("", "") };
@@ -78,14 +86,17 @@ impl Qr {
         text
     }
 
-    /// An `<svg>` element to be put into HTML: one unit a module, no size of its own, `label` for screen readers.
+    /// An `<svg>` element to be put into HTML: one unit a module, no size of its own, `label` for
+    /// screen readers.
     pub(crate) fn svg(&self, label: &str) -> String {
         let side = self.side();
         let mut path = String::new();
         for row in 0..side {
             let mut column = 0;
             while column < side {
-                let run = (column..side).take_while(|column| self.is_dark(*column, row)).count();
+                let run = (column..side)
+                    .take_while(|column| self.is_dark(*column, row))
+                    .count();
                 if run > 0 {
                     let _ = write!(path, "M{column} {row}h{run}v1h-{run}z");
                 }
@@ -167,19 +178,28 @@ mod tests {
             let tracker = tracker(seed);
             let qr = Qr::of_tracker(&tracker);
             assert_eq!(scanned_svg(&qr.svg("Tracker")), tracker.qr_text());
-            assert_eq!(scanned_terminal(&qr.terminal(false), false), tracker.qr_text());
+            assert_eq!(
+                scanned_terminal(&qr.terminal(false), false),
+                tracker.qr_text()
+            );
             let coloured = qr.terminal(true).replace(INK, "").replace(RESET, "");
             assert_eq!(scanned_terminal(&coloured, true), tracker.qr_text());
             assert_eq!(Tracker::read(&scanned_svg(&qr.svg(""))), Ok(tracker));
             let code = VoterCode::from_random([seed; 16]);
-            assert_eq!(VoterCode::parse(&scanned_svg(&Qr::of_voter_code(&code).svg(""))), Ok(code));
+            assert_eq!(
+                VoterCode::parse(&scanned_svg(&Qr::of_voter_code(&code).svg(""))),
+                Ok(code)
+            );
         }
     }
 
     #[test]
     fn it_is_small_enough_for_a_card_and_a_terminal() {
         assert_eq!(Qr::of_tracker(&tracker(1)).side(), SIDE);
-        assert_eq!(Qr::of_voter_code(&VoterCode::from_random([9; 16])).side(), SIDE);
+        assert_eq!(
+            Qr::of_voter_code(&VoterCode::from_random([9; 16])).side(),
+            SIDE
+        );
     }
 
     #[test]
@@ -191,6 +211,8 @@ mod tests {
     #[test]
     fn label_cannot_leave_its_attribute() {
         let svg = Qr::of_tracker(&tracker(3)).svg("\"><script>");
-        assert!(svg.contains("aria-label=\"&quot;&gt;&lt;script&gt;\"") && !svg.contains("<script"));
+        assert!(
+            svg.contains("aria-label=\"&quot;&gt;&lt;script&gt;\"") && !svg.contains("<script")
+        );
     }
 }

@@ -9,13 +9,18 @@ use crate::credential::write_new;
 use crate::failure::Failure;
 use crate::files;
 
-/// A receipt is some kilobytes, with ballot and election at most 130 more; a file of more is something else.
+/// A receipt is some kilobytes, with ballot and election at most 130 more; a file of more is
+/// something else.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
-/// Keeps a receipt. One of the same ballot that is there already will do, if it holds the ballot too.
+/// Keeps a receipt. One of the same ballot that is there already will do, if it holds the ballot
+/// too.
 pub(crate) fn store(context: &Context, kept: &KeptReceipt) -> Result<PathBuf, Failure> {
     let id = kept.receipt.transaction;
-    let path = context.data_dir.join("receipts").join(format!("{id:.16}.receipt"));
+    let path = context
+        .data_dir
+        .join("receipts")
+        .join(format!("{id:.16}.receipt"));
     if !path.exists() {
         write_new(&path, &encode(kept))?;
     } else if !is_kept(&path, id) {
@@ -36,7 +41,10 @@ fn is_kept(path: &Path, id: TransactionId) -> bool {
 pub(crate) fn read(path: &Path) -> Result<ReceiptFile, Failure> {
     let shown = path.display();
     let bytes = files::read(path, FILE_BYTES_MAX);
-    let bytes = bytes.map_err(|error| Failure::NotFound(format!("no receipt at {shown}: {error}")))?;
-    let bytes = bytes.ok_or_else(|| Failure::Verification(format!("{shown} is no receipt: it is too large")))?;
-    ReceiptFile::decode(&bytes).map_err(|error| Failure::Verification(format!("{shown} is no receipt: {error}")))
+    let bytes =
+        bytes.map_err(|error| Failure::NotFound(format!("no receipt at {shown}: {error}")))?;
+    let bytes = bytes
+        .ok_or_else(|| Failure::Verification(format!("{shown} is no receipt: it is too large")))?;
+    ReceiptFile::decode(&bytes)
+        .map_err(|error| Failure::Verification(format!("{shown} is no receipt: {error}")))
 }

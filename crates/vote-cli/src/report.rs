@@ -1,4 +1,5 @@
-//! A result as a page to print, and as a table for spreadsheets. The page is one file that loads nothing and runs nothing.
+//! A result as a page to print, and as a table for spreadsheets. The page is one file that loads
+//! nothing and runs nothing.
 
 use std::fmt::Write;
 
@@ -21,7 +22,12 @@ td.bar{width:16em;text-align:left}td.bar div{background:#345;height:.9em}tr.lead
 td.bar div{background:#345;print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
 
 /// The page.
-pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, chain_name: &str) -> String {
+pub(crate) fn html(
+    view: &ElectionView,
+    entries: &[LogEntry],
+    chain: &ChainId,
+    chain_name: &str,
+) -> String {
     let record = &view.record;
     let election = &record.election;
     let title = escaped(&election.title);
@@ -37,7 +43,14 @@ pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, c
     if !election.description.is_empty() {
         paragraph(&mut page, "", &election.description);
     }
-    paragraph(&mut page, "meta", &format!("The election is {}, as of block {}.", view.phase, view.height));
+    paragraph(
+        &mut page,
+        "meta",
+        &format!(
+            "The election is {}, as of block {}.",
+            view.phase, view.height
+        ),
+    );
     paragraph(&mut page, "", &result::turnout(view));
     if let Some(sentence) = result::quorum(view) {
         paragraph(&mut page, "", &sentence);
@@ -46,9 +59,17 @@ pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, c
         paragraph(&mut page, "", &format!("{}.", result::withheld(view.phase)));
     }
     for (contest, counted) in election.contests.iter().zip(&view.tally.contests) {
-        let name = if contest.title.is_empty() { "Result" } else { &contest.title };
+        let name = if contest.title.is_empty() {
+            "Result"
+        } else {
+            &contest.title
+        };
         let _ = writeln!(page, "<h2>{}</h2>", escaped(name));
-        paragraph(&mut page, "verdict", &result::sentence(view, contest, counted));
+        paragraph(
+            &mut page,
+            "verdict",
+            &result::sentence(view, contest, counted),
+        );
         page += &counts(contest, counted);
         if let Some(outcome) = &counted.outcome {
             page += &how(outcome, &result::names(contest));
@@ -61,7 +82,9 @@ pub(crate) fn html(view: &ElectionView, entries: &[LogEntry], chain: &ChainId, c
     page += "</ul>\n<h2>What the organiser has done</h2>\n<ul>\n";
     let done = log::lines(view, entries);
     let created = format!("{}  created", record.created_at);
-    std::iter::once(created).chain(done).for_each(|line| page += &format!("<li>{}</li>\n", escaped(line.trim())));
+    std::iter::once(created)
+        .chain(done)
+        .for_each(|line| page += &format!("<li>{}</li>\n", escaped(line.trim())));
     let (id, chain_name) = (record.id, escaped(chain_name));
     let _ = write!(
         page,
@@ -89,7 +112,11 @@ fn counts(contest: &Contest, counted: &ContestTally) -> String {
         counted.blank
     );
     for line in &counted.lines {
-        let leads = if counted.leaders.contains(&line.choice) { " class=\"leads\"" } else { "" };
+        let leads = if counted.leaders.contains(&line.choice) {
+            " class=\"leads\""
+        } else {
+            ""
+        };
         let share = u128::from(line.votes) * 100 / u128::from(most);
         let _ = writeln!(
             table,
@@ -110,37 +137,71 @@ fn counts(contest: &Contest, counted: &ContestTally) -> String {
 
 fn how(outcome: &Outcome, names: &[String]) -> String {
     let mut text = String::new();
-    if outcome.rounds.len() > 1 || outcome.rounds.iter().any(|round| round.exhausted > Votes::default()) {
+    if outcome.rounds.len() > 1
+        || outcome
+            .rounds
+            .iter()
+            .any(|round| round.exhausted > Votes::default())
+    {
         text += "<h3>Rounds</h3>\n<table>\n<tr><th scope=\"col\">Choice</th>";
-        (1..=outcome.rounds.len()).for_each(|number| text += &format!("<th scope=\"col\">{number}</th>"));
+        (1..=outcome.rounds.len())
+            .for_each(|number| text += &format!("<th scope=\"col\">{number}</th>"));
         text += "</tr>\n";
         for (place, name) in names.iter().enumerate() {
-            let cells: String = outcome.rounds.iter().map(|round| format!("<td>{}</td>", round.votes[place])).collect();
+            let cells: String = outcome
+                .rounds
+                .iter()
+                .map(|round| format!("<td>{}</td>", round.votes[place]))
+                .collect();
             let _ = writeln!(text, "<tr><td>{}</td>{cells}</tr>", escaped(name));
         }
-        let cells: String = outcome.rounds.iter().map(|round| format!("<td>{}</td>", round.exhausted)).collect();
-        let _ = write!(text, "<tr><td>for nobody</td>{cells}</tr>\n</table>\n<ol>\n");
+        let cells: String = outcome
+            .rounds
+            .iter()
+            .map(|round| format!("<td>{}</td>", round.exhausted))
+            .collect();
+        let _ = write!(
+            text,
+            "<tr><td>for nobody</td>{cells}</tr>\n</table>\n<ol>\n"
+        );
         for round in &outcome.rounds {
-            let done: Vec<_> = round.actions.iter().map(|action: &Action| vote_views::action(action, names)).collect();
+            let done: Vec<_> = round
+                .actions
+                .iter()
+                .map(|action: &Action| vote_views::action(action, names))
+                .collect();
             let _ = writeln!(text, "<li>{}</li>", escaped(&done.join("; ")));
         }
         text += "</ol>\n";
     }
     if let Some(wins) = &outcome.pairwise {
         text += "<h3>One against one</h3>\n<table>\n<caption>Votes that prefer the row to the column</caption>\n<tr><th></th>";
-        names.iter().for_each(|name| text += &format!("<th scope=\"col\">{}</th>", escaped(name)));
+        names
+            .iter()
+            .for_each(|name| text += &format!("<th scope=\"col\">{}</th>", escaped(name)));
         text += "</tr>\n";
         for (a, name) in names.iter().enumerate() {
-            let cell = |b: usize| if a == b { "<td>-</td>".to_owned() } else { format!("<td>{}</td>", wins[a][b]) };
+            let cell = |b: usize| {
+                if a == b {
+                    "<td>-</td>".to_owned()
+                } else {
+                    format!("<td>{}</td>", wins[a][b])
+                }
+            };
             let cells: String = (0..names.len()).map(cell).collect();
-            let _ = writeln!(text, "<tr><th scope=\"row\">{}</th>{cells}</tr>", escaped(name));
+            let _ = writeln!(
+                text,
+                "<tr><th scope=\"row\">{}</th>{cells}</tr>",
+                escaped(name)
+            );
         }
         text += "</table>\n";
     }
     let ties = result::ties(outcome, names);
     if !ties.is_empty() {
         text += "<ul>\n";
-        ties.iter().for_each(|tie| text += &format!("<li>{}</li>\n", escaped(tie.trim())));
+        ties.iter()
+            .for_each(|tie| text += &format!("<li>{}</li>\n", escaped(tie.trim())));
         text += "</ul>\n";
     }
     text
@@ -150,7 +211,13 @@ fn how(outcome: &Outcome, names: &[String]) -> String {
 pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["contest", "choice", "votes", "leads"])?;
-    for (contest, counted) in view.record.election.contests.iter().zip(&view.tally.contests) {
+    for (contest, counted) in view
+        .record
+        .election
+        .contests
+        .iter()
+        .zip(&view.tally.contests)
+    {
         let title = guarded(&contest.title);
         for line in &counted.lines {
             let leads = match counted.leaders.contains(&line.choice) {
@@ -158,7 +225,12 @@ pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
                 true => "yes",
                 false => "no",
             };
-            table.write_record([&title, &*guarded(&line.choice), &line.votes.to_string(), leads])?;
+            table.write_record([
+                &title,
+                &*guarded(&line.choice),
+                &line.votes.to_string(),
+                leads,
+            ])?;
         }
         if counted.abstentions > 0 {
             table.write_record([&title, "(abstain)", &counted.abstentions.to_string(), "no"])?;
@@ -167,7 +239,9 @@ pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
             table.write_record([&title, "(blank)", &counted.blank.to_string(), "no"])?;
         }
     }
-    let bytes = table.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    let bytes = table
+        .into_inner()
+        .map_err(|error| csv::Error::from(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -175,13 +249,21 @@ pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
 pub(crate) mod tests {
     use super::*;
     use vote_chain::{
-        Contest, Election, ElectionPhase, ElectionRecord, Height, Rule, Tally, TallyLine, Timestamp, Turnout,
+        Contest, Election, ElectionPhase, ElectionRecord, Height, Rule, Tally, TallyLine,
+        Timestamp, Turnout,
     };
 
     /// A small election that is over.
     pub(crate) fn view() -> ElectionView {
-        let contest = Contest::listed(vec!["<b>Ada</b>".into(), "Grace, \"G\"".into()], Rule::Plurality, 1);
-        let line = |choice: &str, votes| TallyLine { choice: choice.into(), votes };
+        let contest = Contest::listed(
+            vec!["<b>Ada</b>".into(), "Grace, \"G\"".into()],
+            Rule::Plurality,
+            1,
+        );
+        let line = |choice: &str, votes| TallyLine {
+            choice: choice.into(),
+            votes,
+        };
         let counted = ContestTally {
             votes: 3,
             abstentions: 1,
@@ -207,17 +289,35 @@ pub(crate) mod tests {
             roll: vote_chain::RollRecord::default(),
             log: vote_chain::Frontier::default(),
             board: vote_chain::Frontier::default(),
-            turnout: Turnout { ballots: 4, weight: 4 },
+            turnout: Turnout {
+                ballots: 4,
+                weight: 4,
+            },
         };
-        let tally = Tally { turnout: record.turnout, quorum: None, contests: vec![counted] };
-        ElectionView { record, phase: ElectionPhase::Closed, tally, height: Height::new(9) }
+        let tally = Tally {
+            turnout: record.turnout,
+            quorum: None,
+            contests: vec![counted],
+        };
+        ElectionView {
+            record,
+            phase: ElectionPhase::Closed,
+            tally,
+            height: Height::new(9),
+        }
     }
 
     #[test]
     fn page_says_who_has_won_and_runs_nothing_that_others_wrote() {
         let page = html(&view(), &[], &ChainId::default(), "Co-op & friends");
-        assert!(page.contains("Grace, &quot;G&quot; has won, with 2 of 3 votes."), "{page}");
-        assert!(!page.contains("<script") && !page.contains("<b>Ada"), "{page}");
+        assert!(
+            page.contains("Grace, &quot;G&quot; has won, with 2 of 3 votes."),
+            "{page}"
+        );
+        assert!(
+            !page.contains("<script") && !page.contains("<b>Ada"),
+            "{page}"
+        );
         assert!(page.contains("Co-op &amp; friends") && page.contains("verify archive"));
     }
 
@@ -227,7 +327,12 @@ pub(crate) mod tests {
         let lines: Vec<_> = table.lines().collect();
         assert_eq!(
             lines,
-            ["contest,choice,votes,leads", ",\"Grace, \"\"G\"\"\",2,yes", ",<b>Ada</b>,1,no", ",(abstain),1,no"]
+            [
+                "contest,choice,votes,leads",
+                ",\"Grace, \"\"G\"\"\",2,yes",
+                ",<b>Ada</b>,1,no",
+                ",(abstain),1,no"
+            ]
         );
     }
 
@@ -238,6 +343,9 @@ pub(crate) mod tests {
         view.tally.contests[0].lines[1].choice = "-5".into();
         let table = csv(&view).unwrap();
         let lines: Vec<_> = table.lines().collect();
-        assert_eq!(lines[1..3], [",\"'=HYPERLINK(\"\"http://x\"\")\",2,no", ",-5,1,no"]);
+        assert_eq!(
+            lines[1..3],
+            [",\"'=HYPERLINK(\"\"http://x\"\")\",2,no", ",-5,1,no"]
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! Results, for people and for programs.
 
 use vote_api::ElectionView;
-use vote_chain::{Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule, Votes};
+use vote_chain::{
+    Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule, Votes,
+};
 use vote_views as views;
 
 use crate::output::{clean, column};
@@ -30,14 +32,21 @@ pub(crate) const fn heading(rule: Rule) -> Option<&'static str> {
         Rule::Plurality | Rule::YesNo => None,
         Rule::Approval => Some("approvals"),
         Rule::Score => Some("sums of scores"),
-        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => Some("first preferences"),
+        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
+            Some("first preferences")
+        }
     }
 }
 
-/// The result as text: who has voted, and of each contest each choice, how it came about, and who leads or has won.
+/// The result as text: who has voted, and of each contest each choice, how it came about, and who
+/// leads or has won.
 pub(crate) fn lines(view: &ElectionView) -> Vec<String> {
     let (phase, record) = (view.phase, &view.record);
-    let mut lines = vec![format!("{} ({phase}, block {})", clean(&record.election.title), view.height)];
+    let mut lines = vec![format!(
+        "{} ({phase}, block {})",
+        clean(&record.election.title),
+        view.height
+    )];
     lines.push(format!("  {}", turnout(view)));
     lines.extend(quorum(view).map(|sentence| format!("  {sentence}")));
     if view.tally.contests.is_empty() {
@@ -74,7 +83,10 @@ pub(crate) fn turnout(view: &ElectionView) -> String {
         (false, _) => format!("{} ballots.", turnout.ballots),
         (true, false) => {
             let share = percent(turnout.ballots, roll.voters);
-            format!("{} of {} voters have voted ({share}).", turnout.ballots, roll.voters)
+            format!(
+                "{} of {} voters have voted ({share}).",
+                turnout.ballots, roll.voters
+            )
         }
         (true, true) => format!(
             "{} of {} voters have voted, with {} of {} votes ({}).",
@@ -109,23 +121,41 @@ pub(crate) fn quorum(view: &ElectionView) -> Option<String> {
 fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(what) = heading(contest.rule) {
-        lines.push(format!("  {} votes, counted by {}; {what}:", counted.votes, contest.rule.name()));
+        lines.push(format!(
+            "  {} votes, counted by {}; {what}:",
+            counted.votes,
+            contest.rule.name()
+        ));
     }
     let width = column(counted.lines.iter().map(|line| line.choice.as_str()));
     let aside = [(ABSTAIN, counted.abstentions), (BLANK, counted.blank)];
     let aside: Vec<_> = aside.into_iter().filter(|(_, votes)| *votes > 0).collect();
-    let width = aside.iter().map(|(what, _)| what.len()).fold(width, usize::max);
+    let width = aside
+        .iter()
+        .map(|(what, _)| what.len())
+        .fold(width, usize::max);
     let most = counted.lines.first().map_or(0, |line| line.votes).max(1);
     for line in &counted.lines {
         let length = u128::from(line.votes) * u128::from(BAR) / u128::from(most);
         let bar = "\u{2588}".repeat(usize::try_from(length).unwrap_or(0));
-        let row = format!("  {:<width$}  {:>8}  {bar}", clean(&line.choice), line.votes);
+        let row = format!(
+            "  {:<width$}  {:>8}  {bar}",
+            clean(&line.choice),
+            line.votes
+        );
         lines.push(row.trim_end().to_owned());
     }
     if counted.other_choices > 0 {
-        lines.push(format!("  and {} more choices, with {} votes", counted.other_choices, counted.other_votes));
+        lines.push(format!(
+            "  and {} more choices, with {} votes",
+            counted.other_choices, counted.other_votes
+        ));
     }
-    lines.extend(aside.iter().map(|(what, votes)| format!("  {what:<width$}  {votes:>8}")));
+    lines.extend(
+        aside
+            .iter()
+            .map(|(what, votes)| format!("  {what:<width$}  {votes:>8}")),
+    );
     if counted.outcome_cut {
         lines.push(
             "  (how it was counted is too long to be shown; an archive of the election has all that it takes)"
@@ -172,16 +202,25 @@ pub(crate) fn sentence(view: &ElectionView, contest: &Contest, counted: &Contest
         (Rule::YesNo, Some(check)) => motion(contest, check, closed),
         (_, Some(check)) if !check.reached => {
             let so_far = if closed { "" } else { ", so far" };
-            format!("Nobody has won{so_far}: {} has no majority ({}).", leaders.join(" and "), needed(contest, check))
+            format!(
+                "Nobody has won{so_far}: {} has no majority ({}).",
+                leaders.join(" and "),
+                needed(contest, check)
+            )
         }
         _ => led(contest, counted, &leaders, closed),
     }
 }
 
 fn needed(contest: &Contest, check: &Check) -> String {
-    let roll = contest.majority.is_some_and(|majority| majority.base == Base::Roll);
+    let roll = contest
+        .majority
+        .is_some_and(|majority| majority.base == Base::Roll);
     let of = if roll { "of the roll" } else { "cast" };
-    format!("{} votes; it takes {} of {} {of}", check.votes, check.share, check.of)
+    format!(
+        "{} votes; it takes {} of {} {of}",
+        check.votes, check.share, check.of
+    )
 }
 
 fn motion(contest: &Contest, check: &Check, closed: bool) -> String {
@@ -199,22 +238,33 @@ fn led(contest: &Contest, counted: &ContestTally, leaders: &[String], closed: bo
     match (leaders, &counted.outcome) {
         ([one], None) => {
             let verb = if closed { "has won" } else { "leads" };
-            format!("{one} {verb}, with {} of {} votes.", counted.lines[0].votes, counted.votes)
+            format!(
+                "{one} {verb}, with {} of {} votes.",
+                counted.lines[0].votes, counted.votes
+            )
         }
         (several, None) => {
             let over = if closed { "It is" } else { "It is, so far," };
             format!("{over} a tie between {}.", several.join(" and "))
         }
         (elected, Some(_)) => {
-            let seats =
-                if contest.seats == 1 { "Elected".to_owned() } else { format!("Elected to {} seats", contest.seats) };
-            let seats = if closed { seats } else { format!("{seats}, if it closed now") };
+            let seats = if contest.seats == 1 {
+                "Elected".to_owned()
+            } else {
+                format!("Elected to {} seats", contest.seats)
+            };
+            let seats = if closed {
+                seats
+            } else {
+                format!("{seats}, if it closed now")
+            };
             format!("{seats}: {}.", elected.join(", "))
         }
     }
 }
 
-/// How an outcome came about. `alone` is what the numbers of a single round are, if they are not shown already.
+/// How an outcome came about. `alone` is what the numbers of a single round are, if they are not
+/// shown already.
 pub(crate) fn how(outcome: &Outcome, names: &[String], alone: Option<&'static str>) -> Vec<String> {
     let rounds = match (outcome.rounds.as_slice(), alone) {
         ([], _) | ([_], None) => Vec::new(),
@@ -231,10 +281,16 @@ fn widest(names: &[String]) -> usize {
 /// A round without others.
 fn single(round: &Round, names: &[String], what: &str) -> Vec<String> {
     let nobody = (round.exhausted > Votes::default()).then_some((NOBODY, round.exhausted));
-    let rows = names.iter().map(String::as_str).zip(round.votes.iter().copied()).chain(nobody);
+    let rows = names
+        .iter()
+        .map(String::as_str)
+        .zip(round.votes.iter().copied())
+        .chain(nobody);
     let width = column(rows.clone().map(|(name, _)| name));
     let row = |(name, votes): (&str, Votes)| format!("  {name:<width$}  {:>8}", votes.to_string());
-    std::iter::once(format!("  {what}:")).chain(rows.map(row)).collect()
+    std::iter::once(format!("  {what}:"))
+        .chain(rows.map(row))
+        .collect()
 }
 
 /// Rounds side by side, the last ones if there are many, which is said; and what was done in each.
@@ -250,9 +306,17 @@ fn rounds(outcome: &Outcome, names: &[String]) -> Vec<String> {
             all.len()
         ));
     }
-    lines.push(label("round") + &(skipped..all.len()).map(|at| format!("  {:>12}", at + 1)).collect::<String>());
+    lines.push(
+        label("round")
+            + &(skipped..all.len())
+                .map(|at| format!("  {:>12}", at + 1))
+                .collect::<String>(),
+    );
     let cells = |of: &dyn Fn(&Round) -> Votes| {
-        shown.iter().map(|round| format!("  {:>12}", of(round).to_string())).collect::<String>()
+        shown
+            .iter()
+            .map(|round| format!("  {:>12}", of(round).to_string()))
+            .collect::<String>()
     };
     for (place, name) in names.iter().enumerate() {
         lines.push(label(name) + &cells(&|round| round.votes[place]));
@@ -260,7 +324,11 @@ fn rounds(outcome: &Outcome, names: &[String]) -> Vec<String> {
     lines.push(label(NOBODY) + &cells(&|round| round.exhausted));
     lines.extend(outcome.quota.map(|quota| format!("  quota {quota}")));
     for (at, round) in all.iter().enumerate() {
-        let done: Vec<_> = round.actions.iter().map(|done| views::action(done, names)).collect();
+        let done: Vec<_> = round
+            .actions
+            .iter()
+            .map(|done| views::action(done, names))
+            .collect();
         lines.push(format!("  round {}: {}", at + 1, done.join("; ")));
     }
     lines
@@ -268,13 +336,23 @@ fn rounds(outcome: &Outcome, names: &[String]) -> Vec<String> {
 
 /// How many prefer the one of the row to the one of the column.
 fn matrix(outcome: &Outcome, names: &[String]) -> Vec<String> {
-    let Some(wins) = &outcome.pairwise else { return Vec::new() };
+    let Some(wins) = &outcome.pairwise else {
+        return Vec::new();
+    };
     let width = widest(names);
     let mut lines = vec!["  ballots that prefer the row to the column:".to_owned()];
-    let numbers: String = (1..=names.len()).map(|number| format!("  {number:>6}")).collect();
+    let numbers: String = (1..=names.len())
+        .map(|number| format!("  {number:>6}"))
+        .collect();
     lines.push(format!("  {:<4}{:<width$}{numbers}", "", ""));
     for (a, name) in names.iter().enumerate() {
-        let cell = |b: usize| if a == b { format!("  {:>6}", "-") } else { format!("  {:>6}", wins[a][b]) };
+        let cell = |b: usize| {
+            if a == b {
+                format!("  {:>6}", "-")
+            } else {
+                format!("  {:>6}", wins[a][b])
+            }
+        };
         let row: String = (0..names.len()).map(cell).collect();
         lines.push(format!("  {:<4}{name:<width$}{row}", a + 1));
     }
@@ -283,7 +361,11 @@ fn matrix(outcome: &Outcome, names: &[String]) -> Vec<String> {
 
 /// Which ties were broken, and how.
 pub(crate) fn ties(outcome: &Outcome, names: &[String]) -> Vec<String> {
-    outcome.ties.iter().map(|tie| format!("  tie: {}", views::tie(tie, names))).collect()
+    outcome
+        .ties
+        .iter()
+        .map(|tie| format!("  tie: {}", views::tie(tie, names)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -292,7 +374,11 @@ mod tests {
     use vote_chain::TallyLine;
 
     fn votes(round: [u64; 2]) -> Round {
-        Round { votes: round.map(Votes::whole).into(), exhausted: Votes::default(), actions: Vec::new() }
+        Round {
+            votes: round.map(Votes::whole).into(),
+            exhausted: Votes::default(),
+            actions: Vec::new(),
+        }
     }
 
     #[test]
@@ -300,13 +386,28 @@ mod tests {
         let names = ["Al", "Bo"].map(String::from);
         let mut view = crate::report::tests::view();
         let counted = &mut view.tally.contests[0];
-        counted.lines = ["Al", "Bo"].map(|name| TallyLine { choice: name.into(), votes: 1 }).into();
-        let table = contest_lines(&Contest::listed(names.clone().into(), Rule::Plurality, 1), counted);
+        counted.lines = ["Al", "Bo"]
+            .map(|name| TallyLine {
+                choice: name.into(),
+                votes: 1,
+            })
+            .into();
+        let table = contest_lines(
+            &Contest::listed(names.clone().into(), Rule::Plurality, 1),
+            counted,
+        );
         let ends: Vec<_> = table.iter().map(|line| line.find('1').unwrap()).collect();
         assert_eq!(ends, [ends[0]; 3], "{table:?}");
-        let two = Outcome { rounds: vec![votes([3, 2]), votes([3, 2])], ..Outcome::default() };
+        let two = Outcome {
+            rounds: vec![votes([3, 2]), votes([3, 2])],
+            ..Outcome::default()
+        };
         let table = how(&two, &names, None);
-        assert_eq!(table[..4].iter().map(String::len).collect::<Vec<_>>(), [table[0].len(); 4], "{table:?}");
+        assert_eq!(
+            table[..4].iter().map(String::len).collect::<Vec<_>>(),
+            [table[0].len(); 4],
+            "{table:?}"
+        );
     }
 
     fn tie(picked: usize) -> vote_chain::TieBreak {
@@ -323,7 +424,16 @@ mod tests {
     #[test]
     fn rounds_that_are_not_shown_are_said_to_be_left_out() {
         let names = ["Al", "Bo"].map(String::from);
-        let many = |rounds| how(&Outcome { rounds: vec![votes([3, 2]); rounds], ..Outcome::default() }, &names, None);
+        let many = |rounds| {
+            how(
+                &Outcome {
+                    rounds: vec![votes([3, 2]); rounds],
+                    ..Outcome::default()
+                },
+                &names,
+                None,
+            )
+        };
         assert!(many(ROUNDS_SHOWN)[0].trim_start().starts_with("round"));
         assert_eq!(
             many(ROUNDS_SHOWN + 3)[0],
@@ -336,19 +446,38 @@ mod tests {
         let contest = Contest::listed(["Al", "Bo"].map(String::from).into(), Rule::Irv, 1);
         let mut view = crate::report::tests::view();
         let counted = &mut view.tally.contests[0];
-        let round = Round { exhausted: Votes::whole(4), ..votes([0, 0]) };
+        let round = Round {
+            exhausted: Votes::whole(4),
+            ..votes([0, 0])
+        };
         *counted = ContestTally {
             votes: 4,
             blank: 3,
             leaders: Vec::new(),
-            outcome: Some(Outcome { rounds: vec![round], ..Outcome::default() }),
+            outcome: Some(Outcome {
+                rounds: vec![round],
+                ..Outcome::default()
+            }),
             ..counted.clone()
         };
         let lines = contest_lines(&contest, counted);
-        assert!(lines.iter().any(|line| line.trim_start().starts_with("blank") && line.ends_with(" 3")), "{lines:?}");
-        assert!(lines.iter().any(|line| line.trim_start().starts_with(NOBODY) && line.ends_with(" 4")), "{lines:?}");
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.trim_start().starts_with("blank") && line.ends_with(" 3")),
+            "{lines:?}"
+        );
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.trim_start().starts_with(NOBODY) && line.ends_with(" 4")),
+            "{lines:?}"
+        );
         let counted = view.tally.contests[0].clone();
-        assert_eq!(sentence(&view, &contest, &counted), "Nobody is elected: no ballot counts for any of the choices.");
+        assert_eq!(
+            sentence(&view, &contest, &counted),
+            "Nobody is elected: no ballot counts for any of the choices."
+        );
     }
 
     #[test]
@@ -356,23 +485,45 @@ mod tests {
         let name = "x".repeat(70_000);
         let mut view = crate::report::tests::view();
         let counted = &mut view.tally.contests[0];
-        counted.lines = vec![TallyLine { choice: name.clone(), votes: 1 }];
+        counted.lines = vec![TallyLine {
+            choice: name.clone(),
+            votes: 1,
+        }];
         let contest = Contest::listed(vec![name.clone()], Rule::Plurality, 1);
         assert!(contest_lines(&contest, counted)[0].contains(&name));
-        let two = Outcome { rounds: vec![votes([3, 2]), votes([3, 2])], ..Outcome::default() };
+        let two = Outcome {
+            rounds: vec![votes([3, 2]), votes([3, 2])],
+            ..Outcome::default()
+        };
         assert!(how(&two, &[name.clone(), name.clone()], None)[1].ends_with('3'));
-        let paired = Outcome { pairwise: Some(vec![vec![0, 1], vec![2, 0]]), ties: vec![tie(1)], ..Outcome::default() };
+        let paired = Outcome {
+            pairwise: Some(vec![vec![0, 1], vec![2, 0]]),
+            ties: vec![tie(1)],
+            ..Outcome::default()
+        };
         let lines = how(&paired, &[name.clone(), name.clone()], Some("votes"));
-        assert!(lines.last().unwrap().contains(&format!("lot draws {name}")), "the tie is said");
-        let alone = Outcome { rounds: vec![votes([3, 2])], ..Outcome::default() };
+        assert!(
+            lines.last().unwrap().contains(&format!("lot draws {name}")),
+            "the tie is said"
+        );
+        let alone = Outcome {
+            rounds: vec![votes([3, 2])],
+            ..Outcome::default()
+        };
         assert!(how(&alone, &[name.clone(), name], Some("votes"))[1].ends_with('3'));
     }
 
     #[test]
     fn points_are_shown_where_the_counts_are_something_else() {
         let names = ["Al", "Bo"].map(String::from);
-        let one = Outcome { rounds: vec![votes([7, 2])], ..Outcome::default() };
-        assert_eq!(how(&one, &names, Some("points")), ["  points:", "  Al         7", "  Bo         2"]);
+        let one = Outcome {
+            rounds: vec![votes([7, 2])],
+            ..Outcome::default()
+        };
+        assert_eq!(
+            how(&one, &names, Some("points")),
+            ["  points:", "  Al         7", "  Bo         2"]
+        );
         assert!(how(&one, &names, None).is_empty());
     }
 }

@@ -1,8 +1,10 @@
-//! Voters from a table: a text with separators, or a sheet of a spreadsheet, read whole, with every fault named by its line.
+//! Voters from a table: a text with separators, or a sheet of a spreadsheet, read whole, with every
+//! fault named by its line.
 //!
-//! A row is either good or has a fault; none is left out in silence, but for those without any content. The page reads lists of voters in the
-//! same way: testdata/rolls.json says for both what comes of which (docs/voter-lists.md). Does not know where the bytes are from, nor what is on
-//! the ledger.
+//! A row is either good or has a fault; none is left out in silence, but for those without any
+//! content. The page reads lists of voters in the same way: testdata/rolls.json says for both what
+//! comes of which (docs/voter-lists.md). Does not know where the bytes are from, nor what is on the
+//! ledger.
 
 mod fault;
 mod header;
@@ -32,7 +34,8 @@ pub(crate) const FIELD_BYTES_MAX: usize = 200;
 /// Largest weight of a voter.
 pub(crate) const WEIGHT_MAX: u32 = 1_000_000;
 
-/// What a file says of a voter besides key and weight, without spaces around it; empty where it says nothing.
+/// What a file says of a voter besides key and weight, without spaces around it; empty where it
+/// says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Person<'a> {
     pub(crate) id: &'a str,
@@ -42,9 +45,13 @@ pub(crate) struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    /// What the voter is called: by name, else by id, else by contact; empty if only a key is known.
+    /// What the voter is called: by name, else by id, else by contact; empty if only a key is
+    /// known.
     pub(crate) fn called(&self) -> &'a str {
-        [self.name, self.id, self.contact].into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+        [self.name, self.id, self.contact]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
     }
 }
 
@@ -83,7 +90,8 @@ pub(crate) struct Report {
 /// A list of voters.
 #[derive(Debug)]
 pub(crate) struct VoterList {
-    /// In the order of the file; no two have the same key, the same id or the same contact, or a name and nothing to tell them apart.
+    /// In the order of the file; no two have the same key, the same id or the same contact, or a
+    /// name and nothing to tell them apart.
     pub(crate) rows: Vec<VoterRow>,
     pub(crate) report: Report,
     texts: Texts,
@@ -95,19 +103,33 @@ impl VoterList {
         self.texts.person(row.texts)
     }
 
-    /// Moves rows whose key is weak from `rows` to the faults, on all processors: about 10 us for each key.
+    /// Moves rows whose key is weak from `rows` to the faults, on all processors: about 10 us for
+    /// each key.
     pub(crate) fn check_keys(&mut self) {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let chunk = self.rows.len().div_ceil(threads).max(1);
         let is_weak = |row: &&VoterRow| row.key.is_some_and(|key| key.check().is_err());
-        let weak = |rows: &[VoterRow]| -> Vec<u32> { rows.iter().filter(is_weak).map(|row| row.line).collect() };
+        let weak = |rows: &[VoterRow]| -> Vec<u32> {
+            rows.iter().filter(is_weak).map(|row| row.line).collect()
+        };
         // The threads borrow the rows, and end before this does.
         let lines: Vec<u32> = thread::scope(|scope| {
-            let tasks: Vec<_> = self.rows.chunks(chunk).map(|rows| scope.spawn(move || weak(rows))).collect();
-            tasks.into_iter().flat_map(|task| task.join().expect("it only looks at keys")).collect()
+            let tasks: Vec<_> = self
+                .rows
+                .chunks(chunk)
+                .map(|rows| scope.spawn(move || weak(rows)))
+                .collect();
+            tasks
+                .into_iter()
+                .flat_map(|task| task.join().expect("it only looks at keys"))
+                .collect()
         });
-        self.rows.retain(|row| lines.binary_search(&row.line).is_err());
-        self.report.add(lines.into_iter().map(|line| Fault { line, what: What::WeakKey }));
+        self.rows
+            .retain(|row| lines.binary_search(&row.line).is_err());
+        self.report.add(lines.into_iter().map(|line| Fault {
+            line,
+            what: What::WeakKey,
+        }));
     }
 }
 
@@ -118,9 +140,11 @@ impl Report {
     }
 }
 
-/// Reads a text: UTF-8 or UTF-16, separated by commas, semicolons or tabs, with a header among its first lines.
+/// Reads a text: UTF-8 or UTF-16, separated by commas, semicolons or tabs, with a header among its
+/// first lines.
 ///
-/// Of rows that are for one voter the first is good. Whether keys can be signed for, [`VoterList::check_keys`] says.
+/// Of rows that are for one voter the first is good. Whether keys can be signed for,
+/// [`VoterList::check_keys`] says.
 /// # Errors
 /// [`Fault`] if nothing can be read row by row.
 pub(crate) fn read(bytes: &[u8], wanted: Wanted) -> Result<VoterList, Fault> {
@@ -139,7 +163,11 @@ pub(crate) fn read(bytes: &[u8], wanted: Wanted) -> Result<VoterList, Fault> {
 ///
 /// # Errors
 /// [`Fault`] if nothing can be read row by row.
-pub(crate) fn read_sheet(rows: &mut dyn Rows, hidden: u64, wanted: Wanted) -> Result<VoterList, Fault> {
+pub(crate) fn read_sheet(
+    rows: &mut dyn Rows,
+    hidden: u64,
+    wanted: Wanted,
+) -> Result<VoterList, Fault> {
     let mut list = read_rows(Table::of_sheet(rows)?, wanted)?;
     if hidden > 0 {
         list.report.notes.insert(0, Note::Hidden { rows: hidden });
@@ -149,28 +177,52 @@ pub(crate) fn read_sheet(rows: &mut dyn Rows, hidden: u64, wanted: Wanted) -> Re
 
 fn read_rows(mut table: Table<'_>, wanted: Wanted) -> Result<VoterList, Fault> {
     if wanted.keys && table.columns.key.is_none() {
-        return Err(Fault { line: table.header_line(), what: What::NoKeys });
+        return Err(Fault {
+            line: table.header_line(),
+            what: What::NoKeys,
+        });
     }
     let header = table.header_line();
     let mut rows = Vec::new();
-    while let Some(Good { line, weight, key, texts }) = table.next(wanted)? {
-        rows.push(VoterRow { line, key, weight, texts });
+    while let Some(Good {
+        line,
+        weight,
+        key,
+        texts,
+    }) = table.next(wanted)?
+    {
+        rows.push(VoterRow {
+            line,
+            key,
+            weight,
+            texts,
+        });
     }
     let (mut report, texts) = table.close();
     if report.rows == 0 {
-        return Err(Fault { line: header, what: What::NoVoters });
+        return Err(Fault {
+            line: header,
+            what: What::NoVoters,
+        });
     }
     let mut seen = Seen::default();
     let mut repeated = Vec::new();
     rows.retain(|row: &VoterRow| {
         let before = repeated.len();
         let what = seen.repeats(row, texts.person(row.texts));
-        repeated.extend(what.into_iter().map(|what| Fault { line: row.line, what }));
+        repeated.extend(what.into_iter().map(|what| Fault {
+            line: row.line,
+            what,
+        }));
         repeated.len() == before
     });
     drop(seen);
     report.add(repeated);
-    Ok(VoterList { rows, report, texts })
+    Ok(VoterList {
+        rows,
+        report,
+        texts,
+    })
 }
 
 /// Where each voter was seen first.
@@ -199,11 +251,21 @@ impl<'a> Seen<'a> {
             found.extend(before(&mut self.keys, key, line).map(|first| What::SameKey { first }));
         }
         if !person.id.is_empty() {
-            let (first, id) = *self.ids.entry(same_id(person.id)).or_insert((line, person.id));
+            let (first, id) = *self
+                .ids
+                .entry(same_id(person.id))
+                .or_insert((line, person.id));
             if first != line {
                 let is_same = look(id) == look(person.id);
-                let like = || What::LikeId { found: table::excerpt(person.id, table::EXCERPT), first };
-                found.push(if is_same { What::SameId { first } } else { like() });
+                let like = || What::LikeId {
+                    found: table::excerpt(person.id, table::EXCERPT),
+                    first,
+                };
+                found.push(if is_same {
+                    What::SameId { first }
+                } else {
+                    like()
+                });
             }
         }
         if !person.contact.is_empty() {
@@ -211,15 +273,27 @@ impl<'a> Seen<'a> {
             found.extend(same.map(|first| What::SameContact { first }));
         }
         if !person.name.is_empty() && found.is_empty() {
-            found.extend(self.namesake(row, person).map(|first| What::SameName { first }));
+            found.extend(
+                self.namesake(row, person)
+                    .map(|first| What::SameName { first }),
+            );
         }
         found
     }
 
     /// The line of the first of the same name, unless ids, contacts or keys tell them all apart.
     fn namesake(&mut self, row: &VoterRow, person: Person<'a>) -> Option<u32> {
-        let (id, contact, key) = (!person.id.is_empty(), !person.contact.is_empty(), row.key.is_some());
-        let new = Namesakes { first: row.line, ids: id, contacts: contact, keys: key };
+        let (id, contact, key) = (
+            !person.id.is_empty(),
+            !person.contact.is_empty(),
+            row.key.is_some(),
+        );
+        let new = Namesakes {
+            first: row.line,
+            ids: id,
+            contacts: contact,
+            keys: key,
+        };
         let known = self.names.entry(folded(person.name)).or_insert(new);
         if known.first == row.line {
             return None;

@@ -1,6 +1,9 @@
-//! The rules of a vote, in words, from the election alone: what voters and organisers can rely on. Nothing of it is written by hand.
+//! The rules of a vote, in words, from the election alone: what voters and organisers can rely on.
+//! Nothing of it is written by hand.
 
-use vote_chain::{Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Timestamp, Voters};
+use vote_chain::{
+    Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Timestamp, Voters,
+};
 
 use crate::ballot;
 use crate::output::clean;
@@ -15,22 +18,36 @@ pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec
         }
         // Set off from what is said of all contests.
         let indent = if several { "  " } else { "" };
-        lines.extend(contest_lines(contest).iter().map(|line| format!("{indent}{line}")));
+        lines.extend(
+            contest_lines(contest)
+                .iter()
+                .map(|line| format!("{indent}{line}")),
+        );
     }
     lines.push(format!("  who votes  {}", who(election)));
     lines.push(format!("  replacing  {}", replacing(election.revotes)));
-    let (opens_at, closes_at) =
-        record.map_or((election.opens_at, election.closes_at), |record| (record.opens_at, record.closes_at));
+    let (opens_at, closes_at) = record.map_or((election.opens_at, election.closes_at), |record| {
+        (record.opens_at, record.closes_at)
+    });
     lines.push(format!("  opens      {}", opens(election, opens_at)));
     lines.push(format!(
         "  closes     {}",
-        closes_at.map_or_else(|| "when its organiser closes it".to_owned(), |time| time.to_string())
+        closes_at.map_or_else(
+            || "when its organiser closes it".to_owned(),
+            |time| time.to_string()
+        )
     ));
     lines.extend(
-        election.quorum.map(|share| format!("  quorum     {share} of the roll must vote, or nothing is decided")),
+        election.quorum.map(|share| {
+            format!("  quorum     {share} of the roll must vote, or nothing is decided")
+        }),
     );
     lines.push(format!("  shown      {}", shown(election.results)));
-    if election.contests.iter().any(|contest| draws_lots(contest.rule)) {
+    if election
+        .contests
+        .iter()
+        .any(|contest| draws_lots(contest.rule))
+    {
         lines.push(format!("  lots       {}", lots(election)));
     }
     lines.push(
@@ -43,12 +60,23 @@ pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec
 
 fn contest_lines(contest: &Contest) -> Vec<String> {
     let choices = match &contest.choices {
-        Choices::Listed(choices) => choices.iter().map(|choice| clean(choice)).collect::<Vec<_>>().join(", "),
+        Choices::Listed(choices) => choices
+            .iter()
+            .map(|choice| clean(choice))
+            .collect::<Vec<_>>()
+            .join(", "),
         Choices::WriteIn => "what the voter writes in".to_owned(),
     };
-    let order = if contest.shuffle { " (shown to each voter in another order)" } else { "" };
-    let seats =
-        if contest.seats == 1 { "one choice wins".to_owned() } else { format!("{} choices win", contest.seats) };
+    let order = if contest.shuffle {
+        " (shown to each voter in another order)"
+    } else {
+        ""
+    };
+    let seats = if contest.seats == 1 {
+        "one choice wins".to_owned()
+    } else {
+        format!("{} choices win", contest.seats)
+    };
     let mut lines = vec![
         format!("  choices    {choices}{order}"),
         format!("  a ballot   is {}", ballot::syntax(contest)),
@@ -56,14 +84,21 @@ fn contest_lines(contest: &Contest) -> Vec<String> {
         format!("  ties       {}", ties(contest.rule)),
     ];
     if contest.rule == Rule::Irv {
-        lines.push(format!("  overvotes  a ballot that gives a rank to several {}", overvotes(contest.overvotes)));
+        lines.push(format!(
+            "  overvotes  a ballot that gives a rank to several {}",
+            overvotes(contest.overvotes)
+        ));
     }
     lines.extend(contest.majority.map(|majority| {
         let of = match majority.base {
             Base::Votes => "the votes cast, abstentions aside",
             Base::Roll => "the votes of the roll, cast or not",
         };
-        let what = if contest.rule == Rule::YesNo { "to carry, the first choice" } else { "to win, a choice" };
+        let what = if contest.rule == Rule::YesNo {
+            "to carry, the first choice"
+        } else {
+            "to win, a choice"
+        };
         format!("  majority   {what} needs {} of {of}", majority.share)
     }));
     lines
@@ -73,7 +108,9 @@ const fn who(election: &Election) -> &'static str {
     match election.voters {
         Voters::Anyone => "anybody with a key, one ballot for each key; every ballot is public",
         Voters::Roll => "those on the roll, one vote each; every ballot is public",
-        Voters::WeightedRoll => "those on the roll, with as many votes as it says; every ballot is public",
+        Voters::WeightedRoll => {
+            "those on the roll, with as many votes as it says; every ballot is public"
+        }
     }
 }
 
@@ -91,7 +128,9 @@ fn opens(election: &Election, opens_at: Option<Timestamp>) -> String {
             format!("{time}, or when the first voter is on its roll, if that is later")
         }
         Some(time) => time.to_string(),
-        None if election.has_roll() => "when its organiser opens it, once the roll is complete".to_owned(),
+        None if election.has_roll() => {
+            "when its organiser opens it, once the roll is complete".to_owned()
+        }
         None => "at once".to_owned(),
     }
 }
@@ -110,7 +149,9 @@ const fn ties(rule: Rule) -> &'static str {
     match rule {
         Rule::Plurality => "stay ties: nobody wins by lot",
         Rule::YesNo => "there are none: the first choice has its majority, or it has not",
-        Rule::Approval | Rule::Score | Rule::Borda | Rule::Schulze => "for the last seat are broken by lot",
+        Rule::Approval | Rule::Score | Rule::Borda | Rule::Schulze => {
+            "for the last seat are broken by lot"
+        }
         Rule::Irv => {
             "to be excluded are broken by the latest earlier round in which their votes differ: who had the fewest is out; else by lot"
         }
@@ -129,7 +170,13 @@ const fn ties(rule: Rule) -> &'static str {
 const fn draws_lots(rule: Rule) -> bool {
     match rule {
         Rule::Plurality | Rule::YesNo => false,
-        Rule::Approval | Rule::Score | Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => true,
+        Rule::Approval
+        | Rule::Score
+        | Rule::Borda
+        | Rule::Irv
+        | Rule::Stv
+        | Rule::Schulze
+        | Rule::Meek => true,
     }
 }
 
@@ -155,7 +202,10 @@ mod tests {
     use super::*;
 
     fn said(election: &Election, label: &str) -> Vec<String> {
-        lines(election, None).into_iter().filter(|line| line.trim_start().starts_with(label)).collect()
+        lines(election, None)
+            .into_iter()
+            .filter(|line| line.trim_start().starts_with(label))
+            .collect()
     }
 
     #[test]
@@ -163,11 +213,13 @@ mod tests {
         let contest = Contest::listed(["A", "B"].map(String::from).into(), Rule::Irv, 1);
         let mut election = Election::simple("Board".into(), vec![contest], 1);
         assert!(
-            said(&election, "lots")[0].contains("from the election's id, as its organiser fixed it, who could know")
+            said(&election, "lots")[0]
+                .contains("from the election's id, as its organiser fixed it, who could know")
         );
         election.tie_break = "Lotto: 1 2 3".into();
         assert!(
-            said(&election, "lots")[0].contains("from \"Lotto: 1 2 3\", as its organiser fixed it, who could know")
+            said(&election, "lots")[0]
+                .contains("from \"Lotto: 1 2 3\", as its organiser fixed it, who could know")
         );
     }
 
@@ -182,7 +234,10 @@ mod tests {
                 ties[0].ends_with("by lot") && !ties[0].contains("nobody wins by lot"),
                 said(&election, "lots").len() == 1
             );
-            assert_eq!(said(&election, "overvotes").len(), usize::from(rule == Rule::Irv));
+            assert_eq!(
+                said(&election, "overvotes").len(),
+                usize::from(rule == Rule::Irv)
+            );
         }
     }
 }

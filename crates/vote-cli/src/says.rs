@@ -9,9 +9,17 @@ pub(crate) const WITHHELD: &str = "(the rules of its vote show what it says once
 
 /// Who says what, in which election.
 pub(crate) fn lines(says: &Statement) -> Vec<String> {
-    let mut lines = vec![format!("  election {:?}, {:.16}", clean(&says.election.title), says.ballot.election)];
+    let mut lines = vec![format!(
+        "  election {:?}, {:.16}",
+        clean(&says.election.title),
+        says.ballot.election
+    )];
     lines.extend(contests(says).map(|line| format!("  says     {line}")));
-    let name = if says.ballot.name.is_empty() { "(none)".to_owned() } else { clean(&says.ballot.name) };
+    let name = if says.ballot.name.is_empty() {
+        "(none)".to_owned()
+    } else {
+        clean(&says.ballot.name)
+    };
     lines.push(format!("  name     {name}"));
     lines.push(match says.ballot.counter {
         0 => "  counter  0: the first ballot of its credential".to_owned(),

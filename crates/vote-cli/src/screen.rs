@@ -25,19 +25,32 @@ struct Screen {
 
 impl Screen {
     fn draw(&self, frame: &mut Frame<'_>) {
-        let [body, foot] = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(frame.area());
+        let [body, foot] =
+            Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(frame.area());
         let mut lines = result::lines(&self.view).into_iter();
         let title = lines.next().unwrap_or_default();
-        let verdicts = self.view.record.election.contests.iter().zip(&self.view.tally.contests);
-        let verdicts: Vec<_> =
-            verdicts.map(|(contest, counted)| result::sentence(&self.view, contest, counted)).collect();
+        let verdicts = self
+            .view
+            .record
+            .election
+            .contests
+            .iter()
+            .zip(&self.view.tally.contests);
+        let verdicts: Vec<_> = verdicts
+            .map(|(contest, counted)| result::sentence(&self.view, contest, counted))
+            .collect();
         let line = |text: String| match verdicts.contains(&text) {
             true => Line::from(text).bold(),
             false => Line::from(text),
         };
         let text: Text<'_> = lines.map(line).collect();
-        let shown = Paragraph::new(text).wrap(Wrap { trim: false }).scroll((self.skipped, 0));
-        frame.render_widget(shown.block(Block::bordered().title(format!(" {title} ").bold())), body);
+        let shown = Paragraph::new(text)
+            .wrap(Wrap { trim: false })
+            .scroll((self.skipped, 0));
+        frame.render_widget(
+            shown.block(Block::bordered().title(format!(" {title} ").bold())),
+            body,
+        );
         let state = self.ended.unwrap_or("follows each block");
         let keys = Line::from(format!(" {state}   \u{2191}\u{2193} scroll   q quit"));
         frame.render_widget(Paragraph::new(keys).style(Style::new().reversed()), foot);
@@ -56,7 +69,8 @@ impl Screen {
     }
 }
 
-/// Keys, and changes of the terminal's size; read on a thread of its own, which ends with the program.
+/// Keys, and changes of the terminal's size; read on a thread of its own, which ends with the
+/// program.
 fn keys() -> mpsc::Receiver<Event> {
     let (events, queue) = mpsc::channel(16);
     std::thread::spawn(move || {
@@ -71,7 +85,11 @@ fn keys() -> mpsc::Receiver<Event> {
 
 /// Shows an election and what becomes of it, until the reader leaves.
 pub(crate) async fn run(election: CheckedElection, mut changes: Watching) -> Result<(), Failure> {
-    let mut screen = Screen { view: election.view().clone(), skipped: 0, ended: None };
+    let mut screen = Screen {
+        view: election.view().clone(),
+        skipped: 0,
+        ended: None,
+    };
     let mut keys = keys();
     let mut terminal = ratatui::try_init().map_err(Failure::other)?;
     let done = loop {
@@ -105,12 +123,17 @@ mod tests {
     fn shown(terminal: &Terminal<TestBackend>) -> Vec<String> {
         let buffer = terminal.backend().buffer();
         let rows = buffer.content().chunks(usize::from(buffer.area.width));
-        rows.map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect()
+        rows.map(|row| row.iter().map(|cell| cell.symbol()).collect())
+            .collect()
     }
 
     #[test]
     fn screen_shows_bars_verdict_and_what_the_keys_do() {
-        let mut screen = Screen { view: Arc::new(crate::report::tests::view()), skipped: 0, ended: None };
+        let mut screen = Screen {
+            view: Arc::new(crate::report::tests::view()),
+            skipped: 0,
+            ended: None,
+        };
         let mut terminal = Terminal::new(TestBackend::new(66, 9)).unwrap();
         terminal.draw(|frame| screen.draw(frame)).unwrap();
         let expected = [
@@ -131,6 +154,9 @@ mod tests {
         assert!(!screen.take(key(KeyCode::Char('q'))));
         terminal.draw(|frame| screen.draw(frame)).unwrap();
         let text = shown(&terminal).concat();
-        assert!(text.contains("the election is over") && !text.contains("4 ballots"), "{text}");
+        assert!(
+            text.contains("the election is over") && !text.contains("4 ballots"),
+            "{text}"
+        );
     }
 }

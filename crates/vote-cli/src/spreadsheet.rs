@@ -1,4 +1,5 @@
-//! Spreadsheets (.xlsx), opened within bounds: a small file can unpack to a very large one. Does not know what is in their cells.
+//! Spreadsheets (.xlsx), opened within bounds: a small file can unpack to a very large one. Does
+//! not know what is in their cells.
 
 mod merged;
 mod shown;
@@ -47,34 +48,73 @@ pub(crate) struct Spreadsheet {
 impl Spreadsheet {
     /// Opens a file; without `sheet`, it must have one sheet with content.
     pub(crate) fn open(path: &Path, sheet: Option<&str>) -> Result<Self, String> {
-        let open = || File::open(path).map(BufReader::new).map_err(|error| error.to_string());
+        let open = || {
+            File::open(path)
+                .map(BufReader::new)
+                .map_err(|error| error.to_string())
+        };
         check_kind(open()?)?;
-        let Contents { hidden_rows, hidden_columns, merged } = check(open()?)?;
+        let Contents {
+            hidden_rows,
+            hidden_columns,
+            merged,
+        } = check(open()?)?;
         let mut file: Xlsx<_> = Xlsx::new(open()?).map_err(unreadable)?;
         let sheet = match sheet {
             Some(sheet) => sheet.to_owned(),
             None => only_sheet(&mut file)?,
         };
         if !file.sheet_names().contains(&sheet) {
-            return Err(format!("there is no sheet {sheet:?}; there are: {}", file.sheet_names().join(", ")));
+            return Err(format!(
+                "there is no sheet {sheet:?}; there are: {}",
+                file.sheet_names().join(", ")
+            ));
         }
-        let merged = if merged > 0 { file.merge_cells_by_sheet_name(&sheet).map_err(unreadable)? } else { Vec::new() };
+        let merged = if merged > 0 {
+            file.merge_cells_by_sheet_name(&sheet).map_err(unreadable)?
+        } else {
+            Vec::new()
+        };
         let formats = formats(&mut file, &sheet)?;
-        Ok(Self { file, sheet, merged: Merged::new(merged), formats, hidden_rows, hidden_columns })
+        Ok(Self {
+            file,
+            sheet,
+            merged: Merged::new(merged),
+            formats,
+            hidden_rows,
+            hidden_columns,
+        })
     }
 
     /// The rows of the sheet.
     pub(crate) fn rows(&mut self) -> Result<SheetRows<'_>, String> {
-        let cells = self.file.worksheet_cells_reader(&self.sheet).map_err(unreadable)?;
+        let cells = self
+            .file
+            .worksheet_cells_reader(&self.sheet)
+            .map_err(unreadable)?;
         let (merged, formats) = (&mut self.merged, &mut self.formats);
-        Ok(SheetRows { cells, merged, formats, hidden: &self.hidden_columns, next: None, ended: false, width: 0 })
+        Ok(SheetRows {
+            cells,
+            merged,
+            formats,
+            hidden: &self.hidden_columns,
+            next: None,
+            ended: false,
+            width: 0,
+        })
     }
 }
 
-/// How cells show their numbers, which takes another look at the sheet only where any does it in a way that matters.
+/// How cells show their numbers, which takes another look at the sheet only where any does it in a
+/// way that matters.
 fn formats<RS: Read + Seek>(file: &mut Xlsx<RS>, sheet: &str) -> Result<Formats, String> {
     let mut cells = file.worksheet_cells_reader(sheet).map_err(unreadable)?;
-    let code = |style: &calamine::Style| style.number_format.as_ref().map(|format| format.format_code.clone());
+    let code = |style: &calamine::Style| {
+        style
+            .number_format
+            .as_ref()
+            .map(|format| format.format_code.clone())
+    };
     let codes: Vec<_> = cells.styles().iter().map(code).collect();
     let mut formats = Formats::new(codes.iter().map(Option::as_deref));
     if formats.matter() {
@@ -102,7 +142,10 @@ fn only_sheet<RS: Read + Seek>(file: &mut Xlsx<RS>) -> Result<String, String> {
     match filled.len() {
         1 => Ok(filled.remove(0)),
         0 => Err("no sheet has any content".into()),
-        number => Err(format!("{number} sheets have content: say which, with --sheet: {}", filled.join(", "))),
+        number => Err(format!(
+            "{number} sheets have content: say which, with --sheet: {}",
+            filled.join(", ")
+        )),
     }
 }
 
@@ -110,7 +153,9 @@ fn only_sheet<RS: Read + Seek>(file: &mut Xlsx<RS>) -> Result<String, String> {
 fn check_kind(file: impl Read) -> Result<(), String> {
     const OLD: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0];
     let mut start = Vec::new();
-    file.take(OLD.len() as u64).read_to_end(&mut start).map_err(|error| error.to_string())?;
+    file.take(OLD.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(|error| error.to_string())?;
     if start == OLD {
         return Err("this is no spreadsheet that can be read: it is in the old form (.xls), or has a password: save it as .xlsx, without one".into());
     }
@@ -132,7 +177,10 @@ struct Contents {
 fn check(file: impl Read + Seek) -> Result<Contents, String> {
     let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
     if archive.len() > FILES_MAX {
-        return Err(format!("{} files are packed into it; {FILES_MAX} may be", archive.len()));
+        return Err(format!(
+            "{} files are packed into it; {FILES_MAX} may be",
+            archive.len()
+        ));
     }
     let mut sheets = 0;
     let mut others = 0;
@@ -143,8 +191,11 @@ fn check(file: impl Read + Seek) -> Result<Contents, String> {
         let name = packed.name().map_err(unreadable)?.to_ascii_lowercase();
         let is_sheet = name.contains("worksheets/");
         let is_xml = name.ends_with(".xml") || name.ends_with(".rels");
-        let (bytes, bytes_max) =
-            if is_sheet { (&mut sheets, SHEETS_BYTES_MAX) } else { (&mut others, OTHERS_BYTES_MAX) };
+        let (bytes, bytes_max) = if is_sheet {
+            (&mut sheets, SHEETS_BYTES_MAX)
+        } else {
+            (&mut others, OTHERS_BYTES_MAX)
+        };
         let mut scan = Scan::default();
         loop {
             let read = packed.read(&mut buffer).map_err(unreadable)?;
@@ -161,11 +212,15 @@ fn check(file: impl Read + Seek) -> Result<Contents, String> {
         }
         if is_sheet {
             contents.hidden_rows += scan.contents.hidden_rows;
-            contents.hidden_columns.append(&mut scan.contents.hidden_columns);
+            contents
+                .hidden_columns
+                .append(&mut scan.contents.hidden_columns);
             contents.merged += scan.contents.merged;
         }
         if contents.merged.max(contents.hidden_columns.len()) > MERGED_MAX {
-            return Err(format!("it has more than {MERGED_MAX} merged cells or hidden columns"));
+            return Err(format!(
+                "it has more than {MERGED_MAX} merged cells or hidden columns"
+            ));
         }
     }
     Ok(contents)
@@ -189,7 +244,10 @@ const TAG_BYTES: usize = 512;
 
 /// The value of a tag's attribute.
 fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
-    let mut words = tag.split_whitespace().skip(1).filter_map(|word| word.split_once('='));
+    let mut words = tag
+        .split_whitespace()
+        .skip(1)
+        .filter_map(|word| word.split_once('='));
     let (_, value) = words.find(|(word, _)| *word == name)?;
     Some(value.trim_matches(['"', '\'', '/']))
 }
@@ -204,8 +262,12 @@ impl Contents {
             return;
         }
         let tag = String::from_utf8_lossy(tag);
-        let name = tag.split_whitespace().next().and_then(|name| name.rsplit(':').next());
-        let is_hidden = attribute(&tag, "hidden").is_some_and(|value| matches!(value, "1" | "true"));
+        let name = tag
+            .split_whitespace()
+            .next()
+            .and_then(|name| name.rsplit(':').next());
+        let is_hidden =
+            attribute(&tag, "hidden").is_some_and(|value| matches!(value, "1" | "true"));
         let number = |name| attribute(&tag, name)?.parse().ok();
         match name {
             Some("mergeCell") => self.merged += 1,
@@ -238,7 +300,9 @@ impl Scan {
         for byte in bytes {
             self.piece = if *byte == b'<' { 0 } else { self.piece + 1 };
             if self.piece > PIECE_BYTES_MAX {
-                return Err(format!("a text in it has more than {PIECE_BYTES_MAX} bytes"));
+                return Err(format!(
+                    "a text in it has more than {PIECE_BYTES_MAX} bytes"
+                ));
             }
             self.look_for_row(*byte);
         }
@@ -253,8 +317,13 @@ impl Scan {
                     .take_while(u8::is_ascii_digit)
                     .map(char::from)
                     .collect();
-                if digits.parse::<usize>().map_or(!digits.is_empty(), |texts| texts > TEXTS_MAX) {
-                    return Err(format!("it says that it has {digits} texts; {TEXTS_MAX} may be"));
+                if digits
+                    .parse::<usize>()
+                    .map_or(!digits.is_empty(), |texts| texts > TEXTS_MAX)
+                {
+                    return Err(format!(
+                        "it says that it has {digits} texts; {TEXTS_MAX} may be"
+                    ));
                 }
             }
         }
@@ -315,7 +384,10 @@ impl SheetRows<'_> {
     fn cell(&mut self, line: usize) -> Result<Option<Cell>, FormatError> {
         let fault = |line, reason: String| FormatError { line, reason };
         while !self.ended {
-            let cell = self.cells.next_cell_with_formula_metadata().map_err(|error| fault(line, unreadable(error)))?;
+            let cell = self
+                .cells
+                .next_cell_with_formula_metadata()
+                .map_err(|error| fault(line, unreadable(error)))?;
             let Some(cell) = cell else {
                 self.ended = true;
                 return Ok(None);
@@ -341,13 +413,20 @@ impl SheetRows<'_> {
                 // As it is read by people: a number of days would pass for an amount.
                 DataRef::DateTime(time) => {
                     let (year, month, day, hour, minute, ..) = time.to_ymd_hms_milli();
-                    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}").replace(" 00:00", "")
+                    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}")
+                        .replace(" 00:00", "")
                 }
                 DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-                DataRef::Error(error) => return Err(fault(row, format!("a cell has an error: {error}"))),
+                DataRef::Error(error) => {
+                    return Err(fault(row, format!("a cell has an error: {error}")));
+                }
             };
             if !text.trim().is_empty() {
-                return Ok(Some(Cell { row, column: column as usize, text }));
+                return Ok(Some(Cell {
+                    row,
+                    column: column as usize,
+                    text,
+                }));
             }
         }
         Ok(None)
@@ -360,7 +439,14 @@ impl Rows for SheetRows<'_> {
             Some(cell) => Some(cell),
             None => self.cell(1)?,
         };
-        let Some(Cell { row: line, column, text }) = first else { return Ok(false) };
+        let Some(Cell {
+            row: line,
+            column,
+            text,
+        }) = first
+        else {
+            return Ok(false);
+        };
         row.clear(line);
         let mut cell = Some((column, text));
         let mut filled = 0;
@@ -376,7 +462,10 @@ impl Rows for SheetRows<'_> {
                 match self.cell(line)? {
                     Some(next) if next.row == line => cell = Some((next.column, next.text)),
                     Some(next) if next.row < line => {
-                        return Err(FormatError { line, reason: "rows are not in their order".into() });
+                        return Err(FormatError {
+                            line,
+                            reason: "rows are not in their order".into(),
+                        });
                     }
                     next => self.next = next,
                 }
@@ -384,11 +473,18 @@ impl Rows for SheetRows<'_> {
             };
             return Err(FormatError { line, reason });
         }
-        if let Some(reason) = self.merged.refuse(u32::try_from(line - 1).unwrap_or(u32::MAX), filled) {
+        if let Some(reason) = self
+            .merged
+            .refuse(u32::try_from(line - 1).unwrap_or(u32::MAX), filled)
+        {
             return Err(FormatError { line, reason });
         }
         // A row ends with its last text, the first with the last column.
-        self.width = if self.width == 0 { row.len() } else { self.width };
+        self.width = if self.width == 0 {
+            row.len()
+        } else {
+            self.width
+        };
         (row.len()..self.width).for_each(|_| row.push(""));
         Ok(true)
     }

@@ -18,7 +18,8 @@ pub(crate) async fn run(
     Ok(client.decide(bytes, context.timeout).await?)
 }
 
-/// Signs and submits several, and waits for the end of each: which are final, in order, and the first reason why others are not.
+/// Signs and submits several, and waits for the end of each: which are final, in order, and the
+/// first reason why others are not.
 pub(crate) async fn all(
     context: &Context,
     client: &Client,
@@ -37,7 +38,10 @@ pub(crate) async fn all(
         Err(failure) => (Vec::new(), Err(failure)),
         Ok(signed) => {
             let (fates, done) = client.decide_all(signed, context.timeout).await;
-            let finals = fates.iter().map(|fate| matches!(fate, Fate::Final(_))).collect();
+            let finals = fates
+                .iter()
+                .map(|fate| matches!(fate, Fate::Final(_)))
+                .collect();
             (finals, done.map_err(Failure::from))
         }
     }

@@ -6,7 +6,9 @@ use vote_chain::Timestamp;
 
 /// The time now.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -26,10 +28,15 @@ impl When {
     }
 }
 
-/// Reads `2026-11-23T12:00:00Z`, with ` UTC`, any offset or ` AoE` in place of `Z`, and so all times that are shown; milliseconds since 1970,
-/// as JSON has them; or `+90s`, `+10m`, `+2h`, `+3d` from now.
+/// Reads `2026-11-23T12:00:00Z`, with ` UTC`, any offset or ` AoE` in place of `Z`, and so all
+/// times that are shown; milliseconds since 1970, as JSON has them; or `+90s`, `+10m`, `+2h`, `+3d`
+/// from now.
 pub(crate) fn parse_when(text: &str) -> Result<When, String> {
-    let wrong = || format!("{text:?} is neither a time such as 2026-11-23T12:00:00Z nor one from now such as +10m");
+    let wrong = || {
+        format!(
+            "{text:?} is neither a time such as 2026-11-23T12:00:00Z nor one from now such as +10m"
+        )
+    };
     if let Some(rest) = text.strip_prefix('+') {
         let unit = rest.chars().next_back().ok_or_else(wrong)?;
         let factor = match unit {
@@ -57,10 +64,13 @@ pub(crate) fn parse_when(text: &str) -> Result<When, String> {
         zone => parse_offset(zone).ok_or_else(wrong)?,
     };
     if !OFFSETS.contains(&offset) {
-        return Err(format!("{text:?} has an offset that no place has; those on Earth are -12:00 to +14:00 from UTC"));
+        return Err(format!(
+            "{text:?} has an offset that no place has; those on Earth are -12:00 to +14:00 from UTC"
+        ));
     }
     let ms = u64::try_from(seconds - offset * 60).map(|seconds| seconds * 1000);
-    ms.map(|ms| When::At(Timestamp::from_ms(ms))).map_err(|_| wrong())
+    ms.map(|ms| When::At(Timestamp::from_ms(ms)))
+        .map_err(|_| wrong())
 }
 
 /// Digits of a time in milliseconds, from 2001 to 2286.
@@ -74,15 +84,25 @@ fn digits(text: &str, most: usize) -> Option<i64> {
     if number { text.parse().ok() } else { None }
 }
 
-/// A date and a time of the day, as seconds since 1970 if they are in UTC; and what follows: the zone.
+/// A date and a time of the day, as seconds since 1970 if they are in UTC; and what follows: the
+/// zone.
 fn parse_clock(text: &str) -> Option<(i64, &str)> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
-    let mut parts = date.splitn(3, '-').zip([4, 2, 2]).map(|(part, most)| digits(part, most));
+    let mut parts = date
+        .splitn(3, '-')
+        .zip([4, 2, 2])
+        .map(|(part, most)| digits(part, most));
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    let zone_at = rest.find(|c: char| !c.is_ascii_digit() && c != ':').unwrap_or(rest.len());
+    let zone_at = rest
+        .find(|c: char| !c.is_ascii_digit() && c != ':')
+        .unwrap_or(rest.len());
     let (clock, zone) = rest.split_at(zone_at);
     let mut parts = clock.splitn(3, ':').map(|part| digits(part, 2));
-    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
+    let (hour, minute, second) = (
+        parts.next()??,
+        parts.next()??,
+        parts.next().unwrap_or(Some(0))?,
+    );
     let valid = (1..=12).contains(&month)
         && (1..=month_days(year, month)).contains(&day)
         && hour < 24
@@ -102,7 +122,11 @@ fn parse_offset(zone: &str) -> Option<i64> {
     }
     let (hours, minutes) = zone.strip_prefix(['+', '-'])?.split_once(':')?;
     let minutes = digits(hours, 2)? * 60 + digits(minutes, 2).filter(|minutes| *minutes < 60)?;
-    Some(if zone.starts_with('-') { -minutes } else { minutes })
+    Some(if zone.starts_with('-') {
+        -minutes
+    } else {
+        minutes
+    })
 }
 
 const fn is_leap(year: i64) -> bool {
@@ -145,7 +169,11 @@ mod tests {
         assert_eq!(ms("+2h"), 7_200_000);
         assert_eq!(ms("2026-11-22 23:59 AoE"), ms("2026-11-23T11:59:00Z"));
         assert_eq!(ms("2026-11-23 12:00 utc"), ms("2026-11-23T12:00:00Z"));
-        assert_eq!(ms("1795435200000"), ms("2026-11-23T12:00:00Z"), "as JSON shows it");
+        assert_eq!(
+            ms("1795435200000"),
+            ms("2026-11-23T12:00:00Z"),
+            "as JSON shows it"
+        );
     }
 
     #[test]
@@ -180,14 +208,28 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let why = parse_when("2026-11-23 18:00").unwrap_err();
-        assert!(why.contains("time zone") && why.contains("2026-11-23 18:00+01:00"), "{why}");
-        assert!(parse_when("2026-11-23T12:00:00+25:00").unwrap_err().contains("-12:00 to +14:00"));
-        assert!(!parse_when("2026-11-31 18:00").unwrap_err().contains("zone"), "there is no such day");
+        assert!(
+            why.contains("time zone") && why.contains("2026-11-23 18:00+01:00"),
+            "{why}"
+        );
+        assert!(
+            parse_when("2026-11-23T12:00:00+25:00")
+                .unwrap_err()
+                .contains("-12:00 to +14:00")
+        );
+        assert!(
+            !parse_when("2026-11-31 18:00").unwrap_err().contains("zone"),
+            "there is no such day"
+        );
     }
 
     #[test]
     fn times_are_read_as_they_are_shown() {
-        for text in ["2000-02-29 23:59:59", "2026-12-31 23:59:59", "2027-01-01 00:00:00"] {
+        for text in [
+            "2000-02-29 23:59:59",
+            "2026-12-31 23:59:59",
+            "2027-01-01 00:00:00",
+        ] {
             let shown = Timestamp::from_ms(ms(&format!("{text}Z"))).to_string();
             assert_eq!(shown, format!("{text} UTC"));
             assert_eq!(ms(&shown), ms(&format!("{text}Z")));

@@ -27,16 +27,25 @@ pub(crate) struct Archives {
 
 impl Archives {
     pub(crate) fn new(node: Arc<Node>) -> Self {
-        Self { node, room: Arc::new(Semaphore::new(ARCHIVES_MAX)) }
+        Self {
+            node,
+            room: Arc::new(Semaphore::new(ARCHIVES_MAX)),
+        }
     }
 
     /// The archive of an election, and its length in bytes.
     pub(crate) async fn gather(&self, election: ElectionId) -> Result<(usize, Body), Fault> {
-        let busy = |_| Fault::busy(format!("{ARCHIVES_MAX} archives are being downloaded already; try again later"));
+        let busy = |_| {
+            Fault::busy(format!(
+                "{ARCHIVES_MAX} archives are being downloaded already; try again later"
+            ))
+        };
         let permit = self.room.clone().try_acquire_owned().map_err(busy)?;
         let mut answers = self.node.apart(Request::Archive(election)).await?;
         let first = answers.next_soon().await.map_err(Fault::of_named)?;
-        let Some(Answer::ArchiveHead(mut archive)) = first else { return Err(CallError::Unexpected.into()) };
+        let Some(Answer::ArchiveHead(mut archive)) = first else {
+            return Err(CallError::Unexpected.into());
+        };
         let mut bytes = 0;
         while let Some(answer) = answers.next_soon().await? {
             match answer {
@@ -63,10 +72,14 @@ impl Archives {
 
 /// The permit is held until all is sent, or the page is gone.
 fn in_pieces(bytes: Bytes, permit: OwnedSemaphorePermit) -> Body {
-    Body::from_stream(stream::unfold((bytes, permit), |(mut left, permit)| async move {
-        let piece = left.split_to(left.len().min(PIECE_BYTES));
-        (!piece.is_empty()).then_some((Ok::<_, std::convert::Infallible>(piece), (left, permit)))
-    }))
+    Body::from_stream(stream::unfold(
+        (bytes, permit),
+        |(mut left, permit)| async move {
+            let piece = left.split_to(left.len().min(PIECE_BYTES));
+            (!piece.is_empty())
+                .then_some((Ok::<_, std::convert::Infallible>(piece), (left, permit)))
+        },
+    ))
 }
 
 #[cfg(test)]
@@ -79,9 +92,19 @@ mod tests {
         let content = Bytes::from(vec![7; 3 * PIECE_BYTES + 1]);
         let body = in_pieces(content.clone(), room.clone().try_acquire_owned().unwrap());
         assert_eq!(room.available_permits(), 0);
-        assert_eq!(axum::body::to_bytes(body, usize::MAX).await.unwrap(), content);
+        assert_eq!(
+            axum::body::to_bytes(body, usize::MAX).await.unwrap(),
+            content
+        );
         assert_eq!(room.available_permits(), 1);
-        drop(in_pieces(content, room.clone().try_acquire_owned().unwrap()));
-        assert_eq!(room.available_permits(), 1, "a page that goes away gives it back");
+        drop(in_pieces(
+            content,
+            room.clone().try_acquire_owned().unwrap(),
+        ));
+        assert_eq!(
+            room.available_permits(),
+            1,
+            "a page that goes away gives it back"
+        );
     }
 }

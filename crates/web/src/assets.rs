@@ -8,12 +8,25 @@ use crate::fault::Fault;
 
 /// Name, content type, content; in the order of names.
 const FILES: [(&str, &str, &[u8]); 3] = [
-    ("app.css", "text/css; charset=utf-8", include_bytes!("../dist/app.css")),
-    ("app.js", "text/javascript; charset=utf-8", include_bytes!("../dist/app.js")),
-    ("index.html", "text/html; charset=utf-8", include_bytes!("../dist/index.html")),
+    (
+        "app.css",
+        "text/css; charset=utf-8",
+        include_bytes!("../dist/app.css"),
+    ),
+    (
+        "app.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../dist/app.js"),
+    ),
+    (
+        "index.html",
+        "text/html; charset=utf-8",
+        include_bytes!("../dist/index.html"),
+    ),
 ];
 
-/// SHA-256 over the page's files, each as its name, a zero byte, its length (8 bytes, big-endian) and its content, in the order of names.
+/// SHA-256 over the page's files, each as its name, a zero byte, its length (8 bytes, big-endian)
+/// and its content, in the order of names.
 pub fn bundle_hash() -> String {
     let mut hasher = Sha256::new();
     for (name, _, content) in FILES {
@@ -27,9 +40,14 @@ pub fn bundle_hash() -> String {
 
 /// The file of that path, to the letter; the page itself for `/`.
 pub(crate) fn serve(path: &str) -> Result<Response, Fault> {
-    let name = if path == "/" { "index.html" } else { path.strip_prefix('/').unwrap_or(path) };
+    let name = if path == "/" {
+        "index.html"
+    } else {
+        path.strip_prefix('/').unwrap_or(path)
+    };
     let file = FILES.iter().find(|(file, ..)| *file == name);
-    let (_, kind, content) = file.ok_or_else(|| Fault::not_found("there is nothing at this address"))?;
+    let (_, kind, content) =
+        file.ok_or_else(|| Fault::not_found("there is nothing at this address"))?;
     Ok(([(header::CONTENT_TYPE, *kind)], *content).into_response())
 }
 

@@ -1,7 +1,8 @@
 //! Who asks, on a page that is public, and how much: nobody takes what is there for all.
 //!
-//! A client is an IPv4 address, or the first 48 bits of an IPv6 address: what one person can come from. Behind a proxy all visitors have the
-//! proxy's address, so the header in which it names them is believed, if the operator says which one it is, and no other is.
+//! A client is an IPv4 address, or the first 48 bits of an IPv6 address: what one person can come
+//! from. Behind a proxy all visitors have the proxy's address, so the header in which it names them
+//! is believed, if the operator says which one it is, and no other is.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -25,7 +26,8 @@ use crate::fault::Fault;
 const REQUESTS_A_SECOND: u32 = 50;
 /// Requests that it can make in one go, after a pause.
 const REQUESTS_IN_ONE_GO: u32 = 500;
-/// Requests of one client that are being answered at a time. An open page has two: it follows the node, and an election.
+/// Requests of one client that are being answered at a time. An open page has two: it follows the
+/// node, and an election.
 const AT_ONCE_MAX: u32 = 512;
 /// Bytes of answers and questions of one client in a second, over some time.
 const BYTES_A_SECOND: u32 = 4 << 20;
@@ -84,7 +86,8 @@ impl Client {
 
     fn rest(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.seen).as_secs_f64();
-        self.requests = (self.requests + seconds * f64::from(REQUESTS_A_SECOND)).min(REQUESTS_IN_ONE_GO.into());
+        self.requests =
+            (self.requests + seconds * f64::from(REQUESTS_A_SECOND)).min(REQUESTS_IN_ONE_GO.into());
         self.bytes = (self.bytes + seconds * f64::from(BYTES_A_SECOND)).min(BYTES_IN_ONE_GO.into());
         self.seen = now;
     }
@@ -114,7 +117,9 @@ impl Known {
     /// The client of these addresses; all that find no place are one.
     fn client(&mut self, prefix: Prefix, now: Instant) -> (Prefix, &mut Client) {
         let full = !self.clients.contains_key(&prefix) && self.clients.len() >= CLIENTS_MAX;
-        let due = self.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= FORGET_EVERY);
+        let due = self
+            .looked
+            .is_none_or(|looked| now.saturating_duration_since(looked) >= FORGET_EVERY);
         if full && due {
             self.looked = Some(now);
             self.clients.retain(|_, client| {
@@ -124,7 +129,10 @@ impl Known {
         }
         let has_place = self.clients.contains_key(&prefix) || self.clients.len() < CLIENTS_MAX;
         let prefix = if has_place { prefix } else { Prefix::Rest };
-        let client = self.clients.entry(prefix).or_insert_with(|| Client::new(now));
+        let client = self
+            .clients
+            .entry(prefix)
+            .or_insert_with(|| Client::new(now));
         client.rest(now);
         (prefix, client)
     }
@@ -133,17 +141,32 @@ impl Known {
 impl Clients {
     /// With the header in which a proxy names who asks, if there is one.
     pub(crate) const fn new(header: Option<HeaderName>) -> Self {
-        Self { header, known: Mutex::new(Known { clients: BTreeMap::new(), looked: None }) }
+        Self {
+            header,
+            known: Mutex::new(Known {
+                clients: BTreeMap::new(),
+                looked: None,
+            }),
+        }
     }
 
-    /// Who asks. The last address of the header is the one that the proxy itself has seen; those before it anybody can write.
+    /// Who asks. The last address of the header is the one that the proxy itself has seen; those
+    /// before it anybody can write.
     fn asks(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Prefix> {
         let Some(name) = &self.header else {
-            // A proxy on this machine that nobody has named a header for: its visitors cannot be told apart.
+            // A proxy on this machine that nobody has named a header for: its visitors cannot be
+            // told apart.
             return (!peer.is_loopback()).then(|| Prefix::of(peer));
         };
-        let said = headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
-        let last = said.and_then(|said| said.rsplit(',').next()).map(str::trim).and_then(address);
+        let said = headers
+            .get_all(name)
+            .iter()
+            .next_back()
+            .and_then(|value| value.to_str().ok());
+        let last = said
+            .and_then(|said| said.rsplit(',').next())
+            .map(str::trim)
+            .and_then(address);
         Some(Prefix::of(last.unwrap_or(peer)))
     }
 
@@ -152,20 +175,30 @@ impl Clients {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (prefix, client) = known.client(prefix, now);
         if client.at_once >= AT_ONCE_MAX {
-            return Err(too_many(format!("{AT_ONCE_MAX} requests of your address are being answered already")));
+            return Err(too_many(format!(
+                "{AT_ONCE_MAX} requests of your address are being answered already"
+            )));
         }
         if client.requests < 1.0 {
-            return Err(too_many(format!("your address has asked more than {REQUESTS_A_SECOND} times a second")));
+            return Err(too_many(format!(
+                "your address has asked more than {REQUESTS_A_SECOND} times a second"
+            )));
         }
         if client.bytes <= 0.0 {
-            return Err(too_many("your address has been sent as much as one is in so short a time".into()));
+            return Err(too_many(
+                "your address has been sent as much as one is in so short a time".into(),
+            ));
         }
         client.requests -= 1.0;
         client.at_once += 1;
-        Ok(Visit { clients: self.clone(), prefix })
+        Ok(Visit {
+            clients: self.clone(),
+            prefix,
+        })
     }
 
-    /// Lets one more connection in; none if there are too many from there. A proxy's connections are those of many.
+    /// Lets one more connection in; none if there are too many from there. A proxy's connections
+    /// are those of many.
     pub(crate) fn connect(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Connection> {
         if self.header.is_some() || peer.is_loopback() {
             return Some(Connection(None));
@@ -194,18 +227,28 @@ pub(crate) struct Connection(Option<(Arc<Clients>, Prefix)>);
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some((clients, prefix)) = &self.0 {
-            clients.change(prefix, |client| client.connections = client.connections.saturating_sub(1));
+            clients.change(prefix, |client| {
+                client.connections = client.connections.saturating_sub(1)
+            });
         }
     }
 }
 
 fn too_many(reason: String) -> Fault {
-    Fault::new(StatusCode::TOO_MANY_REQUESTS, "busy", format!("{reason}; try again in a moment"))
+    Fault::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "busy",
+        format!("{reason}; try again in a moment"),
+    )
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.
 fn address(text: &str) -> Option<IpAddr> {
-    let socket = || text.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip());
+    let socket = || {
+        text.parse::<std::net::SocketAddr>()
+            .ok()
+            .map(|socket| socket.ip())
+    };
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     text.parse().ok().or_else(socket).or_else(bracketed)
 }
@@ -219,7 +262,8 @@ struct Visit {
 impl Visit {
     fn spend(&self, bytes: u64) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        // What was begun at once may be more than is left. Nobody waits for it longer than for what one is sent in one go.
+        // What was begun at once may be more than is left. Nobody waits for it longer than for what
+        // one is sent in one go.
         self.clients.change(&self.prefix, |client| {
             client.bytes = (client.bytes - f64::from(bytes)).max(-f64::from(BYTES_IN_ONE_GO))
         });
@@ -228,11 +272,14 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.clients.change(&self.prefix, |client| client.at_once = client.at_once.saturating_sub(1));
+        self.clients.change(&self.prefix, |client| {
+            client.at_once = client.at_once.saturating_sub(1)
+        });
     }
 }
 
-/// An answer whose bytes are counted as they go; it is being answered until all have gone, or the client has.
+/// An answer whose bytes are counted as they go; it is being answered until all have gone, or the
+/// client has.
 struct Counted {
     body: Body,
     visit: Visit,
@@ -242,10 +289,14 @@ impl HttpBody for Counted {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(frame)) = &frame {
-            self.visit.spend(frame.data_ref().map_or(0, |data| data.len() as u64));
+            self.visit
+                .spend(frame.data_ref().map_or(0, |data| data.len() as u64));
         }
         Poll::Ready(frame)
     }
@@ -260,7 +311,11 @@ impl HttpBody for Counted {
 }
 
 /// Answers a request within the bounds of its client.
-pub(crate) async fn bound(State(clients): State<Arc<Clients>>, request: Request, next: Next) -> Response {
+pub(crate) async fn bound(
+    State(clients): State<Arc<Clients>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let peer = request.extensions().get::<Peer>().copied();
     let Some(prefix) = peer.and_then(|Peer(peer)| clients.asks(peer, request.headers())) else {
         return next.run(request).await;
@@ -270,9 +325,16 @@ pub(crate) async fn bound(State(clients): State<Arc<Clients>>, request: Request,
         Err(fault) => return ([(header::RETRY_AFTER, "1")], fault).into_response(),
     };
     // No more than this is read of a question, whatever length it claims.
-    let question = request.body().size_hint().upper().unwrap_or(0).min(TRANSACTION_BYTES_MAX as u64);
+    let question = request
+        .body()
+        .size_hint()
+        .upper()
+        .unwrap_or(0)
+        .min(TRANSACTION_BYTES_MAX as u64);
     visit.spend(question);
-    next.run(request).await.map(|body| Body::new(Counted { body, visit }))
+    next.run(request)
+        .await
+        .map(|body| Body::new(Counted { body, visit }))
 }
 
 #[cfg(test)]
@@ -289,7 +351,9 @@ mod tests {
 
     /// So many requests of a client are let in at one moment.
     fn let_in(clients: &Arc<Clients>, prefix: Prefix, now: Instant, tries: usize) -> Vec<Visit> {
-        (0..tries).filter_map(|_| clients.enter(prefix, now).ok()).collect()
+        (0..tries)
+            .filter_map(|_| clients.enter(prefix, now).ok())
+            .collect()
     }
 
     #[test]
@@ -299,7 +363,10 @@ mod tests {
             drop(clients.enter(ip("192.0.2.1"), now).unwrap());
         }
         assert!(clients.enter(ip("192.0.2.1"), now).is_err());
-        assert!(clients.enter(ip("192.0.2.2"), now).is_ok(), "another address");
+        assert!(
+            clients.enter(ip("192.0.2.2"), now).is_ok(),
+            "another address"
+        );
         let later = now + Duration::from_secs(1);
         assert!(clients.enter(ip("192.0.2.1"), later).is_ok());
     }
@@ -312,19 +379,28 @@ mod tests {
         let mut more = let_in(&clients, ip("192.0.2.1"), later, 400);
         assert_eq!(first.len() + more.len(), AT_ONCE_MAX as usize);
         drop(more.pop());
-        assert_eq!(let_in(&clients, ip("192.0.2.1"), later, 2).len(), 1, "one place was free");
+        assert_eq!(
+            let_in(&clients, ip("192.0.2.1"), later, 2).len(),
+            1,
+            "one place was free"
+        );
     }
 
     #[test]
     fn connections_of_one_address_are_counted_while_they_last_and_those_of_a_proxy_are_not() {
         let (unnamed, now) = (clients(None), Instant::now());
-        let (one, two): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        let mut all: Vec<_> = (0..AT_ONCE_MAX).map(|_| unnamed.connect(one, now).unwrap()).collect();
+        let (one, two): (IpAddr, IpAddr) =
+            ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let mut all: Vec<_> = (0..AT_ONCE_MAX)
+            .map(|_| unnamed.connect(one, now).unwrap())
+            .collect();
         assert!(unnamed.connect(one, now).is_none() && unnamed.connect(two, now).is_some());
         all.pop();
         assert!(unnamed.connect(one, now).is_some());
         let named = clients(Some("x-forwarded-for"));
-        let behind: Vec<_> = (0..=AT_ONCE_MAX).filter_map(|_| named.connect(one, now)).collect();
+        let behind: Vec<_> = (0..=AT_ONCE_MAX)
+            .filter_map(|_| named.connect(one, now))
+            .collect();
         assert!(behind.len() > AT_ONCE_MAX as usize);
     }
 
@@ -333,8 +409,16 @@ mod tests {
         let (clients, now) = (clients(None), Instant::now());
         let visit = clients.enter(ip("192.0.2.1"), now).unwrap();
         visit.spend(u64::from(BYTES_IN_ONE_GO + 2 * BYTES_A_SECOND));
-        assert!(clients.enter(ip("192.0.2.1"), now + Duration::from_secs(1)).is_err());
-        assert!(clients.enter(ip("192.0.2.1"), now + Duration::from_secs(3)).is_ok());
+        assert!(
+            clients
+                .enter(ip("192.0.2.1"), now + Duration::from_secs(1))
+                .is_err()
+        );
+        assert!(
+            clients
+                .enter(ip("192.0.2.1"), now + Duration::from_secs(3))
+                .is_ok()
+        );
     }
 
     #[test]
@@ -349,21 +433,42 @@ mod tests {
     fn header_is_believed_if_it_was_named_and_of_it_the_last_address() {
         let proxy: IpAddr = "127.0.0.1".parse().unwrap();
         let said = |lines: &[&str]| {
-            let named = |line: &&str| (HeaderName::from_static("x-forwarded-for"), line.parse().unwrap());
+            let named = |line: &&str| {
+                (
+                    HeaderName::from_static("x-forwarded-for"),
+                    line.parse().unwrap(),
+                )
+            };
             lines.iter().map(named).collect::<HeaderMap>()
         };
         let named = clients(Some("x-forwarded-for"));
-        for lines in [&["192.0.2.1"][..], &["6.6.6.6, 192.0.2.1"], &["6.6.6.6", "7.7.7.7,192.0.2.1:4711"]] {
-            assert!(named.asks(proxy, &said(lines)) == Some(ip("192.0.2.1")), "{lines:?}");
+        for lines in [
+            &["192.0.2.1"][..],
+            &["6.6.6.6, 192.0.2.1"],
+            &["6.6.6.6", "7.7.7.7,192.0.2.1:4711"],
+        ] {
+            assert!(
+                named.asks(proxy, &said(lines)) == Some(ip("192.0.2.1")),
+                "{lines:?}"
+            );
         }
         assert!(named.asks(proxy, &said(&["[2001:db8::1]"])) == Some(ip("2001:db8::1")));
         for lines in [&[][..], &["unknown"], &["192.0.2.1, "]] {
-            assert!(named.asks(proxy, &said(lines)) == Some(ip("127.0.0.1")), "{lines:?}");
+            assert!(
+                named.asks(proxy, &said(lines)) == Some(ip("127.0.0.1")),
+                "{lines:?}"
+            );
         }
         let unnamed = clients(None);
         let visitor: IpAddr = "192.0.2.9".parse().unwrap();
-        assert!(unnamed.asks(visitor, &said(&["6.6.6.6"])) == Some(ip("192.0.2.9")), "anybody can write a header");
-        assert!(unnamed.asks(proxy, &said(&["6.6.6.6"])).is_none(), "a proxy of this machine is many people");
+        assert!(
+            unnamed.asks(visitor, &said(&["6.6.6.6"])) == Some(ip("192.0.2.9")),
+            "anybody can write a header"
+        );
+        assert!(
+            unnamed.asks(proxy, &said(&["6.6.6.6"])).is_none(),
+            "a proxy of this machine is many people"
+        );
     }
 
     #[test]
@@ -373,8 +478,14 @@ mod tests {
         for at in 0..CLIENTS_MAX {
             drop(clients.enter(client(at), now).unwrap());
         }
-        let late: Vec<_> = (0..600).filter_map(|at| clients.enter(client(CLIENTS_MAX + at), now).ok()).collect();
-        assert_eq!(u32::try_from(late.len()), Ok(REQUESTS_IN_ONE_GO), "they are as one client");
+        let late: Vec<_> = (0..600)
+            .filter_map(|at| clients.enter(client(CLIENTS_MAX + at), now).ok())
+            .collect();
+        assert_eq!(
+            u32::try_from(late.len()),
+            Ok(REQUESTS_IN_ONE_GO),
+            "they are as one client"
+        );
         drop(late);
         let later = now + Duration::from_secs(60);
         assert!(clients.enter(client(CLIENTS_MAX), later).is_ok());

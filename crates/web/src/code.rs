@@ -1,9 +1,10 @@
-//! Codes that people type: voter codes, which are secret, and trackers, which are not. Knows no file and no node; the page's API and
-//! `vote-cli` share it.
+//! Codes that people type: voter codes, which are secret, and trackers, which are not. Knows no
+//! file and no node; the page's API and `vote-cli` share it.
 //!
-//! A code is 16 bytes and a checksum of 4: 32 characters of Crockford's base32 (no I, L, O, U), shown in 8 groups of 4.
-//! The checksum is the beginning of SHA-256 over a tag of the kind and the 16 bytes, so that no kind is taken for
-//! another. A tracker can also be read out as 12 words of the English list of BIP-39.
+//! A code is 16 bytes and a checksum of 4: 32 characters of Crockford's base32 (no I, L, O, U),
+//! shown in 8 groups of 4. The checksum is the beginning of SHA-256 over a tag of the kind and the
+//! 16 bytes, so that no kind is taken for another. A tracker can also be read out as 12 words of
+//! the English list of BIP-39.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -27,7 +28,9 @@ const SEED_TAG: &[u8] = b"blockchain-voting voter seed";
 
 static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = Specification::new();
-    specification.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
+    specification
+        .symbols
+        .push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
     specification.encoding().expect("32 different characters")
 });
 
@@ -73,7 +76,8 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Text that is not the code that was asked for. Says what to do; holds no more of a secret than one character.
+/// Text that is not the code that was asked for. Says what to do; holds no more of a secret than
+/// one character.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodeFault {
     /// Too few characters, or too many.
@@ -95,7 +99,9 @@ pub enum CodeFault {
         place: usize,
     },
     /// All characters are possible ones, and some are wrong.
-    #[error("this is no {0}: it is probably mistyped; compare it with the original, group by group")]
+    #[error(
+        "this is no {0}: it is probably mistyped; compare it with the original, group by group"
+    )]
     Checksum(Kind),
     /// A sound code, for something else.
     #[error("this is a {found}, not a {expected}: {}", other_way(*.found))]
@@ -120,22 +126,33 @@ pub enum CodeFault {
         word: String,
     },
     /// All words are in the list, and some are wrong.
-    #[error("these words are no tracker: one is wrong, or they are in another order; compare them with the original")]
+    #[error(
+        "these words are no tracker: one is wrong, or they are in another order; compare them with the original"
+    )]
     WordChecksum,
 }
 
 const fn missing(read: usize, of: usize) -> &'static str {
-    if read < of { "some are missing" } else { "there are too many" }
+    if read < of {
+        "some are missing"
+    } else {
+        "there are too many"
+    }
 }
 
 const fn other_way(found: Kind) -> &'static str {
     match found {
-        Kind::VoterCode => "it is secret, keep it to yourself; the tracker was shown when the ballot was cast",
-        Kind::Tracker => "it finds a ballot, and cannot cast one; the voter code is on the voting card",
+        Kind::VoterCode => {
+            "it is secret, keep it to yourself; the tracker was shown when the ballot was cast"
+        }
+        Kind::Tracker => {
+            "it finds a ballot, and cannot cast one; the voter code is on the voting card"
+        }
     }
 }
 
-/// A voter's secret: who has it can vote. Erased from memory when dropped, never printed by `{:?}`; `{}` is the code.
+/// A voter's secret: who has it can vote. Erased from memory when dropped, never printed by `{:?}`;
+/// `{}` is the code.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VoterCode(Zeroizing<[u8; PAYLOAD_BYTES]>);
 
@@ -155,7 +172,9 @@ impl VoterCode {
 
     /// The key that the voter signs with: its ed25519 seed is SHA-256 of a tag and the 16 bytes.
     pub fn secret_key(&self) -> SecretKey {
-        let hash = Sha256::new().chain_update(SEED_TAG).chain_update(self.0.as_slice());
+        let hash = Sha256::new()
+            .chain_update(SEED_TAG)
+            .chain_update(self.0.as_slice());
         let mut seed = Zeroizing::new([0; 32]);
         seed.copy_from_slice(&hash.finalize());
         SecretKey::from_seed(&seed)
@@ -186,7 +205,10 @@ pub struct Tracker([u8; PAYLOAD_BYTES]);
 impl Tracker {
     /// The tracker of a ballot.
     pub fn of(id: &TransactionId) -> Self {
-        let (bytes, _) = id.as_bytes().split_first_chunk().expect("an id has 32 bytes");
+        let (bytes, _) = id
+            .as_bytes()
+            .split_first_chunk()
+            .expect("an id has 32 bytes");
         Self(*bytes)
     }
 
@@ -205,9 +227,9 @@ impl Tracker {
     pub fn read(text: &str) -> Result<Self, CodeFault> {
         // A code may be without digits, and look like words in groups: its checksum knows.
         match Self::parse(text) {
-            Err(CodeFault::Length { .. } | CodeFault::Character { .. } | CodeFault::Checksum(_)) if is_words(text) => {
-                Self::from_words(text)
-            }
+            Err(
+                CodeFault::Length { .. } | CodeFault::Character { .. } | CodeFault::Checksum(_),
+            ) if is_words(text) => Self::from_words(text),
             read => read,
         }
     }
@@ -226,13 +248,18 @@ impl Tracker {
         let words: Vec<_> = words_of(text).map(str::to_lowercase).collect();
         let unknown = |word: &&String| Language::English.find_word(word).is_none();
         if let Some((at, word)) = words.iter().enumerate().find(|(_, word)| unknown(word)) {
-            return Err(CodeFault::Word { number: at + 1, word: word.chars().take(40).collect() });
+            return Err(CodeFault::Word {
+                number: at + 1,
+                word: word.chars().take(40).collect(),
+            });
         }
         if words.len() != WORDS {
             return Err(CodeFault::WordCount { read: words.len() });
         }
         let read = Mnemonic::parse_in_normalized(Language::English, &words.join(" "));
-        let (entropy, _) = read.map_err(|_| CodeFault::WordChecksum)?.to_entropy_array();
+        let (entropy, _) = read
+            .map_err(|_| CodeFault::WordChecksum)?
+            .to_entropy_array();
         let (bytes, _) = entropy.split_first_chunk().expect("an array of 33 bytes");
         Ok(Self(*bytes))
     }
@@ -261,22 +288,28 @@ impl fmt::Debug for Tracker {
 }
 
 fn words_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty())
+    text.split(|c: char| c.is_whitespace() || c == ',')
+        .filter(|word| !word.is_empty())
 }
 
-/// Whether somebody meant words: nothing but letters, and most of them longer than a group, or in the list.
+/// Whether somebody meant words: nothing but letters, and most of them longer than a group, or in
+/// the list.
 fn is_words(text: &str) -> bool {
     let (mut words, mut likely) = (0, 0);
     for word in words_of(text) {
         words += 1;
         let listed = Language::English.find_word(&word.to_lowercase()).is_some();
-        likely += usize::from(listed || (word.len() > GROUP && word.chars().all(char::is_alphabetic)));
+        likely +=
+            usize::from(listed || (word.len() > GROUP && word.chars().all(char::is_alphabetic)));
     }
     words > 0 && likely * 2 >= words
 }
 
 fn checksum(kind: Kind, payload: &[u8; PAYLOAD_BYTES]) -> [u8; CHECKSUM_BYTES] {
-    let hash = Sha256::new().chain_update(kind.tag()).chain_update(payload).finalize();
+    let hash = Sha256::new()
+        .chain_update(kind.tag())
+        .chain_update(payload)
+        .finalize();
     std::array::from_fn(|at| hash[at])
 }
 
@@ -314,13 +347,18 @@ fn after_prefix(kind: Kind, text: &str) -> Option<&str> {
 }
 
 fn parse(kind: Kind, text: &str) -> Result<Zeroizing<[u8; PAYLOAD_BYTES]>, CodeFault> {
-    let other = CodeFault::OtherKind { expected: kind, found: kind.other() };
+    let other = CodeFault::OtherKind {
+        expected: kind,
+        found: kind.other(),
+    };
     if after_prefix(kind.other(), text).is_some() {
         return Err(other);
     }
     let symbols = symbols(after_prefix(kind, text).unwrap_or(text))?;
     let mut bytes = Zeroizing::new([0; PAYLOAD_BYTES + CHECKSUM_BYTES]);
-    BASE32.decode_mut(symbols.as_slice(), bytes.as_mut_slice()).expect("32 characters of the alphabet are 20 bytes");
+    BASE32
+        .decode_mut(symbols.as_slice(), bytes.as_mut_slice())
+        .expect("32 characters of the alphabet are 20 bytes");
     let mut payload = Zeroizing::new([0; PAYLOAD_BYTES]);
     payload.copy_from_slice(&bytes[..PAYLOAD_BYTES]);
     match &bytes[PAYLOAD_BYTES..] {
@@ -335,13 +373,20 @@ fn symbols(text: &str) -> Result<Zeroizing<[u8; CHARACTERS]>, CodeFault> {
     let mut symbols = Zeroizing::new([0; CHARACTERS]);
     let mut read = 0;
     for character in text.chars().filter(|c| !c.is_whitespace() && !is_dash(*c)) {
-        let symbol = symbol(character).ok_or(CodeFault::Character { character, place: read + 1 })?;
+        let symbol = symbol(character).ok_or(CodeFault::Character {
+            character,
+            place: read + 1,
+        })?;
         if let Some(place) = symbols.get_mut(read) {
             *place = symbol;
         }
         read += 1;
     }
-    if read == CHARACTERS { Ok(symbols) } else { Err(CodeFault::Length { read }) }
+    if read == CHARACTERS {
+        Ok(symbols)
+    } else {
+        Err(CodeFault::Length { read })
+    }
 }
 
 /// Word processors make other dashes of `-`.
@@ -367,9 +412,9 @@ mod tests {
     const SYMBOLS: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
     fn tracker() -> Tracker {
-        Tracker::of(&TransactionId::new(Hash::from_bytes(std::array::from_fn(|at| {
-            211 - 5 * u8::try_from(at).unwrap()
-        }))))
+        Tracker::of(&TransactionId::new(Hash::from_bytes(std::array::from_fn(
+            |at| 211 - 5 * u8::try_from(at).unwrap(),
+        ))))
     }
 
     fn samples() -> impl Iterator<Item = [u8; 16]> {
@@ -385,7 +430,10 @@ mod tests {
             code.secret_key().public().to_string(),
             "95daf89d78f8fba0736031aefeeff0337ceaa29d72c810567f5fd148bb6fd2c8"
         );
-        assert_eq!(Tracker(bytes).to_string(), "000G-40R4-0M30-E209-185G-R38E-1WKR-9WNX");
+        assert_eq!(
+            Tracker(bytes).to_string(),
+            "000G-40R4-0M30-E209-185G-R38E-1WKR-9WNX"
+        );
         assert_eq!(
             Tracker(bytes).words(),
             "abandon amount liar amount expire adjust cage candy arch gather drum buyer"
@@ -431,7 +479,10 @@ mod tests {
                 let expected = match same {
                     same if same == right => Ok(code.clone()),
                     same if SYMBOLS.contains(same) => Err(CodeFault::Checksum(Kind::VoterCode)),
-                    _ => Err(CodeFault::Character { character: wrong, place: place + 1 }),
+                    _ => Err(CodeFault::Character {
+                        character: wrong,
+                        place: place + 1,
+                    }),
                 };
                 assert_eq!(VoterCode::parse(&typed), expected, "{typed}");
             }
@@ -455,12 +506,18 @@ mod tests {
     fn voter_code_is_never_read_as_a_tracker() {
         for bytes in samples() {
             let (code, tracker) = (VoterCode::from_random(bytes), Tracker(bytes));
-            let secret = CodeFault::OtherKind { expected: Kind::Tracker, found: Kind::VoterCode };
+            let secret = CodeFault::OtherKind {
+                expected: Kind::Tracker,
+                found: Kind::VoterCode,
+            };
             for text in [code.to_string(), code.qr_text().to_string()] {
                 assert_eq!(Tracker::parse(&text), Err(secret.clone()));
                 assert_eq!(Tracker::read(&text), Err(secret.clone()));
             }
-            let public = CodeFault::OtherKind { expected: Kind::VoterCode, found: Kind::Tracker };
+            let public = CodeFault::OtherKind {
+                expected: Kind::VoterCode,
+                found: Kind::Tracker,
+            };
             for text in [tracker.to_string(), tracker.qr_text()] {
                 assert_eq!(VoterCode::parse(&text), Err(public.clone()));
             }
@@ -470,12 +527,20 @@ mod tests {
     #[test]
     fn faults_say_what_is_wrong_and_where() {
         let said = |text: &str| VoterCode::parse(text).unwrap_err().to_string();
-        assert_eq!(said("ABCD-EFGH"), "this has 8 characters of a code's 32: some are missing");
+        assert_eq!(
+            said("ABCD-EFGH"),
+            "this has 8 characters of a code's 32: some are missing"
+        );
         assert!(said(&"A".repeat(64)).contains("64 characters of a code's 32: there are too many"));
         assert!(said("ABCD-EFUH").starts_with("character 7 (group 2) is 'U', which no code has"));
         assert!(said("").contains("0 characters"));
-        let said = VoterCode::parse(&tracker().to_string()).unwrap_err().to_string();
-        assert!(said.starts_with("this is a tracker, not a voter code"), "{said}");
+        let said = VoterCode::parse(&tracker().to_string())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            said.starts_with("this is a tracker, not a voter code"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -484,12 +549,20 @@ mod tests {
             let tracker = Tracker(bytes);
             let words = tracker.words();
             assert_eq!(words.split(' ').count(), WORDS);
-            for typed in [words.clone(), words.to_uppercase(), words.replace(' ', ", "), words.replace(' ', " \n ")] {
+            for typed in [
+                words.clone(),
+                words.to_uppercase(),
+                words.replace(' ', ", "),
+                words.replace(' ', " \n "),
+            ] {
                 assert_eq!(Tracker::from_words(&typed), Ok(tracker));
                 assert_eq!(Tracker::read(&typed), Ok(tracker));
             }
             assert_eq!(Tracker::read(&tracker.to_string()), Ok(tracker));
-            assert_eq!(Tracker::read(&tracker.to_string().replace('-', " ").to_lowercase()), Ok(tracker));
+            assert_eq!(
+                Tracker::read(&tracker.to_string().replace('-', " ").to_lowercase()),
+                Ok(tracker)
+            );
             assert_eq!(Tracker::read(&tracker.qr_text()), Ok(tracker));
         }
     }
@@ -500,9 +573,18 @@ mod tests {
         let mut list: Vec<_> = words.split(' ').collect();
         list[4] = "blokchain";
         let fault = Tracker::read(&list.join(" ")).unwrap_err();
-        assert_eq!(fault, CodeFault::Word { number: 5, word: "blokchain".into() });
+        assert_eq!(
+            fault,
+            CodeFault::Word {
+                number: 5,
+                word: "blokchain".into()
+            }
+        );
         assert!(fault.to_string().contains("word 5, \"blokchain\""));
-        assert_eq!(Tracker::read(&words[..words.rfind(' ').unwrap()]), Err(CodeFault::WordCount { read: 11 }));
+        assert_eq!(
+            Tracker::read(&words[..words.rfind(' ').unwrap()]),
+            Err(CodeFault::WordCount { read: 11 })
+        );
         let twelve = ["zoo"; 12].join(" ");
         assert_eq!(Tracker::read(&twelve), Err(CodeFault::WordChecksum));
     }
@@ -512,8 +594,14 @@ mod tests {
         let shown = tracker().to_string();
         let wrong = if shown.ends_with('Z') { "Y" } else { "Z" };
         let mistyped = format!("{}{wrong}", &shown[..38]);
-        assert_eq!(Tracker::read(&mistyped), Err(CodeFault::Checksum(Kind::Tracker)));
-        assert_eq!(Tracker::read(&mistyped.replace('-', " ")), Err(CodeFault::Checksum(Kind::Tracker)));
+        assert_eq!(
+            Tracker::read(&mistyped),
+            Err(CodeFault::Checksum(Kind::Tracker))
+        );
+        assert_eq!(
+            Tracker::read(&mistyped.replace('-', " ")),
+            Err(CodeFault::Checksum(Kind::Tracker))
+        );
         assert_eq!(Tracker::read("ABCD"), Err(CodeFault::Length { read: 4 }));
     }
 
@@ -526,9 +614,15 @@ mod tests {
 
     #[test]
     fn text_of_any_kind_is_refused_without_a_panic() {
-        for text in
-            ["\u{e9}", "VOTE-CODE", "VOTE-CODE:", "vote-tracker:\u{1f600}", "\u{130}\u{131}", ",,,", "ab\u{301}"]
-        {
+        for text in [
+            "\u{e9}",
+            "VOTE-CODE",
+            "VOTE-CODE:",
+            "vote-tracker:\u{1f600}",
+            "\u{130}\u{131}",
+            ",,,",
+            "ab\u{301}",
+        ] {
             assert!(VoterCode::parse(text).is_err() && Tracker::read(text).is_err());
         }
     }

@@ -16,7 +16,11 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(status: StatusCode, code: &'static str, reason: impl Into<String>) -> Self {
-        Self { status, code, reason: reason.into() }
+        Self {
+            status,
+            code,
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
@@ -46,7 +50,11 @@ impl Fault {
 
     /// No node to ask.
     pub(crate) fn gone() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "gone", "the node does not answer; it may be back in a moment")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "gone",
+            "the node does not answer; it may be back in a moment",
+        )
     }
 
     /// The node says what is not so; to ask it again is of no use.
@@ -57,7 +65,10 @@ impl Fault {
     /// Of a question about a thing by its name: what the node does not have is not found.
     pub(crate) fn of_named(error: CallError) -> Self {
         match error {
-            CallError::Refused(Refusal { code: RefusalCode::WrongState, reason }) => Self::not_found(reason),
+            CallError::Refused(Refusal {
+                code: RefusalCode::WrongState,
+                reason,
+            }) => Self::not_found(reason),
             other => other.into(),
         }
     }
@@ -84,18 +95,25 @@ impl From<CallError> for Fault {
             CallError::NotFinal { .. } => Self::busy(error.to_string()),
             CallError::Unexpected => Self::at_fault(error.to_string()),
             // Where the node's socket is, is nothing for visitors.
-            CallError::False { what, .. } => {
-                Self::at_fault(format!("the node is at fault: {what}. Do not rely on what it says; use another node"))
-            }
-            CallError::OtherChain { trusted, found, .. } => {
-                Self::at_fault(format!("the node is on chain {found}, not on {trusted}, which this page is for"))
-            }
+            CallError::False { what, .. } => Self::at_fault(format!(
+                "the node is at fault: {what}. Do not rely on what it says; use another node"
+            )),
+            CallError::OtherChain { trusted, found, .. } => Self::at_fault(format!(
+                "the node is on chain {found}, not on {trusted}, which this page is for"
+            )),
         }
     }
 }
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        (self.status, Json(PageFault { code: self.code, reason: self.reason })).into_response()
+        (
+            self.status,
+            Json(PageFault {
+                code: self.code,
+                reason: self.reason,
+            }),
+        )
+            .into_response()
     }
 }

@@ -1,5 +1,6 @@
-//! What goes on: one question to the node for each thing that is followed, however many pages follow it. Who reads slowly gets the latest, not all;
-//! who does not read at all is cut off by [`crate::stall::Stall`].
+//! What goes on: one question to the node for each thing that is followed, however many pages
+//! follow it. Who reads slowly gets the latest, not all; who does not read at all is cut off by
+//! [`crate::stall::Stall`].
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,9 +21,11 @@ use crate::node::Node;
 
 /// Between looks at how the node is doing.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two results of an election: many blocks a second are more than anybody reads, and each goes to every page.
+/// Between two results of an election: many blocks a second are more than anybody reads, and each
+/// goes to every page.
 const RESULT_PAUSE: Duration = Duration::from_millis(250);
-/// Before a node that has just gone is tried again; twice as long after each time, up to the longest.
+/// Before a node that has just gone is tried again; twice as long after each time, up to the
+/// longest.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 /// Between signs of life.
@@ -65,11 +68,19 @@ pub(crate) struct Live {
 impl Live {
     /// For at most so many followers at one time.
     pub(crate) fn new(node: Arc<Node>, public: bool, followers: usize) -> Self {
-        Self { node, public, topics: Arc::default(), room: Arc::new(Semaphore::new(followers)), followers }
+        Self {
+            node,
+            public,
+            topics: Arc::default(),
+            room: Arc::new(Semaphore::new(followers)),
+            followers,
+        }
     }
 
     /// How the node is doing, once a second.
-    pub(crate) fn status(&self) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Fault> {
+    pub(crate) fn status(
+        &self,
+    ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Fault> {
         let permit = self.permit()?;
         Ok(events(self.follow(Topic::Status)?, permit))
     }
@@ -81,8 +92,13 @@ impl Live {
     ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Fault> {
         let permit = self.permit()?;
         let mut receiver = self.follow(Topic::Election(id))?;
-        // Without a word in time, or with the node gone, the page is told by an event: it will not ask again by itself after an error.
-        let first = timeout(FIRST_TIMEOUT, receiver.wait_for(|said| !matches!(said, Said::Nothing))).await;
+        // Without a word in time, or with the node gone, the page is told by an event: it will not
+        // ask again by itself after an error.
+        let first = timeout(
+            FIRST_TIMEOUT,
+            receiver.wait_for(|said| !matches!(said, Said::Nothing)),
+        )
+        .await;
         let refusal = match first.as_ref().map(|said| said.as_deref()) {
             Ok(Ok(Said::Refused(refusal))) => Some(refusal.clone()),
             _ => None,
@@ -95,7 +111,12 @@ impl Live {
     }
 
     fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        let busy = |_| Fault::busy(format!("{} things are followed by pages already; try again later", self.followers));
+        let busy = |_| {
+            Fault::busy(format!(
+                "{} things are followed by pages already; try again later",
+                self.followers
+            ))
+        };
         self.room.clone().try_acquire_owned().map_err(busy)
     }
 
@@ -105,7 +126,9 @@ impl Live {
             return Ok(sender.subscribe());
         }
         if topics.len() >= TOPICS_MAX {
-            return Err(Fault::busy(format!("{TOPICS_MAX} elections are followed already; try again later")));
+            return Err(Fault::busy(format!(
+                "{TOPICS_MAX} elections are followed already; try again later"
+            )));
         }
         let (sender, receiver) = watch::channel(Said::Nothing);
         topics.insert(topic, sender.clone());
@@ -135,7 +158,11 @@ impl Live {
                         *said = Said::Away(why);
                         news
                     });
-                    retry = if news { RETRY_MIN } else { (retry * 2).min(RETRY_MAX) };
+                    retry = if news {
+                        RETRY_MIN
+                    } else {
+                        (retry * 2).min(RETRY_MAX)
+                    };
                     tokio::select! {
                         () = sleep(retry) => {}
                         () = sender.closed() => {}
@@ -156,8 +183,15 @@ impl Live {
     async fn say(&self, topic: Topic, sender: &watch::Sender<Said>) -> Result<(), CallError> {
         match topic {
             Topic::Status => loop {
-                let status = self.node.ask(|client| async move { client.status().await }).await?;
-                let said = if self.public { Status::public(&status) } else { Status::of(&status) };
+                let status = self
+                    .node
+                    .ask(|client| async move { client.status().await })
+                    .await?;
+                let said = if self.public {
+                    Status::public(&status)
+                } else {
+                    Status::of(&status)
+                };
                 sender.send_replace(Said::Event("status", views::line(&said).into()));
                 sleep(LOOK).await;
             },
@@ -173,19 +207,26 @@ impl Live {
                         Some(view) => match timeout_at(next, views.next()).await {
                             Ok(heard) => heard,
                             Err(_) => {
-                                sender
-                                    .send_replace(Said::Event("result", views::line(&ElectionResult::of(view)).into()));
+                                sender.send_replace(Said::Event(
+                                    "result",
+                                    views::line(&ElectionResult::of(view)).into(),
+                                ));
                                 (unsaid, next) = (None, Instant::now() + RESULT_PAUSE);
                                 continue;
                             }
                         },
                     };
-                    let Some(view) = heard.transpose()? else { break };
+                    let Some(view) = heard.transpose()? else {
+                        break;
+                    };
                     over = view.phase.is_over();
                     unsaid = Some(view);
                 }
                 if let Some(view) = unsaid {
-                    sender.send_replace(Said::Event("result", views::line(&ElectionResult::of(&view)).into()));
+                    sender.send_replace(Said::Event(
+                        "result",
+                        views::line(&ElectionResult::of(&view)).into(),
+                    ));
                 }
                 // The last may come after the election is over: a count can take a while.
                 if over { Ok(()) } else { Err(CallError::Gone) }
@@ -197,8 +238,13 @@ impl Live {
 /// What a page is told of a node that it hears nothing from that it could show.
 const fn away(error: &CallError) -> &'static str {
     match error {
-        CallError::Gone | CallError::Silent(_) | CallError::NotFinal { .. } | CallError::Refused(_) => "gone",
-        CallError::Unexpected | CallError::False { .. } | CallError::OtherChain { .. } => "at_fault",
+        CallError::Gone
+        | CallError::Silent(_)
+        | CallError::NotFinal { .. }
+        | CallError::Refused(_) => "gone",
+        CallError::Unexpected | CallError::False { .. } | CallError::OtherChain { .. } => {
+            "at_fault"
+        }
     }
 }
 
@@ -236,10 +282,17 @@ mod tests {
     #[tokio::test]
     async fn so_many_pages_follow_something_and_no_more() {
         let dir = tempfile::tempdir().unwrap();
-        let live = Live::new(Arc::new(Node::new(dir.path().join("nobody"), None)), false, FOLLOWERS);
+        let live = Live::new(
+            Arc::new(Node::new(dir.path().join("nobody"), None)),
+            false,
+            FOLLOWERS,
+        );
         let mut pages: Vec<_> = (0..FOLLOWERS).map(|_| live.status().unwrap()).collect();
         assert!(live.status().is_err() && live.election(ElectionId::default()).await.is_err());
         drop(pages.pop());
-        assert!(live.status().is_ok(), "there is room again when one has gone");
+        assert!(
+            live.status().is_ok(),
+            "there is room again when one has gone"
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use vote_api::{Answer, Answers, Attack, AttackReport, CallError, Chain, Client, Refusal, RefusalCode, Request};
+use vote_api::{
+    Answer, Answers, Attack, AttackReport, CallError, Chain, Client, Refusal, RefusalCode, Request,
+};
 use vote_chain::ChainId;
 
 /// A node that has not answered after so long is taken for gone.
@@ -13,20 +15,23 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// So long an attack may take, which is offered to every peer.
 const ATTACK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Questions on their way at one time: the answers to all of them fit the memory, and the queue that the node keeps for an app.
+/// Questions on their way at one time: the answers to all of them fit the memory, and the queue
+/// that the node keeps for an app.
 const QUESTIONS_MAX: usize = 64;
 
 /// The way to the node.
 pub(crate) struct Node {
     socket: PathBuf,
-    /// The one that was named, else known from the first word of a node on; whichever is behind the socket later.
+    /// The one that was named, else known from the first word of a node on; whichever is behind the
+    /// socket later.
     chain: Chain,
     /// Held while a connection is made, so that a node that is back is not run into by all at once.
     client: Mutex<Option<Client>>,
     room: Semaphore,
 }
 
-/// A question with many answers, on a connection of its own: it ends with this, which is the only way to end it before its last answer.
+/// A question with many answers, on a connection of its own: it ends with this, which is the only
+/// way to end it before its last answer.
 pub(crate) struct Apart {
     _client: Client,
     answers: Answers,
@@ -43,7 +48,12 @@ impl Node {
     /// Of this chain; if none is named, of the one that the node is on first.
     pub(crate) fn new(socket: PathBuf, chain: Option<ChainId>) -> Self {
         let chain = chain.map_or_else(Chain::default, Chain::pinned);
-        Self { socket, chain, client: Mutex::default(), room: Semaphore::new(QUESTIONS_MAX) }
+        Self {
+            socket,
+            chain,
+            client: Mutex::default(),
+            room: Semaphore::new(QUESTIONS_MAX),
+        }
     }
 
     /// A client of the node; an error if it is gone.
@@ -61,9 +71,14 @@ impl Node {
     async fn room(&self) -> Result<SemaphorePermit<'_>, CallError> {
         let busy = || {
             let reason = "too many pages ask the node at once; try again in a moment".to_owned();
-            CallError::Refused(Refusal { code: RefusalCode::Busy, reason })
+            CallError::Refused(Refusal {
+                code: RefusalCode::Busy,
+                reason,
+            })
         };
-        let room = timeout(ANSWER_TIMEOUT, self.room.acquire()).await.map_err(|_| busy())?;
+        let room = timeout(ANSWER_TIMEOUT, self.room.acquire())
+            .await
+            .map_err(|_| busy())?;
         Ok(room.expect("it is never closed"))
     }
 
@@ -89,10 +104,17 @@ impl Node {
 
     /// Has an attack staged.
     pub(crate) async fn attack(&self, attack: Attack) -> Result<AttackReport, CallError> {
-        self.ask_for(ATTACK_TIMEOUT, |client| async move { client.attack(attack).await }).await
+        self.ask_for(ATTACK_TIMEOUT, |client| async move {
+            client.attack(attack).await
+        })
+        .await
     }
 
-    async fn ask_for<T, F>(&self, patience: Duration, question: impl FnOnce(Client) -> F) -> Result<T, CallError>
+    async fn ask_for<T, F>(
+        &self,
+        patience: Duration,
+        question: impl FnOnce(Client) -> F,
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
@@ -105,10 +127,18 @@ impl Node {
     pub(crate) async fn apart(&self, request: Request) -> Result<Apart, CallError> {
         let client = self.connect().await?;
         let answers = client.stream(request).await?;
-        Ok(Apart { _client: client, answers })
+        Ok(Apart {
+            _client: client,
+            answers,
+        })
     }
 }
 
-async fn in_time<T>(patience: Duration, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
-    timeout(patience, call).await.unwrap_or(Err(CallError::Gone))
+async fn in_time<T>(
+    patience: Duration,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    timeout(patience, call)
+        .await
+        .unwrap_or(Err(CallError::Gone))
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request as HttpRequest, State};
+use axum::extract::{
+    DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request as HttpRequest, State,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
@@ -15,9 +17,12 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
-use vote_api::{Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, FinalBlock, OrganisersView, QUERY_BYTES_MAX};
+use vote_api::{
+    Attack, BlockAt, ELECTIONS_PAGE_MAX, ElectionQuery, FinalBlock, OrganisersView, QUERY_BYTES_MAX,
+};
 use vote_chain::{
-    ElectionId, ElectionPhase, Height, Payload, PublicKey, TRANSACTION_BYTES_MAX, Transaction, TransactionId, parse,
+    ElectionId, ElectionPhase, Height, Payload, PublicKey, TRANSACTION_BYTES_MAX, Transaction,
+    TransactionId, parse,
 };
 use vote_views as views;
 
@@ -61,8 +66,18 @@ pub(crate) struct Serving {
 }
 
 /// The page and its API.
-pub(crate) fn app(guarding: Arc<Guard>, clients: Option<Arc<Clients>>, node: Arc<Node>, serving: Serving) -> Router {
-    let Serving { followers, takes_elections, patience, finality } = serving;
+pub(crate) fn app(
+    guarding: Arc<Guard>,
+    clients: Option<Arc<Clients>>,
+    node: Arc<Node>,
+    serving: Serving,
+) -> Router {
+    let Serving {
+        followers,
+        takes_elections,
+        patience,
+        finality,
+    } = serving;
     let app = App {
         live: Live::new(node.clone(), guarding.is_public(), followers),
         submissions: Submissions::new(node.clone()),
@@ -94,22 +109,36 @@ pub(crate) fn app(guarding: Arc<Guard>, clients: Option<Arc<Clients>>, node: Arc
         .route("/elections/{id}/live", get(follow))
         .route("/elections/{id}/archive", get(archive))
         .route("/live", get(follow_status))
-        .route("/transactions", post(submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX)));
+        .route(
+            "/transactions",
+            post(submit).layer(DefaultBodyLimit::max(TRANSACTION_BYTES_MAX)),
+        );
     if !guarding.is_public() {
-        api = api.route("/session", post(session)).route("/attacks/{name}", post(attack));
+        api = api
+            .route("/session", post(session))
+            .route("/attacks/{name}", post(attack));
     }
     let api = api.fallback(|| async { Fault::not_found("there is nothing at this address") });
     let api = api.method_not_allowed_fallback(|| async { not_allowed() });
-    let pages = Router::new().nest("/api", api).fallback_service(get(page).fallback(|| async { not_allowed() }));
+    let pages = Router::new()
+        .nest("/api", api)
+        .fallback_service(get(page).fallback(|| async { not_allowed() }));
     let pages = match clients {
         Some(clients) => pages.layer(from_fn_with_state(clients, bound)),
         None => pages,
     };
-    pages.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(from_fn_with_state(guarding, guard)).with_state(app)
+    pages
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(guarding, guard))
+        .with_state(app)
 }
 
 fn not_allowed() -> Fault {
-    Fault::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "that cannot be done to this address")
+    Fault::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "invalid",
+        "that cannot be done to this address",
+    )
 }
 
 async fn page(uri: Uri) -> Result<Response, Fault> {
@@ -117,7 +146,8 @@ async fn page(uri: Uri) -> Result<Response, Fault> {
 }
 
 fn parsed<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, Fault> {
-    text.parse().map_err(|_| Fault::invalid(format!("{text:?} is no {what}")))
+    text.parse()
+        .map_err(|_| Fault::invalid(format!("{text:?} is no {what}")))
 }
 
 /// The parts of an address that are names.
@@ -128,7 +158,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
         let path = Path::from_request_parts(parts, state).await;
-        path.map(|Path(names)| Self(names)).map_err(|fault| Fault::invalid(fault.body_text()))
+        path.map(|Path(names)| Self(names))
+            .map_err(|fault| Fault::invalid(fault.body_text()))
     }
 }
 
@@ -139,9 +170,16 @@ impl FromRequest<App> for Whole {
     type Rejection = Fault;
 
     async fn from_request(request: HttpRequest, app: &App) -> Result<Self, Fault> {
-        let slow =
-            |_| Fault::new(StatusCode::REQUEST_TIMEOUT, "invalid", "the request did not come to its end in time");
-        let read = timeout(app.patience, Bytes::from_request(request, app)).await.map_err(slow)?;
+        let slow = |_| {
+            Fault::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "invalid",
+                "the request did not come to its end in time",
+            )
+        };
+        let read = timeout(app.patience, Bytes::from_request(request, app))
+            .await
+            .map_err(slow)?;
         read.map(Self).map_err(|fault| match fault.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Fault::too_large("more was sent than is read here"),
             status => Fault::new(status, "invalid", fault.body_text()),
@@ -156,14 +194,23 @@ struct Opening {
 }
 
 async fn session(State(app): State<App>, Whole(body): Whole) -> Result<Response, Fault> {
-    let opening: Opening = serde_json::from_slice(&body).map_err(|error| Fault::invalid(error.to_string()))?;
-    let wrong = || Fault::new(StatusCode::UNAUTHORIZED, "unauthorised", "this is not the token that was printed");
+    let opening: Opening =
+        serde_json::from_slice(&body).map_err(|error| Fault::invalid(error.to_string()))?;
+    let wrong = || {
+        Fault::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorised",
+            "this is not the token that was printed",
+        )
+    };
     let cookie: HeaderValue = app.guard.session(&opening.token).ok_or_else(wrong)?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
 async fn info(State(app): State<App>) -> Answered<views::Info> {
-    let asked = app.node.ask(|client| async move { Ok((client.status().await?, client.organisers().await?)) });
+    let asked = app
+        .node
+        .ask(|client| async move { Ok((client.status().await?, client.organisers().await?)) });
     let (status, OrganisersView { organisers, .. }) = asked.await?;
     let public = app.guard.is_public();
     Ok(Json(views::Info {
@@ -181,22 +228,42 @@ async fn info(State(app): State<App>) -> Answered<views::Info> {
 }
 
 async fn status(State(app): State<App>) -> Answered<views::Status> {
-    let status = app.node.ask(|client| async move { client.status().await }).await?;
-    Ok(Json(if app.guard.is_public() { views::Status::public(&status) } else { views::Status::of(&status) }))
+    let status = app
+        .node
+        .ask(|client| async move { client.status().await })
+        .await?;
+    Ok(Json(if app.guard.is_public() {
+        views::Status::public(&status)
+    } else {
+        views::Status::of(&status)
+    }))
 }
 
 async fn members(State(app): State<App>) -> Answered<views::Members> {
-    let members = app.node.ask(|client| async move { client.members().await }).await?;
-    Ok(Json(if app.guard.is_public() { views::Members::public(&members) } else { views::Members::of(&members) }))
+    let members = app
+        .node
+        .ask(|client| async move { client.members().await })
+        .await?;
+    Ok(Json(if app.guard.is_public() {
+        views::Members::public(&members)
+    } else {
+        views::Members::of(&members)
+    }))
 }
 
 async fn validators(State(app): State<App>) -> Answered<views::Validators> {
-    let validators = app.node.ask(|client| async move { client.validators().await }).await?;
+    let validators = app
+        .node
+        .ask(|client| async move { client.validators().await })
+        .await?;
     Ok(Json(views::Validators::of(&validators)))
 }
 
 async fn evidence(State(app): State<App>) -> Answered<views::Evidence> {
-    let rows = app.node.ask(|client| async move { client.evidence().await }).await?;
+    let rows = app
+        .node
+        .ask(|client| async move { client.evidence().await })
+        .await?;
     Ok(Json(views::Evidence::of(&rows)))
 }
 
@@ -217,28 +284,48 @@ impl Listing {
     fn query(self) -> Result<ElectionQuery, Fault> {
         let limit = self.limit.unwrap_or(ELECTIONS_PAGE_MAX);
         if !(1..=ELECTIONS_PAGE_MAX).contains(&limit) {
-            return Err(Fault::invalid(format!("a page has 1 to {ELECTIONS_PAGE_MAX} elections, not {limit}")));
+            return Err(Fault::invalid(format!(
+                "a page has 1 to {ELECTIONS_PAGE_MAX} elections, not {limit}"
+            )));
         }
         let title = self.title.unwrap_or_default().trim().to_owned();
         if title.len() > QUERY_BYTES_MAX {
-            return Err(Fault::invalid(format!("search for at most {QUERY_BYTES_MAX} bytes of text")));
+            return Err(Fault::invalid(format!(
+                "search for at most {QUERY_BYTES_MAX} bytes of text"
+            )));
         }
         refuse_voter_code(&title)?;
         Ok(ElectionQuery {
             id: String::new(),
             title,
-            phases: self.phase.iter().flat_map(|phases| phases.split(',')).map(phase).collect::<Result<_, _>>()?,
-            after: self.after.map(|after| parsed(&after, "election's id")).transpose()?,
+            phases: self
+                .phase
+                .iter()
+                .flat_map(|phases| phases.split(','))
+                .map(phase)
+                .collect::<Result<_, _>>()?,
+            after: self
+                .after
+                .map(|after| parsed(&after, "election's id"))
+                .transpose()?,
             limit,
         })
     }
 }
 
 fn phase(name: &str) -> Result<ElectionPhase, Fault> {
-    const ALL: [ElectionPhase; 4] =
-        [ElectionPhase::Draft, ElectionPhase::Open, ElectionPhase::Closed, ElectionPhase::Cancelled];
+    const ALL: [ElectionPhase; 4] = [
+        ElectionPhase::Draft,
+        ElectionPhase::Open,
+        ElectionPhase::Closed,
+        ElectionPhase::Cancelled,
+    ];
     let found = ALL.into_iter().find(|phase| phase.to_string() == name);
-    found.ok_or_else(|| Fault::invalid(format!("{name:?} is no phase; draft, open, closed and cancelled are")))
+    found.ok_or_else(|| {
+        Fault::invalid(format!(
+            "{name:?} is no phase; draft, open, closed and cancelled are"
+        ))
+    })
 }
 
 async fn elections(
@@ -247,19 +334,28 @@ async fn elections(
 ) -> Answered<views::Elections> {
     let Query(listing) = query.map_err(|fault| Fault::invalid(fault.body_text()))?;
     let query = listing.query()?;
-    let (elections, more) = app.node.ask(|client| async move { client.elections_page(query).await }).await?;
+    let (elections, more) = app
+        .node
+        .ask(|client| async move { client.elections_page(query).await })
+        .await?;
     Ok(Json(views::Elections::of(&elections, more)))
 }
 
 async fn election(State(app): State<App>, Named(id): Named<String>) -> Answered<views::Election> {
     let id: ElectionId = parsed(&id, "election's id")?;
-    let asked = app.node.ask(|client| async move { Ok((client.election(id).await?, client.genesis().await?)) });
+    let asked = app
+        .node
+        .ask(|client| async move { Ok((client.election(id).await?, client.genesis().await?)) });
     let (election, genesis) = asked.await.map_err(Fault::of_named)?;
     Ok(Json(views::Election::of(&election, genesis.chain())))
 }
 
 async fn follow(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
-    Ok(app.live.election(parsed(&id, "election's id")?).await?.into_response())
+    Ok(app
+        .live
+        .election(parsed(&id, "election's id")?)
+        .await?
+        .into_response())
 }
 
 async fn follow_status(State(app): State<App>) -> Result<Response, Fault> {
@@ -268,55 +364,87 @@ async fn follow_status(State(app): State<App>) -> Result<Response, Fault> {
 
 async fn log(State(app): State<App>, Named(id): Named<String>) -> Answered<views::ElectionLog> {
     let id: ElectionId = parsed(&id, "election's id")?;
-    let asked = app.node.ask(|client| async move { Ok((client.election(id).await?, client.log(id).await?)) });
+    let asked = app
+        .node
+        .ask(|client| async move { Ok((client.election(id).await?, client.log(id).await?)) });
     let (election, entries) = asked.await.map_err(Fault::of_named)?;
     Ok(Json(views::ElectionLog::of(&election, &entries)))
 }
 
 fn file(name: &str, content: impl IntoResponse) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
-    let headers =
-        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
     (headers, content).into_response()
 }
 
 async fn archive(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
     let id: ElectionId = parsed(&id, "election's id")?;
-    if app.node.ask(|client| async move { client.withholds(id).await }).await.map_err(Fault::of_named)? {
+    if app
+        .node
+        .ask(|client| async move { client.withholds(id).await })
+        .await
+        .map_err(Fault::of_named)?
+    {
         return Err(Fault::withheld("an archive, which holds all ballots,"));
     }
     let (length, content) = app.archives.gather(id).await?;
-    Ok(file(&format!("{id:.16}.archive"), ([(header::CONTENT_LENGTH, length)], content)))
+    Ok(file(
+        &format!("{id:.16}.archive"),
+        ([(header::CONTENT_LENGTH, length)], content),
+    ))
 }
 
-async fn voter(State(app): State<App>, Named((id, key)): Named<(String, String)>) -> Answered<views::Voting> {
+async fn voter(
+    State(app): State<App>,
+    Named((id, key)): Named<(String, String)>,
+) -> Answered<views::Voting> {
     let (id, key): (ElectionId, PublicKey) = (parsed(&id, "election's id")?, parsed(&key, "key")?);
-    let asked = app.node.ask(|client| async move { client.voter(id, key).await });
-    Ok(Json(views::Voting::of(&asked.await.map_err(Fault::of_named)?)))
+    let asked = app
+        .node
+        .ask(|client| async move { client.voter(id, key).await });
+    Ok(Json(views::Voting::of(
+        &asked.await.map_err(Fault::of_named)?,
+    )))
 }
 
 async fn block(State(app): State<App>, Named(at): Named<String>) -> Answered<views::Block> {
-    let at = if at == "latest" { BlockAt::Latest } else { BlockAt::Height(Height::new(parsed(&at, "height")?)) };
+    let at = if at == "latest" {
+        BlockAt::Latest
+    } else {
+        BlockAt::Height(Height::new(parsed(&at, "height")?))
+    };
     let asked = app.node.ask(|client| async move { client.block(at).await });
     let FinalBlock { block, certificate } = asked.await.map_err(Fault::of_named)?;
-    let transactions: Vec<Transaction> = block.transactions.iter().filter_map(|bytes| parse(bytes).ok()).collect();
+    let transactions: Vec<Transaction> = block
+        .transactions
+        .iter()
+        .filter_map(|bytes| parse(bytes).ok())
+        .collect();
     Ok(Json(views::Block::of(&block, &certificate, &transactions)))
 }
 
 async fn ballot(State(app): State<App>, Named(id): Named<String>) -> Answered<views::Trace> {
-    let prefix = hex::decode(&id).map_err(|_| Fault::invalid("a ballot is named by 32 to 64 hexadecimal digits"))?;
-    Ok(Json(views::Trace::of(&trace(&app.node, &prefix).await.map_err(Fault::of_named)?)))
+    let prefix = hex::decode(&id)
+        .map_err(|_| Fault::invalid("a ballot is named by 32 to 64 hexadecimal digits"))?;
+    Ok(Json(views::Trace::of(
+        &trace(&app.node, &prefix).await.map_err(Fault::of_named)?,
+    )))
 }
 
 async fn receipt(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
     let id: TransactionId = parsed(&id, "ballot's id")?;
-    let asked = app.node.ask(|client| async move { client.receipt_file(id).await });
+    let asked = app
+        .node
+        .ask(|client| async move { client.receipt_file(id).await });
     let receipt = asked.await.map_err(Fault::of_named)?;
     Ok(file(&format!("{id:.16}.receipt"), receipt.to_bytes()))
 }
 
-/// What was signed, byte for byte: what the page believes of an election, an act or a ballot it reads there itself. Not of ballots while
-/// the rules of their election withhold the count.
+/// What was signed, byte for byte: what the page believes of an election, an act or a ballot it
+/// reads there itself. Not of ballots while the rules of their election withhold the count.
 async fn transaction(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
     let id: TransactionId = parsed(&id, "transaction's id")?;
     let asked = app.node.ask(|client| async move {
@@ -328,7 +456,10 @@ async fn transaction(State(app): State<App>, Named(id): Named<String>) -> Result
     if is_withheld {
         return Err(Fault::withheld("what this ballot says"));
     }
-    Ok(file(&format!("{id:.16}.transaction"), proven.transaction.bytes().to_vec()))
+    Ok(file(
+        &format!("{id:.16}.transaction"),
+        proven.transaction.bytes().to_vec(),
+    ))
 }
 
 async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, Fault> {
@@ -336,11 +467,20 @@ async fn submit(State(app): State<App>, Whole(body): Whole) -> Result<Response, 
         check_ballot(&body)?;
     }
     let id = TransactionId::of(&body);
-    let (status, height) = match timeout(app.finality, app.submissions.submit(id, body.to_vec())).await {
-        Err(_) => (StatusCode::ACCEPTED, None),
-        Ok(height) => (StatusCode::OK, Some(height?.get())),
-    };
-    Ok((status, Json(views::Submitted { id: id.into(), is_final: height.is_some(), height })).into_response())
+    let (status, height) =
+        match timeout(app.finality, app.submissions.submit(id, body.to_vec())).await {
+            Err(_) => (StatusCode::ACCEPTED, None),
+            Ok(height) => (StatusCode::OK, Some(height?.get())),
+        };
+    Ok((
+        status,
+        Json(views::Submitted {
+            id: id.into(),
+            is_final: height.is_some(),
+            height,
+        }),
+    )
+        .into_response())
 }
 
 /// A public page takes ballots alone, unless its operator wants more.
@@ -348,18 +488,25 @@ fn check_ballot(body: &[u8]) -> Result<(), Fault> {
     let parsed = parse(body).map_err(|fault| Fault::invalid(fault.to_string()))?;
     match parsed.content.payload {
         Payload::CastBallot(_) => Ok(()),
-        Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => Err(Fault::new(
-            StatusCode::FORBIDDEN,
-            "not_eligible",
-            "this page takes ballots alone: create and manage elections with vote-cli at a node, or with a page of your own",
-        )),
+        Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => {
+            Err(Fault::new(
+                StatusCode::FORBIDDEN,
+                "not_eligible",
+                "this page takes ballots alone: create and manage elections with vote-cli at a node, or with a page of your own",
+            ))
+        }
     }
 }
 
-async fn attack(State(app): State<App>, Named(name): Named<String>) -> Answered<views::AttackReport> {
+async fn attack(
+    State(app): State<App>,
+    Named(name): Named<String>,
+) -> Answered<views::AttackReport> {
     let attack = Attack::ALL.into_iter().find(|attack| attack.name() == name);
     let attack = attack.ok_or_else(|| Fault::not_found(format!("there is no attack {name:?}")))?;
-    Ok(Json(views::AttackReport::of(&app.node.attack(attack).await?)))
+    Ok(Json(views::AttackReport::of(
+        &app.node.attack(attack).await?,
+    )))
 }
 
 #[derive(Deserialize)]
@@ -367,7 +514,12 @@ struct Search {
     q: String,
 }
 
-async fn find(State(app): State<App>, query: Result<Query<Search>, QueryRejection>) -> Answered<views::Findings> {
+async fn find(
+    State(app): State<App>,
+    query: Result<Query<Search>, QueryRejection>,
+) -> Answered<views::Findings> {
     let Query(Search { q }) = query.map_err(|fault| Fault::invalid(fault.body_text()))?;
-    Ok(Json(views::Findings { found: app.finder.find(&q).await? }))
+    Ok(Json(views::Findings {
+        found: app.finder.find(&q).await?,
+    }))
 }

@@ -29,10 +29,17 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Makes an answer, or takes one that was begun after this was asked: it is as new as one of its own.
+    /// Makes an answer, or takes one that was begun after this was asked: it is as new as one of
+    /// its own.
     async fn answer(&self, question: String, make: impl Future<Output = Answer>) -> Answer {
         let asked = Instant::now();
-        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(question).or_default().clone();
+        let slot = self
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(question)
+            .or_default()
+            .clone();
         let answer = {
             let mut last = slot.lock().await;
             match &*last {
@@ -47,18 +54,29 @@ impl Shared {
         };
         drop(slot);
         // Nothing is kept for whom nobody waits.
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, slot| Arc::strong_count(slot) > 1);
+        self.slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, slot| Arc::strong_count(slot) > 1);
         answer
     }
 }
 
-/// Answers those who ask the same at one moment together. What goes on for long is not for sharing: it has its own way.
+/// Answers those who ask the same at one moment together. What goes on for long is not for sharing:
+/// it has its own way.
 pub(crate) async fn share(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     if *request.method() != Method::GET {
         return next.run(request).await;
     }
-    let question = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-    let Answer { status, headers, body } = shared.answer(question, whole(next.run(request))).await;
+    let question = request
+        .uri()
+        .path_and_query()
+        .map_or_else(String::new, ToString::to_string);
+    let Answer {
+        status,
+        headers,
+        body,
+    } = shared.answer(question, whole(next.run(request))).await;
     (status, headers, body).into_response()
 }
 
@@ -69,7 +87,11 @@ async fn whole(answer: impl Future<Output = Response>) -> Answer {
         Ok(body) => (parts.status, body),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
     };
-    Answer { status, headers: parts.headers, body }
+    Answer {
+        status,
+        headers: parts.headers,
+        body,
+    }
 }
 
 #[cfg(test)]
@@ -88,10 +110,15 @@ mod tests {
                 gate.notified().await;
                 gate.notify_one();
                 let body = Bytes::from(made.fetch_add(1, Ordering::Relaxed).to_string());
-                Answer { status: StatusCode::OK, headers: HeaderMap::new(), body }
+                Answer {
+                    status: StatusCode::OK,
+                    headers: HeaderMap::new(),
+                    body,
+                }
             })
         };
-        // The others ask while the first answer is on its way, which may be older than their question.
+        // The others ask while the first answer is on its way, which may be older than their
+        // question.
         let others = futures::future::join_all((0..100).map(|_| ask()));
         let open = async { gate.notify_one() };
         let (first, others, ()) = tokio::join!(biased; ask(), others, open);

@@ -1,8 +1,9 @@
 //! Changing the validator set, and the organisers, by approvals.
 //!
-//! Anybody who has the bytes of an approval can send it again. It counts only until something is changed (`changes_before`), only for 30 days
-//! from its signing, and only if it is newer than what would have to make room for it: so what was pushed out, or has lapsed, stays so, and
-//! nothing need be remembered of it.
+//! Anybody who has the bytes of an approval can send it again. It counts only until something is
+//! changed (`changes_before`), only for 30 days from its signing, and only if it is newer than what
+//! would have to make room for it: so what was pushed out, or has lapsed, stays so, and nothing
+//! need be remembered of it.
 
 use std::sync::Arc;
 
@@ -13,9 +14,11 @@ use crate::key::PublicKey;
 use crate::time::Timestamp;
 use crate::transaction::Change;
 
-/// By so much may the clock of whoever signs an approval be ahead of the block that it comes in: an hour, in milliseconds. Nodes work with
-/// clocks that are so far off, and say so; nothing is decided by this time but which approval of one signer is the newer, and when it lapses.
-/// Without a bound, one that a clock set to another year has signed would never lapse, and be newer than all that its signer says later.
+/// By so much may the clock of whoever signs an approval be ahead of the block that it comes in: an
+/// hour, in milliseconds. Nodes work with clocks that are so far off, and say so; nothing is
+/// decided by this time but which approval of one signer is the newer, and when it lapses. Without
+/// a bound, one that a clock set to another year has signed would never lapse, and be newer than
+/// all that its signer says later.
 const AHEAD_MS_MAX: u64 = 3600 * 1000;
 
 impl Execution<'_> {
@@ -42,9 +45,14 @@ impl Execution<'_> {
             return Err(InvalidTransaction::EarlyApproval(ahead));
         }
         // Those that have lapsed are older than this one, and in nobody's way.
-        let given = registry.approvals.get(&signer).map_or(&[][..], Vec::as_slice);
+        let given = registry
+            .approvals
+            .get(&signer)
+            .map_or(&[][..], Vec::as_slice);
         match given.iter().find(|(_, approved)| approved == change) {
-            Some((at, _)) if signed_at <= *at => return Err(InvalidTransaction::AlreadyApproved(signer)),
+            Some((at, _)) if signed_at <= *at => {
+                return Err(InvalidTransaction::AlreadyApproved(signer));
+            }
             None if given.len() >= APPROVALS_MAX && signed_at <= given[0].0 => {
                 return Err(InvalidTransaction::OldApproval(signer));
             }
@@ -60,8 +68,10 @@ impl Execution<'_> {
         if given.len() > APPROVALS_MAX {
             given.remove(0);
         }
-        let agreed =
-            registry.approvals.iter().filter(|(_, given)| given.iter().any(|(_, approved)| approved == change));
+        let agreed = registry
+            .approvals
+            .iter()
+            .filter(|(_, given)| given.iter().any(|(_, approved)| approved == change));
         if registry.after.is_quorum(agreed.map(|(signer, _)| signer)) {
             registry.make(change, made);
         }

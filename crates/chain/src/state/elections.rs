@@ -39,8 +39,12 @@ impl Execution<'_> {
     fn check_room(&self, organiser: &PublicKey) -> Result<(), InvalidTransaction> {
         let limits = &self.state.genesis.limits;
         let more = self.running.get(organiser).copied().unwrap_or(0);
-        if self.state.elections.running_of(organiser, self.time) + more >= limits.organiser_elections_max.into() {
-            return Err(InvalidTransaction::OrganiserFull(limits.organiser_elections_max));
+        if self.state.elections.running_of(organiser, self.time) + more
+            >= limits.organiser_elections_max.into()
+        {
+            return Err(InvalidTransaction::OrganiserFull(
+                limits.organiser_elections_max,
+            ));
         }
         if self.changes.registry.organisers == Organisers::Anyone {
             let more: i64 = self.running.values().sum();
@@ -64,29 +68,49 @@ impl Execution<'_> {
         }
         let phase = record.phase(self.time);
         if phase.is_over() {
-            return Err(InvalidTransaction::Over { election: *id, phase });
+            return Err(InvalidTransaction::Over {
+                election: *id,
+                phase,
+            });
         }
         if self.state.acts.contains(&transaction) || self.acts.contains(&transaction) {
             return Err(InvalidTransaction::ActDone(transaction));
         }
         let time = self.time;
         match act {
-            Act::Open if phase != ElectionPhase::Draft => return Err(InvalidTransaction::OpenAlready(*id)),
-            Act::Open if record.lacks_voters() => return Err(InvalidTransaction::NobodyOnRoll(*id)),
+            Act::Open if phase != ElectionPhase::Draft => {
+                return Err(InvalidTransaction::OpenAlready(*id));
+            }
+            Act::Open if record.lacks_voters() => {
+                return Err(InvalidTransaction::NobodyOnRoll(*id));
+            }
             Act::Open => self.election_mut(id).opens_at = Some(time),
-            Act::Close if phase == ElectionPhase::Draft => return Err(InvalidTransaction::NotYetOpen(*id)),
+            Act::Close if phase == ElectionPhase::Draft => {
+                return Err(InvalidTransaction::NotYetOpen(*id));
+            }
             Act::Close => self.election_mut(id).closes_at = Some(time),
-            Act::AddVoters(_) if phase != ElectionPhase::Draft => return Err(InvalidTransaction::RollFrozen(*id)),
+            Act::AddVoters(_) if phase != ElectionPhase::Draft => {
+                return Err(InvalidTransaction::RollFrozen(*id));
+            }
             Act::AddVoters(add) => self.change_roll(id, &[], add, true)?,
             Act::ChangeRoll { remove, add, .. } => self.change_roll(id, remove, add, false)?,
-            Act::ChangeTimes { opens_at, closes_at, .. } => {
+            Act::ChangeTimes {
+                opens_at,
+                closes_at,
+                ..
+            } => {
                 check_times(record, phase, time, *opens_at, *closes_at)?;
                 let record = self.election_mut(id);
                 (record.opens_at, record.closes_at) = (*opens_at, *closes_at);
             }
             Act::Cancel(_) => self.election_mut(id).cancelled_at = Some(time),
         }
-        let entry = LogEntry { transaction, height: self.height, time, act: Logged::from(act) };
+        let entry = LogEntry {
+            transaction,
+            height: self.height,
+            time,
+            act: Logged::from(act),
+        };
         let record = self.election_mut(id);
         let place = record.log.size();
         record.log.push(transaction.as_bytes());
@@ -108,7 +132,8 @@ fn check_times(
 ) -> Result<(), InvalidTransaction> {
     let fault = match (phase, opens_at, closes_at) {
         (ElectionPhase::Open, ..) if opens_at != record.opens_at => "it has opened already",
-        // Unless it is left as it is: with nobody on its roll, an election is a draft when its time has come.
+        // Unless it is left as it is: with nobody on its roll, an election is a draft when its time
+        // has come.
         (ElectionPhase::Draft, Some(opens), _) if opens <= now && opens_at != record.opens_at => {
             "it would open in the past"
         }

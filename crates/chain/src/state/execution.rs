@@ -24,7 +24,8 @@ pub struct Changes {
     pub rolls: BTreeMap<(ElectionId, u64), RollPart>,
     /// Ballots cast.
     pub ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
-    /// Votes that have changed, by election, contest, and what ballots say to it; 0 if there is none any more.
+    /// Votes that have changed, by election, contest, and what ballots say to it; 0 if there is
+    /// none any more.
     pub counts: BTreeMap<(ElectionId, u16, Arc<Selection>), u64>,
     /// Validators and approvals after the block.
     pub registry: Arc<Registry>,
@@ -42,7 +43,8 @@ pub struct Execution<'a> {
     pub(super) changes: Changes,
     /// Votes of those whom the block puts on a roll; none for those whom it takes off.
     pub(super) roll_changes: BTreeMap<(ElectionId, PublicKey), Option<u32>>,
-    /// How many elections that are not over the block adds to those of each organiser; below 0 if it ends more than it creates.
+    /// How many elections that are not over the block adds to those of each organiser; below 0 if
+    /// it ends more than it creates.
     pub(super) running: BTreeMap<PublicKey, i64>,
     /// The ids of the block's acts.
     pub(super) acts: BTreeSet<TransactionId>,
@@ -81,9 +83,11 @@ impl<'a> Execution<'a> {
             Payload::CreateElection(election) => self.create(id, content.signer, election),
             Payload::CastBallot(ballot) => self.cast(id, content.signer, ballot),
             Payload::Organise(organise) => self.organise(id, content.signer, organise),
-            Payload::ApproveChange { change, changes_before, signed_at } => {
-                self.approve(content.signer, change, *changes_before, *signed_at)
-            }
+            Payload::ApproveChange {
+                change,
+                changes_before,
+                signed_at,
+            } => self.approve(content.signer, change, *changes_before, *signed_at),
         }?;
         self.applied += 1;
         Ok(())
@@ -92,7 +96,10 @@ impl<'a> Execution<'a> {
     /// The changes of all that was applied.
     pub fn finish(self) -> Changes {
         let state_root = self.state.tree_with(&self.changes).root();
-        Changes { state_root, ..self.changes }
+        Changes {
+            state_root,
+            ..self.changes
+        }
     }
 
     /// The same without the state root, which is most of the work for a small block.
@@ -101,14 +108,25 @@ impl<'a> Execution<'a> {
     }
 
     pub(super) fn election(&self, id: &ElectionId) -> Result<&ElectionRecord, InvalidTransaction> {
-        let found = self.changes.elections.get(id).or_else(|| self.state.elections.get(id));
-        found.map(|record| &**record).ok_or(InvalidTransaction::UnknownElection(*id))
+        let found = self
+            .changes
+            .elections
+            .get(id)
+            .or_else(|| self.state.elections.get(id));
+        found
+            .map(|record| &**record)
+            .ok_or(InvalidTransaction::UnknownElection(*id))
     }
 
     /// The record that this block will leave behind, to be changed.
     pub(super) fn election_mut(&mut self, id: &ElectionId) -> &mut ElectionRecord {
         let below = &self.state.elections;
-        let found = || below.get(id).expect("the caller has looked the election up").clone();
+        let found = || {
+            below
+                .get(id)
+                .expect("the caller has looked the election up")
+                .clone()
+        };
         Arc::make_mut(self.changes.elections.entry(*id).or_insert_with(found))
     }
 }

@@ -1,4 +1,5 @@
-//! Elections in the orders in which people ask for them. What each block changes keeps them up; nothing here looks at all elections.
+//! Elections in the orders in which people ask for them. What each block changes keeps them up;
+//! nothing here looks at all elections.
 
 use std::sync::Arc;
 
@@ -28,10 +29,15 @@ pub(super) struct Elections {
 }
 
 impl Elections {
-    /// How many elections of an organiser will not be over at `time`, if nothing is done to them until then.
+    /// How many elections of an organiser will not be over at `time`, if nothing is done to them
+    /// until then.
     pub(super) fn running_of(&self, organiser: &PublicKey, time: Timestamp) -> i64 {
         let running = self.running_of.get(organiser).copied().unwrap_or(0);
-        i64::from(running) - self.closing(time).filter(|record| record.organiser == *organiser).count() as i64
+        i64::from(running)
+            - self
+                .closing(time)
+                .filter(|record| record.organiser == *organiser)
+                .count() as i64
     }
 
     /// The same of all organisers together.
@@ -41,7 +47,10 @@ impl Elections {
 
     /// Elections that close between the last block and `time`, each once.
     fn closing(&self, time: Timestamp) -> impl Iterator<Item = &ElectionRecord> {
-        let due = self.boundaries.iter().take_while(move |(at, _)| *at <= time);
+        let due = self
+            .boundaries
+            .iter()
+            .take_while(move |(at, _)| *at <= time);
         due.map(|(at, id)| (at, &*self.by_id[id]))
             .filter(|(at, record)| record.closes_at == Some(**at))
             .map(|(_, record)| record)
@@ -66,8 +75,9 @@ impl Elections {
         self.by_id.iter()
     }
 
-    /// Takes in an election as it is after a block of time `now`; blocks come in the order of their times, each after [`Self::pass`], and the new
-    /// elections of a block in the order of their ids.
+    /// Takes in an election as it is after a block of time `now`; blocks come in the order of their
+    /// times, each after [`Self::pass`], and the new elections of a block in the order of their
+    /// ids.
     pub(super) fn put(&mut self, record: Arc<ElectionRecord>, now: Timestamp) {
         let id = record.id;
         let age = (record.created_at, id);
@@ -85,7 +95,8 @@ impl Elections {
                 self.by_age.insert(age);
             }
         }
-        self.boundaries.extend(coming.into_iter().map(|time| (time, id)));
+        self.boundaries
+            .extend(coming.into_iter().map(|time| (time, id)));
         if over {
             self.end(age, &organiser);
         } else if self.running.insert(age).is_none() {
@@ -97,7 +108,10 @@ impl Elections {
         if self.running.remove(&age).is_none() {
             return;
         }
-        let left = self.running_of.get(organiser).map_or(0, |count| count.saturating_sub(1));
+        let left = self
+            .running_of
+            .get(organiser)
+            .map_or(0, |count| count.saturating_sub(1));
         if left == 0 {
             self.running_of.remove(organiser);
         } else {
@@ -107,7 +121,12 @@ impl Elections {
 
     /// Lets time pass up to `now`: elections open and close by themselves.
     pub(super) fn pass(&mut self, now: Timestamp) {
-        while let Some(boundary) = self.boundaries.get_min().copied().filter(|(time, _)| *time <= now) {
+        while let Some(boundary) = self
+            .boundaries
+            .get_min()
+            .copied()
+            .filter(|(time, _)| *time <= now)
+        {
             self.boundaries.remove(&boundary);
             let record = self.by_id[&boundary.1].clone();
             if record.phase(now).is_over() {
@@ -123,17 +142,27 @@ impl Elections {
 
     /// Elections with a boundary up to `time`; one with two of them comes twice.
     pub(super) fn due(&self, time: Timestamp) -> impl Iterator<Item = &ElectionRecord> {
-        let due = self.boundaries.iter().take_while(move |(at, _)| *at <= time);
+        let due = self
+            .boundaries
+            .iter()
+            .take_while(move |(at, _)| *at <= time);
         due.map(|(_, id)| &*self.by_id[id])
     }
 
-    /// Newest first; those that come after the election `after`, if one is named; none if there is no such election.
-    pub(super) fn newest(&self, after: Option<ElectionId>) -> impl Iterator<Item = &ElectionRecord> {
+    /// Newest first; those that come after the election `after`, if one is named; none if there is
+    /// no such election.
+    pub(super) fn newest(
+        &self,
+        after: Option<ElectionId>,
+    ) -> impl Iterator<Item = &ElectionRecord> {
         self.below(&self.by_age, after)
     }
 
     /// Like [`Self::newest`], without those that are over.
-    pub(super) fn running(&self, after: Option<ElectionId>) -> impl Iterator<Item = &ElectionRecord> {
+    pub(super) fn running(
+        &self,
+        after: Option<ElectionId>,
+    ) -> impl Iterator<Item = &ElectionRecord> {
         self.below(&self.running, after)
     }
 
@@ -143,18 +172,34 @@ impl Elections {
         after: Option<ElectionId>,
     ) -> impl Iterator<Item = &'a ElectionRecord> {
         let end = match after {
-            None => Some((Timestamp::from_ms(u64::MAX), ElectionId::new(Hash::from_bytes([0xff; 32])))),
-            Some(id) => self.by_id.get(&id).map(|record| (record.created_at, record.id)),
+            None => Some((
+                Timestamp::from_ms(u64::MAX),
+                ElectionId::new(Hash::from_bytes([0xff; 32])),
+            )),
+            Some(id) => self
+                .by_id
+                .get(&id)
+                .map(|record| (record.created_at, record.id)),
         };
         let last = after.is_none();
-        let ages =
-            end.into_iter().flat_map(move |end| ages.range(..=end).rev().filter(move |age| last || **age != end));
+        let ages = end.into_iter().flat_map(move |end| {
+            ages.range(..=end)
+                .rev()
+                .filter(move |age| last || **age != end)
+        });
         ages.map(|(_, id)| &*self.by_id[id])
     }
 
     /// By id, those whose id begins with these hexadecimal digits, of either case.
-    pub(super) fn beginning<'a>(&'a self, digits: &str) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
-        let range = Hash::beginning(digits).map(|(first, last)| ElectionId::new(first)..=ElectionId::new(last));
-        range.into_iter().flat_map(|range| self.by_id.range(range)).map(|(_, record)| &**record)
+    pub(super) fn beginning<'a>(
+        &'a self,
+        digits: &str,
+    ) -> impl Iterator<Item = &'a ElectionRecord> + use<'a> {
+        let range = Hash::beginning(digits)
+            .map(|(first, last)| ElectionId::new(first)..=ElectionId::new(last));
+        range
+            .into_iter()
+            .flat_map(|range| self.by_id.range(range))
+            .map(|(_, record)| &**record)
     }
 }

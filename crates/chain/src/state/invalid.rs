@@ -70,7 +70,9 @@ pub enum InvalidTransaction {
     #[error("election {0:.16} is not open yet; it can be cancelled, not closed")]
     NotYetOpen(ElectionId),
     /// Its roll is frozen.
-    #[error("the roll of election {0:.16} is frozen since it is open; change it by an act with a reason")]
+    #[error(
+        "the roll of election {0:.16} is frozen since it is open; change it by an act with a reason"
+    )]
     RollFrozen(ElectionId),
     /// Any key may vote.
     #[error("election {0:.16} has no roll: any key may vote in it")]
@@ -90,7 +92,9 @@ pub enum InvalidTransaction {
         weight: u32,
     },
     /// No room.
-    #[error("the roll would have more than {0} voters, or too many votes (at most {WEIGHT_MAX} each)")]
+    #[error(
+        "the roll would have more than {0} voters, or too many votes (at most {WEIGHT_MAX} each)"
+    )]
     RollFull(u32),
     /// Times that cannot be set.
     #[error("the times cannot be changed so: {0}")]
@@ -140,13 +144,19 @@ pub enum InvalidTransaction {
     #[error("{0:.16} is not a validator")]
     NotValidator(PublicKey),
     /// Something has changed since it was signed.
-    #[error("the approval is from before the last change of the validators or organisers; approve it again")]
+    #[error(
+        "the approval is from before the last change of the validators or organisers; approve it again"
+    )]
     StaleApproval,
     /// Approved before, at this time or later.
-    #[error("{0:.16} has already approved this change, at the time that this approval says or later")]
+    #[error(
+        "{0:.16} has already approved this change, at the time that this approval says or later"
+    )]
     AlreadyApproved(PublicKey),
     /// Others of its signer have taken its place.
-    #[error("{0:.16} has given newer approvals, as many as wait of one signer; approve it again if it is still wanted")]
+    #[error(
+        "{0:.16} has given newer approvals, as many as wait of one signer; approve it again if it is still wanted"
+    )]
     OldApproval(PublicKey),
     /// Signed too long ago.
     #[error("the approval was signed on {0}, more than 30 days before its block; approve it again")]

@@ -29,7 +29,8 @@ pub struct ElectionRecord {
     pub organiser: PublicKey,
     /// The time of the block that it is in.
     pub created_at: Timestamp,
-    /// When it opens, or has opened; none until its organiser opens it. With a roll on which nobody is by then, it opens with the first voter.
+    /// When it opens, or has opened; none until its organiser opens it. With a roll on which nobody
+    /// is by then, it opens with the first voter.
     pub opens_at: Option<Timestamp>,
     /// When it closes, or has closed; none until its organiser closes it.
     pub closes_at: Option<Timestamp>,
@@ -66,8 +67,17 @@ pub struct Turnout {
 }
 
 impl ElectionRecord {
-    pub(crate) fn new(id: ElectionId, election: &Election, organiser: PublicKey, time: Timestamp) -> Self {
-        let at_once = if election.voters == Voters::Anyone { Some(time) } else { None };
+    pub(crate) fn new(
+        id: ElectionId,
+        election: &Election,
+        organiser: PublicKey,
+        time: Timestamp,
+    ) -> Self {
+        let at_once = if election.voters == Voters::Anyone {
+            Some(time)
+        } else {
+            None
+        };
         Self {
             id,
             election: Arc::new(election.clone()),
@@ -83,7 +93,8 @@ impl ElectionRecord {
         }
     }
 
-    /// Whether nobody could vote in it: it has a roll, and nobody is on that. Such an election does not open.
+    /// Whether nobody could vote in it: it has a roll, and nobody is on that. Such an election does
+    /// not open.
     pub fn lacks_voters(&self) -> bool {
         self.election.has_roll() && self.roll.voters == 0
     }
@@ -104,20 +115,28 @@ impl ElectionRecord {
     /// The times at which its phase changes by itself.
     pub(crate) fn boundaries(&self) -> impl Iterator<Item = Timestamp> {
         let running = self.cancelled_at.is_none();
-        self.opens_at.into_iter().chain(self.closes_at).filter(move |_| running)
+        self.opens_at
+            .into_iter()
+            .chain(self.closes_at)
+            .filter(move |_| running)
     }
 }
 
 impl RollRecord {
     /// Adds voters before the opening.
     pub(crate) fn append(&mut self, voters: &[Voter]) {
-        voters.iter().for_each(|voter| self.tree.push(&encode(voter)));
+        voters
+            .iter()
+            .for_each(|voter| self.tree.push(&encode(voter)));
         self.count(voters);
     }
 
     pub(crate) fn count(&mut self, voters: &[Voter]) {
         self.voters += voters.len() as u64;
-        self.weight += voters.iter().map(|Voter(_, weight)| u64::from(*weight)).sum::<u64>();
+        self.weight += voters
+            .iter()
+            .map(|Voter(_, weight)| u64::from(*weight))
+            .sum::<u64>();
     }
 }
 
@@ -185,11 +204,31 @@ impl From<&Act> for Logged {
             Act::Open => Self::Opened,
             Act::Close => Self::Closed,
             Act::AddVoters(voters) => Self::VotersAdded {
-                voters: u32::try_from(voters.len()).expect("an act names at most ACT_VOTERS_MAX voters"),
-                weight: voters.iter().map(|Voter(_, weight)| u64::from(*weight)).sum(),
+                voters: u32::try_from(voters.len())
+                    .expect("an act names at most ACT_VOTERS_MAX voters"),
+                weight: voters
+                    .iter()
+                    .map(|Voter(_, weight)| u64::from(*weight))
+                    .sum(),
             },
-            Act::ChangeRoll { remove, add, reason } => Self::RollChanged { removed: remove, added: add, reason },
-            Act::ChangeTimes { opens_at, closes_at, reason } => Self::TimesChanged { opens_at, closes_at, reason },
+            Act::ChangeRoll {
+                remove,
+                add,
+                reason,
+            } => Self::RollChanged {
+                removed: remove,
+                added: add,
+                reason,
+            },
+            Act::ChangeTimes {
+                opens_at,
+                closes_at,
+                reason,
+            } => Self::TimesChanged {
+                opens_at,
+                closes_at,
+                reason,
+            },
             Act::Cancel(reason) => Self::Cancelled(reason),
         }
     }
@@ -215,11 +254,12 @@ pub struct CastRecord {
 pub struct Registry {
     /// The set that decides the next height.
     pub next: ValidatorSet,
-    /// The set that decides the height after: a change takes effect two heights after its last approval, so that the
-    /// signers of a block are known before the block below is applied.
+    /// The set that decides the height after: a change takes effect two heights after its last
+    /// approval, so that the signers of a block are known before the block below is applied.
     pub after: ValidatorSet,
-    /// Approvals that wait, of changes to the set `after` and to the organisers: by signer, each with the time at which it was signed, the oldest
-    /// first. No signer has two of one change, or more than four.
+    /// Approvals that wait, of changes to the set `after` and to the organisers: by signer, each
+    /// with the time at which it was signed, the oldest first. No signer has two of one change, or
+    /// more than four.
     pub approvals: BTreeMap<PublicKey, Vec<(Timestamp, Change)>>,
     /// How many changes there have been.
     pub changes: u64,
@@ -227,11 +267,13 @@ pub struct Registry {
     pub organisers: Organisers,
 }
 
-/// Approvals of one signer that wait for those of others; a newer one takes the place of the oldest. So nobody's approvals stand in the way of
-/// anybody else's: more than two thirds of the power can make any change in one block.
+/// Approvals of one signer that wait for those of others; a newer one takes the place of the
+/// oldest. So nobody's approvals stand in the way of anybody else's: more than two thirds of the
+/// power can make any change in one block.
 pub(crate) const APPROVALS_MAX: usize = 4;
 
-/// An approval that was signed so long ago, by the ledger's time, is void: 30 days, in milliseconds.
+/// An approval that was signed so long ago, by the ledger's time, is void: 30 days, in
+/// milliseconds.
 const APPROVAL_LAPSES_MS: u64 = 30 * 24 * 3600 * 1000;
 
 /// Approvals that were signed before this time are void at that one.
@@ -251,16 +293,24 @@ impl Registry {
     }
 
     /// Validators and organisers with a change made to them.
-    pub(crate) fn with(&self, change: &Change) -> Result<(ValidatorSet, Organisers), InvalidTransaction> {
+    pub(crate) fn with(
+        &self,
+        change: &Change,
+    ) -> Result<(ValidatorSet, Organisers), InvalidTransaction> {
         Ok(match change {
             Change::Validators(change) => (self.after.changed(change)?, self.organisers.clone()),
             Change::Organisers(change) => (self.after.clone(), self.organisers.changed(change)?),
         })
     }
 
-    /// Makes a change that enough have approved. One of the validators drops all approvals, since it changes who they are; one of the
-    /// organisers only its own, so that several can be admitted side by side.
-    pub(crate) fn make(&mut self, change: &Change, (after, organisers): (ValidatorSet, Organisers)) {
+    /// Makes a change that enough have approved. One of the validators drops all approvals, since
+    /// it changes who they are; one of the organisers only its own, so that several can be admitted
+    /// side by side.
+    pub(crate) fn make(
+        &mut self,
+        change: &Change,
+        (after, organisers): (ValidatorSet, Organisers),
+    ) {
         self.after = after;
         self.organisers = organisers;
         self.changes += 1;
@@ -281,8 +331,9 @@ impl Registry {
         approved
     }
 
-    /// When the next approval of a signer is to say that it was signed: now, by its clock; or right after its newest one, if that clock has
-    /// been set back since. What is approved last is so the newest.
+    /// When the next approval of a signer is to say that it was signed: now, by its clock; or right
+    /// after its newest one, if that clock has been set back since. What is approved last is so the
+    /// newest.
     pub fn signing_time(&self, signer: &PublicKey, now: Timestamp) -> Timestamp {
         let newest = self.approvals.get(signer).and_then(|given| given.last());
         newest.map_or(now, |(at, _)| now.max(at.plus_ms(1)))
@@ -312,7 +363,10 @@ impl Registry {
         if self.next == self.after {
             self.clone()
         } else {
-            Arc::new(Self { next: self.after.clone(), ..(**self).clone() })
+            Arc::new(Self {
+                next: self.after.clone(),
+                ..(**self).clone()
+            })
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::validator::ValidatorSet;
 
 /// Follows final blocks from the genesis on.
 ///
-/// Each must fit the state before it, as by [`State::validate`]; but the state root, which follows from the others, is compared after the
-/// last one only.
+/// Each must fit the state before it, as by [`State::validate`]; but the state root, which follows
+/// from the others, is compared after the last one only.
 #[derive(Debug)]
 pub struct Replay(State);
 
@@ -53,6 +53,10 @@ impl Replay {
         let mut state = self.0;
         state.tree = StateTree::new(&state.registry, state.elections.oldest());
         let (claimed, found) = (state.tip.state_root, state.tree.root());
-        if claimed == found { Ok(state) } else { Err(InvalidBlock::StateRoot { claimed, found }) }
+        if claimed == found {
+            Ok(state)
+        } else {
+            Err(InvalidBlock::StateRoot { claimed, found })
+        }
     }
 }

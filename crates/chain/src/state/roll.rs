@@ -29,10 +29,15 @@ impl Execution<'_> {
         if record.election.voters == Voters::Anyone {
             return Err(InvalidTransaction::NoRoll(*id));
         }
-        let (weighted, mut roll) = (record.election.voters == Voters::WeightedRoll, record.roll.clone());
+        let (weighted, mut roll) = (
+            record.election.voters == Voters::WeightedRoll,
+            record.roll.clone(),
+        );
         for key in remove {
-            let weight =
-                self.weight(id, key).ok_or(InvalidTransaction::NotOnRoll { election: *id, credential: *key })?;
+            let weight = self.weight(id, key).ok_or(InvalidTransaction::NotOnRoll {
+                election: *id,
+                credential: *key,
+            })?;
             if self.cast_record(id, key).is_some() {
                 return Err(InvalidTransaction::HasVoted(*key));
             }
@@ -44,7 +49,10 @@ impl Execution<'_> {
                 return Err(InvalidTransaction::OnRollAlready(*key));
             }
             if *weight != 1 && !weighted {
-                return Err(InvalidTransaction::Weighted { credential: *key, weight: *weight });
+                return Err(InvalidTransaction::Weighted {
+                    credential: *key,
+                    weight: *weight,
+                });
             }
         }
         if base {
@@ -60,12 +68,22 @@ impl Execution<'_> {
         if roll.voters == 0 && record.phase(self.time) == ElectionPhase::Open {
             return Err(InvalidTransaction::NobodyOnRoll(*id));
         }
-        self.roll_changes.extend(remove.iter().map(|key| ((*id, *key), None)));
-        self.roll_changes.extend(add.iter().map(|Voter(key, weight)| ((*id, *key), Some(*weight))));
+        self.roll_changes
+            .extend(remove.iter().map(|key| ((*id, *key), None)));
+        self.roll_changes.extend(
+            add.iter()
+                .map(|Voter(key, weight)| ((*id, *key), Some(*weight))),
+        );
         let record = self.election_mut(id);
         record.roll = roll;
         let place = record.log.size();
-        self.changes.rolls.insert((*id, place), RollPart { remove: remove.to_vec(), add: add.to_vec() });
+        self.changes.rolls.insert(
+            (*id, place),
+            RollPart {
+                remove: remove.to_vec(),
+                add: add.to_vec(),
+            },
+        );
         Ok(())
     }
 }

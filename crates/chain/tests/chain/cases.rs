@@ -1,19 +1,23 @@
-//! Archives and receipts, good and bad, on which two verifiers must agree: this crate, and `verifier/verify.py`, which is written from
-//! docs/protocol.md. `VERIFIER_CASES=DIR` writes them with this crate's verdicts; `verifier/check_cases.py DIR` compares.
+//! Archives and receipts, good and bad, on which two verifiers must agree: this crate, and
+//! `verifier/verify.py`, which is written from docs/protocol.md. `VERIFIER_CASES=DIR` writes them
+//! with this crate's verdicts; `verifier/check_cases.py DIR` compares.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use vote_chain::{
-    Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election, Genesis, Header, Limits,
-    Organise, Organisers, Overvotes, Payload, PublicKey, Ranks, Receipt, ReceiptFile, Results, Rule, Selection,
-    SetChange, Timestamp, ValidatorSet, Voter, Voters, decode, encode,
+    Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election,
+    Genesis, Header, Limits, Organise, Organisers, Overvotes, Payload, PublicKey, Ranks, Receipt,
+    ReceiptFile, Results, Rule, Selection, SetChange, Timestamp, ValidatorSet, Voter, Voters,
+    decode, encode,
 };
 
 use crate::archives::{archive, ledger};
 use crate::elections;
-use crate::ledger::{Ledger, START, certify_header, counted, election, genesis, key, with_contests};
+use crate::ledger::{
+    Ledger, START, certify_header, counted, election, genesis, key, with_contests,
+};
 use crate::{long_lives, organisers, receipts};
 
 /// Numbers without a pattern, the same each time.
@@ -21,7 +25,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 }
@@ -32,7 +39,11 @@ fn ballot_of(rule: Rule, n: u16, dice: &mut Dice) -> Selection {
     match rule {
         Rule::Plurality | Rule::YesNo => Selection::Listed(below(dice, n)),
         Rule::Approval => Selection::Approved((0..n).filter(|_| dice.below(2) == 0).collect()),
-        Rule::Score => Selection::Scored((0..n).map(|_| u8::try_from(dice.below(11)).unwrap()).collect()),
+        Rule::Score => Selection::Scored(
+            (0..n)
+                .map(|_| u8::try_from(dice.below(11)).unwrap())
+                .collect(),
+        ),
         _ => {
             let mut places: Vec<u16> = (0..n).collect();
             for at in (1..n).rev() {
@@ -56,29 +67,65 @@ fn ballot(rule: Rule, dice: &mut Dice) -> Selection {
     ballot_of(rule, 3, dice)
 }
 
-/// Two contests over `n` choices by one rule, voters with weights, and a text that breaks ties in half of them.
+/// Two contests over `n` choices by one rule, voters with weights, and a text that breaks ties in
+/// half of them.
 fn weighted(rule: Rule, n: u16, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
     let names = (0..n).map(|at| format!("choice {at}")).collect();
-    two_contests(&Contest { abstention: true, ..Contest::listed(names, rule, seats) }, ballots, dice)
+    two_contests(
+        &Contest {
+            abstention: true,
+            ..Contest::listed(names, rule, seats)
+        },
+        ballots,
+        dice,
+    )
 }
 
 fn two_contests(contest: &Contest, ballots: u8, dice: &mut Dice) -> Archive {
     let mut ledger = Ledger::new(genesis(4));
-    let (rule, n) = (contest.rule, u16::try_from(contest.listed_count().unwrap()).unwrap());
-    let contests = ["First", "Second"].map(|title| Contest { title: title.into(), ..contest.clone() });
-    let tie_break = if ballots.is_multiple_of(2) { String::new() } else { "the next lottery".into() };
-    let id = ledger.create(Election { voters: Voters::WeightedRoll, tie_break, ..with_contests(contests.into()) });
-    let weight = |dice: &mut Dice| if ballots > 10 { 1 + u32::try_from(dice.below(4)).unwrap() } else { 1 };
-    let mut voters: Vec<_> = (0..ballots).map(|voter| Voter(key(50 + voter).public(), weight(dice))).collect();
+    let (rule, n) = (
+        contest.rule,
+        u16::try_from(contest.listed_count().unwrap()).unwrap(),
+    );
+    let contests = ["First", "Second"].map(|title| Contest {
+        title: title.into(),
+        ..contest.clone()
+    });
+    let tie_break = if ballots.is_multiple_of(2) {
+        String::new()
+    } else {
+        "the next lottery".into()
+    };
+    let id = ledger.create(Election {
+        voters: Voters::WeightedRoll,
+        tie_break,
+        ..with_contests(contests.into())
+    });
+    let weight = |dice: &mut Dice| {
+        if ballots > 10 {
+            1 + u32::try_from(dice.below(4)).unwrap()
+        } else {
+            1
+        }
+    };
+    let mut voters: Vec<_> = (0..ballots)
+        .map(|voter| Voter(key(50 + voter).public(), weight(dice)))
+        .collect();
     voters.sort();
-    ledger.decide(&[ledger.act(id, Act::AddVoters(voters)), ledger.act(id, Act::Open)]);
+    ledger.decide(&[
+        ledger.act(id, Act::AddVoters(voters)),
+        ledger.act(id, Act::Open),
+    ]);
     let all: Vec<_> = (0..ballots)
         .map(|voter| {
             let selections = (0..2).map(|_| match dice.below(8) {
                 0 => Selection::Abstain,
                 _ => ballot_of(rule, n, dice),
             });
-            let ballot = Ballot { selections: selections.collect(), ..Ballot::plain(id, Selection::Abstain) };
+            let ballot = Ballot {
+                selections: selections.collect(),
+                ..Ballot::plain(id, Selection::Abstain)
+            };
             ledger.ballot_of(&key(50 + voter), ballot)
         })
         .collect();
@@ -89,7 +136,10 @@ fn two_contests(contest: &Contest, ballots: u8, dice: &mut Dice) -> Archive {
 /// An election by a rule with so many random ballots; ties are likely if they are few.
 fn elected(rule: Rule, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
     let mut ledger = Ledger::new(genesis(4));
-    let contest = Contest { abstention: ballots == 6, ..counted(rule, seats).contests.remove(0) };
+    let contest = Contest {
+        abstention: ballots == 6,
+        ..counted(rule, seats).contests.remove(0)
+    };
     let id = ledger.create(with_contests(vec![contest]));
     let all: Vec<_> = (0..ballots)
         .map(|voter| match voter {
@@ -105,7 +155,12 @@ fn good() -> Vec<(String, Vec<u8>)> {
     let (grown, id) = ledger();
     let mut cases = vec![("grown".into(), encode(&archive(&grown, id)))];
     cases.push(("organiser-admitted".into(), encode(&organisers::admitted())));
-    cases.extend([3, 6].map(|height| (format!("receipt-{height}"), encode(&grown.receipt(height, 0)))));
+    cases.extend([3, 6].map(|height| {
+        (
+            format!("receipt-{height}"),
+            encode(&grown.receipt(height, 0)),
+        )
+    }));
     let mut dice = Dice(4711);
     for rule in Rule::ALL.into_iter().filter(|rule| *rule != Rule::YesNo) {
         let seats = if rule.fills_one_seat() { 1 } else { 2 };
@@ -115,7 +170,14 @@ fn good() -> Vec<(String, Vec<u8>)> {
         }
     }
     for rule in Rule::ALL {
-        for (ballots, mut n, mut seats) in [(4, 5, 3), (5, 6, 2), (7, 8, 3), (40, 7, 4), (41, 5, 2), (120, 8, 3)] {
+        for (ballots, mut n, mut seats) in [
+            (4, 5, 3),
+            (5, 6, 2),
+            (7, 8, 3),
+            (40, 7, 4),
+            (41, 5, 2),
+            (120, 8, 3),
+        ] {
             seats = if rule.fills_one_seat() { 1 } else { seats };
             n = if rule == Rule::YesNo { 2 } else { n };
             let name = format!("weighted-{}-{n}-{seats}-{ballots}", rule.name());
@@ -125,17 +187,26 @@ fn good() -> Vec<(String, Vec<u8>)> {
     for overvotes in Overvotes::ALL {
         for (ballots, n) in [(4, 4), (7, 5), (40, 7), (41, 5)] {
             let names = (0..n).map(|at| format!("choice {at}")).collect();
-            let contest = Contest { abstention: true, overvotes, ..Contest::listed(names, Rule::Irv, 1) };
+            let contest = Contest {
+                abstention: true,
+                overvotes,
+                ..Contest::listed(names, Rule::Irv, 1)
+            };
             let name = format!("overvotes-{}-{n}-{ballots}", overvotes.name());
             cases.push((name, encode(&two_contests(&contest, ballots, &mut dice))));
         }
     }
     for rule in Rule::ALL {
-        let Some(says) = elections::blank(rule) else { continue };
+        let Some(says) = elections::blank(rule) else {
+            continue;
+        };
         let mut ledger = Ledger::new(genesis(4));
         let id = ledger.create(counted(rule, if rule.fills_one_seat() { 1 } else { 2 }));
         ledger.decide(&[50, 51].map(|voter| ledger.ballot(voter, id, says.clone())));
-        cases.push((format!("blank-{}", rule.name()), encode(&archive(&ledger, id))));
+        cases.push((
+            format!("blank-{}", rule.name()),
+            encode(&archive(&ledger, id)),
+        ));
     }
     // By the Scottish rules a ballot that has its first choices equal counts for nobody.
     let mut ledger = Ledger::new(genesis(4));
@@ -146,8 +217,10 @@ fn good() -> Vec<(String, Vec<u8>)> {
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(with_contests(vec![Contest::write_in()]));
     let words = ["Rust", "C", "Gr\u{fc}nkohl", "Rust", "C"];
-    let ballots: Vec<_> =
-        (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Selection::WriteIn(word.into()))).collect();
+    let ballots: Vec<_> = (50..)
+        .zip(words)
+        .map(|(voter, word)| ledger.ballot(voter, id, Selection::WriteIn(word.into())))
+        .collect();
     ledger.decide(&ballots);
     cases.push(("write-in".into(), encode(&archive(&ledger, id))));
     cases.extend(withheld());
@@ -159,12 +232,20 @@ fn good() -> Vec<(String, Vec<u8>)> {
 
 /// Elections that show their count once they have closed: open, cancelled, closed.
 fn withheld() -> Vec<(String, Vec<u8>)> {
-    let ends = [("open", None), ("cancelled", Some(Act::Cancel("typo".into()))), ("closed", Some(Act::Close))];
+    let ends = [
+        ("open", None),
+        ("cancelled", Some(Act::Cancel("typo".into()))),
+        ("closed", Some(Act::Close)),
+    ];
     let case = |(name, end): (&str, Option<Act>)| {
         let mut ledger = Ledger::new(genesis(4));
-        let id = ledger.create(Election { results: Results::AtClosing, ..election() });
+        let id = ledger.create(Election {
+            results: Results::AtClosing,
+            ..election()
+        });
         ledger.decide(&[50, 51].map(|voter| ledger.ballot(voter, id, Selection::Listed(1))));
-        end.into_iter().for_each(|act| ledger.decide(&[ledger.act(id, act)]));
+        end.into_iter()
+            .for_each(|act| ledger.decide(&[ledger.act(id, act)]));
         (format!("withheld-{name}"), encode(&archive(&ledger, id)))
     };
     ends.into_iter().map(case).collect()
@@ -172,8 +253,12 @@ fn withheld() -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn archive_says_who_leads_only_once_the_rules_show_it() {
-    let counted = |(_, bytes): (String, Vec<u8>)| verdict(&bytes)["contests"].as_array().unwrap().len();
-    assert_eq!(withheld().into_iter().map(counted).collect::<Vec<_>>(), [0, 0, 1]);
+    let counted =
+        |(_, bytes): (String, Vec<u8>)| verdict(&bytes)["contests"].as_array().unwrap().len();
+    assert_eq!(
+        withheld().into_iter().map(counted).collect::<Vec<_>>(),
+        [0, 0, 1]
+    );
 }
 
 fn forced() -> Vec<(String, Vec<u8>)> {
@@ -185,10 +270,19 @@ fn forced() -> Vec<(String, Vec<u8>)> {
         (Rule::Approval, Selection::Listed(0)),
         (Rule::Score, Selection::Scored(vec![11, 0, 0])),
         (Rule::Score, Selection::Scored(vec![1, 2])),
-        (Rule::Irv, Selection::Ranked(Ranks::new([vec![0], vec![0]]).unwrap())),
+        (
+            Rule::Irv,
+            Selection::Ranked(Ranks::new([vec![0], vec![0]]).unwrap()),
+        ),
         (Rule::Stv, Selection::Ranked(Ranks::new([vec![]]).unwrap())),
-        (Rule::Schulze, Selection::Ranked(Ranks::new([vec![1, 0]]).unwrap())),
-        (Rule::Meek, Selection::Ranked(Ranks::new([vec![3]]).unwrap())),
+        (
+            Rule::Schulze,
+            Selection::Ranked(Ranks::new([vec![1, 0]]).unwrap()),
+        ),
+        (
+            Rule::Meek,
+            Selection::Ranked(Ranks::new([vec![3]]).unwrap()),
+        ),
         (Rule::Irv, Selection::Abstain),
     ];
     let mut cases = Vec::new();
@@ -199,8 +293,20 @@ fn forced() -> Vec<(String, Vec<u8>)> {
         cases.push((format!("choice-{number}"), encode(&archive(&ledger, id))));
     }
     let times = [
-        ("early", Election { opens_at: at(60_000), ..election() }),
-        ("late", Election { closes_at: at(1500), ..election() }),
+        (
+            "early",
+            Election {
+                opens_at: at(60_000),
+                ..election()
+            },
+        ),
+        (
+            "late",
+            Election {
+                closes_at: at(1500),
+                ..election()
+            },
+        ),
     ];
     for (name, election) in times {
         let mut ledger = Ledger::new(genesis(4));
@@ -210,11 +316,20 @@ fn forced() -> Vec<(String, Vec<u8>)> {
     }
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(election());
-    ledger.force(&[ledger.ballot(50, id, Selection::Listed(0)), ledger.ballot(50, id, Selection::Listed(0))]);
+    ledger.force(&[
+        ledger.ballot(50, id, Selection::Listed(0)),
+        ledger.ballot(50, id, Selection::Listed(0)),
+    ]);
     cases.push(("twice".into(), encode(&archive(&ledger, id))));
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(election());
-    ledger.force(&[ledger.sign(&key(201), Payload::Organise(Organise { election: id, act: Act::Close }))]);
+    ledger.force(&[ledger.sign(
+        &key(201),
+        Payload::Organise(Organise {
+            election: id,
+            act: Act::Close,
+        }),
+    )]);
     cases.push(("closed-by-a-stranger".into(), encode(&archive(&ledger, id))));
     cases.extend(elections::all_forced());
     cases
@@ -246,30 +361,67 @@ fn bad() -> Vec<(String, Vec<u8>)> {
         archive.blocks.remove(1);
     });
     lie("blocks-swapped", &|archive| archive.blocks.swap(1, 2));
-    lie("block-twice", &|archive| archive.blocks.insert(1, archive.blocks[1].clone()));
-    lie("unsigned", &|archive| archive.blocks[2].certificate.signatures.truncate(1));
+    lie("block-twice", &|archive| {
+        archive.blocks.insert(1, archive.blocks[1].clone())
+    });
+    lie("unsigned", &|archive| {
+        archive.blocks[2].certificate.signatures.truncate(1)
+    });
     lie("signed-twice", &|archive| {
         let first = archive.blocks[2].certificate.signatures[0].clone();
         archive.blocks[2].certificate.signatures.push(first);
     });
-    lie("set-changes-left-out", &|archive| archive.set_changes.clear());
+    lie("set-changes-left-out", &|archive| {
+        archive.set_changes.clear()
+    });
     let (first, certificate) = (grown.blocks[0].0.header.clone(), grown.blocks[0].1.clone());
-    let idle = SetChange { header: first, certificate, validators: grown.state.genesis().validators.clone() };
-    lie("set-unchanged", &|archive| archive.set_changes.insert(0, idle.clone()));
+    let idle = SetChange {
+        header: first,
+        certificate,
+        validators: grown.state.genesis().validators.clone(),
+    };
+    lie("set-unchanged", &|archive| {
+        archive.set_changes.insert(0, idle.clone())
+    });
     let (block, certificate) = (&grown.blocks[3].0, grown.blocks[3].1.clone());
-    let others = block.ids().into_iter().map(ArchivedTransaction::Other).collect();
-    let empty = ArchivedBlock { header: block.header.clone(), certificate, transactions: others };
-    lie("block-of-others", &|archive| archive.blocks.insert(2, empty.clone()));
-    lie("leaves-miscounted", &|archive| archive.state_proof.size += 1);
-    lie("set-changed-twice", &|archive| archive.set_changes.push(archive.set_changes[0].clone()));
-    lie("last-is-first", &|archive| archive.last = archive.blocks[0].header.clone());
-    lie("another-election", &|archive| archive.election = vote_chain::ElectionId::default());
-    lie("path-longer", &|archive| archive.state_proof.path.push(vote_chain::Hash::default()));
-    lie("place-lost", &|archive| archive.blocks[1].transactions.truncate(2));
+    let others = block
+        .ids()
+        .into_iter()
+        .map(ArchivedTransaction::Other)
+        .collect();
+    let empty = ArchivedBlock {
+        header: block.header.clone(),
+        certificate,
+        transactions: others,
+    };
+    lie("block-of-others", &|archive| {
+        archive.blocks.insert(2, empty.clone())
+    });
+    lie("leaves-miscounted", &|archive| {
+        archive.state_proof.size += 1
+    });
+    lie("set-changed-twice", &|archive| {
+        archive.set_changes.push(archive.set_changes[0].clone())
+    });
+    lie("last-is-first", &|archive| {
+        archive.last = archive.blocks[0].header.clone()
+    });
+    lie("another-election", &|archive| {
+        archive.election = vote_chain::ElectionId::default()
+    });
+    lie("path-longer", &|archive| {
+        archive.state_proof.path.push(vote_chain::Hash::default())
+    });
+    lie("place-lost", &|archive| {
+        archive.blocks[1].transactions.truncate(2)
+    });
     let (at_last, at_block) = (handover(&grown, grown.blocks.len()), handover(&grown, 7));
-    lie("set-change-at-the-last", &|archive| archive.set_changes.push(at_last.clone()));
+    lie("set-change-at-the-last", &|archive| {
+        archive.set_changes.push(at_last.clone())
+    });
     lie("set-change-at-the-block-before", &|archive| {
-        (archive.last, archive.last_certificate) = (grown.blocks[6].0.header.clone(), grown.blocks[6].1.clone());
+        (archive.last, archive.last_certificate) =
+            (grown.blocks[6].0.header.clone(), grown.blocks[6].1.clone());
         archive.set_changes.push(at_block.clone());
     });
     let mut receipt = grown.receipt(6, 1);
@@ -281,14 +433,22 @@ fn bad() -> Vec<(String, Vec<u8>)> {
     cases
 }
 
-/// A change of the set at the height of a block, signed by those who may: the set that signs already, and another power.
+/// A change of the set at the height of a block, signed by those who may: the set that signs
+/// already, and another power.
 fn handover(ledger: &Ledger, height: usize) -> SetChange {
     let mut validators: Vec<_> = ledger.state.validators().iter().cloned().collect();
     validators[0].power = 2;
     let validators = ValidatorSet::new(validators).unwrap();
-    let header = Header { next_validators: validators.hash(), ..ledger.blocks[height - 1].0.header.clone() };
+    let header = Header {
+        next_validators: validators.hash(),
+        ..ledger.blocks[height - 1].0.header.clone()
+    };
     let certificate = certify_header(&ledger.state, &header, 2);
-    SetChange { header, certificate, validators }
+    SetChange {
+        header,
+        certificate,
+        validators,
+    }
 }
 
 /// Chains that cannot begin so, and histories that cannot be, signed by all their validators.
@@ -296,22 +456,101 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
     let mut cases = Vec::new();
     let limits = Limits::default();
     // One more than there may be, the one that creates the election among them.
-    let others = (0..256u16).map(|at| PublicKey::from_bytes([at.to_be_bytes(); 16].concat().try_into().unwrap()));
+    let others = (0..256u16)
+        .map(|at| PublicKey::from_bytes([at.to_be_bytes(); 16].concat().try_into().unwrap()));
     let many = others.chain([key(200).public()]).collect();
     let begun = [
-        ("genesis-name-empty", Genesis { name: String::new(), ..genesis(4) }),
-        ("genesis-name-long", Genesis { name: "x".repeat(101), ..genesis(4) }),
-        ("genesis-bytes-few", Genesis { limits: Limits { block_bytes_max: 16383, ..limits }, ..genesis(4) }),
-        ("genesis-bytes-many", Genesis { limits: Limits { block_bytes_max: 1_048_577, ..limits }, ..genesis(4) }),
-        ("genesis-transactions", Genesis { limits: Limits { block_transactions_max: 16385, ..limits }, ..genesis(4) }),
-        ("genesis-elections", Genesis { limits: Limits { elections_max: 100_001, ..limits }, ..genesis(4) }),
+        (
+            "genesis-name-empty",
+            Genesis {
+                name: String::new(),
+                ..genesis(4)
+            },
+        ),
+        (
+            "genesis-name-long",
+            Genesis {
+                name: "x".repeat(101),
+                ..genesis(4)
+            },
+        ),
+        (
+            "genesis-bytes-few",
+            Genesis {
+                limits: Limits {
+                    block_bytes_max: 16383,
+                    ..limits
+                },
+                ..genesis(4)
+            },
+        ),
+        (
+            "genesis-bytes-many",
+            Genesis {
+                limits: Limits {
+                    block_bytes_max: 1_048_577,
+                    ..limits
+                },
+                ..genesis(4)
+            },
+        ),
+        (
+            "genesis-transactions",
+            Genesis {
+                limits: Limits {
+                    block_transactions_max: 16385,
+                    ..limits
+                },
+                ..genesis(4)
+            },
+        ),
+        (
+            "genesis-elections",
+            Genesis {
+                limits: Limits {
+                    elections_max: 100_001,
+                    ..limits
+                },
+                ..genesis(4)
+            },
+        ),
         (
             "genesis-elections-each",
-            Genesis { limits: Limits { organiser_elections_max: 100_001, ..limits }, ..genesis(4) },
+            Genesis {
+                limits: Limits {
+                    organiser_elections_max: 100_001,
+                    ..limits
+                },
+                ..genesis(4)
+            },
         ),
-        ("genesis-organisers", Genesis { organisers: Organisers::Keys(many), ..genesis(4) }),
-        ("genesis-voters-none", Genesis { limits: Limits { voters_max: 0, ..limits }, ..genesis(4) }),
-        ("genesis-voters-many", Genesis { limits: Limits { voters_max: 10_000_001, ..limits }, ..genesis(4) }),
+        (
+            "genesis-organisers",
+            Genesis {
+                organisers: Organisers::Keys(many),
+                ..genesis(4)
+            },
+        ),
+        (
+            "genesis-voters-none",
+            Genesis {
+                limits: Limits {
+                    voters_max: 0,
+                    ..limits
+                },
+                ..genesis(4)
+            },
+        ),
+        (
+            "genesis-voters-many",
+            Genesis {
+                limits: Limits {
+                    voters_max: 10_000_001,
+                    ..limits
+                },
+                ..genesis(4)
+            },
+        ),
     ];
     for (name, genesis) in begun {
         let mut ledger = Ledger::new(genesis);
@@ -327,22 +566,35 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
         change(&mut archive);
         archive.last_certificate = certify_header(&grown.state, &archive.last, 2);
         for block in &mut archive.blocks {
-            block.certificate =
-                certify_header(&grown.state, &block.header, if block.header.height.get() < 6 { 1 } else { 2 });
+            block.certificate = certify_header(
+                &grown.state,
+                &block.header,
+                if block.header.height.get() < 6 { 1 } else { 2 },
+            );
         }
         cases.push((name.into(), encode(&archive)));
     };
     signed("version-2", &|archive| archive.blocks[1].header.version = 2);
     signed("last-of-version-2", &|archive| archive.last.version = 2);
-    signed("time-back", &|archive| archive.blocks[2].header.time = archive.blocks[1].header.time);
-    signed("time-of-the-last-back", &|archive| archive.last.time = archive.blocks[3].header.time);
-    signed("time-before-the-genesis", &|archive| archive.blocks[0].header.time = archive.genesis.time);
-    signed("parent-another", &|archive| archive.last.parent = vote_chain::BlockHash::default());
+    signed("time-back", &|archive| {
+        archive.blocks[2].header.time = archive.blocks[1].header.time
+    });
+    signed("time-of-the-last-back", &|archive| {
+        archive.last.time = archive.blocks[3].header.time
+    });
+    signed("time-before-the-genesis", &|archive| {
+        archive.blocks[0].header.time = archive.genesis.time
+    });
+    signed("parent-another", &|archive| {
+        archive.last.parent = vote_chain::BlockHash::default()
+    });
     signed("forked", &|archive| {
         archive.last.height = archive.blocks[3].header.height;
         archive.last.parent = archive.blocks[3].header.parent;
     });
-    signed("signed-by-others", &|archive| archive.blocks[1].header.validators = Default::default());
+    signed("signed-by-others", &|archive| {
+        archive.blocks[1].header.validators = Default::default()
+    });
     let mut receipt = grown.receipt(6, 1);
     receipt.header.version = 2;
     receipt.certificate = certify_header(&grown.state, &receipt.header, 2);
@@ -355,8 +607,14 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
     receipt.header.height = vote_chain::Height::GENESIS;
     receipt.certificate = certify_header(&grown.state, &receipt.header, 1);
     cases.push(("receipt-of-the-genesis".into(), encode(&receipt)));
-    let small = Limits { block_transactions_max: 1, ..limits };
-    let mut ledger = Ledger::new(Genesis { limits: small, ..genesis(4) });
+    let small = Limits {
+        block_transactions_max: 1,
+        ..limits
+    };
+    let mut ledger = Ledger::new(Genesis {
+        limits: small,
+        ..genesis(4)
+    });
     let id = ledger.create(election());
     ledger.force(&[50, 51].map(|voter| ledger.ballot(voter, id, Selection::Listed(0))));
     cases.push(("block-of-too-many".into(), encode(&archive(&ledger, id))));
@@ -370,10 +628,18 @@ fn verdict(bytes: &[u8]) -> Value {
             json!({ "kind": "receipt", "ballot": file.receipt().transaction, "says": says.as_ref().map(receipts::statement) })
         });
     }
-    let Ok(archive) = decode::<Archive>(bytes) else { return Value::Null };
-    let Ok(audit) = archive.verify(None, |_| {}) else { return Value::Null };
+    let Ok(archive) = decode::<Archive>(bytes) else {
+        return Value::Null;
+    };
+    let Ok(audit) = archive.verify(None, |_| {}) else {
+        return Value::Null;
+    };
     let contest = |(contest, tally): (&Contest, &ContestTally)| {
-        let counts: BTreeMap<_, _> = tally.lines.iter().map(|line| (line.choice.clone(), line.votes)).collect();
+        let counts: BTreeMap<_, _> = tally
+            .lines
+            .iter()
+            .map(|line| (line.choice.clone(), line.votes))
+            .collect();
         json!({
             "title": contest.title, "votes": tally.votes, "abstentions": tally.abstentions, "counts": counts,
             "leaders": tally.leaders, "majority": tally.majority.map(|check| check.reached),
@@ -387,23 +653,38 @@ fn verdict(bytes: &[u8]) -> Value {
     })
 }
 
-/// Files that somebody else has made, as `verifier/mutate.py` does: `VERIFIER_JUDGE=DIR` writes this crate's verdicts beside them.
+/// Files that somebody else has made, as `verifier/mutate.py` does: `VERIFIER_JUDGE=DIR` writes
+/// this crate's verdicts beside them.
 #[test]
 fn cases_of_others_are_judged_without_a_panic() {
-    let Some(dir) = std::env::var_os("VERIFIER_JUDGE").map(PathBuf::from) else { return };
+    let Some(dir) = std::env::var_os("VERIFIER_JUDGE").map(PathBuf::from) else {
+        return;
+    };
     let named = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap());
     let files = named.filter(|entry| entry.file_name() != "verdicts.json");
-    let judged =
-        files.map(|entry| (entry.file_name().into_string().unwrap(), verdict(&std::fs::read(entry.path()).unwrap())));
+    let judged = files.map(|entry| {
+        (
+            entry.file_name().into_string().unwrap(),
+            verdict(&std::fs::read(entry.path()).unwrap()),
+        )
+    });
     let verdicts: BTreeMap<_, _> = judged.collect();
-    std::fs::write(dir.join("verdicts.json"), serde_json::to_string_pretty(&verdicts).unwrap()).unwrap();
+    std::fs::write(
+        dir.join("verdicts.json"),
+        serde_json::to_string_pretty(&verdicts).unwrap(),
+    )
+    .unwrap();
 }
 
 /// Why this crate refuses a file.
 fn reason(bytes: &[u8]) -> String {
     match decode::<Receipt>(bytes) {
         Ok(receipt) => receipt.check(None).unwrap_err().to_string(),
-        Err(_) => decode::<Archive>(bytes).unwrap().verify(None, |_| {}).unwrap_err().to_string(),
+        Err(_) => decode::<Archive>(bytes)
+            .unwrap()
+            .verify(None, |_| {})
+            .unwrap_err()
+            .to_string(),
     }
 }
 
@@ -419,8 +700,14 @@ fn impossible_chains_are_refused_for_what_is_wrong_with_them() {
         let found = reason(&bytes);
         assert!(found.contains(words(&name)), "{name}: {found}");
     }
-    for (name, bytes) in bad().into_iter().filter(|(name, _)| name.contains("set-change-at")) {
-        assert!(reason(&bytes).contains("does not follow from the one before"), "{name}");
+    for (name, bytes) in bad()
+        .into_iter()
+        .filter(|(name, _)| name.contains("set-change-at"))
+    {
+        assert!(
+            reason(&bytes).contains("does not follow from the one before"),
+            "{name}"
+        );
     }
 }
 
@@ -440,8 +727,17 @@ fn good_cases_are_valid_and_bad_cases_are_not() {
     }
     if let Some(dir) = std::env::var_os("VERIFIER_CASES").map(PathBuf::from) {
         std::fs::create_dir_all(&dir).unwrap();
-        let named = good.iter().map(|case| ("good", case)).chain(bad.iter().map(|case| ("bad", case)));
-        named.for_each(|(kind, (name, bytes))| std::fs::write(dir.join(format!("{kind}-{name}")), bytes).unwrap());
-        std::fs::write(dir.join("verdicts.json"), serde_json::to_string_pretty(&verdicts).unwrap()).unwrap();
+        let named = good
+            .iter()
+            .map(|case| ("good", case))
+            .chain(bad.iter().map(|case| ("bad", case)));
+        named.for_each(|(kind, (name, bytes))| {
+            std::fs::write(dir.join(format!("{kind}-{name}")), bytes).unwrap()
+        });
+        std::fs::write(
+            dir.join("verdicts.json"),
+            serde_json::to_string_pretty(&verdicts).unwrap(),
+        )
+        .unwrap();
     }
 }

@@ -1,12 +1,12 @@
-//! For each kind of transaction, the valid block of it that costs the most: as many of the smallest as fit, or of those that touch the most.
-//! `examples/costliest.rs` measures them.
+//! For each kind of transaction, the valid block of it that costs the most: as many of the smallest
+//! as fit, or of those that touch the most. `examples/costliest.rs` measures them.
 
 use std::sync::Arc;
 
 use vote_chain::{
-    Act, Ballot, Contest, Election, ElectionId, Genesis, Limits, Organise, Organisers, Payload, PublicKey, Ranks, Rule,
-    SecretKey, Selection, State, Timestamp, Transaction, Validator, ValidatorChange, ValidatorSet, Verified,
-    VerifiedBlock, Voter, Voters, verify,
+    Act, Ballot, Contest, Election, ElectionId, Genesis, Limits, Organise, Organisers, Payload,
+    PublicKey, Ranks, Rule, SecretKey, Selection, State, Timestamp, Transaction, Validator,
+    ValidatorChange, ValidatorSet, Verified, VerifiedBlock, Voter, Voters, verify,
 };
 
 /// A block, and the state that it is applied to.
@@ -39,15 +39,25 @@ struct Chain {
 
 impl Chain {
     fn new(validators: usize) -> Self {
-        let validator = |at| Validator { key: key(at).public(), name: "v".into(), power: 1 };
+        let validator = |at| Validator {
+            key: key(at).public(),
+            name: "v".into(),
+            power: 1,
+        };
         let genesis = Genesis {
             name: "costly".into(),
             time: Timestamp::from_ms(START),
             validators: ValidatorSet::new((0..validators).map(validator).collect()).unwrap(),
             organisers: Organisers::Anyone,
-            limits: Limits { organiser_elections_max: 10_000, elections_max: 10_000, ..Limits::default() },
+            limits: Limits {
+                organiser_elections_max: 10_000,
+                elections_max: 10_000,
+                ..Limits::default()
+            },
         };
-        Self { state: State::new(genesis) }
+        Self {
+            state: State::new(genesis),
+        }
     }
 
     fn sign(&self, signer: usize, payload: Payload) -> Arc<Verified> {
@@ -61,8 +71,22 @@ impl Chain {
         (transaction, id)
     }
 
-    fn ballot(&self, voter: usize, election: ElectionId, counter: u32, selections: Vec<Selection>) -> Arc<Verified> {
-        self.sign(voter, Payload::CastBallot(Ballot { election, counter, name: String::new(), selections }))
+    fn ballot(
+        &self,
+        voter: usize,
+        election: ElectionId,
+        counter: u32,
+        selections: Vec<Selection>,
+    ) -> Arc<Verified> {
+        self.sign(
+            voter,
+            Payload::CastBallot(Ballot {
+                election,
+                counter,
+                name: String::new(),
+                selections,
+            }),
+        )
     }
 
     fn act(&self, election: ElectionId, act: Act) -> Arc<Verified> {
@@ -71,7 +95,9 @@ impl Chain {
 
     fn build(&self, transactions: &[Arc<Verified>]) -> (VerifiedBlock, vote_chain::Changes) {
         let proposer = self.state.validators().iter().next().unwrap().key;
-        let (block, changes, refused) = self.state.build(self.state.tip().time.plus_ms(1000), proposer, transactions);
+        let (block, changes, refused) =
+            self.state
+                .build(self.state.tip().time.plus_ms(1000), proposer, transactions);
         assert!(refused.is_empty(), "{refused:?}");
         (block, changes)
     }
@@ -88,7 +114,11 @@ impl Chain {
     /// The block that takes as many of these as fit.
     fn costly(self, name: &'static str, transactions: &[Arc<Verified>]) -> Costly {
         let (block, _) = self.build(transactions);
-        Costly { name, before: self.state, block }
+        Costly {
+            name,
+            before: self.state,
+            block,
+        }
     }
 }
 
@@ -108,7 +138,9 @@ pub(crate) fn plain() -> Costly {
     let mut chain = Chain::new(4);
     let (created, id) = chain.create(election(0, vec![small()]));
     chain.decide(&[created]);
-    let ballots: Vec<_> = (0..BALLOTS).map(|at| chain.ballot(at, id, 0, vec![Selection::Listed(0)])).collect();
+    let ballots: Vec<_> = (0..BALLOTS)
+        .map(|at| chain.ballot(at, id, 0, vec![Selection::Listed(0)]))
+        .collect();
     chain.costly("plain ballots", &ballots)
 }
 
@@ -125,17 +157,27 @@ fn rankings() -> Costly {
         order[460..].rotate_left(at / 50);
         Selection::Ranked(Ranks::strict(order))
     };
-    let ballots: Vec<_> = (0..700).map(|at| chain.ballot(at, id, 0, vec![ranked(at)])).collect();
+    let ballots: Vec<_> = (0..700)
+        .map(|at| chain.ballot(at, id, 0, vec![ranked(at)]))
+        .collect();
     chain.costly("ballots that rank 500 choices", &ballots)
 }
 
 fn written(at: usize, word: &str) -> Vec<Selection> {
-    (0..20).map(|_| Selection::WriteIn(format!("{word}{at}"))).collect()
+    (0..20)
+        .map(|_| Selection::WriteIn(format!("{word}{at}")))
+        .collect()
 }
 
 fn many_contests(revotes: u16) -> Election {
-    let contest = |at: usize| Contest { title: at.to_string(), ..Contest::write_in() };
-    Election { revotes, ..election(0, (0..20).map(contest).collect()) }
+    let contest = |at: usize| Contest {
+        title: at.to_string(),
+        ..Contest::write_in()
+    };
+    Election {
+        revotes,
+        ..election(0, (0..20).map(contest).collect())
+    }
 }
 
 /// Each with words of its own in as many contests as there can be.
@@ -143,7 +185,9 @@ fn write_ins() -> Costly {
     let mut chain = Chain::new(4);
     let (created, id) = chain.create(many_contests(0));
     chain.decide(&[created]);
-    let ballots: Vec<_> = (0..3600).map(|at| chain.ballot(at, id, 0, written(at, ""))).collect();
+    let ballots: Vec<_> = (0..3600)
+        .map(|at| chain.ballot(at, id, 0, written(at, "")))
+        .collect();
     chain.costly("ballots with words of their own in 20 contests", &ballots)
 }
 
@@ -153,7 +197,9 @@ fn replacements() -> Costly {
     let (created, id) = chain.create(many_contests(1));
     chain.decide(&[created]);
     let ballots = |chain: &Chain, counter, word| {
-        (0..3600).map(|at| chain.ballot(at, id, counter, written(at, word))).collect::<Vec<_>>()
+        (0..3600)
+            .map(|at| chain.ballot(at, id, counter, written(at, word)))
+            .collect::<Vec<_>>()
     };
     let first = ballots(&chain, 0, "a");
     chain.decide(&first);
@@ -164,17 +210,26 @@ fn replacements() -> Costly {
 /// Each in an election of its own, of which there are as many as there can be.
 fn scattered() -> Costly {
     let mut chain = Chain::new(4);
-    let created: Vec<_> = (0..10_000).map(|at| chain.create(election(at, vec![small()]))).collect();
-    let transactions: Vec<_> = created.iter().map(|(transaction, _)| transaction.clone()).collect();
+    let created: Vec<_> = (0..10_000)
+        .map(|at| chain.create(election(at, vec![small()])))
+        .collect();
+    let transactions: Vec<_> = created
+        .iter()
+        .map(|(transaction, _)| transaction.clone())
+        .collect();
     chain.decide(&transactions);
-    let one = |(at, (_, id)): (usize, &(_, ElectionId))| chain.ballot(at, *id, 0, vec![Selection::Listed(0)]);
+    let one = |(at, (_, id)): (usize, &(_, ElectionId))| {
+        chain.ballot(at, *id, 0, vec![Selection::Listed(0)])
+    };
     let ballots: Vec<_> = created.iter().enumerate().take(BALLOTS).map(one).collect();
     chain.costly("ballots in 10000 elections", &ballots)
 }
 
 fn small_elections() -> Costly {
     let chain = Chain::new(4);
-    let created: Vec<_> = (0..BALLOTS).map(|at| chain.create(election(at, vec![small()])).0).collect();
+    let created: Vec<_> = (0..BALLOTS)
+        .map(|at| chain.create(election(at, vec![small()])).0)
+        .collect();
     chain.costly("small elections", &created)
 }
 
@@ -182,14 +237,22 @@ fn large_elections() -> Costly {
     let chain = Chain::new(4);
     let contest = |at: usize| {
         let names = (0..500).map(|name| format!("{name:04}")).collect();
-        Contest { title: at.to_string(), ..Contest::listed(names, Rule::Schulze, 1) }
+        Contest {
+            title: at.to_string(),
+            ..Contest::listed(names, Rule::Schulze, 1)
+        }
     };
-    let created: Vec<_> = (0..50).map(|at| chain.create(election(at, (0..20).map(contest).collect())).0).collect();
+    let created: Vec<_> = (0..50)
+        .map(|at| chain.create(election(at, (0..20).map(contest).collect())).0)
+        .collect();
     chain.costly("large elections", &created)
 }
 
 fn with_roll(chain: &mut Chain) -> ElectionId {
-    let (created, id) = chain.create(Election { voters: Voters::WeightedRoll, ..election(0, vec![small()]) });
+    let (created, id) = chain.create(Election {
+        voters: Voters::WeightedRoll,
+        ..election(0, vec![small()])
+    });
     chain.decide(&[created]);
     id
 }
@@ -198,7 +261,10 @@ fn rolls() -> Costly {
     let mut chain = Chain::new(4);
     let id = with_roll(&mut chain);
     let voters: Vec<_> = (0..34_000).map(|at| voter(at, 1)).collect();
-    let acts: Vec<_> = voters.chunks(1700).map(|part| chain.act(id, Act::AddVoters(part.to_vec()))).collect();
+    let acts: Vec<_> = voters
+        .chunks(1700)
+        .map(|part| chain.act(id, Act::AddVoters(part.to_vec())))
+        .collect();
     chain.costly("voters added", &acts)
 }
 
@@ -207,13 +273,23 @@ fn roll_changes() -> Costly {
     let mut chain = Chain::new(4);
     let id = with_roll(&mut chain);
     let voters: Vec<_> = (0..100_000).map(|at| voter(at, 1)).collect();
-    let acts: Vec<_> = voters.chunks(1700).map(|part| chain.act(id, Act::AddVoters(part.to_vec()))).collect();
+    let acts: Vec<_> = voters
+        .chunks(1700)
+        .map(|part| chain.act(id, Act::AddVoters(part.to_vec())))
+        .collect();
     chain.decide(&acts);
     let change = |at: usize| {
         let part = &voters[at * 850..(at + 1) * 850];
         let remove = part.iter().map(|Voter(key, _)| *key).collect();
         let add = part.iter().map(|Voter(key, _)| Voter(*key, 2)).collect();
-        chain.act(id, Act::ChangeRoll { remove, add, reason: "r".into() })
+        chain.act(
+            id,
+            Act::ChangeRoll {
+                remove,
+                add,
+                reason: "r".into(),
+            },
+        )
     };
     let acts: Vec<_> = (0..30).map(change).collect();
     chain.costly("rolls changed", &acts)
@@ -226,7 +302,14 @@ fn times() -> Costly {
     let opens_at = chain.state.election(&id).unwrap().opens_at;
     let act = |at: usize| {
         let closes_at = Some(Timestamp::from_ms(START + 1_000_000 + at as u64));
-        chain.act(id, Act::ChangeTimes { opens_at, closes_at, reason: "r".into() })
+        chain.act(
+            id,
+            Act::ChangeTimes {
+                opens_at,
+                closes_at,
+                reason: "r".into(),
+            },
+        )
     };
     let acts: Vec<_> = (0..BALLOTS).map(act).collect();
     chain.costly("times changed", &acts)
@@ -235,21 +318,42 @@ fn times() -> Costly {
 /// Each of another election, of which there are as many as there can be.
 fn closings() -> Costly {
     let mut chain = Chain::new(4);
-    let created: Vec<_> = (0..10_000).map(|at| chain.create(election(at, vec![small()]))).collect();
-    let transactions: Vec<_> = created.iter().map(|(transaction, _)| transaction.clone()).collect();
+    let created: Vec<_> = (0..10_000)
+        .map(|at| chain.create(election(at, vec![small()])))
+        .collect();
+    let transactions: Vec<_> = created
+        .iter()
+        .map(|(transaction, _)| transaction.clone())
+        .collect();
     chain.decide(&transactions);
-    let acts: Vec<_> = created.iter().take(8192).map(|(_, id)| chain.act(*id, Act::Close)).collect();
+    let acts: Vec<_> = created
+        .iter()
+        .take(8192)
+        .map(|(_, id)| chain.act(*id, Act::Close))
+        .collect();
     chain.costly("elections closed", &acts)
 }
 
-/// Of a set as large as there can be, each of another change, so that the oldest of the same signer is dropped.
+/// Of a set as large as there can be, each of another change, so that the oldest of the same signer
+/// is dropped.
 fn approvals() -> Costly {
     let chain = Chain::new(149);
     let approve = |at: usize| {
-        let newcomer = Validator { key: key(1000 + at).public(), name: "n".into(), power: 1 };
+        let newcomer = Validator {
+            key: key(1000 + at).public(),
+            name: "n".into(),
+            power: 1,
+        };
         let change = ValidatorChange::Admit(newcomer);
         let signed_at = Timestamp::from_ms(START + at as u64);
-        chain.sign(at % 149, Payload::ApproveChange { change: change.into(), changes_before: 0, signed_at })
+        chain.sign(
+            at % 149,
+            Payload::ApproveChange {
+                change: change.into(),
+                changes_before: 0,
+                signed_at,
+            },
+        )
     };
     let approvals: Vec<_> = (0..BALLOTS).map(approve).collect();
     chain.costly("approvals", &approvals)
@@ -273,21 +377,35 @@ pub(crate) const CASES: [fn() -> Costly; 12] = [
 
 /// The bytes of all transactions of a block.
 pub(crate) fn size(block: &VerifiedBlock) -> usize {
-    block.transactions().iter().map(|transaction| transaction.bytes().len()).sum()
+    block
+        .transactions()
+        .iter()
+        .map(|transaction| transaction.bytes().len())
+        .sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// That they are as large as blocks can be, or have as many transactions as the state has room for, is what makes them the costliest.
+    /// That they are as large as blocks can be, or have as many transactions as the state has room
+    /// for, is what makes them the costliest.
     #[test]
     fn costliest_blocks_are_full_and_valid() {
         for case in CASES {
-            let Costly { name, before, block } = case();
+            let Costly {
+                name,
+                before,
+                block,
+            } = case();
             let limits = &before.genesis().limits;
             let (bytes, transactions) = (size(&block), block.transactions().len());
-            let largest = block.transactions().iter().map(|transaction| transaction.bytes().len()).max().unwrap();
+            let largest = block
+                .transactions()
+                .iter()
+                .map(|transaction| transaction.bytes().len())
+                .max()
+                .unwrap();
             let full = bytes + largest > limits.block_bytes_max as usize
                 || transactions == limits.block_transactions_max as usize;
             assert!(full, "{name}: {transactions} transactions of {bytes} bytes");

@@ -1,10 +1,11 @@
-//! Chains whose validators have changed very often: their receipts and archives are still made, and hold.
+//! Chains whose validators have changed very often: their receipts and archives are still made, and
+//! hold.
 
 use std::sync::LazyLock;
 
 use vote_chain::{
-    Archive, CertificateFault, ElectionId, Genesis, Height, InvalidArchive, InvalidReceipt, Payload, Receipt,
-    Selection, SetChange, SetHistory, Validator, ValidatorChange, encode,
+    Archive, CertificateFault, ElectionId, Genesis, Height, InvalidArchive, InvalidReceipt,
+    Payload, Receipt, Selection, SetChange, SetHistory, Validator, ValidatorChange, encode,
 };
 
 use crate::archives::archive;
@@ -18,10 +19,20 @@ fn change(ledger: &mut Ledger, change: &ValidatorChange) {
     let registry = ledger.state.registry();
     let changes_before = registry.changes;
     let enough = registry.after.count() * 2 / 3 + 1;
-    let members = KEYS.iter().filter(|key| registry.after.contains(&key.public()));
+    let members = KEYS
+        .iter()
+        .filter(|key| registry.after.contains(&key.public()));
     let signed_at = ledger.next_time();
-    let approve =
-        |key| ledger.sign(key, Payload::ApproveChange { change: change.clone().into(), changes_before, signed_at });
+    let approve = |key| {
+        ledger.sign(
+            key,
+            Payload::ApproveChange {
+                change: change.clone().into(),
+                changes_before,
+                signed_at,
+            },
+        )
+    };
     let approvals: Vec<_> = members.take(enough).map(approve).collect();
     ledger.decide(&approvals);
 }
@@ -49,12 +60,19 @@ fn grown(validators: u8, hurried: bool) -> (Ledger, ElectionId) {
     (ledger, id)
 }
 
-/// A chain of so many validators, of whom the oldest is replaced by a newcomer so many times; with a ballot in the middle.
+/// A chain of so many validators, of whom the oldest is replaced by a newcomer so many times; with
+/// a ballot in the middle.
 fn turned_over(validators: u8, times: u16, hurried: bool) -> (Ledger, ElectionId) {
     let (mut ledger, id) = begun(genesis(validators), hurried);
     for at in 0..usize::from(times) {
         let newcomer = KEYS[at + 1 + usize::from(validators)].public();
-        change(&mut ledger, &ValidatorChange::Admit(Validator { key: newcomer, ..validator(1) }));
+        change(
+            &mut ledger,
+            &ValidatorChange::Admit(Validator {
+                key: newcomer,
+                ..validator(1)
+            }),
+        );
         change(&mut ledger, &ValidatorChange::Remove(KEYS[at + 1].public()));
         if at == usize::from(times / 2) {
             ballot(&mut ledger, 252, id);
@@ -82,7 +100,11 @@ fn small() -> (Ledger, ElectionId) {
 /// A receipt with a few steps, of both kinds.
 pub(crate) fn receipt() -> Receipt {
     let receipt = shown(&turned_over(4, 6, true)).0;
-    let leaps = receipt.set_changes.iter().filter(|step| step.since() == step.header.height).count();
+    let leaps = receipt
+        .set_changes
+        .iter()
+        .filter(|step| step.since() == step.header.height)
+        .count();
     assert!(leaps > 0 && leaps < receipt.set_changes.len());
     receipt
 }
@@ -97,28 +119,56 @@ pub(crate) fn good() -> Vec<(String, Vec<u8>)> {
     ];
     let files = chains.iter().flat_map(|(name, chain)| {
         let (receipt, archive) = shown(chain);
-        [(format!("long-receipt-{name}"), encode(&receipt)), (format!("long-archive-{name}"), encode(&archive))]
+        [
+            (format!("long-receipt-{name}"), encode(&receipt)),
+            (format!("long-archive-{name}"), encode(&archive)),
+        ]
     });
     files.collect()
 }
 
-/// A leap over all changes at once, which too few have signed: its own set has, but not who was there before.
+/// A leap over all changes at once, which too few have signed: its own set has, but not who was
+/// there before.
 fn too_far(ledger: &Ledger) -> SetChange {
     let (block, certificate) = ledger.blocks.last().unwrap();
     let (header, certificate) = (block.header.clone(), certificate.clone());
-    SetChange { header, certificate, validators: ledger.state.validators().clone() }
+    SetChange {
+        header,
+        certificate,
+        validators: ledger.state.validators().clone(),
+    }
 }
 
 type Lie = fn(&Ledger, &mut Vec<SetChange>);
 
 /// What can be wrong with steps, and what is said of it.
 const LIES: [(&str, Lie, &str); 9] = [
-    ("leap-too-far", |ledger, steps| *steps = vec![too_far(ledger)], "leaps too far: of the validators before it"),
+    (
+        "leap-too-far",
+        |ledger, steps| *steps = vec![too_far(ledger)],
+        "leaps too far: of the validators before it",
+    ),
     ("out-of-order", |_, steps| steps.swap(1, 2), "leaps too far"),
-    ("back-again", |_, steps| steps.push(steps[0].clone()), "does not follow from the one before"),
-    ("step-left-out", |_, steps| drop(steps.remove(1)), "leaps too far"),
-    ("step-twice", |_, steps| steps.insert(1, steps[0].clone()), "does not follow from the one before"),
-    ("last-step-left-out", |_, steps| drop(steps.pop()), "names other validators for its height"),
+    (
+        "back-again",
+        |_, steps| steps.push(steps[0].clone()),
+        "does not follow from the one before",
+    ),
+    (
+        "step-left-out",
+        |_, steps| drop(steps.remove(1)),
+        "leaps too far",
+    ),
+    (
+        "step-twice",
+        |_, steps| steps.insert(1, steps[0].clone()),
+        "does not follow from the one before",
+    ),
+    (
+        "last-step-left-out",
+        |_, steps| drop(steps.pop()),
+        "names other validators for its height",
+    ),
     (
         "set-of-another-hash",
         |ledger, steps| steps[1].validators = ledger.state.genesis().validators.clone(),
@@ -133,7 +183,10 @@ const LIES: [(&str, Lie, &str); 9] = [
         "signed-by-the-set-before",
         |ledger, steps| {
             let before = &ledger.state.genesis().validators;
-            steps[0].certificate.signatures.retain(|signature| before.contains(&signature.validator));
+            steps[0]
+                .certificate
+                .signatures
+                .retain(|signature| before.contains(&signature.validator));
         },
         "it has the signatures of",
     ),
@@ -153,7 +206,10 @@ fn lies() -> impl Iterator<Item = (&'static str, Receipt, Archive, &'static str)
 
 pub(crate) fn bad() -> Vec<(String, Vec<u8>)> {
     let files = lies().flat_map(|(name, receipt, archive, _)| {
-        [(format!("long-receipt-{name}"), encode(&receipt)), (format!("long-archive-{name}"), encode(&archive))]
+        [
+            (format!("long-receipt-{name}"), encode(&receipt)),
+            (format!("long-archive-{name}"), encode(&archive)),
+        ]
     });
     files.collect()
 }
@@ -173,9 +229,16 @@ fn a_hundred_and_fifty_that_were_admitted_one_by_one_are_proven_in_a_few_steps()
     let chain = grown(150, true);
     let (receipt, archive) = shown(&chain);
     assert_eq!(chain.0.handovers.len(), 149);
-    assert!(receipt.set_changes.len() <= 8, "{} steps", receipt.set_changes.len());
+    assert!(
+        receipt.set_changes.len() <= 8,
+        "{} steps",
+        receipt.set_changes.len()
+    );
     let bytes = [encode(&receipt).len(), encode(&archive).len()];
-    assert!(bytes.iter().all(|bytes| *bytes < FRAME_BYTES_MAX / 4), "{bytes:?}");
+    assert!(
+        bytes.iter().all(|bytes| *bytes < FRAME_BYTES_MAX / 4),
+        "{bytes:?}"
+    );
 }
 
 #[test]
@@ -183,9 +246,16 @@ fn two_thousand_changes_are_proven_in_a_fraction_of_the_steps_if_most_have_signe
     let chain = turned_over(7, 1000, false);
     let (receipt, archive) = shown(&chain);
     assert_eq!(chain.0.handovers.len(), 2000);
-    assert!(receipt.set_changes.len() <= 2000 / 4, "{} steps", receipt.set_changes.len());
+    assert!(
+        receipt.set_changes.len() <= 2000 / 4,
+        "{} steps",
+        receipt.set_changes.len()
+    );
     let bytes = [encode(&receipt).len(), encode(&archive).len()];
-    assert!(bytes.iter().all(|bytes| *bytes < FRAME_BYTES_MAX), "{bytes:?}");
+    assert!(
+        bytes.iter().all(|bytes| *bytes < FRAME_BYTES_MAX),
+        "{bytes:?}"
+    );
 }
 
 #[test]
@@ -193,14 +263,21 @@ fn two_thousand_changes_that_as_few_as_can_be_have_signed_are_proven_all_the_sam
     let chain = turned_over(4, 1000, true);
     let (receipt, _) = shown(&chain);
     assert_eq!(chain.0.handovers.len(), 2000);
-    assert!(receipt.set_changes.len() <= 1600, "{} steps", receipt.set_changes.len());
+    assert!(
+        receipt.set_changes.len() <= 1600,
+        "{} steps",
+        receipt.set_changes.len()
+    );
     let mut told = SetHistory::new(receipt.genesis.clone()).unwrap();
     // In parts, as nodes send them.
     let mut from = Height::new(1);
     for part in receipt.set_changes.chunks(100) {
         from = told.extend(from, part.to_vec()).unwrap();
     }
-    assert_eq!(told.check_final(&receipt.header, &receipt.certificate), Ok(()));
+    assert_eq!(
+        told.check_final(&receipt.header, &receipt.certificate),
+        Ok(())
+    );
 }
 
 /// An app that has leapt over a set asks for it when it is shown one of its blocks.
@@ -209,35 +286,69 @@ fn block_between_two_known_sets_is_checked_by_the_steps_to_its_own() {
     let (ledger, _) = &*LIARS;
     let last = ledger.blocks.len() as u64;
     let mut told = SetHistory::new(ledger.state.genesis().as_ref().clone()).unwrap();
-    told.extend(Height::new(1), ledger.set_changes(0, last)).unwrap();
+    told.extend(Height::new(1), ledger.set_changes(0, last))
+        .unwrap();
     let mut asked = 0;
     for (block, certificate) in &ledger.blocks {
         let height = block.header.height;
-        if told.check_final(&block.header, certificate) == Err(InvalidReceipt::OtherSet(height.get())) {
+        if told.check_final(&block.header, certificate)
+            == Err(InvalidReceipt::OtherSet(height.get()))
+        {
             asked += 1;
             let from = told.known_up_to(height);
-            told.extend(from, ledger.set_changes(ledger.set_number(from.get()), height.get())).unwrap();
+            told.extend(
+                from,
+                ledger.set_changes(ledger.set_number(from.get()), height.get()),
+            )
+            .unwrap();
         }
-        assert_eq!(told.check_final(&block.header, certificate), Ok(()), "height {height}");
+        assert_eq!(
+            told.check_final(&block.header, certificate),
+            Ok(()),
+            "height {height}"
+        );
     }
-    assert!(asked > 5 && asked < ledger.handovers.len(), "{asked} of {}", ledger.handovers.len());
+    assert!(
+        asked > 5 && asked < ledger.handovers.len(),
+        "{asked} of {}",
+        ledger.handovers.len()
+    );
 }
 
-/// A block that a former set alone could have signed is none: the one that is left out would have to be among the signers.
+/// A block that a former set alone could have signed is none: the one that is left out would have
+/// to be among the signers.
 #[test]
 fn block_that_its_own_set_has_not_decided_is_not_final_whoever_else_has_signed_it() {
     let chain = grown(4, false);
     let (mut receipt, _) = shown(&chain);
     let founder = key(1).public();
-    receipt.certificate.signatures.retain(|signature| signature.validator == founder);
+    receipt
+        .certificate
+        .signatures
+        .retain(|signature| signature.validator == founder);
     let fault = CertificateFault::Power { power: 1, total: 4 };
-    assert_eq!(receipt.check(None), Err(InvalidReceipt::Certificate { height: receipt.header.height.get(), fault }));
+    assert_eq!(
+        receipt.check(None),
+        Err(InvalidReceipt::Certificate {
+            height: receipt.header.height.get(),
+            fault
+        })
+    );
     receipt.set_changes.clear();
-    assert_eq!(receipt.check(None), Err(InvalidReceipt::OtherSet(receipt.header.height.get())));
+    assert_eq!(
+        receipt.check(None),
+        Err(InvalidReceipt::OtherSet(receipt.header.height.get()))
+    );
     let (_, mut archive) = shown(&chain);
     archive.set_changes.clear();
     let found = archive.verify(None, |_| {}).unwrap_err();
-    assert!(matches!(found, InvalidArchive::SetChanges(InvalidReceipt::OtherSet(_))), "{found}");
+    assert!(
+        matches!(
+            found,
+            InvalidArchive::SetChanges(InvalidReceipt::OtherSet(_))
+        ),
+        "{found}"
+    );
 }
 
 #[test]

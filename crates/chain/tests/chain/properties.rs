@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use vote_chain::{
-    Act, Ballot, Block, Choices, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash, Organise,
-    OrganiserChange, Overvotes, Payload, PublicKey, Ranks, Receipt, Rule, Selection, State, Timestamp, Transaction,
-    Validator, ValidatorChange, Verified, Voter, Voters, decode, encode, verify,
+    Act, Ballot, Block, Choices, CommitCertificate, Contest, Election, ElectionId, Genesis, Hash,
+    Organise, OrganiserChange, Overvotes, Payload, PublicKey, Ranks, Receipt, Rule, Selection,
+    State, Timestamp, Transaction, Validator, ValidatorChange, Verified, Voter, Voters, decode,
+    encode, verify,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key};
@@ -23,14 +24,25 @@ fn payload() -> impl Strategy<Value = Payload> {
         ".{0,40}".prop_map(Selection::WriteIn),
         places().prop_map(Selection::Approved),
         prop::collection::vec(any::<u8>(), 0..5).prop_map(Selection::Scored),
-        prop::collection::vec(places(), 0..5).prop_map(|ranks| Selection::Ranked(Ranks::new(ranks).unwrap())),
+        prop::collection::vec(places(), 0..5)
+            .prop_map(|ranks| Selection::Ranked(Ranks::new(ranks).unwrap())),
         Just(Selection::Abstain),
     ];
     let selections = prop::collection::vec(choice, 0..3);
-    let ballot = (hash(), any::<u32>(), ".{0,40}", selections).prop_map(|(id, counter, name, selections)| {
-        Payload::CastBallot(Ballot { election: ElectionId::new(id), counter, name, selections })
-    });
-    let choices = prop_oneof![Just(Choices::WriteIn), prop::collection::vec(".{0,20}", 0..6).prop_map(Choices::Listed)];
+    let ballot = (hash(), any::<u32>(), ".{0,40}", selections).prop_map(
+        |(id, counter, name, selections)| {
+            Payload::CastBallot(Ballot {
+                election: ElectionId::new(id),
+                counter,
+                name,
+                selections,
+            })
+        },
+    );
+    let choices = prop_oneof![
+        Just(Choices::WriteIn),
+        prop::collection::vec(".{0,20}", 0..6).prop_map(Choices::Listed)
+    ];
     let overvotes = prop::sample::select(Overvotes::ALL.to_vec());
     let contest = (
         ".{0,20}",
@@ -40,58 +52,103 @@ fn payload() -> impl Strategy<Value = Payload> {
         any::<[bool; 2]>(),
         overvotes,
     )
-        .prop_map(|(title, choices, rule, [seats, choices_min, choices_max], [abstention, shuffle], overvotes)| {
-            let fields = Contest {
+        .prop_map(
+            |(
                 title,
                 choices,
                 rule,
-                seats,
-                choices_min,
-                choices_max,
-                abstention,
-                shuffle,
-                majority: None,
+                [seats, choices_min, choices_max],
+                [abstention, shuffle],
                 overvotes,
-            };
-            fields.settled()
-        });
+            )| {
+                let fields = Contest {
+                    title,
+                    choices,
+                    rule,
+                    seats,
+                    choices_min,
+                    choices_max,
+                    abstention,
+                    shuffle,
+                    majority: None,
+                    overvotes,
+                };
+                fields.settled()
+            },
+        );
     let contests = prop::collection::vec(contest, 0..3);
     let voters = prop::sample::select(vec![Voters::Anyone, Voters::Roll, Voters::WeightedRoll]);
     let time = prop::option::of(any::<u64>().prop_map(Timestamp::from_ms));
-    let create = (".{0,40}", ".{0,80}", contests, voters, time.clone(), time.clone(), any::<(u16, u64)>()).prop_map(
-        |(title, description, contests, voters, opens_at, closes_at, (revotes, salt))| {
-            let simple = Election::simple(title, contests, salt);
-            Payload::CreateElection(Election { description, voters, opens_at, closes_at, revotes, ..simple })
-        },
-    );
+    let create = (
+        ".{0,40}",
+        ".{0,80}",
+        contests,
+        voters,
+        time.clone(),
+        time.clone(),
+        any::<(u16, u64)>(),
+    )
+        .prop_map(
+            |(title, description, contests, voters, opens_at, closes_at, (revotes, salt))| {
+                let simple = Election::simple(title, contests, salt);
+                Payload::CreateElection(Election {
+                    description,
+                    voters,
+                    opens_at,
+                    closes_at,
+                    revotes,
+                    ..simple
+                })
+            },
+        );
     let public = any::<[u8; 32]>().prop_map(PublicKey::from_bytes);
     let keys = prop::collection::vec(public.clone(), 0..4);
-    let added =
-        prop::collection::vec((public.clone(), any::<u32>()).prop_map(|(key, weight)| Voter(key, weight)), 0..4);
+    let added = prop::collection::vec(
+        (public.clone(), any::<u32>()).prop_map(|(key, weight)| Voter(key, weight)),
+        0..4,
+    );
     let act = prop_oneof![
         Just(Act::Open),
         Just(Act::Close),
         added.clone().prop_map(Act::AddVoters),
-        (keys, added, ".{0,20}").prop_map(|(remove, add, reason)| Act::ChangeRoll { remove, add, reason }),
-        (time.clone(), time, ".{0,20}").prop_map(|(opens_at, closes_at, reason)| Act::ChangeTimes {
-            opens_at,
-            closes_at,
+        (keys, added, ".{0,20}").prop_map(|(remove, add, reason)| Act::ChangeRoll {
+            remove,
+            add,
             reason
+        }),
+        (time.clone(), time, ".{0,20}").prop_map(|(opens_at, closes_at, reason)| {
+            Act::ChangeTimes {
+                opens_at,
+                closes_at,
+                reason,
+            }
         }),
         ".{0,20}".prop_map(Act::Cancel),
     ];
-    let organise =
-        (hash(), act).prop_map(|(id, act)| Payload::Organise(Organise { election: ElectionId::new(id), act }));
-    let validator =
-        (public.clone(), ".{0,20}", any::<u64>()).prop_map(|(key, name, power)| Validator { key, name, power });
+    let organise = (hash(), act).prop_map(|(id, act)| {
+        Payload::Organise(Organise {
+            election: ElectionId::new(id),
+            act,
+        })
+    });
+    let validator = (public.clone(), ".{0,20}", any::<u64>())
+        .prop_map(|(key, name, power)| Validator { key, name, power });
     let change = prop_oneof![
         validator.prop_map(|validator| ValidatorChange::Admit(validator).into()),
-        public.clone().prop_map(|key| ValidatorChange::Remove(key).into()),
-        public.clone().prop_map(|key| OrganiserChange::Admit(key).into()),
+        public
+            .clone()
+            .prop_map(|key| ValidatorChange::Remove(key).into()),
+        public
+            .clone()
+            .prop_map(|key| OrganiserChange::Admit(key).into()),
         public.prop_map(|key| OrganiserChange::Remove(key).into()),
     ];
     let approve = (change, any::<u64>(), any::<u64>()).prop_map(|(change, changes_before, ms)| {
-        Payload::ApproveChange { change, changes_before, signed_at: Timestamp::from_ms(ms) }
+        Payload::ApproveChange {
+            change,
+            changes_before,
+            signed_at: Timestamp::from_ms(ms),
+        }
     });
     prop_oneof![ballot, create, organise, approve]
 }
@@ -131,7 +188,8 @@ proptest! {
         }
     }
 
-    /// Whatever people submit, in whatever order: builder and judges agree, and the count is that of the first ballots.
+    /// Whatever people submit, in whatever order: builder and judges agree, and the count is that
+    /// of the first ballots.
     #[test]
     fn every_node_comes_to_the_same_state_and_count(votes in prop::collection::vec((50..70u8, 0..5u16), 0..60), cut in 1..20usize) {
         let (mut ledger, mut twin) = (Ledger::new(genesis(4)), Ledger::new(genesis(4)));

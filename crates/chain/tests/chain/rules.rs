@@ -2,16 +2,19 @@
 
 use serde_bytes::ByteBuf;
 use vote_chain::{
-    Act, Ballot, Block, BlockFault, BlockHash, Contest, Election, ElectionId, ElectionPhase, Genesis, Hash, Height,
-    InvalidBlock, InvalidSelection, InvalidTransaction, Limits, Organise, Payload, Ranks, Rule, Selection, StateRoot,
-    Timestamp, Transaction, TransactionFault, ValidatorSetHash, VerifiedBlock, encode, merkle_root, verify,
+    Act, Ballot, Block, BlockFault, BlockHash, Contest, Election, ElectionId, ElectionPhase,
+    Genesis, Hash, Height, InvalidBlock, InvalidSelection, InvalidTransaction, Limits, Organise,
+    Payload, Ranks, Rule, Selection, StateRoot, Timestamp, Transaction, TransactionFault,
+    ValidatorSetHash, VerifiedBlock, encode, merkle_root, verify,
 };
 
 use crate::ledger::{Ledger, START, counted, election, genesis, key, with_contests};
 
 /// What the refusal of a selection says that its contest, the only one, does not offer.
-const NOT_OFFERED: InvalidTransaction =
-    InvalidTransaction::Selection { contest: 1, fault: InvalidSelection::NotOffered };
+const NOT_OFFERED: InvalidTransaction = InvalidTransaction::Selection {
+    contest: 1,
+    fault: InvalidSelection::NotOffered,
+};
 
 fn with_election() -> (Ledger, ElectionId) {
     let mut ledger = Ledger::new(genesis(4));
@@ -24,24 +27,39 @@ fn second_ballot_of_a_credential_is_refused_and_the_first_counts() {
     let (mut ledger, id) = with_election();
     ledger.decide(&[ledger.ballot(50, id, Selection::Listed(1))]);
     let again = ledger.ballot(50, id, Selection::Listed(0));
-    let refused = Err(InvalidTransaction::AlreadyVoted { election: id, credential: key(50).public() });
+    let refused = Err(InvalidTransaction::AlreadyVoted {
+        election: id,
+        credential: key(50).public(),
+    });
     assert_eq!(ledger.try_one(&again), refused);
     let tally = ledger.state.tally(&id).unwrap();
-    assert_eq!((tally.turnout.ballots, &tally.contests[0].leaders), (1, &vec!["Pasta".to_owned()]));
+    assert_eq!(
+        (tally.turnout.ballots, &tally.contests[0].leaders),
+        (1, &vec!["Pasta".to_owned()])
+    );
 }
 
 #[test]
 fn two_ballots_of_a_credential_in_one_block_make_the_block_invalid() {
     let (ledger, id) = with_election();
-    let two = [ledger.ballot(50, id, Selection::Listed(0)), ledger.ballot(50, id, Selection::Listed(1))];
+    let two = [
+        ledger.ballot(50, id, Selection::Listed(0)),
+        ledger.ballot(50, id, Selection::Listed(1)),
+    ];
     let mut block = ledger.propose(&two[..1]);
-    block.transactions = two.iter().map(|t| ByteBuf::from(t.bytes().to_vec())).collect();
+    block.transactions = two
+        .iter()
+        .map(|t| ByteBuf::from(t.bytes().to_vec()))
+        .collect();
     let ids = block.ids();
     block.header.transactions_count = 2;
     block.header.transactions_root = merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()));
     assert!(block.is_whole());
     let refused = ledger.judge(&block).unwrap_err();
-    let fault = InvalidTransaction::AlreadyVoted { election: id, credential: key(50).public() };
+    let fault = InvalidTransaction::AlreadyVoted {
+        election: id,
+        credential: key(50).public(),
+    };
     assert_eq!(refused, InvalidBlock::Transaction { index: 1, fault });
 }
 
@@ -53,7 +71,10 @@ fn the_same_transaction_twice_changes_nothing() {
     let before = ledger.state.tip().state_root;
     assert!(ledger.try_one(&ballot).is_err());
     let create = ledger.sign(&key(200), Payload::CreateElection(election()));
-    assert_eq!(ledger.try_one(&create), Err(InvalidTransaction::ElectionExists(id)));
+    assert_eq!(
+        ledger.try_one(&create),
+        Err(InvalidTransaction::ElectionExists(id))
+    );
     ledger.decide(&[]);
     assert_eq!(ledger.state.tip().state_root, before);
 }
@@ -62,40 +83,86 @@ fn the_same_transaction_twice_changes_nothing() {
 fn ballots_are_taken_from_opening_to_closing_by_block_time() {
     let mut ledger = Ledger::new(genesis(4));
     let at = |ms| Some(Timestamp::from_ms(START + ms));
-    let id = ledger.create(Election { opens_at: at(3000), closes_at: at(5000), ..election() });
-    let not_open = |phase| Err(InvalidTransaction::NotOpen { election: id, phase });
+    let id = ledger.create(Election {
+        opens_at: at(3000),
+        closes_at: at(5000),
+        ..election()
+    });
+    let not_open = |phase| {
+        Err(InvalidTransaction::NotOpen {
+            election: id,
+            phase,
+        })
+    };
     assert_eq!(ledger.state.next_boundary(), at(3000));
-    assert_eq!(ledger.try_one(&ledger.ballot(50, id, Selection::Listed(0))), not_open(ElectionPhase::Draft));
+    assert_eq!(
+        ledger.try_one(&ledger.ballot(50, id, Selection::Listed(0))),
+        not_open(ElectionPhase::Draft)
+    );
     ledger.decide(&[]);
     ledger.decide(&[ledger.ballot(51, id, Selection::Listed(0))]);
-    assert_eq!((ledger.state.phase(&id), ledger.state.next_boundary()), (Some(ElectionPhase::Open), at(5000)));
+    assert_eq!(
+        (ledger.state.phase(&id), ledger.state.next_boundary()),
+        (Some(ElectionPhase::Open), at(5000))
+    );
     ledger.decide(&[ledger.ballot(52, id, Selection::Listed(0))]);
-    assert_eq!(ledger.try_one(&ledger.ballot(53, id, Selection::Listed(0))), not_open(ElectionPhase::Closed));
+    assert_eq!(
+        ledger.try_one(&ledger.ballot(53, id, Selection::Listed(0))),
+        not_open(ElectionPhase::Closed)
+    );
     assert_eq!(ledger.state.tally(&id).unwrap().turnout.ballots, 2);
     ledger.decide(&[]);
-    assert_eq!((ledger.state.phase(&id), ledger.state.next_boundary()), (Some(ElectionPhase::Closed), None));
+    assert_eq!(
+        (ledger.state.phase(&id), ledger.state.next_boundary()),
+        (Some(ElectionPhase::Closed), None)
+    );
 }
 
 #[test]
 fn election_is_closed_by_its_organiser_alone_and_once() {
     let (mut ledger, id) = with_election();
-    let stranger = ledger.sign(&key(201), Payload::Organise(Organise { election: id, act: Act::Close }));
-    assert_eq!(ledger.try_one(&stranger), Err(InvalidTransaction::NotTheOrganiser(key(201).public())));
+    let stranger = ledger.sign(
+        &key(201),
+        Payload::Organise(Organise {
+            election: id,
+            act: Act::Close,
+        }),
+    );
+    assert_eq!(
+        ledger.try_one(&stranger),
+        Err(InvalidTransaction::NotTheOrganiser(key(201).public()))
+    );
     let close = ledger.act(id, Act::Close);
     ledger.decide(std::slice::from_ref(&close));
     assert_eq!(ledger.state.phase(&id), Some(ElectionPhase::Closed));
-    assert_eq!(ledger.try_one(&close), Err(InvalidTransaction::Over { election: id, phase: ElectionPhase::Closed }));
-    assert!(ledger.try_one(&ledger.ballot(50, id, Selection::Listed(0))).is_err());
+    assert_eq!(
+        ledger.try_one(&close),
+        Err(InvalidTransaction::Over {
+            election: id,
+            phase: ElectionPhase::Closed
+        })
+    );
+    assert!(
+        ledger
+            .try_one(&ledger.ballot(50, id, Selection::Listed(0)))
+            .is_err()
+    );
 }
 
 #[test]
 fn choices_that_are_not_offered_are_refused() {
     let (mut ledger, id) = with_election();
     for choice in [Selection::Listed(3), Selection::WriteIn("Soup".into())] {
-        assert_eq!(ledger.try_one(&ledger.ballot(50, id, choice)), Err(NOT_OFFERED));
+        assert_eq!(
+            ledger.try_one(&ledger.ballot(50, id, choice)),
+            Err(NOT_OFFERED)
+        );
     }
     let open = ledger.create(with_contests(vec![Contest::write_in()]));
-    assert_eq!(ledger.try_one(&ledger.ballot(50, open, Selection::Listed(0))), Err(NOT_OFFERED));
+    assert_eq!(
+        ledger.try_one(&ledger.ballot(50, open, Selection::Listed(0))),
+        Err(NOT_OFFERED)
+    );
     let nowhere = ElectionId::default();
     assert_eq!(
         ledger.try_one(&ledger.ballot(50, nowhere, Selection::Listed(0))),
@@ -108,12 +175,18 @@ fn write_ins_count_together_by_their_words_and_a_tie_names_all_leaders() {
     let mut ledger = Ledger::new(genesis(4));
     let id = ledger.create(with_contests(vec![Contest::write_in()]));
     let words = ["Rust", "Python", "Rust", "C", "Python"];
-    let ballots: Vec<_> =
-        (50..).zip(words).map(|(voter, word)| ledger.ballot(voter, id, Selection::WriteIn(word.into()))).collect();
+    let ballots: Vec<_> = (50..)
+        .zip(words)
+        .map(|(voter, word)| ledger.ballot(voter, id, Selection::WriteIn(word.into())))
+        .collect();
     ledger.decide(&ballots);
     let tally = ledger.state.tally(&id).unwrap();
     assert_eq!(tally.contests[0].leaders, ["Python", "Rust"]);
-    let counts: Vec<_> = tally.contests[0].lines.iter().map(|line| (line.choice.as_str(), line.votes)).collect();
+    let counts: Vec<_> = tally.contests[0]
+        .lines
+        .iter()
+        .map(|line| (line.choice.as_str(), line.votes))
+        .collect();
     assert_eq!(counts, [("Python", 2), ("Rust", 2), ("C", 1)]);
 }
 
@@ -128,22 +201,51 @@ fn forged_headers_are_refused_by_name() {
         change(&mut block.header);
         ledger.judge(&block).unwrap_err()
     };
-    assert_eq!(judge(&|header| header.version = 2), InvalidBlock::Version(2));
-    assert!(matches!(judge(&|header| header.chain = vote_chain::ChainId::new(other)), InvalidBlock::WrongChain(_)));
-    assert!(matches!(judge(&|header| header.height = Height::new(3)), InvalidBlock::Height { .. }));
-    assert!(matches!(judge(&|header| header.parent = BlockHash::new(other)), InvalidBlock::Parent { .. }));
-    assert!(matches!(judge(&|header| header.time = ledger.state.tip().time), InvalidBlock::Time { .. }));
-    assert!(matches!(judge(&|header| header.proposer = key(99).public()), InvalidBlock::Proposer(_)));
-    assert!(matches!(judge(&|header| header.state_root = StateRoot::new(other)), InvalidBlock::StateRoot { .. }));
+    assert_eq!(
+        judge(&|header| header.version = 2),
+        InvalidBlock::Version(2)
+    );
+    assert!(matches!(
+        judge(&|header| header.chain = vote_chain::ChainId::new(other)),
+        InvalidBlock::WrongChain(_)
+    ));
+    assert!(matches!(
+        judge(&|header| header.height = Height::new(3)),
+        InvalidBlock::Height { .. }
+    ));
+    assert!(matches!(
+        judge(&|header| header.parent = BlockHash::new(other)),
+        InvalidBlock::Parent { .. }
+    ));
+    assert!(matches!(
+        judge(&|header| header.time = ledger.state.tip().time),
+        InvalidBlock::Time { .. }
+    ));
+    assert!(matches!(
+        judge(&|header| header.proposer = key(99).public()),
+        InvalidBlock::Proposer(_)
+    ));
+    assert!(matches!(
+        judge(&|header| header.state_root = StateRoot::new(other)),
+        InvalidBlock::StateRoot { .. }
+    ));
     let next = ValidatorSetHash::new(other);
-    assert!(matches!(judge(&|header| header.next_validators = next), InvalidBlock::NextValidators));
-    assert!(matches!(judge(&|header| header.validators = next), InvalidBlock::Validators));
+    assert!(matches!(
+        judge(&|header| header.next_validators = next),
+        InvalidBlock::NextValidators
+    ));
+    assert!(matches!(
+        judge(&|header| header.validators = next),
+        InvalidBlock::Validators
+    ));
 }
 
 #[test]
 fn block_without_the_transactions_of_its_header_is_not_whole() {
     let (ledger, id) = with_election();
-    let ballots: Vec<_> = (50..53).map(|voter| ledger.ballot(voter, id, Selection::Listed(0))).collect();
+    let ballots: Vec<_> = (50..53)
+        .map(|voter| ledger.ballot(voter, id, Selection::Listed(0)))
+        .collect();
     let honest = ledger.propose(&ballots);
     let mut dropped = honest.clone();
     dropped.transactions.pop();
@@ -154,59 +256,119 @@ fn block_without_the_transactions_of_its_header_is_not_whole() {
 
 #[test]
 fn blocks_over_the_limits_are_neither_built_nor_accepted() {
-    let limits = Limits { block_transactions_max: 3, ..Limits::default() };
-    let mut ledger = Ledger::new(Genesis { limits, ..genesis(4) });
+    let limits = Limits {
+        block_transactions_max: 3,
+        ..Limits::default()
+    };
+    let mut ledger = Ledger::new(Genesis {
+        limits,
+        ..genesis(4)
+    });
     let id = ledger.create(election());
-    let ballots: Vec<_> = (50..55).map(|voter| ledger.ballot(voter, id, Selection::Listed(0))).collect();
+    let ballots: Vec<_> = (50..55)
+        .map(|voter| ledger.ballot(voter, id, Selection::Listed(0)))
+        .collect();
     let (block, ..) = ledger.build(&ballots);
     assert_eq!(block.transactions().len(), 3);
     let mut large = block.to_block();
-    large.transactions = ballots.iter().map(|t| ByteBuf::from(t.bytes().to_vec())).collect();
+    large.transactions = ballots
+        .iter()
+        .map(|t| ByteBuf::from(t.bytes().to_vec()))
+        .collect();
     large.header.transactions_count = 5;
-    large.header.transactions_root = merkle_root(large.ids().iter().map(|id| id.as_bytes().as_slice()));
-    assert!(matches!(ledger.judge(&large), Err(InvalidBlock::Size { transactions: 5, .. })));
+    large.header.transactions_root =
+        merkle_root(large.ids().iter().map(|id| id.as_bytes().as_slice()));
+    assert!(matches!(
+        ledger.judge(&large),
+        Err(InvalidBlock::Size {
+            transactions: 5,
+            ..
+        })
+    ));
 }
 
 #[test]
-fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_characters_is_refused_at_sight() {
+fn transaction_of_another_chain_with_a_wrong_signature_or_with_control_characters_is_refused_at_sight()
+ {
     let (ledger, id) = with_election();
     let chain = ledger.state.chain();
     let ballot = ledger.ballot(50, id, Selection::Listed(0));
-    let other = Genesis { name: "another".into(), ..genesis(4) }.chain();
-    assert!(matches!(verify(&other, ballot.bytes()), Err(TransactionFault::WrongChain(_))));
+    let other = Genesis {
+        name: "another".into(),
+        ..genesis(4)
+    }
+    .chain();
+    assert!(matches!(
+        verify(&other, ballot.bytes()),
+        Err(TransactionFault::WrongChain(_))
+    ));
     for at in [10, 60, ballot.bytes().len() - 1] {
         let mut bytes = ballot.bytes().to_vec();
         bytes[at] ^= 1;
         assert!(verify(&chain, &bytes).is_err(), "byte {at}");
     }
-    let payload = Payload::CastBallot(Ballot { name: "a\u{1b}[2J".into(), ..Ballot::plain(id, Selection::Listed(0)) });
+    let payload = Payload::CastBallot(Ballot {
+        name: "a\u{1b}[2J".into(),
+        ..Ballot::plain(id, Selection::Listed(0))
+    });
     let bytes = Transaction::sign(chain, &key(50), payload).to_bytes();
-    assert!(matches!(verify(&chain, &bytes), Err(TransactionFault::Ballot(_))));
-    assert!(matches!(verify(&chain, &vec![0; 70_000]), Err(TransactionFault::TooLarge(70_000))));
-    let election = with_contests(vec![Contest::listed(vec!["A".into(), "A".into()], Rule::Plurality, 1)]);
+    assert!(matches!(
+        verify(&chain, &bytes),
+        Err(TransactionFault::Ballot(_))
+    ));
+    assert!(matches!(
+        verify(&chain, &vec![0; 70_000]),
+        Err(TransactionFault::TooLarge(70_000))
+    ));
+    let election = with_contests(vec![Contest::listed(
+        vec!["A".into(), "A".into()],
+        Rule::Plurality,
+        1,
+    )]);
     let bytes = Transaction::sign(chain, &key(50), Payload::CreateElection(election)).to_bytes();
-    assert!(matches!(verify(&chain, &bytes), Err(TransactionFault::Election(_))));
+    assert!(matches!(
+        verify(&chain, &bytes),
+        Err(TransactionFault::Election(_))
+    ));
 }
 
 #[test]
 fn block_with_a_forged_ballot_names_its_place() {
     let (ledger, id) = with_election();
-    let ballots: Vec<_> = (50..80).map(|voter| ledger.ballot(voter, id, Selection::Listed(0))).collect();
+    let ballots: Vec<_> = (50..80)
+        .map(|voter| ledger.ballot(voter, id, Selection::Listed(0)))
+        .collect();
     let mut block = ledger.propose(&ballots);
     for place in [13, 21] {
         *block.transactions[place].last_mut().unwrap() ^= 1;
     }
-    let read = |block: &Block| VerifiedBlock::read(&ledger.state.chain(), &encode(block)).unwrap_err();
-    // So far anybody can have done it; if the header is made for it, whoever signs for the block has.
+    let read =
+        |block: &Block| VerifiedBlock::read(&ledger.state.chain(), &encode(block)).unwrap_err();
+    // So far anybody can have done it; if the header is made for it, whoever signs for the block
+    // has.
     assert_eq!(read(&block), BlockFault::OtherTransactions);
     block.header.transactions_root = block.tree().root();
-    let forged = BlockFault::Transaction { index: 13, fault: TransactionFault::Signature };
+    let forged = BlockFault::Transaction {
+        index: 13,
+        fault: TransactionFault::Signature,
+    };
     assert_eq!(read(&block), forged);
     // Whichever of the others are verified already.
-    let known = |bytes: &[u8]| ballots[..10].iter().find(|ballot| **ballot.bytes() == *bytes).cloned();
+    let known = |bytes: &[u8]| {
+        ballots[..10]
+            .iter()
+            .find(|ballot| **ballot.bytes() == *bytes)
+            .cloned()
+    };
     let whole = block.clone().whole().unwrap();
-    assert_eq!(VerifiedBlock::verify(&ledger.state.chain(), &whole, known).unwrap_err(), forged);
-    assert!(matches!(VerifiedBlock::read(&ledger.state.chain(), b"no block"), Err(BlockFault::Decode(_))));
+    assert_eq!(
+        VerifiedBlock::verify(&ledger.state.chain(), &whole, known).unwrap_err(),
+        forged
+    );
+    assert!(matches!(
+        VerifiedBlock::read(&ledger.state.chain(), b"no block"),
+        Err(BlockFault::Decode(_))
+    ));
 }
 
 fn with_rule(rule: Rule, seats: u16) -> (Ledger, ElectionId) {
@@ -221,13 +383,21 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         (Rule::Plurality, Selection::Listed(1)),
         (Rule::Approval, Selection::Approved(vec![0, 2])),
         (Rule::Score, Selection::Scored(vec![10, 0, 3])),
-        (Rule::Irv, Selection::Ranked(Ranks::new([vec![2], vec![0, 1]]).unwrap())),
+        (
+            Rule::Irv,
+            Selection::Ranked(Ranks::new([vec![2], vec![0, 1]]).unwrap()),
+        ),
     ];
     for (rule, _) in &ballots {
         let (ledger, id) = with_rule(*rule, 1);
         for (other, choice) in &ballots {
             let verdict = ledger.try_one(&ledger.ballot(50, id, choice.clone()));
-            assert_eq!(verdict.is_ok(), rule == other, "{choice:?} by {}", rule.name());
+            assert_eq!(
+                verdict.is_ok(),
+                rule == other,
+                "{choice:?} by {}",
+                rule.name()
+            );
         }
     }
     let bad = [
@@ -236,8 +406,14 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         (Rule::Approval, Selection::Approved(vec![3])),
         (Rule::Score, Selection::Scored(vec![11, 0, 0])),
         (Rule::Score, Selection::Scored(vec![1, 1])),
-        (Rule::Stv, Selection::Ranked(Ranks::new([vec![0], vec![0]]).unwrap())),
-        (Rule::Stv, Selection::Ranked(Ranks::new([vec![1, 0]]).unwrap())),
+        (
+            Rule::Stv,
+            Selection::Ranked(Ranks::new([vec![0], vec![0]]).unwrap()),
+        ),
+        (
+            Rule::Stv,
+            Selection::Ranked(Ranks::new([vec![1, 0]]).unwrap()),
+        ),
         (Rule::Stv, Selection::Ranked(Ranks::new([vec![]]).unwrap())),
         (Rule::Stv, Selection::Ranked(Ranks::new([vec![3]]).unwrap())),
     ];
@@ -252,11 +428,15 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
 fn ranked_election_is_counted_by_its_rule_and_seats() {
     let vote = |ledger: &Ledger, id, ballots: &[(u8, &[u16])]| -> Vec<_> {
         let mut voters = 50u8..;
-        let each = ballots.iter().flat_map(|(count, order)| std::iter::repeat_n(order, usize::from(*count)));
+        let each = ballots
+            .iter()
+            .flat_map(|(count, order)| std::iter::repeat_n(order, usize::from(*count)));
         let ranks = |order: &[u16]| Selection::Ranked(Ranks::strict(order.iter().copied()));
-        each.map(|order| ledger.ballot(voters.next().unwrap(), id, ranks(order))).collect()
+        each.map(|order| ledger.ballot(voters.next().unwrap(), id, ranks(order)))
+            .collect()
     };
-    // Soup has the most first preferences, Pasta beats each of the others, Salad wins the runoff against Soup.
+    // Soup has the most first preferences, Pasta beats each of the others, Salad wins the runoff
+    // against Soup.
     let ballots: [(u8, &[u16]); 3] = [(4, &[0, 1, 2]), (2, &[1, 2, 0]), (3, &[2, 1, 0])];
     for (rule, seats, winners) in [
         (Rule::Irv, 1, vec!["Salad"]),
@@ -266,7 +446,9 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
     ] {
         let (mut ledger, id) = with_rule(rule, seats);
         assert!(
-            ledger.state.tally(&id).unwrap().contests[0].leaders.is_empty(),
+            ledger.state.tally(&id).unwrap().contests[0]
+                .leaders
+                .is_empty(),
             "nobody leads before the first ballot"
         );
         let ballots = vote(&ledger, id, &ballots);
@@ -280,9 +462,21 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
         assert_eq!(tally.contests[0].lines[0].votes, 4);
         // A node that cannot spare the time says so, and names nobody.
         let short = &ledger.state.tally_within(&id, 12).unwrap().contests[0];
-        assert_eq!((short.votes, short.leaders.len(), short.outcome.is_some(), short.complete), (9, 0, false, false));
+        assert_eq!(
+            (
+                short.votes,
+                short.leaders.len(),
+                short.outcome.is_some(),
+                short.complete
+            ),
+            (9, 0, false, false)
+        );
         let shorter = &ledger.state.tally_within(&id, 11).unwrap().contests[0];
-        assert_eq!((shorter.votes, shorter.lines.len(), shorter.complete), (0, 0, false), "not even added up");
+        assert_eq!(
+            (shorter.votes, shorter.lines.len(), shorter.complete),
+            (0, 0, false),
+            "not even added up"
+        );
         assert!(tally.contests[0].complete);
     }
 }
@@ -291,19 +485,43 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
 #[test]
 fn contest_that_takes_too_long_leaves_the_others_their_results() {
     let mut ledger = Ledger::new(genesis(4));
-    let hard = Contest::listed((0..300).map(|at| format!("c{at}")).collect(), Rule::Schulze, 1);
-    let titled = |contest: Contest, title: &str| Contest { title: title.into(), ..contest };
+    let hard = Contest::listed(
+        (0..300).map(|at| format!("c{at}")).collect(),
+        Rule::Schulze,
+        1,
+    );
+    let titled = |contest: Contest, title: &str| Contest {
+        title: title.into(),
+        ..contest
+    };
     let easy = Contest::listed(vec!["Yes".into(), "No".into()], Rule::Plurality, 1);
     let ranked = Contest::listed(vec!["Ada".into(), "Grace".into()], Rule::Irv, 1);
-    let contests = vec![titled(hard, "hard"), titled(easy, "easy"), titled(ranked, "ranked")];
+    let contests = vec![
+        titled(hard, "hard"),
+        titled(easy, "easy"),
+        titled(ranked, "ranked"),
+    ];
     let id = ledger.create(with_contests(contests));
-    let says = vec![Selection::Ranked(Ranks::strict([7])), Selection::Listed(1), Selection::Ranked(Ranks::strict([1]))];
-    let ballot = Ballot { election: id, name: String::new(), counter: 0, selections: says };
+    let says = vec![
+        Selection::Ranked(Ranks::strict([7])),
+        Selection::Listed(1),
+        Selection::Ranked(Ranks::strict([1])),
+    ];
+    let ballot = Ballot {
+        election: id,
+        name: String::new(),
+        counter: 0,
+        selections: says,
+    };
     let cast = ledger.ballot_of(&key(60), ballot);
     ledger.decide(&[cast]);
     let tally = ledger.state.tally_within(&id, 1_000_000).unwrap();
     let [hard, easy, ranked] = [0, 1, 2].map(|at: usize| &tally.contests[at]);
-    assert_eq!((hard.complete, hard.votes, hard.lines[0].votes), (false, 1, 1), "added up, and nobody named");
+    assert_eq!(
+        (hard.complete, hard.votes, hard.lines[0].votes),
+        (false, 1, 1),
+        "added up, and nobody named"
+    );
     assert!(hard.leaders.is_empty() && !tally.is_decided(hard));
     assert_eq!((easy.complete, &easy.leaders[0][..]), (true, "No"));
     assert_eq!((ranked.complete, &ranked.leaders[0][..]), (true, "Grace"));
@@ -313,7 +531,8 @@ fn contest_that_takes_too_long_leaves_the_others_their_results() {
 fn elections_that_no_rule_can_count_are_refused() {
     let refused = |election: Election| {
         let chain = genesis(4).chain();
-        let bytes = Transaction::sign(chain, &key(50), Payload::CreateElection(election)).to_bytes();
+        let bytes =
+            Transaction::sign(chain, &key(50), Payload::CreateElection(election)).to_bytes();
         matches!(verify(&chain, &bytes), Err(TransactionFault::Election(_)))
     };
     for (rule, seats, fits) in [
@@ -326,5 +545,8 @@ fn elections_that_no_rule_can_count_are_refused() {
     ] {
         assert_eq!(refused(counted(rule, seats)), !fits, "{rule:?} {seats}");
     }
-    assert!(refused(with_contests(vec![Contest { rule: Rule::Irv, ..Contest::write_in() }])));
+    assert!(refused(with_contests(vec![Contest {
+        rule: Rule::Irv,
+        ..Contest::write_in()
+    }])));
 }

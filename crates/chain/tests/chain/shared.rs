@@ -1,12 +1,16 @@
-//! What is wrong with an election, and what a share is: the page must say the same of testdata/elections.json and testdata/shares.json.
+//! What is wrong with an election, and what a share is: the page must say the same of
+//! testdata/elections.json and testdata/shares.json.
 
 use serde_json::{Map, Value};
 use vote_chain::{
-    Base, Choices, Contest, Election, InvalidElection, Majority, Overvotes, Results, Rule, Share, Timestamp, Voters,
+    Base, Choices, Contest, Election, InvalidElection, Majority, Overvotes, Results, Rule, Share,
+    Timestamp, Voters,
 };
 
 fn vectors(name: &str) -> Value {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../testdata")
+        .join(name);
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -40,9 +44,15 @@ fn some<T>(value: &Value, read: impl Fn(&Value) -> T) -> Option<T> {
 fn contest(value: &Value) -> Contest {
     let majority = |value: &Value| Majority {
         share: share(value),
-        base: if value["base"] == "roll" { Base::Roll } else { Base::Votes },
+        base: if value["base"] == "roll" {
+            Base::Roll
+        } else {
+            Base::Votes
+        },
     };
-    let choices = value["choices"].as_array().map(|choices| choices.iter().map(text).collect());
+    let choices = value["choices"]
+        .as_array()
+        .map(|choices| choices.iter().map(text).collect());
     Contest {
         title: text(&value["title"]),
         choices: choices.map_or(Choices::WriteIn, Choices::Listed),
@@ -53,7 +63,10 @@ fn contest(value: &Value) -> Contest {
         abstention: value["abstention"].as_bool().unwrap(),
         majority: some(&value["majority"], majority),
         shuffle: value["shuffle"].as_bool().unwrap(),
-        overvotes: Overvotes::ALL.into_iter().find(|one| value["overvotes"] == one.name()).unwrap(),
+        overvotes: Overvotes::ALL
+            .into_iter()
+            .find(|one| value["overvotes"] == one.name())
+            .unwrap(),
     }
 }
 
@@ -62,7 +75,12 @@ fn election(value: &Value) -> Election {
     Election {
         title: text(&value["title"]),
         description: text(&value["description"]),
-        contests: value["contests"].as_array().unwrap().iter().map(contest).collect(),
+        contests: value["contests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(contest)
+            .collect(),
         voters: match text(&value["voters"]).as_str() {
             "anyone" => Voters::Anyone,
             "roll" => Voters::Roll,
@@ -72,7 +90,11 @@ fn election(value: &Value) -> Election {
         closes_at: time(&value["closes_at"]),
         quorum: some(&value["quorum"], share),
         revotes: number(&value["revotes"]),
-        results: if value["results"] == "live" { Results::Live } else { Results::AtClosing },
+        results: if value["results"] == "live" {
+            Results::Live
+        } else {
+            Results::AtClosing
+        },
         tie_break: text(&value["tie_break"]),
         salt: 0,
     }
@@ -84,7 +106,10 @@ fn kind(fault: &InvalidElection) -> String {
         return format!("{number} {}", kind(fault));
     }
     let mut kind = String::new();
-    for letter in format!("{fault:?}").chars().take_while(|c| c.is_alphanumeric()) {
+    for letter in format!("{fault:?}")
+        .chars()
+        .take_while(|c| c.is_alphanumeric())
+    {
         if letter.is_uppercase() && !kind.is_empty() {
             kind.push('_');
         }
@@ -103,7 +128,10 @@ fn elections_have_the_faults_that_the_page_finds_too() {
     for case in all["cases"].as_array().unwrap() {
         let mut value = changed(base, &case["change"]);
         if let Some(contests) = case["contests"].as_array() {
-            value["contests"] = contests.iter().map(|contest| changed(&base["contests"][0], contest)).collect();
+            value["contests"] = contests
+                .iter()
+                .map(|contest| changed(&base["contests"][0], contest))
+                .collect();
         }
         let mut found: Vec<_> = election(&value).faults().iter().map(kind).collect();
         found.sort();
@@ -122,13 +150,21 @@ fn shares_are_those_that_the_page_knows_too() {
             quorum: Some(share),
             ..Election::simple("Chair".into(), vec![contest], 0)
         };
-        assert_eq!(quorum.check().is_ok(), vector["possible"] == true, "{vector}");
+        assert_eq!(
+            quorum.check().is_ok(),
+            vector["possible"] == true,
+            "{vector}"
+        );
         if let Some(words) = vector["words"].as_str() {
             assert_eq!(share.to_string(), words);
         }
         for reached in vector["reached"].as_array().unwrap() {
             let (part, whole) = (reached[0].as_u64().unwrap(), reached[1].as_u64().unwrap());
-            assert_eq!(share.is_reached(part, whole), reached[2] == true, "{vector}: {reached}");
+            assert_eq!(
+                share.is_reached(part, whole),
+                reached[2] == true,
+                "{vector}: {reached}"
+            );
         }
     }
 }

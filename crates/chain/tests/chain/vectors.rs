@@ -1,5 +1,5 @@
-//! Bytes, hashes and signatures as docs/protocol.md has them. They change with the protocol's version only:
-//! `UPDATE_VECTORS=1 cargo test -p vote-chain vectors` writes them anew.
+//! Bytes, hashes and signatures as docs/protocol.md has them. They change with the protocol's
+//! version only: `UPDATE_VECTORS=1 cargo test -p vote-chain vectors` writes them anew.
 
 use std::path::Path;
 
@@ -7,9 +7,10 @@ use malachite_types::{NilOrVal, Round, VoteType};
 use serde_json::{Value, json};
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{
-    Act, Ballot, Base, BlockHash, Change, Contest, Election, ElectionId, Hash, Height, InclusionProof, Majority,
-    MerkleTree, Organise, OrganiserChange, Overvotes, Payload, Purpose, Ranks, Results, Rule, Selection, Share,
-    Timestamp, Transaction, TransactionId, ValidatorChange, Voter, Voters, decode, encode, merkle_root,
+    Act, Ballot, Base, BlockHash, Change, Contest, Election, ElectionId, Hash, Height,
+    InclusionProof, Majority, MerkleTree, Organise, OrganiserChange, Overvotes, Payload, Purpose,
+    Ranks, Results, Rule, Selection, Share, Timestamp, Transaction, TransactionId, ValidatorChange,
+    Voter, Voters, decode, encode, merkle_root,
 };
 
 use crate::ledger::{Ledger, START, election, genesis, key, validator, with_contests};
@@ -20,12 +21,35 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
-    let write_in = Election { description: String::new(), ..with_contests(vec![Contest::write_in()]) };
-    let majority = Majority { share: Share { numerator: 2, denominator: 3, more: false }, base: Base::Roll };
-    let motion =
-        Contest { majority: Some(majority), ..Contest::listed(vec!["Yes".into(), "No".into()], Rule::YesNo, 1) };
-    let board = Contest::listed(["Ada", "Grace", "Joan"].map(String::from).into(), Rule::Stv, 2);
-    let overvotes = Contest { overvotes: Overvotes::Skip, ..Contest { rule: Rule::Irv, seats: 1, ..board.clone() } };
+    let write_in = Election {
+        description: String::new(),
+        ..with_contests(vec![Contest::write_in()])
+    };
+    let majority = Majority {
+        share: Share {
+            numerator: 2,
+            denominator: 3,
+            more: false,
+        },
+        base: Base::Roll,
+    };
+    let motion = Contest {
+        majority: Some(majority),
+        ..Contest::listed(vec!["Yes".into(), "No".into()], Rule::YesNo, 1)
+    };
+    let board = Contest::listed(
+        ["Ada", "Grace", "Joan"].map(String::from).into(),
+        Rule::Stv,
+        2,
+    );
+    let overvotes = Contest {
+        overvotes: Overvotes::Skip,
+        ..Contest {
+            rule: Rule::Irv,
+            seats: 1,
+            ..board.clone()
+        }
+    };
     let whole = Election {
         voters: Voters::WeightedRoll,
         opens_at: Some(Timestamp::from_ms(START)),
@@ -35,35 +59,81 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
         results: Results::AtClosing,
         tie_break: "the next draw of the lottery".into(),
         ..with_contests(vec![
-            Contest { title: "Board".into(), choices_max: 2, shuffle: true, ..board },
-            Contest { title: "Motion".into(), abstention: true, ..motion },
+            Contest {
+                title: "Board".into(),
+                choices_max: 2,
+                shuffle: true,
+                ..board
+            },
+            Contest {
+                title: "Motion".into(),
+                abstention: true,
+                ..motion
+            },
         ])
     };
-    let ballot = |selection| Payload::CastBallot(Ballot { name: "Ada".into(), ..Ballot::plain(id, selection) });
+    let ballot = |selection| {
+        Payload::CastBallot(Ballot {
+            name: "Ada".into(),
+            ..Ballot::plain(id, selection)
+        })
+    };
     let act = |act| Payload::Organise(Organise { election: id, act });
     let approve = |change: Change, changes_before| {
         let signed_at = Timestamp::from_ms(START + 2);
-        Payload::ApproveChange { change, changes_before, signed_at }
+        Payload::ApproveChange {
+            change,
+            changes_before,
+            signed_at,
+        }
     };
     let reason = String::from("as agreed");
     let replacement = Ballot {
         counter: 2,
-        selections: vec![Selection::Ranked(Ranks::new([vec![1], vec![0, 2]]).unwrap()), Selection::Abstain],
+        selections: vec![
+            Selection::Ranked(Ranks::new([vec![1], vec![0, 2]]).unwrap()),
+            Selection::Abstain,
+        ],
         ..Ballot::plain(id, Selection::Abstain)
     };
-    let (one, two) = (key(60).public().min(key(61).public()), key(60).public().max(key(61).public()));
+    let (one, two) = (
+        key(60).public().min(key(61).public()),
+        key(60).public().max(key(61).public()),
+    );
     let all = [
         ("create_election", Payload::CreateElection(election())),
-        ("create_write_in_election", Payload::CreateElection(write_in)),
+        (
+            "create_write_in_election",
+            Payload::CreateElection(write_in),
+        ),
         ("cast_ballot", ballot(Selection::Listed(1))),
-        ("cast_write_in", ballot(Selection::WriteIn("Gr\u{fc}nkohl".into()))),
-        ("create_election_of_two_contests", Payload::CreateElection(whole)),
-        ("create_election_with_overvotes", Payload::CreateElection(with_contests(vec![overvotes]))),
+        (
+            "cast_write_in",
+            ballot(Selection::WriteIn("Gr\u{fc}nkohl".into())),
+        ),
+        (
+            "create_election_of_two_contests",
+            Payload::CreateElection(whole),
+        ),
+        (
+            "create_election_with_overvotes",
+            Payload::CreateElection(with_contests(vec![overvotes])),
+        ),
         ("cast_replacement", Payload::CastBallot(replacement)),
         ("open", act(Act::Open)),
         ("close", act(Act::Close)),
-        ("add_voters", act(Act::AddVoters(vec![Voter(one, 1), Voter(two, 1000)]))),
-        ("change_roll", act(Act::ChangeRoll { remove: vec![one], add: vec![Voter(two, 1)], reason: reason.clone() })),
+        (
+            "add_voters",
+            act(Act::AddVoters(vec![Voter(one, 1), Voter(two, 1000)])),
+        ),
+        (
+            "change_roll",
+            act(Act::ChangeRoll {
+                remove: vec![one],
+                add: vec![Voter(two, 1)],
+                reason: reason.clone(),
+            }),
+        ),
         (
             "change_times",
             act(Act::ChangeTimes {
@@ -73,10 +143,22 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
             }),
         ),
         ("cancel", act(Act::Cancel(reason))),
-        ("approve_admit", approve(ValidatorChange::Admit(validator(5)).into(), 0)),
-        ("approve_remove", approve(ValidatorChange::Remove(key(4).public()).into(), 1)),
-        ("approve_admit_organiser", approve(OrganiserChange::Admit(key(201).public()).into(), 0)),
-        ("approve_remove_organiser", approve(OrganiserChange::Remove(key(200).public()).into(), 2)),
+        (
+            "approve_admit",
+            approve(ValidatorChange::Admit(validator(5)).into(), 0),
+        ),
+        (
+            "approve_remove",
+            approve(ValidatorChange::Remove(key(4).public()).into(), 1),
+        ),
+        (
+            "approve_admit_organiser",
+            approve(OrganiserChange::Admit(key(201).public()).into(), 0),
+        ),
+        (
+            "approve_remove_organiser",
+            approve(OrganiserChange::Remove(key(200).public()).into(), 2),
+        ),
     ];
     let one = |(name, payload): (&str, Payload)| {
         let signed = Transaction::sign(ledger.state.chain(), &key(50), payload);
@@ -91,22 +173,53 @@ fn merkle() -> Value {
     let one = |n: u32| {
         let leaves: Vec<_> = (0..n).map(u32::to_be_bytes).collect();
         let root = merkle_root(leaves.iter().map(<[u8; 4]>::as_slice));
-        let last: Option<InclusionProof> =
-            n.checked_sub(1).and_then(|last| MerkleTree::new(leaves.iter().map(<[u8; 4]>::as_slice)).proof(last));
+        let last: Option<InclusionProof> = n
+            .checked_sub(1)
+            .and_then(|last| MerkleTree::new(leaves.iter().map(<[u8; 4]>::as_slice)).proof(last));
         json!({ "leaves": n, "root": root, "path_of_last": last.map(|proof| proof.path) })
     };
     [0, 1, 2, 3, 4, 5, 7, 8, 9].map(one).to_vec().into()
 }
 
 fn signatures(ledger: &Ledger) -> Value {
-    let (chain, key, value) = (ledger.state.chain(), key(1), BlockHash::new(Hash::from_bytes([7; 32])));
+    let (chain, key, value) = (
+        ledger.state.chain(),
+        key(1),
+        BlockHash::new(Hash::from_bytes([7; 32])),
+    );
     let (height, round, voter) = (Height::new(3), Round::new(1), key.public());
-    let vote = |kind, value| vote_content(&Vote { height, round, kind, value, voter });
-    let proposal = Proposal { height, round, value, pol_round: Round::Nil, proposer: voter };
+    let vote = |kind, value| {
+        vote_content(&Vote {
+            height,
+            round,
+            kind,
+            value,
+            voter,
+        })
+    };
+    let proposal = Proposal {
+        height,
+        round,
+        value,
+        pol_round: Round::Nil,
+        proposer: voter,
+    };
     let all = [
-        ("prevote", Purpose::Vote, vote(VoteType::Prevote, NilOrVal::Val(value))),
-        ("prevote_nil", Purpose::Vote, vote(VoteType::Prevote, NilOrVal::Nil)),
-        ("precommit", Purpose::Vote, vote(VoteType::Precommit, NilOrVal::Val(value))),
+        (
+            "prevote",
+            Purpose::Vote,
+            vote(VoteType::Prevote, NilOrVal::Val(value)),
+        ),
+        (
+            "prevote_nil",
+            Purpose::Vote,
+            vote(VoteType::Prevote, NilOrVal::Nil),
+        ),
+        (
+            "precommit",
+            Purpose::Vote,
+            vote(VoteType::Precommit, NilOrVal::Val(value)),
+        ),
         ("proposal", Purpose::Proposal, proposal_content(&proposal)),
     ];
     let one = |(name, purpose, content): (&str, Purpose, Vec<u8>)| {
@@ -121,7 +234,10 @@ fn vectors() -> Value {
     let mut ledger = Ledger::new(genesis(4));
     let empty_root = ledger.state.tip().state_root;
     let id = ledger.create(election());
-    ledger.decide(&[ledger.ballot(50, id, Selection::Listed(1)), ledger.ballot(51, id, Selection::Listed(0))]);
+    ledger.decide(&[
+        ledger.ballot(50, id, Selection::Listed(1)),
+        ledger.ballot(51, id, Selection::Listed(0)),
+    ]);
     let (block, certificate) = &ledger.blocks[1];
     let receipt = ledger.receipt(2, 1);
     assert_eq!(receipt.check(None), Ok(()));
@@ -152,7 +268,10 @@ fn bytes_hashes_and_signatures_are_those_of_the_protocol() {
     }
     let expected: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     for (name, value) in expected.as_object().unwrap() {
-        assert_eq!(&found[name], value, "{name} is not encoded as before: this is another version of the protocol");
+        assert_eq!(
+            &found[name], value,
+            "{name} is not encoded as before: this is another version of the protocol"
+        );
     }
     assert_eq!(found, expected);
 }

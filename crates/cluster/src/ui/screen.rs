@@ -52,9 +52,21 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(names: Vec<String>) -> Self {
-        let node = |name| Node { name, life: Life::Up, status: None, silent: false };
+        let node = |name| Node {
+            name,
+            life: Life::Up,
+            status: None,
+            silent: false,
+        };
         let nodes = names.into_iter().map(node).collect();
-        Self { nodes, selected: 0, voting: false, counted: None, per_second: 0.0, message: String::new() }
+        Self {
+            nodes,
+            selected: 0,
+            voting: false,
+            counted: None,
+            per_second: 0.0,
+            message: String::new(),
+        }
     }
 
     /// Whether ballots should be cast.
@@ -98,31 +110,66 @@ impl Screen {
         let at = self.selected;
         match key.code {
             KeyCode::Char('q') | KeyCode::Esc => return Some(Action::Quit),
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Some(Action::Quit),
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return Some(Action::Quit);
+            }
             KeyCode::Down => self.selected = (at + 1).min(self.nodes.len() - 1),
             KeyCode::Up => self.selected = at.saturating_sub(1),
             KeyCode::Char('b') => self.voting = !self.voting,
-            KeyCode::Char('k') if self.nodes[at].life != Life::Down => return Some(Action::Kill(at)),
-            KeyCode::Char('r') if self.nodes[at].life == Life::Down => return Some(Action::Restart(at)),
-            KeyCode::Char('f') if self.nodes[at].life == Life::Up => return Some(Action::Freeze(at)),
-            KeyCode::Char('f') if self.nodes[at].life == Life::Frozen => return Some(Action::Thaw(at)),
+            KeyCode::Char('k') if self.nodes[at].life != Life::Down => {
+                return Some(Action::Kill(at));
+            }
+            KeyCode::Char('r') if self.nodes[at].life == Life::Down => {
+                return Some(Action::Restart(at));
+            }
+            KeyCode::Char('f') if self.nodes[at].life == Life::Up => {
+                return Some(Action::Freeze(at));
+            }
+            KeyCode::Char('f') if self.nodes[at].life == Life::Frozen => {
+                return Some(Action::Thaw(at));
+            }
             _ => {}
         }
         None
     }
 
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
-        let areas = Layout::vertical([Constraint::Min(4), Constraint::Length(3), Constraint::Length(1)]);
+        let areas = Layout::vertical([
+            Constraint::Min(4),
+            Constraint::Length(3),
+            Constraint::Length(1),
+        ]);
         let [body, words, foot] = areas.areas(frame.area());
-        let head = Row::new(["NODE", "STATE", "HEIGHT", "ROUND", "PEERS", "WAITING", "STATE ROOT"]).bold();
+        let head = Row::new([
+            "NODE",
+            "STATE",
+            "HEIGHT",
+            "ROUND",
+            "PEERS",
+            "WAITING",
+            "STATE ROOT",
+        ])
+        .bold();
         let rows = self.nodes.iter().enumerate().map(|(at, node)| {
             let row = Row::new(cells(node));
-            if at == self.selected { row.reversed() } else { row }
+            if at == self.selected {
+                row.reversed()
+            } else {
+                row
+            }
         });
         let widths = [10, 8, 8, 6, 6, 8, 18].map(Constraint::Length);
         let title = format!(" {} ", self.network());
-        frame.render_widget(Table::new(rows, widths).header(head).block(Block::bordered().title(title)), body);
-        let said = Paragraph::new(vec![Line::from(self.ballots()), Line::from(self.message.clone())]);
+        frame.render_widget(
+            Table::new(rows, widths)
+                .header(head)
+                .block(Block::bordered().title(title)),
+            body,
+        );
+        let said = Paragraph::new(vec![
+            Line::from(self.ballots()),
+            Line::from(self.message.clone()),
+        ]);
         frame.render_widget(said.block(Block::new()), words);
         let keys = " \u{2191}\u{2193} select   k kill   r restart   f freeze/thaw   b ballots on/off   q quit";
         frame.render_widget(Paragraph::new(keys).style(Style::new().reversed()), foot);
@@ -130,15 +177,33 @@ impl Screen {
 
     fn network(&self) -> String {
         let n = self.nodes.len();
-        let up = self.nodes.iter().filter(|node| node.life == Life::Up && !node.silent).count();
-        let decides = if up * 3 > n * 2 { "decides blocks" } else { "DECIDES NOTHING until more are back" };
-        format!("{up} of {n} nodes are up, {} may fail: it {decides}", faults_tolerated(n))
+        let up = self
+            .nodes
+            .iter()
+            .filter(|node| node.life == Life::Up && !node.silent)
+            .count();
+        let decides = if up * 3 > n * 2 {
+            "decides blocks"
+        } else {
+            "DECIDES NOTHING until more are back"
+        };
+        format!(
+            "{up} of {n} nodes are up, {} may fail: it {decides}",
+            faults_tolerated(n)
+        )
     }
 
     fn ballots(&self) -> String {
         let total = self.counted.map_or(0, |(ballots, _)| ballots);
-        let voting = if self.voting { "voting goes on" } else { "nobody votes" };
-        format!("{total} ballots are final, {:.0} a second; {voting}", self.per_second)
+        let voting = if self.voting {
+            "voting goes on"
+        } else {
+            "nobody votes"
+        };
+        format!(
+            "{total} ballots are final, {:.0} a second; {voting}",
+            self.per_second
+        )
     }
 }
 
@@ -169,11 +234,17 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use std::time::Duration;
-    use vote_chain::{BlockHash, Genesis, Height, Limits, Organisers, SecretKey, StateRoot, Timestamp, Validator};
+    use vote_chain::{
+        BlockHash, Genesis, Height, Limits, Organisers, SecretKey, StateRoot, Timestamp, Validator,
+    };
 
     fn status(height: u64) -> Status {
         let key = SecretKey::from_seed(&[1; 32]).public();
-        let validator = Validator { key, name: "n1".into(), power: 1 };
+        let validator = Validator {
+            key,
+            name: "n1".into(),
+            power: 1,
+        };
         let genesis = Genesis {
             name: "test".into(),
             time: Timestamp::from_ms(0),
@@ -221,7 +292,8 @@ mod tests {
         terminal.draw(|frame| screen.draw(frame)).unwrap();
         let buffer = terminal.backend().buffer();
         let rows = buffer.content().chunks(usize::from(buffer.area.width));
-        rows.map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect()
+        rows.map(|row| row.iter().map(|cell| cell.symbol()).collect())
+            .collect()
     }
 
     fn press(screen: &mut Screen, code: KeyCode) -> Option<Action> {
@@ -235,12 +307,26 @@ mod tests {
         screen.count(150, now + Duration::from_millis(500));
         screen.set(3, Life::Down);
         let lines = shown(&screen);
-        assert_eq!(lines[0], "┌ 3 of 4 nodes are up, 1 may fail: it decides blocks ──────────────────────────┐");
-        assert_eq!(lines[1], "│NODE       STATE    HEIGHT   ROUND  PEERS  WAITING  STATE ROOT                │");
-        assert_eq!(lines[2], "│n1         up       12       0      3      7        0000000000000000          │");
-        assert_eq!(lines[5], "│n4         down     -        -      -      -        -                         │");
+        assert_eq!(
+            lines[0],
+            "┌ 3 of 4 nodes are up, 1 may fail: it decides blocks ──────────────────────────┐"
+        );
+        assert_eq!(
+            lines[1],
+            "│NODE       STATE    HEIGHT   ROUND  PEERS  WAITING  STATE ROOT                │"
+        );
+        assert_eq!(
+            lines[2],
+            "│n1         up       12       0      3      7        0000000000000000          │"
+        );
+        assert_eq!(
+            lines[5],
+            "│n4         down     -        -      -      -        -                         │"
+        );
         assert!(
-            lines.iter().any(|line| line.contains("150 ballots are final, 100 a second; nobody votes")),
+            lines
+                .iter()
+                .any(|line| line.contains("150 ballots are final, 100 a second; nobody votes")),
             "{lines:?}"
         );
         screen.set(2, Life::Frozen);
@@ -252,13 +338,25 @@ mod tests {
         let mut screen = screen();
         assert_eq!(press(&mut screen, KeyCode::Down), None);
         assert_eq!(press(&mut screen, KeyCode::Char('r')), None, "it runs");
-        assert_eq!(press(&mut screen, KeyCode::Char('f')), Some(Action::Freeze(1)));
+        assert_eq!(
+            press(&mut screen, KeyCode::Char('f')),
+            Some(Action::Freeze(1))
+        );
         screen.set(1, Life::Frozen);
-        assert_eq!(press(&mut screen, KeyCode::Char('f')), Some(Action::Thaw(1)));
-        assert_eq!(press(&mut screen, KeyCode::Char('k')), Some(Action::Kill(1)));
+        assert_eq!(
+            press(&mut screen, KeyCode::Char('f')),
+            Some(Action::Thaw(1))
+        );
+        assert_eq!(
+            press(&mut screen, KeyCode::Char('k')),
+            Some(Action::Kill(1))
+        );
         screen.set(1, Life::Down);
         assert_eq!(press(&mut screen, KeyCode::Char('k')), None, "it is down");
-        assert_eq!(press(&mut screen, KeyCode::Char('r')), Some(Action::Restart(1)));
+        assert_eq!(
+            press(&mut screen, KeyCode::Char('r')),
+            Some(Action::Restart(1))
+        );
         assert!(press(&mut screen, KeyCode::Char('b')).is_none() && screen.voting());
         assert_eq!(press(&mut screen, KeyCode::Char('q')), Some(Action::Quit));
     }

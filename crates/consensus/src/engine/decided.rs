@@ -7,7 +7,8 @@ use malachite::MisbehaviorEvidence;
 use malachite_types::{CommitCertificate as MalachiteCertificate, Round, VoteType};
 use vote_chain::bft::Ctx;
 use vote_chain::{
-    Changes, CommitCertificate, CommitSignature, ElectionId, Header, LogEntry, Logged, Payload, VerifiedBlock,
+    Changes, CommitCertificate, CommitSignature, ElectionId, Header, LogEntry, Logged, Payload,
+    VerifiedBlock,
 };
 
 use super::Host;
@@ -16,25 +17,46 @@ use crate::evidence::equivocations;
 use crate::turn::{Action, Decided, Halt, Write};
 
 impl Host {
-    pub(crate) fn decided(&mut self, certificate: MalachiteCertificate<Ctx>, evidence: &MisbehaviorEvidence<Ctx>) {
+    pub(crate) fn decided(
+        &mut self,
+        certificate: MalachiteCertificate<Ctx>,
+        evidence: &MisbehaviorEvidence<Ctx>,
+    ) {
         let Some((block, changes)) = self.bodies.remove(&certificate.value_id) else {
-            let what = format!("block {} is decided, but not held as valid here", certificate.value_id);
+            let what = format!(
+                "block {} is decided, but not held as valid here",
+                certificate.value_id
+            );
             return self.halt(Halt::Broken(what));
         };
         if certificate.round == Round::new(0) {
-            let bytes = block.transactions().iter().map(|transaction| transaction.bytes().len());
+            let bytes = block
+                .transactions()
+                .iter()
+                .map(|transaction| transaction.bytes().len());
             self.block_size.decided_at_once(bytes.sum());
         }
         if certificate.round == Round::new(0) && self.gathers(&certificate.value_id) {
-            let signatures = certificate.commit_signatures.iter().map(|each| (each.address, each.signature)).collect();
+            let signatures = certificate
+                .commit_signatures
+                .iter()
+                .map(|each| (each.address, each.signature))
+                .collect();
             self.say_gathered(VoteType::Precommit, certificate.value_id, signatures);
         }
         self.final_block(block, own_certificate(certificate), changes, evidence);
     }
 
     /// Others have decided the open height, as a certificate shows that holds.
-    pub(super) fn decided_elsewhere(&mut self, synced: Synced, changes: Changes, seen: &MisbehaviorEvidence<Ctx>) {
-        let Synced { block, certificate, .. } = synced;
+    pub(super) fn decided_elsewhere(
+        &mut self,
+        synced: Synced,
+        changes: Changes,
+        seen: &MisbehaviorEvidence<Ctx>,
+    ) {
+        let Synced {
+            block, certificate, ..
+        } = synced;
         self.look_for_own(&certificate);
         self.final_block(block, certificate, changes, seen);
     }
@@ -48,7 +70,12 @@ impl Host {
     ) {
         let evidence = equivocations(self.state.validators(), seen);
         self.last = Some(block.clone());
-        let decided = Arc::new(Decided { block, certificate, changes, evidence });
+        let decided = Arc::new(Decided {
+            block,
+            certificate,
+            changes,
+            evidence,
+        });
         self.write(Write::Commit(decided.clone()));
         self.apply(&decided);
         self.act(Action::Decided(decided));
@@ -57,7 +84,10 @@ impl Host {
 
     fn apply(&mut self, decided: &Decided) {
         let (header, changes) = (decided.block.header(), &decided.changes);
-        let (touched, set_changed) = (self.touched(header, decided), *changes.registry != *self.state.registry());
+        let (touched, set_changed) = (
+            self.touched(header, decided),
+            *changes.registry != *self.state.registry(),
+        );
         self.state.commit(header, changes);
         if set_changed {
             self.forget_former();
@@ -68,7 +98,9 @@ impl Host {
             _ => payload.election().is_some_and(|id| touched.contains(&id)),
         };
         let included = decided.block.transactions().iter();
-        let refused = self.mempool.settle(&self.state, self.clock(), included, changes, doubtful);
+        let refused = self
+            .mempool
+            .settle(&self.state, self.clock(), included, changes, doubtful);
         for (transaction, fault) in refused {
             self.act(Action::Refused(transaction.id(), fault.into()));
         }
@@ -85,23 +117,44 @@ impl Host {
         self.signer.forget_height();
     }
 
-    /// Elections that have opened, closed, or been acted upon, so that what waits for them may no longer fit. A voter more on a roll
-    /// takes nothing from anybody.
+    /// Elections that have opened, closed, or been acted upon, so that what waits for them may no
+    /// longer fit. A voter more on a roll takes nothing from anybody.
     fn touched(&self, header: &Header, decided: &Decided) -> BTreeSet<ElectionId> {
         let takes = |entry: &LogEntry| !matches!(entry.act, Logged::VotersAdded { .. });
-        let acted = decided.changes.log.iter().filter(|(_, entry)| takes(entry)).map(|((id, _), _)| *id);
-        let due = self.boundary.is_some_and(|boundary| boundary <= header.time);
-        let by_the_clock = due.then(|| self.state.turned(header.time)).into_iter().flatten();
+        let acted = decided
+            .changes
+            .log
+            .iter()
+            .filter(|(_, entry)| takes(entry))
+            .map(|((id, _), _)| *id);
+        let due = self
+            .boundary
+            .is_some_and(|boundary| boundary <= header.time);
+        let by_the_clock = due
+            .then(|| self.state.turned(header.time))
+            .into_iter()
+            .flatten();
         acted.chain(by_the_clock).collect()
     }
 }
 
 fn own_certificate(certificate: MalachiteCertificate<Ctx>) -> CommitCertificate {
-    let signature =
-        |s: malachite_types::CommitSignature<Ctx>| CommitSignature { validator: s.address, signature: s.signature };
-    let mut signatures: Vec<_> = certificate.commit_signatures.into_iter().map(signature).collect();
+    let signature = |s: malachite_types::CommitSignature<Ctx>| CommitSignature {
+        validator: s.address,
+        signature: s.signature,
+    };
+    let mut signatures: Vec<_> = certificate
+        .commit_signatures
+        .into_iter()
+        .map(signature)
+        .collect();
     signatures.sort_by_key(|signature| signature.validator);
     signatures.dedup_by_key(|signature| signature.validator);
     let round = certificate.round.as_u32().expect("a decision has a round");
-    CommitCertificate { height: certificate.height, round, block: certificate.value_id, signatures }
+    CommitCertificate {
+        height: certificate.height,
+        round,
+        block: certificate.value_id,
+        signatures,
+    }
 }

@@ -1,4 +1,5 @@
-//! What this node keeps of what others have sent, and the most that it may be: whoever lies, and however many.
+//! What this node keeps of what others have sent, and the most that it may be: whoever lies, and
+//! however many.
 
 use malachite_types::Round;
 
@@ -49,7 +50,11 @@ impl Host {
     }
 
     pub(super) fn held_max(&self) -> Held {
-        let validators = self.state.validators().count().max(self.state.registry().after.count());
+        let validators = self
+            .state
+            .validators()
+            .count()
+            .max(self.state.registry().after.count());
         let of_next = Window::count_max(Round::new(0), validators);
         // What this node has built itself goes in whatever else there is: a block for each round.
         let built = self.built.len();

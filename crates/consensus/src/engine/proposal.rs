@@ -5,7 +5,9 @@ use std::sync::Arc;
 use malachite::{Input, LocallyProposedValue, ProposedValue};
 use malachite_types::{Context, Round, Validity, ValueOrigin};
 use vote_chain::bft::{Ctx, Proposal};
-use vote_chain::{BlockHash, CompactBlock, Height, InvalidBlock, PublicKey, Verified, VerifiedBlock};
+use vote_chain::{
+    BlockHash, CompactBlock, Height, InvalidBlock, PublicKey, Verified, VerifiedBlock,
+};
 
 use super::messages::{Dropped, Early, MessageFault, Taken};
 use super::window::{Kind, What};
@@ -14,29 +16,47 @@ use crate::mempool::may_fit;
 use crate::message::SignedProposal;
 use crate::turn::{Action, Peer, Write};
 
-/// Valid bodies kept for one height. Each was signed for by the proposer of its round, so this many rounds have failed.
+/// Valid bodies kept for one height. Each was signed for by the proposer of its round, so this many
+/// rounds have failed.
 pub(super) const BODIES_MAX: usize = 128;
 
 fn what(proposal: &Proposal) -> What {
-    (proposal.height, Kind::Proposal, proposal.round, Some(proposal.proposer), Some(proposal.value))
+    (
+        proposal.height,
+        Kind::Proposal,
+        proposal.round,
+        Some(proposal.proposer),
+        Some(proposal.value),
+    )
 }
 
 impl Host {
     /// Whether the validators of its height are known.
     fn check_proposal(&self, proposal: &SignedProposal) -> Result<bool, MessageFault> {
-        let Proposal { height, round, proposer, .. } = proposal.message;
-        let Some(set) = self.set_of(height) else { return Ok(false) };
+        let Proposal {
+            height,
+            round,
+            proposer,
+            ..
+        } = proposal.message;
+        let Some(set) = self.set_of(height) else {
+            return Ok(false);
+        };
         if round.is_nil() || Ctx.select_proposer(set, height, round).key != proposer {
             return Err(MessageFault::Stranger(proposer, height));
         }
-        if !self.checker.proposal_holds(&proposal.message, &proposal.signature) {
+        if !self
+            .checker
+            .proposal_holds(&proposal.message, &proposal.signature)
+        {
             return Err(MessageFault::Signature(proposer));
         }
         Ok(true)
     }
 
-    /// Looks at a proposal: whether it is from the proposer of its round, signed, not one too many, and with the ids that the signed header
-    /// commits to. Whether the transactions hold is seen when they are all here; those who pass it on do not answer for them.
+    /// Looks at a proposal: whether it is from the proposer of its round, signed, not one too many,
+    /// and with the ids that the signed header commits to. Whether the transactions hold is seen
+    /// when they are all here; those who pass it on do not answer for them.
     pub(super) fn on_proposal(
         &mut self,
         from: Option<Peer>,
@@ -47,7 +67,10 @@ impl Host {
             return Ok(Taken::Dropped(Dropped::OtherHeight));
         }
         let message = &proposal.message;
-        let block = block.whole().ok().filter(|block| block.header.hash() == message.value);
+        let block = block
+            .whole()
+            .ok()
+            .filter(|block| block.header.hash() == message.value);
         let block = block.ok_or(MessageFault::OtherBlock(message.proposer))?;
         let what = what(message);
         let current = self.round_at(message.height);
@@ -86,9 +109,19 @@ impl Host {
         hash: BlockHash,
         block: Result<Arc<VerifiedBlock>, InvalidBlock>,
     ) {
-        let Proposal { height, round, proposer, .. } = proposal.message;
+        let Proposal {
+            height,
+            round,
+            proposer,
+            ..
+        } = proposal.message;
         let current = self.round_at(height);
-        if !self.windows.entry(height).or_default().admit_proposal(&proposal.message, current) {
+        if !self
+            .windows
+            .entry(height)
+            .or_default()
+            .admit_proposal(&proposal.message, current)
+        {
             return;
         }
         let validity = match block {
@@ -99,7 +132,14 @@ impl Host {
             }
         };
         if let Some(validity) = validity {
-            self.value_known(height, round, proposer, hash, validity, ValueOrigin::Consensus);
+            self.value_known(
+                height,
+                round,
+                proposer,
+                hash,
+                validity,
+                ValueOrigin::Consensus,
+            );
         }
         self.inbox.push_back(Input::Proposal(proposal));
     }
@@ -107,18 +147,27 @@ impl Host {
     /// Our verdict on a block of the open height; none if there is no room to keep it.
     fn judge_body(&mut self, block: Arc<VerifiedBlock>) -> Option<Validity> {
         let proposer = block.header().proposer;
-        let in_time = check_clock(self.config.clock_ahead_ms_max, self.time(), self.state.tip().time, &block);
+        let in_time = check_clock(
+            self.config.clock_ahead_ms_max,
+            self.time(),
+            self.state.tip().time,
+            &block,
+        );
         let known = self.bodies.contains_key(&block.hash());
         if !known && self.bodies.len() >= BODIES_MAX {
             return None;
         }
         let verdict = if known { Ok(()) } else { self.keep_body(block) }.and(in_time);
         let valid = verdict.is_ok();
-        verdict.err().into_iter().for_each(|fault| self.act(Action::Distrust(proposer, fault)));
+        verdict
+            .err()
+            .into_iter()
+            .for_each(|fault| self.act(Action::Distrust(proposer, fault)));
         Some(Validity::from_bool(valid))
     }
 
-    /// Validates a block of the open height and keeps it, in memory and on the disk, if it is valid.
+    /// Validates a block of the open height and keeps it, in memory and on the disk, if it is
+    /// valid.
     pub(super) fn keep_body(&mut self, block: Arc<VerifiedBlock>) -> Result<(), InvalidBlock> {
         let changes = self.state.validate(&block)?;
         self.write(Write::Body(block.clone()));
@@ -135,7 +184,14 @@ impl Host {
         validity: Validity,
         origin: ValueOrigin,
     ) {
-        let value = ProposedValue { height, round, valid_round: Round::Nil, proposer, value, validity };
+        let value = ProposedValue {
+            height,
+            round,
+            valid_round: Round::Nil,
+            proposer,
+            value,
+            validity,
+        };
         self.inbox.push_back(Input::ProposedValue(value, origin));
     }
 
@@ -144,9 +200,16 @@ impl Host {
         if !self.may_propose(height, round) {
             return;
         }
-        let before = self.built.get(&round).copied().filter(|hash| self.bodies.contains_key(hash));
+        let before = self
+            .built
+            .get(&round)
+            .copied()
+            .filter(|hash| self.bodies.contains_key(hash));
         let hash = before.unwrap_or_else(|| self.build(round));
-        self.inbox.push_back(Input::Propose(LocallyProposedValue::new(height, round, hash)));
+        self.inbox
+            .push_back(Input::Propose(LocallyProposedValue::new(
+                height, round, hash,
+            )));
     }
 
     fn build(&mut self, round: Round) -> BlockHash {
@@ -159,12 +222,18 @@ impl Host {
             first || bytes <= block_bytes
         };
         let leaves_some_out = !self.config.safety.all_that_waits;
-        let wanted =
-            |transaction: &&Arc<Verified>| !leaves_some_out || transaction.id().as_bytes()[0].is_multiple_of(2);
-        let transactions = self.mempool.in_turn(block_bytes).filter(wanted).take_while(fits);
+        let wanted = |transaction: &&Arc<Verified>| {
+            !leaves_some_out || transaction.id().as_bytes()[0].is_multiple_of(2)
+        };
+        let transactions = self
+            .mempool
+            .in_turn(block_bytes)
+            .filter(wanted)
+            .take_while(fits);
         let (block, changes, refused) = self.state.build(time, self.address, transactions);
         for transaction in refused {
-            // What does not fit beside the others of this block may become final yet, if another block is decided.
+            // What does not fit beside the others of this block may become final yet, if another
+            // block is decided.
             if let Err(fault) = may_fit(&self.state, self.time(), &transaction) {
                 self.mempool.remove(&transaction.id());
                 self.act(Action::Refused(transaction.id(), fault.into()));

@@ -1,32 +1,35 @@
 //! When this node signs, and the one place where it does.
 //!
-//! A validator may come back from a copy of its folder, with an older ledger, or while another machine runs with its key.
-//! So it signs only what lies above its sign-state, nothing before it knows how far the others are, and nothing at a
-//! height that is decided; and it stops when it meets its own signature where it has made none.
+//! A validator may come back from a copy of its folder, with an older ledger, or while another
+//! machine runs with its key. So it signs only what lies above its sign-state, nothing before it
+//! knows how far the others are, and nothing at a height that is decided; and it stops when it
+//! meets its own signature where it has made none.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use malachite_types::{NilOrVal, Round, SignedVote, VoteType};
 use vote_chain::bft::{Ctx, Proposal, Vote, proposal_content, vote_content};
-use vote_chain::{CommitCertificate, Height, PublicKey, Purpose, Signature, Timestamp, ValidatorSet};
+use vote_chain::{
+    CommitCertificate, Height, PublicKey, Purpose, Signature, Timestamp, ValidatorSet,
+};
 
 use super::Host;
 use crate::message::Message;
 use crate::signed::{Folder, SignState, Signed, Step};
 use crate::turn::{Action, Halt, Peer, Write};
 
-/// Malachite takes no refusal to sign. This signature holds for nothing, so Malachite drops what bears it; the host does
-/// not publish it.
+/// Malachite takes no refusal to sign. This signature holds for nothing, so Malachite drops what
+/// bears it; the host does not publish it.
 const UNSIGNED: Signature = Signature::from_bytes([0; 64]);
 
-/// A validator that decides alone gives the peers that it knew so long to tell their heights, after the first has, in
-/// milliseconds.
+/// A validator that decides alone gives the peers that it knew so long to tell their heights, after
+/// the first has, in milliseconds.
 const ANSWERS_MS: u64 = 5000;
 
-/// A copy of a validator's folder signs nothing at so many heights above the last that the others have decided. The key
-/// may have signed for the height after its own last block, and that one is at most one further than the last block of
-/// any honest validator that had a part in deciding it.
+/// A copy of a validator's folder signs nothing at so many heights above the last that the others
+/// have decided. The key may have signed for the height after its own last block, and that one is
+/// at most one further than the last block of any honest validator that had a part in deciding it.
 const HEIGHTS_IN_DOUBT: u64 = 2;
 
 /// Whether a node signs.
@@ -50,12 +53,13 @@ pub enum Wait {
         /// The power that is needed.
         needed: u64,
     },
-    /// To hear so from peers that it knew: it decides alone, and its folder is a copy or its ledger older than what it
-    /// has signed.
+    /// To hear so from peers that it knew: it decides alone, and its folder is a copy or its ledger
+    /// older than what it has signed.
     Peers,
     /// To have the blocks that the others have.
     Behind(Height),
-    /// For the others to decide up to this height, where its key may have signed something that is not known here.
+    /// For the others to decide up to this height, where its key may have signed something that is
+    /// not known here.
     Silent(Height),
     /// For the ledger to reach what the key has signed.
     Signed(Height),
@@ -106,7 +110,8 @@ pub(crate) struct Signer {
     met: BTreeMap<Peer, Met>,
     /// The last word of validators of the next height and the one after.
     told: BTreeMap<PublicKey, Height>,
-    /// More than a third of the power says that this height is decided, among them one that is honest.
+    /// More than a third of the power says that this height is decided, among them one that is
+    /// honest.
     decided: Height,
     /// When a peer that this node knew has first told its height.
     answered_at: Option<Timestamp>,
@@ -138,7 +143,10 @@ impl Signer {
 
     /// Those that have proven this one.
     pub(super) fn peers_of(&self, key: &PublicKey) -> impl Iterator<Item = Peer> {
-        self.met.iter().filter(move |(_, met)| met.key == *key).map(|(peer, _)| *peer)
+        self.met
+            .iter()
+            .filter(move |(_, met)| met.key == *key)
+            .map(|(peer, _)| *peer)
     }
 
     fn silent(&self) -> Height {
@@ -155,12 +163,22 @@ fn of_vote(vote: &Vote) -> Signed {
         NilOrVal::Val(block) => Some(block),
         NilOrVal::Nil => None,
     };
-    Signed { height: vote.height, round: vote.round.as_u32().unwrap_or(0), step, block }
+    Signed {
+        height: vote.height,
+        round: vote.round.as_u32().unwrap_or(0),
+        step,
+        block,
+    }
 }
 
 fn of_proposal(proposal: &Proposal) -> Signed {
     let round = proposal.round.as_u32().unwrap_or(0);
-    Signed { height: proposal.height, round, step: Step::Proposal, block: Some(proposal.value) }
+    Signed {
+        height: proposal.height,
+        round,
+        step: Step::Proposal,
+        block: Some(proposal.value),
+    }
 }
 
 /// Signing.
@@ -170,7 +188,11 @@ impl Host {
     }
 
     pub(crate) fn sign_proposal(&mut self, proposal: &Proposal) -> Signature {
-        self.sign(of_proposal(proposal), Purpose::Proposal, proposal_content(proposal))
+        self.sign(
+            of_proposal(proposal),
+            Purpose::Proposal,
+            proposal_content(proposal),
+        )
     }
 
     fn sign(&mut self, signed: Signed, purpose: Purpose, content: Vec<u8>) -> Signature {
@@ -203,18 +225,24 @@ impl Host {
     pub(super) fn signs_at(&self, height: Height) -> bool {
         let signer = &self.signer;
         let free = height > signer.silent() && height > signer.decided;
-        !signer.halted && (!self.config.safety.wait || (signer.informed && signer.state.is_some() && free))
+        !signer.halted
+            && (!self.config.safety.wait || (signer.informed && signer.state.is_some() && free))
     }
 
     /// Whether this node may propose a block of its own.
     pub(crate) fn may_propose(&self, height: Height, round: Round) -> bool {
         let place = (height, round.as_u32().unwrap_or(0), Step::Proposal);
-        self.signer.said.contains_key(&(place.1, place.2)) || (self.signs_at(height) && self.is_above(place))
+        self.signer.said.contains_key(&(place.1, place.2))
+            || (self.signs_at(height) && self.is_above(place))
     }
 
     fn note_signed(&mut self, signed: Signed, content: Vec<u8>) {
-        self.signer.said.insert((signed.round, signed.step), content);
-        let Some(mut state) = self.signer.state else { return };
+        self.signer
+            .said
+            .insert((signed.round, signed.step), content);
+        let Some(mut state) = self.signer.state else {
+            return;
+        };
         if state.last.is_none_or(|last| signed.place() > last.place()) {
             state.last = Some(signed);
             self.keep(state);
@@ -251,7 +279,8 @@ pub(super) fn is_unsigned_vote(vote: &SignedVote<Ctx>) -> bool {
 /// What is known of the others.
 impl Host {
     pub(super) fn on_met(&mut self, peer: Peer, key: PublicKey, known: bool) {
-        // A copy that has signed nothing yet ends itself, and leaves the node that it was copied from alone.
+        // A copy that has signed nothing yet ends itself, and leaves the node that it was copied
+        // from alone.
         let silent = !self.signer.informed || self.signer.silent() >= self.height();
         if key == self.address && self.is_member(&key) && silent && self.config.safety.own_key {
             let reason = "a peer has shown that it has the same key".to_owned();
@@ -265,7 +294,10 @@ impl Host {
 
     /// Whether a peer has shown the key of a validator of the next height or the one after.
     pub(super) fn is_validators(&self, peer: Peer) -> bool {
-        self.signer.met.get(&peer).is_some_and(|met| self.is_member(&met.key))
+        self.signer
+            .met
+            .get(&peer)
+            .is_some_and(|met| self.is_member(&met.key))
     }
 
     pub(super) fn forget_met(&mut self, peer: Peer) {
@@ -273,7 +305,9 @@ impl Host {
     }
 
     pub(super) fn note_height(&mut self, peer: Peer, height: Height) {
-        let Some(Met { key, known }) = self.signer.met.get(&peer) else { return };
+        let Some(Met { key, known }) = self.signer.met.get(&peer) else {
+            return;
+        };
         let key = *key;
         // A folder that knows nothing of what its key has signed may know no peer either.
         if *known || self.signer.state.is_none() {
@@ -285,10 +319,13 @@ impl Host {
         self.signer.decided = self.signer.decided.max(self.told_by_a_third());
     }
 
-    /// What was told by who is no validator any more is of no use: alone it may have been a third of a former set.
+    /// What was told by who is no validator any more is of no use: alone it may have been a third
+    /// of a former set.
     pub(super) fn forget_former(&mut self) {
         let registry = self.state.registry();
-        self.signer.told.retain(|key, _| registry.next.contains(key) || registry.after.contains(key));
+        self.signer
+            .told
+            .retain(|key, _| registry.next.contains(key) || registry.after.contains(key));
         self.signer.decided = self.told_by_a_third();
     }
 
@@ -297,7 +334,8 @@ impl Host {
         registry.next.contains(key) || registry.after.contains(key)
     }
 
-    /// The greatest height that validators with more than a third of the power have reached, as they say.
+    /// The greatest height that validators with more than a third of the power have reached, as
+    /// they say.
     fn told_by_a_third(&self) -> Height {
         let set = self.state.validators();
         let mut told: Vec<_> = self.told_in(set).collect();
@@ -314,7 +352,8 @@ impl Host {
 
     fn told_in<'a>(&'a self, set: &'a ValidatorSet) -> impl Iterator<Item = (Height, u64)> {
         let told = &self.signer.told;
-        set.iter().filter_map(move |validator| Some((*told.get(&validator.key)?, validator.power)))
+        set.iter()
+            .filter_map(move |validator| Some((*told.get(&validator.key)?, validator.power)))
     }
 
     fn decides_alone(&self) -> bool {
@@ -324,7 +363,9 @@ impl Host {
     /// The power of the others whose heights are known, and how much it takes.
     fn power_told(&self) -> (u64, u64) {
         let set = self.state.validators();
-        let own = set.get(&self.address).map_or(0, |validator| validator.power);
+        let own = set
+            .get(&self.address)
+            .map_or(0, |validator| validator.power);
         let total = set.power_total();
         let known = self.told_in(set).map(|(_, power)| power).sum();
         (known, (total / 3 + 1).min(total - own))
@@ -337,10 +378,14 @@ fn is_over_a_third(power: u64, set: &ValidatorSet) -> bool {
 
 /// From waiting to signing, and back.
 impl Host {
-    /// Whether the key has signed something at the open height or above that the ledger does not know.
+    /// Whether the key has signed something at the open height or above that the ledger does not
+    /// know.
     fn ledger_is_older(&self) -> bool {
-        let Some(last) = self.last_signed() else { return false };
-        let known = last.height == self.height() && self.signer.said.contains_key(&(last.round, last.step));
+        let Some(last) = self.last_signed() else {
+            return false;
+        };
+        let known =
+            last.height == self.height() && self.signer.said.contains_key(&(last.round, last.step));
         last.height >= self.height() && !known
     }
 
@@ -351,16 +396,23 @@ impl Host {
     fn knows_the_others(&self) -> bool {
         let tip = self.state.tip().height;
         let in_doubt = self.is_copy() || self.ledger_is_older();
-        if !self.config.safety.wait || (self.signer.folder == Folder::Vouched && self.signer.state.is_some()) {
+        if !self.config.safety.wait
+            || (self.signer.folder == Folder::Vouched && self.signer.state.is_some())
+        {
             return true;
         }
         if self.decides_alone() {
-            let answered = self.signer.answered_at.is_some_and(|at| self.now.ms_since(at) >= ANSWERS_MS);
+            let answered = self
+                .signer
+                .answered_at
+                .is_some_and(|at| self.now.ms_since(at) >= ANSWERS_MS);
             return !in_doubt || (answered && !self.sync.somebody_is_ahead(tip, |_| true));
         }
         let (known, needed) = self.power_told();
         let validator = |peer: &Peer| self.is_validators(*peer);
-        known >= needed && tip >= self.signer.decided && !(in_doubt && self.sync.somebody_is_ahead(tip, validator))
+        known >= needed
+            && tip >= self.signer.decided
+            && !(in_doubt && self.sync.somebody_is_ahead(tip, validator))
     }
 
     /// Sees whether this node has learnt enough of the others to sign.
@@ -375,25 +427,37 @@ impl Host {
             }
             // Whatever the key has signed lies at heights that are decided.
             self.signer.informed = true;
-            return self.keep(SignState { last: None, silent: tip, unsure: false });
+            return self.keep(SignState {
+                last: None,
+                silent: tip,
+                unsure: false,
+            });
         };
         // A folder that was copied before the chain has begun holds keys that have signed nothing.
         let begins = tip == Height::GENESIS && state.last.is_none();
-        let doubt = if self.decides_alone() || begins { 0 } else { HEIGHTS_IN_DOUBT };
+        let doubt = if self.decides_alone() || begins {
+            0
+        } else {
+            HEIGHTS_IN_DOUBT
+        };
         if self.signer.folder == Folder::Vouched {
             state.silent = Height::GENESIS;
         } else {
             if self.is_copy() {
-                state.silent = state.silent.max(Height::new(tip.get().saturating_add(doubt)));
+                state.silent = state
+                    .silent
+                    .max(Height::new(tip.get().saturating_add(doubt)));
             }
             if let Some(last) = state.last.filter(|_| self.ledger_is_older()) {
-                // The log of that height is gone, and with it what the node was bound to by its votes.
+                // The log of that height is gone, and with it what the node was bound to by its
+                // votes.
                 state.silent = state.silent.max(last.height);
             }
         }
         state.unsure = false;
         self.signer.informed = true;
-        // From now on the folder is the one that this node will leave, so its sign-state is written in any case.
+        // From now on the folder is the one that this node will leave, so its sign-state is written
+        // in any case.
         let settled = self.signer.folder != Folder::Left;
         if self.signer.folder == Folder::Copied {
             self.signer.folder = Folder::Left;
@@ -408,21 +472,41 @@ impl Host {
 
     /// The folder turns out to be older than what its key has signed.
     fn doubt(&mut self) {
-        let Some(mut state) = self.signer.state else { return };
+        let Some(mut state) = self.signer.state else {
+            return;
+        };
         state.unsure = true;
         self.keep(state);
         self.signer.folder = Folder::Copied;
         self.signer.informed = false;
     }
 
-    /// A block that others have decided may bear a signature of this node's key that this folder does not know.
+    /// A block that others have decided may bear a signature of this node's key that this folder
+    /// does not know.
     pub(super) fn look_for_own(&mut self, certificate: &CommitCertificate) {
-        if !self.config.safety.wait || !certificate.signatures.iter().any(|one| one.validator == self.address) {
+        if !self.config.safety.wait
+            || !certificate
+                .signatures
+                .iter()
+                .any(|one| one.validator == self.address)
+        {
             return;
         }
-        let (height, round, block) = (certificate.height, certificate.round, Some(certificate.block));
-        let signed = Signed { height, round, step: Step::Precommit, block };
-        if self.signer.state.is_some() && height > self.signer.silent() && !self.could_have_signed(&signed) {
+        let (height, round, block) = (
+            certificate.height,
+            certificate.round,
+            Some(certificate.block),
+        );
+        let signed = Signed {
+            height,
+            round,
+            step: Step::Precommit,
+            block,
+        };
+        if self.signer.state.is_some()
+            && height > self.signer.silent()
+            && !self.could_have_signed(&signed)
+        {
             self.doubt();
         }
     }
@@ -445,7 +529,11 @@ impl Host {
     }
 
     fn look_at_own(&mut self, signed: Signed, content: &[u8]) {
-        let said = self.signer.said.get(&(signed.round, signed.step)).filter(|_| signed.height == self.height());
+        let said = self
+            .signer
+            .said
+            .get(&(signed.round, signed.step))
+            .filter(|_| signed.height == self.height());
         let own = said.map_or_else(|| self.could_have_signed(&signed), |said| said == content);
         if own || signed.height <= self.signer.silent() || !self.config.safety.own_key {
             return;
@@ -465,8 +553,8 @@ impl Host {
 
 /// At the start, and for those who ask.
 impl Host {
-    /// Takes in what the log of the open height says of this node's own messages: they may be newer than the sign-state,
-    /// which is written after the log.
+    /// Takes in what the log of the open height says of this node's own messages: they may be newer
+    /// than the sign-state, which is written after the log.
     pub(super) fn note_own(&mut self, vote: &Vote) {
         if vote.voter == self.address && vote.height == self.height() {
             self.note_signed(of_vote(vote), vote_content(vote));
@@ -479,11 +567,13 @@ impl Host {
         }
     }
 
-    /// A validator that decides alone, and whose operator vouches that nobody knows of its last votes at the open height,
-    /// goes on in the round after them.
+    /// A validator that decides alone, and whose operator vouches that nobody knows of its last
+    /// votes at the open height, goes on in the round after them.
     pub(super) fn rounds_to_skip(&self) -> u32 {
         let vouched = self.signer.folder == Folder::Vouched && self.decides_alone();
-        let last = self.last_signed().filter(|last| vouched && last.height == self.height() && self.ledger_is_older());
+        let last = self
+            .last_signed()
+            .filter(|last| vouched && last.height == self.height() && self.ledger_is_older());
         last.map_or(0, |last| last.round.saturating_add(1))
     }
 

@@ -1,4 +1,5 @@
-//! What of a height was taken in, so that a validator that lies cannot make this node hold more than a little, or pass on more.
+//! What of a height was taken in, so that a validator that lies cannot make this node hold more
+//! than a little, or pass on more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,8 @@ use malachite_types::{NilOrVal, Round, VoteType};
 use vote_chain::bft::{Proposal, Vote};
 use vote_chain::{BlockHash, Height, PublicKey, Timestamp};
 
-/// Different messages of one validator for one round and step: a second one is evidence, a third is noise.
+/// Different messages of one validator for one round and step: a second one is evidence, a third is
+/// noise.
 const DIFFERENT_MAX: usize = 2;
 /// Messages of one validator for rounds that this node has not reached.
 const AHEAD_MAX: usize = 16;
@@ -37,19 +39,26 @@ impl Window {
         if known.is_some_and(|values| values.contains(&vote.value)) {
             return true;
         }
-        let ahead = vote.round > current && known.is_none() && self.ahead(&vote.voter, current) >= AHEAD_MAX;
+        let ahead = vote.round > current
+            && known.is_none()
+            && self.ahead(&vote.voter, current) >= AHEAD_MAX;
         !ahead && self.admit(key, vote.value)
     }
 
     /// Whether to take in a proposal, in round `current`; again if it was before.
     pub(crate) fn admit_proposal(&mut self, proposal: &Proposal, current: Round) -> bool {
         self.wants_proposal(proposal, current)
-            && self.admit((proposal.proposer, proposal.round, PROPOSAL), NilOrVal::Val(proposal.value))
+            && self.admit(
+                (proposal.proposer, proposal.round, PROPOSAL),
+                NilOrVal::Val(proposal.value),
+            )
     }
 
     /// Whether a proposal was taken in.
     pub(crate) fn knows_proposal(&self, proposal: &Proposal) -> bool {
-        let known = self.seen.get(&(proposal.proposer, proposal.round, PROPOSAL));
+        let known = self
+            .seen
+            .get(&(proposal.proposer, proposal.round, PROPOSAL));
         known.is_some_and(|values| values.contains(&NilOrVal::Val(proposal.value)))
     }
 
@@ -60,8 +69,11 @@ impl Window {
 
     /// The most that it can know, in round `current` and with so many validators.
     pub(crate) fn count_max(current: Round, validators: usize) -> usize {
-        let rounds = usize::try_from(current.as_u32().unwrap_or(0)).unwrap_or(usize::MAX).saturating_add(1);
-        // A proposal, a prevote and a precommit of each round that was reached, and whatever they say of later ones.
+        let rounds = usize::try_from(current.as_u32().unwrap_or(0))
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
+        // A proposal, a prevote and a precommit of each round that was reached, and whatever they
+        // say of later ones.
         let ahead = AHEAD_MAX + usize::try_from(PROPOSAL_ROUNDS_AHEAD_MAX).unwrap_or(usize::MAX);
         let keys = rounds.saturating_mul(3).saturating_add(ahead);
         keys.saturating_mul(DIFFERENT_MAX * validators)
@@ -69,14 +81,22 @@ impl Window {
 
     /// Who has voted in a round.
     pub(crate) fn voters(&self, round: Round) -> BTreeSet<PublicKey> {
-        let votes = self.seen.keys().filter(|(_, of, step)| *of == round && *step != PROPOSAL);
+        let votes = self
+            .seen
+            .keys()
+            .filter(|(_, of, step)| *of == round && *step != PROPOSAL);
         votes.map(|(voter, ..)| *voter).collect()
     }
 
     fn wants_proposal(&self, proposal: &Proposal, current: Round) -> bool {
-        let limit = current.as_u32().unwrap_or(0).saturating_add(PROPOSAL_ROUNDS_AHEAD_MAX);
+        let limit = current
+            .as_u32()
+            .unwrap_or(0)
+            .saturating_add(PROPOSAL_ROUNDS_AHEAD_MAX);
         let near = proposal.round.as_u32().is_some_and(|round| round <= limit);
-        let known = self.seen.get(&(proposal.proposer, proposal.round, PROPOSAL));
+        let known = self
+            .seen
+            .get(&(proposal.proposer, proposal.round, PROPOSAL));
         let value = NilOrVal::Val(proposal.value);
         near && known.is_none_or(|values| values.contains(&value) || values.len() < DIFFERENT_MAX)
     }
@@ -94,18 +114,23 @@ impl Window {
     }
 
     fn ahead(&self, voter: &PublicKey, current: Round) -> usize {
-        self.seen.range((*voter, current, u8::MAX)..).take_while(|((key, ..), _)| key == voter).count()
+        self.seen
+            .range((*voter, current, u8::MAX)..)
+            .take_while(|((key, ..), _)| key == voter)
+            .count()
     }
 }
 
-/// What was passed on, by what it says. Who sends it again, or signs it again, has it passed on again only after a while:
-/// a voter says its vote again if it is missed, and not every node is its peer.
+/// What was passed on, by what it says. Who sends it again, or signs it again, has it passed on
+/// again only after a while: a voter says its vote again if it is missed, and not every node is its
+/// peer.
 #[derive(Default)]
 pub(crate) struct Passed {
     at: BTreeMap<What, Timestamp>,
 }
 
-/// Of a vote, a proposal, or a certificate: height, kind, round, who has signed it (of a certificate: nobody), and for which block.
+/// Of a vote, a proposal, or a certificate: height, kind, round, who has signed it (of a
+/// certificate: nobody), and for which block.
 pub(crate) type What = (Height, Kind, Round, Option<PublicKey>, Option<BlockHash>);
 
 /// The kinds of messages.
@@ -128,8 +153,15 @@ const PROPOSAL_AGAIN_MS: u64 = 350;
 impl Passed {
     /// Whether to pass it on; from now on it was.
     pub(crate) fn is_due(&mut self, what: What, now: Timestamp) -> bool {
-        let pause = if what.1 == Kind::Proposal { PROPOSAL_AGAIN_MS } else { AGAIN_MS };
-        let due = self.at.get(&what).is_none_or(|at| now.ms_since(*at) >= pause);
+        let pause = if what.1 == Kind::Proposal {
+            PROPOSAL_AGAIN_MS
+        } else {
+            AGAIN_MS
+        };
+        let due = self
+            .at
+            .get(&what)
+            .is_none_or(|at| now.ms_since(*at) >= pause);
         if due {
             self.at.insert(what, now);
         }
@@ -150,19 +182,39 @@ mod tests {
     fn vote(round: u32, value: u8) -> Vote {
         let voter = SecretKey::from_seed(&[1; 32]).public();
         let value = NilOrVal::Val(BlockHash::new(Hash::from_bytes([value; 32])));
-        Vote { height: Height::new(1), round: Round::new(round), kind: VoteType::Prevote, value, voter }
+        Vote {
+            height: Height::new(1),
+            round: Round::new(round),
+            kind: VoteType::Prevote,
+            value,
+            voter,
+        }
     }
 
     #[test]
     fn flood_of_rounds_or_values_is_cut_and_what_was_taken_is_taken_again() {
         let (mut window, now) = (Window::default(), Round::new(0));
-        let taken = (1..1000).filter(|round| window.admit_vote(&vote(*round, 1), now)).count();
+        let taken = (1..1000)
+            .filter(|round| window.admit_vote(&vote(*round, 1), now))
+            .count();
         assert_eq!(taken, AHEAD_MAX);
-        assert!(window.admit_vote(&vote(5, 1), now), "a repeated vote is no news");
-        assert!(window.admit_vote(&vote(5, 2), now), "the second is evidence");
+        assert!(
+            window.admit_vote(&vote(5, 1), now),
+            "a repeated vote is no news"
+        );
+        assert!(
+            window.admit_vote(&vote(5, 2), now),
+            "the second is evidence"
+        );
         assert!(!window.admit_vote(&vote(5, 3), now));
-        assert!(window.admit_vote(&vote(0, 1), now), "the present round is always heard");
-        assert!(window.admit_vote(&vote(900, 1), Round::new(899)), "the future comes nearer");
+        assert!(
+            window.admit_vote(&vote(0, 1), now),
+            "the present round is always heard"
+        );
+        assert!(
+            window.admit_vote(&vote(900, 1), Round::new(899)),
+            "the future comes nearer"
+        );
     }
 
     #[test]
@@ -186,7 +238,10 @@ mod tests {
         let mut passed = Passed::default();
         let what = (Height::new(3), Kind::Prevote, Round::new(0), None, None);
         let due = |passed: &mut Passed, ms| passed.is_due(what, Timestamp::from_ms(ms));
-        assert_eq!([1000, 1001, 2999, 3000, 3001].map(|ms| due(&mut passed, ms)), [true, false, false, true, false]);
+        assert_eq!(
+            [1000, 1001, 2999, 3000, 3001].map(|ms| due(&mut passed, ms)),
+            [true, false, false, true, false]
+        );
         passed.forget_below(Height::new(4));
         assert!(due(&mut passed, 3002));
     }

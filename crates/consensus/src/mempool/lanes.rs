@@ -1,5 +1,6 @@
-//! Who waits behind whom: transactions that wait, apart by what they are for. Acts of organisers and validators come first, then ballots
-//! of elections with a roll, then what any key may send; and within each of these, elections share alike.
+//! Who waits behind whom: transactions that wait, apart by what they are for. Acts of organisers
+//! and validators come first, then ballots of elections with a roll, then what any key may send;
+//! and within each of these, elections share alike.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -26,13 +27,22 @@ impl Lane {
         match &transaction.content().payload {
             Payload::CastBallot(ballot) => {
                 let election = state.election(&ballot.election);
-                let any_key = election.is_none_or(|record| record.election.voters == Voters::Anyone);
-                if any_key { Self::Open(ballot.election) } else { Self::Roll(ballot.election) }
+                let any_key =
+                    election.is_none_or(|record| record.election.voters == Voters::Anyone);
+                if any_key {
+                    Self::Open(ballot.election)
+                } else {
+                    Self::Roll(ballot.election)
+                }
             }
-            Payload::CreateElection(_) | Payload::Organise(_) if state.registry().organisers == Organisers::Anyone => {
+            Payload::CreateElection(_) | Payload::Organise(_)
+                if state.registry().organisers == Organisers::Anyone =>
+            {
                 Self::Anyone
             }
-            Payload::CreateElection(_) | Payload::Organise(_) => Self::Acts(transaction.content().signer),
+            Payload::CreateElection(_) | Payload::Organise(_) => {
+                Self::Acts(transaction.content().signer)
+            }
             Payload::ApproveChange { .. } => Self::Approvals(transaction.content().signer),
         }
     }
@@ -115,23 +125,36 @@ impl Lanes {
         self.lanes.get(&lane).map_or(0, |waiting| waiting.bytes)
     }
 
-    /// The place that is given up for one more of `lane` with so many bytes, when all are taken, or all of acts are: the last one of the lane
-    /// that has the most, of those that come last. None if that would be no fairer than before.
+    /// The place that is given up for one more of `lane` with so many bytes, when all are taken, or
+    /// all of acts are: the last one of the lane that has the most, of those that come last. None
+    /// if that would be no fairer than before.
     pub(crate) fn to_give_up(&self, lane: Lane, bytes: usize, of_acts: bool) -> Option<u64> {
         // No lane with something in it has 0 bytes.
         let last_of_acts = || self.by_bytes.range(..(1, 0, lane)).next_back();
-        let last = if of_acts { last_of_acts() } else { self.by_bytes.last() };
+        let last = if of_acts {
+            last_of_acts()
+        } else {
+            self.by_bytes.last()
+        };
         let (class, most, fullest) = *last?;
-        let fairer = class > lane.class() || (class == lane.class() && self.bytes(lane) + bytes < most);
+        let fairer =
+            class > lane.class() || (class == lane.class() && self.bytes(lane) + bytes < most);
         let gives = fairer && fullest != lane;
-        self.lanes.get(&fullest).filter(|_| gives)?.places.last_key_value().map(|(place, _)| *place)
+        self.lanes
+            .get(&fullest)
+            .filter(|_| gives)?
+            .places
+            .last_key_value()
+            .map(|(place, _)| *place)
     }
 
-    /// The places in the order in which they go into a block of so many bytes: acts first, up to half of the block; ballots of elections
-    /// with a roll; what any key may send; and the other acts. Elections of one kind take turns by bytes, that which has waited longest first.
+    /// The places in the order in which they go into a block of so many bytes: acts first, up to
+    /// half of the block; ballots of elections with a roll; what any key may send; and the other
+    /// acts. Elections of one kind take turns by bytes, that which has waited longest first.
     pub(crate) fn in_turn(&self, block_bytes: usize) -> impl Iterator<Item = u64> {
         let mut sum = 0;
-        // The first one goes in however large it is: it would wait for ever otherwise, and those behind it.
+        // The first one goes in however large it is: it would wait for ever otherwise, and those
+        // behind it.
         let in_half = |(_, bytes): &(u64, usize)| {
             let first = sum == 0;
             sum += bytes;
@@ -140,7 +163,11 @@ impl Lanes {
         let acts = self.turns(0).take_while(in_half).count();
         let first = self.turns(0).take(acts);
         let rest = self.turns(0).skip(acts);
-        first.chain(self.turns(1)).chain(self.turns(2)).chain(rest).map(|(place, _)| place)
+        first
+            .chain(self.turns(1))
+            .chain(self.turns(2))
+            .chain(rest)
+            .map(|(place, _)| place)
     }
 
     fn turns(&self, class: u8) -> Turns<'_> {
@@ -149,11 +176,15 @@ impl Lanes {
             let (first, _) = waiting.places.first_key_value()?;
             Some(Reverse((0, *first, *lane)))
         });
-        Turns { lanes: self, ready: ready.collect() }
+        Turns {
+            lanes: self,
+            ready: ready.collect(),
+        }
     }
 }
 
-/// The next of the lane that has had the fewest bytes so far; at first, of that whose first has waited longest.
+/// The next of the lane that has had the fewest bytes so far; at first, of that whose first has
+/// waited longest.
 struct Turns<'a> {
     lanes: &'a Lanes,
     ready: BinaryHeap<Reverse<(usize, u64, Lane)>>,
@@ -193,7 +224,11 @@ mod tests {
     #[test]
     fn acts_go_first_then_those_with_a_roll_and_elections_take_turns_by_bytes() {
         let mut lanes = Lanes::default();
-        let (many, few, open) = (Lane::Roll(election(1)), Lane::Roll(election(2)), Lane::Open(election(3)));
+        let (many, few, open) = (
+            Lane::Roll(election(1)),
+            Lane::Roll(election(2)),
+            Lane::Open(election(3)),
+        );
         lanes.insert(open, 1, 10);
         (2..8).for_each(|place| lanes.insert(many, place, 10));
         lanes.insert(few, 8, 20);
@@ -202,7 +237,11 @@ mod tests {
         lanes.insert(acts(1), 11, 40);
         let order: Vec<_> = lanes.in_turn(100).collect();
         assert_eq!(order, [10, 2, 8, 3, 4, 9, 5, 6, 7, 1, 11]);
-        assert_eq!(lanes.in_turn(20).next(), Some(10), "also if it is larger than half of a block");
+        assert_eq!(
+            lanes.in_turn(20).next(),
+            Some(10),
+            "also if it is larger than half of a block"
+        );
         lanes.insert(acts(2), 12, 10);
         lanes.insert(approvals(1), 13, 10);
         let order: Vec<_> = lanes.in_turn(1000).take(4).collect();
@@ -212,20 +251,36 @@ mod tests {
     #[test]
     fn who_has_the_most_of_the_last_class_gives_up_a_place_and_nobody_does_for_more_of_its_own() {
         let mut lanes = Lanes::default();
-        let (roll, small, large) = (Lane::Roll(election(1)), Lane::Open(election(2)), Lane::Open(election(3)));
+        let (roll, small, large) = (
+            Lane::Roll(election(1)),
+            Lane::Open(election(2)),
+            Lane::Open(election(3)),
+        );
         lanes.insert(small, 1, 10);
         lanes.insert(large, 2, 10);
         lanes.insert(large, 3, 10);
         assert_eq!(lanes.to_give_up(roll, 10, false), Some(3));
         assert_eq!(lanes.to_give_up(acts(1), 10, false), Some(3));
         assert_eq!(lanes.to_give_up(large, 10, false), None);
-        assert_eq!(lanes.to_give_up(small, 5, false), Some(3), "it has less, also with this");
-        assert_eq!(lanes.to_give_up(small, 10, false), None, "it would have as much as the other");
+        assert_eq!(
+            lanes.to_give_up(small, 5, false),
+            Some(3),
+            "it has less, also with this"
+        );
+        assert_eq!(
+            lanes.to_give_up(small, 10, false),
+            None,
+            "it would have as much as the other"
+        );
         lanes.remove(large, 3);
         lanes.remove(large, 2);
         lanes.remove(small, 1);
         lanes.insert(roll, 4, 10);
-        assert_eq!(lanes.to_give_up(small, 1, false), None, "an election with a roll gives up nothing for one without");
+        assert_eq!(
+            lanes.to_give_up(small, 1, false),
+            None,
+            "an election with a roll gives up nothing for one without"
+        );
         lanes.remove(roll, 4);
         lanes.insert(acts(1), 5, 10);
         lanes.insert(acts(1), 6, 10);
@@ -233,7 +288,9 @@ mod tests {
         assert_eq!(lanes.acts(), (2, 20));
         assert_eq!(lanes.to_give_up(acts(2), 5, true), Some(6), "of acts alone");
         assert_eq!(lanes.to_give_up(acts(1), 5, true), None);
-        [(acts(1), 5), (acts(1), 6), (roll, 7)].into_iter().for_each(|(lane, place)| lanes.remove(lane, place));
+        [(acts(1), 5), (acts(1), 6), (roll, 7)]
+            .into_iter()
+            .for_each(|(lane, place)| lanes.remove(lane, place));
         assert!(lanes.lanes.is_empty() && lanes.by_bytes.is_empty() && lanes.acts() == (0, 0));
     }
 }

@@ -1,4 +1,5 @@
-//! ABIF, the aggregated ballot information format (electorama.org; its grammar 0.2 and the test files beside it): `count:A>B=C`.
+//! ABIF, the aggregated ballot information format (electorama.org; its grammar 0.2 and the test
+//! files beside it): `count:A>B=C`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,7 +8,8 @@ use std::io::{BufRead, Seek};
 use super::lines::Lines;
 use super::preflib::closed_up;
 use super::{
-    CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name, note_capitals, number,
+    CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name,
+    note_capitals, number,
 };
 use crate::packed::{Ballot, PackedBallots};
 
@@ -16,8 +18,10 @@ const SIGNS: &[char] = &['>', '=', ',', '/', ':', '*', '#', '[', ']', '{', '}', 
 
 /// What people write between candidates, and the format has no meaning for.
 fn is_other_sign(c: char) -> bool {
-    let arrow_or_relation = matches!(c, '\u{2190}'..='\u{22ff}' | '\u{27f0}'..='\u{297f}' | '\u{2a00}'..='\u{2bff}');
-    arrow_or_relation || "|;<~\u{bb}\u{203a}\u{ff1e}\u{ff1c}\u{ff1d}\u{ff0c}\u{ff1b}\u{ff5c}\u{3001}".contains(c)
+    let arrow_or_relation =
+        matches!(c, '\u{2190}'..='\u{22ff}' | '\u{27f0}'..='\u{297f}' | '\u{2a00}'..='\u{2bff}');
+    arrow_or_relation
+        || "|;<~\u{bb}\u{203a}\u{ff1e}\u{ff1c}\u{ff1d}\u{ff0c}\u{ff1b}\u{ff5c}\u{3001}".contains(c)
 }
 
 /// A candidate as a ballot or a definition writes it.
@@ -49,7 +53,12 @@ struct Metadata {
 pub(super) fn parse<R: BufRead + Seek>(mut source: R) -> Result<Parsed, FormatError> {
     // Candidates may be defined behind the ballots that name them.
     let mut found = Candidates::default();
-    let mut metadata = Metadata { title: String::new(), seats: 1, ballots: None, others: Vec::new() };
+    let mut metadata = Metadata {
+        title: String::new(),
+        seats: 1,
+        ballots: None,
+        others: Vec::new(),
+    };
     let mut lines = Lines::new(&mut source);
     while let Some((at, line)) = lines.next()? {
         let line = line.trim();
@@ -59,36 +68,66 @@ pub(super) fn parse<R: BufRead + Seek>(mut source: R) -> Result<Parsed, FormatEr
             metadata.take(at, pair)?;
         }
     }
-    source.rewind().map_err(|error| fault(1, format!("cannot be read again: {error}")))?;
+    source
+        .rewind()
+        .map_err(|error| fault(1, format!("cannot be read again: {error}")))?;
     let mut lines = Lines::new(&mut source);
     let mut ballots = PackedBallots::default();
-    let mut reader = Reader { found, ballot: Ballot::default(), scored: Vec::new(), scores: Repeated::default() };
+    let mut reader = Reader {
+        found,
+        ballot: Ballot::default(),
+        scored: Vec::new(),
+        scores: Repeated::default(),
+    };
     while let Some((at, line)) = lines.next()? {
         let line = line.trim();
         if line.is_empty() || line.starts_with(['=', '{', '#']) {
             continue;
         }
         let times = reader.ballot(at, line)?;
-        ballots.push(times, at, &reader.ballot).map_err(|reason| fault(at, reason))?;
+        ballots
+            .push(times, at, &reader.ballot)
+            .map_err(|reason| fault(at, reason))?;
     }
     let total = ballots.total();
     if let Some((at, stated)) = metadata.ballots.filter(|(_, stated)| *stated != total) {
         return Err(fault(
             at,
-            format!("the file says that it has {stated} ballots, but {total} are in it: is a part of it missing?"),
+            format!(
+                "the file says that it has {stated} ballots, but {total} are in it: is a part of it missing?"
+            ),
         ));
     }
     let mut notes = Notes::default();
     if let Some((at, _)) = metadata.others.first() {
-        let keys: Vec<_> = metadata.others.iter().map(|(_, key)| key.as_str()).collect();
-        notes.add(*at, format!("these settings change nothing: {}", keys.join(", ")));
+        let keys: Vec<_> = metadata
+            .others
+            .iter()
+            .map(|(_, key)| key.as_str())
+            .collect();
+        notes.add(
+            *at,
+            format!("these settings change nothing: {}", keys.join(", ")),
+        );
     }
-    notes.repeated(reader.scores, |times| format!("scores count by their order alone, on {times} lines"));
+    notes.repeated(reader.scores, |times| {
+        format!("scores count by their order alone, on {times} lines")
+    });
     note_capitals(&reader.found.names, &mut notes);
     let candidates = candidates(reader.found.names)?;
     let Metadata { title, seats, .. } = metadata;
-    let file = File { title, candidates, seats, withdrawn: Vec::new(), ballots };
-    Ok(Parsed { file, notes: notes.into(), scores: None })
+    let file = File {
+        title,
+        candidates,
+        seats,
+        withdrawn: Vec::new(),
+        ballots,
+    };
+    Ok(Parsed {
+        file,
+        notes: notes.into(),
+        scores: None,
+    })
 }
 
 impl Metadata {
@@ -116,13 +155,20 @@ impl Metadata {
 
 /// The key, and the value without its quotes, of `key: value}`.
 fn metadata(at: usize, pair: &str) -> Result<(&str, &str), FormatError> {
-    let (key, value) = pair.split_once(':').ok_or_else(|| fault(at, "expected {key: value}"))?;
+    let (key, value) = pair
+        .split_once(':')
+        .ok_or_else(|| fault(at, "expected {key: value}"))?;
     let value = value.trim_start();
     let (value, rest) = match value.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').ok_or_else(|| fault(at, "a quote is not closed"))?,
+        Some(quoted) => quoted
+            .split_once('"')
+            .ok_or_else(|| fault(at, "a quote is not closed"))?,
         None => value.split_at(value.find('}').unwrap_or(value.len())),
     };
-    let after = rest.trim_start().strip_prefix('}').ok_or_else(|| fault(at, "the brace is not closed"))?;
+    let after = rest
+        .trim_start()
+        .strip_prefix('}')
+        .ok_or_else(|| fault(at, "the brace is not closed"))?;
     if !end(after) {
         return Err(fault(at, format!("{after:?} after a brace")));
     }
@@ -136,7 +182,9 @@ fn end(rest: &str) -> bool {
 
 /// A token, and what follows it.
 fn token(at: usize, text: &str) -> Result<(Token<'_>, &str), FormatError> {
-    let quotes = [('[', ']'), ('"', '"')].into_iter().find(|(open, _)| text.starts_with(*open));
+    let quotes = [('[', ']'), ('"', '"')]
+        .into_iter()
+        .find(|(open, _)| text.starts_with(*open));
     let (text, quoted, rest) = match quotes {
         Some((_, close)) => {
             let inside = text[1..].split_once(close);
@@ -152,12 +200,16 @@ fn token(at: usize, text: &str) -> Result<(Token<'_>, &str), FormatError> {
         return Err(fault(at, "a name is empty"));
     }
     if let Some(sign) = text.chars().find(|c| !quoted && is_other_sign(*c)) {
-        let reason =
-            format!("\"{sign}\" says no order: ranks are A>B=C; a name with such a sign in it stands in brackets");
+        let reason = format!(
+            "\"{sign}\" says no order: ranks are A>B=C; a name with such a sign in it stands in brackets"
+        );
         return Err(fault(at, reason));
     }
     if !quoted && text.contains(char::is_whitespace) {
-        return Err(fault(at, format!("{text:?}: a name with spaces stands in brackets")));
+        return Err(fault(
+            at,
+            format!("{text:?}: a name with spaces stands in brackets"),
+        ));
     }
     Ok((Token { text, quoted }, rest.trim_start()))
 }
@@ -166,12 +218,18 @@ impl Candidates {
     /// `A:[Name]`.
     fn define(&mut self, at: usize, text: &str) -> Result<(), FormatError> {
         let (id, rest) = token(at, text.trim_start())?;
-        let behind = rest.strip_prefix(':').ok_or_else(|| fault(at, "expected =candidate:[name]"))?;
+        let behind = rest
+            .strip_prefix(':')
+            .ok_or_else(|| fault(at, "expected =candidate:[name]"))?;
         let (named, rest) = token(at, behind.trim_start())?;
         if !end(rest) {
             return Err(fault(at, format!("{rest:?} after a definition")));
         }
-        if self.ids.insert(id.text.to_owned(), self.names.len()).is_some() {
+        if self
+            .ids
+            .insert(id.text.to_owned(), self.names.len())
+            .is_some()
+        {
             return Err(fault(at, format!("candidate {} is defined twice", id.text)));
         }
         self.add(at, name(at, named.text)?)?;
@@ -195,7 +253,8 @@ impl Candidates {
         }
         let may_be_new = token.quoted || !self.defined;
         let shown = name(at, text)?;
-        let mut named = (0..self.names.len()).filter(|place| may_be_new && self.names[*place].1 == shown);
+        let mut named =
+            (0..self.names.len()).filter(|place| may_be_new && self.names[*place].1 == shown);
         match (named.next(), named.next()) {
             (Some(place), None) => {
                 self.ids.insert(text.to_owned(), place);
@@ -249,7 +308,10 @@ impl Reader {
             let (token, after) = token(at, rest)?;
             let place = self.found.place(at, token)?;
             if !self.ballot.see(place) {
-                return Err(fault(at, format!("{:?} is ranked twice", self.found.names[place].1)));
+                return Err(fault(
+                    at,
+                    format!("{:?} is ranked twice", self.found.names[place].1),
+                ));
             }
             let (score, after) = score(at, after)?;
             self.scored.push((sign, place, score));
@@ -264,7 +326,10 @@ impl Reader {
                     rest = after[1..].trim_start();
                 }
                 Some('*') => {
-                    return Err(fault(at, "a candidate has an asterisk behind it: the count stands before the ranks"));
+                    return Err(fault(
+                        at,
+                        "a candidate has an asterisk behind it: the count stands before the ranks",
+                    ));
                 }
                 Some(_) if more => return Err(fault(at, format!("{after:?} after a candidate"))),
                 _ => {}
@@ -282,14 +347,27 @@ impl Reader {
         }
         if self.scored.iter().any(|(sign, ..)| *sign == Sign::Listed) {
             if !has_scores {
-                return Err(fault(at, "a comma says no order: ranks are A>B=C, or scores A/5,B/3"));
+                return Err(fault(
+                    at,
+                    "a comma says no order: ranks are A>B=C, or scores A/5,B/3",
+                ));
             }
-            if self.scored.iter().skip(1).any(|(sign, ..)| *sign != Sign::Listed) {
-                return Err(fault(at, "commas, and > or =, on one ballot: either scores say the order, or signs"));
+            if self
+                .scored
+                .iter()
+                .skip(1)
+                .any(|(sign, ..)| *sign != Sign::Listed)
+            {
+                return Err(fault(
+                    at,
+                    "commas, and > or =, on one ballot: either scores say the order, or signs",
+                ));
             }
             // No score, and 0, are as good as not being on the ballot.
-            self.scored.retain(|(.., score)| score.is_some_and(|score| score > 0));
-            self.scored.sort_by_key(|(.., score)| std::cmp::Reverse(*score));
+            self.scored
+                .retain(|(.., score)| score.is_some_and(|score| score > 0));
+            self.scored
+                .sort_by_key(|(.., score)| std::cmp::Reverse(*score));
             for at in 0..self.scored.len() {
                 let equal = at > 0 && self.scored[at].2 == self.scored[at - 1].2;
                 self.scored[at].0 = if equal { Sign::Equal } else { Sign::Below };
@@ -297,10 +375,15 @@ impl Reader {
         }
         let mut highest_below: Option<u64> = None;
         for (.., score) in self.scored.iter().rev() {
-            if let Some((below, score)) = highest_below.zip(*score).filter(|(below, score)| below > score) {
+            if let Some((below, score)) = highest_below
+                .zip(*score)
+                .filter(|(below, score)| below > score)
+            {
                 return Err(fault(
                     at,
-                    format!("a score of {below} is ranked below one of {score}: which says the order?"),
+                    format!(
+                        "a score of {below} is ranked below one of {score}: which says the order?"
+                    ),
                 ));
             }
             highest_below = highest_below.max(*score);
@@ -319,14 +402,22 @@ impl Reader {
 
 /// The score behind a candidate, if there is one, and what follows.
 fn score(at: usize, text: &str) -> Result<(Option<u64>, &str), FormatError> {
-    let Some(text) = text.strip_prefix('/') else { return Ok((None, text)) };
+    let Some(text) = text.strip_prefix('/') else {
+        return Ok((None, text));
+    };
     let text = text.trim_start();
-    let (digits, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let score = digits.parse().map_err(|_| fault(at, format!("{text:?}: a score is a whole number")))?;
+    let (digits, rest) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
+    let score = digits
+        .parse()
+        .map_err(|_| fault(at, format!("{text:?}: a score is a whole number")))?;
     Ok((Some(score), rest.trim_start()))
 }
 
-/// Writes ABIF. Quotes in names and titles become apostrophes, and a closing bracket in a name a parenthesis: the format has no other way.
+/// Writes ABIF. Quotes in names and titles become apostrophes, and a closing bracket in a name a
+/// parenthesis: the format has no other way.
 pub(super) fn write(file: &File) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -340,7 +431,12 @@ pub(super) fn write(file: &File) -> String {
         let _ = writeln!(text, "=c{}:[{}]", place + 1, name.replace(']', ")"));
     }
     for group in file.ballots.iter().map(closed_up) {
-        let rank = |rank: &Vec<usize>| rank.iter().map(|c| format!("c{}", c + 1)).collect::<Vec<_>>().join("=");
+        let rank = |rank: &Vec<usize>| {
+            rank.iter()
+                .map(|c| format!("c{}", c + 1))
+                .collect::<Vec<_>>()
+                .join("=")
+        };
         let ranks = group.ranks.iter().map(rank).collect::<Vec<_>>().join(">");
         let _ = writeln!(text, "{}:{ranks}", group.count);
     }
@@ -356,7 +452,13 @@ mod tests {
     }
 
     fn ranks(text: &str) -> Vec<Vec<Vec<usize>>> {
-        read(text).unwrap().file.ballots.iter().map(|packed| packed.group().ranks).collect()
+        read(text)
+            .unwrap()
+            .file
+            .ballots
+            .iter()
+            .map(|packed| packed.group().ranks)
+            .collect()
     }
 
     #[test]
@@ -366,16 +468,40 @@ mod tests {
                     =DGM:[Doña García Márquez]\n=SBJ : [Steven B. Jensen]\n=\"蘇\":\"Sue\" # defined after\n";
         let file = read(text).unwrap().file;
         assert_eq!((file.title.as_str(), file.seats), ("Lunch: again", 2));
-        assert_eq!(file.candidates, ["Doña García Márquez", "Steven B. Jensen", "Sue", "Sue #3 (蘇業)"]);
-        let ballots: Vec<_> = file.ballots.iter().map(|packed| (packed.count, packed.group().ranks)).collect();
-        assert_eq!(ballots, [(10, vec![]), (17, vec![vec![0], vec![1, 3]]), (3, vec![vec![1], vec![2]])]);
+        assert_eq!(
+            file.candidates,
+            [
+                "Doña García Márquez",
+                "Steven B. Jensen",
+                "Sue",
+                "Sue #3 (蘇業)"
+            ]
+        );
+        let ballots: Vec<_> = file
+            .ballots
+            .iter()
+            .map(|packed| (packed.count, packed.group().ranks))
+            .collect();
+        assert_eq!(
+            ballots,
+            [
+                (10, vec![]),
+                (17, vec![vec![0], vec![1, 3]]),
+                (3, vec![vec![1], vec![2]])
+            ]
+        );
     }
 
     #[test]
     fn candidates_that_nobody_defines_are_those_on_the_ballots() {
-        let file = read("20010:Carter>Anderson>Reagan # Carter 1st\n5001:Reagan>Carter\n").unwrap().file;
+        let file = read("20010:Carter>Anderson>Reagan # Carter 1st\n5001:Reagan>Carter\n")
+            .unwrap()
+            .file;
         assert_eq!(file.candidates, ["Carter", "Anderson", "Reagan"]);
-        assert_eq!(file.ballots.iter().nth(1).unwrap().group().ranks, [[2], [0]]);
+        assert_eq!(
+            file.ballots.iter().nth(1).unwrap().group().ranks,
+            [[2], [0]]
+        );
     }
 
     #[test]
@@ -389,10 +515,21 @@ mod tests {
             ("1:A/1,B/0", vec![vec![0]]),
             ("1:[Cyd, MD]/1 = B/1", vec![vec![1, 2]]),
         ] {
-            assert_eq!(ranks(&format!("{defined}{ballot}\n")), [expected], "{ballot}");
+            assert_eq!(
+                ranks(&format!("{defined}{ballot}\n")),
+                [expected],
+                "{ballot}"
+            );
         }
-        let notes = read(&format!("{{max_rating: 5}}\n{{ballotcount: 3}}\n{defined}3:A/5,B/3\n")).unwrap().notes;
-        assert!(notes[0].text.contains("max_rating") && notes[1].line == 6, "{notes:?}");
+        let notes = read(&format!(
+            "{{max_rating: 5}}\n{{ballotcount: 3}}\n{defined}3:A/5,B/3\n"
+        ))
+        .unwrap()
+        .notes;
+        assert!(
+            notes[0].text.contains("max_rating") && notes[1].line == 6,
+            "{notes:?}"
+        );
     }
 
     #[test]
@@ -428,9 +565,20 @@ mod tests {
             ("=D", "expected ="),
         ] {
             let error = read(&format!("=A:[Ada]\n=B:[Bob]\n{bad}\n")).unwrap_err();
-            assert!(error.line == 3 && error.reason.contains(reason), "{bad}: {error}");
+            assert!(
+                error.line == 3 && error.reason.contains(reason),
+                "{bad}: {error}"
+            );
         }
-        assert_eq!(read("1:[A|B]>[C → D]\n").unwrap().file.candidates, ["A|B", "C → D"]);
-        assert!(read("# nothing\n").unwrap_err().reason.contains("0 candidates"));
+        assert_eq!(
+            read("1:[A|B]>[C → D]\n").unwrap().file.candidates,
+            ["A|B", "C → D"]
+        );
+        assert!(
+            read("# nothing\n")
+                .unwrap_err()
+                .reason
+                .contains("0 candidates")
+        );
     }
 }

@@ -1,11 +1,15 @@
-//! BLT, as election offices and OpaVote, OpenSTV and Droop write it: counts, ranks by number, names.
+//! BLT, as election offices and OpaVote, OpenSTV and Droop write it: counts, ranks by number,
+//! names.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::{BufRead, Seek};
 
 use super::lines::Lines;
-use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name, number};
+use super::{
+    CANDIDATES_MAX, File, FormatError, Notes, Parsed, Repeated, candidates, count, fault, name,
+    number,
+};
 use crate::names::NAME_BYTES_MAX;
 use crate::packed::{Ballot, PackedBallots};
 
@@ -16,7 +20,9 @@ pub(super) fn parse<R: BufRead + Seek>(mut source: R) -> Result<Parsed, FormatEr
         Err(refused) if !by_line.is_unclear => refused,
         decided => return decided,
     };
-    source.rewind().map_err(|error| fault(1, format!("cannot be read again: {error}")))?;
+    source
+        .rewind()
+        .map_err(|error| fault(1, format!("cannot be read again: {error}")))?;
     // What is wrong with the stream would not help whoever writes lines.
     Reader::new(true).read(&mut source).map_err(|_| refused)
 }
@@ -54,7 +60,10 @@ struct Reader {
 
 impl Reader {
     fn new(stream: bool) -> Self {
-        Self { stream, ..Self::default() }
+        Self {
+            stream,
+            ..Self::default()
+        }
     }
 
     fn read(&mut self, source: impl BufRead) -> Result<Parsed, FormatError> {
@@ -80,9 +89,14 @@ impl Reader {
                 break;
             }
         }
-        let Some(header) = header else { return Err(fault(1, "the file is empty")) };
+        let Some(header) = header else {
+            return Err(fault(1, "the file is empty"));
+        };
         let Some(first) = first else {
-            return Err(fault(last, "the ballots do not end: a line 0 should stand between them and the names"));
+            return Err(fault(
+                last,
+                "the ballots do not end: a line 0 should stand between them and the names",
+            ));
         };
         self.check_zeroes()?;
         let (texts, last) = texts(first, &mut lines, &mut self.notes)?;
@@ -94,18 +108,25 @@ impl Reader {
         let (first, rest) = word(line);
         let (second, rest) = word(rest);
         if second.is_empty() || !(rest.is_empty() || self.stream) {
-            return Err(fault(at, "expected two numbers: of the candidates, and of the seats"));
+            return Err(fault(
+                at,
+                "expected two numbers: of the candidates, and of the seats",
+            ));
         }
         self.candidates = number(at, first)?;
         self.seats = number(at, second)?;
         if !(1..=CANDIDATES_MAX).contains(&self.candidates) || self.seats == 0 {
-            return Err(fault(at, format!("1 to {CANDIDATES_MAX} candidates, and at least one seat")));
+            return Err(fault(
+                at,
+                format!("1 to {CANDIDATES_MAX} candidates, and at least one seat"),
+            ));
         }
         self.is_stream |= !rest.is_empty();
         Ok(rest)
     }
 
-    /// Reads a line of ballots, withdrawals or options; what is behind the end of the ballots, once that has come.
+    /// Reads a line of ballots, withdrawals or options; what is behind the end of the ballots, once
+    /// that has come.
     fn numbers<'a>(&mut self, at: usize, line: &'a str) -> Result<Option<&'a str>, FormatError> {
         let fresh = self.open.is_none();
         if fresh && line.starts_with('[') {
@@ -126,8 +147,11 @@ impl Reader {
 
     /// `[withdrawn 2 4]` and the like, of Droop.
     fn option(&mut self, at: usize, line: &str) -> Result<(), FormatError> {
-        let inner = line.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
-        let inner = inner.ok_or_else(|| fault(at, "an option line is [name words], and nothing behind it"))?;
+        let inner = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'));
+        let inner = inner
+            .ok_or_else(|| fault(at, "an option line is [name words], and nothing behind it"))?;
         let (option, words) = word(inner.trim());
         let words = words.split_whitespace();
         match option.to_ascii_lowercase().as_str() {
@@ -141,14 +165,26 @@ impl Reader {
                 self.nicknames = words.map(str::to_owned).zip(0..).collect();
                 if self.nicknames.len() != self.candidates {
                     let found = self.nicknames.len();
-                    return Err(fault(at, format!("{found} different nicknames for {} candidates", self.candidates)));
+                    return Err(fault(
+                        at,
+                        format!(
+                            "{found} different nicknames for {} candidates",
+                            self.candidates
+                        ),
+                    ));
                 }
             }
-            "tie" => self.notes.add(at, "the order [tie ..] is not used: ties are broken by lot, from the seed"),
+            "tie" => self.notes.add(
+                at,
+                "the order [tie ..] is not used: ties are broken by lot, from the seed",
+            ),
             "droop" => self.notes.add(at, "the settings [droop ..] are not used"),
             _ => {
                 let known = "[withdrawn ..], [nick ..], [tie ..] and [droop ..] are";
-                return Err(fault(at, format!("the option [{option}] is not known; {known}")));
+                return Err(fault(
+                    at,
+                    format!("the option [{option}] is not known; {known}"),
+                ));
             }
         }
         Ok(())
@@ -157,7 +193,10 @@ impl Reader {
     /// `-2 -4`.
     fn withdrawals(&mut self, at: usize, line: &str) -> Result<(), FormatError> {
         if !self.ballots.is_empty() {
-            return Err(fault(at, "withdrawals, such as -2, stand before the first ballot"));
+            return Err(fault(
+                at,
+                "withdrawals, such as -2, stand before the first ballot",
+            ));
         }
         for word in line.split_whitespace() {
             if !is_negative(word) {
@@ -180,15 +219,19 @@ impl Reader {
             return Err(fault(at, not_a_ballot(line)));
         }
         let (weight, ranks) = word(line);
-        let Some(ranks) =
-            ranks.strip_suffix('0').filter(|ranks| ranks.is_empty() || ranks.ends_with(char::is_whitespace))
+        let Some(ranks) = ranks
+            .strip_suffix('0')
+            .filter(|ranks| ranks.is_empty() || ranks.ends_with(char::is_whitespace))
         else {
             let reason = "a ballot is a number of ballots, the candidates by rank, and a 0 at the end of the line";
             return Err(fault(at, reason));
         };
         let weight = count(at, weight)?;
         if weight == 0 {
-            return Err(fault(at, "a ballot begins with how many there are of it: 0 is none"));
+            return Err(fault(
+                at,
+                "a ballot begins with how many there are of it: 0 is none",
+            ));
         }
         self.ballot.clear();
         let mut zeroes = false;
@@ -204,17 +247,26 @@ impl Reader {
                 self.has_skips = true;
             }
         }
-        self.ballots.push(weight, at, &self.ballot).map_err(|reason| fault(at, reason))
+        self.ballots
+            .push(weight, at, &self.ballot)
+            .map_err(|reason| fault(at, reason))
     }
 
     /// Whether a line with zeroes inside makes sense as several ballots, none of them blank.
     fn could_be_several(&self, line: &str) -> bool {
         let words: Vec<_> = line.split_whitespace().collect();
-        let Some((_, words)) = words.split_last() else { return false };
+        let Some((_, words)) = words.split_last() else {
+            return false;
+        };
         words.split(|word| *word == "0").all(|ballot| {
-            let [weight, ranks @ ..] = ballot else { return false };
-            let places: Option<Vec<_>> =
-                ranks.iter().flat_map(|rank| rank.split('=')).map(|word| self.candidate(0, word).ok()).collect();
+            let [weight, ranks @ ..] = ballot else {
+                return false;
+            };
+            let places: Option<Vec<_>> = ranks
+                .iter()
+                .flat_map(|rank| rank.split('='))
+                .map(|word| self.candidate(0, word).ok())
+                .collect();
             let once = places.is_some_and(|mut places| {
                 let named = places.len();
                 places.sort_unstable();
@@ -229,18 +281,22 @@ impl Reader {
     fn check_zeroes(&mut self) -> Result<(), FormatError> {
         if let Some(at) = self.unclear.filter(|_| !self.has_skips) {
             self.is_unclear = true;
-            let reason =
-                "a 0 stands inside the ballot: write - for a skipped rank, or each ballot on a line of its own";
+            let reason = "a 0 stands inside the ballot: write - for a skipped rank, or each ballot on a line of its own";
             return Err(fault(at, reason));
         }
         let skips = self.skips;
-        self.notes
-            .repeated(skips, |times| format!("zeroes inside of ballots are read as skipped ranks, on {times} lines"));
+        self.notes.repeated(skips, |times| {
+            format!("zeroes inside of ballots are read as skipped ranks, on {times} lines")
+        });
         Ok(())
     }
 
     /// A line of a file whose ballots do not end with their lines.
-    fn stream_line<'a>(&mut self, at: usize, line: &'a str) -> Result<Option<&'a str>, FormatError> {
+    fn stream_line<'a>(
+        &mut self,
+        at: usize,
+        line: &'a str,
+    ) -> Result<Option<&'a str>, FormatError> {
         let mut rest = line;
         let mut ended = 0;
         let mut blank = false;
@@ -268,22 +324,29 @@ impl Reader {
                     self.open = None;
                     ended += 1;
                     blank |= self.ballot.named() == 0;
-                    self.ballots.push(weight, begun, &self.ballot).map_err(|reason| fault(at, reason))?;
+                    self.ballots
+                        .push(weight, begun, &self.ballot)
+                        .map_err(|reason| fault(at, reason))?;
                 }
                 (Some(_), word) => self.rank(at, word)?,
             }
             rest = behind;
         }
         self.is_stream |= ended > 1;
-        if blank && ended > 1 { Err(fault(at, "a blank ballot among others on a line")) } else { Ok(None) }
+        if blank && ended > 1 {
+            Err(fault(at, "a blank ballot among others on a line"))
+        } else {
+            Ok(None)
+        }
     }
 
     /// Takes off what names the ballot: `(voter 17)` before it, `-- 17` behind it.
     fn without_ids<'a>(&mut self, at: usize, line: &'a str) -> Result<&'a str, FormatError> {
         let mut ballot = line;
         if let Some(id) = line.strip_prefix('(') {
-            let (_, behind) =
-                id.split_once(')').ok_or_else(|| fault(at, "the parenthesis around a ballot's id is not closed"))?;
+            let (_, behind) = id
+                .split_once(')')
+                .ok_or_else(|| fault(at, "the parenthesis around a ballot's id is not closed"))?;
             ballot = behind.trim_start();
         }
         if let Some((before, _)) = ballot.split_once(" --") {
@@ -317,15 +380,24 @@ impl Reader {
         }
         match number(at, word)? {
             0 => Err(fault(at, "candidates are numbered from 1")),
-            place if place > self.candidates => {
-                Err(fault(at, format!("there is no candidate {place}: the header says {}", self.candidates)))
-            }
+            place if place > self.candidates => Err(fault(
+                at,
+                format!(
+                    "there is no candidate {place}: the header says {}",
+                    self.candidates
+                ),
+            )),
             place => Ok(place - 1),
         }
     }
 
     /// Gives the candidates their names.
-    fn finish(&mut self, header: usize, last: usize, texts: Vec<Text>) -> Result<Parsed, FormatError> {
+    fn finish(
+        &mut self,
+        header: usize,
+        last: usize,
+        texts: Vec<Text>,
+    ) -> Result<Parsed, FormatError> {
         let wanted = self.candidates;
         let mut texts = match texts.len() {
             found if found == wanted || found == wanted + 1 => texts,
@@ -340,24 +412,49 @@ impl Reader {
                 None
             }
         };
-        let title = title.map(|title| name(title.line, &title.text)).transpose()?.unwrap_or_default();
-        let names = texts.iter().map(|text| Ok((text.line, name(text.line, &text.text)?)));
+        let title = title
+            .map(|title| name(title.line, &title.text))
+            .transpose()?
+            .unwrap_or_default();
+        let names = texts
+            .iter()
+            .map(|text| Ok((text.line, name(text.line, &text.text)?)));
         let candidates = candidates(names.collect::<Result<_, _>>()?)?;
         self.withdrawn.sort_unstable();
         self.withdrawn.dedup();
         let ids = self.ids;
-        self.notes.repeated(ids, |times| format!("ids of ballots are not read, on {times} lines"));
+        self.notes.repeated(ids, |times| {
+            format!("ids of ballots are not read, on {times} lines")
+        });
         let withdrawn = std::mem::take(&mut self.withdrawn);
         let ballots = std::mem::take(&mut self.ballots);
-        let file = File { title, candidates, seats: self.seats, withdrawn, ballots };
-        Ok(Parsed { file, notes: std::mem::take(&mut self.notes).into(), scores: None })
+        let file = File {
+            title,
+            candidates,
+            seats: self.seats,
+            withdrawn,
+            ballots,
+        };
+        Ok(Parsed {
+            file,
+            notes: std::mem::take(&mut self.notes).into(),
+            scores: None,
+        })
     }
 
-    /// Name and party, or first name, last name and party, of each candidate on a line of its own; else the header or the names are wrong.
-    fn joined(&mut self, texts: Vec<Text>, header: usize, last: usize) -> Result<Vec<Text>, FormatError> {
+    /// Name and party, or first name, last name and party, of each candidate on a line of its own;
+    /// else the header or the names are wrong.
+    fn joined(
+        &mut self,
+        texts: Vec<Text>,
+        header: usize,
+        last: usize,
+    ) -> Result<Vec<Text>, FormatError> {
         let (found, wanted) = (texts.len(), self.candidates);
         let lines: Vec<_> = texts.chunk_by(|a, b| a.line == b.line).collect();
-        let named = lines.get(..wanted).filter(|named| named.iter().all(|line| (2..=3).contains(&line.len())));
+        let named = lines
+            .get(..wanted)
+            .filter(|named| named.iter().all(|line| (2..=3).contains(&line.len())));
         let titles = lines.get(wanted..).unwrap_or_default();
         let one_title = titles.is_empty() || (titles.len() == 1 && titles[0].len() == 1);
         let Some(named) = named.filter(|_| one_title) else {
@@ -365,17 +462,37 @@ impl Reader {
                 "{wanted} names and a title should follow the ballots, as line {header} says, but {found} texts do"
             );
             let at = texts.get(wanted).map_or(last, |text| text.line);
-            return Err(fault(at, format!("{expected}: the number in line {header} is wrong, or a name is")));
+            return Err(fault(
+                at,
+                format!("{expected}: the number in line {header} is wrong, or a name is"),
+            ));
         };
-        self.notes.add(named[0][0].line, "the last text of each line is read as the party: Name (Party)");
+        self.notes.add(
+            named[0][0].line,
+            "the last text of each line is read as the party: Name (Party)",
+        );
         let one = |line: &[Text]| {
             let (party, names) = line.split_last().expect("two or three");
-            let names = names.iter().map(|text| text.text.as_str()).collect::<Vec<_>>().join(" ");
+            let names = names
+                .iter()
+                .map(|text| text.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" ");
             let party = party.text.trim();
-            let text = if party.is_empty() { names } else { format!("{names} ({party})") };
-            Text { line: line[0].line, text }
+            let text = if party.is_empty() {
+                names
+            } else {
+                format!("{names} ({party})")
+            };
+            Text {
+                line: line[0].line,
+                text,
+            }
         };
-        let title = titles.first().map(|line| Text { line: line[0].line, text: line[0].text.clone() });
+        let title = titles.first().map(|line| Text {
+            line: line[0].line,
+            text: line[0].text.clone(),
+        });
         Ok(named.iter().map(|line| one(line)).chain(title).collect())
     }
 }
@@ -389,7 +506,8 @@ fn not_a_ballot(line: &str) -> String {
 }
 
 fn is_negative(word: &str) -> bool {
-    word.strip_prefix('-').is_some_and(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
+    word.strip_prefix('-')
+        .is_some_and(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The first word of a line, and what is behind it.
@@ -409,7 +527,8 @@ fn without_comment(line: &str) -> &str {
     &line[..comment.unwrap_or(line.len())]
 }
 
-/// The texts behind the ballots: in quotes, several on a line or one over several lines; or bare, each a line.
+/// The texts behind the ballots: in quotes, several on a line or one over several lines; or bare,
+/// each a line.
 fn texts(
     first: (usize, String),
     lines: &mut Lines<impl BufRead>,
@@ -429,7 +548,12 @@ fn texts(
             let text = without_comment(rest).trim();
             if !text.is_empty() {
                 if text.len() < rest.trim().len() {
-                    notes.add(at, format!("what follows # is a comment, and left out: the text is \"{text}\""));
+                    notes.add(
+                        at,
+                        format!(
+                            "what follows # is a comment, and left out: the text is \"{text}\""
+                        ),
+                    );
                 }
                 all.push(bare(at, text)?);
             }
@@ -444,18 +568,26 @@ fn texts(
                         if !(rest.is_empty() || rest.starts_with('#')) {
                             return Err(fault(
                                 at,
-                                format!("{rest:?} stands behind a name in quotes: is a quote before it not closed?"),
+                                format!(
+                                    "{rest:?} stands behind a name in quotes: is a quote before it not closed?"
+                                ),
                             ));
                         }
                         break;
                     };
                     rest = quoted;
-                    Text { line: at, text: String::new() }
+                    Text {
+                        line: at,
+                        text: String::new(),
+                    }
                 }
             };
             let (behind, closed) = quoted(rest, &mut text.text);
             if text.text.len() > NAME_BYTES_MAX {
-                return Err(fault(text.line, "a quote is not closed, or a name is too long"));
+                return Err(fault(
+                    text.line,
+                    "a quote is not closed, or a name is too long",
+                ));
             }
             rest = behind;
             if closed {
@@ -467,7 +599,10 @@ fn texts(
             }
         }
         if all.len() > 3 * CANDIDATES_MAX + 1 {
-            return Err(fault(at, "more names follow the ballots than there can be candidates"));
+            return Err(fault(
+                at,
+                "more names follow the ballots than there can be candidates",
+            ));
         }
         match lines.next()? {
             Some((number, next)) => {
@@ -494,10 +629,14 @@ fn bare(at: usize, text: &str) -> Result<Text, FormatError> {
     if text.contains(char::is_whitespace) && text.chars().all(digits) {
         return Err(fault(at, "ballots stand behind the 0 that ends them"));
     }
-    Ok(Text { line: at, text: text.to_owned() })
+    Ok(Text {
+        line: at,
+        text: text.to_owned(),
+    })
 }
 
-/// Takes what is up to the closing quote, two quotes for one; gives what is behind it, and whether there is one.
+/// Takes what is up to the closing quote, two quotes for one; gives what is behind it, and whether
+/// there is one.
 fn quoted<'a>(mut rest: &'a str, into: &mut String) -> (&'a str, bool) {
     while let Some((text, behind)) = rest.split_once('"') {
         into.push_str(text);
@@ -517,11 +656,19 @@ fn quoted<'a>(mut rest: &'a str, into: &mut String) -> (&'a str, bool) {
 pub(super) fn write(file: &File) -> String {
     let mut text = format!("{} {}\n", file.candidates.len(), file.seats);
     let quote = |name: &String| format!("\"{}\"\n", name.replace('"', "\"\""));
-    text.extend(file.withdrawn.iter().map(|place| format!("-{}\n", place + 1)));
+    text.extend(
+        file.withdrawn
+            .iter()
+            .map(|place| format!("-{}\n", place + 1)),
+    );
     for group in file.ballots.iter().map(|packed| packed.group()) {
         let rank = |rank: &Vec<usize>| match rank.as_slice() {
             [] => "-".to_owned(),
-            rank => rank.iter().map(|c| (c + 1).to_string()).collect::<Vec<_>>().join("="),
+            rank => rank
+                .iter()
+                .map(|c| (c + 1).to_string())
+                .collect::<Vec<_>>()
+                .join("="),
         };
         let ranks: String = group.ranks.iter().map(|ranks| rank(ranks) + " ").collect();
         // Writing to a string does not fail.
@@ -538,14 +685,35 @@ mod tests {
     #[test]
     fn comment_behind_a_bare_name_and_the_end_of_a_dos_file_are_no_text() {
         let text = "2 1\n1 1 0\n0\nAnn Ash # 1\nBob\nTrees\n\u{1a}";
-        let Parsed { file, notes, .. } = Format::Blt.read(std::io::Cursor::new(text), &Options::default()).unwrap();
-        assert_eq!((file.candidates.join(","), file.title.as_str()), ("Ann Ash,Bob".into(), "Trees"));
-        assert!(notes.len() == 1 && notes[0].line == 4 && notes[0].text.contains("left out"), "{notes:?}");
+        let Parsed { file, notes, .. } = Format::Blt
+            .read(std::io::Cursor::new(text), &Options::default())
+            .unwrap();
+        assert_eq!(
+            (file.candidates.join(","), file.title.as_str()),
+            ("Ann Ash,Bob".into(), "Trees")
+        );
+        assert!(
+            notes.len() == 1 && notes[0].line == 4 && notes[0].text.contains("left out"),
+            "{notes:?}"
+        );
         let quoted = "2 1\n1 1 0\n0\n\"Ann Ash #1\" # first\n\"Bob\"\n\"Trees\"\u{1a}";
-        let Parsed { file, notes, .. } = Format::Blt.read(std::io::Cursor::new(quoted), &Options::default()).unwrap();
-        assert_eq!((file.candidates[0].as_str(), file.title.as_str(), notes.len()), ("Ann Ash #1", "Trees", 0));
+        let Parsed { file, notes, .. } = Format::Blt
+            .read(std::io::Cursor::new(quoted), &Options::default())
+            .unwrap();
+        assert_eq!(
+            (
+                file.candidates[0].as_str(),
+                file.title.as_str(),
+                notes.len()
+            ),
+            ("Ann Ash #1", "Trees", 0)
+        );
         // Only at the very end it is one.
-        assert!(Format::Blt.parse(&text.replace("Bob", "Bob\u{1a}")).is_err());
+        assert!(
+            Format::Blt
+                .parse(&text.replace("Bob", "Bob\u{1a}"))
+                .is_err()
+        );
     }
 
     const BURLINGTON: &str = include_str!("../../../../testdata/burlington-2009-mayor.blt");
@@ -555,7 +723,13 @@ mod tests {
     }
 
     fn ballots(text: &str) -> Vec<(u64, Vec<Vec<usize>>)> {
-        read(text).unwrap().file.ballots.iter().map(|packed| (packed.count, packed.group().ranks)).collect()
+        read(text)
+            .unwrap()
+            .file
+            .ballots
+            .iter()
+            .map(|packed| (packed.count, packed.group().ranks))
+            .collect()
     }
 
     #[test]
@@ -569,7 +743,12 @@ mod tests {
                 None => none += line.count,
             }
         }
-        let counts: Vec<_> = file.candidates.iter().map(String::as_str).zip(counts).collect();
+        let counts: Vec<_> = file
+            .candidates
+            .iter()
+            .map(String::as_str)
+            .zip(counts)
+            .collect();
         let expected = [
             ("Bob Kiss (Progressive)", 2585),
             ("Andy Montroll (Democrat)", 2063),
@@ -600,23 +779,42 @@ mod tests {
             ("2 1\n0\n\"A\"\n\"B\n\"T\"", 5, "behind a name"),
             ("2 1\n0\n\"A\"\n\"B\"\n\"T", 5, "not closed"),
             ("2 1\n0\n\"A\"\n\"\"\n\"T\"", 4, "empty"),
-            ("2 1\n1 1 0\n-1\n0\n\"A\"\n\"B\"\n\"T\"", 3, "before the first"),
+            (
+                "2 1\n1 1 0\n-1\n0\n\"A\"\n\"B\"\n\"T\"",
+                3,
+                "before the first",
+            ),
             ("2 1\n[elect 1]\n0\n\"A\"\n\"B\"\n\"T\"", 2, "not known"),
-            // A 0 that is missing joins two ballots in a stream: that is only read where the lines show a stream.
-            ("3 1\n3 1\n2 3 0\n0\n\"A\"\n\"B\"\n\"C\"\n\"T\"", 2, "0 at the end"),
+            // A 0 that is missing joins two ballots in a stream: that is only read where the lines
+            // show a stream.
+            (
+                "3 1\n3 1\n2 3 0\n0\n\"A\"\n\"B\"\n\"C\"\n\"T\"",
+                2,
+                "0 at the end",
+            ),
             // A candidate twice, not a second ballot for nobody.
             ("3 1\n1 2 0 2 0\n0\n\"A\"\n\"B\"\n\"C\"\n\"T\"", 2, "twice"),
-            ("3 1\n1 1 0 2 3 0\n0\n\"A\"\n\"B\"\n\"C\"\n\"T\"", 2, "a 0 stands inside"),
+            (
+                "3 1\n1 1 0 2 3 0\n0\n\"A\"\n\"B\"\n\"C\"\n\"T\"",
+                2,
+                "a 0 stands inside",
+            ),
         ] {
             let error = read(text).unwrap_err();
-            assert!(error.line == line && error.reason.contains(reason), "{text:?}: {error}");
+            assert!(
+                error.line == line && error.reason.contains(reason),
+                "{text:?}: {error}"
+            );
         }
     }
 
     #[test]
     fn equal_ranks_withdrawn_candidates_and_comments_are_read() {
-        let file =
-            read("3 1 # mayor\n-2\n4 1=3 - 2 0 # equal\n1 0\n0\n\"A\"\n\"B\"\n\"C # not a comment\"\n").unwrap().file;
+        let file = read(
+            "3 1 # mayor\n-2\n4 1=3 - 2 0 # equal\n1 0\n0\n\"A\"\n\"B\"\n\"C # not a comment\"\n",
+        )
+        .unwrap()
+        .file;
         assert_eq!(file.withdrawn, [1]);
         let ballots: Vec<_> = file.ballots.iter().collect();
         assert_eq!(ballots[0].group().ranks, [vec![0, 2], vec![], vec![1]]);
@@ -625,30 +823,56 @@ mod tests {
         assert_eq!(file.candidates[2], "C # not a comment");
         let standing = file.without_withdrawn();
         assert_eq!(standing.candidates, ["A", "C # not a comment"]);
-        assert_eq!(standing.ballots.iter().next().unwrap().group().ranks, [[0, 1]]);
+        assert_eq!(
+            standing.ballots.iter().next().unwrap().group().ranks,
+            [[0, 1]]
+        );
     }
 
     #[test]
     fn zeroes_inside_are_skipped_ranks_where_they_can_be_nothing_else() {
         const NAMES: &str = "0\n\"A\"\n\"B\"\n\"C\"\n\"T\"\n";
         let skipped = ballots(&format!("3 1\n1 2 0 0 0\n1 1 0 2 3 0\n1 0 0 3 0\n{NAMES}"));
-        let expected =
-            [(1, vec![vec![1]]), (1, vec![vec![0], vec![], vec![1], vec![2]]), (1, vec![vec![], vec![], vec![2]])];
+        let expected = [
+            (1, vec![vec![1]]),
+            (1, vec![vec![0], vec![], vec![1], vec![2]]),
+            (1, vec![vec![], vec![], vec![2]]),
+        ];
         assert_eq!(skipped, expected);
         let several = ballots(&format!("3 1\n4 1 2 0 3 1 3 0\n2 1\n3 0\n{NAMES}"));
-        assert_eq!(several, [(4, vec![vec![0], vec![1]]), (5, vec![vec![0], vec![2]])]);
+        assert_eq!(
+            several,
+            [(4, vec![vec![0], vec![1]]), (5, vec![vec![0], vec![2]])]
+        );
     }
 
     #[test]
     fn names_stand_as_people_write_them() {
-        let names = |texts: &str| read(&format!("2 1\n1 1 0\n0\n{texts}")).unwrap().file.candidates;
+        let names = |texts: &str| {
+            read(&format!("2 1\n1 1 0\n0\n{texts}"))
+                .unwrap()
+                .file
+                .candidates
+        };
         for (texts, expected) in [
-            ("Ann ASH (Red)\nBob BIRCH\nNorth ward", ["Ann ASH (Red)", "Bob BIRCH"]),
+            (
+                "Ann ASH (Red)\nBob BIRCH\nNorth ward",
+                ["Ann ASH (Red)", "Bob BIRCH"],
+            ),
             ("\"Ann\" \"Bob\"\n\"North\"", ["Ann", "Bob"]),
             ("\"Ann\nASH\" \"Bob\" \"North\"", ["Ann ASH", "Bob"]),
-            ("\"Ann\" \"Red\"\n\"Bob\" \"Blue\"\n\"North\"", ["Ann (Red)", "Bob (Blue)"]),
-            ("\"Ann\" \"ASH\" \"Red\"\n\"Bob\" \"BIRCH\" \"\"\n\"North\"", ["Ann ASH (Red)", "Bob BIRCH"]),
-            ("\"Ann \"\"Red\"\"\" # one\n\n# two\nBob # Blue\nNorth", ["Ann \"Red\"", "Bob"]),
+            (
+                "\"Ann\" \"Red\"\n\"Bob\" \"Blue\"\n\"North\"",
+                ["Ann (Red)", "Bob (Blue)"],
+            ),
+            (
+                "\"Ann\" \"ASH\" \"Red\"\n\"Bob\" \"BIRCH\" \"\"\n\"North\"",
+                ["Ann ASH (Red)", "Bob BIRCH"],
+            ),
+            (
+                "\"Ann \"\"Red\"\"\" # one\n\n# two\nBob # Blue\nNorth",
+                ["Ann \"Red\"", "Bob"],
+            ),
         ] {
             assert_eq!(names(texts), expected, "{texts}");
         }
@@ -659,12 +883,24 @@ mod tests {
         let text = "2 1\n[tie 2 1]\n[nick a b]\n(1) 1 a b 0\n1 2 0 -- 17\n0\n\"A\"\n\"B\"\n";
         let Parsed { file, notes, .. } = read(text).unwrap();
         assert_eq!(
-            file.ballots.iter().map(|packed| packed.group().ranks).collect::<Vec<_>>(),
+            file.ballots
+                .iter()
+                .map(|packed| packed.group().ranks)
+                .collect::<Vec<_>>(),
             [vec![vec![0], vec![1]], vec![vec![1]]]
         );
         let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
-        assert!(notes[0].starts_with("line 2: ") && notes[0].contains("[tie ..]"), "{notes:?}");
-        assert!(notes[1].starts_with("line 8: ") && notes[1].contains("no title"), "{notes:?}");
-        assert!(notes[2].starts_with("line 4: ") && notes[2].contains("2 lines"), "{notes:?}");
+        assert!(
+            notes[0].starts_with("line 2: ") && notes[0].contains("[tie ..]"),
+            "{notes:?}"
+        );
+        assert!(
+            notes[1].starts_with("line 8: ") && notes[1].contains("no title"),
+            "{notes:?}"
+        );
+        assert!(
+            notes[2].starts_with("line 4: ") && notes[2].contains("2 lines"),
+            "{notes:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! PrefLib's files of categories (`cat`): a header as for orders, then for each ballot who is in which category, in the order of the file.
+//! PrefLib's files of categories (`cat`): a header as for orders, then for each ballot who is in
+//! which category, in the order of the file.
 
 use std::fmt::Write;
 use std::io::BufRead;
@@ -9,10 +10,23 @@ use crate::names::look;
 use crate::profile::Group;
 
 /// Names of categories that say no, wherever they stand.
-const NO: &[&str] =
-    &["no", "nay", "nein", "non", "against", "reject", "rejected", "disapprove", "disapproved", "oppose", "0"];
+const NO: &[&str] = &[
+    "no",
+    "nay",
+    "nein",
+    "non",
+    "against",
+    "reject",
+    "rejected",
+    "disapprove",
+    "disapproved",
+    "oppose",
+    "0",
+];
 /// Names that say yes.
-const YES: &[&str] = &["yes", "aye", "yea", "ja", "oui", "for", "approve", "approved", "accept", "accepted", "1"];
+const YES: &[&str] = &[
+    "yes", "aye", "yea", "ja", "oui", "for", "approve", "approved", "accept", "accepted", "1",
+];
 
 pub(super) fn parse(source: impl BufRead, meaning: &Categories) -> Result<Parsed, FormatError> {
     let mut rules = None;
@@ -35,14 +49,21 @@ pub(super) fn parse(source: impl BufRead, meaning: &Categories) -> Result<Parsed
         })?;
         ballot.close_rank();
         if found > ranks.len() {
-            return Err(fault(at, format!("{found} categories; the header has {}", ranks.len())));
+            return Err(fault(
+                at,
+                format!("{found} categories; the header has {}", ranks.len()),
+            ));
         }
         Ok(())
     })?;
     if rules.is_none() {
         ranks(&header, meaning, &mut notes)?;
     }
-    Ok(Parsed { file, notes: notes.into(), scores: None })
+    Ok(Parsed {
+        file,
+        notes: notes.into(),
+        scores: None,
+    })
 }
 
 fn is_ranked(ranks: &[bool], category: usize) -> bool {
@@ -50,19 +71,43 @@ fn is_ranked(ranks: &[bool], category: usize) -> bool {
 }
 
 /// Which categories rank or approve those in them.
-fn ranks(header: &Header, meaning: &Categories, notes: &mut Notes) -> Result<Vec<bool>, FormatError> {
-    let names: Vec<&str> = header.categories.iter().map(|(_, name)| name.as_str()).collect();
+fn ranks(
+    header: &Header,
+    meaning: &Categories,
+    notes: &mut Notes,
+) -> Result<Vec<bool>, FormatError> {
+    let names: Vec<&str> = header
+        .categories
+        .iter()
+        .map(|(_, name)| name.as_str())
+        .collect();
     let named = names.len();
     let (at, stated) = header.categories_stated.unwrap_or((1, named as u64));
-    let number = usize::try_from(stated).ok().filter(|number| *number > 0 && (*number == named || named == 0));
+    let number = usize::try_from(stated)
+        .ok()
+        .filter(|number| *number > 0 && (*number == named || named == 0));
     let Some(number) = number else {
-        return Err(fault(at, format!("{stated} categories, of which {named} are named; 1 or more must be")));
+        return Err(fault(
+            at,
+            format!("{stated} categories, of which {named} are named; 1 or more must be"),
+        ));
     };
     let at = header.categories.first().map_or(at, |(line, _)| *line);
-    let all_but_the_last = |number: usize| (0..number).map(|category| number == 1 || category + 1 < number).collect();
+    let all_but_the_last = |number: usize| {
+        (0..number)
+            .map(|category| number == 1 || category + 1 < number)
+            .collect()
+    };
     let ask = |why: String| {
-        let list = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-        Err(fault(at, format!("{why}: say which categories approve, with --approve, of {list}")))
+        let list = names
+            .iter()
+            .map(|name| format!("{name:?}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        Err(fault(
+            at,
+            format!("{why}: say which categories approve, with --approve, of {list}"),
+        ))
     };
     let reversed = names.len() > 1 && (says(NO, names[0]) || says(YES, names[names.len() - 1]));
     match meaning {
@@ -72,7 +117,10 @@ fn ranks(header: &Header, meaning: &Categories, notes: &mut Notes) -> Result<Vec
                     return ask(format!("there is no category {name:?}"));
                 }
             }
-            Ok(names.iter().map(|category| wanted.iter().any(|name| look(name) == look(category))).collect())
+            Ok(names
+                .iter()
+                .map(|category| wanted.iter().any(|name| look(name) == look(category)))
+                .collect())
         }
         _ if reversed => ask(format!(
             "the categories go from {:?} to {:?}, and not from the best to the last",
@@ -86,7 +134,12 @@ fn ranks(header: &Header, meaning: &Categories, notes: &mut Notes) -> Result<Vec
                 && number > 2
             {
                 let order = ranked.join(" > ");
-                notes.add(at, format!("categories are read as ranks, {order}; those in {last:?} are not ranked"));
+                notes.add(
+                    at,
+                    format!(
+                        "categories are read as ranks, {order}; those in {last:?} are not ranked"
+                    ),
+                );
             }
             Ok(all_but_the_last(number))
         }
@@ -98,17 +151,33 @@ fn says(words: &[&str], name: &str) -> bool {
     words.contains(&name.as_str()) || (words == NO && name.starts_with("not "))
 }
 
-/// Writes as many categories as there are ranks on the longest ballot, and one for those who are not ranked.
+/// Writes as many categories as there are ranks on the longest ballot, and one for those who are
+/// not ranked.
 pub(super) fn write(file: &File) -> String {
-    let ranks = file.ballots.iter().map(|line| preflib::closed_up(line).ranks.len()).max().unwrap_or(0).max(1);
+    let ranks = file
+        .ballots
+        .iter()
+        .map(|line| preflib::closed_up(line).ranks.len())
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let group = |group: Group| {
-        let rest = (0..file.candidates.len()).filter(|place| !group.ranks.iter().any(|rank| rank.contains(place)));
+        let rest = (0..file.candidates.len())
+            .filter(|place| !group.ranks.iter().any(|rank| rank.contains(place)));
         let mut categories = group.ranks.clone();
         categories.resize(ranks, Vec::new());
         categories.push(rest.collect());
-        Group { count: group.count, ranks: categories }
+        Group {
+            count: group.count,
+            ranks: categories,
+        }
     };
-    let groups: Vec<Group> = file.ballots.iter().map(preflib::closed_up).map(group).collect();
+    let groups: Vec<Group> = file
+        .ballots
+        .iter()
+        .map(preflib::closed_up)
+        .map(group)
+        .collect();
     let mut text = preflib::header(file, "cat", "PREFERENCES", &groups);
     // Writing to a string does not fail.
     let _ = writeln!(text, "# NUMBER CATEGORIES: {}", ranks + 1);
@@ -127,7 +196,12 @@ mod tests {
                             # ALTERNATIVE NAME 1: A\n# ALTERNATIVE NAME 2: B\n# ALTERNATIVE NAME 3: C\n";
 
     fn ranks(text: &str, meaning: &Categories) -> Result<Vec<Vec<Vec<usize>>>, FormatError> {
-        Ok(parse(text.as_bytes(), meaning)?.file.ballots.iter().map(|packed| packed.group().ranks).collect())
+        Ok(parse(text.as_bytes(), meaning)?
+            .file
+            .ballots
+            .iter()
+            .map(|packed| packed.group().ranks)
+            .collect())
     }
 
     #[test]
@@ -135,35 +209,77 @@ mod tests {
         let ballots = "3: {1, 3}, 2\n1: {}, {1,2,3}\n2: {1,2,3}, {}\n1: 2\n";
         let expected = vec![vec![vec![0, 2]], vec![], vec![vec![0, 1, 2]], vec![vec![1]]];
         for meaning in [Categories::Ranks, Categories::Plain] {
-            assert_eq!(ranks(&format!("{APPROVAL}{ballots}"), &meaning).as_ref(), Ok(&expected));
+            assert_eq!(
+                ranks(&format!("{APPROVAL}{ballots}"), &meaning).as_ref(),
+                Ok(&expected)
+            );
         }
-        let one = APPROVAL.replace("CATEGORIES: 2", "CATEGORIES: 1").replace("# CATEGORY NAME 2: No\n", "");
-        assert_eq!(ranks(&format!("{one}1: {{1,2}}\n"), &Categories::Plain), Ok(vec![vec![vec![0, 1]]]));
+        let one = APPROVAL
+            .replace("CATEGORIES: 2", "CATEGORIES: 1")
+            .replace("# CATEGORY NAME 2: No\n", "");
+        assert_eq!(
+            ranks(&format!("{one}1: {{1,2}}\n"), &Categories::Plain),
+            Ok(vec![vec![vec![0, 1]]])
+        );
     }
 
     #[test]
     fn of_three_categories_those_approve_that_are_said_to() {
-        let three =
-            APPROVAL.replace("CATEGORIES: 2", "CATEGORIES: 3").replace("2: No", "2: Maybe\n# CATEGORY NAME 3: No");
+        let three = APPROVAL
+            .replace("CATEGORIES: 2", "CATEGORIES: 3")
+            .replace("2: No", "2: Maybe\n# CATEGORY NAME 3: No");
         let text = format!("{three}6: 1,2,3\n4: 3,{{1,2}},{{}}\n");
         let asked = ranks(&text, &Categories::Plain).unwrap_err();
-        assert!(asked.line == 3 && asked.reason.contains("--approve, of \"Yes\", \"Maybe\", \"No\""), "{asked}");
-        let approve = |names: &[&str]| Categories::Approve(names.iter().map(|name| (*name).into()).collect());
-        assert_eq!(ranks(&text, &approve(&["Yes"])), Ok(vec![vec![vec![0]], vec![vec![2]]]));
-        assert_eq!(ranks(&text, &approve(&["Yes", "Maybe"])), Ok(vec![vec![vec![0, 1]], vec![vec![0, 1, 2]]]));
-        assert!(ranks(&text, &approve(&["yes"])).unwrap_err().reason.contains("no category \"yes\""));
-        assert_eq!(ranks(&text, &Categories::Ranks), Ok(vec![vec![vec![0], vec![1]], vec![vec![2], vec![0, 1]]]));
+        assert!(
+            asked.line == 3
+                && asked
+                    .reason
+                    .contains("--approve, of \"Yes\", \"Maybe\", \"No\""),
+            "{asked}"
+        );
+        let approve =
+            |names: &[&str]| Categories::Approve(names.iter().map(|name| (*name).into()).collect());
+        assert_eq!(
+            ranks(&text, &approve(&["Yes"])),
+            Ok(vec![vec![vec![0]], vec![vec![2]]])
+        );
+        assert_eq!(
+            ranks(&text, &approve(&["Yes", "Maybe"])),
+            Ok(vec![vec![vec![0, 1]], vec![vec![0, 1, 2]]])
+        );
+        assert!(
+            ranks(&text, &approve(&["yes"]))
+                .unwrap_err()
+                .reason
+                .contains("no category \"yes\"")
+        );
+        assert_eq!(
+            ranks(&text, &Categories::Ranks),
+            Ok(vec![vec![vec![0], vec![1]], vec![vec![2], vec![0, 1]]])
+        );
         let notes = parse(text.as_bytes(), &Categories::Ranks).unwrap().notes;
-        assert!(notes[0].text.contains("Yes > Maybe; those in \"No\""), "{notes:?}");
+        assert!(
+            notes[0].text.contains("Yes > Maybe; those in \"No\""),
+            "{notes:?}"
+        );
     }
 
     #[test]
     fn categories_from_worst_to_best_are_asked_about() {
-        for [first, second] in [["No", "Yes"], ["Not approved", "Other"], ["Disapproved", "Approved"]] {
-            let text = APPROVAL.replace("1: Yes", &format!("1: {first}")).replace("2: No", &format!("2: {second}"));
+        for [first, second] in [
+            ["No", "Yes"],
+            ["Not approved", "Other"],
+            ["Disapproved", "Approved"],
+        ] {
+            let text = APPROVAL
+                .replace("1: Yes", &format!("1: {first}"))
+                .replace("2: No", &format!("2: {second}"));
             for meaning in [Categories::Plain, Categories::Ranks] {
                 assert!(
-                    ranks(&format!("{text}1: 1,{{2,3}}\n"), &meaning).unwrap_err().reason.contains("--approve"),
+                    ranks(&format!("{text}1: 1,{{2,3}}\n"), &meaning)
+                        .unwrap_err()
+                        .reason
+                        .contains("--approve"),
                     "{first}"
                 );
             }
@@ -172,11 +288,24 @@ mod tests {
 
     #[test]
     fn faults_are_named_with_their_line() {
-        for bad in ["1: 1,2,3", "1: 1,1", "1: 1,{2,1}", "1: 4", "1: 1,", "1: {", "# NUMBER CATEGORIES: 3"] {
+        for bad in [
+            "1: 1,2,3",
+            "1: 1,1",
+            "1: 1,{2,1}",
+            "1: 4",
+            "1: 1,",
+            "1: {",
+            "# NUMBER CATEGORIES: 3",
+        ] {
             let refused = ranks(&format!("{APPROVAL}{bad}\n"), &Categories::Ranks).unwrap_err();
             assert_eq!(refused.line, 8, "{bad}");
         }
         let none = "# NUMBER ALTERNATIVES: 1\n# ALTERNATIVE NAME 1: A\n1: 1\n";
-        assert!(ranks(none, &Categories::Ranks).unwrap_err().reason.contains("0 categories"));
+        assert!(
+            ranks(none, &Categories::Ranks)
+                .unwrap_err()
+                .reason
+                .contains("0 categories")
+        );
     }
 }

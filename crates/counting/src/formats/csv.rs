@@ -10,7 +10,13 @@ use super::{File, FormatError, Options, Parsed, fault};
 const ROW_BYTES_MAX: usize = 64 << 10;
 
 pub(super) fn parse(source: impl BufRead, options: &Options) -> Result<Parsed, FormatError> {
-    table::read(&mut CsvRows { lines: Lines::new(source), separator: None }, options)
+    table::read(
+        &mut CsvRows {
+            lines: Lines::new(source),
+            separator: None,
+        },
+        options,
+    )
 }
 
 /// The rows of a text.
@@ -23,7 +29,9 @@ struct CsvRows<R> {
 impl<R: BufRead> Rows for CsvRows<R> {
     fn next(&mut self, row: &mut Row) -> Result<bool, FormatError> {
         loop {
-            let Some((at, line)) = self.lines.next()? else { return Ok(false) };
+            let Some((at, line)) = self.lines.next()? else {
+                return Ok(false);
+            };
             if line.trim().is_empty() {
                 continue;
             }
@@ -31,7 +39,10 @@ impl<R: BufRead> Rows for CsvRows<R> {
                 Some(separator) => separator,
                 None => {
                     // What Excel writes, and reads, as a first line.
-                    let told = line.trim().strip_prefix("sep=").and_then(|rest| rest.chars().next());
+                    let told = line
+                        .trim()
+                        .strip_prefix("sep=")
+                        .and_then(|rest| rest.chars().next());
                     if let Some(told) = told.filter(char::is_ascii) {
                         self.separator = Some(told);
                         continue;
@@ -46,7 +57,8 @@ impl<R: BufRead> Rows for CsvRows<R> {
             }
             let mut text = line.to_owned();
             while let Split::Open = split(at, &text, separator, row)? {
-                let Some((_, more)) = self.lines.next()?.filter(|_| text.len() < ROW_BYTES_MAX) else {
+                let Some((_, more)) = self.lines.next()?.filter(|_| text.len() < ROW_BYTES_MAX)
+                else {
                     return Err(fault(at, "a quote is not closed"));
                 };
                 text.push('\n');
@@ -82,9 +94,13 @@ fn split(at: usize, text: &str, separator: char, row: &mut Row) -> Result<Split,
         let mut cell = String::new();
         let mut inner = quoted;
         let behind = loop {
-            let Some((text, behind)) = inner.split_once('"') else { return Ok(Split::Open) };
+            let Some((text, behind)) = inner.split_once('"') else {
+                return Ok(Split::Open);
+            };
             cell.push_str(text);
-            let Some(more) = behind.strip_prefix('"') else { break behind.trim_start_matches(' ') };
+            let Some(more) = behind.strip_prefix('"') else {
+                break behind.trim_start_matches(' ');
+            };
             cell.push('"');
             inner = more;
         };
@@ -92,7 +108,12 @@ fn split(at: usize, text: &str, separator: char, row: &mut Row) -> Result<Split,
         match behind.strip_prefix(separator) {
             Some(next) => rest = next,
             None if behind.trim().is_empty() => return Ok(Split::All),
-            None => return Err(fault(at, format!("{behind:?} stands behind a closing quote"))),
+            None => {
+                return Err(fault(
+                    at,
+                    format!("{behind:?} stands behind a closing quote"),
+                ));
+            }
         }
     }
 }
@@ -107,7 +128,10 @@ fn separator(line: &str) -> char {
             !quoted
         })
         .collect();
-    ['\t', ';'].into_iter().find(|separator| outside.contains(*separator)).unwrap_or(',')
+    ['\t', ';']
+        .into_iter()
+        .find(|separator| outside.contains(*separator))
+        .unwrap_or(',')
 }
 
 /// Reads a table that is a text.
@@ -118,13 +142,18 @@ pub(super) fn read(text: &str, options: &Options) -> Result<Parsed, FormatError>
 
 /// The first line of what is written: a column of counts, and one for each candidate.
 fn written_header(candidates: &[String]) -> String {
-    let quoted = candidates.iter().map(|name| format!(",\"{}\"", candidate_header(name).replace('"', "\"\"")));
+    let quoted = candidates
+        .iter()
+        .map(|name| format!(",\"{}\"", candidate_header(name).replace('"', "\"\"")));
     format!("count{}\n", quoted.collect::<String>())
 }
 
-/// Writes a table of scores, with a column of counts: each line has how many ballots there are, and what they give each candidate. It is
-/// read again as scores ([`Options::scores`]).
-pub fn write_scores<'a>(candidates: &[String], ballots: impl IntoIterator<Item = (u64, &'a [u8])>) -> String {
+/// Writes a table of scores, with a column of counts: each line has how many ballots there are, and
+/// what they give each candidate. It is read again as scores ([`Options::scores`]).
+pub fn write_scores<'a>(
+    candidates: &[String],
+    ballots: impl IntoIterator<Item = (u64, &'a [u8])>,
+) -> String {
     let mut text = written_header(candidates);
     for (count, scores) in ballots {
         let cells: String = scores.iter().map(|score| format!(",{score}")).collect();
@@ -139,7 +168,9 @@ pub(super) fn write(file: &File) -> String {
     for group in file.ballots.iter().map(|packed| packed.group()) {
         let mut cells = vec![String::new(); file.candidates.len()];
         for (rank, places) in (1..).zip(&group.ranks) {
-            places.iter().for_each(|place| cells[*place] = rank.to_string());
+            places
+                .iter()
+                .for_each(|place| cells[*place] = rank.to_string());
         }
         text += &format!("{},{}\n", group.count, cells.join(","));
     }

@@ -1,6 +1,8 @@
-//! Documents of the NIST common data formats, as JSON: cast vote records (SP 1500-103, version 1.0) and election results (SP 1500-100, version 2.0).
+//! Documents of the NIST common data formats, as JSON: cast vote records (SP 1500-103, version 1.0)
+//! and election results (SP 1500-100, version 2.0).
 //!
-//! Here they are written; `records` reads the first. Time, names of the makers and the id of the election are the caller's to give.
+//! Here they are written; `records` reads the first. Time, names of the makers and the id of the
+//! election are the caller's to give.
 
 use serde_json::{Value, json};
 
@@ -33,14 +35,16 @@ pub enum Standing<'a> {
     Before,
     /// It takes ballots, or was called off before it had them all.
     Partial,
-    /// It is over, and nobody is elected: a quorum or a majority was not reached, or there is a tie.
+    /// It is over, and nobody is elected: a quorum or a majority was not reached, or there is a
+    /// tie.
     Undecided,
     /// It is over, and these are elected, by place.
     Elected(&'a [usize]),
 }
 
 impl Standing<'_> {
-    /// In the words of the format. Results are never *certified* here: that is for an authority to say.
+    /// In the words of the format. Results are never *certified* here: that is for an authority to
+    /// say.
     const fn status(self) -> &'static str {
         match self {
             Self::Before => "pre-election",
@@ -89,7 +93,8 @@ pub struct TooManyBallots {
 /// Ballots in a document: each is a record of its own, of some hundreds of bytes.
 const BALLOTS_MAX: u64 = 1 << 20;
 
-/// Cast vote records: one for each ballot, in the order of the file, each with the ranks (from 1; equal candidates have the same) as they were cast.
+/// Cast vote records: one for each ballot, in the order of the file, each with the ranks (from 1;
+/// equal candidates have the same) as they were cast.
 ///
 /// # Errors
 /// [`TooManyBallots`] beyond 2^20.
@@ -106,7 +111,9 @@ pub fn cast_vote_records(file: &File, about: &About<'_>) -> Result<String, TooMa
         }
     }
     let report = records_header(file, about).to_string();
-    let open = report.strip_suffix('}').expect("an object ends with a brace");
+    let open = report
+        .strip_suffix('}')
+        .expect("an object ends with a brace");
     Ok(format!("{open},\"CVR\":[{}]}}", records.join(",")))
 }
 
@@ -154,7 +161,9 @@ fn record(number: usize, ranks: &[Vec<usize>], about: &About<'_>) -> Value {
             "SelectionPosition": [{ "@type": "CVR.SelectionPosition", "HasIndication": "yes", "NumberVotes": 1 }],
         })
     };
-    let ranked = (1..).zip(ranks).flat_map(|(rank, places)| places.iter().map(move |place| selection(rank, *place)));
+    let ranked = (1..)
+        .zip(ranks)
+        .flat_map(|(rank, places)| places.iter().map(move |place| selection(rank, *place)));
     let snapshot = about.part(&format!("snapshot-{number}"));
     let contest = json!({
         "@type": "CVR.CVRContest",
@@ -170,16 +179,26 @@ fn record(number: usize, ranks: &[Vec<usize>], about: &About<'_>) -> Value {
     })
 }
 
-/// Election results: the votes of each candidate, round by round where there are several, and who is elected, if the election has come to that.
-/// `outcome` is that of the candidates of `file`, none withdrawn; its winners are not looked at. Votes that count for nobody any more have no
+/// Election results: the votes of each candidate, round by round where there are several, and who
+/// is elected, if the election has come to that. `outcome` is that of the candidates of `file`,
+/// none withdrawn; its winners are not looked at. Votes that count for nobody any more have no
 /// place in the format, nor have pairwise preferences.
-pub fn results_report(file: &File, outcome: &Outcome, standing: Standing<'_>, about: &About<'_>) -> String {
+pub fn results_report(
+    file: &File,
+    outcome: &Outcome,
+    standing: Standing<'_>,
+    about: &About<'_>,
+) -> String {
     let unit = about.part("unit");
     let candidate = |(place, name): (usize, &String)| {
-        let mut candidate =
-            json!({ "@type": "ElectionResults.Candidate", "@id": about.candidate(place), "BallotName": text(name) });
+        let mut candidate = json!({ "@type": "ElectionResults.Candidate", "@id": about.candidate(place), "BallotName": text(name) });
         if let Standing::Elected(elected) = standing {
-            candidate["PostElectionStatus"] = if elected.contains(&place) { "winner" } else { "defeated" }.into();
+            candidate["PostElectionStatus"] = if elected.contains(&place) {
+                "winner"
+            } else {
+                "defeated"
+            }
+            .into();
         }
         candidate
     };
@@ -231,12 +250,16 @@ pub fn results_report(file: &File, outcome: &Outcome, standing: Standing<'_>, ab
 
 /// A name; nobody says in which language.
 fn text(content: &str) -> Value {
-    let string = json!({ "@type": "ElectionResults.LanguageString", "Content": content, "Language": "und" });
+    let string =
+        json!({ "@type": "ElectionResults.LanguageString", "Content": content, "Language": "und" });
     json!({ "@type": "ElectionResults.InternationalizedText", "Text": [string] })
 }
 
 fn vote_counts(outcome: &Outcome, place: usize, unit: &str) -> Vec<Value> {
-    let votes = outcome.rounds.iter().map(|round| round.votes.get(place).copied().unwrap_or_default());
+    let votes = outcome
+        .rounds
+        .iter()
+        .map(|round| round.votes.get(place).copied().unwrap_or_default());
     let counts = (1..).zip(votes).map(|(round, votes)| {
         let mut counts = json!({
             "@type": "ElectionResults.VoteCounts",
@@ -252,7 +275,8 @@ fn vote_counts(outcome: &Outcome, place: usize, unit: &str) -> Vec<Value> {
     counts.collect()
 }
 
-/// A JSON number, with what is no whole vote after the point. Shown only, never counted with: exact below 2^53 hundred-thousandths.
+/// A JSON number, with what is no whole vote after the point. Shown only, never counted with: exact
+/// below 2^53 hundred-thousandths.
 fn decimal(votes: Votes) -> Value {
     if votes.0.is_multiple_of(Votes::ONE) {
         (votes.0 / Votes::ONE).into()
@@ -277,7 +301,8 @@ mod tests {
         rule: Rule::Stv,
     };
 
-    /// The members of the objects used, by the official JSON schemas, which allow no others: those required, then those used besides.
+    /// The members of the objects used, by the official JSON schemas, which allow no others: those
+    /// required, then those used besides.
     const MEMBERS: &[(&str, &str, &str)] = &[
         (
             "CVR.CastVoteRecordReport",
@@ -286,7 +311,11 @@ mod tests {
         ),
         ("CVR.ReportingDevice", "@id", "Application Manufacturer"),
         ("CVR.GpUnit", "@id Type", "OtherType"),
-        ("CVR.Election", "@id Contest ElectionScopeId", "Candidate Name"),
+        (
+            "CVR.Election",
+            "@id Contest ElectionScopeId",
+            "Candidate Name",
+        ),
         ("CVR.Candidate", "@id", "Name"),
         (
             "CVR.CandidateContest",
@@ -294,10 +323,18 @@ mod tests {
             "Name NumberElected VotesAllowed VoteVariation OtherVoteVariation",
         ),
         ("CVR.CandidateSelection", "@id", "CandidateIds"),
-        ("CVR.CVR", "CVRSnapshot CurrentSnapshotId ElectionId", "UniqueId"),
+        (
+            "CVR.CVR",
+            "CVRSnapshot CurrentSnapshotId ElectionId",
+            "UniqueId",
+        ),
         ("CVR.CVRSnapshot", "@id Type", "CVRContest"),
         ("CVR.CVRContest", "ContestId", "CVRContestSelection"),
-        ("CVR.CVRContestSelection", "SelectionPosition", "ContestSelectionId Rank"),
+        (
+            "CVR.CVRContestSelection",
+            "SelectionPosition",
+            "ContestSelectionId Rank",
+        ),
         ("CVR.SelectionPosition", "HasIndication NumberVotes", ""),
         (
             "ElectionResults.ElectionReport",
@@ -310,14 +347,26 @@ mod tests {
             "ElectionScopeId EndDate Name StartDate Type",
             "OtherType Candidate BallotCounts Contest",
         ),
-        ("ElectionResults.Candidate", "@id BallotName", "PostElectionStatus"),
-        ("ElectionResults.BallotCounts", "GpUnitId Type", "BallotsCast"),
+        (
+            "ElectionResults.Candidate",
+            "@id BallotName",
+            "PostElectionStatus",
+        ),
+        (
+            "ElectionResults.BallotCounts",
+            "GpUnitId Type",
+            "BallotsCast",
+        ),
         (
             "ElectionResults.CandidateContest",
             "@id ElectionDistrictId Name VotesAllowed",
             "NumberElected VoteVariation OtherVoteVariation ContestSelection",
         ),
-        ("ElectionResults.CandidateSelection", "@id", "CandidateIds VoteCounts"),
+        (
+            "ElectionResults.CandidateSelection",
+            "@id",
+            "CandidateIds VoteCounts",
+        ),
         ("ElectionResults.VoteCounts", "Count GpUnitId Type", "Round"),
         ("ElectionResults.InternationalizedText", "Text", ""),
         ("ElectionResults.LanguageString", "Content Language", ""),
@@ -334,7 +383,8 @@ mod tests {
         }
     }
 
-    /// Every object has what its type requires and nothing that it does not know, and what it refers to is there once.
+    /// Every object has what its type requires and nothing that it does not know, and what it
+    /// refers to is there once.
     fn check(document: &str) -> Value {
         let value: Value = serde_json::from_str(document).unwrap();
         let mut all = Vec::new();
@@ -343,9 +393,17 @@ mod tests {
         for object in &all {
             let of = object["@type"].as_str().unwrap();
             let (_, required, others) = MEMBERS.iter().find(|(name, ..)| *name == of).unwrap();
-            required.split(' ').for_each(|member| assert!(object.contains_key(member), "{of}: {member} is missing"));
+            required.split(' ').for_each(|member| {
+                assert!(object.contains_key(member), "{of}: {member} is missing")
+            });
             for (member, value) in object.iter().filter(|(member, _)| *member != "@type") {
-                assert!(required.split(' ').chain(others.split(' ')).any(|known| known == member), "{of}: {member}");
+                assert!(
+                    required
+                        .split(' ')
+                        .chain(others.split(' '))
+                        .any(|known| known == member),
+                    "{of}: {member}"
+                );
                 let list = match value {
                     Value::Array(list) => list.as_slice(),
                     one => std::slice::from_ref(one),
@@ -372,14 +430,23 @@ mod tests {
         let records = report["CVR"].as_array().unwrap();
         assert_eq!(records.len(), 8);
         let ranked = |record: &Value| -> Vec<(String, u64)> {
-            let selections =
-                record["CVRSnapshot"][0]["CVRContest"][0]["CVRContestSelection"].as_array().unwrap().iter();
-            let pair =
-                |one: &Value| (one["ContestSelectionId"].as_str().unwrap().into(), one["Rank"].as_u64().unwrap());
+            let selections = record["CVRSnapshot"][0]["CVRContest"][0]["CVRContestSelection"]
+                .as_array()
+                .unwrap()
+                .iter();
+            let pair = |one: &Value| {
+                (
+                    one["ContestSelectionId"].as_str().unwrap().into(),
+                    one["Rank"].as_u64().unwrap(),
+                )
+            };
             selections.map(pair).collect()
         };
         let selection = |number: u8, rank| (format!("election-a1-selection-{number}"), rank);
-        assert_eq!(ranked(&records[1]), [selection(1, 1), selection(3, 1), selection(2, 2)]);
+        assert_eq!(
+            ranked(&records[1]),
+            [selection(1, 1), selection(3, 1), selection(2, 2)]
+        );
         assert_eq!(ranked(&records[3]), []);
         assert_eq!(ranked(&records[7]), [selection(3, 1), selection(1, 2)]);
         assert_eq!(report["Election"][0]["Candidate"][0]["Name"], "Ada \\\"");
@@ -388,14 +455,28 @@ mod tests {
     #[test]
     fn results_have_each_round_and_say_who_is_elected() {
         let file = file();
-        let outcome = scottish_stv(&file.profile(), &Terms::new(2, Seed([0; 32])), &mut Budget::unlimited()).unwrap();
-        let report = check(&results_report(&file, &outcome, Standing::Elected(&outcome.winners), &ABOUT));
+        let outcome = scottish_stv(
+            &file.profile(),
+            &Terms::new(2, Seed([0; 32])),
+            &mut Budget::unlimited(),
+        )
+        .unwrap();
+        let report = check(&results_report(
+            &file,
+            &outcome,
+            Standing::Elected(&outcome.winners),
+            &ABOUT,
+        ));
         assert_eq!(report["Status"], "unofficial-complete");
         let election = &report["Election"][0];
-        let statuses: Vec<_> = (0..3).map(|place| &election["Candidate"][place]["PostElectionStatus"]).collect();
+        let statuses: Vec<_> = (0..3)
+            .map(|place| &election["Candidate"][place]["PostElectionStatus"])
+            .collect();
         assert_eq!(statuses, ["winner", "defeated", "winner"]);
         assert_eq!(election["BallotCounts"][0]["BallotsCast"], 8);
-        let eve = election["Contest"][0]["ContestSelection"][2]["VoteCounts"].as_array().unwrap();
+        let eve = election["Contest"][0]["ContestSelection"][2]["VoteCounts"]
+            .as_array()
+            .unwrap();
         assert_eq!(eve.len(), outcome.rounds.len());
         assert_eq!((&eve[0]["Round"], &eve[0]["Count"]), (&json!(1), &json!(4)));
         assert_eq!(decimal(Votes(1_250_001)).to_string(), "12.50001");
@@ -404,7 +485,12 @@ mod tests {
     #[test]
     fn nobody_is_elected_before_the_end_nor_if_nothing_is_decided() {
         let file = file();
-        let outcome = scottish_stv(&file.profile(), &Terms::new(2, Seed([0; 32])), &mut Budget::unlimited()).unwrap();
+        let outcome = scottish_stv(
+            &file.profile(),
+            &Terms::new(2, Seed([0; 32])),
+            &mut Budget::unlimited(),
+        )
+        .unwrap();
         for (standing, status) in [
             (Standing::Before, "pre-election"),
             (Standing::Partial, "unofficial-partial"),
@@ -418,14 +504,25 @@ mod tests {
 
     #[test]
     fn rules_have_the_words_of_the_format() {
-        let outcome = scottish_stv(&file().profile(), &Terms::new(1, Seed([0; 32])), &mut Budget::unlimited()).unwrap();
-        let words = [(Rule::Meek, "rcv"), (Rule::Score, "range"), (Rule::Borda, "borda"), (Rule::Schulze, "other")];
+        let outcome = scottish_stv(
+            &file().profile(),
+            &Terms::new(1, Seed([0; 32])),
+            &mut Budget::unlimited(),
+        )
+        .unwrap();
+        let words = [
+            (Rule::Meek, "rcv"),
+            (Rule::Score, "range"),
+            (Rule::Borda, "borda"),
+            (Rule::Schulze, "other"),
+        ];
         for (rule, word) in words {
             let about = About { rule, ..ABOUT };
             let standing = Standing::Elected(&outcome.winners);
-            for report in
-                [results_report(&file(), &outcome, standing, &about), cast_vote_records(&file(), &about).unwrap()]
-            {
+            for report in [
+                results_report(&file(), &outcome, standing, &about),
+                cast_vote_records(&file(), &about).unwrap(),
+            ] {
                 let contest = &check(&report)["Election"][0]["Contest"][0];
                 assert_eq!(contest["VoteVariation"], word);
                 assert_eq!(contest.get("OtherVoteVariation").is_some(), word == "other");
@@ -437,10 +534,25 @@ mod tests {
     fn more_ballots_than_can_be_written_one_by_one_are_refused() {
         let mut file = file();
         let many = |packed: Packed<'_>| {
-            let count = if packed.line == 2 { BALLOTS_MAX } else { packed.count };
-            (packed.line, Group { count, ..packed.group() })
+            let count = if packed.line == 2 {
+                BALLOTS_MAX
+            } else {
+                packed.count
+            };
+            (
+                packed.line,
+                Group {
+                    count,
+                    ..packed.group()
+                },
+            )
         };
         file.ballots = PackedBallots::pack(file.ballots.iter().map(many)).unwrap();
-        assert_eq!(cast_vote_records(&file, &ABOUT), Err(TooManyBallots { ballots: BALLOTS_MAX + 6 }));
+        assert_eq!(
+            cast_vote_records(&file, &ABOUT),
+            Err(TooManyBallots {
+                ballots: BALLOTS_MAX + 6
+            })
+        );
     }
 }

@@ -1,11 +1,15 @@
-//! PrefLib's files of orders (preflib.org/format): a header of `# KEY: value` lines, then `count: 1,2,{3,4}`.
+//! PrefLib's files of orders (preflib.org/format): a header of `# KEY: value` lines, then `count:
+//! 1,2,{3,4}`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::BufRead;
 
 use super::lines::Lines;
-use super::{CANDIDATES_MAX, File, FormatError, Notes, Orders, Parsed, candidates, count, fault, name, number};
+use super::{
+    CANDIDATES_MAX, File, FormatError, Notes, Orders, Parsed, candidates, count, fault, name,
+    number,
+};
 use crate::packed::{Ballot, Packed, PackedBallots};
 use crate::profile::Group;
 
@@ -16,7 +20,8 @@ type Stated = Option<(usize, u64)>;
 #[derive(Default)]
 pub(super) struct Header {
     title: String,
-    /// Alternatives are numbered from 1 in most files, from 0 in some: what counts is the order of their names.
+    /// Alternatives are numbered from 1 in most files, from 0 in some: what counts is the order of
+    /// their names.
     places: BTreeMap<usize, usize>,
     candidates: Vec<(usize, String)>,
     data_type: Option<(usize, String)>,
@@ -57,12 +62,27 @@ impl Header {
         Ok(())
     }
 
-    fn alternative(&mut self, at: usize, alternative: &str, value: &str) -> Result<(), FormatError> {
-        if self.places.insert(number(at, alternative)?, self.candidates.len()).is_some() {
-            return Err(fault(at, format!("alternative {alternative} is named twice")));
+    fn alternative(
+        &mut self,
+        at: usize,
+        alternative: &str,
+        value: &str,
+    ) -> Result<(), FormatError> {
+        if self
+            .places
+            .insert(number(at, alternative)?, self.candidates.len())
+            .is_some()
+        {
+            return Err(fault(
+                at,
+                format!("alternative {alternative} is named twice"),
+            ));
         }
         if self.candidates.len() == CANDIDATES_MAX {
-            return Err(fault(at, format!("more than {CANDIDATES_MAX} alternatives")));
+            return Err(fault(
+                at,
+                format!("more than {CANDIDATES_MAX} alternatives"),
+            ));
         }
         self.candidates.push((at, name(at, value)?));
         Ok(())
@@ -76,7 +96,9 @@ impl Header {
         if category != next {
             return Err(fault(
                 at,
-                format!("category {next} should be named here: categories are named in their order"),
+                format!(
+                    "category {next} should be named here: categories are named in their order"
+                ),
             ));
         }
         self.categories.push((at, name(at, value)?));
@@ -85,14 +107,22 @@ impl Header {
 
     /// What the file is, as its name or its header says it.
     fn orders(&self, of_name: Orders, notes: &mut Notes) -> Result<Orders, FormatError> {
-        let Some((at, said)) = &self.data_type else { return Ok(of_name) };
+        let Some((at, said)) = &self.data_type else {
+            return Ok(of_name);
+        };
         let Some(orders) = Orders::of(said) else {
-            return Err(fault(*at, format!("DATA TYPE {said:?} is not one of soc, soi, toc, toi")));
+            return Err(fault(
+                *at,
+                format!("DATA TYPE {said:?} is not one of soc, soi, toc, toi"),
+            ));
         };
         if orders != of_name {
             notes.add(
                 *at,
-                format!("the file is named .{}, and says that it is {said}: it is read as {said}", of_name.ending()),
+                format!(
+                    "the file is named .{}, and says that it is {said}: it is read as {said}",
+                    of_name.ending()
+                ),
             );
         }
         Ok(orders)
@@ -108,8 +138,9 @@ impl Header {
         ];
         for (stated, found, what, there) in stated {
             if let Some((at, stated)) = stated.filter(|(_, stated)| *stated != found) {
-                let reason =
-                    format!("the file says that it has {stated} {what}, but {found} {there}: is a part of it missing?");
+                let reason = format!(
+                    "the file says that it has {stated} {what}, but {found} {there}: is a part of it missing?"
+                );
                 return Err(fault(at, reason));
             }
         }
@@ -120,7 +151,9 @@ impl Header {
 impl Orders {
     /// That of which this is the ending.
     pub(super) fn of(ending: &str) -> Option<Self> {
-        [Self::Soc, Self::Soi, Self::Toc, Self::Toi].into_iter().find(|orders| orders.ending() == ending)
+        [Self::Soc, Self::Soi, Self::Toc, Self::Toi]
+            .into_iter()
+            .find(|orders| orders.ending() == ending)
     }
 
     const fn ending(self) -> &'static str {
@@ -158,19 +191,28 @@ pub(super) fn parse(source: impl BufRead, of_name: Orders) -> Result<Parsed, For
         })?;
         let (named, all) = (ballot.named(), header.candidates.len());
         if orders.are_complete() && named < all {
-            let reason =
-                format!("{named} of {all} alternatives are ranked, where .{} says that all are", orders.ending());
+            let reason = format!(
+                "{named} of {all} alternatives are ranked, where .{} says that all are",
+                orders.ending()
+            );
             return Err(fault(at, reason));
         }
         if !orders.have_ties() && ballot.ranks() < named {
             return Err(fault(
                 at,
-                format!("alternatives are ranked equally, where .{} says that none are", orders.ending()),
+                format!(
+                    "alternatives are ranked equally, where .{} says that none are",
+                    orders.ending()
+                ),
             ));
         }
         Ok(())
     })?;
-    Ok(Parsed { file, notes: notes.into(), scores: None })
+    Ok(Parsed {
+        file,
+        notes: notes.into(),
+        scores: None,
+    })
 }
 
 /// Reads header and ballots, each by `take`, which is given what is behind the count.
@@ -188,19 +230,25 @@ pub(super) fn read(
         let line = line.trim();
         if let Some(line) = line.strip_prefix('#') {
             if number_of_lines > 0 && (line.contains("NAME") || line.contains("NUMBER")) {
-                return Err(fault(at, "names and numbers of them stand before the ballots"));
+                return Err(fault(
+                    at,
+                    "names and numbers of them stand before the ballots",
+                ));
             }
             header.line(at, line)?;
         } else if !line.is_empty() {
             if header.candidates.is_empty() {
                 return Err(fault(at, no_header(line)));
             }
-            let (times, order) =
-                line.split_once(':').ok_or_else(|| fault(at, "expected a count, a colon and an order"))?;
+            let (times, order) = line
+                .split_once(':')
+                .ok_or_else(|| fault(at, "expected a count, a colon and an order"))?;
             let times = count(at, times.trim())?;
             ballot.clear();
             take(at, order.trim(), &header, &mut ballot)?;
-            ballots.push(times, at, &ballot).map_err(|reason| fault(at, reason))?;
+            ballots
+                .push(times, at, &ballot)
+                .map_err(|reason| fault(at, reason))?;
             number_of_lines += 1;
             total = total.saturating_add(times);
         }
@@ -211,7 +259,16 @@ pub(super) fn read(
     header.check(total, number_of_lines)?;
     let candidates = candidates(std::mem::take(&mut header.candidates))?;
     let title = std::mem::take(&mut header.title);
-    Ok((header, File { title, candidates, seats: 1, withdrawn: Vec::new(), ballots }))
+    Ok((
+        header,
+        File {
+            title,
+            candidates,
+            seats: 1,
+            withdrawn: Vec::new(),
+            ballots,
+        },
+    ))
 }
 
 fn no_header(line: &str) -> String {
@@ -223,7 +280,8 @@ fn no_header(line: &str) -> String {
     "a ballot before any line # ALTERNATIVE NAME".into()
 }
 
-/// `1,2,{3,4}`: tells of each candidate, with its rank from 0, and then that the rank ends. Braces may be empty or not.
+/// `1,2,{3,4}`: tells of each candidate, with its rank from 0, and then that the rank ends. Braces
+/// may be empty or not.
 pub(super) fn order(
     at: usize,
     order: &str,
@@ -235,16 +293,22 @@ pub(super) fn order(
     let mut ranks = 0;
     while !rest.is_empty() {
         let (rank, after) = match rest.strip_prefix('{') {
-            Some(equal) => equal.split_once('}').ok_or_else(|| fault(at, "a brace is not closed"))?,
+            Some(equal) => equal
+                .split_once('}')
+                .ok_or_else(|| fault(at, "a brace is not closed"))?,
             None => rest.split_at(rest.find(',').unwrap_or(rest.len())),
         };
         let empty = empty_ranks && rest.starts_with('{') && rank.trim().is_empty();
         for word in rank.split(',').filter(|_| !empty) {
             let alternative = number(at, word.trim())?;
             let place = header.places.get(&alternative);
-            let place = *place.ok_or_else(|| fault(at, format!("there is no alternative {alternative}")))?;
+            let place = *place
+                .ok_or_else(|| fault(at, format!("there is no alternative {alternative}")))?;
             if !tell(Some((place, ranks)))? {
-                return Err(fault(at, format!("alternative {alternative} is there twice")));
+                return Err(fault(
+                    at,
+                    format!("alternative {alternative} is there twice"),
+                ));
             }
         }
         tell(None)?;
@@ -262,9 +326,16 @@ pub(super) fn order(
 
 /// Writes orders, of the strictest type that fits. Ballots that rank nobody have no place in it.
 pub(super) fn write(file: &File) -> String {
-    let ranked: Vec<_> = file.ballots.iter().map(closed_up).filter(|group| !group.ranks.is_empty()).collect();
+    let ranked: Vec<_> = file
+        .ballots
+        .iter()
+        .map(closed_up)
+        .filter(|group| !group.ranks.is_empty())
+        .collect();
     let named = |group: &Group| group.ranks.iter().map(Vec::len).sum::<usize>();
-    let complete = ranked.iter().all(|group| named(group) == file.candidates.len());
+    let complete = ranked
+        .iter()
+        .all(|group| named(group) == file.candidates.len());
     let strict = ranked.iter().all(|group| named(group) == group.ranks.len());
     let orders = match (strict, complete) {
         (true, true) => Orders::Soc,
@@ -282,13 +353,20 @@ pub(super) fn closed_up(packed: Packed<'_>) -> Group {
     group
 }
 
-/// The header lines of a file of that type, with so many ballots, that many different ones of what it calls them.
+/// The header lines of a file of that type, with so many ballots, that many different ones of what
+/// it calls them.
 pub(super) fn header(file: &File, data_type: &str, unique: &str, groups: &[Group]) -> String {
     let voters: u64 = groups.iter().map(|group| group.count).sum();
     let (n, different) = (file.candidates.len(), groups.len());
-    let mut text = format!("# TITLE: {}\n# DATA TYPE: {data_type}\n# NUMBER ALTERNATIVES: {n}\n", file.title);
+    let mut text = format!(
+        "# TITLE: {}\n# DATA TYPE: {data_type}\n# NUMBER ALTERNATIVES: {n}\n",
+        file.title
+    );
     // Writing to a string does not fail.
-    let _ = write!(text, "# NUMBER VOTERS: {voters}\n# NUMBER UNIQUE {unique}: {different}\n");
+    let _ = write!(
+        text,
+        "# NUMBER VOTERS: {voters}\n# NUMBER UNIQUE {unique}: {different}\n"
+    );
     for (place, name) in file.candidates.iter().enumerate() {
         let _ = writeln!(text, "# ALTERNATIVE NAME {}: {name}", place + 1);
     }
@@ -298,10 +376,22 @@ pub(super) fn header(file: &File, data_type: &str, unique: &str, groups: &[Group
 /// `count: 1,2,{3,4},{}`.
 pub(super) fn line(group: &Group) -> String {
     let rank = |rank: &Vec<usize>| {
-        let words = rank.iter().map(|place| (place + 1).to_string()).collect::<Vec<_>>().join(",");
-        if rank.len() == 1 { words } else { format!("{{{words}}}") }
+        let words = rank
+            .iter()
+            .map(|place| (place + 1).to_string())
+            .collect::<Vec<_>>()
+            .join(",");
+        if rank.len() == 1 {
+            words
+        } else {
+            format!("{{{words}}}")
+        }
     };
-    format!("{}: {}\n", group.count, group.ranks.iter().map(rank).collect::<Vec<_>>().join(","))
+    format!(
+        "{}: {}\n",
+        group.count,
+        group.ranks.iter().map(rank).collect::<Vec<_>>().join(",")
+    )
 }
 
 #[cfg(test)]
@@ -320,38 +410,80 @@ mod tests {
         let file = read(SMALL).unwrap().file;
         assert_eq!((file.title.as_str(), file.candidates.len()), ("Lunch", 3));
         let ballots: Vec<_> = file.ballots.iter().map(|packed| packed.group()).collect();
-        assert_eq!(ballots[0], Group { count: 3, ranks: vec![vec![2], vec![0, 1]] });
+        assert_eq!(
+            ballots[0],
+            Group {
+                count: 3,
+                ranks: vec![vec![2], vec![0, 1]]
+            }
+        );
         assert_eq!(ballots[1].ranks, [vec![1]]);
     }
 
     #[test]
     fn faults_are_named_with_their_line() {
-        for bad in
-            ["3: 2,", "3: {1,2", "3: 7", "3: 1,1", "3: 1,{}", "x: 1", "1", "3: {1}2", "# ALTERNATIVE NAME 3: Bread"]
-        {
-            assert_eq!(read(&format!("{SMALL}{bad}\n")).unwrap_err().line, 9, "{bad}");
+        for bad in [
+            "3: 2,",
+            "3: {1,2",
+            "3: 7",
+            "3: 1,1",
+            "3: 1,{}",
+            "x: 1",
+            "1",
+            "3: {1}2",
+            "# ALTERNATIVE NAME 3: Bread",
+        ] {
+            assert_eq!(
+                read(&format!("{SMALL}{bad}\n")).unwrap_err().line,
+                9,
+                "{bad}"
+            );
         }
         assert_eq!(read("").unwrap_err().line, 1);
-        assert_eq!(read("# NUMBER ALTERNATIVES: 2\n# ALTERNATIVE NAME 1: A\n").unwrap_err().line, 1);
+        assert_eq!(
+            read("# NUMBER ALTERNATIVES: 2\n# ALTERNATIVE NAME 1: A\n")
+                .unwrap_err()
+                .line,
+            1
+        );
         assert!(read("3\n1,A\n").unwrap_err().reason.contains("before 2022"));
     }
 
     #[test]
     fn what_a_file_says_of_itself_must_be_so() {
-        let stated =
-            |line: &str| read(&SMALL.replace("# TITLE: Lunch\n", &format!("{line}\n"))).map(|parsed| parsed.notes);
-        for good in ["# NUMBER VOTERS: 4", "# NUMBER UNIQUE ORDERS: 2", "# DATA TYPE: toi"] {
+        let stated = |line: &str| {
+            read(&SMALL.replace("# TITLE: Lunch\n", &format!("{line}\n")))
+                .map(|parsed| parsed.notes)
+        };
+        for good in [
+            "# NUMBER VOTERS: 4",
+            "# NUMBER UNIQUE ORDERS: 2",
+            "# DATA TYPE: toi",
+        ] {
             assert_eq!(stated(good).as_deref(), Ok([].as_slice()), "{good}");
         }
-        for bad in ["# NUMBER VOTERS: 900", "# NUMBER UNIQUE ORDERS: 120", "# NUMBER VOTERS: x", "# DATA TYPE: wmd"] {
+        for bad in [
+            "# NUMBER VOTERS: 900",
+            "# NUMBER UNIQUE ORDERS: 120",
+            "# NUMBER VOTERS: x",
+            "# DATA TYPE: wmd",
+        ] {
             assert_eq!(stated(bad).unwrap_err().line, 2, "{bad}");
         }
         for (bad, line) in [("toc", 8), ("soi", 7), ("soc", 7)] {
-            assert_eq!(stated(&format!("# DATA TYPE: {bad}")).unwrap_err().line, line, "{bad}");
+            assert_eq!(
+                stated(&format!("# DATA TYPE: {bad}")).unwrap_err().line,
+                line,
+                "{bad}"
+            );
         }
         let named = parse(SMALL.as_bytes(), Orders::Soi).unwrap_err();
         assert_eq!(named.line, 7, "{named}");
         let other = SMALL.replace("# TITLE: Lunch\n", "# DATA TYPE: toi\n");
-        assert!(parse(other.as_bytes(), Orders::Soi).unwrap().notes[0].text.contains("read as toi"));
+        assert!(
+            parse(other.as_bytes(), Orders::Soi).unwrap().notes[0]
+                .text
+                .contains("read as toi")
+        );
     }
 }

@@ -31,11 +31,13 @@ struct Records<Id> {
     /// The rank and the place of each candidate who is marked.
     marks: Vec<(u64, usize)>,
     records: usize,
-    /// Records without the contest, those with a candidate at several ranks, and those that are not in force.
+    /// Records without the contest, those with a candidate at several ranks, and those that are not
+    /// in force.
     without: u64,
     again: u64,
     replaced: u64,
-    /// Records whose marks do not count by the rules of the contest, and marks that are said to be no votes.
+    /// Records whose marks do not count by the rules of the contest, and marks that are said to be
+    /// no votes.
     invalidated: u64,
     no_votes: u64,
 }
@@ -57,13 +59,25 @@ impl<Id> Records<Id> {
     }
 
     /// Marks a candidate; equal candidates have the same rank.
-    fn mark<Name: fmt::Display + ?Sized>(&mut self, rank: u64, candidate: &Name) -> Result<(), String>
+    fn mark<Name: fmt::Display + ?Sized>(
+        &mut self,
+        rank: u64,
+        candidate: &Name,
+    ) -> Result<(), String>
     where
         Id: PartialEq<Name>,
     {
-        let place = self.contest.candidates.iter().position(|(id, _)| id == candidate);
-        let place =
-            place.ok_or_else(|| format!("record {}: {candidate} is no candidate of the contest", self.records + 1))?;
+        let place = self
+            .contest
+            .candidates
+            .iter()
+            .position(|(id, _)| id == candidate);
+        let place = place.ok_or_else(|| {
+            format!(
+                "record {}: {candidate} is no candidate of the contest",
+                self.records + 1
+            )
+        })?;
         self.marks.push((rank, place));
         Ok(())
     }
@@ -90,31 +104,73 @@ impl<Id> Records<Id> {
         }
         self.marks.clear();
         self.again += u64::from(twice);
-        self.ballots.push(1, self.records, &self.ballot).map_err(str::to_owned)
+        self.ballots
+            .push(1, self.records, &self.ballot)
+            .map_err(str::to_owned)
     }
 
     fn finish(mut self) -> Result<Parsed, FormatError> {
         let mut notes = Notes::default();
         for (times, what) in [
-            (self.without, "records without this contest are no ballots; there are"),
-            (self.again, "a candidate who is on a ballot twice counts at the first rank; there are"),
-            (self.invalidated, "records whose contest is invalidated by its rules are blank ballots; there are"),
-            (self.no_votes, "marks with NumberVotes 0 are read like others; there are"),
-            (self.replaced, "records that are not in force, and for which no other is, are no ballots; there are"),
+            (
+                self.without,
+                "records without this contest are no ballots; there are",
+            ),
+            (
+                self.again,
+                "a candidate who is on a ballot twice counts at the first rank; there are",
+            ),
+            (
+                self.invalidated,
+                "records whose contest is invalidated by its rules are blank ballots; there are",
+            ),
+            (
+                self.no_votes,
+                "marks with NumberVotes 0 are read like others; there are",
+            ),
+            (
+                self.replaced,
+                "records that are not in force, and for which no other is, are no ballots; there are",
+            ),
         ] {
             if times > 0 {
                 notes.add(1, format!("{what} {times}"));
             }
         }
-        let Contest { title, seats, candidates: listed, .. } = self.contest;
+        let Contest {
+            title,
+            seats,
+            candidates: listed,
+            ..
+        } = self.contest;
         if listed.len() > CANDIDATES_MAX {
-            return Err(fault(1, format!("{} candidates; 1 to {CANDIDATES_MAX} can be", listed.len())));
+            return Err(fault(
+                1,
+                format!("{} candidates; 1 to {CANDIDATES_MAX} can be", listed.len()),
+            ));
         }
-        let named = listed.into_iter().map(|(_, text)| Ok((1, name(1, &text)?))).collect::<Result<_, _>>()?;
+        let named = listed
+            .into_iter()
+            .map(|(_, text)| Ok((1, name(1, &text)?)))
+            .collect::<Result<_, _>>()?;
         self.ballots.merge();
-        let title = if title.is_empty() { title } else { name(1, &title)? };
-        let file = File { title, candidates: candidates(named)?, seats, withdrawn: Vec::new(), ballots: self.ballots };
-        Ok(Parsed { file, notes: notes.into(), scores: None })
+        let title = if title.is_empty() {
+            title
+        } else {
+            name(1, &title)?
+        };
+        let file = File {
+            title,
+            candidates: candidates(named)?,
+            seats,
+            withdrawn: Vec::new(),
+            ballots: self.ballots,
+        };
+        Ok(Parsed {
+            file,
+            notes: notes.into(),
+            scores: None,
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Ballots in tables, whatever the table was opened from: a text, a spreadsheet, the records of scanners.
+//! Ballots in tables, whatever the table was opened from: a text, a spreadsheet, the records of
+//! scanners.
 //!
 //! | header | a row is |
 //! |---|---|
@@ -53,7 +54,9 @@ impl Row {
 
     /// A cell, by place; without text if there is none.
     pub fn get(&self, at: usize) -> &str {
-        let Some(end) = self.ends.get(at) else { return "" };
+        let Some(end) = self.ends.get(at) else {
+            return "";
+        };
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..*end]
     }
@@ -84,7 +87,12 @@ pub trait Rows {
 /// [`FormatError`] names the first row that does not fit.
 pub fn read(rows: &mut impl Rows, options: &Options) -> Result<Parsed, FormatError> {
     let mut row = Row::default();
-    let mut body = Body { rows, columns: 0, blank: Repeated::default(), notes: Notes::default() };
+    let mut body = Body {
+        rows,
+        columns: 0,
+        blank: Repeated::default(),
+        notes: Notes::default(),
+    };
     if !body.rows.next(&mut row)? {
         return Err(fault(1, "the file is empty"));
     }
@@ -97,7 +105,9 @@ pub fn read(rows: &mut impl Rows, options: &Options) -> Result<Parsed, FormatErr
         }
     };
     let blank = body.blank;
-    body.notes.repeated(blank, |times| format!("rows without content are no ballots; there are {times}"));
+    body.notes.repeated(blank, |times| {
+        format!("rows without content are no ballots; there are {times}")
+    });
     parsed.notes = body.notes.into();
     parsed.file.ballots.merge();
     Ok(parsed)
@@ -126,7 +136,10 @@ impl<R: Rows> Body<'_, R> {
             let more = (self.columns..row.len()).any(|at| !row.get(at).is_empty());
             if more || row.len() < self.columns {
                 let (cells, columns) = (row.len(), self.columns);
-                return Err(fault(row.line, format!("{cells} cells, where the header has {columns}")));
+                return Err(fault(
+                    row.line,
+                    format!("{cells} cells, where the header has {columns}"),
+                ));
             }
             return Ok(true);
         }
@@ -137,19 +150,42 @@ impl<R: Rows> Body<'_, R> {
 ///
 /// # Errors
 /// [`FormatError`] lists them, if it is not plain.
-pub(super) fn contest(at: usize, contests: &[String], options: &Options) -> Result<usize, FormatError> {
-    let list = || (1..).zip(contests).map(|(number, name)| format!("\n  {number}  {name}")).collect::<String>();
+pub(super) fn contest(
+    at: usize,
+    contests: &[String],
+    options: &Options,
+) -> Result<usize, FormatError> {
+    let list = || {
+        (1..)
+            .zip(contests)
+            .map(|(number, name)| format!("\n  {number}  {name}"))
+            .collect::<String>()
+    };
     match (&options.contest, contests) {
         (None, [_]) => Ok(0),
-        (None, _) => Err(fault(at, format!("{} contests: say which, with --contest:{}", contests.len(), list()))),
+        (None, _) => Err(fault(
+            at,
+            format!(
+                "{} contests: say which, with --contest:{}",
+                contests.len(),
+                list()
+            ),
+        )),
         (Some(wanted), _) => {
-            let named = contests.iter().position(|name| look(name).to_lowercase() == look(wanted).to_lowercase());
+            let named = contests
+                .iter()
+                .position(|name| look(name).to_lowercase() == look(wanted).to_lowercase());
             let numbered = wanted
                 .parse()
                 .ok()
                 .filter(|number| (1..=contests.len()).contains(number))
                 .map(|number: usize| number - 1);
-            named.or(numbered).ok_or_else(|| fault(at, format!("there is no contest {wanted:?}; there are:{}", list())))
+            named.or(numbered).ok_or_else(|| {
+                fault(
+                    at,
+                    format!("there is no contest {wanted:?}; there are:{}", list()),
+                )
+            })
         }
     }
 }

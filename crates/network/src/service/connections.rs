@@ -11,14 +11,22 @@ use super::{Peer, Service};
 use crate::behaviour::{Node, PROVEN_SCORE};
 use crate::doors::{remote_prefix, to_make_room};
 use crate::event::PeerEvent;
-use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_MAX, GHOST_AGE, SUBSCRIBE_GRACE, VALIDATOR_BACKOFF_MAX};
+use crate::limits::{
+    CONNECTIONS_FREE, CONNECTIONS_MAX, GHOST_AGE, SUBSCRIBE_GRACE, VALIDATOR_BACKOFF_MAX,
+};
 use crate::topic::Topic;
 
 impl Service {
-    pub(super) fn on_connected(&mut self, peer: PeerId, endpoint: &ConnectedPoint, established: u32) {
+    pub(super) fn on_connected(
+        &mut self,
+        peer: PeerId,
+        endpoint: &ConnectedPoint,
+        established: u32,
+    ) {
         let prefix = remote_prefix(endpoint);
         if !self.prefixes.enter(prefix) {
-            self.refused.note("too many connections from one address", &peer);
+            self.refused
+                .note("too many connections from one address", &peer);
             return self.disconnect(peer);
         }
         self.make_room();
@@ -29,10 +37,14 @@ impl Service {
             prefix,
             record: None,
         });
-        // Gossipsub says what it listens to on a peer's first connection only. If that one is dead and the peer has
-        // restarted, it would never hear us: drop it, and it comes back with a first connection.
+        // Gossipsub says what it listens to on a peer's first connection only. If that one is dead
+        // and the peer has restarted, it would never hear us: drop it, and it comes back with a
+        // first connection.
         if established > 1 && known.since.elapsed() > GHOST_AGE {
-            self.refused.note("it is back beside an old connection; both are closed", &peer);
+            self.refused.note(
+                "it is back beside an old connection; both are closed",
+                &peer,
+            );
             self.disconnect(peer);
         } else if self.trackers.contains_key(&peer) {
             self.on_tracker_connected(peer);
@@ -40,7 +52,13 @@ impl Service {
         self.backoff.remove(&peer);
     }
 
-    pub(super) fn on_closed(&mut self, peer: PeerId, endpoint: &ConnectedPoint, left: u32, cause: Option<String>) {
+    pub(super) fn on_closed(
+        &mut self,
+        peer: PeerId,
+        endpoint: &ConnectedPoint,
+        left: u32,
+        cause: Option<String>,
+    ) {
         self.prefixes.leave(remote_prefix(endpoint));
         if let Some(cause) = &cause {
             tracing::debug!(%peer, cause, "connection closed");
@@ -50,39 +68,51 @@ impl Service {
         }
         if let Some(gone) = self.peers.remove(&peer).filter(|peer| peer.node) {
             if gone.proven {
-                // Nothing may be decided until it is back, so it is looked for often, however long it has been away.
-                self.backoff.insert(peer, Backoff::up_to(VALIDATOR_BACKOFF_MAX));
+                // Nothing may be decided until it is back, so it is looked for often, however long
+                // it has been away.
+                self.backoff
+                    .insert(peer, Backoff::up_to(VALIDATOR_BACKOFF_MAX));
             }
             self.tell(PeerEvent::Disconnected(peer));
         }
         self.on_tracker_lost(peer);
     }
 
-    /// Has the one go that has proven nothing, is not of those that this node looks for, and has been here for longest, of the prefix that has
-    /// the most, if few places are left.
+    /// Has the one go that has proven nothing, is not of those that this node looks for, and has
+    /// been here for longest, of the prefix that has the most, if few places are left.
     fn make_room(&mut self) {
         let of_strangers = |(id, peer): (&PeerId, &Peer)| {
-            let stranger = !peer.proven && !self.trackers.contains_key(id) && !self.fixed.contains_key(id);
+            let stranger =
+                !peer.proven && !self.trackers.contains_key(id) && !self.fixed.contains_key(id);
             stranger.then_some((peer.since, *id, peer.prefix))
         };
         let mut strangers: Vec<_> = self.peers.iter().filter_map(of_strangers).collect();
         let places = usize::try_from(CONNECTIONS_MAX).unwrap_or(usize::MAX);
-        let connections = self.swarm.network_info().connection_counters().num_established();
+        let connections = self
+            .swarm
+            .network_info()
+            .connection_counters()
+            .num_established();
         if usize::try_from(connections).unwrap_or(places) + CONNECTIONS_FREE < places {
             return;
         }
         strangers.sort_unstable_by_key(|(since, ..)| *since);
-        if let Some(oldest) = to_make_room(strangers.into_iter().map(|(_, id, prefix)| (id, prefix))) {
+        if let Some(oldest) =
+            to_make_room(strangers.into_iter().map(|(_, id, prefix)| (id, prefix)))
+        {
             self.refused.note("another peer wants its place", &oldest);
             self.disconnect(oldest);
         }
     }
 
-    /// A peer has proven the key of a validator: it has credit with gossip, and a place whatever strangers hold.
+    /// A peer has proven the key of a validator: it has credit with gossip, and a place whatever
+    /// strangers hold.
     pub(super) fn trust(&mut self, id: PeerId) {
         let behaviour = self.swarm.behaviour_mut();
         behaviour.consensus.set_application_score(&id, PROVEN_SCORE);
-        behaviour.transactions.set_application_score(&id, PROVEN_SCORE);
+        behaviour
+            .transactions
+            .set_application_score(&id, PROVEN_SCORE);
         behaviour.limits.bypass_peer_id(&id);
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.proven = true;
@@ -97,15 +127,19 @@ impl Service {
             self.refused.note("it is no node of this chain", &id);
             return self.disconnect(id);
         }
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         let new = ours && !peer.node;
         peer.node = ours;
         if !ours {
             return;
         }
-        let signed = info
-            .signed_peer_record
-            .and_then(|signed| PeerRecord::from_signed_envelope(signed.clone()).ok().map(|record| (signed, record)));
+        let signed = info.signed_peer_record.and_then(|signed| {
+            PeerRecord::from_signed_envelope(signed.clone())
+                .ok()
+                .map(|record| (signed, record))
+        });
         if let Some((signed, record)) = signed.filter(|(_, record)| record.peer_id() == id) {
             peer.record = Some(signed);
             self.book.learn(id, record.addresses().iter().cloned());
@@ -122,14 +156,25 @@ impl Service {
     pub(super) fn sweep_ghosts(&mut self) {
         let wanted = Topic::ALL.len();
         let deaf = |service: &Self, id: &PeerId| {
-            let Node { consensus, transactions, .. } = service.swarm.behaviour();
-            let heard = consensus.all_peers().chain(transactions.all_peers()).filter(|(peer, _)| *peer == id);
+            let Node {
+                consensus,
+                transactions,
+                ..
+            } = service.swarm.behaviour();
+            let heard = consensus
+                .all_peers()
+                .chain(transactions.all_peers())
+                .filter(|(peer, _)| *peer == id);
             heard.map(|(_, topics)| topics.len()).sum::<usize>() < wanted
         };
-        let old = self.peers.iter().filter(|(_, peer)| peer.node && peer.since.elapsed() > SUBSCRIBE_GRACE);
+        let old = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.node && peer.since.elapsed() > SUBSCRIBE_GRACE);
         let ghosts: Vec<_> = old.map(|(id, _)| *id).filter(|id| deaf(self, id)).collect();
         for peer in ghosts {
-            self.refused.note("it is connected but does not hear us", &peer);
+            self.refused
+                .note("it is connected but does not hear us", &peer);
             self.disconnect(peer);
         }
     }
@@ -147,7 +192,12 @@ impl Service {
 
     pub(super) fn unblock(&mut self) {
         let now = Instant::now();
-        let over: Vec<_> = self.blocked.iter().filter(|(_, until)| **until <= now).map(|(peer, _)| *peer).collect();
+        let over: Vec<_> = self
+            .blocked
+            .iter()
+            .filter(|(_, until)| **until <= now)
+            .map(|(peer, _)| *peer)
+            .collect();
         for peer in over {
             self.blocked.remove(&peer);
             self.swarm.behaviour_mut().blocked.unblock_peer(peer);
@@ -155,8 +205,9 @@ impl Service {
     }
 
     pub(super) fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
-        // A new port for each: two nodes that dial each other at once, each from the port that it listens on, would end up
-        // with one connection of which both think that they have opened it, and neither could greet the other.
+        // A new port for each: two nodes that dial each other at once, each from the port that it
+        // listens on, would end up with one connection of which both think that they have opened
+        // it, and neither could greet the other.
         let options = DialOpts::peer_id(peer)
             .condition(PeerCondition::DisconnectedAndNotDialing)
             .addresses(addresses)

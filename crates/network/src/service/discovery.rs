@@ -13,7 +13,9 @@ use super::{Service, Tracker};
 use crate::codec::Parcel;
 use crate::discover::identity_changed;
 use crate::event::PeerEvent;
-use crate::limits::{BACKOFF_MAX, DISCOVER_LATER, DISCOVER_SOON, PEERS_WANTED, RECORDS_MAX, REGISTRATION_TTL};
+use crate::limits::{
+    BACKOFF_MAX, DISCOVER_LATER, DISCOVER_SOON, PEERS_WANTED, RECORDS_MAX, REGISTRATION_TTL,
+};
 use crate::tracker::messages::{Answer, Question, Registration, decode, encode};
 
 /// Waits twice as long after each try, up to a limit.
@@ -29,10 +31,15 @@ impl Backoff {
     }
 
     pub(super) fn up_to(wait_max: Duration) -> Self {
-        Self { next: Instant::now(), wait: Duration::from_secs(1), wait_max }
+        Self {
+            next: Instant::now(),
+            wait: Duration::from_secs(1),
+            wait_max,
+        }
     }
 
-    /// Whether to try now; if so, the next try is later. `spread` (0 to 255) keeps many nodes from trying at once.
+    /// Whether to try now; if so, the next try is later. `spread` (0 to 255) keeps many nodes from
+    /// trying at once.
     fn due(&mut self, spread: u8) -> bool {
         let now = Instant::now();
         if now < self.next {
@@ -47,7 +54,14 @@ impl Backoff {
 impl Tracker {
     pub(super) fn new(address: Multiaddr) -> Self {
         let now = Instant::now();
-        Self { address, registered: false, problem: None, renew_at: now, discover_at: now, dial: Backoff::new() }
+        Self {
+            address,
+            registered: false,
+            problem: None,
+            renew_at: now,
+            discover_at: now,
+            dial: Backoff::new(),
+        }
     }
 }
 
@@ -61,7 +75,9 @@ impl Service {
         let enough = self.node_count() >= PEERS_WANTED;
         let (spread, now) = (self.salt[0], Instant::now());
         for id in self.trackers.keys().copied().collect::<Vec<_>>() {
-            let Some(tracker) = self.trackers.get_mut(&id) else { continue };
+            let Some(tracker) = self.trackers.get_mut(&id) else {
+                continue;
+            };
             if !self.peers.contains_key(&id) {
                 if tracker.dial.due(spread) {
                     let address = tracker.address.clone();
@@ -71,11 +87,21 @@ impl Service {
             }
             let renew = now >= tracker.renew_at;
             if renew {
-                tracker.renew_at = now + if tracker.registered { REGISTRATION_TTL / 3 } else { DISCOVER_SOON };
+                tracker.renew_at = now
+                    + if tracker.registered {
+                        REGISTRATION_TTL / 3
+                    } else {
+                        DISCOVER_SOON
+                    };
             }
             let discover = now >= tracker.discover_at;
             if discover {
-                tracker.discover_at = now + if enough { DISCOVER_LATER } else { DISCOVER_SOON };
+                tracker.discover_at = now
+                    + if enough {
+                        DISCOVER_LATER
+                    } else {
+                        DISCOVER_SOON
+                    };
             }
             if renew && let Some(registration) = self.registration() {
                 self.ask_tracker(id, &Question::Register(registration));
@@ -92,7 +118,10 @@ impl Service {
         if addresses.is_empty() {
             return None;
         }
-        let record = PeerRecord::new(&self.keypair, addresses).ok()?.into_signed_envelope().into_protobuf_encoding();
+        let record = PeerRecord::new(&self.keypair, addresses)
+            .ok()?
+            .into_signed_envelope()
+            .into_protobuf_encoding();
         Some(Registration {
             chain: self.chain.clone(),
             seconds: REGISTRATION_TTL.as_secs(),
@@ -102,7 +131,10 @@ impl Service {
     }
 
     fn ask_tracker(&mut self, tracker: PeerId, question: &Question) {
-        self.swarm.behaviour_mut().tracker.send_request(&tracker, Parcel::own(encode(question)));
+        self.swarm
+            .behaviour_mut()
+            .tracker
+            .send_request(&tracker, Parcel::own(encode(question)));
     }
 
     /// This node can prove something else to trackers than before.
@@ -110,7 +142,9 @@ impl Service {
         if self.proof != proof {
             self.proof = proof;
             let now = Instant::now();
-            self.trackers.values_mut().for_each(|tracker| tracker.renew_at = now);
+            self.trackers
+                .values_mut()
+                .for_each(|tracker| tracker.renew_at = now);
             self.attend_trackers();
         }
     }
@@ -124,14 +158,18 @@ impl Service {
     }
 
     pub(super) fn on_tracker_lost(&mut self, id: PeerId) {
-        let Some(tracker) = self.trackers.get_mut(&id) else { return };
+        let Some(tracker) = self.trackers.get_mut(&id) else {
+            return;
+        };
         tracker.dial = Backoff::new();
         self.not_registered(id, "the connection is gone".into());
     }
 
     /// A tracker could not be reached.
     pub(super) fn on_tracker_unreachable(&mut self, id: PeerId, error: &DialError) {
-        let Some(tracker) = self.trackers.get(&id) else { return };
+        let Some(tracker) = self.trackers.get(&id) else {
+            return;
+        };
         let problem = match error {
             DialError::WrongPeerId { obtained, .. } => identity_changed(&tracker.address, obtained),
             _ => format!("{} does not answer", tracker.address),
@@ -141,7 +179,9 @@ impl Service {
 
     /// A tracker does not have this node on its list: says why, once.
     fn not_registered(&mut self, id: PeerId, problem: String) {
-        let Some(tracker) = self.trackers.get_mut(&id) else { return };
+        let Some(tracker) = self.trackers.get_mut(&id) else {
+            return;
+        };
         tracker.registered = false;
         tracker.renew_at = tracker.renew_at.min(Instant::now() + DISCOVER_SOON);
         if tracker.problem.as_ref() == Some(&problem) {
@@ -149,13 +189,23 @@ impl Service {
         }
         tracing::warn!(tracker = %id, problem, "not registered with the tracker; trying again");
         tracker.problem = Some(problem.clone());
-        self.tell(PeerEvent::NotRegistered { tracker: id, problem });
+        self.tell(PeerEvent::NotRegistered {
+            tracker: id,
+            problem,
+        });
     }
 
     pub(super) fn on_tracker_event(&mut self, event: Event<Parcel, Parcel>) {
         match event {
-            Event::Message { peer, message: Message::Response { response, .. }, .. } => {
-                self.on_tracker_answer(peer, decode(&response.data).unwrap_or_else(Answer::Refused));
+            Event::Message {
+                peer,
+                message: Message::Response { response, .. },
+                ..
+            } => {
+                self.on_tracker_answer(
+                    peer,
+                    decode(&response.data).unwrap_or_else(Answer::Refused),
+                );
             }
             // A connection that is gone says so itself.
             Event::OutboundFailure { peer, error, .. } if self.peers.contains_key(&peer) => {
@@ -166,11 +216,14 @@ impl Service {
     }
 
     fn on_tracker_answer(&mut self, id: PeerId, answer: Answer) {
-        let Some(tracker) = self.trackers.get_mut(&id) else { return };
+        let Some(tracker) = self.trackers.get_mut(&id) else {
+            return;
+        };
         match answer {
             Answer::Registered(seconds) => {
                 tracker.problem = None;
-                tracker.renew_at = Instant::now() + REGISTRATION_TTL.min(Duration::from_secs(seconds)) / 3;
+                tracker.renew_at =
+                    Instant::now() + REGISTRATION_TTL.min(Duration::from_secs(seconds)) / 3;
                 if !std::mem::replace(&mut tracker.registered, true) {
                     tracing::info!(tracker = %id, "registered with the tracker");
                     self.tell(PeerEvent::Registered { tracker: id });
@@ -191,16 +244,24 @@ impl Service {
         }
     }
 
-    /// Connects to fixed peers and to validators always, and to others while more are wanted: whoever fills its places must not be able to keep
-    /// validators apart.
+    /// Connects to fixed peers and to validators always, and to others while more are wanted:
+    /// whoever fills its places must not be able to keep validators apart.
     pub(super) fn seek_peers(&mut self) {
         let local = *self.swarm.local_peer_id();
         let spread = self.salt[0];
         let wanted = PEERS_WANTED.saturating_sub(self.node_count());
-        let away = |peer: &PeerId| *peer != local && !self.peers.contains_key(peer) && !self.blocked.contains_key(peer);
-        let fixed =
-            self.fixed.iter().filter(|(peer, _)| away(peer)).map(|(peer, address)| (*peer, vec![address.clone()]));
-        let known = self.book.iter().filter(|(peer, _)| away(peer) && !self.fixed.contains_key(peer));
+        let away = |peer: &PeerId| {
+            *peer != local && !self.peers.contains_key(peer) && !self.blocked.contains_key(peer)
+        };
+        let fixed = self
+            .fixed
+            .iter()
+            .filter(|(peer, _)| away(peer))
+            .map(|(peer, address)| (*peer, vec![address.clone()]));
+        let known = self
+            .book
+            .iter()
+            .filter(|(peer, _)| away(peer) && !self.fixed.contains_key(peer));
         let known = known.map(|(peer, addresses)| (*peer, addresses.clone()));
         let candidates: Vec<_> = fixed.chain(known).collect();
         let mut dialled = 0;
@@ -209,12 +270,19 @@ impl Service {
             if dialled >= wanted && !self.fixed.contains_key(&peer) && !self.book.is_proven(&peer) {
                 break;
             }
-            if self.backoff.entry(peer).or_insert_with(Backoff::new).due(spread) {
+            if self
+                .backoff
+                .entry(peer)
+                .or_insert_with(Backoff::new)
+                .due(spread)
+            {
                 self.dial(peer, addresses);
                 dialled += 1;
             }
         }
-        self.backoff.retain(|peer, _| self.fixed.contains_key(peer) || !self.book.addresses(peer).is_empty());
+        self.backoff.retain(|peer, _| {
+            self.fixed.contains_key(peer) || !self.book.addresses(peer).is_empty()
+        });
     }
 
     /// Says goodbye to the trackers, gives the words a moment to go out, and ends.

@@ -7,7 +7,8 @@ use super::Service;
 use crate::event::{Gossip, Verdict};
 use crate::topic::Topic;
 
-/// In front of a consensus message or a block: who sent it, at random, and its number; so that one sent again is another message.
+/// In front of a consensus message or a block: who sent it, at random, and its number; so that one
+/// sent again is another message.
 const HEADER_BYTES: usize = 24;
 
 const fn is_numbered(topic: Topic) -> bool {
@@ -16,7 +17,11 @@ const fn is_numbered(topic: Topic) -> bool {
 
 impl Service {
     pub(super) fn publish(&mut self, topic: Topic, data: Vec<u8>) {
-        let bytes = if is_numbered(topic) { self.number(&data) } else { data };
+        let bytes = if is_numbered(topic) {
+            self.number(&data)
+        } else {
+            data
+        };
         self.send(topic, bytes);
     }
 
@@ -27,36 +32,60 @@ impl Service {
 
     fn send(&mut self, topic: Topic, bytes: Vec<u8>) {
         let hash = self.topics.hash(topic).clone();
-        match self.swarm.behaviour_mut().gossip(topic).publish(hash, bytes.clone()) {
+        match self
+            .swarm
+            .behaviour_mut()
+            .gossip(topic)
+            .publish(hash, bytes.clone())
+        {
             Ok(_) | Err(PublishError::Duplicate) => {}
             Err(PublishError::NoPeersSubscribedToTopic) => self.outbox(topic, bytes),
             Err(error) => tracing::debug!(?topic, %error, "not published"),
         }
     }
 
-    pub(super) fn report(&mut self, topic: Topic, id: &MessageId, source: &PeerId, verdict: Verdict) {
+    pub(super) fn report(
+        &mut self,
+        topic: Topic,
+        id: &MessageId,
+        source: &PeerId,
+        verdict: Verdict,
+    ) {
         let acceptance = match verdict {
             Verdict::Accept => MessageAcceptance::Accept,
             Verdict::Ignore => MessageAcceptance::Ignore,
             Verdict::Reject => MessageAcceptance::Reject,
         };
-        self.swarm.behaviour_mut().gossip(topic).report_message_validation_result(id, source, acceptance);
+        self.swarm
+            .behaviour_mut()
+            .gossip(topic)
+            .report_message_validation_result(id, source, acceptance);
     }
 
     pub(super) fn on_gossip_event(&mut self, event: Event) {
         match event {
-            Event::Message { propagation_source, message_id, message } => {
+            Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            } => {
                 // None is subscribed to but these.
-                let Some(topic) = self.topics.topic(&message.topic) else { return };
+                let Some(topic) = self.topics.topic(&message.topic) else {
+                    return;
+                };
                 self.on_message(propagation_source, message_id, topic, message.data);
             }
             Event::Subscribed { topic, .. } => {
-                let Some(topic) = self.topics.topic(&topic) else { return };
+                let Some(topic) = self.topics.topic(&topic) else {
+                    return;
+                };
                 for bytes in self.outbox.remove(&topic).unwrap_or_default() {
                     self.send(topic, bytes);
                 }
             }
-            Event::SlowPeer { peer_id, .. } => tracing::debug!(peer = %peer_id, "peer does not keep up with gossip"),
+            Event::SlowPeer { peer_id, .. } => {
+                tracing::debug!(peer = %peer_id, "peer does not keep up with gossip")
+            }
             _ => {}
         }
     }
@@ -71,13 +100,24 @@ impl Service {
         }
         let (queue, room) = match topic {
             Topic::Transactions => (&self.queues.transactions, &self.queues.transactions_room),
-            Topic::Consensus | Topic::Blocks => (&self.queues.consensus, &self.queues.consensus_room),
+            Topic::Consensus | Topic::Blocks => {
+                (&self.queues.consensus, &self.queues.consensus_room)
+            }
         };
         let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        let taken = room.clone().try_acquire_many_owned(bytes).is_ok_and(|room| {
-            let gossip = Gossip { topic, source, data, id: id.clone(), _room: room };
-            queue.try_send(gossip).is_ok()
-        });
+        let taken = room
+            .clone()
+            .try_acquire_many_owned(bytes)
+            .is_ok_and(|room| {
+                let gossip = Gossip {
+                    topic,
+                    source,
+                    data,
+                    id: id.clone(),
+                    _room: room,
+                };
+                queue.try_send(gossip).is_ok()
+            });
         if !taken {
             Self::count_dropped(&mut self.dropped);
             // Gossipsub would hold it until it hears what has become of it.

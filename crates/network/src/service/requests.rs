@@ -24,26 +24,64 @@ impl Service {
             drop(answer.send(Err(RequestError::NoAnswer("it is not connected".into()))));
             return;
         }
-        let id = self.swarm.behaviour_mut().request.send_request(&peer, question);
+        let id = self
+            .swarm
+            .behaviour_mut()
+            .request
+            .send_request(&peer, question);
         self.asked.insert(id, answer);
     }
 
     pub(super) fn on_request_event(&mut self, event: Traffic) {
         match event {
-            Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
+            Event::Message {
+                peer,
+                message:
+                    Message::Request {
+                        request, channel, ..
+                    },
+                ..
+            } => {
                 if self.limiter.check_key(&peer).is_err() {
                     tracing::debug!(%peer, "too many requests; one was dropped");
                     return;
                 }
-                let Some(commands) = self.commands.upgrade() else { return };
-                let reply = Reply { channel, commands, room: self.room.clone(), share: self.shares.of(peer) };
+                let Some(commands) = self.commands.upgrade() else {
+                    return;
+                };
+                let reply = Reply {
+                    channel,
+                    commands,
+                    room: self.room.clone(),
+                    share: self.shares.of(peer),
+                };
                 let Parcel { data, room, .. } = request;
-                Self::queue(&mut self.dropped, &self.queues.requests, Request { from: peer, data, reply, _room: room });
+                Self::queue(
+                    &mut self.dropped,
+                    &self.queues.requests,
+                    Request {
+                        from: peer,
+                        data,
+                        reply,
+                        _room: room,
+                    },
+                );
             }
-            Event::Message { message: Message::Response { request_id, response }, .. } => {
-                self.asked.remove(&request_id).map(|answer| answer.send(Ok(response.data)));
+            Event::Message {
+                message:
+                    Message::Response {
+                        request_id,
+                        response,
+                    },
+                ..
+            } => {
+                self.asked
+                    .remove(&request_id)
+                    .map(|answer| answer.send(Ok(response.data)));
             }
-            Event::OutboundFailure { request_id, error, .. } => {
+            Event::OutboundFailure {
+                request_id, error, ..
+            } => {
                 let answer = self.asked.remove(&request_id);
                 answer.map(|answer| answer.send(Err(RequestError::NoAnswer(error.to_string()))));
             }
@@ -54,25 +92,48 @@ impl Service {
 
     /// Asks one peer, another each time, whom it knows.
     pub(super) fn exchange_peers(&mut self) {
-        let nodes: Vec<_> = self.peers.iter().filter(|(_, peer)| peer.node).map(|(id, _)| *id).collect();
+        let nodes: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.node)
+            .map(|(id, _)| *id)
+            .collect();
         if nodes.is_empty() || nodes.len() >= crate::limits::PEERS_WANTED {
             return;
         }
         let turn = usize::try_from(self.ticks / 10).unwrap_or(0) % nodes.len();
-        self.swarm.behaviour_mut().exchange.send_request(&nodes[turn], Parcel::own(Vec::new()));
+        self.swarm
+            .behaviour_mut()
+            .exchange
+            .send_request(&nodes[turn], Parcel::own(Vec::new()));
     }
 
     pub(super) fn on_exchange_event(&mut self, event: Traffic) {
         match event {
-            Event::Message { peer, message: Message::Request { channel, .. }, .. } => {
-                let answer = if self.limiter.check_key(&peer).is_ok() { self.records(&peer) } else { Vec::new() };
+            Event::Message {
+                peer,
+                message: Message::Request { channel, .. },
+                ..
+            } => {
+                let answer = if self.limiter.check_key(&peer).is_ok() {
+                    self.records(&peer)
+                } else {
+                    Vec::new()
+                };
                 if let Some(parcel) = self.room.for_answer(&self.shares.of(peer), answer) {
-                    drop(self.swarm.behaviour_mut().exchange.send_response(channel, parcel));
+                    drop(
+                        self.swarm
+                            .behaviour_mut()
+                            .exchange
+                            .send_response(channel, parcel),
+                    );
                 }
             }
-            Event::Message { peer, message: Message::Response { response, .. }, .. } => {
-                self.learn_records(&peer, &response.data)
-            }
+            Event::Message {
+                peer,
+                message: Message::Response { response, .. },
+                ..
+            } => self.learn_records(&peer, &response.data),
             Event::InboundFailure { peer, error, .. } => self.note_inbound(&peer, &error),
             _ => {}
         }
@@ -80,9 +141,15 @@ impl Service {
 
     /// The signed records of our peers, each after its length of two bytes.
     fn records(&self, asker: &PeerId) -> Vec<u8> {
-        let others = self.peers.iter().filter(|(id, peer)| peer.node && *id != asker);
+        let others = self
+            .peers
+            .iter()
+            .filter(|(id, peer)| peer.node && *id != asker);
         let mut bytes = Vec::new();
-        for record in others.filter_map(|(_, peer)| peer.record.clone()).take(RECORDS_MAX) {
+        for record in others
+            .filter_map(|(_, peer)| peer.record.clone())
+            .take(RECORDS_MAX)
+        {
             let record = record.into_protobuf_encoding();
             if let Ok(length) = u16::try_from(record.len()) {
                 bytes.extend(length.to_be_bytes());
@@ -94,15 +161,25 @@ impl Service {
 
     fn learn_records(&mut self, from: &PeerId, mut bytes: &[u8]) {
         for _ in 0..RECORDS_MAX {
-            let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return };
-            let Some((record, rest)) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length))) else { return };
+            let Some((length, rest)) = bytes.split_first_chunk::<2>() else {
+                return;
+            };
+            let Some((record, rest)) =
+                rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+            else {
+                return;
+            };
             bytes = rest;
             let signed = SignedEnvelope::from_protobuf_encoding(record)
                 .ok()
                 .and_then(|signed| PeerRecord::from_signed_envelope(signed).ok());
             match signed {
                 Some(record) => self.learn(record.peer_id(), record.addresses().to_vec()),
-                None => return self.unanswered.note("a peer record that does not verify", from),
+                None => {
+                    return self
+                        .unanswered
+                        .note("a peer record that does not verify", from);
+                }
             }
         }
     }

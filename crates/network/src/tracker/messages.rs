@@ -1,4 +1,5 @@
-//! What a node asks a tracker (docs/protocol.md, "Trackers"). Questions and answers are framed as those between nodes.
+//! What a node asks a tracker (docs/protocol.md, "Trackers"). Questions and answers are framed as
+//! those between nodes.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,8 @@ pub(crate) enum Answer {
 pub(crate) fn encode<T: Serialize>(message: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = IoWrite::new(&mut bytes);
-    let written = message.serialize(&mut Serializer::new(&mut writer).packed_format().legacy_enums());
+    let written =
+        message.serialize(&mut Serializer::new(&mut writer).packed_format().legacy_enums());
     written.expect("texts, bytes and numbers can be encoded, and memory does not fail");
     bytes
 }
@@ -66,11 +68,20 @@ mod tests {
 
     #[test]
     fn message_has_the_bytes_of_the_documentation_and_nothing_may_follow() {
-        let registration =
-            Registration { chain: "ab".into(), seconds: 180, record: ByteBuf::from([1, 2]), proof: ByteBuf::new() };
+        let registration = Registration {
+            chain: "ab".into(),
+            seconds: 180,
+            record: ByteBuf::from([1, 2]),
+            proof: ByteBuf::new(),
+        };
         let question = Question::Register(registration);
         let bytes = encode(&question);
-        assert_eq!(bytes, [0x82, 0, 0xa4, 0, 0x62, b'a', b'b', 1, 0x18, 180, 2, 0x42, 1, 2, 3, 0x40]);
+        assert_eq!(
+            bytes,
+            [
+                0x82, 0, 0xa4, 0, 0x62, b'a', b'b', 1, 0x18, 180, 2, 0x42, 1, 2, 3, 0x40
+            ]
+        );
         assert_eq!(decode::<Question>(&bytes), Ok(question));
         assert!(decode::<Question>(&[bytes, vec![0]].concat()).is_err());
         assert_eq!(encode(&Question::Chains), [3]);

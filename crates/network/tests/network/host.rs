@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use vote_network::{
-    Config, Events, Gossip, Handle, Keypair, Multiaddr, PeerEvent, PeerId, Topic, Transport, Verdict, start,
+    Config, Events, Gossip, Handle, Keypair, Multiaddr, PeerEvent, PeerId, Topic, Transport,
+    Verdict, start,
 };
 
 /// Far more than anything here takes; a test that waits so long has failed.
@@ -43,7 +44,11 @@ impl Host {
     pub(crate) async fn start(config: Config) -> Self {
         let peer = config.keypair.public().to_peer_id();
         let (handle, events) = start(config).await.unwrap();
-        Self { handle, events, peer }
+        Self {
+            handle,
+            events,
+            peer,
+        }
     }
 
     /// A node that stays connected to `others`.
@@ -57,13 +62,22 @@ impl Host {
 
     /// Where it listens, with its `/p2p/` part.
     pub(crate) async fn address(&self) -> Multiaddr {
-        let address = self.handle.listen_addresses().await.into_iter().next().unwrap();
+        let address = self
+            .handle
+            .listen_addresses()
+            .await
+            .into_iter()
+            .next()
+            .unwrap();
         format!("{address}/p2p/{}", self.peer).parse().unwrap()
     }
 
     pub(crate) async fn expect(&mut self, event: &PeerEvent) {
-        let found = async { while self.events.peers.recv().await.expect("the network runs") != *event {} };
-        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{} saw no {event:?}", self.peer));
+        let found =
+            async { while self.events.peers.recv().await.expect("the network runs") != *event {} };
+        timeout(PATIENCE, found)
+            .await
+            .unwrap_or_else(|_| panic!("{} saw no {event:?}", self.peer));
     }
 
     /// A tracker does not have this node on its list; `why` is in what it says.
@@ -71,12 +85,15 @@ impl Host {
         let said = async {
             loop {
                 let event = self.events.peers.recv().await.expect("the network runs");
-                if matches!(&event, PeerEvent::NotRegistered { problem, .. } if problem.contains(why)) {
+                if matches!(&event, PeerEvent::NotRegistered { problem, .. } if problem.contains(why))
+                {
                     return;
                 }
             }
         };
-        timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("{} did not say {why:?}", self.peer));
+        timeout(PATIENCE, said)
+            .await
+            .unwrap_or_else(|_| panic!("{} did not say {why:?}", self.peer));
     }
 
     pub(crate) async fn connected(&mut self, peer: PeerId) {
@@ -85,17 +102,27 @@ impl Host {
 
     /// The next message, accepted.
     pub(crate) async fn next(&mut self, topic: Topic) -> Gossip {
-        let gossip =
-            timeout(PATIENCE, queue(&mut self.events, topic).recv()).await.expect("a message in time").unwrap();
+        let gossip = timeout(PATIENCE, queue(&mut self.events, topic).recv())
+            .await
+            .expect("a message in time")
+            .unwrap();
         self.handle.report(&gossip, Verdict::Accept);
         gossip
     }
 
-    /// Publishes until `to` has it: right after connecting, gossip may not have found everybody yet.
+    /// Publishes until `to` has it: right after connecting, gossip may not have found everybody
+    /// yet.
     pub(crate) async fn reach(&self, to: &mut Self, topic: Topic, words: &str) -> Gossip {
         for attempt in 0..80 {
-            self.handle.publish(topic, format!("{words} {attempt}").into_bytes()).unwrap();
-            if let Ok(gossip) = timeout(Duration::from_millis(500), queue(&mut to.events, topic).recv()).await {
+            self.handle
+                .publish(topic, format!("{words} {attempt}").into_bytes())
+                .unwrap();
+            if let Ok(gossip) = timeout(
+                Duration::from_millis(500),
+                queue(&mut to.events, topic).recv(),
+            )
+            .await
+            {
                 return gossip.unwrap();
             }
         }
@@ -104,7 +131,11 @@ impl Host {
 }
 
 fn queue(events: &mut Events, topic: Topic) -> &mut mpsc::Receiver<Gossip> {
-    if topic == Topic::Transactions { &mut events.transactions } else { &mut events.consensus }
+    if topic == Topic::Transactions {
+        &mut events.transactions
+    } else {
+        &mut events.consensus
+    }
 }
 
 /// Two nodes that know each other.

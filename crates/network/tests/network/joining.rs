@@ -38,19 +38,33 @@ async fn tracker(listen: &str) -> Running {
             Err(_) => tokio::task::yield_now().await,
         }
     };
-    let address = format!("{}/p2p/{}", tracker.listen_addresses()[0], id(100)).parse().unwrap();
+    let address = format!("{}/p2p/{}", tracker.listen_addresses()[0], id(100))
+        .parse()
+        .unwrap();
     let (queue, events) = mpsc::channel(100);
     let task = tokio::spawn(async move { while queue.send(tracker.next().await).await.is_ok() {} });
-    Running { address, events, task }
+    Running {
+        address,
+        events,
+        task,
+    }
 }
 
 impl Running {
     async fn next(&mut self) -> TrackerEvent {
-        timeout(PATIENCE, self.events.recv()).await.expect("news in time").unwrap()
+        timeout(PATIENCE, self.events.recv())
+            .await
+            .expect("news in time")
+            .unwrap()
     }
 
     fn bare(&self) -> String {
-        self.address.to_string().split("/p2p/").next().unwrap().to_owned()
+        self.address
+            .to_string()
+            .split("/p2p/")
+            .next()
+            .unwrap()
+            .to_owned()
     }
 }
 
@@ -64,21 +78,37 @@ async fn joined(seed: u8, tracker: &Running) -> Host {
 async fn tracker_lists_who_joins_and_notices_who_leaves() {
     let mut tracker = tracker("/ip4/127.0.0.1/tcp/0").await;
     let a = joined(1, &tracker).await;
-    let TrackerEvent::Joined(entry) = tracker.next().await else { panic!("nobody joined") };
+    let TrackerEvent::Joined(entry) = tracker.next().await else {
+        panic!("nobody joined")
+    };
     assert_eq!((entry.peer, entry.chain.as_str()), (a.peer, "chain"));
     assert_eq!(entry.addresses, a.handle.listen_addresses().await);
-    let found = discover(keypair(9), &tracker.address, None, PATIENCE).await.unwrap();
-    assert_eq!(found, [("chain".to_owned(), vec![(a.peer, entry.addresses)])]);
-    let asked = discover(keypair(9), &tracker.address, Some("chain"), PATIENCE).await.unwrap();
+    let found = discover(keypair(9), &tracker.address, None, PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(
+        found,
+        [("chain".to_owned(), vec![(a.peer, entry.addresses)])]
+    );
+    let asked = discover(keypair(9), &tracker.address, Some("chain"), PATIENCE)
+        .await
+        .unwrap();
     assert_eq!(asked, found);
-    let other = discover(keypair(9), &tracker.address, Some("other"), PATIENCE).await.unwrap();
+    let other = discover(keypair(9), &tracker.address, Some("other"), PATIENCE)
+        .await
+        .unwrap();
     assert_eq!(other, [("other".to_owned(), Vec::new())]);
     a.handle.leave().await;
     let TrackerEvent::Left(entry, Reason::Unregistered) = tracker.next().await else {
         panic!("it did not say goodbye")
     };
     assert_eq!(entry.peer, a.peer);
-    assert!(discover(keypair(9), &tracker.address, None, PATIENCE).await.unwrap().is_empty());
+    assert!(
+        discover(keypair(9), &tracker.address, None, PATIENCE)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -92,10 +122,18 @@ async fn nodes_find_each_other_through_the_tracker_and_register_again_after_it_w
     let (bare, old) = (first.bare(), id(100));
     drop(first);
     a.not_registered("the connection is gone").await;
-    assert_eq!(a.handle.peers().await.len(), 1, "its death harms nobody who is connected");
+    assert_eq!(
+        a.handle.peers().await.len(),
+        1,
+        "its death harms nobody who is connected"
+    );
     let mut second = tracker(&bare).await;
     let back = [second.next().await, second.next().await];
-    assert!(back.iter().all(|event| matches!(event, TrackerEvent::Joined(_))), "{back:?}");
+    assert!(
+        back.iter()
+            .all(|event| matches!(event, TrackerEvent::Joined(_))),
+        "{back:?}"
+    );
     a.expect(&PeerEvent::Registered { tracker: old }).await;
 }
 
@@ -105,7 +143,10 @@ async fn node_that_vanishes_is_taken_off_the_list() {
     let a = joined(1, &tracker).await;
     assert!(matches!(tracker.next().await, TrackerEvent::Joined(_)));
     drop(a);
-    assert!(matches!(tracker.next().await, TrackerEvent::Left(_, Reason::Disconnected)));
+    assert!(matches!(
+        tracker.next().await,
+        TrackerEvent::Left(_, Reason::Disconnected)
+    ));
 }
 
 #[tokio::test]
@@ -149,7 +190,8 @@ async fn tracker_that_is_not_there_is_named() {
         }
     };
     assert!(
-        error.to_string().contains("cannot be reached") || error.to_string().contains("does not answer"),
+        error.to_string().contains("cannot be reached")
+            || error.to_string().contains("does not answer"),
         "{error}"
     );
 }
@@ -164,7 +206,9 @@ async fn tracker_that_is_back_with_another_key_is_named_and_what_to_do() {
     let mut a = Host::start(config).await;
     let advice = format!("--bootstrap {bare}/p2p/{now}");
     a.not_registered(&advice).await;
-    let error = discover(keypair(9), &old, None, PATIENCE).await.unwrap_err();
+    let error = discover(keypair(9), &old, None, PATIENCE)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(&advice), "{error}");
 }
 
@@ -179,7 +223,9 @@ async fn member_that_proves_it_is_named_before_those_who_came_earlier() {
     let first = async {
         // Each asks once: a tracker answers no visitor without end.
         for visitor in 10..=u8::MAX {
-            let found = discover(keypair(visitor), &tracker.address, None, PATIENCE).await.unwrap();
+            let found = discover(keypair(visitor), &tracker.address, None, PATIENCE)
+                .await
+                .unwrap();
             if found[0].1[0].0 == member.peer {
                 return found[0].1.len();
             }

@@ -22,7 +22,13 @@ async fn node_of_another_chain_is_not_kept_and_hears_nothing() {
     a.connected(friend.peer).await;
     friend.connected(a.peer).await;
     a.reach(&mut friend, Topic::Consensus, "hello").await;
-    let known: Vec<_> = a.handle.peers().await.into_iter().map(|info| info.peer).collect();
+    let known: Vec<_> = a
+        .handle
+        .peers()
+        .await
+        .into_iter()
+        .map(|info| info.peer)
+        .collect();
     assert_eq!(known, [friend.peer]);
     assert!(stranger.handle.peers().await.is_empty());
 }
@@ -32,13 +38,21 @@ async fn garbage_on_the_port_is_hung_up_on_and_others_are_served() {
     let mut a = Host::join(1, "chain", &[]).await;
     let address = socket(&a.address().await.to_string());
     let long = vec![0xa5; 1 << 20];
-    for bytes in [b"GET / HTTP/1.1\r\n\r\n".as_slice(), &[0xff; 64], &long, b"\x13/multistream/1.0.0\n\xff\xff\xff\xff"]
-    {
+    for bytes in [
+        b"GET / HTTP/1.1\r\n\r\n".as_slice(),
+        &[0xff; 64],
+        &long,
+        b"\x13/multistream/1.0.0\n\xff\xff\xff\xff",
+    ] {
         let mut stream = TcpStream::connect(&address).await.unwrap();
         let _ = stream.write_all(bytes).await;
         let mut rest = Vec::new();
         let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
-        assert!(ended.is_ok(), "the connection stays open after {:?}", &bytes[..8]);
+        assert!(
+            ended.is_ok(),
+            "the connection stays open after {:?}",
+            &bytes[..8]
+        );
         assert!(rest.len() < 1000);
     }
     // One that says nothing holds nobody up.
@@ -68,7 +82,10 @@ async fn strangers_who_hold_half_open_connections_keep_nobody_out() {
     let (came_in, mut coming) = mpsc::channel(300);
     (0..300).for_each(|_| drop(strangers.spawn(holds_a_place(address.clone(), came_in.clone()))));
     for _ in 0..300 {
-        timeout(PATIENCE, coming.recv()).await.expect("strangers come in").unwrap();
+        timeout(PATIENCE, coming.recv())
+            .await
+            .expect("strangers come in")
+            .unwrap();
     }
     for seed in 2..5 {
         let mut late = Host::join(seed, "chain", &[&a]).await;
@@ -85,5 +102,8 @@ async fn port_that_is_taken_and_address_without_a_name_are_refused() {
     assert!(matches!(start(same).await, Err(StartError::Listen { .. })));
     let mut nameless = config(2, "chain");
     nameless.peers = a.handle.listen_addresses().await;
-    assert!(matches!(start(nameless).await, Err(StartError::NoPeerId(_))));
+    assert!(matches!(
+        start(nameless).await,
+        Err(StartError::NoPeerId(_))
+    ));
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use vote_api::{Answer, Attack, Refusal, RefusalCode, Request};
-use vote_chain::{Change, InvalidTransaction, Payload, Transaction, TransactionFault, TransactionId, Verified};
+use vote_chain::{
+    Change, InvalidTransaction, Payload, Transaction, TransactionFault, TransactionId, Verified,
+};
 use vote_consensus::{Decided, Evidence, Origin, PoolRefusal};
 
 use super::calls::WAITING_MAX;
@@ -15,8 +17,8 @@ use crate::clock::steady;
 use crate::ledger::{Inclusion, refusal};
 use crate::socket::{AppCall, Command};
 
-/// Transactions that the engine has looked at. Its verdicts rest on blocks that may not be on the disk yet, so the app hears of
-/// them after the write.
+/// Transactions that the engine has looked at. Its verdicts rest on blocks that may not be on the
+/// disk yet, so the app hears of them after the write.
 pub(super) struct Submitted {
     call: AppCall,
     verdicts: Vec<Result<TransactionId, (Option<TransactionId>, Refusal)>>,
@@ -90,8 +92,14 @@ impl Core {
         let asked = match request {
             Request::Status => return self.ask_about_peers(call, false),
             Request::Members => return self.ask_about_peers(call, true),
-            Request::WatchElection(id) => self.desk.ask(&self.ledger.borrow().state, call.clone(), id, false),
-            Request::Election(id) => self.desk.ask(&self.ledger.borrow().state, call.clone(), id, true),
+            Request::WatchElection(id) => {
+                self.desk
+                    .ask(&self.ledger.borrow().state, call.clone(), id, false)
+            }
+            Request::Election(id) => {
+                self.desk
+                    .ask(&self.ledger.borrow().state, call.clone(), id, true)
+            }
             Request::Approve(change) => return self.approve(call, change),
             Request::Attack(attack) => return self.attack(call, attack),
             Request::Genesis
@@ -107,21 +115,34 @@ impl Core {
             | Request::Log(_)
             | Request::Trace(_)
             | Request::Transaction(_)
-            | Request::SetChanges { .. } => Err(refusal(RefusalCode::Invalid, "this is not for the loop to answer")),
+            | Request::SetChanges { .. } => Err(refusal(
+                RefusalCode::Invalid,
+                "this is not for the loop to answer",
+            )),
         };
         if let Err(refusal) = asked {
             call.send(&Answer::Failed(refusal), true);
         }
     }
 
-    /// Gives transactions to the engine. What it makes of them is told by [`Core::answer_submitted`].
-    pub(super) fn submit(&mut self, call: AppCall, checked: Vec<Result<Arc<Verified>, TransactionFault>>) {
+    /// Gives transactions to the engine. What it makes of them is told by
+    /// [`Core::answer_submitted`].
+    pub(super) fn submit(
+        &mut self,
+        call: AppCall,
+        checked: Vec<Result<Arc<Verified>, TransactionFault>>,
+    ) {
         if self.calls.is_full() {
-            let reason = format!("{WAITING_MAX} calls wait for their transactions already; try again later");
+            let reason =
+                format!("{WAITING_MAX} calls wait for their transactions already; try again later");
             call.send(&Answer::Failed(refusal(RefusalCode::Busy, reason)), true);
             return;
         }
-        let good: Vec<_> = checked.iter().filter_map(|result| result.as_ref().ok()).cloned().collect();
+        let good: Vec<_> = checked
+            .iter()
+            .filter_map(|result| result.as_ref().ok())
+            .cloned()
+            .collect();
         let mut taken = self.engine.submit(steady(), good, Origin::App).into_iter();
         let mut verdicts = Vec::new();
         for result in checked {
@@ -136,8 +157,9 @@ impl Core {
         self.submitted.push(Submitted { call, verdicts });
     }
 
-    /// Tells apps what was made of their transactions, now that all that this rests on is durable. One that is refused because it is
-    /// final already is accepted: whoever sends a ballot again gets the answer of the first time.
+    /// Tells apps what was made of their transactions, now that all that this rests on is durable.
+    /// One that is refused because it is final already is accepted: whoever sends a ballot again
+    /// gets the answer of the first time.
     pub(super) fn answer_submitted(&mut self) {
         for Submitted { call, verdicts } in std::mem::take(&mut self.submitted) {
             let ledger = self.ledger.borrow().clone();
@@ -184,14 +206,28 @@ impl Core {
     }
 
     /// The proof of a transaction that was sent again has been found.
-    pub(super) fn on_final_before(&mut self, id: TransactionId, found: Result<Option<Inclusion>, Refusal>) {
+    pub(super) fn on_final_before(
+        &mut self,
+        id: TransactionId,
+        found: Result<Option<Inclusion>, Refusal>,
+    ) {
         let answer = match found {
-            Ok(Some(Inclusion { header, certificate, proof })) => {
-                Answer::Final { header: Box::new(header), certificate, proofs: vec![(id, proof)] }
-            }
-            Ok(None) => {
-                Answer::Refused(id, refusal(RefusalCode::Busy, "it is final, and its block is not at hand; ask again"))
-            }
+            Ok(Some(Inclusion {
+                header,
+                certificate,
+                proof,
+            })) => Answer::Final {
+                header: Box::new(header),
+                certificate,
+                proofs: vec![(id, proof)],
+            },
+            Ok(None) => Answer::Refused(
+                id,
+                refusal(
+                    RefusalCode::Busy,
+                    "it is final, and its block is not at hand; ask again",
+                ),
+            ),
             Err(damaged) => Answer::Refused(id, damaged),
         };
         self.calls.answer(&id, &answer);
@@ -203,14 +239,23 @@ impl Core {
         let round = decided.certificate.round;
         tracing::debug!(height = %header.height, transactions = header.transactions_count, round, "block final");
         if let Some(news) = self.news.block(Instant::now(), header.transactions_count) {
-            let Blocks { blocks, transactions } = news;
+            let Blocks {
+                blocks,
+                transactions,
+            } = news;
             tracing::info!(height = %header.height, blocks, transactions, "final since the last such line");
         }
         for (validator, what) in decided.evidence.iter().flat_map(Evidence::accused) {
             tracing::warn!(%validator, what, "a validator has signed two different things");
         }
-        self.desk.changed(&self.ledger.borrow().state, &decided.changes);
-        let ids: Vec<_> = decided.block.transactions().iter().map(|transaction| transaction.id()).collect();
+        self.desk
+            .changed(&self.ledger.borrow().state, &decided.changes);
+        let ids: Vec<_> = decided
+            .block
+            .transactions()
+            .iter()
+            .map(|transaction| transaction.id())
+            .collect();
         let finals = self.calls.finals((0..).zip(&ids));
         if finals.is_empty() {
             return;
@@ -218,14 +263,19 @@ impl Core {
         // The tree is of all the block's transactions: not the loop's work.
         let ledger = self.ledger.borrow().clone();
         tokio::task::spawn_blocking(move || {
-            let tree = ledger.keep_tree(decided.block.header().clone(), decided.certificate.clone(), &ids);
+            let tree = ledger.keep_tree(
+                decided.block.header().clone(),
+                decided.certificate.clone(),
+                &ids,
+            );
             finals.iter().for_each(|finals| finals.tell(&tree));
         });
     }
 
     /// A transaction that was accepted waits no more.
     pub(super) fn refused(&mut self, id: TransactionId, fault: &PoolRefusal) {
-        self.calls.answer(&id, &Answer::Refused(id, refusal_of_pool(fault)));
+        self.calls
+            .answer(&id, &Answer::Refused(id, refusal_of_pool(fault)));
     }
 
     /// Has the desk's work done, and wakes up when there is more.
@@ -237,7 +287,9 @@ impl Core {
             let ledger = ledger.clone();
             self.spawn(async move {
                 let done = tokio::task::spawn_blocking(move || job.run(&ledger, Instant::now));
-                Some(Inner::Counted(done.await.expect("a count does not panic, and nobody ends its thread")))
+                Some(Inner::Counted(done.await.expect(
+                    "a count does not panic, and nobody ends its thread",
+                )))
             });
         }
         if let Some(at) = self.desk.wake_at(now)
@@ -252,8 +304,13 @@ impl Core {
     fn approve(&mut self, call: AppCall, change: Change) {
         let state = self.engine.state();
         let registry = state.registry();
-        let signed_at = registry.signing_time(&self.key.public(), self.block_time().max(state.tip().time));
-        let payload = Payload::ApproveChange { change, changes_before: registry.changes, signed_at };
+        let signed_at =
+            registry.signing_time(&self.key.public(), self.block_time().max(state.tip().time));
+        let payload = Payload::ApproveChange {
+            change,
+            changes_before: registry.changes,
+            signed_at,
+        };
         let bytes = Transaction::sign(state.chain(), &self.key, payload).to_bytes();
         let checked = vote_chain::verify(&state.chain(), &bytes).map(Arc::new);
         self.submit(call, vec![checked]);
@@ -261,18 +318,30 @@ impl Core {
 
     fn attack(&self, call: AppCall, attack: Attack) {
         if !self.allow_attacks {
-            let reason =
-                "this node stages no attacks; start it with --allow-attacks, on a network made for trying things";
-            call.send(&Answer::Failed(refusal(RefusalCode::WrongState, reason)), true);
+            let reason = "this node stages no attacks; start it with --allow-attacks, on a network made for trying things";
+            call.send(
+                &Answer::Failed(refusal(RefusalCode::WrongState, reason)),
+                true,
+            );
             return;
         }
         let ledger = self.ledger.borrow().clone();
-        let peers: Vec<_> = self.peers.ids().map(|id| (id, self.peers.name(&id))).collect();
+        let peers: Vec<_> = self
+            .peers
+            .ids()
+            .map(|id| (id, self.peers.name(&id)))
+            .collect();
         let (network, key) = (self.network.clone(), self.key.clone());
         tokio::spawn(async move {
-            let forged = tokio::task::spawn_blocking(move || crate::attack::forge(&ledger, &key, attack));
-            let answer = match forged.await.expect("a forgery does not panic, and the runtime outlives it") {
-                Ok(forged) => Answer::Attack(crate::attack::offer(&network, peers, attack, forged).await),
+            let forged =
+                tokio::task::spawn_blocking(move || crate::attack::forge(&ledger, &key, attack));
+            let answer = match forged
+                .await
+                .expect("a forgery does not panic, and the runtime outlives it")
+            {
+                Ok(forged) => {
+                    Answer::Attack(crate::attack::offer(&network, peers, attack, forged).await)
+                }
                 Err(reason) => Answer::Failed(refusal(RefusalCode::WrongState, reason)),
             };
             call.send(&answer, true);

@@ -15,7 +15,8 @@ const CHANGE_MS: u64 = 20;
 pub(super) struct Clocks {
     /// What the engine was told last.
     told: i64,
-    /// How far this node's clock is ahead of the middle one of the validators'; none while too few have said theirs.
+    /// How far this node's clock is ahead of the middle one of the validators'; none while too few
+    /// have said theirs.
     pub(super) ahead_of_middle: Option<i64>,
 }
 
@@ -39,7 +40,10 @@ impl Core {
             self.clocks.told = clock;
             self.tell(Event::Clock(clock));
         }
-        if let Some(ahead) = self.clocks.ahead_of_middle.filter(|ahead| ahead.unsigned_abs() > CLOCK_MS_MAX)
+        if let Some(ahead) = self
+            .clocks
+            .ahead_of_middle
+            .filter(|ahead| ahead.unsigned_abs() > CLOCK_MS_MAX)
             && let Some(unsaid) = self.news.warning(Instant::now(), "clock")
         {
             let ms = ahead.unsigned_abs();

@@ -1,8 +1,9 @@
-//! Apps that ask for an election, or follow it: what they are shown, and when. Knows no clock and counts nothing itself: it is told the
-//! time, and says what is to be counted ([`Job`]).
+//! Apps that ask for an election, or follow it: what they are shown, and when. Knows no clock and
+//! counts nothing itself: it is told the time, and says what is to be counted ([`Job`]).
 //!
-//! However many ask and however fast blocks come, an election is shown [`SHOW`] apart at the least. What is counted in a moment is
-//! counted for all that are due together ([`STEPS_MAX`]); what needs more is counted apart (`counts.rs`).
+//! However many ask and however fast blocks come, an election is shown [`SHOW`] apart at the least.
+//! What is counted in a moment is counted for all that are due together ([`STEPS_MAX`]); what needs
+//! more is counted apart (`counts.rs`).
 
 mod counts;
 
@@ -67,9 +68,15 @@ impl Job {
     /// Counts.
     pub(crate) fn run(self, ledger: &Ledger, clock: impl Fn() -> Instant) -> Done {
         let began = clock();
-        let view = |(id, changed): (ElectionId, bool)| Some((Box::new(ledger.view(&id, self.steps_max)?), changed));
+        let view = |(id, changed): (ElectionId, bool)| {
+            Some((Box::new(ledger.view(&id, self.steps_max)?), changed))
+        };
         let views = self.elections.into_iter().filter_map(view).collect();
-        Done { views, kind: self.kind, took: clock() - began }
+        Done {
+            views,
+            kind: self.kind,
+            took: clock() - began,
+        }
     }
 }
 
@@ -98,21 +105,37 @@ impl Desk {
         election: ElectionId,
         once: bool,
     ) -> Result<(), Refusal> {
-        let phase = state.phase(&election).ok_or_else(|| unknown_election(&election))?;
-        let of_session = self.watchers.iter().filter(|watcher| watcher.call.session() == call.session()).count();
+        let phase = state
+            .phase(&election)
+            .ok_or_else(|| unknown_election(&election))?;
+        let of_session = self
+            .watchers
+            .iter()
+            .filter(|watcher| watcher.call.session() == call.session())
+            .count();
         if self.watchers.len() >= WATCHERS_MAX || of_session >= OF_SESSION_MAX {
-            let reason = "too many questions about elections wait for their counts; try again in a moment";
+            let reason =
+                "too many questions about elections wait for their counts; try again in a moment";
             return Err(refusal(RefusalCode::Busy, reason));
         }
         let seen = state.tip().height;
-        self.watchers.push(Watcher { call, election, phase, once, answered: false, seen, behind: false });
+        self.watchers.push(Watcher {
+            call,
+            election,
+            phase,
+            once,
+            answered: false,
+            seen,
+            behind: false,
+        });
         self.due.entry(election).or_insert(false);
         Ok(())
     }
 
     /// An app is gone.
     pub(super) fn left(&mut self, session: u64) {
-        self.watchers.retain(|watcher| watcher.call.session() != session);
+        self.watchers
+            .retain(|watcher| watcher.call.session() != session);
     }
 
     /// Elections that a block has changed are due to those who watch them.
@@ -138,7 +161,11 @@ impl Desk {
             let watchers = &self.watchers;
             let wanted = |id: &ElectionId| watchers.iter().any(|watcher| watcher.election == *id);
             if let Some(id) = self.counts.take(kind, now, wanted) {
-                return Some(Job { elections: vec![(id, true)], steps_max: kind.steps_max(), kind: Some(kind) });
+                return Some(Job {
+                    elections: vec![(id, true)],
+                    steps_max: kind.steps_max(),
+                    kind: Some(kind),
+                });
             }
         }
         None
@@ -146,7 +173,10 @@ impl Desk {
 
     /// When there may be work again.
     pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
-        [self.show_at(now), self.slow_at, self.counts.wake_at(now)].into_iter().flatten().min()
+        [self.show_at(now), self.slow_at, self.counts.wake_at(now)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn show_at(&self, now: Instant) -> Option<Instant> {
@@ -175,12 +205,18 @@ impl Desk {
         }
         self.showing = true;
         let steps_max = STEPS_MAX / u64::try_from(uncounted.len()).unwrap_or(u64::MAX);
-        Some(Job { elections: uncounted, steps_max, kind: None })
+        Some(Job {
+            elections: uncounted,
+            steps_max,
+            kind: None,
+        })
     }
 
     /// Takes the next few that are due.
     fn take_due(&mut self) -> Vec<(ElectionId, bool)> {
-        let after = self.due.range((Bound::Excluded(self.last), Bound::Unbounded));
+        let after = self
+            .due
+            .range((Bound::Excluded(self.last), Bound::Unbounded));
         let next = after.chain(self.due.range(..=self.last)).take(SHOWN_MAX);
         let next: Vec<_> = next.map(|(id, changed)| (*id, *changed)).collect();
         for (id, _) in &next {
@@ -197,8 +233,12 @@ impl Desk {
     /// The last count of an election that is counted apart, if nothing has changed since.
     fn last_count(&self, id: &ElectionId, state: &State) -> Option<ElectionView> {
         let last = self.counts.last(id)?;
-        let unchanged = state.election(id) == Some(&last.record) && state.phase(id) == Some(last.phase);
-        unchanged.then(|| ElectionView { height: state.tip().height, ..last.clone() })
+        let unchanged =
+            state.election(id) == Some(&last.record) && state.phase(id) == Some(last.phase);
+        unchanged.then(|| ElectionView {
+            height: state.tip().height,
+            ..last.clone()
+        })
     }
 
     /// A job is done: those who wait for it hear of it, and those who watch.
@@ -231,14 +271,16 @@ impl Desk {
         }
         let id = view.record.id;
         let watchers = &self.watchers;
-        if self.counts.takes_long(&id, |id| watchers.iter().any(|watcher| watcher.election == *id)) {
+        if self.counts.takes_long(&id, |id| {
+            watchers.iter().any(|watcher| watcher.election == *id)
+        }) {
             self.tell(now, &view, false, false);
         }
         self.counts.enqueue(now, id, is_over(state, &id));
     }
 
-    /// Shows an election to those who watch it and have seen nothing yet, and to the others too if it has changed. If the count is
-    /// `settled` and the election over, nothing more will follow.
+    /// Shows an election to those who watch it and have seen nothing yet, and to the others too if
+    /// it has changed. If the count is `settled` and the election over, nothing more will follow.
     fn tell(&mut self, now: Instant, view: &ElectionView, changed: bool, settled: bool) {
         let over = settled && view.phase.is_over();
         let height = view.height;
@@ -257,7 +299,8 @@ impl Desk {
                 behind = true;
                 return true;
             }
-            let answer = answer.get_or_insert_with(|| packed(&Answer::Election(view.clone().into())));
+            let answer =
+                answer.get_or_insert_with(|| packed(&Answer::Election(view.clone().into())));
             let last = over || watcher.once;
             watcher.seen = height;
             watcher.answered = true;
@@ -339,13 +382,18 @@ mod tests {
         let mut desk = Desk::default();
         let now = Instant::now();
         let (watches, asks) = (call(1), call(2));
-        desk.ask(&ledger.state, watches.call.clone(), election, false).unwrap();
-        desk.ask(&ledger.state, asks.call.clone(), election, true).unwrap();
+        desk.ask(&ledger.state, watches.call.clone(), election, false)
+            .unwrap();
+        desk.ask(&ledger.state, asks.call.clone(), election, true)
+            .unwrap();
         assert_eq!(work(&mut desk, now, &ledger), 1);
         assert!(
             matches!(&heard(&watches).await[..], [(false, Answer::Election(view))] if view.tally.turnout.ballots == 0)
         );
-        assert!(matches!(&heard(&asks).await[..], [(true, Answer::Election(_))]));
+        assert!(matches!(
+            &heard(&asks).await[..],
+            [(true, Answer::Election(_))]
+        ));
         let changes = vote(&mut ledger, election, 1);
         desk.changed(&ledger.state, &changes);
         assert_eq!(work(&mut desk, now, &ledger), 0, "not so soon");
@@ -359,12 +407,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn app_that_does_not_read_is_shown_the_newest_view_once_it_does_and_nothing_piles_up_for_it() {
+    async fn app_that_does_not_read_is_shown_the_newest_view_once_it_does_and_nothing_piles_up_for_it()
+     {
         let (mut ledger, election) = created();
         let mut desk = Desk::default();
         let mut now = Instant::now();
         let slow = call(1);
-        desk.ask(&ledger.state, slow.call.clone(), election, false).unwrap();
+        desk.ask(&ledger.state, slow.call.clone(), election, false)
+            .unwrap();
         fill(&slow);
         for voter in 1..=5 {
             let changes = vote(&mut ledger, election, voter);
@@ -372,7 +422,11 @@ mod tests {
             now += SHOW;
             work(&mut desk, now, &ledger);
         }
-        assert_eq!(heard(&slow).await.len(), 1, "what it was filled with, and no view");
+        assert_eq!(
+            heard(&slow).await.len(),
+            1,
+            "what it was filled with, and no view"
+        );
         now += SLOW;
         work(&mut desk, now, &ledger);
         assert!(
@@ -386,11 +440,15 @@ mod tests {
         let mut desk = Desk::default();
         let greedy = call(1);
         for _ in 0..OF_SESSION_MAX {
-            desk.ask(&ledger.state, greedy.call.clone(), election, false).unwrap();
+            desk.ask(&ledger.state, greedy.call.clone(), election, false)
+                .unwrap();
         }
-        let refused = desk.ask(&ledger.state, greedy.call, election, false).unwrap_err();
+        let refused = desk
+            .ask(&ledger.state, greedy.call, election, false)
+            .unwrap_err();
         assert_eq!(refused.code, RefusalCode::Busy);
-        desk.ask(&ledger.state, call(2).call, election, false).unwrap();
+        desk.ask(&ledger.state, call(2).call, election, false)
+            .unwrap();
         desk.left(1);
         assert_eq!(desk.watchers.len(), 1);
     }

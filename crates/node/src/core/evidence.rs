@@ -1,4 +1,5 @@
-//! Proofs of misbehaviour: kept within bounds, shown to peers who ask, asked of peers; and what a fork means for this node.
+//! Proofs of misbehaviour: kept within bounds, shown to peers who ask, asked of peers; and what a
+//! fork means for this node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,7 +33,8 @@ const FAREWELL: Duration = Duration::from_secs(3);
 pub(crate) struct Kept {
     known: BTreeSet<[u8; 32]>,
     of_one: BTreeMap<PublicKey, usize>,
-    /// Forks that have stopped this node, or would have: somebody who can decide now has signed for a history without this ledger.
+    /// Forks that have stopped this node, or would have: somebody who can decide now has signed for
+    /// a history without this ledger.
     stopping: usize,
     /// Other forks: of former sets.
     forks: usize,
@@ -45,7 +47,9 @@ impl Kept {
         let mut kept = Self::default();
         for (_, bytes) in ledger.proofs()? {
             match Evidence::from_bytes(&bytes) {
-                Ok(Evidence::Fork(fork)) if stops(&ledger.state, &ledger.excluded_by(&fork)?).is_some() => {
+                Ok(Evidence::Fork(fork))
+                    if stops(&ledger.state, &ledger.excluded_by(&fork)?).is_some() =>
+                {
                     kept.admit_stopping(&bytes);
                 }
                 Ok(evidence) => drop(kept.admit(&evidence, &bytes)),
@@ -65,9 +69,10 @@ impl Kept {
             return false;
         }
         let (count, max) = match evidence {
-            Evidence::Equivocation(equivocation) => {
-                (self.of_one.entry(equivocation.validator).or_default(), OF_ONE_MAX)
-            }
+            Evidence::Equivocation(equivocation) => (
+                self.of_one.entry(equivocation.validator).or_default(),
+                OF_ONE_MAX,
+            ),
             Evidence::Fork(_) => (&mut self.forks, FORKS_MAX),
         };
         if *count >= max {
@@ -89,8 +94,9 @@ impl Kept {
         true
     }
 
-    /// Takes a proof in: whether to keep it, and the block against which this node ends, if it does. Whoever has started it again after a
-    /// fork knows of that, and of every other proof of the same.
+    /// Takes a proof in: whether to keep it, and the block against which this node ends, if it
+    /// does. Whoever has started it again after a fork knows of that, and of every other proof of
+    /// the same.
     fn take(&mut self, state: &State, proof: &Proven) -> (bool, Option<Certified>) {
         let known = self.stopping > 0;
         match stops(state, &proof.against) {
@@ -108,11 +114,15 @@ impl Kept {
     }
 }
 
-/// Of the blocks that exclude this ledger, one whose signers could decide now. Keys of a former set can sign another history of their
-/// time at any later time; that stops nobody.
+/// Of the blocks that exclude this ledger, one whose signers could decide now. Keys of a former set
+/// can sign another history of their time at any later time; that stops nobody.
 pub(crate) fn stops<'a>(state: &State, against: &'a [Certified]) -> Option<&'a Certified> {
     against.iter().find(|block| {
-        let signers = block.certificate.signatures.iter().map(|signature| &signature.validator);
+        let signers = block
+            .certificate
+            .signatures
+            .iter()
+            .map(|signature| &signature.validator);
         state.validators().is_quorum(signers)
     })
 }
@@ -141,11 +151,15 @@ pub(crate) struct Checked {
 
 impl Checked {
     fn nothing(fault: impl ToString) -> Self {
-        Self { proven: Vec::new(), fault: Some(fault.to_string()) }
+        Self {
+            proven: Vec::new(),
+            fault: Some(fault.to_string()),
+        }
     }
 }
 
-/// Checks what a peer has sent. The first that proves nothing ends it: no honest node keeps such. Those before it hold all the same.
+/// Checks what a peer has sent. The first that proves nothing ends it: no honest node keeps such.
+/// Those before it hold all the same.
 fn check(ledger: &Ledger, known: &BTreeSet<[u8; 32]>, sent: &[ByteBuf]) -> Checked {
     let mut proven = Vec::new();
     let fault = prove(ledger, known, sent, &mut proven).err();
@@ -165,23 +179,36 @@ fn prove(
             continue;
         }
         let evidence = Evidence::from_bytes(bytes).map_err(|error| error.to_string())?;
-        let Some(height) = evidence.height() else { return Err("evidence without messages".to_owned()) };
+        let Some(height) = evidence.height() else {
+            return Err("evidence without messages".to_owned());
+        };
         if height > ledger.state.tip().height {
-            // Of heights that are not decided here yet, so who could sign for them is not known. Whoever connects later is asked too.
+            // Of heights that are not decided here yet, so who could sign for them is not known.
+            // Whoever connects later is asked too.
             continue;
         }
-        evidence.check(&chain, |height| sets.of(height)).map_err(|fault| fault.to_string())?;
+        evidence
+            .check(&chain, |height| sets.of(height))
+            .map_err(|fault| fault.to_string())?;
         let against = match &evidence {
             Evidence::Fork(fork) => ledger.excluded_by(fork).map_err(|error| error.reason)?,
             Evidence::Equivocation(_) => Vec::new(),
         };
-        proven.push(Proven { evidence, bytes: bytes.to_vec(), height, against });
+        proven.push(Proven {
+            evidence,
+            bytes: bytes.to_vec(),
+            height,
+            against,
+        });
     }
     Ok(())
 }
 
 fn all(store: &Store) -> Result<Vec<ByteBuf>, StorageError> {
-    let rows = store.evidence()?.into_iter().map(|(_, bytes)| ByteBuf::from(bytes));
+    let rows = store
+        .evidence()?
+        .into_iter()
+        .map(|(_, bytes)| ByteBuf::from(bytes));
     let mut bytes = 0;
     let fits = |proof: &ByteBuf| {
         bytes += proof.len() + 8;
@@ -200,10 +227,15 @@ impl Core {
             let ledger = self.ledger.borrow().clone();
             let known = self.evidence.known.clone();
             self.spawn(async move {
-                let bytes = network.request(peer, encode(&PeerRequest::Evidence(Vec::new()))).await.ok()?;
+                let bytes = network
+                    .request(peer, encode(&PeerRequest::Evidence(Vec::new())))
+                    .await
+                    .ok()?;
                 let answer = decode::<PeerResponse>(&bytes);
                 let checked = match answer {
-                    Ok(PeerResponse::Evidence(sent)) => pool.run(move |_| check(&ledger, &known, &sent)).await,
+                    Ok(PeerResponse::Evidence(sent)) => {
+                        pool.run(move |_| check(&ledger, &known, &sent)).await
+                    }
                     Ok(_) => Checked::nothing("another answer than evidence"),
                     Err(error) => Checked::nothing(error),
                 };
@@ -228,12 +260,16 @@ impl Core {
         if sent.is_empty() {
             return;
         }
-        let Some(permit) = self.pool.try_permit() else { return };
+        let Some(permit) = self.pool.try_permit() else {
+            return;
+        };
         let pool = self.pool.clone();
         let ledger = self.ledger.borrow().clone();
         let known = self.evidence.known.clone();
         self.spawn(async move {
-            let checked = pool.run_with(permit, move |_| check(&ledger, &known, &sent)).await;
+            let checked = pool
+                .run_with(permit, move |_| check(&ledger, &known, &sent))
+                .await;
             Some(Inner::Evidence(peer, checked))
         });
     }
@@ -279,11 +315,19 @@ impl Core {
         tokio::task::block_in_place(write).context("evidence cannot be written")
     }
 
-    /// A block is final that does not follow from this node's last one: both are kept as proof before the node ends.
+    /// A block is final that does not follow from this node's last one: both are kept as proof
+    /// before the node ends.
     pub(super) fn forked(&mut self, theirs: Certified) -> Result<()> {
         let tip = self.engine.state().tip().height;
-        let (block, certificate) = self.ledger.borrow().load(tip).map_err(|error| anyhow::anyhow!(error.reason))?;
-        let ours = Certified { header: block.header, certificate };
+        let (block, certificate) = self
+            .ledger
+            .borrow()
+            .load(tip)
+            .map_err(|error| anyhow::anyhow!(error.reason))?;
+        let ours = Certified {
+            header: block.header,
+            certificate,
+        };
         let evidence = Evidence::Fork(Box::new(Fork::new(ours, theirs)));
         let bytes = evidence.to_bytes();
         if self.evidence.admit_stopping(&bytes) {
@@ -320,14 +364,21 @@ mod tests {
         let bytes = |which: u8| ByteBuf::from([&[which], number.to_be_bytes().as_slice()].concat());
         let validator = SecretKey::from_seed(&[validator; 32]).public();
         let what = "two votes".to_owned();
-        Evidence::Equivocation(Equivocation { validator, what, first: bytes(0), second: bytes(1) })
+        Evidence::Equivocation(Equivocation {
+            validator,
+            what,
+            first: bytes(0),
+            second: bytes(1),
+        })
     }
 
     #[test]
     fn one_liar_fills_no_more_than_its_share_and_the_same_is_kept_once() {
         let mut kept = Kept::default();
         let mut admit = |evidence: &Evidence| kept.admit(evidence, &evidence.to_bytes());
-        let admitted = (0..1000).filter(|number| admit(&equivocation(1, *number))).count();
+        let admitted = (0..1000)
+            .filter(|number| admit(&equivocation(1, *number)))
+            .count();
         assert_eq!(admitted, OF_ONE_MAX);
         assert!(admit(&equivocation(2, 0)), "others are still heard of");
         assert!(!admit(&equivocation(2, 0)));
@@ -340,37 +391,69 @@ mod tests {
             let what = "x".repeat(40_000);
             let validator = SecretKey::from_seed(&[number; 32]).public();
             let (first, second) = (ByteBuf::new(), ByteBuf::new());
-            Evidence::Equivocation(Equivocation { validator, what, first, second })
+            Evidence::Equivocation(Equivocation {
+                validator,
+                what,
+                first,
+                second,
+            })
         };
         for number in 0..=255 {
             let evidence = large(number);
             kept.admit(&evidence, &evidence.to_bytes());
         }
-        assert!((BYTES_MAX - 50_000..=BYTES_MAX).contains(&kept.bytes), "{}", kept.bytes);
+        assert!(
+            (BYTES_MAX - 50_000..=BYTES_MAX).contains(&kept.bytes),
+            "{}",
+            kept.bytes
+        );
     }
 
     fn shown(forks: &[Fork]) -> Vec<ByteBuf> {
-        forks.iter().map(|fork| ByteBuf::from(Evidence::Fork(Box::new(fork.clone())).to_bytes())).collect()
+        forks
+            .iter()
+            .map(|fork| ByteBuf::from(Evidence::Fork(Box::new(fork.clone())).to_bytes()))
+            .collect()
     }
 
     /// Takes in what a peer shows: how many proofs are kept, and how often the node would end.
     fn take(ledger: &Ledger, kept: &mut Kept, forks: &[Fork]) -> (usize, usize) {
         let checked = check(ledger, &kept.known, &shown(forks));
         assert_eq!(checked.fault, None);
-        let taken: Vec<_> = checked.proven.iter().map(|proof| kept.take(&ledger.state, proof)).collect();
-        (taken.iter().filter(|(new, _)| *new).count(), taken.iter().filter(|(_, against)| against.is_some()).count())
+        let taken: Vec<_> = checked
+            .proven
+            .iter()
+            .map(|proof| kept.take(&ledger.state, proof))
+            .collect();
+        (
+            taken.iter().filter(|(new, _)| *new).count(),
+            taken
+                .iter()
+                .filter(|(_, against)| against.is_some())
+                .count(),
+        )
     }
 
     #[test]
     fn fork_of_who_can_decide_now_ends_the_node_whatever_former_validators_have_shown() {
         let ledger = replaced();
         let forks = |height, signer: u8, count| -> Vec<_> {
-            (1..=count).map(|later| fork(&ledger, beside(&ledger, height, later, &key(signer)))).collect()
+            (1..=count)
+                .map(|later| fork(&ledger, beside(&ledger, height, later, &key(signer))))
+                .collect()
         };
         let mut kept = Kept::of(&ledger).unwrap();
-        assert_eq!(take(&ledger, &mut kept, &forks(1, 0, 20)), (FORKS_MAX, 0), "a former key stops nobody");
+        assert_eq!(
+            take(&ledger, &mut kept, &forks(1, 0, 20)),
+            (FORKS_MAX, 0),
+            "a former key stops nobody"
+        );
         assert_eq!(take(&ledger, &mut kept, &forks(5, 1, 1)), (1, 1));
-        assert_eq!(take(&ledger, &mut kept, &forks(5, 1, 20)), (FORKS_MAX - 1, 0), "its operator knows");
+        assert_eq!(
+            take(&ledger, &mut kept, &forks(5, 1, 20)),
+            (FORKS_MAX - 1, 0),
+            "its operator knows"
+        );
 
         keep_fork(&ledger, forks(1, 0, 1).remove(0));
         let mut again = Kept::of(&ledger).unwrap();
@@ -387,8 +470,18 @@ mod tests {
     #[test]
     fn fork_that_ends_the_node_is_kept_when_there_is_no_room_for_more() {
         let ledger = replaced();
-        let mut kept = Kept { bytes: BYTES_MAX, ..Kept::default() };
-        assert_eq!(take(&ledger, &mut kept, &[fork(&ledger, beside(&ledger, 5, 1, &key(1)))]), (1, 1));
+        let mut kept = Kept {
+            bytes: BYTES_MAX,
+            ..Kept::default()
+        };
+        assert_eq!(
+            take(
+                &ledger,
+                &mut kept,
+                &[fork(&ledger, beside(&ledger, 5, 1, &key(1)))]
+            ),
+            (1, 1)
+        );
     }
 
     #[test]

@@ -19,8 +19,15 @@ const ANSWER_BYTES_MAX: usize = TRANSACTIONS_BYTES_MAX + 8 * PLACES_MAX;
 pub(crate) type Fetched = (TransactionId, Result<Arc<Verified>, TransactionFault>);
 
 impl Core {
-    pub(super) fn request_transactions(&mut self, peer: Peer, block: BlockHash, wanted: &[(u32, TransactionId)]) {
-        let Some(id) = self.peers.id(peer) else { return self.tell(Event::PeerLeft(peer)) };
+    pub(super) fn request_transactions(
+        &mut self,
+        peer: Peer,
+        block: BlockHash,
+        wanted: &[(u32, TransactionId)],
+    ) {
+        let Some(id) = self.peers.id(peer) else {
+            return self.tell(Event::PeerLeft(peer));
+        };
         let network = self.network.clone();
         let pool = self.pool.clone();
         let (places, ids): (Vec<_>, BTreeSet<_>) = wanted.iter().copied().unzip();
@@ -38,7 +45,12 @@ impl Core {
     }
 
     /// Without an answer, or with one that no honest node gives, the next peer is asked.
-    pub(super) fn on_fetched(&mut self, peer: Peer, block: BlockHash, fetched: Result<Vec<Fetched>, String>) {
+    pub(super) fn on_fetched(
+        &mut self,
+        peer: Peer,
+        block: BlockHash,
+        fetched: Result<Vec<Fetched>, String>,
+    ) {
         let fetched = fetched.unwrap_or_else(|reason| {
             if let Some(unsaid) = self.news.warning(Instant::now(), "transactions refused") {
                 tracing::warn!(peer = %self.peers.describe(peer), reason, unsaid, "transactions refused");
@@ -52,16 +64,27 @@ impl Core {
     }
 }
 
-/// Reads the answer to a request for transactions of a block, and verifies those of them that were wanted.
-fn check(chain: &ChainId, wanted: &BTreeSet<TransactionId>, bytes: &[u8]) -> Result<Vec<Fetched>, String> {
+/// Reads the answer to a request for transactions of a block, and verifies those of them that were
+/// wanted.
+fn check(
+    chain: &ChainId,
+    wanted: &BTreeSet<TransactionId>,
+    bytes: &[u8],
+) -> Result<Vec<Fetched>, String> {
     let answer: PeerResponse = decode(bytes).map_err(|error| error.to_string())?;
     let PeerResponse::Transactions(transactions) = answer else {
         return Err("another answer than transactions".into());
     };
-    let ids: Vec<_> = transactions.iter().map(|bytes| TransactionId::of(bytes)).collect();
+    let ids: Vec<_> = transactions
+        .iter()
+        .map(|bytes| TransactionId::of(bytes))
+        .collect();
     let given: BTreeSet<_> = ids.iter().copied().collect();
     if given.len() < ids.len() || !given.is_subset(wanted) {
         return Err("transactions that it was not asked for".into());
     }
-    Ok(ids.into_iter().zip(verify_all(chain, &transactions)).collect())
+    Ok(ids
+        .into_iter()
+        .zip(verify_all(chain, &transactions))
+        .collect())
 }

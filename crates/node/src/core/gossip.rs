@@ -8,7 +8,9 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
-use vote_chain::{Block, BlockFault, CommitCertificate, Height, TransactionId, Verified, Whole, decode};
+use vote_chain::{
+    Block, BlockFault, CommitCertificate, Height, TransactionId, Verified, Whole, decode,
+};
 use vote_consensus::{Dropped, Message, MessageFault, Origin, PASS_ON_MS, PoolRefusal, Taken};
 use vote_network::{Gossip, RequestError, Topic, Verdict};
 
@@ -20,10 +22,12 @@ use crate::peer::PeerResponse;
 /// Votes that wait to be passed on; beyond that they are at once.
 const LATER_MAX: usize = 4096;
 
-/// A batch in which all is known is passed on if the newest of it has waited for so long, in milliseconds.
+/// A batch in which all is known is passed on if the newest of it has waited for so long, in
+/// milliseconds.
 const PASS_AGAIN_MS: u64 = 8000;
 
-/// A batch of transactions as it travels. The number makes a batch that is sent again another message.
+/// A batch of transactions as it travels. The number makes a batch that is sent again another
+/// message.
 #[derive(Serialize, Deserialize)]
 pub(super) struct TransactionBatch {
     pub(super) number: u64,
@@ -36,7 +40,8 @@ const TRANSACTION_BYTES_MIN: usize = 128;
 /// No more of them fit into a batch.
 const BATCH_TRANSACTIONS_MAX: usize = Topic::Transactions.bytes_max() / TRANSACTION_BYTES_MIN;
 
-/// Reads transactions until there is one that is too short, or one too many: what costs this node more than its sender is not even read.
+/// Reads transactions until there is one that is too short, or one too many: what costs this node
+/// more than its sender is not even read.
 fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ByteBuf>, D::Error> {
     struct Few;
 
@@ -44,13 +49,18 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ByteBuf>, D::Er
         type Value = Vec<ByteBuf>;
 
         fn expecting(&self, formatter: &mut Formatter) -> fmt::Result {
-            write!(formatter, "up to {BATCH_TRANSACTIONS_MAX} transactions of {TRANSACTION_BYTES_MIN} bytes or more")
+            write!(
+                formatter,
+                "up to {BATCH_TRANSACTIONS_MAX} transactions of {TRANSACTION_BYTES_MIN} bytes or more"
+            )
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
             let mut transactions = Vec::new();
             while let Some(bytes) = sequence.next_element::<ByteBuf>()? {
-                if bytes.len() < TRANSACTION_BYTES_MIN || transactions.len() >= BATCH_TRANSACTIONS_MAX {
+                if bytes.len() < TRANSACTION_BYTES_MIN
+                    || transactions.len() >= BATCH_TRANSACTIONS_MAX
+                {
                     return Err(de::Error::invalid_length(bytes.len(), &self));
                 }
                 transactions.push(bytes);
@@ -92,7 +102,9 @@ impl Core {
     fn on_consensus(&mut self, gossip: Gossip) {
         match Message::from_bytes(&gossip.data) {
             Ok(Some(message)) => {
-                let taken = self.engine.receive(steady(), self.peers.number(&gossip.source), message);
+                let taken =
+                    self.engine
+                        .receive(steady(), self.peers.number(&gossip.source), message);
                 self.answer(gossip, taken);
             }
             Ok(None) => self.reject(&gossip, "not a consensus message"),
@@ -127,7 +139,11 @@ impl Core {
         }
         // The network has kept the message itself.
         gossip.data = Vec::new();
-        self.later.push_back((Instant::now() + Duration::from_millis(PASS_ON_MS), height, gossip));
+        self.later.push_back((
+            Instant::now() + Duration::from_millis(PASS_ON_MS),
+            height,
+            gossip,
+        ));
     }
 
     /// Passes on what is due and of use to somebody yet.
@@ -137,7 +153,11 @@ impl Core {
             && let Some((_, height, gossip)) = self.later.pop_front()
         {
             // Those of the last height too: if this node goes no further, others may lack them.
-            let verdict = if height >= tip { Verdict::Accept } else { Verdict::Ignore };
+            let verdict = if height >= tip {
+                Verdict::Accept
+            } else {
+                Verdict::Ignore
+            };
             self.network.report(&gossip, verdict);
         }
         if let Some((due, ..)) = self.later.front() {
@@ -164,7 +184,14 @@ impl Core {
         if fresh.is_empty() {
             // What has been passed on a while ago and is sent again has not reached everybody.
             let again = known_since.is_none_or(|since| steady().ms_since(since) >= PASS_AGAIN_MS);
-            return self.network.report(&gossip, if again { Verdict::Accept } else { Verdict::Ignore });
+            return self.network.report(
+                &gossip,
+                if again {
+                    Verdict::Accept
+                } else {
+                    Verdict::Ignore
+                },
+            );
         }
         let of_validator = self.is_validator(&gossip.source);
         let own = self.peers.batches(&gossip.source);
@@ -180,22 +207,31 @@ impl Core {
                     Err(error) => fault = Some(error.to_string()),
                 }
             }
-            Some(Inner::Transactions(gossip, CheckedTransactions { good, fault }))
+            Some(Inner::Transactions(
+                gossip,
+                CheckedTransactions { good, fault },
+            ))
         });
     }
 
-    pub(super) fn on_checked_transactions(&mut self, gossip: &Gossip, checked: CheckedTransactions) {
+    pub(super) fn on_checked_transactions(
+        &mut self,
+        gossip: &Gossip,
+        checked: CheckedTransactions,
+    ) {
         let CheckedTransactions { good, fault } = checked;
         let (count, sent) = (good.len(), good.clone());
-        // What does not fit the state here may be late or early; its submitter is told by its own node.
+        // What does not fit the state here may be late or early; its submitter is told by its own
+        // node.
         let taken = self.engine.submit(steady(), good, Origin::Peer);
-        let fits = |taken: &&Result<(), PoolRefusal>| matches!(taken, Ok(()) | Err(PoolRefusal::Full(_)));
+        let fits =
+            |taken: &&Result<(), PoolRefusal>| matches!(taken, Ok(()) | Err(PoolRefusal::Full(_)));
         let mostly_fits = taken.iter().filter(fits).count() * 2 >= count;
         if fault.is_none() && mostly_fits {
             return self.network.report(gossip, Verdict::Accept);
         }
-        // Anybody can sign ballots of an election that there is not, and put those of others beside them: they are a burden to this node, and
-        // to no other. What is good goes on without them.
+        // Anybody can sign ballots of an election that there is not, and put those of others beside
+        // them: they are a burden to this node, and to no other. What is good goes on without them.
         match fault {
             Some(reason) => self.reject(gossip, &reason),
             None => self.network.report(gossip, Verdict::Ignore),
@@ -220,10 +256,14 @@ pub(crate) enum NoBlocks {
 }
 
 /// Reads the answer to a request for blocks; their transactions are still to be verified.
-pub(crate) fn read_blocks(bytes: &[u8]) -> Result<Vec<(Whole<Block>, CommitCertificate)>, NoBlocks> {
+pub(crate) fn read_blocks(
+    bytes: &[u8],
+) -> Result<Vec<(Whole<Block>, CommitCertificate)>, NoBlocks> {
     let answer: PeerResponse = decode(bytes).map_err(BlockFault::from)?;
     let blocks = answer.blocks().ok_or(NoBlocks::OtherAnswer)?;
-    let read = |(bytes, certificate): (ByteBuf, CommitCertificate)| Ok((Whole::read(&bytes)?, certificate));
+    let read = |(bytes, certificate): (ByteBuf, CommitCertificate)| {
+        Ok((Whole::read(&bytes)?, certificate))
+    };
     blocks.into_iter().map(read).collect()
 }
 
@@ -234,12 +274,18 @@ mod tests {
 
     fn read(count: usize, bytes: usize) -> bool {
         let transactions = vec![ByteBuf::from(vec![0; bytes]); count];
-        decode::<TransactionBatch>(&encode(&TransactionBatch { number: 1, transactions })).is_ok()
+        decode::<TransactionBatch>(&encode(&TransactionBatch {
+            number: 1,
+            transactions,
+        }))
+        .is_ok()
     }
 
     #[test]
     fn batch_of_more_transactions_than_bytes_would_have_room_for_is_not_read() {
-        assert!(read(1, TRANSACTION_BYTES_MIN) && read(BATCH_TRANSACTIONS_MAX, TRANSACTION_BYTES_MIN));
+        assert!(
+            read(1, TRANSACTION_BYTES_MIN) && read(BATCH_TRANSACTIONS_MAX, TRANSACTION_BYTES_MIN)
+        );
         assert!(!read(1, 0) && !read(200_000, 0) && !read(1, TRANSACTION_BYTES_MIN - 1));
         assert!(!read(BATCH_TRANSACTIONS_MAX + 1, TRANSACTION_BYTES_MIN));
     }

@@ -1,5 +1,5 @@
-//! What an operator reads in the log: seldom, and one line for many of a kind. Knows no clock and writes nothing: it says what is to
-//! be said.
+//! What an operator reads in the log: seldom, and one line for many of a kind. Knows no clock and
+//! writes nothing: it says what is to be said.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,8 @@ struct Said {
 /// What has been said, and what has not.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    /// Whether validators with more than two thirds of the power were connected when that was last said.
+    /// Whether validators with more than two thirds of the power were connected when that was last
+    /// said.
     quorum: Option<bool>,
     blocks_at: Option<Instant>,
     blocks: u64,
@@ -40,7 +41,8 @@ pub(super) struct Blocks {
 }
 
 impl News {
-    /// So much of the power is connected: true if there is a quorum again, false if there is none any more, none if that is no news.
+    /// So much of the power is connected: true if there is a quorum again, false if there is none
+    /// any more, none if that is no news.
     pub(super) fn power(&mut self, connected: u64, all: u64) -> Option<bool> {
         let quorum = u128::from(connected) * 3 > u128::from(all) * 2;
         let news = self.quorum != Some(quorum);
@@ -57,12 +59,20 @@ impl News {
         }
         self.blocks_at = Some(now);
         let blocks = std::mem::take(&mut self.blocks);
-        Some(Blocks { blocks, transactions: std::mem::take(&mut self.transactions) })
+        Some(Blocks {
+            blocks,
+            transactions: std::mem::take(&mut self.transactions),
+        })
     }
 
-    /// Whether a warning of this kind is to be said, and how many before it were not; none if it is one too many.
+    /// Whether a warning of this kind is to be said, and how many before it were not; none if it is
+    /// one too many.
     pub(super) fn warning(&mut self, now: Instant, kind: &'static str) -> Option<u64> {
-        let said = self.said.entry(kind).or_insert(Said { since: now, lines: 0, unsaid: 0 });
+        let said = self.said.entry(kind).or_insert(Said {
+            since: now,
+            lines: 0,
+            unsaid: 0,
+        });
         if now - said.since >= WHILE {
             said.since = now;
             said.lines = 0;
@@ -87,25 +97,43 @@ mod tests {
         assert_eq!(news.power(2, 4), None);
         assert_eq!(news.power(3, 4), Some(true));
         assert_eq!(news.power(4, 4), None);
-        assert_eq!(news.power(2, 3), Some(false), "two thirds are not more than two thirds");
+        assert_eq!(
+            news.power(2, 3),
+            Some(false),
+            "two thirds are not more than two thirds"
+        );
     }
 
     #[test]
     fn blocks_are_told_of_once_a_minute_and_all_of_them() {
         let mut news = News::default();
         let start = Instant::now();
-        assert_eq!(news.block(start, 3), Some(Blocks { blocks: 1, transactions: 3 }));
+        assert_eq!(
+            news.block(start, 3),
+            Some(Blocks {
+                blocks: 1,
+                transactions: 3
+            })
+        );
         for second in 1..60 {
             assert_eq!(news.block(start + Duration::from_secs(second), 2), None);
         }
-        assert_eq!(news.block(start + BLOCKS, 2), Some(Blocks { blocks: 60, transactions: 120 }));
+        assert_eq!(
+            news.block(start + BLOCKS, 2),
+            Some(Blocks {
+                blocks: 60,
+                transactions: 120
+            })
+        );
     }
 
     #[test]
     fn flood_of_one_kind_is_counted_and_hides_no_other() {
         let mut news = News::default();
         let start = Instant::now();
-        let said = (0..1000).filter(|_| news.warning(start, "flood").is_some()).count();
+        let said = (0..1000)
+            .filter(|_| news.warning(start, "flood").is_some())
+            .count();
         assert_eq!(said, 5);
         assert_eq!(news.warning(start, "other"), Some(0));
         assert_eq!(news.warning(start + WHILE, "flood"), Some(995));

@@ -26,10 +26,11 @@ const STATUS_MS: u64 = 1000;
 
 /// Things that no honest peer sends, of one peer: so many are suffered in a row ...
 const STRIKES_MAX: NonZeroU32 = NonZeroU32::new(8).expect("not zero");
-/// ... and one more after each such time. A wrong word now and then, of a program that is wrong, shuts nobody out.
+/// ... and one more after each such time. A wrong word now and then, of a program that is wrong,
+/// shuts nobody out.
 const STRIKE_LAPSES: Duration = Duration::from_secs(15);
-/// A peer that goes beyond it is shut out for so long; a validator that has proven its key is slowed down for as long instead, since
-/// nothing could be decided if too many were shut out.
+/// A peer that goes beyond it is shut out for so long; a validator that has proven its key is
+/// slowed down for as long instead, since nothing could be decided if too many were shut out.
 const SHUT_OUT: Duration = Duration::from_secs(300);
 /// Messages a second of a validator that is slowed down.
 const SLOWED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
@@ -67,17 +68,24 @@ pub(crate) struct PeerStatus {
     pub(crate) height: Height,
     /// Its last block's header, and what makes that final, if it has shown them.
     pub(crate) last: Option<Box<Certified>>,
-    /// How far its clock is ahead of this node's steady time, in milliseconds, give or take half of the time that the answer took.
+    /// How far its clock is ahead of this node's steady time, in milliseconds, give or take half of
+    /// the time that the answer took.
     pub(crate) clock_ms: Option<i64>,
 }
 
 impl PeerStatus {
-    /// From an answer with the peer's `time` to a question that was sent at `asked` and answered at `heard`, by the steady time.
+    /// From an answer with the peer's `time` to a question that was sent at `asked` and answered at
+    /// `heard`, by the steady time.
     fn heard(height: Height, time: Timestamp, asked: Timestamp, heard: Timestamp) -> Self {
         let took = heard.ms_since(asked);
-        // The peer has looked at its clock about half-way. Of an answer that took long that is too vague.
+        // The peer has looked at its clock about half-way. Of an answer that took long that is too
+        // vague.
         let then = asked.plus_ms(took / 2);
-        Self { height, last: None, clock_ms: (took <= CLOCK_ANSWER_MS_MAX).then(|| ahead_ms(time, then)) }
+        Self {
+            height,
+            last: None,
+            clock_ms: (took <= CLOCK_ANSWER_MS_MAX).then(|| ahead_ms(time, then)),
+        }
     }
 }
 
@@ -107,7 +115,9 @@ impl Peers {
         self.sequence += 1;
         let number = Peer(self.sequence);
         let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
-        let strikes = Quota::with_period(STRIKE_LAPSES).expect("not zero").allow_burst(STRIKES_MAX);
+        let strikes = Quota::with_period(STRIKE_LAPSES)
+            .expect("not zero")
+            .allow_burst(STRIKES_MAX);
         let known = Known {
             number,
             hello: None,
@@ -135,29 +145,54 @@ impl Peers {
     }
 
     /// Counts something that no honest node sends.
-    fn strike(&mut self, peer: &PeerId, now: Instant, validator: impl Fn(&PublicKey) -> bool) -> Strike {
-        let Some(known) = self.by_id.get_mut(peer) else { return Strike::Counted };
+    fn strike(
+        &mut self,
+        peer: &PeerId,
+        now: Instant,
+        validator: impl Fn(&PublicKey) -> bool,
+    ) -> Strike {
+        let Some(known) = self.by_id.get_mut(peer) else {
+            return Strike::Counted;
+        };
         if known.strikes.check().is_ok() {
             return Strike::Counted;
         }
-        if known.hello.as_ref().is_none_or(|hello| !validator(&hello.key)) {
+        if known
+            .hello
+            .as_ref()
+            .is_none_or(|hello| !validator(&hello.key))
+        {
             return Strike::ShutOut;
         }
         let already = known.slowed.as_ref().is_some_and(|(until, _)| now < *until);
-        known.slowed = Some((now + SHUT_OUT, RateLimiter::direct(Quota::per_second(SLOWED_PER_SECOND))));
-        if already { Strike::Counted } else { Strike::Slowed }
+        known.slowed = Some((
+            now + SHUT_OUT,
+            RateLimiter::direct(Quota::per_second(SLOWED_PER_SECOND)),
+        ));
+        if already {
+            Strike::Counted
+        } else {
+            Strike::Slowed
+        }
     }
 
     /// Whether to look at a message of this peer now.
     pub(super) fn is_heard(&mut self, peer: &PeerId, now: Instant) -> bool {
-        let Some(known) = self.by_id.get_mut(peer) else { return true };
+        let Some(known) = self.by_id.get_mut(peer) else {
+            return true;
+        };
         known.slowed.take_if(|(until, _)| *until <= now);
-        known.slowed.as_ref().is_none_or(|(_, messages)| messages.check().is_ok())
+        known
+            .slowed
+            .as_ref()
+            .is_none_or(|(_, messages)| messages.check().is_ok())
     }
 
     /// A peer has proven who it is; true if it is the first time.
     fn greet(&mut self, peer: &PeerId, hello: Hello) -> bool {
-        let Some(known) = self.by_id.get_mut(peer) else { return false };
+        let Some(known) = self.by_id.get_mut(peer) else {
+            return false;
+        };
         known.hello.replace(hello).is_none()
     }
 
@@ -171,13 +206,19 @@ impl Peers {
 
     /// Those that have not said who they are.
     fn nameless(&self) -> Vec<PeerId> {
-        self.by_id.iter().filter(|(_, known)| known.hello.is_none()).map(|(id, _)| *id).collect()
+        self.by_id
+            .iter()
+            .filter(|(_, known)| known.hello.is_none())
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Those that have proven a key of which `is` says yes.
     pub(super) fn with_key(&self, is: impl Fn(&PublicKey) -> bool) -> impl Iterator<Item = PeerId> {
-        let proven =
-            self.by_id.iter().filter(move |(_, known)| known.hello.as_ref().is_some_and(|hello| is(&hello.key)));
+        let proven = self
+            .by_id
+            .iter()
+            .filter(move |(_, known)| known.hello.as_ref().is_some_and(|hello| is(&hello.key)));
         proven.map(|(id, _)| *id)
     }
 
@@ -199,7 +240,10 @@ impl Peers {
 
     /// For the log.
     pub(super) fn describe(&self, number: Peer) -> String {
-        self.id(number).map_or_else(|| "gone".to_owned(), |id| format!("{} {id}", self.name(&id)))
+        self.id(number).map_or_else(
+            || "gone".to_owned(),
+            |id| format!("{} {id}", self.name(&id)),
+        )
     }
 
     pub(super) fn name(&self, id: &PeerId) -> String {
@@ -209,10 +253,14 @@ impl Peers {
 
     /// The key that a peer has proven.
     fn key(&self, id: &PeerId) -> Option<PublicKey> {
-        self.by_id.get(id).and_then(|known| known.hello.as_ref()).map(|hello| hello.key)
+        self.by_id
+            .get(id)
+            .and_then(|known| known.hello.as_ref())
+            .map(|hello| hello.key)
     }
 
-    /// The room for transactions of this peer that are not verified yet; as if it had none, if it has only just come.
+    /// The room for transactions of this peer that are not verified yet; as if it had none, if it
+    /// has only just come.
     pub(super) fn batches(&self, id: &PeerId) -> Arc<Semaphore> {
         let room = self.by_id.get(id).map(|known| known.batches.clone());
         room.unwrap_or_else(|| Arc::new(Semaphore::new(OF_ONE_PEER_BYTES)))
@@ -220,25 +268,34 @@ impl Peers {
 
     /// Whether to answer this peer with blocks now.
     pub(super) fn may_ask_blocks(&self, id: &PeerId) -> bool {
-        self.by_id.get(id).is_some_and(|known| known.blocks.check().is_ok())
+        self.by_id
+            .get(id)
+            .is_some_and(|known| known.blocks.check().is_ok())
     }
 
     /// Whether to answer this peer with transactions of a proposed block now.
     pub(super) fn may_ask_transactions(&self, id: &PeerId) -> bool {
-        self.by_id.get(id).is_some_and(|known| known.transactions.check().is_ok())
+        self.by_id
+            .get(id)
+            .is_some_and(|known| known.transactions.check().is_ok())
     }
 
     /// Whether to judge a block for this peer now.
     pub(super) fn may_ask_judgement(&self, id: &PeerId) -> bool {
-        self.by_id.get(id).is_some_and(|known| known.judgements.check().is_ok())
+        self.by_id
+            .get(id)
+            .is_some_and(|known| known.judgements.check().is_ok())
     }
 
     /// Whether to take evidence from this peer now, and to answer with this node's.
     pub(super) fn may_ask_evidence(&self, id: &PeerId) -> bool {
-        self.by_id.get(id).is_some_and(|known| known.evidence.check().is_ok())
+        self.by_id
+            .get(id)
+            .is_some_and(|known| known.evidence.check().is_ok())
     }
 
-    /// Those that were not yet asked for evidence, and have no block that this node has not. From now on they were asked.
+    /// Those that were not yet asked for evidence, and have no block that this node has not. From
+    /// now on they were asked.
     pub(super) fn ask_for_evidence(&mut self, tip: Height) -> Vec<PeerId> {
         let mut asked = Vec::new();
         for (id, known) in &mut self.by_id {
@@ -252,14 +309,21 @@ impl Peers {
 
     /// The validator keys that connected peers have proven.
     pub(super) fn keys(&self) -> impl Iterator<Item = PublicKey> {
-        self.by_id.values().filter_map(|known| known.hello.as_ref()).map(|hello| hello.key)
+        self.by_id
+            .values()
+            .filter_map(|known| known.hello.as_ref())
+            .map(|hello| hello.key)
     }
 
-    /// The clocks of those that have proven a key, each with the power of the key, which counts once however many peers show it.
+    /// The clocks of those that have proven a key, each with the power of the key, which counts
+    /// once however many peers show it.
     pub(super) fn clocks(&self, power: impl Fn(&PublicKey) -> u64) -> Vec<(i64, u64)> {
         let clock = |known: &Known| Some((known.hello.as_ref()?.key, known.clock_ms?));
         let by_key: BTreeMap<_, _> = self.by_id.values().filter_map(clock).collect();
-        by_key.into_iter().map(|(key, clock)| (clock, power(&key))).collect()
+        by_key
+            .into_iter()
+            .map(|(key, clock)| (clock, power(&key)))
+            .collect()
     }
 
     /// The peers as apps see them, without their addresses.
@@ -301,7 +365,10 @@ impl Core {
     pub(super) fn strike(&mut self, peer: PeerId) {
         let set = self.engine.state().validators();
         let (name, minutes) = (self.peers.name(&peer), SHUT_OUT.as_secs() / 60);
-        match self.peers.strike(&peer, Instant::now(), |key| set.contains(key)) {
+        match self
+            .peers
+            .strike(&peer, Instant::now(), |key| set.contains(key))
+        {
             Strike::Counted => {}
             Strike::Slowed => {
                 tracing::warn!(%peer, name, minutes, "a validator sends what no honest node sends; it is heard slowly");
@@ -315,15 +382,21 @@ impl Core {
         }
     }
 
-    /// Whether to say what a peer does, and how often it was not said of others: of validators always, of all others seldom, since
-    /// anybody can come and go as often as a log has room.
+    /// Whether to say what a peer does, and how often it was not said of others: of validators
+    /// always, of all others seldom, since anybody can come and go as often as a log has room.
     fn whether_to_say(&mut self, peer: &PeerId, what: &'static str) -> Option<u64> {
-        if self.is_validator(peer) { Some(0) } else { self.news.warning(Instant::now(), what) }
+        if self.is_validator(peer) {
+            Some(0)
+        } else {
+            self.news.warning(Instant::now(), what)
+        }
     }
 
     /// Whether a peer has proven the key of a validator.
     pub(super) fn is_validator(&self, peer: &PeerId) -> bool {
-        self.peers.key(peer).is_some_and(|key| self.engine.state().validators().contains(&key))
+        self.peers
+            .key(peer)
+            .is_some_and(|key| self.engine.state().validators().contains(&key))
     }
 
     fn ask_hello(&self, peer: PeerId) {
@@ -331,9 +404,14 @@ impl Core {
         let hello = self.hello();
         let network = self.network.clone();
         self.spawn(async move {
-            let bytes = network.request_short(peer, encode(&PeerRequest::Hello(hello))).await.ok()?;
+            let bytes = network
+                .request_short(peer, encode(&PeerRequest::Hello(hello)))
+                .await
+                .ok()?;
             let hello = match decode::<PeerResponse>(&bytes) {
-                Ok(PeerResponse::Hello(hello)) if hello.holds(&chain, &peer.to_bytes()) => Ok(hello),
+                Ok(PeerResponse::Hello(hello)) if hello.holds(&chain, &peer.to_bytes()) => {
+                    Ok(hello)
+                }
                 Ok(_) => Err("it has not proven who it is".to_owned()),
                 Err(error) => Err(error.to_string()),
             };
@@ -342,7 +420,12 @@ impl Core {
     }
 
     pub(super) fn hello(&self) -> Hello {
-        Hello::new(self.name.clone(), &self.key, &self.engine.state().chain(), &self.local.to_bytes())
+        Hello::new(
+            self.name.clone(),
+            &self.key,
+            &self.engine.state().chain(),
+            &self.local.to_bytes(),
+        )
     }
 
     pub(super) fn on_hello(&mut self, peer: PeerId, hello: Result<Hello, String>) {
@@ -371,10 +454,14 @@ impl Core {
         }
     }
 
-    /// Whether a peer that is no validator has the name of one: who reads it would take it for that one.
+    /// Whether a peer that is no validator has the name of one: who reads it would take it for that
+    /// one.
     fn is_name_of_another(&self, hello: &Hello) -> bool {
         let set = self.engine.state().validators();
-        !set.contains(&hello.key) && set.iter().any(|validator| is_same_name(&validator.name, &hello.name))
+        !set.contains(&hello.key)
+            && set
+                .iter()
+                .any(|validator| is_same_name(&validator.name, &hello.name))
     }
 
     /// Compares heights with every peer: what a node has missed can only be seen so.
@@ -383,12 +470,16 @@ impl Core {
         self.say_whether_it_signs();
         self.mind_the_set();
         self.mind_the_clock();
-        self.peers.nameless().into_iter().for_each(|peer| self.ask_hello(peer));
+        self.peers
+            .nameless()
+            .into_iter()
+            .for_each(|peer| self.ask_hello(peer));
         self.peers.ids().for_each(|peer| self.ask_height(peer));
         self.ask_evidence();
     }
 
-    /// After a change of the set: whoever is a validator now has a validator's place here, and this node, if it is one, shows it to the trackers.
+    /// After a change of the set: whoever is a validator now has a validator's place here, and this
+    /// node, if it is one, shows it to the trackers.
     fn mind_the_set(&mut self) {
         let ledger = self.ledger.borrow().clone();
         let changes = ledger.state.registry().changes;
@@ -397,7 +488,9 @@ impl Core {
         }
         self.set_minded = Some(changes);
         let set = ledger.state.validators();
-        self.peers.with_key(|key| set.contains(key)).for_each(|peer| self.network.trust(peer));
+        self.peers
+            .with_key(|key| set.contains(key))
+            .for_each(|peer| self.network.trust(peer));
         let (hello, pool, network) = (self.hello(), self.pool.clone(), self.network.clone());
         self.spawn(async move {
             match pool.run(move |_| ledger.membership(hello)).await {
@@ -421,7 +514,10 @@ impl Core {
         let height = self.ledger.borrow().state.tip().height;
         self.spawn(async move {
             let asked = steady();
-            let bytes = network.request_short(peer, encode(&PeerRequest::Status(height))).await.ok()?;
+            let bytes = network
+                .request_short(peer, encode(&PeerRequest::Status(height)))
+                .await
+                .ok()?;
             match decode::<PeerResponse>(&bytes) {
                 Ok(PeerResponse::Status(height, time, last)) => {
                     let status = PeerStatus::heard(height, time, asked, steady());
@@ -434,7 +530,11 @@ impl Core {
 
     pub(super) fn on_peer_status(&mut self, peer: PeerId, status: PeerStatus) {
         if let Some(number) = self.peers.said(&peer, &status) {
-            self.tell(Event::Status { peer: number, height: status.height, last: status.last });
+            self.tell(Event::Status {
+                peer: number,
+                height: status.height,
+                last: status.last,
+            });
         }
     }
 }
@@ -444,23 +544,36 @@ mod tests {
     use super::*;
 
     fn status(height: u64, clock_ms: Option<i64>) -> PeerStatus {
-        PeerStatus { height: Height::new(height), last: None, clock_ms }
+        PeerStatus {
+            height: Height::new(height),
+            last: None,
+            clock_ms,
+        }
     }
 
     #[test]
     fn clock_of_a_validator_counts_once_under_however_many_names_it_comes() {
-        let (chain, key) = (vote_chain::ChainId::default(), vote_chain::SecretKey::from_seed(&[1; 32]));
+        let (chain, key) = (
+            vote_chain::ChainId::default(),
+            vote_chain::SecretKey::from_seed(&[1; 32]),
+        );
         let mut peers = Peers::default();
         for _ in 0..3 {
             let peer = PeerId::random();
             peers.connected(peer).unwrap();
-            peers.greet(&peer, Hello::new("n1".into(), &key, &chain, &peer.to_bytes()));
+            peers.greet(
+                &peer,
+                Hello::new("n1".into(), &key, &chain, &peer.to_bytes()),
+            );
             peers.said(&peer, &status(1, Some(7))).unwrap();
         }
         let stranger = PeerId::random();
         peers.connected(stranger).unwrap();
         peers.said(&stranger, &status(1, Some(9))).unwrap();
-        assert_eq!(peers.clocks(|known| u64::from(*known == key.public())), [(7, 1)]);
+        assert_eq!(
+            peers.clocks(|known| u64::from(*known == key.public())),
+            [(7, 1)]
+        );
     }
 
     #[test]
@@ -476,25 +589,39 @@ mod tests {
 
     #[test]
     fn stranger_is_shut_out_for_many_false_messages_and_a_validator_only_slowed_down() {
-        let (chain, key) = (vote_chain::ChainId::default(), vote_chain::SecretKey::from_seed(&[1; 32]));
+        let (chain, key) = (
+            vote_chain::ChainId::default(),
+            vote_chain::SecretKey::from_seed(&[1; 32]),
+        );
         let mut peers = Peers::default();
         let [stranger, validator] = [PeerId::random(), PeerId::random()];
         for peer in [stranger, validator] {
             peers.connected(peer).unwrap();
         }
-        peers.greet(&validator, Hello::new("n1".into(), &key, &chain, &validator.to_bytes()));
+        peers.greet(
+            &validator,
+            Hello::new("n1".into(), &key, &chain, &validator.to_bytes()),
+        );
         let now = Instant::now();
         let mut strike = |peer: &PeerId| peers.strike(peer, now, |known| *known == key.public());
         for peer in [stranger, validator] {
-            assert!((0..STRIKES_MAX.get()).all(|_| strike(&peer) == Strike::Counted), "a few are suffered");
+            assert!(
+                (0..STRIKES_MAX.get()).all(|_| strike(&peer) == Strike::Counted),
+                "a few are suffered"
+            );
         }
         assert_eq!(
             [strike(&stranger), strike(&validator), strike(&validator)],
             [Strike::ShutOut, Strike::Slowed, Strike::Counted]
         );
-        let heard = (0..1000).filter(|_| peers.is_heard(&validator, now)).count();
+        let heard = (0..1000)
+            .filter(|_| peers.is_heard(&validator, now))
+            .count();
         assert!((20..100).contains(&heard), "{heard}");
-        assert!(peers.is_heard(&validator, now + SHUT_OUT), "it is heard in full again");
+        assert!(
+            peers.is_heard(&validator, now + SHUT_OUT),
+            "it is heard in full again"
+        );
     }
 
     #[test]
@@ -505,6 +632,9 @@ mod tests {
         assert!(peers.connected(peer).is_none());
         assert_eq!((peers.id(number), peers.count()), (Some(peer), 1));
         assert_eq!(peers.disconnected(&peer), Some(number));
-        assert_eq!((peers.id(number), peers.said(&peer, &status(1, None))), (None, None));
+        assert_eq!(
+            (peers.id(number), peers.said(&peer, &status(1, None))),
+            (None, None)
+        );
     }
 }

@@ -11,7 +11,8 @@ use super::Core;
 use super::gossip::TransactionBatch;
 use super::timers::Wake;
 
-/// After a batch, the next is gathered for this long, in milliseconds; after a pause, nothing waits.
+/// After a batch, the next is gathered for this long, in milliseconds; after a pause, nothing
+/// waits.
 const GATHER_MS: u64 = 20;
 /// A batch of so many bytes is sent at once.
 const BATCH_BYTES: usize = 32 * 1024;
@@ -29,7 +30,8 @@ pub(super) struct Relay {
 impl Relay {
     pub(super) fn add(&mut self, transaction: &Verified) {
         self.bytes += transaction.bytes().len();
-        self.waiting.push(ByteBuf::from(transaction.bytes().to_vec()));
+        self.waiting
+            .push(ByteBuf::from(transaction.bytes().to_vec()));
     }
 }
 
@@ -41,7 +43,9 @@ impl Core {
             relay.due = false;
             return;
         }
-        let rested = relay.last.is_none_or(|last| last.elapsed() >= Duration::from_millis(GATHER_MS));
+        let rested = relay
+            .last
+            .is_none_or(|last| last.elapsed() >= Duration::from_millis(GATHER_MS));
         if !(relay.due || rested || relay.bytes >= BATCH_BYTES) {
             if !relay.armed {
                 relay.armed = true;
@@ -54,20 +58,30 @@ impl Core {
         while waiting.peek().is_some() {
             let mut bytes = 0;
             let mut transactions = Vec::new();
-            while let Some(next) = waiting.next_if(|next| bytes == 0 || bytes + next.len() <= BATCH_BYTES) {
+            while let Some(next) =
+                waiting.next_if(|next| bytes == 0 || bytes + next.len() <= BATCH_BYTES)
+            {
                 bytes += next.len();
                 transactions.push(next);
             }
             self.relay.number += 1;
             let number = self.relay.number ^ self.relay_salt();
-            self.send_gossip(Topic::Transactions, encode(&TransactionBatch { number, transactions }));
+            self.send_gossip(
+                Topic::Transactions,
+                encode(&TransactionBatch {
+                    number,
+                    transactions,
+                }),
+            );
         }
     }
 
     /// Makes the batches of different nodes, and of one node before and after a restart, differ.
     fn relay_salt(&self) -> u64 {
         let peer = self.local.to_bytes();
-        let tail = peer.last_chunk::<8>().map_or(0, |tail| u64::from_be_bytes(*tail));
+        let tail = peer
+            .last_chunk::<8>()
+            .map_or(0, |tail| u64::from_be_bytes(*tail));
         tail ^ (crate::clock::now().ms() << 20)
     }
 }

@@ -20,9 +20,11 @@ const BLOCKS_BYTES_MAX: usize = 1 << 20;
 /// And in number, so that headers and certificates fit too.
 const BLOCKS_MAX: usize = 256;
 
-/// Transactions of a proposed block in one answer, in bytes: a slow line must not be taken up for long.
+/// Transactions of a proposed block in one answer, in bytes: a slow line must not be taken up for
+/// long.
 pub(super) const TRANSACTIONS_BYTES_MAX: usize = 128 * 1024;
-/// An answer about heights, in bytes: what is longer is refused (docs/protocol.md, "Between nodes").
+/// An answer about heights, in bytes: what is longer is refused (docs/protocol.md, "Between
+/// nodes").
 const STATUS_BYTES_MAX: usize = 4096;
 
 /// Transactions of a block that is judged for a peer: staged attacks have one or two.
@@ -30,7 +32,9 @@ const JUDGED_TRANSACTIONS_MAX: usize = 100;
 
 impl Core {
     pub(super) fn serve(&mut self, request: Request) {
-        let Request { from, data, reply, .. } = request;
+        let Request {
+            from, data, reply, ..
+        } = request;
         let question = match decode::<PeerRequest>(&data) {
             Ok(question) => question,
             Err(error) => return self.refuse(from, &error.to_string()),
@@ -38,27 +42,52 @@ impl Core {
         let answer = match question {
             PeerRequest::Hello(hello) => {
                 let holds = hello.holds(&self.engine.state().chain(), &from.to_bytes());
-                self.on_hello(from, if holds { Ok(hello) } else { Err("it has not proven who it is".into()) });
+                self.on_hello(
+                    from,
+                    if holds {
+                        Ok(hello)
+                    } else {
+                        Err("it has not proven who it is".into())
+                    },
+                );
                 PeerResponse::Hello(self.hello())
             }
             PeerRequest::Status(height) => {
-                self.on_peer_status(from, PeerStatus { height, clock_ms: None, last: None });
+                self.on_peer_status(
+                    from,
+                    PeerStatus {
+                        height,
+                        clock_ms: None,
+                        last: None,
+                    },
+                );
                 self.status_for(height)
             }
-            PeerRequest::Genesis => PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone())),
-            PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => return self.send_blocks(height, reply),
+            PeerRequest::Genesis => {
+                PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone()))
+            }
+            PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => {
+                return self.send_blocks(height, reply);
+            }
             PeerRequest::Transactions(block, places)
                 if places.len() <= PLACES_MAX && self.peers.may_ask_transactions(&from) =>
             {
-                let found = self.engine.proposed_transactions(&block, &places, TRANSACTIONS_BYTES_MAX);
-                let bytes = |transaction: Arc<Verified>| ByteBuf::from(transaction.bytes().to_vec());
+                let found =
+                    self.engine
+                        .proposed_transactions(&block, &places, TRANSACTIONS_BYTES_MAX);
+                let bytes =
+                    |transaction: Arc<Verified>| ByteBuf::from(transaction.bytes().to_vec());
                 PeerResponse::Transactions(found.into_iter().map(bytes).collect())
             }
             PeerRequest::Vote(vote) => return self.on_vote_told(from, &vote, reply),
             PeerRequest::Judge(block) => return self.check(from, block, None, reply),
-            PeerRequest::JudgeDecided(block, certificate) => return self.check(from, block, Some(certificate), reply),
+            PeerRequest::JudgeDecided(block, certificate) => {
+                return self.check(from, block, Some(certificate), reply);
+            }
             PeerRequest::Evidence(sent) => return self.exchange_evidence(from, sent, reply),
-            PeerRequest::Blocks(_) => return tracing::debug!(peer = %from, "asks for blocks too often; not answered"),
+            PeerRequest::Blocks(_) => {
+                return tracing::debug!(peer = %from, "asks for blocks too often; not answered");
+            }
             PeerRequest::Transactions(..) => {
                 return tracing::debug!(peer = %from, "asks for too many transactions, or too often; not answered");
             }
@@ -73,9 +102,12 @@ impl Core {
         }
         let taken = match Message::from_bytes(vote) {
             Ok(Some(vote @ Message::Vote(_))) => {
-                let taken = self.engine.receive(steady(), self.peers.number(&from), vote.clone());
+                let taken = self
+                    .engine
+                    .receive(steady(), self.peers.number(&from), vote.clone());
                 if taken == Ok(Taken::New) {
-                    // It is no usual one: those who have heard another one of its signer are to see both.
+                    // It is no usual one: those who have heard another one of its signer are to see
+                    // both.
                     self.publish(&vote);
                 }
                 taken.map(drop).map_err(|fault| fault.to_string())
@@ -96,12 +128,20 @@ impl Core {
         self.strike(from);
     }
 
-    /// How far this node is; who is behind is shown that it is so, unless so many have signed the last block that there is no room for it.
+    /// How far this node is; who is behind is shown that it is so, unless so many have signed the
+    /// last block that there is no room for it.
     fn status_for(&self, height: Height) -> PeerResponse {
         let tip = self.ledger.borrow().state.tip().height;
-        let last = self.last.clone().filter(|last| last.header.height == tip && tip > height);
+        let last = self
+            .last
+            .clone()
+            .filter(|last| last.header.height == tip && tip > height);
         let answer = PeerResponse::Status(tip, now(), last);
-        if encode(&answer).len() <= STATUS_BYTES_MAX { answer } else { PeerResponse::Status(tip, now(), None) }
+        if encode(&answer).len() <= STATUS_BYTES_MAX {
+            answer
+        } else {
+            PeerResponse::Status(tip, now(), None)
+        }
     }
 
     fn send_blocks(&self, from: Height, reply: Reply) {
@@ -115,20 +155,34 @@ impl Core {
         }
     }
 
-    fn check(&mut self, from: PeerId, block: Block, certificate: Option<CommitCertificate>, reply: Reply) {
-        if block.transactions.len() > JUDGED_TRANSACTIONS_MAX || !self.peers.may_ask_judgement(&from) {
+    fn check(
+        &mut self,
+        from: PeerId,
+        block: Block,
+        certificate: Option<CommitCertificate>,
+        reply: Reply,
+    ) {
+        if block.transactions.len() > JUDGED_TRANSACTIONS_MAX
+            || !self.peers.may_ask_judgement(&from)
+        {
             return tracing::debug!(peer = %from, "asks for too much to be judged; not answered");
         }
-        let Some(permit) = self.pool.try_permit() else { return };
+        let Some(permit) = self.pool.try_permit() else {
+            return;
+        };
         let pool = self.pool.clone();
         let ledger = self.ledger.borrow().clone();
         let clock_ahead_ms_max = self.clock_ahead_ms_max;
         let said = self.news.warning(Instant::now(), "block judged");
         tokio::spawn(async move {
-            let judged = pool.run_with(permit, move |_| judge(&ledger, block, certificate, clock_ahead_ms_max));
+            let judged = pool.run_with(permit, move |_| {
+                judge(&ledger, block, certificate, clock_ahead_ms_max)
+            });
             let verdict = judged.await;
             let accepted = verdict.is_ok();
-            let reason = verdict.err().unwrap_or_else(|| "it breaks no rule".to_owned());
+            let reason = verdict
+                .err()
+                .unwrap_or_else(|| "it breaks no rule".to_owned());
             if let Some(unsaid) = said {
                 tracing::warn!(peer = %from, accepted, reason, unsaid, "judged a block that a peer has offered");
             }
@@ -145,17 +199,23 @@ fn judge(
     clock_ahead_ms_max: u64,
 ) -> Result<(), String> {
     let state = &ledger.state;
-    let verified = block.whole().and_then(|block| VerifiedBlock::verify(&state.chain(), &block, |_| None));
+    let verified = block
+        .whole()
+        .and_then(|block| VerifiedBlock::verify(&state.chain(), &block, |_| None));
     let block = verified.map_err(|fault| fault.to_string())?;
     if let Some(certificate) = certificate {
         let height = state.tip().height.next();
         let verdict = certificate.verify(&state.chain(), height, &block.hash(), state.validators());
         verdict.map_err(|fault| format!("the certificate does not hold: {fault}"))?;
     }
-    vote_consensus::judge(state, now(), clock_ahead_ms_max, &block).map_err(|fault| fault.to_string())
+    vote_consensus::judge(state, now(), clock_ahead_ms_max, &block)
+        .map_err(|fault| fault.to_string())
 }
 
-fn read_blocks(store: &Store, from: Height) -> Result<Vec<(ByteBuf, CommitCertificate)>, vote_storage::StorageError> {
+fn read_blocks(
+    store: &Store,
+    from: Height,
+) -> Result<Vec<(ByteBuf, CommitCertificate)>, vote_storage::StorageError> {
     let (mut blocks, mut bytes, mut height) = (Vec::new(), 0, from);
     while blocks.len() < BLOCKS_MAX
         && let Some((block, certificate)) = store.block_bytes(height)?

@@ -1,4 +1,5 @@
-//! Whether this node signs: what it tells the engine of those who prove their keys, what it says while it waits, and how it ends.
+//! Whether this node signs: what it tells the engine of those who prove their keys, what it says
+//! while it waits, and how it ends.
 
 use vote_chain::PublicKey;
 use vote_consensus::{Event, Halt, Signing};
@@ -15,13 +16,16 @@ pub(super) struct Said {
     logged: bool,
 }
 
-/// So many peers at a time have a validator's place with one key: an operator has one node, and perhaps another that takes over.
+/// So many peers at a time have a validator's place with one key: an operator has one node, and
+/// perhaps another that takes over.
 const SAME_KEY_MAX: usize = 3;
 
 impl Core {
     /// A peer has proven that it has a validator key.
     pub(super) fn met(&mut self, id: PeerId, key: PublicKey) {
-        let Some(peer) = self.peers.number(&id) else { return };
+        let Some(peer) = self.peers.number(&id) else {
+            return;
+        };
         if key == self.key.public() {
             tracing::error!(peer = %id, "a peer has the validator key of this node: two nodes must never run with one key");
         }
@@ -85,7 +89,9 @@ pub(super) fn stop(halt: Halt) -> Stop {
             "Restore the whole data directory from its newest backup, sign-state with it; or give the node a new key: move \
              validator.key away, run `node key`, and have the new key admitted in place of the old one"
         }
-        Halt::Broken(_) => "This is an error of the program; start the node again, and report it with the log",
+        Halt::Broken(_) => {
+            "This is an error of the program; start the node again, and report it with the log"
+        }
     };
     Stop::new(exit, format!("{halt}. {now}"))
 }
@@ -104,9 +110,23 @@ mod tests {
         let (ledger, peer) = (replaced(), Peer(1));
         let state = State::new(simple_genesis());
         let tip = ledger.state.tip();
-        let last = Signed { height: tip.height, round: 0, step: Step::Precommit, block: Some(tip.hash) };
-        let signed = Some(SignState { last: Some(last), ..SignState::default() });
-        let recovered = Recovered { state, log: Vec::new(), bodies: Vec::new(), signed, folder: Folder::Left };
+        let last = Signed {
+            height: tip.height,
+            round: 0,
+            step: Step::Precommit,
+            block: Some(tip.hash),
+        };
+        let signed = Some(SignState {
+            last: Some(last),
+            ..SignState::default()
+        });
+        let recovered = Recovered {
+            state,
+            log: Vec::new(),
+            bodies: Vec::new(),
+            signed,
+            folder: Folder::Left,
+        };
         let mut engine = Engine::recover(Config::default(), key(1), recovered, steady());
         let read = |height| {
             let (block, certificate) = ledger.load(Height::new(height)).unwrap();
@@ -114,14 +134,46 @@ mod tests {
         };
         let block = |height| {
             let (block, certificate) = read(height);
-            (Arc::new(VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap()), certificate)
+            (
+                Arc::new(VerifiedBlock::verify(&ledger.state.chain(), &block, |_| None).unwrap()),
+                certificate,
+            )
         };
-        engine.handle(steady(), Event::Met { peer, key: key(0).public(), known: false });
-        engine.handle(steady(), Event::Status { peer, height: Height::new(u64::MAX), last: None });
+        engine.handle(
+            steady(),
+            Event::Met {
+                peer,
+                key: key(0).public(),
+                known: false,
+            },
+        );
+        engine.handle(
+            steady(),
+            Event::Status {
+                peer,
+                height: Height::new(u64::MAX),
+                last: None,
+            },
+        );
         let from = Height::new(1);
-        assert!(engine.blocks_arrived(steady(), peer, from, &(from.get()..=5).map(read).collect::<Vec<_>>()));
-        engine.handle(steady(), Event::Blocks { peer, from, blocks: (from.get()..=5).map(block).collect() });
-        assert!(engine.state().tip().height > tip.height, "it decides alone now");
+        assert!(engine.blocks_arrived(
+            steady(),
+            peer,
+            from,
+            &(from.get()..=5).map(read).collect::<Vec<_>>()
+        ));
+        engine.handle(
+            steady(),
+            Event::Blocks {
+                peer,
+                from,
+                blocks: (from.get()..=5).map(block).collect(),
+            },
+        );
+        assert!(
+            engine.state().tip().height > tip.height,
+            "it decides alone now"
+        );
         assert_eq!(engine.signing(), Signing::Signs);
     }
 }

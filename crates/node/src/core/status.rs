@@ -18,10 +18,14 @@ impl Core {
             let mut members = self.members();
             tokio::spawn(async move {
                 let infos = network.peers().await;
-                let addresses: BTreeMap<_, _> =
-                    infos.into_iter().map(|info| (info.peer.to_string(), info.addresses)).collect();
+                let addresses: BTreeMap<_, _> = infos
+                    .into_iter()
+                    .map(|info| (info.peer.to_string(), info.addresses))
+                    .collect();
                 for member in members.iter_mut().filter(|member| !member.this) {
-                    let known = addresses.get(&member.peer).map(|list| list.iter().map(ToString::to_string).collect());
+                    let known = addresses
+                        .get(&member.peer)
+                        .map(|list| list.iter().map(ToString::to_string).collect());
                     member.addresses = known.unwrap_or_default();
                 }
                 call.send(&Answer::Members(members), true);
@@ -75,7 +79,10 @@ impl Core {
                 vote_consensus::Signing::Waits(wait) => Signing::Waits(wait.to_string()),
             },
             unreachable: self.unreachable(),
-            deciding_ms: self.engine.deciding_since().map(|since| steady().ms_since(since)),
+            deciding_ms: self
+                .engine
+                .deciding_since()
+                .map(|since| steady().ms_since(since)),
             clock_ahead_ms: self.clocks.ahead_of_middle,
             evidence: 0,
         }
@@ -106,7 +113,10 @@ impl Core {
         let keys: BTreeSet<_> = self.peers.keys().chain([self.key.public()]).collect();
         let set = self.engine.state().validators();
         let connected = set.iter().filter(|validator| keys.contains(&validator.key));
-        (connected.map(|validator| validator.power).sum(), set.power_total())
+        (
+            connected.map(|validator| validator.power).sum(),
+            set.power_total(),
+        )
     }
 
     /// Says when a quorum of validators is connected, and when it is not.
@@ -114,7 +124,11 @@ impl Core {
         let (connected, all) = self.power_connected();
         match self.news.power(connected, all) {
             Some(true) => {
-                tracing::info!(connected, all, "validators with more than two thirds of the power are connected")
+                tracing::info!(
+                    connected,
+                    all,
+                    "validators with more than two thirds of the power are connected"
+                )
             }
             Some(false) => {
                 let missing = self.unreachable().join(", ");
@@ -133,6 +147,9 @@ impl Core {
     fn unreachable(&self) -> Vec<String> {
         let keys: BTreeSet<_> = self.peers.keys().chain([self.key.public()]).collect();
         let set = self.engine.state().validators();
-        set.iter().filter(|validator| !keys.contains(&validator.key)).map(|validator| validator.name.clone()).collect()
+        set.iter()
+            .filter(|validator| !keys.contains(&validator.key))
+            .map(|validator| validator.name.clone())
+            .collect()
     }
 }

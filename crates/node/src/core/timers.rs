@@ -42,6 +42,9 @@ impl Timers {
             Some(((at, _), _)) => tokio::time::sleep_until(*at).await,
             None => std::future::pending().await,
         }
-        self.due.pop_first().expect("looked at above, and only this function takes").1
+        self.due
+            .pop_first()
+            .expect("looked at above, and only this function takes")
+            .1
     }
 }

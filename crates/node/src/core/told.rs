@@ -1,5 +1,6 @@
-//! Whatever an app or a peer was told is true after the node has ended: a scripted run is ended at each point at which the disk is
-//! asked to make something durable, and what is on the disk then is compared with what was said.
+//! Whatever an app or a peer was told is true after the node has ended: a scripted run is ended at
+//! each point at which the disk is asked to make something durable, and what is on the disk then is
+//! compared with what was said.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -11,8 +12,8 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
 use vote_api::{Answer, BlockAt, Call, Reply, Request, read_frame, write_frame};
 use vote_chain::{
-    Ballot, BlockHash, CastRecord, ElectionId, Height, Payload, PublicKey, Selection, Transaction, TransactionId,
-    decode, encode,
+    Ballot, BlockHash, CastRecord, ElectionId, Height, Payload, PublicKey, Selection, Transaction,
+    TransactionId, decode, encode,
 };
 use vote_consensus::{Config, Engine, Folder, Recovered, SignState};
 use vote_network::{Keypair, PeerEvent, Transport};
@@ -35,7 +36,8 @@ const VOTERS: u8 = 4;
 /// What is on a disk: the ledger and its write-ahead log.
 type Files = [Vec<u8>; 2];
 
-/// A disk in memory: what is written to a file is there at once, and durable after a sync of that file.
+/// A disk in memory: what is written to a file is there at once, and durable after a sync of that
+/// file.
 #[derive(Clone, Debug)]
 struct Disk(Arc<Mutex<Platter>>);
 
@@ -46,14 +48,21 @@ struct Platter {
     /// Syncs that succeed; none fails if there is no number.
     left: Option<usize>,
     failed: bool,
-    /// Told that the next sync fails; and waited for, so that whoever wants to ask in that moment can.
+    /// Told that the next sync fails; and waited for, so that whoever wants to ask in that moment
+    /// can.
     failing: Option<(mpsc::Sender<()>, std::sync::mpsc::Receiver<()>)>,
 }
 
 impl Disk {
     fn new(content: Files) -> Self {
         let durable = content.clone();
-        Self(Arc::new(Mutex::new(Platter { written: content, durable, left: None, failed: false, failing: None })))
+        Self(Arc::new(Mutex::new(Platter {
+            written: content,
+            durable,
+            left: None,
+            failed: false,
+            failing: None,
+        })))
     }
 
     fn platter(&self) -> std::sync::MutexGuard<'_, Platter> {
@@ -65,7 +74,10 @@ impl Disk {
     }
 
     fn file(&self, number: usize) -> DiskFile {
-        DiskFile { disk: self.clone(), number }
+        DiskFile {
+            disk: self.clone(),
+            number,
+        }
     }
 }
 
@@ -87,7 +99,11 @@ impl StorageBackend for DiskFile {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
         let from = usize::try_from(offset).unwrap();
-        out.copy_from_slice(self.disk.platter().written[self.number].get(from..from + out.len()).ok_or_else(broken)?);
+        out.copy_from_slice(
+            self.disk.platter().written[self.number]
+                .get(from..from + out.len())
+                .ok_or_else(broken)?,
+        );
         Ok(())
     }
 
@@ -123,7 +139,10 @@ impl StorageBackend for DiskFile {
             return Err(broken());
         }
         let from = usize::try_from(offset).unwrap();
-        platter.written[self.number].get_mut(from..from + data.len()).ok_or_else(broken)?.copy_from_slice(data);
+        platter.written[self.number]
+            .get_mut(from..from + data.len())
+            .ok_or_else(broken)?
+            .copy_from_slice(data);
         Ok(())
     }
 }
@@ -152,7 +171,15 @@ struct App {
 impl App {
     async fn ask(&mut self, request: Request) -> Option<u32> {
         self.id += 1;
-        write_frame(&mut self.stream, &Call { id: self.id, request }).await.ok()?;
+        write_frame(
+            &mut self.stream,
+            &Call {
+                id: self.id,
+                request,
+            },
+        )
+        .await
+        .ok()?;
         Some(self.id)
     }
 
@@ -165,15 +192,26 @@ impl App {
                 let ids = proofs.iter().map(|(id, _)| *id).collect();
                 heard.push(Told::Final(ids, header.height, header.hash()));
             }
-            Answer::Block { block, .. } => heard.push(Told::Block(block.header.height, block.header.hash())),
+            Answer::Block { block, .. } => {
+                heard.push(Told::Block(block.header.height, block.header.hash()))
+            }
             Answer::Status(status) => heard.push(Told::Block(status.height, status.hash)),
-            Answer::Receipt(receipt) => heard.push(Told::Included(receipt.transaction, receipt.header.height)),
+            Answer::Receipt(receipt) => {
+                heard.push(Told::Included(receipt.transaction, receipt.header.height))
+            }
             Answer::Trace(trace) => heard.push(Told::Included(trace.transaction, trace.height)),
-            Answer::Transaction { bytes, height, .. } => heard.push(Told::Included(TransactionId::of(bytes), *height)),
+            Answer::Transaction { bytes, height, .. } => {
+                heard.push(Told::Included(TransactionId::of(bytes), *height))
+            }
             Answer::Elections { elections, .. } => heard.push(Told::Elections(elections.len())),
-            Answer::Election(view) => heard.push(Told::Turnout(view.height, view.tally.turnout.ballots)),
+            Answer::Election(view) => {
+                heard.push(Told::Turnout(view.height, view.tally.turnout.ballots))
+            }
             Answer::Submitted(results) => {
-                assert!(results.iter().all(Result::is_ok), "a ballot that was sent twice is refused: {results:?}");
+                assert!(
+                    results.iter().all(Result::is_ok),
+                    "a ballot that was sent twice is refused: {results:?}"
+                );
             }
             Answer::Refused(id, refusal) => panic!("{id} is refused: {}", refusal.reason),
             _ => {}
@@ -182,15 +220,29 @@ impl App {
     }
 
     /// Asks all, and hears all answers; none if the node is gone before.
-    async fn all(&mut self, requests: Vec<Request>, voter: Option<(ElectionId, PublicKey)>) -> Option<()> {
+    async fn all(
+        &mut self,
+        requests: Vec<Request>,
+        voter: Option<(ElectionId, PublicKey)>,
+    ) -> Option<()> {
         let mut open = BTreeSet::new();
         for request in requests {
             open.insert(self.ask(request).await?);
         }
         while !open.is_empty() {
             let reply = self.hear().await?;
-            if let (Answer::Voter { ballot: Some(record), .. }, Some((election, key))) = (&reply.answer, voter) {
-                self.heard.lock().unwrap().push(Told::Voted(election, key, record.clone()));
+            if let (
+                Answer::Voter {
+                    ballot: Some(record),
+                    ..
+                },
+                Some((election, key)),
+            ) = (&reply.answer, voter)
+            {
+                self.heard
+                    .lock()
+                    .unwrap()
+                    .push(Told::Voted(election, key, record.clone()));
             }
             if reply.id == 0 {
                 return None;
@@ -211,11 +263,15 @@ fn questions(election: ElectionId, voter: PublicKey, ballot: TransactionId) -> V
         Request::Receipt(ballot),
         Request::Transaction(ballot),
         Request::Block(BlockAt::Latest),
-        Request::Elections(vote_api::ElectionQuery { limit: 10, ..Default::default() }),
+        Request::Elections(vote_api::ElectionQuery {
+            limit: 10,
+            ..Default::default()
+        }),
     ]
 }
 
-/// Runs the script on a disk that fails at its sync number `syncs`; true if it came to its end before.
+/// Runs the script on a disk that fails at its sync number `syncs`; true if it came to its end
+/// before.
 async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let (store, Loaded { state, log, bodies }) = load(disk);
@@ -223,7 +279,13 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
     assert!(log.is_empty() && bodies.is_empty());
     let chain = state.chain();
     let signed = Some(SignState::default());
-    let recovered = Recovered { state, log, bodies: Vec::new(), signed, folder: Folder::Left };
+    let recovered = Recovered {
+        state,
+        log,
+        bodies: Vec::new(),
+        signed,
+        folder: Folder::Left,
+    };
     let engine = Engine::recover(Config::default(), key(0), recovered, steady());
     let signs = Signs::new(dir.path().to_owned(), key(0).public(), chain, None);
     let keypair = Keypair::generate_ed25519();
@@ -238,13 +300,18 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
         peer_book: None,
         transport: Transport::Tcp,
     };
-    let (handle, events) = vote_network::start(network(keypair, Vec::new())).await.unwrap();
+    let (handle, events) = vote_network::start(network(keypair, Vec::new()))
+        .await
+        .unwrap();
     let address = handle.listen_addresses().await.remove(0);
     let socket = Socket::bind(&dir.path().join("n.sock")).await.unwrap();
     let (commands, inbox) = mpsc::channel(256);
     let pool = Pool::new(chain);
-    let (ledger, published) =
-        watch::channel(Arc::new(Ledger::new(Arc::new(engine.state().clone()), store.clone(), Arc::default())));
+    let (ledger, published) = watch::channel(Arc::new(Ledger::new(
+        Arc::new(engine.state().clone()),
+        store.clone(),
+        Arc::default(),
+    )));
     let core = Core::new(Parts {
         name: "n".into(),
         key: key(0),
@@ -273,11 +340,22 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
     });
     // A peer that asks how far the node is, all the time.
     let peer_heard = heard.clone();
-    let peer_network = network(Keypair::generate_ed25519(), vec![format!("{address}/p2p/{local}").parse().unwrap()]);
+    let peer_network = network(
+        Keypair::generate_ed25519(),
+        vec![format!("{address}/p2p/{local}").parse().unwrap()],
+    );
     let peer = tokio::spawn(async move {
         let (peer, mut news) = vote_network::start(peer_network).await.unwrap();
-        while news.peers.recv().await.is_some_and(|event| event != PeerEvent::Connected(local)) {}
-        while let Ok(bytes) = peer.request(local, encode(&PeerRequest::Status(Height::GENESIS))).await {
+        while news
+            .peers
+            .recv()
+            .await
+            .is_some_and(|event| event != PeerEvent::Connected(local))
+        {}
+        while let Ok(bytes) = peer
+            .request(local, encode(&PeerRequest::Status(Height::GENESIS)))
+            .await
+        {
             if let Ok(PeerResponse::Status(height, ..)) = decode(&bytes) {
                 peer_heard.lock().unwrap().push(Told::PeerHeight(height));
             }
@@ -285,32 +363,56 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
     });
     let connect = || UnixStream::connect(dir.path().join("n.sock"));
     let (Ok(stream), Ok(other)) = (connect().await, connect().await) else {
-        assert!(node.await.unwrap().is_err(), "a node that is gone has ended because its disk fails");
+        assert!(
+            node.await.unwrap().is_err(),
+            "a node that is gone has ended because its disk fails"
+        );
         peer.abort();
         return false;
     };
     let sign = |signer: u8, payload| Transaction::sign(chain, &key(signer), payload).to_bytes();
     let creation = sign(0, Payload::CreateElection(simple_election("Test", 7)));
     let election = ElectionId::new(*TransactionId::of(&creation).hash());
-    let ballot = |voter| sign(voter, Payload::CastBallot(Ballot::plain(election, Selection::Listed(0))));
-    let mut app = App { stream, heard: heard.clone(), id: 0 };
+    let ballot = |voter| {
+        sign(
+            voter,
+            Payload::CastBallot(Ballot::plain(election, Selection::Listed(0))),
+        )
+    };
+    let mut app = App {
+        stream,
+        heard: heard.clone(),
+        id: 0,
+    };
     let script = async {
-        app.all(vec![Request::Submit(vec![creation.into()])], None).await?;
+        app.all(vec![Request::Submit(vec![creation.into()])], None)
+            .await?;
         for voter in 1..=VOTERS {
             let bytes = ballot(voter);
             let id = TransactionId::of(&bytes);
             let submit = || Request::Submit(vec![bytes.clone().into()]);
             // Twice at once, and all that can be asked while it is on its way.
-            let mut requests = vec![submit(), submit(), Request::Status, Request::Election(election)];
+            let mut requests = vec![
+                submit(),
+                submit(),
+                Request::Status,
+                Request::Election(election),
+            ];
             requests.extend(questions(election, key(voter).public(), id));
-            app.all(requests, Some((election, key(voter).public()))).await?;
+            app.all(requests, Some((election, key(voter).public())))
+                .await?;
             // Once more, when it is final.
             app.all(vec![submit()], None).await?;
         }
         Some(())
     };
-    // In the moment between a decision and the disk, another app asks about every ballot that there may be.
-    let mut asker = App { stream: other, heard: heard.clone(), id: 0 };
+    // In the moment between a decision and the disk, another app asks about every ballot that there
+    // may be.
+    let mut asker = App {
+        stream: other,
+        heard: heard.clone(),
+        id: 0,
+    };
     let between = async {
         // Who is not served yet cannot ask in that moment.
         asker.all(vec![Request::Genesis], None).await;
@@ -319,8 +421,16 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
         for voter in 1..=VOTERS {
             let voted = key(voter).public();
             // What comes out of memory. Questions to the disk wait for it, as it hangs.
-            let elections = Request::Elections(vote_api::ElectionQuery { limit: 10, ..Default::default() });
-            asker.all(vec![Request::Voter(election, voted), elections], Some((election, voted))).await;
+            let elections = Request::Elections(vote_api::ElectionQuery {
+                limit: 10,
+                ..Default::default()
+            });
+            asker
+                .all(
+                    vec![Request::Voter(election, voted), elections],
+                    Some((election, voted)),
+                )
+                .await;
         }
         // A disk that has failed before waits for nobody.
         let _ = go_on.send(());
@@ -343,7 +453,10 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
 }
 
 fn load(disk: &Disk) -> (Store, Loaded) {
-    Unread::open_on(disk.file(0), disk.file(1)).unwrap().load(NonZeroUsize::MIN).unwrap()
+    Unread::open_on(disk.file(0), disk.file(1))
+        .unwrap()
+        .load(NonZeroUsize::MIN)
+        .unwrap()
 }
 
 /// What was told is true of what is on the disk.
@@ -354,24 +467,41 @@ fn check(disk: Files, heard: &Heard, syncs: usize) {
         if height == Height::GENESIS {
             return Some(BlockHash::default());
         }
-        store.block(height).unwrap().map(|(block, _)| block.header.hash())
+        store
+            .block(height)
+            .unwrap()
+            .map(|(block, _)| block.header.hash())
     };
     for told in heard.lock().unwrap().iter() {
         let holds = match told {
             Told::Final(ids, height, block) => {
-                let there = |id| store.transaction(id).unwrap().is_some_and(|(_, at, _)| at == *height);
+                let there = |id| {
+                    store
+                        .transaction(id)
+                        .unwrap()
+                        .is_some_and(|(_, at, _)| at == *height)
+                };
                 hash(*height) == Some(*block) && ids.iter().all(there)
             }
             Told::Voted(election, key, record) => state.ballot(election, key) == Some(record),
             Told::Block(height, block) => hash(*height) == Some(*block),
-            Told::Included(id, height) => store.transaction(id).unwrap().is_some_and(|(_, at, _)| at == *height),
+            Told::Included(id, height) => store
+                .transaction(id)
+                .unwrap()
+                .is_some_and(|(_, at, _)| at == *height),
             Told::Elections(count) => *count <= state.elections().count(),
             Told::Turnout(height, ballots) => {
-                *height <= tip && state.elections().all(|record| record.turnout.ballots >= *ballots)
+                *height <= tip
+                    && state
+                        .elections()
+                        .all(|record| record.turnout.ballots >= *ballots)
             }
             Told::PeerHeight(height) => *height <= tip,
         };
-        assert!(holds, "ended at sync {syncs}, the disk has {tip} blocks, and somebody was told {told:?}");
+        assert!(
+            holds,
+            "ended at sync {syncs}, the disk has {tip} blocks, and somebody was told {told:?}"
+        );
     }
 }
 
@@ -386,7 +516,11 @@ fn node_that_ends_at_any_point_has_told_nobody_what_is_not_true_afterwards() {
     while !ended {
         let heard = Heard::default();
         let disk = Disk::new(founded.clone());
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         ended = runtime.block_on(run(&disk, syncs, &heard));
         runtime.shutdown_timeout(PATIENCE);
         check(disk.durable(), &heard, syncs);

@@ -15,7 +15,8 @@ use crate::clock::steady;
 use crate::peer::{PeerRequest, PeerResponse};
 
 impl Core {
-    /// Makes what has happened durable, and only then acts on it. An error ends the node with nothing more said.
+    /// Makes what has happened durable, and only then acts on it. An error ends the node with
+    /// nothing more said.
     pub(super) fn perform(&mut self) -> Result<()> {
         if let Some(error) = self.end.take() {
             return Err(error);
@@ -31,8 +32,12 @@ impl Core {
             Write::Log { .. } | Write::Body(_) | Write::Sign(_) => None,
         });
         if let Some(decided) = last {
-            let (header, certificate) = (decided.block.header().clone(), decided.certificate.clone());
-            self.last = Some(Box::new(Certified { header, certificate }));
+            let (header, certificate) =
+                (decided.block.header().clone(), decided.certificate.clone());
+            self.last = Some(Box::new(Certified {
+                header,
+                certificate,
+            }));
             self.publish_ledger();
         }
         self.answer_submitted();
@@ -47,10 +52,12 @@ impl Core {
     /// The engine's state is durable now: whoever asks is answered from it.
     fn publish_ledger(&self) {
         let state = Arc::new(self.engine.state().clone());
-        self.ledger.send_modify(|ledger| *ledger = Arc::new(ledger.at(state)));
+        self.ledger
+            .send_modify(|ledger| *ledger = Arc::new(ledger.at(state)));
     }
 
-    /// The ledger first, then the sign-state: a sign-state that knows more than the ledger tells of an older copy of the ledger.
+    /// The ledger first, then the sign-state: a sign-state that knows more than the ledger tells of
+    /// an older copy of the ledger.
     fn persist(&mut self, writes: &[Write]) -> Result<()> {
         let mut signed = None;
         let mut batch = self.store.begin();
@@ -82,7 +89,11 @@ impl Core {
             Action::Publish(message) => self.publish(&message),
             Action::Tell(peer, message) => self.tell_one(peer, &message),
             Action::RequestBlocks { peer, from } => self.request_blocks(peer, from),
-            Action::RequestTransactions { peer, block, wanted } => self.request_transactions(peer, block, &wanted),
+            Action::RequestTransactions {
+                peer,
+                block,
+                wanted,
+            } => self.request_transactions(peer, block, &wanted),
             Action::SetTimer { after_ms, timer } => self.timers.set(after_ms, Wake::Engine(timer)),
             Action::Relay(transaction) => self.relay.add(&transaction),
             Action::Refused(id, fault) => self.refused(id, &fault),
@@ -104,7 +115,11 @@ impl Core {
     }
 
     pub(super) fn publish(&mut self, message: &Message) {
-        let topic = if matches!(message, Message::Proposal(..)) { Topic::Blocks } else { Topic::Consensus };
+        let topic = if matches!(message, Message::Proposal(..)) {
+            Topic::Blocks
+        } else {
+            Topic::Consensus
+        };
         if topic == Topic::Blocks {
             // What the block names goes out before it: who has it need not ask for it.
             self.relay.due = true;
@@ -115,7 +130,9 @@ impl Core {
 
     /// Tells one peer a vote. If it does not arrive, the engine says it to all.
     fn tell_one(&mut self, peer: Peer, vote: &Message) {
-        let Some(id) = self.peers.id(peer) else { return };
+        let Some(id) = self.peers.id(peer) else {
+            return;
+        };
         let question = encode(&PeerRequest::Vote(ByteBuf::from(vote.to_bytes())));
         self.bytes.0 += u64::try_from(question.len()).unwrap_or(u64::MAX);
         self.network.tell_one(id, question);
@@ -129,10 +146,14 @@ impl Core {
     }
 
     fn request_blocks(&mut self, peer: Peer, from: Height) {
-        let Some(id) = self.peers.id(peer) else { return self.tell(vote_consensus::Event::PeerLeft(peer)) };
+        let Some(id) = self.peers.id(peer) else {
+            return self.tell(vote_consensus::Event::PeerLeft(peer));
+        };
         let (network, pool) = (self.network.clone(), self.pool.clone());
         self.spawn(async move {
-            let answer = network.request(id, encode(&PeerRequest::Blocks(from))).await;
+            let answer = network
+                .request(id, encode(&PeerRequest::Blocks(from)))
+                .await;
             let blocks = match answer {
                 Ok(bytes) => pool.run(move |_| super::gossip::read_blocks(&bytes)).await,
                 Err(error) => Err(error.into()),
@@ -187,6 +208,10 @@ impl Core {
 
 impl PeerResponse {
     pub(super) fn blocks(self) -> Option<Vec<(ByteBuf, CommitCertificate)>> {
-        if let Self::Blocks(blocks) = self { Some(blocks) } else { None }
+        if let Self::Blocks(blocks) = self {
+            Some(blocks)
+        } else {
+            None
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use vote_api::{Answer, Refusal};
 use vote_chain::{
-    Archive, ArchivedBlock, ArchivedTransaction, Block, CommitCertificate, ElectionId, Height, Payload, TransactionId,
-    parse,
+    Archive, ArchivedBlock, ArchivedTransaction, Block, CommitCertificate, ElectionId, Height,
+    Payload, TransactionId, parse,
 };
 
 use super::sets::some_steps;
@@ -15,12 +15,17 @@ use super::{Answered, Ledger, Question, misfit, unknown_election};
 impl Ledger {
     /// The archive without its blocks, as it is at the last block.
     pub(super) fn archive(&self, id: ElectionId) -> Answered {
-        self.state.election(&id).ok_or_else(|| unknown_election(&id))?;
+        self.state
+            .election(&id)
+            .ok_or_else(|| unknown_election(&id))?;
         let tip = self.state.tip().height;
         let (last, last_certificate) = self.load(tip)?;
         let heights = self.store.heights(&id);
         // The disk may be a block further than this state.
-        let heights: VecDeque<_> = heights.into_iter().filter(|height| *height <= tip).collect();
+        let heights: VecDeque<_> = heights
+            .into_iter()
+            .filter(|height| *height <= tip)
+            .collect();
         let steps = self.steps_through(heights.iter().copied().chain([tip]))?;
         let blocks = (!heights.is_empty()).then(|| Box::new(Question::ArchiveBlocks(id, heights)));
         let (set_changes, rest) = some_steps(Arc::new(steps), 0, blocks);
@@ -39,7 +44,9 @@ impl Ledger {
 
     /// The next block of an archive.
     pub(super) fn archive_block(&self, id: ElectionId, mut heights: VecDeque<Height>) -> Answered {
-        let height = heights.pop_front().expect("asked for only while there are heights left");
+        let height = heights
+            .pop_front()
+            .expect("asked for only while there are heights left");
         let (block, certificate) = self.load(height)?;
         let block = archived(block, certificate, &id)?;
         let rest = (!heights.is_empty()).then_some(Question::ArchiveBlocks(id, heights));
@@ -48,8 +55,15 @@ impl Ledger {
 }
 
 /// A block with the transactions of one election; of the others it has the ids.
-fn archived(block: Block, certificate: CommitCertificate, id: &ElectionId) -> Result<ArchivedBlock, Refusal> {
-    let Block { header, transactions } = block;
+fn archived(
+    block: Block,
+    certificate: CommitCertificate,
+    id: &ElectionId,
+) -> Result<ArchivedBlock, Refusal> {
+    let Block {
+        header,
+        transactions,
+    } = block;
     let is_own = |bytes: &[u8]| match parse(bytes).map_err(misfit)?.content.payload {
         Payload::CreateElection(_) => Ok(TransactionId::of(bytes).hash() == id.hash()),
         payload => Ok(payload.election() == Some(*id)),
@@ -61,6 +75,13 @@ fn archived(block: Block, certificate: CommitCertificate, id: &ElectionId) -> Re
             ArchivedTransaction::Other(TransactionId::of(&bytes))
         })
     };
-    let transactions = transactions.into_iter().map(entry).collect::<Result<_, Refusal>>()?;
-    Ok(ArchivedBlock { header, certificate, transactions })
+    let transactions = transactions
+        .into_iter()
+        .map(entry)
+        .collect::<Result<_, Refusal>>()?;
+    Ok(ArchivedBlock {
+        header,
+        certificate,
+        transactions,
+    })
 }

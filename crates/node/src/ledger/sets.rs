@@ -8,7 +8,8 @@ use vote_chain::{CommitCertificate, Header, Height, SetChange, encode};
 
 use super::{Answered, Ledger, Question, damaged, misfit, part, refusal};
 
-/// Steps that are kept, in bytes: those who have voted in one block, and mostly those of other blocks too, need the same ones.
+/// Steps that are kept, in bytes: those who have voted in one block, and mostly those of other
+/// blocks too, need the same ones.
 const ROUTES_BYTES_MAX: usize = 16 << 20;
 
 /// The steps from the genesis to a set.
@@ -24,13 +25,16 @@ struct Route {
 impl Route {
     /// The last block that it takes.
     fn last(&self) -> Height {
-        self.steps.last().map_or(Height::GENESIS, |step| step.header.height)
+        self.steps
+            .last()
+            .map_or(Height::GENESIS, |step| step.header.height)
     }
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// The heights of the blocks in which a set hands over to the next, as far as the disk has been asked.
+    /// The heights of the blocks in which a set hands over to the next, as far as the disk has been
+    /// asked.
     handovers: Arc<Vec<Height>>,
     /// Those that were made last, the newest at the end.
     routes: VecDeque<Route>,
@@ -50,7 +54,10 @@ impl KnownSets {
 
     fn route(&self, set: usize, height: Height) -> Option<Arc<Vec<SetChange>>> {
         let kept = self.lock();
-        let fitting = kept.routes.iter().find(|route| route.set == set && route.last() <= height);
+        let fitting = kept
+            .routes
+            .iter()
+            .find(|route| route.set == set && route.last() <= height);
         fitting.map(|route| route.steps.clone())
     }
 
@@ -70,11 +77,15 @@ fn number(handovers: &[Height], height: Height) -> usize {
 }
 
 impl Ledger {
-    /// The heights of the blocks in which a set hands over to the next, some of which may be above the tip.
+    /// The heights of the blocks in which a set hands over to the next, some of which may be above
+    /// the tip.
     fn handovers(&self) -> Result<Arc<Vec<Height>>, Refusal> {
         let known = self.sets.lock().handovers.clone();
         let last = known.last().copied().unwrap_or(Height::GENESIS);
-        let new = self.store.set_change_heights(last).map_err(|error| damaged(&error))?;
+        let new = self
+            .store
+            .set_change_heights(last)
+            .map_err(|error| damaged(&error))?;
         let mut kept = self.sets.lock();
         if kept.handovers.len() == known.len() && !new.is_empty() {
             Arc::make_mut(&mut kept.handovers).extend(new);
@@ -83,11 +94,19 @@ impl Ledger {
     }
 
     fn handover(&self, height: Height) -> Result<SetChange, Refusal> {
-        let found = self.store.set_change(height).map_err(|error| damaged(&error))?;
-        found.ok_or_else(|| misfit(format_args!("the change of the validators at height {height} is missing")))
+        let found = self
+            .store
+            .set_change(height)
+            .map_err(|error| damaged(&error))?;
+        found.ok_or_else(|| {
+            misfit(format_args!(
+                "the change of the validators at height {height} is missing"
+            ))
+        })
     }
 
-    /// The steps from one set to another, by their numbers; the last may be to a block that the second has signed.
+    /// The steps from one set to another, by their numbers; the last may be to a block that the
+    /// second has signed.
     fn steps(
         &self,
         handovers: &[Height],
@@ -99,7 +118,9 @@ impl Ledger {
             Some(before) => self.handover(handovers[before])?.validators,
             None => self.state.genesis().validators.clone(),
         };
-        vote_chain::set_changes(&trusted, from, to, block, |set| self.handover(handovers[set]))
+        vote_chain::set_changes(&trusted, from, to, block, |set| {
+            self.handover(handovers[set])
+        })
     }
 
     /// The steps from the genesis to the set that has signed a block.
@@ -121,11 +142,20 @@ impl Ledger {
     /// The steps from the genesis to the set of the next height.
     pub(super) fn steps_to_next(&self) -> Result<Vec<SetChange>, Refusal> {
         let handovers = self.handovers()?;
-        self.steps(&handovers, 0, number(&handovers, self.state.tip().height.next()), None)
+        self.steps(
+            &handovers,
+            0,
+            number(&handovers, self.state.tip().height.next()),
+            None,
+        )
     }
 
-    /// The steps from the genesis to the sets of these heights, which are those of blocks, in order.
-    pub(super) fn steps_through(&self, heights: impl Iterator<Item = Height>) -> Result<Vec<SetChange>, Refusal> {
+    /// The steps from the genesis to the sets of these heights, which are those of blocks, in
+    /// order.
+    pub(super) fn steps_through(
+        &self,
+        heights: impl Iterator<Item = Height>,
+    ) -> Result<Vec<SetChange>, Refusal> {
         let handovers = self.handovers()?;
         let mut steps = Vec::new();
         let mut set = 0;
@@ -133,31 +163,47 @@ impl Ledger {
             let to = number(&handovers, height);
             if to > set {
                 let (block, certificate) = self.load(height)?;
-                steps.extend(self.steps(&handovers, set, to, Some((&block.header, &certificate)))?);
+                steps.extend(self.steps(
+                    &handovers,
+                    set,
+                    to,
+                    Some((&block.header, &certificate)),
+                )?);
                 set = to;
             }
         }
         Ok(steps)
     }
 
-    /// The steps from the set of a height to that of another; to that of the next height if none is named.
+    /// The steps from the set of a height to that of another; to that of the next height if none is
+    /// named.
     pub(super) fn set_changes(&self, from: Height, to: Option<Height>) -> Answered {
         let tip = self.state.tip().height;
         let to = to.unwrap_or_else(|| tip.next());
         if from == Height::GENESIS || to > tip.next() {
-            let reason = format!("validators are known of the heights from 1 to {}", tip.next());
+            let reason = format!(
+                "validators are known of the heights from 1 to {}",
+                tip.next()
+            );
             return Err(refusal(RefusalCode::WrongState, reason));
         }
         let handovers = self.handovers()?;
         let (first, last) = (number(&handovers, from), number(&handovers, to));
-        let block = if to <= tip && first < last { Some(self.load(to)?) } else { None };
-        let block = block.as_ref().map(|(block, certificate)| (&block.header, certificate));
+        let block = if to <= tip && first < last {
+            Some(self.load(to)?)
+        } else {
+            None
+        };
+        let block = block
+            .as_ref()
+            .map(|(block, certificate)| (&block.header, certificate));
         let steps = self.steps(&handovers, first, last, block)?;
         Ok(more_steps(Arc::new(steps), 0, None))
     }
 }
 
-/// The answer that has the steps from a place on, as many as fit; and the question that gives what comes after them.
+/// The answer that has the steps from a place on, as many as fit; and the question that gives what
+/// comes after them.
 pub(super) fn more_steps(
     steps: Arc<Vec<SetChange>>,
     place: usize,
@@ -167,7 +213,8 @@ pub(super) fn more_steps(
     (Answer::SetChanges(some), rest)
 }
 
-/// The steps from a place on, as many as fit an answer; and the question that gives what comes after them.
+/// The steps from a place on, as many as fit an answer; and the question that gives what comes
+/// after them.
 pub(super) fn some_steps(
     steps: Arc<Vec<SetChange>>,
     place: usize,
@@ -176,7 +223,11 @@ pub(super) fn some_steps(
     let (some, more) = part(steps[place..].iter());
     let some: Vec<_> = some.into_iter().cloned().collect();
     let place = place + some.len();
-    let rest = if more { Some(Question::Steps(steps, place, then)) } else { then.map(|question| *question) };
+    let rest = if more {
+        Some(Question::Steps(steps, place, then))
+    } else {
+        then.map(|question| *question)
+    };
     (some, rest)
 }
 
@@ -214,14 +265,25 @@ mod tests {
         // The last ones first: what was kept for later blocks is of no use to earlier ones.
         for ballot in ballots.iter().rev().chain(&ballots) {
             let mut answers = ask(&ledger, Question::Receipt(*ballot));
-            let Answer::Receipt(receipt) = answers.remove(0) else { panic!("no receipt: {answers:?}") };
-            assert_eq!(receipt.check(Some(&ledger.state.chain())), Ok(()), "of block {}", receipt.header.height);
+            let Answer::Receipt(receipt) = answers.remove(0) else {
+                panic!("no receipt: {answers:?}")
+            };
+            assert_eq!(
+                receipt.check(Some(&ledger.state.chain())),
+                Ok(()),
+                "of block {}",
+                receipt.header.height
+            );
             assert!(answers.is_empty() && receipt.set_changes.len() < handovers);
         }
         let mut answers = ask(&ledger, Question::Archive(election));
-        let Answer::ArchiveHead(mut archive) = answers.remove(0) else { panic!("no archive: {answers:?}") };
+        let Answer::ArchiveHead(mut archive) = answers.remove(0) else {
+            panic!("no archive: {answers:?}")
+        };
         for answer in answers {
-            let Answer::ArchiveBlock(block) = answer else { panic!("no block: {answer:?}") };
+            let Answer::ArchiveBlock(block) = answer else {
+                panic!("no block: {answer:?}")
+            };
             archive.blocks.push(*block);
         }
         let audit = archive.verify(Some(&ledger.state.chain()), |_| {}).unwrap();
@@ -235,18 +297,35 @@ mod tests {
         let mut told = SetHistory::new(ledger.state.genesis().as_ref().clone()).unwrap();
         for height in (1..=tip.get()).rev().map(Height::new) {
             let (block, certificate) = ledger.load(height).unwrap();
-            if told.check_final(&block.header, &certificate) == Err(InvalidReceipt::OtherSet(height.get())) {
+            if told.check_final(&block.header, &certificate)
+                == Err(InvalidReceipt::OtherSet(height.get()))
+            {
                 let from = told.known_up_to(height);
-                told.extend(from, steps(ask(&ledger, Question::SetChanges(from, Some(height))))).unwrap();
+                told.extend(
+                    from,
+                    steps(ask(&ledger, Question::SetChanges(from, Some(height)))),
+                )
+                .unwrap();
             }
-            assert_eq!(told.check_final(&block.header, &certificate), Ok(()), "block {height}");
+            assert_eq!(
+                told.check_final(&block.header, &certificate),
+                Ok(()),
+                "block {height}"
+            );
         }
         let from = told.known_up_to(tip);
-        told.extend(from, steps(ask(&ledger, Question::SetChanges(from, None)))).unwrap();
+        told.extend(from, steps(ask(&ledger, Question::SetChanges(from, None))))
+            .unwrap();
         assert_eq!(told.set_at(tip.next()), &ledger.state.registry().next);
-        for (from, to) in [(Height::GENESIS, None), (Height::new(1), Some(tip.next().next()))] {
+        for (from, to) in [
+            (Height::GENESIS, None),
+            (Height::new(1), Some(tip.next().next())),
+        ] {
             let (answer, _) = ledger.answer(Question::SetChanges(from, to));
-            assert!(matches!(answer, Answer::Failed(_)), "{from} to {to:?}: {answer:?}");
+            assert!(
+                matches!(answer, Answer::Failed(_)),
+                "{from} to {to:?}: {answer:?}"
+            );
         }
     }
 
@@ -258,7 +337,11 @@ mod tests {
         let (first, rest) = some_steps(many.clone(), 0, Some(Box::new(Question::Genesis)));
         let mut answers = ask(&ledger, rest.unwrap());
         assert!(matches!(answers.pop(), Some(Answer::Genesis(_))));
-        assert!(answers.len() >= 2 && answers.iter().all(|answer| encode(answer).len() < 600_000), "{}", answers.len());
+        assert!(
+            answers.len() >= 2 && answers.iter().all(|answer| encode(answer).len() < 600_000),
+            "{}",
+            answers.len()
+        );
         let all = [first, steps(answers)].concat();
         assert!(all == *many, "{} of 2000 steps", all.len());
     }
@@ -272,7 +355,13 @@ mod tests {
             sets.keep(set, Arc::new(vec![step.clone(); 400]));
         }
         let bytes: usize = sets.lock().routes.iter().map(|route| route.bytes).sum();
-        assert!(bytes <= ROUTES_BYTES_MAX && bytes > ROUTES_BYTES_MAX / 2, "{bytes} bytes");
-        assert!(sets.route(99, Height::new(u64::MAX)).is_some() && sets.route(0, Height::new(u64::MAX)).is_none());
+        assert!(
+            bytes <= ROUTES_BYTES_MAX && bytes > ROUTES_BYTES_MAX / 2,
+            "{bytes} bytes"
+        );
+        assert!(
+            sets.route(99, Height::new(u64::MAX)).is_some()
+                && sets.route(0, Height::new(u64::MAX)).is_none()
+        );
     }
 }

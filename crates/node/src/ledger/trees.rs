@@ -1,4 +1,5 @@
-//! The trees of the blocks that are asked about: a proof out of a kept tree costs a few look-ups, a tree costs the whole block.
+//! The trees of the blocks that are asked about: a proof out of a kept tree costs a few look-ups, a
+//! tree costs the whole block.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,8 @@ use vote_chain::{CommitCertificate, Header, Height, InclusionProof, MerkleTree, 
 
 /// Trees that are kept, in bytes: some fifty of full blocks.
 const TREES_BYTES_MAX: usize = 16 << 20;
-/// A tree takes about so much for each leaf, in bytes: 32 for the leaf, as many for the nodes above it, and 32 for the id.
+/// A tree takes about so much for each leaf, in bytes: 32 for the leaf, as many for the nodes above
+/// it, and 32 for the id.
 const LEAF_BYTES: usize = 96;
 
 /// A block without its transactions.
@@ -36,7 +38,11 @@ impl Tree {
     pub(crate) fn inclusion(&self, id: &TransactionId, index: u32) -> Option<Inclusion> {
         let there = self.ids.get(usize::try_from(index).ok()?)?;
         let proof = self.tree.proof(index).filter(|_| there == id)?;
-        Some(Inclusion { header: self.header.clone(), certificate: self.certificate.clone(), proof })
+        Some(Inclusion {
+            header: self.header.clone(),
+            certificate: self.certificate.clone(),
+            proof,
+        })
     }
 
     pub(crate) const fn header(&self) -> &Header {
@@ -81,10 +87,21 @@ impl Trees {
         Some(tree.clone())
     }
 
-    /// Makes the tree of a block, and keeps it in place of those that nobody has asked for for longest.
-    pub(crate) fn keep(&self, header: Header, certificate: CommitCertificate, ids: &[TransactionId]) -> Arc<Tree> {
+    /// Makes the tree of a block, and keeps it in place of those that nobody has asked for for
+    /// longest.
+    pub(crate) fn keep(
+        &self,
+        header: Header,
+        certificate: CommitCertificate,
+        ids: &[TransactionId],
+    ) -> Arc<Tree> {
         let tree = MerkleTree::new(ids.iter().map(|id| id.as_bytes().as_slice()));
-        let tree = Arc::new(Tree { header, certificate, ids: ids.to_vec(), tree });
+        let tree = Arc::new(Tree {
+            header,
+            certificate,
+            ids: ids.to_vec(),
+            tree,
+        });
         let mut kept = self.lock();
         kept.looks += 1;
         let look = kept.looks;
@@ -93,8 +110,14 @@ impl Trees {
             kept.bytes -= before.bytes();
         }
         while kept.bytes > TREES_BYTES_MAX && kept.trees.len() > 1 {
-            let oldest = kept.trees.iter().min_by_key(|(_, (seen, _))| *seen).map(|(height, _)| *height);
-            let Some((_, gone)) = oldest.and_then(|height| kept.trees.remove(&height)) else { break };
+            let oldest = kept
+                .trees
+                .iter()
+                .min_by_key(|(_, (seen, _))| *seen)
+                .map(|(height, _)| *height);
+            let Some((_, gone)) = oldest.and_then(|height| kept.trees.remove(&height)) else {
+                break;
+            };
             kept.bytes -= gone.bytes();
         }
         tree
@@ -123,26 +146,50 @@ mod tests {
     }
 
     fn certificate(height: u64) -> CommitCertificate {
-        CommitCertificate { height: Height::new(height), round: 0, block: BlockHash::default(), signatures: Vec::new() }
+        CommitCertificate {
+            height: Height::new(height),
+            round: 0,
+            block: BlockHash::default(),
+            signatures: Vec::new(),
+        }
     }
 
     #[test]
     fn trees_stay_within_their_bytes_and_those_in_use_are_kept() {
         let trees = Trees::default();
-        let ids: Vec<_> = (0..5000u32).map(|n| TransactionId::of(&n.to_be_bytes())).collect();
+        let ids: Vec<_> = (0..5000u32)
+            .map(|n| TransactionId::of(&n.to_be_bytes()))
+            .collect();
         for height in 1..=200 {
             trees.keep(header(height), certificate(height), &ids);
-            assert!(trees.get(Height::new(1)).is_some(), "somebody asks for block 1 all the time");
+            assert!(
+                trees.get(Height::new(1)).is_some(),
+                "somebody asks for block 1 all the time"
+            );
         }
         let kept = trees.lock();
-        assert!(kept.bytes <= TREES_BYTES_MAX && kept.trees.len() > 20, "{} bytes", kept.bytes);
-        assert_eq!(kept.bytes, kept.trees.values().map(|(_, tree)| tree.bytes()).sum::<usize>());
-        assert!(kept.trees.contains_key(&Height::new(200)) && !kept.trees.contains_key(&Height::new(2)));
+        assert!(
+            kept.bytes <= TREES_BYTES_MAX && kept.trees.len() > 20,
+            "{} bytes",
+            kept.bytes
+        );
+        assert_eq!(
+            kept.bytes,
+            kept.trees
+                .values()
+                .map(|(_, tree)| tree.bytes())
+                .sum::<usize>()
+        );
+        assert!(
+            kept.trees.contains_key(&Height::new(200)) && !kept.trees.contains_key(&Height::new(2))
+        );
     }
 
     #[test]
     fn proof_is_of_the_transaction_that_is_asked_for_and_no_other() {
-        let ids: Vec<_> = (0..9u32).map(|n| TransactionId::of(&n.to_be_bytes())).collect();
+        let ids: Vec<_> = (0..9u32)
+            .map(|n| TransactionId::of(&n.to_be_bytes()))
+            .collect();
         let tree = Trees::default().keep(header(1), certificate(1), &ids);
         let root = vote_chain::merkle_root(ids.iter().map(|id| id.as_bytes().as_slice()));
         let found = tree.inclusion(&ids[7], 7).unwrap();

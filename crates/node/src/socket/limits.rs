@@ -1,4 +1,5 @@
-//! Every bound on what apps can make this node hold (docs/operators.md, "Attacks and bounds"; docs/protocol.md, section 5).
+//! Every bound on what apps can make this node hold (docs/operators.md, "Attacks and bounds";
+//! docs/protocol.md, section 5).
 
 use std::time::Duration;
 
@@ -6,13 +7,17 @@ use std::time::Duration;
 pub(super) const SESSIONS_MAX: usize = 256;
 /// Calls of one app that have not had their last answer; it is not read from while it has more.
 pub(super) const CALLS_MAX: usize = 1024;
-/// Transactions of one app that have not had their answer; and never more than there are places free (`places.rs`).
+/// Transactions of one app that have not had their answer; and never more than there are places
+/// free (`places.rs`).
 pub(super) const TRANSACTIONS_MAX: usize = 20_000;
-/// Unread answers of one app, in bytes: while more wait, no further answer is made for it, and it is not read from.
+/// Unread answers of one app, in bytes: while more wait, no further answer is made for it, and it
+/// is not read from.
 pub(super) const ANSWERS_BYTES: usize = 64 * 1024;
-/// Answers of all apps that are being made or wait to be read, in bytes: each is counted with the largest frame until its size is known.
+/// Answers of all apps that are being made or wait to be read, in bytes: each is counted with the
+/// largest frame until its size is known.
 pub(super) const ANSWERS_BYTES_ALL: usize = 64 << 20;
-/// Frames of all apps that are being read or wait for the loop, in bytes; those up to [`SMALL_FRAME`] are not counted.
+/// Frames of all apps that are being read or wait for the loop, in bytes; those up to
+/// [`SMALL_FRAME`] are not counted.
 pub(super) const FRAMES_BYTES_ALL: usize = 32 << 20;
 /// A frame of so many bytes is read without asking for room.
 pub(super) const SMALL_FRAME: usize = 16 * 1024;
@@ -20,7 +25,8 @@ pub(super) const SMALL_FRAME: usize = 16 * 1024;
 pub(super) const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
 /// An app that wants nothing for so long gives its place to another, if there is no free one.
 pub(super) const IDLE: Duration = Duration::from_secs(10);
-/// An app that takes nothing of what waits for it for so long makes room for the others, if they need it.
+/// An app that takes nothing of what waits for it for so long makes room for the others, if they
+/// need it.
 pub(super) const STUCK: Duration = Duration::from_secs(30);
 /// So long a question waits for room among the answers of all apps.
 pub(super) const ROOM_TIMEOUT: Duration = Duration::from_secs(10);

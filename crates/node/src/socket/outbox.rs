@@ -1,8 +1,9 @@
 //! What one app has yet to read, counted in bytes.
 //!
-//! Two sides put answers in. Tasks that answer a question of the app wait until there is room ([`Outbox::room`]), so an app that
-//! reads slowly is waited for. The loop waits for nobody: what it sends is small and bounded by what the app may have on its way
-//! (`limits.rs`), and large things (views of elections) it sends only where there is room.
+//! Two sides put answers in. Tasks that answer a question of the app wait until there is room
+//! ([`Outbox::room`]), so an app that reads slowly is waited for. The loop waits for nobody: what
+//! it sends is small and bounded by what the app may have on its way (`limits.rs`), and large
+//! things (views of elections) it sends only where there is room.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +41,8 @@ struct Inner {
 
 /// The answers that wait for one app.
 pub(crate) struct Outbox {
-    // Each holder does a few steps and waits for nothing; a task between them would be one more queue to bound.
+    // Each holder does a few steps and waits for nothing; a task between them would be one more
+    // queue to bound.
     inner: Mutex<Inner>,
     /// Something has been put in, or there will be nothing more.
     filled: Notify,
@@ -59,14 +61,27 @@ pub(crate) fn packed(answer: &Answer) -> Arc<[u8]> {
         return bytes.into();
     }
     tracing::error!(bytes = bytes.len(), "an answer does not fit a frame");
-    let reason = format!("the answer would be a frame of {} bytes, which is too large", bytes.len());
-    encode(&Answer::Failed(Refusal { code: RefusalCode::Invalid, reason })).into()
+    let reason = format!(
+        "the answer would be a frame of {} bytes, which is too large",
+        bytes.len()
+    );
+    encode(&Answer::Failed(Refusal {
+        code: RefusalCode::Invalid,
+        reason,
+    }))
+    .into()
 }
 
 impl Outbox {
     pub(super) fn new(now: Instant) -> Arc<Self> {
-        let inner =
-            Inner { queue: VecDeque::new(), bytes: 0, open: 0, no_more_calls: false, closed: false, active_at: now };
+        let inner = Inner {
+            queue: VecDeque::new(),
+            bytes: 0,
+            open: 0,
+            no_more_calls: false,
+            closed: false,
+            active_at: now,
+        };
         Arc::new(Self {
             inner: Mutex::new(inner),
             filled: Notify::new(),
@@ -174,12 +189,19 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Since when the app has wanted nothing, or has not taken what waits for it; none while it is at work.
+    /// Since when the app has wanted nothing, or has not taken what waits for it; none while it is
+    /// at work.
     pub(super) fn quiet_since(&self) -> Option<Quiet> {
         let inner = self.lock();
         match (inner.queue.is_empty(), inner.open == 0) {
-            (true, true) => Some(Quiet { since: inner.active_at, reads: true }),
-            (false, _) => Some(Quiet { since: inner.active_at, reads: false }),
+            (true, true) => Some(Quiet {
+                since: inner.active_at,
+                reads: true,
+            }),
+            (false, _) => Some(Quiet {
+                since: inner.active_at,
+                reads: false,
+            }),
             (true, false) => None,
         }
     }
@@ -220,7 +242,12 @@ mod tests {
     use super::*;
 
     fn parcel(bytes: usize) -> Parcel {
-        Parcel { id: 1, last: true, answer: vec![0; bytes].into(), _room: None }
+        Parcel {
+            id: 1,
+            last: true,
+            answer: vec![0; bytes].into(),
+            _room: None,
+        }
     }
 
     #[tokio::test]
@@ -266,10 +293,18 @@ mod tests {
     #[test]
     fn answer_that_does_not_fit_a_frame_is_a_failure_in_words() {
         let bytes = packed(&Answer::Log(Vec::new()));
-        assert_eq!(vote_chain::decode::<Answer>(&bytes).unwrap(), Answer::Log(Vec::new()));
+        assert_eq!(
+            vote_chain::decode::<Answer>(&bytes).unwrap(),
+            Answer::Log(Vec::new())
+        );
         let reason = "x".repeat(FRAME_BYTES_MAX);
-        let huge = Answer::Failed(Refusal { code: RefusalCode::Busy, reason });
-        let Answer::Failed(refusal) = vote_chain::decode(&packed(&huge)).unwrap() else { panic!() };
+        let huge = Answer::Failed(Refusal {
+            code: RefusalCode::Busy,
+            reason,
+        });
+        let Answer::Failed(refusal) = vote_chain::decode(&packed(&huge)).unwrap() else {
+            panic!()
+        };
         assert!(refusal.reason.contains("too large"), "{}", refusal.reason);
     }
 }

@@ -1,5 +1,6 @@
-//! Places for transactions of apps that have not had their answer. With what it asks for, an app may
-//! have as many as are free, and waits otherwise. So whoever fills the pool is slowed first, and there is room for others.
+//! Places for transactions of apps that have not had their answer. With what it asks for, an app
+//! may have as many as are free, and waits otherwise. So whoever fills the pool is slowed first,
+//! and there is room for others.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,12 +33,19 @@ pub(super) struct Taken {
 
 impl Places {
     pub(super) fn new(all: usize) -> Arc<Self> {
-        Arc::new(Self { all, taken: Mutex::new(0), given_back: Notify::new() })
+        Arc::new(Self {
+            all,
+            taken: Mutex::new(0),
+            given_back: Notify::new(),
+        })
     }
 
     /// For an app that has none yet.
     pub(super) fn share(self: &Arc<Self>) -> Share {
-        Share { places: self.clone(), mine: Arc::default() }
+        Share {
+            places: self.clone(),
+            mine: Arc::default(),
+        }
     }
 }
 
@@ -50,14 +58,21 @@ impl Share {
             // Before the look, so that none is missed that is given back after it.
             given_back.as_mut().enable();
             if self.try_take(count) {
-                return Taken { share: self.clone(), count };
+                return Taken {
+                    share: self.clone(),
+                    count,
+                };
             }
             given_back.await;
         }
     }
 
     fn try_take(&self, count: usize) -> bool {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self
+            .places
+            .taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut mine = self.mine.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = *mine + count;
         let free = self.places.all - *taken;
@@ -97,9 +112,14 @@ mod tests {
             held.push(taken);
         }
         assert_eq!(held.len(), 5, "half of all");
-        let taken = timeout(PATIENCE, other.take(250)).await.expect("there is room for others");
+        let taken = timeout(PATIENCE, other.take(250))
+            .await
+            .expect("there is room for others");
         drop(held.pop());
-        assert!(timeout(SOON, greedy.take(100)).await.is_err(), "fewer are free now than it would have");
+        assert!(
+            timeout(SOON, greedy.take(100)).await.is_err(),
+            "fewer are free now than it would have"
+        );
         drop(taken);
         assert!(timeout(PATIENCE, greedy.take(100)).await.is_ok());
     }

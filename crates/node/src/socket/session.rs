@@ -1,4 +1,5 @@
-//! One app: reads its calls, answers what the ledger answers, hands the rest to the loop, writes the answers.
+//! One app: reads its calls, answers what the ledger answers, hands the rest to the loop, writes
+//! the answers.
 
 use std::sync::Arc;
 
@@ -8,11 +9,13 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use vote_api::{
-    Answer, Call, FrameError, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, frame_length, read_body, write_frame,
-    write_reply,
+    Answer, Call, FrameError, Refusal, RefusalCode, Reply, Request, SUBMIT_MAX, frame_length,
+    read_body, write_frame, write_reply,
 };
 
-use super::limits::{CALLS_MAX, FRAME_TIMEOUT, HANG_UP_LOOK, REFUSE_TIMEOUT, SESSIONS_MAX, SMALL_FRAME};
+use super::limits::{
+    CALLS_MAX, FRAME_TIMEOUT, HANG_UP_LOOK, REFUSE_TIMEOUT, SESSIONS_MAX, SMALL_FRAME,
+};
 use super::outbox::{OpenCall, Outbox};
 use super::places::Share;
 use super::{AppCall, Command, Shared};
@@ -26,7 +29,8 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     /// Its places for transactions that have not had their answer.
     pub(super) places: Share,
-    /// Large answers are made one after the other, so that one app never has more than one of them that is not counted yet.
+    /// Large answers are made one after the other, so that one app never has more than one of them
+    /// that is not counted yet.
     pub(super) making: Arc<Semaphore>,
 }
 
@@ -42,8 +46,18 @@ enum End {
 
 pub(super) async fn run(session: Session, stream: UnixStream) {
     let (read, write) = stream.into_split();
-    let Session { number, outbox, shared, .. } = &session;
-    if shared.commands.send(Command::Joined(*number, session.notices())).await.is_err() {
+    let Session {
+        number,
+        outbox,
+        shared,
+        ..
+    } = &session;
+    if shared
+        .commands
+        .send(Command::Joined(*number, session.notices()))
+        .await
+        .is_err()
+    {
         return;
     }
     tokio::select! {
@@ -59,9 +73,23 @@ pub(super) async fn run(session: Session, stream: UnixStream) {
 /// Tells an app that there is no room for it.
 pub(super) async fn refuse(mut stream: UnixStream) {
     let reason = format!("{SESSIONS_MAX} apps are at work at this node already; try again later");
-    let answer = Answer::Failed(Refusal { code: RefusalCode::Busy, reason });
+    let answer = Answer::Failed(Refusal {
+        code: RefusalCode::Busy,
+        reason,
+    });
     // An app that does not read it sees that it is hung up on.
-    let _ = timeout(REFUSE_TIMEOUT, write_frame(&mut stream, &Reply { id: 0, last: true, answer })).await;
+    let _ = timeout(
+        REFUSE_TIMEOUT,
+        write_frame(
+            &mut stream,
+            &Reply {
+                id: 0,
+                last: true,
+                answer,
+            },
+        ),
+    )
+    .await;
 }
 
 /// Reads calls until there are no more, and then waits for the writer to end the session.
@@ -79,7 +107,13 @@ async fn read_calls(mut read: BufReader<OwnedReadHalf>, session: &Session) {
         End::Refused(error) => {
             session.shared.refused(&error.to_string());
             let reason = format!("{error}; the connection is closed");
-            session.notices().send(&Answer::Failed(Refusal { code: RefusalCode::Invalid, reason }), true);
+            session.notices().send(
+                &Answer::Failed(Refusal {
+                    code: RefusalCode::Invalid,
+                    reason,
+                }),
+                true,
+            );
         }
         End::Gone => return,
     }
@@ -87,7 +121,10 @@ async fn read_calls(mut read: BufReader<OwnedReadHalf>, session: &Session) {
 }
 
 /// Waits for something as long as the app is there.
-async fn while_there<T>(read: &BufReader<OwnedReadHalf>, wait: impl Future<Output = T>) -> Result<T, End> {
+async fn while_there<T>(
+    read: &BufReader<OwnedReadHalf>,
+    wait: impl Future<Output = T>,
+) -> Result<T, End> {
     tokio::select! {
         biased;
         done = wait => Ok(done),
@@ -95,9 +132,14 @@ async fn while_there<T>(read: &BufReader<OwnedReadHalf>, wait: impl Future<Outpu
     }
 }
 
-/// Waits until an app is gone altogether. One that has only closed its writing side, and watches, keeps its place.
+/// Waits until an app is gone altogether. One that has only closed its writing side, and watches,
+/// keeps its place.
 async fn hung_up(read: &OwnedReadHalf) {
-    while read.ready(Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed()) {
+    while read
+        .ready(Interest::WRITABLE)
+        .await
+        .is_ok_and(|ready| !ready.is_write_closed())
+    {
         tokio::time::sleep(HANG_UP_LOOK).await;
     }
 }
@@ -111,24 +153,44 @@ async fn read_call(read: &mut BufReader<OwnedReadHalf>, session: &Session) -> Re
     }
     let (Call { id, request }, room) = read_frame(read, &session.shared.frames).await?;
     if id == 0 {
-        return Err(End::Refused(said("a call has the number 0, which is for notices")));
+        return Err(End::Refused(said(
+            "a call has the number 0, which is for notices",
+        )));
     }
     outbox.open_call(Instant::now());
     let app = session.call(id);
     match request {
         Request::Submit(transactions) if transactions.len() > SUBMIT_MAX => {
-            let reason = format!("{} transactions in one call; {SUBMIT_MAX} are allowed", transactions.len());
-            app.send(&Answer::Failed(Refusal { code: RefusalCode::Invalid, reason }), true);
+            let reason = format!(
+                "{} transactions in one call; {SUBMIT_MAX} are allowed",
+                transactions.len()
+            );
+            app.send(
+                &Answer::Failed(Refusal {
+                    code: RefusalCode::Invalid,
+                    reason,
+                }),
+                true,
+            );
         }
         Request::Submit(transactions) => {
             let places = while_there(read, session.places.take(transactions.len())).await?;
-            let checked = session.shared.pool.run(move |chain| verify_all(chain, &transactions)).await;
+            let checked = session
+                .shared
+                .pool
+                .run(move |chain| verify_all(chain, &transactions))
+                .await;
             let app = app.with_transactions(places);
             session.tell(Command::Submit(app, checked, room)).await?;
         }
         request => match Question::of(request) {
             Ok(question) => {
-                tokio::spawn(answer(app, question, session.shared.clone(), session.making.clone()));
+                tokio::spawn(answer(
+                    app,
+                    question,
+                    session.shared.clone(),
+                    session.making.clone(),
+                ));
             }
             Err(request) => session.tell(Command::Ask(app, request)).await?,
         },
@@ -148,7 +210,12 @@ async fn read_frame(
         Err(error) => return Err(End::Refused(error.into())),
     };
     let mut length = [first, 0, 0, 0];
-    in_time(async { read.read_exact(&mut length[1..]).await.map_err(|_| FrameError::Truncated) }).await?;
+    in_time(async {
+        read.read_exact(&mut length[1..])
+            .await
+            .map_err(|_| FrameError::Truncated)
+    })
+    .await?;
     let length = frame_length(length).map_err(End::Refused)?;
     let room = if length > SMALL_FRAME {
         let bytes = u32::try_from(length).expect("a frame is far smaller than 4 GiB");
@@ -164,7 +231,8 @@ async fn read_frame(
 /// A part of a frame that has begun.
 async fn in_time<T>(part: impl Future<Output = Result<T, FrameError>>) -> Result<T, End> {
     let read = timeout(FRAME_TIMEOUT, part).await;
-    read.unwrap_or_else(|_| Err(said("a frame was begun and not ended in time"))).map_err(End::Refused)
+    read.unwrap_or_else(|_| Err(said("a frame was begun and not ended in time")))
+        .map_err(End::Refused)
 }
 
 fn said(what: &'static str) -> FrameError {
@@ -176,13 +244,22 @@ async fn answer(app: AppCall, question: Question, shared: Arc<Shared>, making: A
     let ledger = shared.ledger.borrow().clone();
     let mut left = Some(question);
     while let Some(question) = left.take() {
-        let Ok(_turn) = making.acquire().await else { return };
+        let Ok(_turn) = making.acquire().await else {
+            return;
+        };
         if !app.outbox.room().await {
             return;
         }
         let Some(mut room) = shared.room().await else {
-            let reason = "answers that other apps have not read take all the room; try again later".to_owned();
-            app.send(&Answer::Failed(Refusal { code: RefusalCode::Busy, reason }), true);
+            let reason = "answers that other apps have not read take all the room; try again later"
+                .to_owned();
+            app.send(
+                &Answer::Failed(Refusal {
+                    code: RefusalCode::Busy,
+                    reason,
+                }),
+                true,
+            );
             return;
         };
         let ledger = ledger.clone();
@@ -213,16 +290,32 @@ async fn write_answers(write: OwnedWriteHalf, outbox: &Outbox) {
 impl Session {
     fn call(&self, id: u32) -> AppCall {
         let open = Arc::new(OpenCall(self.outbox.clone()));
-        AppCall { session: self.number, id, outbox: self.outbox.clone(), _open: Some(open), _transactions: None }
+        AppCall {
+            session: self.number,
+            id,
+            outbox: self.outbox.clone(),
+            _open: Some(open),
+            _transactions: None,
+        }
     }
 
     /// What is said to the app without a call.
     fn notices(&self) -> AppCall {
-        AppCall { session: self.number, id: 0, outbox: self.outbox.clone(), _open: None, _transactions: None }
+        AppCall {
+            session: self.number,
+            id: 0,
+            outbox: self.outbox.clone(),
+            _open: None,
+            _transactions: None,
+        }
     }
 
     async fn tell(&self, command: Command) -> Result<(), End> {
-        self.shared.commands.send(command).await.map_err(|_| End::Gone)
+        self.shared
+            .commands
+            .send(command)
+            .await
+            .map_err(|_| End::Gone)
     }
 }
 
@@ -248,15 +341,25 @@ mod tests {
             refusals: Default::default(),
         });
         let outbox = Outbox::new(Instant::now());
-        let session = Session { number: 1, outbox, shared, places: Places::new(0).share(), making: places(1) };
+        let session = Session {
+            number: 1,
+            outbox,
+            shared,
+            places: Places::new(0).share(),
+            making: places(1),
+        };
         let (mut app, node) = UnixStream::pair().unwrap();
         tokio::spawn(run(session, node));
         assert!(matches!(inbox.recv().await, Some(Command::Joined(1, _))));
         let request = Request::Submit(vec![vec![1].into()]);
-        write_frame(&mut app, &Call { id: 1, request }).await.unwrap();
+        write_frame(&mut app, &Call { id: 1, request })
+            .await
+            .unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         drop(app);
-        let left = timeout(Duration::from_secs(10), inbox.recv()).await.expect("it is noticed");
+        let left = timeout(Duration::from_secs(10), inbox.recv())
+            .await
+            .expect("it is noticed");
         assert!(matches!(left, Some(Command::Left(1))));
     }
 }

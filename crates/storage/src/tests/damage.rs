@@ -24,7 +24,9 @@ fn written() -> (Disk, Store) {
 fn read(ledger: Vec<u8>, wal: &[u8]) -> Result<Vec<u8>, String> {
     match seen(&Disk::with([ledger, wal.to_vec()])) {
         Ok(seen) => Ok(seen),
-        Err(error @ (StorageError::Damaged { .. } | StorageError::Format { .. })) => Err(error.to_string()),
+        Err(error @ (StorageError::Damaged { .. } | StorageError::Format { .. })) => {
+            Err(error.to_string())
+        }
         Err(error) => panic!("damage is not called so: {error:?}"),
     }
 }
@@ -51,8 +53,14 @@ fn samples(store: &Store) -> Vec<(&'static str, Vec<u8>)> {
 
 /// The places in the file where a sample stands; old copies of pages have it too.
 fn places(image: &[u8], sample: &[u8]) -> Vec<usize> {
-    let begins = image.iter().enumerate().filter(|(_, byte)| **byte == sample[0]);
-    begins.map(|(at, _)| at).filter(|at| image[*at..].starts_with(sample)).collect()
+    let begins = image
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == sample[0]);
+    begins
+        .map(|(at, _)| at)
+        .filter(|at| image[*at..].starts_with(sample))
+        .collect()
 }
 
 #[test]
@@ -63,7 +71,11 @@ fn one_bit_changed_anywhere_is_refused_with_words_or_changes_nothing() {
     drop(store);
     let [closed, _] = disk.files();
     let expected = read(closed.clone(), &wal).unwrap();
-    assert_eq!(read(open.clone(), &wal).as_ref(), Ok(&expected), "left open, as by a crash");
+    assert_eq!(
+        read(open.clone(), &wal).as_ref(),
+        Ok(&expected),
+        "left open, as by a crash"
+    );
     for (image, how) in [(closed, "closed"), (open, "left open")] {
         let mut refused = 0;
         let mut tables = BTreeSet::new();
@@ -72,7 +84,10 @@ fn one_bit_changed_anywhere_is_refused_with_words_or_changes_nothing() {
             changed[at] ^= 1 << (bit % 8);
             match read(changed, &wal) {
                 Ok(seen) => {
-                    assert!(seen == expected, "{how}: bit {bit} of byte {at} changes what is read");
+                    assert!(
+                        seen == expected,
+                        "{how}: bit {bit} of byte {at} changes what is read"
+                    );
                     false
                 }
                 Err(_) => {
@@ -82,14 +97,22 @@ fn one_bit_changed_anywhere_is_refused_with_words_or_changes_nothing() {
             }
         };
         // The header, which tells where everything is, and then here and there.
-        for at in (0..384).step_by(3).chain((384..image.len()).step_by(image.len() / 200)) {
+        for at in (0..384)
+            .step_by(3)
+            .chain((384..image.len()).step_by(image.len() / 200))
+        {
             flip(at, at / 3);
         }
         for (number, (name, sample)) in samples.iter().enumerate() {
             let found = places(&image, sample);
             assert!(!found.is_empty(), "{name} is in the file");
-            let noticed = found.iter().any(|at| flip(at + sample.len() * (number % 7) / 7, number));
-            assert!(noticed, "{how}: a row of {name} is changed, and nobody notices");
+            let noticed = found
+                .iter()
+                .any(|at| flip(at + sample.len() * (number % 7) / 7, number));
+            assert!(
+                noticed,
+                "{how}: a row of {name} is changed, and nobody notices"
+            );
             tables.insert(*name);
         }
         assert_eq!(tables.len(), 4, "each table is tried");
@@ -103,11 +126,17 @@ fn file_cut_anywhere_is_refused_with_words_or_is_whole() {
     drop(store);
     let [image, wal] = disk.files();
     let expected = read(image.clone(), &wal).unwrap();
-    let lengths = (0..image.len()).step_by(image.len() / 150).chain(1..20).chain(image.len() - 20..image.len());
+    let lengths = (0..image.len())
+        .step_by(image.len() / 150)
+        .chain(1..20)
+        .chain(image.len() - 20..image.len());
     let mut refused = 0;
     for length in lengths {
         match read(image[..length].to_vec(), &wal) {
-            Ok(seen) => assert!(seen == expected, "cut to {length} bytes it says something else"),
+            Ok(seen) => assert!(
+                seen == expected,
+                "cut to {length} bytes it says something else"
+            ),
             Err(_) => refused += 1,
         }
     }

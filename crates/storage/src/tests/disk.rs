@@ -57,12 +57,19 @@ struct DiskFile {
 impl Disk {
     /// With this on it.
     pub(crate) fn with(files: Files) -> Self {
-        let image = Image { current: files.clone(), synced: files, ..Image::default() };
+        let image = Image {
+            current: files.clone(),
+            synced: files,
+            ..Image::default()
+        };
         Self(Arc::new(Mutex::new(image)))
     }
 
     fn file(&self, number: usize) -> DiskFile {
-        DiskFile { disk: self.clone(), number }
+        DiskFile {
+            disk: self.clone(),
+            number,
+        }
     }
 
     /// Makes a ledger on it.
@@ -103,13 +110,18 @@ impl Disk {
         self.image().current.clone()
     }
 
-    /// What is there after the machine has lost its power: of each sector written since the last sync, the old or the new content.
+    /// What is there after the machine has lost its power: of each sector written since the last
+    /// sync, the old or the new content.
     pub(crate) fn after_power_cut(&self, seed: u64) -> Files {
         let image = self.image();
         let mut files = image.synced.clone();
         for (file, current) in files.iter_mut().zip(&image.current) {
             file.resize(current.len().max(file.len()), 0);
-            for (at, (new, old)) in current.chunks(SECTOR).zip(file.chunks_mut(SECTOR)).enumerate() {
+            for (at, (new, old)) in current
+                .chunks(SECTOR)
+                .zip(file.chunks_mut(SECTOR))
+                .enumerate()
+            {
                 let coin = (seed ^ at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63;
                 if coin == 1 {
                     old[..new.len()].copy_from_slice(new);
@@ -120,7 +132,11 @@ impl Disk {
     }
 
     /// Does an operation, or fails as was arranged; `half` does a part of it.
-    fn operate(&self, whole: impl FnOnce(&mut Image), half: impl FnOnce(&mut Image)) -> io::Result<()> {
+    fn operate(
+        &self,
+        whole: impl FnOnce(&mut Image),
+        half: impl FnOnce(&mut Image),
+    ) -> io::Result<()> {
         let mut image = self.image();
         let number = image.operations;
         image.operations += 1;
@@ -160,18 +176,28 @@ impl StorageBackend for DiskFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.disk.operate(|image| image.current[self.number].resize(place(len), 0), |_| {})
+        self.disk.operate(
+            |image| image.current[self.number].resize(place(len), 0),
+            |_| {},
+        )
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let number = self.number;
-        self.disk.operate(|image| image.synced[number] = image.current[number].clone(), |_| {})
+        self.disk.operate(
+            |image| image.synced[number] = image.current[number].clone(),
+            |_| {},
+        )
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let put = |image: &mut Image, data: &[u8]| {
-            image.current[self.number][place(offset)..place(offset) + data.len()].copy_from_slice(data);
+            image.current[self.number][place(offset)..place(offset) + data.len()]
+                .copy_from_slice(data);
         };
-        self.disk.operate(|image| put(image, data), |image| put(image, &data[..data.len() / 2]))
+        self.disk.operate(
+            |image| put(image, data),
+            |image| put(image, &data[..data.len() / 2]),
+        )
     }
 }

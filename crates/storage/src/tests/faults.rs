@@ -3,7 +3,8 @@
 use super::disk::{CORES, Disk, Failure};
 use super::script::{Script, seen};
 
-/// What a reader finds after each batch of the script, on a disk that does not fail; first after none.
+/// What a reader finds after each batch of the script, on a disk that does not fail; first after
+/// none.
 fn expected(script: &Script) -> Vec<Vec<u8>> {
     let disk = Disk::default();
     let (store, _) = disk.create().unwrap().load(CORES).unwrap();
@@ -16,7 +17,8 @@ fn expected(script: &Script) -> Vec<Vec<u8>> {
     expected
 }
 
-/// Runs the script on a disk until something fails; gives how many batches have been finished, none if the ledger was not even made.
+/// Runs the script on a disk until something fails; gives how many batches have been finished, none
+/// if the ledger was not even made.
 fn run(script: &Script, disk: &Disk) -> Option<usize> {
     let (store, _) = disk.create().ok()?.load(CORES).ok()?;
     let failed = (0..script.batches.len()).find(|batch| script.run(&store, *batch).is_err());
@@ -40,16 +42,23 @@ fn disk_that_fails_at_any_write_or_sync_keeps_what_was_finished_and_nothing_half
         let failure = failures[at % failures.len()];
         let disk = Disk::default().failing(at, failure);
         // A disk that could not even take a new ledger leaves a file that has no name yet.
-        let Some(finished) = run(&script, &disk) else { continue };
+        let Some(finished) = run(&script, &disk) else {
+            continue;
+        };
         let images = match failure {
             Failure::Refused | Failure::Cut => vec![disk.files(), disk.after_power_cut(at as u64)],
             Failure::Power => (0..2).map(|seed| disk.after_power_cut(seed)).collect(),
         };
         for image in images {
-            let seen = seen(&Disk::with(image)).unwrap_or_else(|error| panic!("{failure:?} at {at}: {error}"));
+            let seen = seen(&Disk::with(image))
+                .unwrap_or_else(|error| panic!("{failure:?} at {at}: {error}"));
             let after = expected.iter().position(|expected| *expected == seen);
-            let after = after.unwrap_or_else(|| panic!("{failure:?} at {at}: no state that ever was"));
-            assert!((finished..=finished + 1).contains(&after), "{failure:?} at {at}: {after}, {finished} finished");
+            let after =
+                after.unwrap_or_else(|| panic!("{failure:?} at {at}: no state that ever was"));
+            assert!(
+                (finished..=finished + 1).contains(&after),
+                "{failure:?} at {at}: {after}, {finished} finished"
+            );
             cut_short += usize::from(after < script.batches.len());
         }
     }

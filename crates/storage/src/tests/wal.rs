@@ -4,7 +4,8 @@ use super::disk::{CORES, Disk, Files};
 use super::script::{Script, key, next_block};
 use crate::Loaded;
 
-/// The files of a ledger whose open height has so many turns, each of one entry that says its number.
+/// The files of a ledger whose open height has so many turns, each of one entry that says its
+/// number.
 fn turns(count: u8) -> (Script, Files) {
     let script = Script::whole();
     let disk = Disk::default();
@@ -34,7 +35,10 @@ fn cut_anywhere_the_log_is_its_first_turns_and_the_ledger_is_whole() {
     let mut seen = std::collections::BTreeSet::new();
     for length in (0..5 * 4096 + 1).step_by(97) {
         let log = log([ledger.clone(), wal[..length].to_vec()]);
-        assert!(log.iter().copied().eq(0..u8::try_from(log.len()).unwrap()), "cut to {length} bytes: {log:?}");
+        assert!(
+            log.iter().copied().eq(0..u8::try_from(log.len()).unwrap()),
+            "cut to {length} bytes: {log:?}"
+        );
         assert!(log.len() <= length / 300, "cut to {length} bytes: {log:?}");
         seen.insert(log.len());
     }
@@ -48,7 +52,10 @@ fn one_bit_changed_anywhere_loses_the_turns_from_there_on_and_no_other() {
         for at in [0, 1, 5, 20, 36, 40, 120, 300] {
             let mut wal = wal.clone();
             wal[usize::from(turn) * 4096 + at] ^= 1;
-            assert!(log([ledger.clone(), wal]).into_iter().eq(0..turn), "byte {at} of turn {turn}");
+            assert!(
+                log([ledger.clone(), wal]).into_iter().eq(0..turn),
+                "byte {at} of turn {turn}"
+            );
         }
     }
 }
@@ -63,7 +70,11 @@ fn after_a_lost_turn_the_log_goes_on_and_what_was_behind_it_does_not_come_back()
     batch.append_log(script.state.tip().height.next(), &[9; 300]);
     batch.finish().unwrap();
     drop(store);
-    assert_eq!(log(disk.files()), [0, 1, 9], "turns 3 and 4 followed on another");
+    assert_eq!(
+        log(disk.files()),
+        [0, 1, 9],
+        "turns 3 and 4 followed on another"
+    );
 }
 
 #[test]
@@ -90,5 +101,8 @@ fn log_of_an_earlier_height_or_of_another_history_says_nothing() {
     });
     let [[first, first_wal], [_, second_wal]] = blocks;
     assert_eq!(log([first.clone(), first_wal]), [61]);
-    assert!(log([first, second_wal]).is_empty(), "it follows on another block");
+    assert!(
+        log([first, second_wal]).is_empty(),
+        "it follows on another block"
+    );
 }

@@ -37,7 +37,11 @@ pub(super) fn checked(archive: &Archive, chain: &ChainId) -> Result<Checked, Fai
     let progress = |done: usize| {
         if bar {
             let filled = done * 40 / total.max(1);
-            let _ = write!(std::io::stderr(), "\r[{:<40}] block {done} of {total}", "#".repeat(filled));
+            let _ = write!(
+                std::io::stderr(),
+                "\r[{:<40}] block {done} of {total}",
+                "#".repeat(filled)
+            );
         }
     };
     let audit = archive.verify(Some(chain), progress);
@@ -45,14 +49,26 @@ pub(super) fn checked(archive: &Archive, chain: &ChainId) -> Result<Checked, Fai
         output::aside("");
     }
     let audit = audit.map_err(|fault| Failure::Verification(fault.to_string()))?;
-    Ok(Checked { audit, seconds: started.elapsed().as_secs_f64() })
+    Ok(Checked {
+        audit,
+        seconds: started.elapsed().as_secs_f64(),
+    })
 }
 
 /// Writes the result as a page to print, if that is wanted.
-pub(super) fn write_page(archive: &Archive, checked: &Checked, html: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn write_page(
+    archive: &Archive,
+    checked: &Checked,
+    html: Option<&Path>,
+) -> Result<(), Failure> {
     let Some(html) = html else { return Ok(()) };
     let (genesis, chain) = (&archive.genesis, archive.genesis.chain());
-    let page = report::html(&view(archive, checked), &checked.audit.log, &chain, &genesis.name);
+    let page = report::html(
+        &view(archive, checked),
+        &checked.audit.log,
+        &chain,
+        &genesis.name,
+    );
     files::write_new(html, page.as_bytes(), files::PUBLIC)
 }
 
@@ -67,14 +83,34 @@ fn read(file: &Path) -> Result<Archive, Failure> {
 
 /// The election as the archive shows it.
 pub(super) fn view(archive: &Archive, checked: &Checked) -> ElectionView {
-    let Audit { record, phase, tally, .. } = &checked.audit;
-    ElectionView { record: record.clone(), phase: *phase, tally: tally.clone(), height: archive.last.height }
+    let Audit {
+        record,
+        phase,
+        tally,
+        ..
+    } = &checked.audit;
+    ElectionView {
+        record: record.clone(),
+        phase: *phase,
+        tally: tally.clone(),
+        height: archive.last.height,
+    }
 }
 
 /// Shows what an archive says.
 pub(super) fn show(context: &Context, archive: &Archive, checked: &Checked, pinned: bool) {
-    let Checked { audit: Audit { chain, tally, signatures, .. }, seconds } = checked;
-    let per_second = f64::from(u32::try_from(tally.turnout.ballots).unwrap_or(u32::MAX)) / seconds.max(0.001);
+    let Checked {
+        audit:
+            Audit {
+                chain,
+                tally,
+                signatures,
+                ..
+            },
+        seconds,
+    } = checked;
+    let per_second =
+        f64::from(u32::try_from(tally.turnout.ballots).unwrap_or(u32::MAX)) / seconds.max(0.001);
     let view = view(archive, checked);
     if context.json {
         return output::json(&views::VerifiedArchive {
@@ -87,14 +123,24 @@ pub(super) fn show(context: &Context, archive: &Archive, checked: &Checked, pinn
         });
     }
     output::line("The archive is valid: every signature, every rule, and no ballot is missing.");
-    output::line(format_args!("  chain   {chain} ({})", output::clean(&archive.genesis.name)));
-    output::line(format_args!("  last    block {} at {}", archive.last.height, archive.last.time));
-    output::line(format_args!("  checked {signatures} signatures in {seconds:.1} s, {per_second:.0} ballots a second"));
+    output::line(format_args!(
+        "  chain   {chain} ({})",
+        output::clean(&archive.genesis.name)
+    ));
+    output::line(format_args!(
+        "  last    block {} at {}",
+        archive.last.height, archive.last.time
+    ));
+    output::line(format_args!(
+        "  checked {signatures} signatures in {seconds:.1} s, {per_second:.0} ballots a second"
+    ));
     result::lines(&view).iter().for_each(output::line);
     output::line(
         "It shows what the ledger of that chain holds, if no more than a third of its validators' power is dishonest.",
     );
     if !pinned {
-        output::line("Compare the chain's id with the one that you trust, or have it done with --chain ID.");
+        output::line(
+            "Compare the chain's id with the one that you trust, or have it done with --chain ID.",
+        );
     }
 }

@@ -15,16 +15,22 @@ pub(super) async fn run(context: &Context, command: AttackCommand) -> Result<(),
             Ok(())
         }
         AttackCommand::Run { name } => {
-            let attacks: Vec<_> =
-                Attack::ALL.into_iter().filter(|attack| name == "all" || attack.name() == name).collect();
+            let attacks: Vec<_> = Attack::ALL
+                .into_iter()
+                .filter(|attack| name == "all" || attack.name() == name)
+                .collect();
             if attacks.is_empty() {
-                return Err(Failure::Usage(format!("there is no attack {name:?}; `vote-cli attack list` shows them")));
+                return Err(Failure::Usage(format!(
+                    "there is no attack {name:?}; `vote-cli attack list` shows them"
+                )));
             }
             let client = context.client().await?;
             let mut worst = Ok(());
             for attack in attacks {
                 let verdict = stage(context, &client, attack).await;
-                if verdict.as_ref().err().map_or(0, Failure::code) >= worst.as_ref().err().map_or(0, Failure::code) {
+                if verdict.as_ref().err().map_or(0, Failure::code)
+                    >= worst.as_ref().err().map_or(0, Failure::code)
+                {
                     worst = verdict;
                 }
             }
@@ -37,24 +43,45 @@ fn list(context: &Context) {
     if context.json {
         output::json(&views::Attacks::all());
     } else {
-        output::table(&Attack::ALL.map(|attack| vec![attack.name().to_owned(), attack.description().to_owned()]));
+        output::table(
+            &Attack::ALL
+                .map(|attack| vec![attack.name().to_owned(), attack.description().to_owned()]),
+        );
     }
 }
 
 /// Has the node stage an attack, and shows what each peer made of it.
-pub(crate) async fn stage(context: &Context, client: &Client, attack: Attack) -> Result<(), Failure> {
+pub(crate) async fn stage(
+    context: &Context,
+    client: &Client,
+    attack: Attack,
+) -> Result<(), Failure> {
     let report = client.attack(attack).await?;
-    let accepted = report.verdicts.iter().filter(|row| row.verdict == Verdict::Accepted).count();
-    let answered = report.verdicts.iter().filter(|row| row.verdict != Verdict::Silent).count();
+    let accepted = report
+        .verdicts
+        .iter()
+        .filter(|row| row.verdict == Verdict::Accepted)
+        .count();
+    let answered = report
+        .verdicts
+        .iter()
+        .filter(|row| row.verdict != Verdict::Silent)
+        .count();
     if context.json {
         output::json(&views::AttackReport::of(&report))
     } else {
         print(&report)
     }
     match (accepted, answered) {
-        (0, 0) => Err(Failure::Unreachable(format!("{}: no peer answered, so nothing is shown", attack.name()))),
+        (0, 0) => Err(Failure::Unreachable(format!(
+            "{}: no peer answered, so nothing is shown",
+            attack.name()
+        ))),
         (0, _) => Ok(()),
-        (n, _) => Err(Failure::Verification(format!("{}: {n} peer(s) would accept the forged block", attack.name()))),
+        (n, _) => Err(Failure::Verification(format!(
+            "{}: {n} peer(s) would accept the forged block",
+            attack.name()
+        ))),
     }
 }
 

@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use vote_api::{CheckedElection, Client, SignedBallot};
-use vote_chain::{Choices, Contest, ElectionPhase, KeptReceipt, SecretKey, Statement, TransactionId};
+use vote_chain::{
+    Choices, Contest, ElectionPhase, KeptReceipt, SecretKey, Statement, TransactionId,
+};
 use vote_views as views;
 use vote_web::code::Tracker;
 
@@ -20,9 +22,12 @@ const ID_DIGITS_MIN: usize = 4;
 pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure> {
     let client = context.client().await?;
     let (election, choices) = said(&client, &args.words).await?;
-    let by_id = choices.len() < args.words.len() && find::is_id(&args.words[0], &election.record.id);
-    // The node has chosen the election. A person can look at it; a program has to name it by its id.
-    if !by_id && !context.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+    let by_id =
+        choices.len() < args.words.len() && find::is_id(&args.words[0], &election.record.id);
+    // The node has chosen the election. A person can look at it; a program has to name it by its
+    // id.
+    if !by_id && !context.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+    {
         output::line(find::shown(&election));
         ask::confirm("Vote in this election?", "name the election by its id")?;
     }
@@ -34,7 +39,12 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
         says::lines(signed.says()).iter().for_each(output::line);
     }
     let cast = cast_signed(context, &client, &election, &key, &signed).await?;
-    let Cast { kept, path, says, replaced } = cast;
+    let Cast {
+        kept,
+        path,
+        says,
+        replaced,
+    } = cast;
     let receipt = &kept.receipt;
     if context.json {
         output::json(&views::Cast {
@@ -57,19 +67,30 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
             receipt.header.height
         ));
         output::line(format_args!("  ballot   {}", receipt.transaction));
-        output::line(format_args!("  tracker  {}", Tracker::of(&receipt.transaction)));
+        output::line(format_args!(
+            "  tracker  {}",
+            Tracker::of(&receipt.transaction)
+        ));
         if let Some(replaced) = replaced {
-            output::line(format_args!("  replaces {replaced}, which no longer counts"));
+            output::line(format_args!(
+                "  replaces {replaced}, which no longer counts"
+            ));
         }
         output::line(format_args!("  receipt  {}", path.display()));
-        output::line(format_args!("Check it at any time, without a node: vote-cli receipt check {}", path.display()));
+        output::line(format_args!(
+            "Check it at any time, without a node: vote-cli receipt check {}",
+            path.display()
+        ));
     }
     Ok(())
 }
 
-/// The election that is meant, and what is said to each of its contests: the first word names the election, unless there are just as
-/// many words as the only open one has contests.
-async fn said<'a>(client: &Client, words: &'a [String]) -> Result<(CheckedElection, &'a [String]), Failure> {
+/// The election that is meant, and what is said to each of its contests: the first word names the
+/// election, unless there are just as many words as the only open one has contests.
+async fn said<'a>(
+    client: &Client,
+    words: &'a [String],
+) -> Result<(CheckedElection, &'a [String]), Failure> {
     let unsaid = find::unsaid(client, &[ElectionPhase::Open]).await;
     if let Err(failure @ (Failure::Verification(_) | Failure::Unreachable(_))) = unsaid {
         return Err(failure);
@@ -82,16 +103,27 @@ async fn said<'a>(client: &Client, words: &'a [String]) -> Result<(CheckedElecti
             None => Ok((election.clone(), words)),
         };
     }
-    let [first, choices @ ..] = words else { return Err(Failure::Usage("say what you choose".into())) };
+    let [first, choices @ ..] = words else {
+        return Err(Failure::Usage("say what you choose".into()));
+    };
     if choices.is_empty()
         && unsaid.is_err()
         && let Some(meant) = named(client, first).await?
     {
         return Err(no_choice(&meant, first));
     }
-    let election = if choices.is_empty() { unsaid } else { find::election(client, Some(first)).await }?;
-    let wanted: Vec<_> =
-        election.record.election.contests.iter().map(|contest| output::clean(&contest.title)).collect();
+    let election = if choices.is_empty() {
+        unsaid
+    } else {
+        find::election(client, Some(first)).await
+    }?;
+    let wanted: Vec<_> = election
+        .record
+        .election
+        .contests
+        .iter()
+        .map(|contest| output::clean(&contest.title))
+        .collect();
     if choices.len() != wanted.len() {
         let wanted = if wanted.len() == 1 {
             "one choice".to_owned()
@@ -103,20 +135,42 @@ async fn said<'a>(client: &Client, words: &'a [String]) -> Result<(CheckedElecti
     Ok((election, choices))
 }
 
-/// The election that a word means which would be cast as a choice; none if it is a choice that is listed.
+/// The election that a word means which would be cast as a choice; none if it is a choice that is
+/// listed.
 async fn taken_for_a_choice(
     client: &Client,
     election: &CheckedElection,
     word: &str,
 ) -> Result<Option<CheckedElection>, Failure> {
-    let listed = |contest: &Contest| matches!(contest.choices, Choices::Listed(_)) && contest.choice(word).is_some();
-    if election.record.election.contests.first().is_some_and(listed) { Ok(None) } else { named(client, word).await }
+    let listed = |contest: &Contest| {
+        matches!(contest.choices, Choices::Listed(_)) && contest.choice(word).is_some()
+    };
+    if election
+        .record
+        .election
+        .contests
+        .first()
+        .is_some_and(listed)
+    {
+        Ok(None)
+    } else {
+        named(client, word).await
+    }
 }
 
-/// The election whose id begins with a word that is long enough to mean one, or that has just this title.
+/// The election whose id begins with a word that is long enough to mean one, or that has just this
+/// title.
 async fn named(client: &Client, word: &str) -> Result<Option<CheckedElection>, Failure> {
-    let begun = if word.len() >= ID_DIGITS_MIN { find::begun(client, word).await? } else { Vec::new() };
-    let found = if begun.is_empty() { find::titled(client, word).await? } else { find::fitting(client, word).await? };
+    let begun = if word.len() >= ID_DIGITS_MIN {
+        find::begun(client, word).await?
+    } else {
+        Vec::new()
+    };
+    let found = if begun.is_empty() {
+        find::titled(client, word).await?
+    } else {
+        find::fitting(client, word).await?
+    };
     if found.is_empty() {
         return Ok(None);
     }
@@ -127,10 +181,15 @@ async fn named(client: &Client, word: &str) -> Result<Option<CheckedElection>, F
 fn no_choice(meant: &CheckedElection, word: &str) -> Failure {
     let election = &meant.record.election;
     let contest = |contest: &Contest| {
-        let title =
-            if contest.title.is_empty() { String::new() } else { format!("{}: ", output::clean(&contest.title)) };
+        let title = if contest.title.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", output::clean(&contest.title))
+        };
         let choices = match &contest.choices {
-            Choices::Listed(_) => format!("; the choices are: {}", result::names(contest).join(", ")),
+            Choices::Listed(_) => {
+                format!("; the choices are: {}", result::names(contest).join(", "))
+            }
             Choices::WriteIn => ", which you write in".to_owned(),
         };
         format!("\n  {title}{}{choices}", ballot::syntax(contest))
@@ -145,7 +204,11 @@ fn no_choice(meant: &CheckedElection, word: &str) -> Failure {
 }
 
 /// The credential to sign with. For a roll a new one would be of no use.
-fn key(context: &Context, args: &CastArgs, election: &CheckedElection) -> Result<SecretKey, Failure> {
+fn key(
+    context: &Context,
+    args: &CastArgs,
+    election: &CheckedElection,
+) -> Result<SecretKey, Failure> {
     if args.code {
         return Ok(code::parse(&code::secret_line("Your voter code: ")?)?.secret_key());
     }
@@ -153,7 +216,11 @@ fn key(context: &Context, args: &CastArgs, election: &CheckedElection) -> Result
         Some(file) => file.clone(),
         None => context.credential_file(args.name.as_deref())?,
     };
-    if election.record.election.has_roll() { credential::load(&file) } else { credential::load_or_make(&file) }
+    if election.record.election.has_roll() {
+        credential::load(&file)
+    } else {
+        credential::load_or_make(&file)
+    }
 }
 
 /// A ballot that was cast.
@@ -176,8 +243,11 @@ pub(crate) async fn sign(
     words: &[String],
 ) -> Result<SignedBallot, Failure> {
     let contests = &election.record.election.contests;
-    let selections =
-        contests.iter().zip(words).map(|(contest, words)| ballot::parse(contest, words)).collect::<Result<_, _>>()?;
+    let selections = contests
+        .iter()
+        .zip(words)
+        .map(|(contest, words)| ballot::parse(contest, words))
+        .collect::<Result<_, _>>()?;
     Ok(client.sign_ballot(election, key, name, selections).await?)
 }
 
@@ -190,23 +260,44 @@ pub(crate) async fn cast_signed(
     signed: &SignedBallot,
 ) -> Result<Cast, Failure> {
     context.remember(client).await?;
-    let kept = match client.cast(signed, context.timeout).await.map_err(Failure::from) {
+    let kept = match client
+        .cast(signed, context.timeout)
+        .await
+        .map_err(Failure::from)
+    {
         Err(Failure::NotEligible(reason)) => {
-            return Err(Failure::NotEligible(explained(client, election, key, reason).await));
+            return Err(Failure::NotEligible(
+                explained(client, election, key, reason).await,
+            ));
         }
         other => other?,
     };
-    let says = kept.check(context.chain.as_ref()).map_err(|fault| Failure::Verification(fault.to_string()))?;
+    let says = kept
+        .check(context.chain.as_ref())
+        .map_err(|fault| Failure::Verification(fault.to_string()))?;
     let path = receipts::store(context, &kept)?;
-    Ok(Cast { kept: Box::new(kept), path, says, replaced: signed.replaces() })
+    Ok(Cast {
+        kept: Box::new(kept),
+        path,
+        says,
+        replaced: signed.replaces(),
+    })
 }
 
 /// Adds to a refusal where the credential's ballot is, or what to do about the roll.
-async fn explained(client: &Client, election: &CheckedElection, key: &SecretKey, reason: String) -> String {
+async fn explained(
+    client: &Client,
+    election: &CheckedElection,
+    key: &SecretKey,
+    reason: String,
+) -> String {
     match client.voter(election.record.id, key.public()).await {
         Ok(voter) => match (voter.weight, voter.ballot) {
             (_, Some(record)) => {
-                format!("{reason}; its ballot {} is final in block {}", record.transaction, record.height)
+                format!(
+                    "{reason}; its ballot {} is final in block {}",
+                    record.transaction, record.height
+                )
             }
             (None, None) => format!(
                 "{reason}; use the credential or the code that its organiser has on the roll (`vote-cli roll check KEY` says more)"

@@ -12,12 +12,20 @@ use crate::output::clean;
 use crate::{ballot_file, output, result};
 
 pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
-    let Parsed { file, notes: read, scores } = ballot_file::open(args)?;
+    let Parsed {
+        file,
+        notes: read,
+        scores,
+    } = ballot_file::open(args)?;
     let file = file.without_withdrawn();
     let rule = args.rule.unwrap_or(Rule::Irv);
     let terms = terms(args, rule, &file)?;
     let profile = file.profile();
-    let names = file.candidates.iter().map(|name| clean(name)).collect::<Vec<_>>();
+    let names = file
+        .candidates
+        .iter()
+        .map(|name| clean(name))
+        .collect::<Vec<_>>();
     // Whoever counts a file can wait, or end the program.
     let ballots = ballots(rule, &profile, scores);
     let outcome = vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited());
@@ -33,7 +41,13 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     })?;
     let mut said: Vec<_> = read.iter().map(|note| clean(&note.to_string())).collect();
     said.extend(notes(args, rule, &file, &outcome));
-    let counted = Counted { rule, profile: &profile, names: &names, outcome: &outcome, notes: said };
+    let counted = Counted {
+        rule,
+        profile: &profile,
+        names: &names,
+        outcome: &outcome,
+        notes: said,
+    };
     if context.json {
         output::json(&counted.view(&terms))
     } else {
@@ -46,7 +60,11 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
 fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
     let name = rule.name();
     match args.seats {
-        Some(0) => return Err(Failure::Usage("--seats 0: a count fills one seat or more".into())),
+        Some(0) => {
+            return Err(Failure::Usage(
+                "--seats 0: a count fills one seat or more".into(),
+            ));
+        }
         Some(seats) if rule.fills_one_seat() && seats != 1 => {
             return Err(Failure::Usage(format!(
                 "{name} fills one seat, not {seats}: leave out --seats, or take another --rule"
@@ -54,9 +72,10 @@ fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
         }
         _ => {}
     }
-    for (option, given) in
-        [("--overvotes", args.overvotes.is_some()), ("--skipped-ranks", args.skipped_ranks.is_some())]
-    {
+    for (option, given) in [
+        ("--overvotes", args.overvotes.is_some()),
+        ("--skipped-ranks", args.skipped_ranks.is_some()),
+    ] {
         if given && rule != Rule::Irv {
             return Err(Failure::Usage(format!(
                 "{option} is for irv; {name} says itself what it does with such ballots"
@@ -84,36 +103,67 @@ fn seed(hex_digits: Option<&str>) -> Result<Seed, Failure> {
 /// The ballots of a file as the rule takes them: by approval, whoever is ranked is approved.
 fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -> Ballots {
     if let Some(lists) = scores {
-        return Ballots::Scores { candidates: profile.candidates(), lists };
+        return Ballots::Scores {
+            candidates: profile.candidates(),
+            lists,
+        };
     }
     if rule != Rule::Approval {
         return Ballots::Rankings(profile.clone());
     }
-    let sets =
-        profile.groups().map(|packed| (packed.count, packed.ranks.iter().flat_map(Rank::iter).collect())).collect();
-    Ballots::Approvals { candidates: profile.candidates(), sets }
+    let sets = profile
+        .groups()
+        .map(|packed| {
+            (
+                packed.count,
+                packed.ranks.iter().flat_map(Rank::iter).collect(),
+            )
+        })
+        .collect();
+    Ballots::Approvals {
+        candidates: profile.candidates(),
+        sets,
+    }
 }
 
 /// What was assumed or left out, so that nobody takes it for what was asked.
 fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<String> {
     let name = rule.name();
     let mut notes = Vec::new();
-    let ranking = |packed: &Packed<'_>| packed.ranks.iter().filter(|rank| !rank.is_empty()).count() > 1;
-    if let Some(first) = file.ballots.iter().find(ranking).filter(|_| rule == Rule::Approval) {
-        notes.push(format!("line {}: all who are ranked count as approved, whatever their rank", first.line));
+    let ranking =
+        |packed: &Packed<'_>| packed.ranks.iter().filter(|rank| !rank.is_empty()).count() > 1;
+    if let Some(first) = file
+        .ballots
+        .iter()
+        .find(ranking)
+        .filter(|_| rule == Rule::Approval)
+    {
+        notes.push(format!(
+            "line {}: all who are ranked count as approved, whatever their rank",
+            first.line
+        ));
     }
     if args.rule.is_none() {
         notes.push(format!("no --rule was given: counted by {name}"));
     }
     if rule.fills_one_seat() && file.seats != 1 {
-        notes.push(format!("{name} fills one seat: the file's {} seats are not used", file.seats));
+        notes.push(format!(
+            "{name} fills one seat: the file's {} seats are not used",
+            file.seats
+        ));
     }
     let seats = args.seats.map_or(file.seats, usize::from);
     if !rule.fills_one_seat() && seats > file.candidates.len() {
-        notes.push(format!("{seats} seats for {} candidates: some stay empty", file.candidates.len()));
+        notes.push(format!(
+            "{seats} seats for {} candidates: some stay empty",
+            file.candidates.len()
+        ));
     }
     if args.seed.is_none() && outcome.ties.iter().any(|tie| !tie.drawn.is_empty()) {
-        notes.push("no --seed was given: lots are drawn from zeroes, as anybody could know before".to_owned());
+        notes.push(
+            "no --seed was given: lots are drawn from zeroes, as anybody could know before"
+                .to_owned(),
+        );
     }
     notes
 }
@@ -129,7 +179,11 @@ struct Counted<'a> {
 
 impl Counted<'_> {
     fn winners(&self) -> Vec<&str> {
-        self.outcome.winners.iter().map(|place| self.names[*place].as_str()).collect()
+        self.outcome
+            .winners
+            .iter()
+            .map(|place| self.names[*place].as_str())
+            .collect()
     }
 
     fn view(&self, terms: &Terms) -> views::Count {
@@ -151,9 +205,15 @@ impl Counted<'_> {
         let alone = match self.rule {
             Rule::Approval => "approvals",
             Rule::Borda | Rule::Score => "points",
-            Rule::Plurality | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::YesNo | Rule::Meek => "votes",
+            Rule::Plurality | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::YesNo | Rule::Meek => {
+                "votes"
+            }
         };
-        let mut lines: Vec<_> = self.notes.iter().map(|note| format!("note: {note}")).collect();
+        let mut lines: Vec<_> = self
+            .notes
+            .iter()
+            .map(|note| format!("note: {note}"))
+            .collect();
         let ballots = match self.profile.ballots() {
             1 => "1 ballot".to_owned(),
             many => format!("{many} ballots"),
@@ -200,7 +260,8 @@ mod tests {
         let rule = args.rule.unwrap_or(Rule::Irv);
         let terms = terms(&args, rule, file).unwrap();
         let ballots = ballots(rule, &file.profile(), None);
-        let outcome = vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
+        let outcome =
+            vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
         notes(&args, rule, file, &outcome)
     }
 
@@ -215,7 +276,10 @@ mod tests {
                 "no --seed was given: lots are drawn from zeroes, as anybody could know before"
             ]
         );
-        assert_eq!(said(&["--rule", "stv"], &file), ["5 seats for 2 candidates: some stay empty"]);
+        assert_eq!(
+            said(&["--rule", "stv"], &file),
+            ["5 seats for 2 candidates: some stay empty"]
+        );
         assert!(said(&["--rule", "stv", "--seats", "2"], &file).is_empty());
     }
 
@@ -224,13 +288,25 @@ mod tests {
         let file = file(FIVE_SEATS);
         for (words, reason) in [
             (["--rule", "stv", "--seats", "0"], "one seat or more"),
-            (["--rule", "irv", "--seats", "3"], "irv fills one seat, not 3"),
-            (["--rule", "stv", "--overvotes", "skip"], "--overvotes is for irv"),
-            (["--rule", "meek", "--skipped-ranks", "exhaust"], "--skipped-ranks is for irv"),
+            (
+                ["--rule", "irv", "--seats", "3"],
+                "irv fills one seat, not 3",
+            ),
+            (
+                ["--rule", "stv", "--overvotes", "skip"],
+                "--overvotes is for irv",
+            ),
+            (
+                ["--rule", "meek", "--skipped-ranks", "exhaust"],
+                "--skipped-ranks is for irv",
+            ),
         ] {
             let args = args(&words);
             let refused = terms(&args, args.rule.unwrap(), &file).unwrap_err();
-            assert!(matches!(&refused, Failure::Usage(said) if said.contains(reason)), "{refused:?}");
+            assert!(
+                matches!(&refused, Failure::Usage(said) if said.contains(reason)),
+                "{refused:?}"
+            );
         }
     }
 }

@@ -19,14 +19,21 @@ pub(super) fn run(context: &Context, command: CredentialCommand) -> Result<(), F
         Some(file) => file,
         None => context.credential_file(None)?,
     };
-    let key = if new { credential::make(&file)? } else { credential::load(&file)? };
+    let key = if new {
+        credential::make(&file)?
+    } else {
+        credential::load(&file)?
+    };
     show(context, &file, &key.public());
     Ok(())
 }
 
 fn show(context: &Context, file: &Path, key: &PublicKey) {
     if context.json {
-        output::json(&views::Credential { key: (*key).into(), file: file.display().to_string() });
+        output::json(&views::Credential {
+            key: (*key).into(),
+            file: file.display().to_string(),
+        });
     } else {
         output::line(format_args!(
             "credential  {key}\nfile        {} (private: whoever has it can vote with it)",

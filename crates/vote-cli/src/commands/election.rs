@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use vote_api::{CheckedElection, Client, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView};
 use vote_chain::{
-    Act, Base, ChainId, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise, Payload, SecretKey,
-    Timestamp, Voters,
+    Act, Base, ChainId, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise,
+    Payload, SecretKey, Timestamp, Voters,
 };
 use vote_views as views;
 
@@ -42,7 +42,9 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
             };
             let words = match view.phase {
                 ElectionPhase::Open if view.record.election.has_roll() => {
-                    format!("is open; its roll, with {voters} voters, is frozen under root {root:.16}")
+                    format!(
+                        "is open; its roll, with {voters} voters, is frozen under root {root:.16}"
+                    )
                 }
                 ElectionPhase::Open => "is open".to_owned(),
                 // Said again, the act is the one that was done before.
@@ -67,19 +69,34 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
         }
         ElectionCommand::Cancel { act: args, reason } => {
             let (view, height) = act(context, args, |_| Ok(Act::Cancel(reason))).await?;
-            let cancelled = views::Cancelled { cancelled: true, election: view.record.id.into(), height: height.get() };
+            let cancelled = views::Cancelled {
+                cancelled: true,
+                election: view.record.id.into(),
+                height: height.get(),
+            };
             done(context, &view, height, &cancelled, "is cancelled");
             Ok(())
         }
-        ElectionCommand::Times { act: args, opens, closes, reason } => {
+        ElectionCommand::Times {
+            act: args,
+            opens,
+            closes,
+            reason,
+        } => {
             if opens.is_none() && closes.is_none() {
-                return Err(Failure::Usage("say when it opens or closes: --opens TIME, --closes TIME".into()));
+                return Err(Failure::Usage(
+                    "say when it opens or closes: --opens TIME, --closes TIME".into(),
+                ));
             }
             let now = time::now();
             let change = |view: &ElectionView| {
                 let opens_at = opens.map(|when| when.from(now)).or(view.record.opens_at);
                 let closes_at = closes.map(|when| when.from(now)).or(view.record.closes_at);
-                Ok(Act::ChangeTimes { opens_at, closes_at, reason })
+                Ok(Act::ChangeTimes {
+                    opens_at,
+                    closes_at,
+                    reason,
+                })
             };
             let (view, height) = act(context, args, change).await?;
             let (opens_at, closes_at) = (view.record.opens_at, view.record.closes_at);
@@ -90,7 +107,9 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
                 opens_at: opens_at.map(Timestamp::ms),
                 closes_at: closes_at.map(Timestamp::ms),
             };
-            let words = |time: Option<Timestamp>| time.map_or_else(|| "by hand".to_owned(), |time| time.to_string());
+            let words = |time: Option<Timestamp>| {
+                time.map_or_else(|| "by hand".to_owned(), |time| time.to_string())
+            };
             let words = format!("opens {}, and closes {}", words(opens_at), words(closes_at));
             done(context, &view, height, &changed, &words);
             Ok(())
@@ -99,7 +118,8 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
     }
 }
 
-/// Has the organiser do something to an election, waits until it is final, and gives the election as it is then.
+/// Has the organiser do something to an election, waits until it is final, and gives the election
+/// as it is then.
 pub(super) async fn act(
     context: &Context,
     args: ActArgs,
@@ -108,11 +128,18 @@ pub(super) async fn act(
     let client = context.client().await?;
     let election = find::any_election(&client, args.election.as_deref()).await?;
     let key = organiser(context, args.credential)?;
-    let organise = Organise { election: election.record.id, act: act(&election)? };
-    let has_reason = matches!(organise.act, Act::ChangeTimes { .. } | Act::ChangeRoll { .. });
+    let organise = Organise {
+        election: election.record.id,
+        act: act(&election)?,
+    };
+    let has_reason = matches!(
+        organise.act,
+        Act::ChangeTimes { .. } | Act::ChangeRoll { .. }
+    );
     let inclusion = submit::run(context, &client, &key, Payload::Organise(organise)).await?;
     let height = inclusion.block.0.height;
-    // Word for word the same is one transaction, which is final already, whatever was done in between.
+    // Word for word the same is one transaction, which is final already, whatever was done in
+    // between.
     if has_reason && height <= election.height {
         return Err(Failure::Other(format!(
             "this was done before, with the same words, in block {height}, and is not done again: say another --reason"
@@ -126,11 +153,20 @@ pub(super) fn organiser(context: &Context, file: Option<PathBuf>) -> Result<Secr
     credential::load(&file.unwrap_or_else(|| context.organiser_file()))
 }
 
-fn done(context: &Context, view: &ElectionView, height: Height, done: &impl Serialize, words: &str) {
+fn done(
+    context: &Context,
+    view: &ElectionView,
+    height: Height,
+    done: &impl Serialize,
+    words: &str,
+) {
     if context.json {
         output::json(done);
     } else {
-        output::line(format_args!("{} {words} (block {height}).", clean(&view.record.election.title)));
+        output::line(format_args!(
+            "{} {words} (block {height}).",
+            clean(&view.record.election.title)
+        ));
     }
 }
 
@@ -143,8 +179,15 @@ async fn log(context: &Context, election: Option<&str>) -> Result<(), Failure> {
         output::json(&views::ElectionLog::of(&view, &entries));
         return Ok(());
     }
-    output::line(format_args!("{} ({}): what its organiser has done", clean(&record.election.title), view.phase));
-    output::line(format_args!("  {}  created by {:.16}", record.created_at, record.organiser));
+    output::line(format_args!(
+        "{} ({}): what its organiser has done",
+        clean(&record.election.title),
+        view.phase
+    ));
+    output::line(format_args!(
+        "  {}  created by {:.16}",
+        record.created_at, record.organiser
+    ));
     log::lines(&view, &entries).iter().for_each(output::line);
     Ok(())
 }
@@ -161,13 +204,28 @@ fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
         return file::read(path, now, salt()?);
     }
     let contest = if args.write_in {
-        Contest { rule: args.rule, seats: args.seats, ..Contest::write_in() }
+        Contest {
+            rule: args.rule,
+            seats: args.seats,
+            ..Contest::write_in()
+        }
     } else {
         Contest::listed(args.choice.clone(), args.rule, args.seats)
     };
-    let majority = args.majority.map(|share| Majority { share, base: Base::Votes }).or(contest.majority);
+    let majority = args
+        .majority
+        .map(|share| Majority {
+            share,
+            base: Base::Votes,
+        })
+        .or(contest.majority);
     let choices_max = args.max.unwrap_or(contest.choices_max);
-    let contest = Contest { choices_max, majority, abstention: args.abstain, ..contest };
+    let contest = Contest {
+        choices_max,
+        majority,
+        abstention: args.abstain,
+        ..contest
+    };
     let voters = match (args.roll, args.weighted_roll) {
         (_, true) => Voters::WeightedRoll,
         (true, _) => Voters::Roll,
@@ -180,37 +238,58 @@ fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
         closes_at: args.closes.map(|when| when.from(now)),
         quorum: args.quorum,
         revotes: args.revotes,
-        ..Election::simple(args.title.clone().unwrap_or_default(), vec![contest], salt()?)
+        ..Election::simple(
+            args.title.clone().unwrap_or_default(),
+            vec![contest],
+            salt()?,
+        )
     };
     let mut faults: Vec<_> = election.faults().iter().map(ToString::to_string).collect();
     if election.closes_at.is_some_and(|closes| closes <= now) {
         faults.push("--closes is in the past".to_owned());
     }
-    if faults.is_empty() { Ok(election) } else { Err(Failure::Usage(faults.join("\n"))) }
+    if faults.is_empty() {
+        Ok(election)
+    } else {
+        Err(Failure::Usage(faults.join("\n")))
+    }
 }
 
 async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
     let election = described(&args, time::now())?;
     if args.check {
         if context.json {
-            output::json(&views::Described { valid: true, title: election.title });
+            output::json(&views::Described {
+                valid: true,
+                title: election.title,
+            });
         } else {
-            output::line(format_args!("{}: nothing is wrong with it. The rules of this vote:", clean(&election.title)));
+            output::line(format_args!(
+                "{}: nothing is wrong with it. The rules of this vote:",
+                clean(&election.title)
+            ));
             output::described(&rules::lines(&election, None));
         }
         return Ok(());
     }
     let client = context.client().await?;
-    let key = credential::load_or_make(&args.credential.unwrap_or_else(|| context.organiser_file()))?;
+    let key =
+        credential::load_or_make(&args.credential.unwrap_or_else(|| context.organiser_file()))?;
     organiser::check(&client, &key.public()).await?;
     let has_roll = election.has_roll();
     let inclusion = submit::run(context, &client, &key, Payload::CreateElection(election)).await?;
     let id = ElectionId::new(*inclusion.transaction.hash());
     let height = inclusion.block.0.height;
     if context.json {
-        output::json(&views::Created { election: id.into(), height: height.get(), organiser: key.public().into() });
+        output::json(&views::Created {
+            election: id.into(),
+            height: height.get(),
+            organiser: key.public().into(),
+        });
     } else {
-        output::line(format_args!("The election is on the ledger, in block {height}.\n  id  {id}"));
+        output::line(format_args!(
+            "The election is on the ledger, in block {height}.\n  id  {id}"
+        ));
         if has_roll {
             output::line(format_args!(
                 "Now its roll: vote-cli roll import FILE {id:.8}, and when it is complete: vote-cli election open {id:.8}"
@@ -228,23 +307,40 @@ fn new(path: Option<&Path>) -> Result<(), Failure> {
     };
     let shown = path.display();
     files::write_new(path, file::EXAMPLE.as_bytes(), files::PUBLIC)?;
-    output::line(format_args!("{shown} is written. Fill it in, then: vote-cli election create {shown} --check"));
+    output::line(format_args!(
+        "{shown} is written. Fill it in, then: vote-cli election create {shown} --check"
+    ));
     Ok(())
 }
 
 /// A write-in election that is open at once.
-pub(crate) async fn create_write_in(context: &Context, client: &Client, title: &str) -> Result<(), Failure> {
+pub(crate) async fn create_write_in(
+    context: &Context,
+    client: &Client,
+    title: &str,
+) -> Result<(), Failure> {
     let key = credential::load_or_make(&context.organiser_file())?;
     organiser::check(client, &key.public()).await?;
     let election = Election::simple(title.to_owned(), vec![Contest::write_in()], salt()?);
-    submit::run(context, client, &key, Payload::CreateElection(election)).await.map(drop)
+    submit::run(context, client, &key, Payload::CreateElection(election))
+        .await
+        .map(drop)
 }
 
 async fn list(context: &Context, args: ListArgs) -> Result<(), Failure> {
     let client = context.client().await?;
-    let after = args.after.as_deref().map(str::parse::<ElectionId>).transpose();
+    let after = args
+        .after
+        .as_deref()
+        .map(str::parse::<ElectionId>)
+        .transpose();
     let after = after.map_err(|error| Failure::Usage(format!("--after: {error}")))?;
-    let query = ElectionQuery { title: args.title, phases: args.phase, after, ..ElectionQuery::default() };
+    let query = ElectionQuery {
+        title: args.title,
+        phases: args.phase,
+        after,
+        ..ElectionQuery::default()
+    };
     let (elections, more) = match args.limit {
         None => (client.elections_all(query).await?, false),
         Some(limit) => at_most(&client, query, limit).await?,
@@ -253,7 +349,11 @@ async fn list(context: &Context, args: ListArgs) -> Result<(), Failure> {
         output::json(&views::Elections::of(&elections, more));
         return Ok(());
     }
-    let mut rows = vec![["ID", "PHASE", "BALLOTS", "TITLE"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["ID", "PHASE", "BALLOTS", "TITLE"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for view in &elections {
         let id = format!("{:.16}", view.record.id);
         rows.push(vec![
@@ -271,12 +371,18 @@ async fn list(context: &Context, args: ListArgs) -> Result<(), Failure> {
 }
 
 /// So many of the elections that a query fits, and whether there are more.
-async fn at_most(client: &Client, mut query: ElectionQuery, limit: u32) -> Result<(Vec<ElectionView>, bool), Failure> {
+async fn at_most(
+    client: &Client,
+    mut query: ElectionQuery,
+    limit: u32,
+) -> Result<(Vec<ElectionView>, bool), Failure> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut all = Vec::new();
     loop {
         let left = limit - all.len();
-        query.limit = u16::try_from(left).unwrap_or(u16::MAX).min(ELECTIONS_PAGE_MAX);
+        query.limit = u16::try_from(left)
+            .unwrap_or(u16::MAX)
+            .min(ELECTIONS_PAGE_MAX);
         let (some, more) = client.elections_page(query.clone()).await?;
         all.extend(some);
         query.after = all.last().map(|view| view.record.id);
@@ -293,7 +399,10 @@ fn show(context: &Context, view: &ElectionView, chain: ChainId) {
     }
     output::line(clean(&election.title));
     if !election.description.is_empty() {
-        election.description.lines().for_each(|line| output::line(format_args!("  {}", clean(line))));
+        election
+            .description
+            .lines()
+            .for_each(|line| output::line(format_args!("  {}", clean(line))));
     }
     output::line(format_args!("  id         {}", record.id));
     output::line(format_args!("  phase      {}", view.phase));
@@ -310,7 +419,11 @@ fn show(context: &Context, view: &ElectionView, chain: ChainId) {
             roll.tree.root()
         ));
     }
-    output::line(format_args!("  board      {} ballots, root {}", record.board.size(), record.board.root()));
+    output::line(format_args!(
+        "  board      {} ballots, root {}",
+        record.board.size(),
+        record.board.root()
+    ));
     output::line(
         "Words, rules, times and organiser are those that were signed. Phase, roll and board are the node's word.",
     );

@@ -15,7 +15,13 @@ use crate::failure::Failure;
 use crate::{credential, output};
 
 pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure> {
-    let GuiArgs { listen, public, take_elections, client_header, no_open } = args;
+    let GuiArgs {
+        listen,
+        public,
+        take_elections,
+        client_header,
+        no_open,
+    } = args;
     if public.is_none() && !listen.ip().is_loopback() {
         return Err(Failure::Usage(format!(
             "{listen} can be reached from other machines; without --public the page is for this one alone"
@@ -38,7 +44,11 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
     let address = listener.local_addr().map_err(Failure::other)?;
     let opens = public.is_none() && !no_open && !context.json && std::io::stdout().is_terminal();
     let (access, url, visitors) = match public {
-        Some(origin) => (Access::Public(origin.clone()), origin, Some(visitors(client_header.as_deref()))),
+        Some(origin) => (
+            Access::Public(origin.clone()),
+            origin,
+            Some(visitors(client_header.as_deref())),
+        ),
         None => {
             let mut bytes = [0; 32];
             getrandom::fill(&mut bytes).map_err(Failure::other)?;
@@ -47,22 +57,38 @@ pub(super) async fn run(context: &Context, args: GuiArgs) -> Result<(), Failure>
             (Access::Loopback(token), url, None)
         }
     };
-    let config = Config { chain, takes_elections: take_elections, client_header, ..Config::new(socket, access) };
-    let server = Server::new(config, listener, address).map_err(|fault| Failure::Usage(fault.to_string()))?;
+    let config = Config {
+        chain,
+        takes_elections: take_elections,
+        client_header,
+        ..Config::new(socket, access)
+    };
+    let server = Server::new(config, listener, address)
+        .map_err(|fault| Failure::Usage(fault.to_string()))?;
     let bundle = vote_web::bundle_hash();
     if context.json {
-        output::json(&views::Gui { url: url.clone(), listen: address.to_string(), bundle });
+        output::json(&views::Gui {
+            url: url.clone(),
+            listen: address.to_string(),
+            bundle,
+        });
     } else {
         output::line(format_args!("Open {url}"));
-        output::line(format_args!("  page  {bundle} (SHA-256 of its files; the page shows it too)"));
+        output::line(format_args!(
+            "  page  {bundle} (SHA-256 of its files; the page shows it too)"
+        ));
         match visitors {
             Some(visitors) => output::line(format_args!("  visitors  {visitors}\nCtrl-C ends it.")),
-            None => {
-                output::line("Ctrl-C ends it. Whoever has the address with its token can use the node in your name.")
-            }
+            None => output::line(
+                "Ctrl-C ends it. Whoever has the address with its token can use the node in your name.",
+            ),
         }
     }
-    let _doorway = if opens { open(&context.data_dir, address.port(), &url) } else { None };
+    let _doorway = if opens {
+        open(&context.data_dir, address.port(), &url)
+    } else {
+        None
+    };
     // Ends with Ctrl-C, as every command.
     server.run(std::future::pending()).await;
     Ok(())
@@ -89,17 +115,25 @@ impl Drop for Doorway {
     }
 }
 
-/// Opens the page in a browser, if this desktop knows how. Not by its address: every user of the machine can read the arguments of a program, and
-/// the token is in it.
+/// Opens the page in a browser, if this desktop knows how. Not by its address: every user of the
+/// machine can read the arguments of a program, and the token is in it.
 fn open(data_dir: &Path, port: u16, url: &str) -> Option<Doorway> {
     let path = std::env::var_os("PATH")?;
-    let program = std::env::split_paths(&path).map(|dir| dir.join("xdg-open")).find(|program| program.is_file())?;
+    let program = std::env::split_paths(&path)
+        .map(|dir| dir.join("xdg-open"))
+        .find(|program| program.is_file())?;
     let doorway = Doorway(data_dir.join(format!("gui-{port}.html")));
     // One of an earlier page that was ended by force.
     let _ = std::fs::remove_file(&doorway.0);
     credential::write_new(&doorway.0, doorway_page(url).as_bytes()).ok()?;
     let quiet = || Stdio::null();
-    Command::new(program).arg(&doorway.0).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().ok()?;
+    Command::new(program)
+        .arg(&doorway.0)
+        .stdin(quiet())
+        .stdout(quiet())
+        .stderr(quiet())
+        .spawn()
+        .ok()?;
     Some(doorway)
 }
 

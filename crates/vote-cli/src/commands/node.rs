@@ -12,19 +12,29 @@ use crate::failure::Failure;
 use crate::output::clean;
 use crate::{output, says, time};
 
-/// A clock that is further from those of the validators, in milliseconds, is in need of setting: the node goes by theirs then.
+/// A clock that is further from those of the validators, in milliseconds, is in need of setting:
+/// the node goes by theirs then.
 const CLOCK_MS_MAX: u64 = 500;
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
-    let (status, OrganisersView { organisers, .. }) = (client.status().await?, client.organisers().await?);
+    let (status, OrganisersView { organisers, .. }) =
+        (client.status().await?, client.organisers().await?);
     if context.json {
         let organisers = views::Organisers::keys(&organisers);
-        output::json(&views::NodeStatus { status: views::Status::of(&status), organisers });
+        output::json(&views::NodeStatus {
+            status: views::Status::of(&status),
+            organisers,
+        });
     } else {
         let mut rows = rows(&status, time::now().ms_since(status.time));
         rows.push(("elections", organiser::summary(&organisers)));
-        output::table(&rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect::<Vec<_>>());
+        output::table(
+            &rows
+                .into_iter()
+                .map(|(name, value)| vec![name.to_owned(), value])
+                .collect::<Vec<_>>(),
+        );
     }
     Ok(())
 }
@@ -32,12 +42,33 @@ pub(super) async fn status(context: &Context) -> Result<(), Failure> {
 /// What is shown of a status; its last block was made so many milliseconds ago.
 fn rows(status: &Status, age_ms: u64) -> Vec<(&'static str, String)> {
     let n = usize::try_from(status.validators).unwrap_or(0);
-    let role = if status.validator { "validator" } else { "follower" };
+    let role = if status.validator {
+        "validator"
+    } else {
+        "follower"
+    };
     let mut rows = vec![
-        ("node", format!("{} ({role}), version {}", clean(&status.node), clean(&status.version))),
+        (
+            "node",
+            format!(
+                "{} ({role}), version {}",
+                clean(&status.node),
+                clean(&status.version)
+            ),
+        ),
         ("key", status.key.to_string()),
-        ("chain", format!("{} ({})", status.genesis.chain(), clean(&status.genesis.name))),
-        ("last block", format!("{}, {} s ago", status.height, age_ms / 1000)),
+        (
+            "chain",
+            format!(
+                "{} ({})",
+                status.genesis.chain(),
+                clean(&status.genesis.name)
+            ),
+        ),
+        (
+            "last block",
+            format!("{}, {} s ago", status.height, age_ms / 1000),
+        ),
         ("state root", status.state_root.to_string()),
         ("network", output::validators(n)),
         ("connected", connected(status)),
@@ -57,7 +88,11 @@ fn rows(status: &Status, age_ms: u64) -> Vec<(&'static str, String)> {
 }
 
 fn tracker(status: &Status) -> String {
-    let registered = if status.tracker { "registered" } else { "NOT REGISTERED" };
+    let registered = if status.tracker {
+        "registered"
+    } else {
+        "NOT REGISTERED"
+    };
     match &status.tracker_problem {
         Some(problem) => format!("{registered}; {}", clean(problem)),
         None if status.tracker => registered.to_owned(),
@@ -80,7 +115,11 @@ fn connected(status: &Status) -> String {
 
 fn deciding(status: &Status) -> String {
     let next = status.height.next();
-    let round = if status.round > 0 { format!(", in round {}", status.round) } else { String::new() };
+    let round = if status.round > 0 {
+        format!(", in round {}", status.round)
+    } else {
+        String::new()
+    };
     match status.deciding_ms {
         None => "nothing to decide".to_owned(),
         Some(ms) if views::is_stalled(status) => {
@@ -94,7 +133,9 @@ fn deciding(status: &Status) -> String {
 }
 
 fn clock(ahead: Option<i64>) -> String {
-    let Some(ahead) = ahead else { return "not compared: too few validators have said their time".to_owned() };
+    let Some(ahead) = ahead else {
+        return "not compared: too few validators have said their time".to_owned();
+    };
     let distance = ahead.unsigned_abs();
     let seconds = format!("{}.{} s", distance / 1000, distance % 1000 / 100);
     let which = if ahead < 0 { "behind" } else { "ahead of" };
@@ -125,14 +166,29 @@ pub(super) async fn members(context: &Context) -> Result<(), Failure> {
 }
 
 fn member_rows(members: &[Member]) -> Vec<Vec<String>> {
-    let mut rows = vec![["NAME", "ROLE", "HEIGHT", "KEY", "ID", "ADDRESSES"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["NAME", "ROLE", "HEIGHT", "KEY", "ID", "ADDRESSES"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for member in members {
-        let role = member.power.map_or_else(|| "follower".to_owned(), |power| format!("validator, power {power}"));
+        let role = member.power.map_or_else(
+            || "follower".to_owned(),
+            |power| format!("validator, power {power}"),
+        );
         rows.push(vec![
-            format!("{}{}", clean(&member.name), if member.this { " (this)" } else { "" }),
+            format!(
+                "{}{}",
+                clean(&member.name),
+                if member.this { " (this)" } else { "" }
+            ),
             role,
-            member.height.map_or_else(|| "?".to_owned(), |height| height.to_string()),
-            member.key.map_or_else(|| "?".to_owned(), |key| format!("{key:.16}")),
+            member
+                .height
+                .map_or_else(|| "?".to_owned(), |height| height.to_string()),
+            member
+                .key
+                .map_or_else(|| "?".to_owned(), |key| format!("{key:.16}")),
             clean(&member.peer),
             clean(&member.addresses.join(" ")),
         ]);
@@ -141,16 +197,24 @@ fn member_rows(members: &[Member]) -> Vec<Vec<String>> {
 }
 
 pub(super) async fn block(context: &Context, height: Option<u64>) -> Result<(), Failure> {
-    let at = height.map_or(BlockAt::Latest, |height| BlockAt::Height(Height::new(height)));
+    let at = height.map_or(BlockAt::Latest, |height| {
+        BlockAt::Height(Height::new(height))
+    });
     let client = context.client().await?;
     let shown = client.block(at).await?;
     let contents = contents(&client, &shown).await?;
     if context.json {
-        let transactions: Vec<_> = contents.iter().map(|content| content.parsed.clone()).collect();
+        let transactions: Vec<_> = contents
+            .iter()
+            .map(|content| content.parsed.clone())
+            .collect();
         let mut view = views::Block::of(&shown.block, &shown.certificate, &transactions);
         for (transaction, content) in view.transactions.iter_mut().zip(&contents) {
             let says = content.says.as_ref().map(views::Statement::of);
-            transaction.content = Some(views::Content { says, withheld: content.is_withheld });
+            transaction.content = Some(views::Content {
+                says,
+                withheld: content.is_withheld,
+            });
         }
         output::json(&view);
     } else {
@@ -184,13 +248,20 @@ async fn contents(client: &Client, shown: &FinalBlock) -> Result<Vec<Content>, F
         let parsed = parse(bytes).map_err(|fault| broken(&fault))?;
         let is_withheld = client.is_withheld(&verified).await?;
         let says = match &parsed.content.payload {
-            Payload::CastBallot(ballot) if !is_withheld => Some(client.statement(&verified, ballot.election).await?),
+            Payload::CastBallot(ballot) if !is_withheld => {
+                Some(client.statement(&verified, ballot.election).await?)
+            }
             Payload::CastBallot(_)
             | Payload::CreateElection(_)
             | Payload::Organise(_)
             | Payload::ApproveChange { .. } => None,
         };
-        contents.push(Content { verified, parsed, says, is_withheld });
+        contents.push(Content {
+            verified,
+            parsed,
+            says,
+            is_withheld,
+        });
     }
     Ok(contents)
 }
@@ -198,8 +269,15 @@ async fn contents(client: &Client, shown: &FinalBlock) -> Result<Vec<Content>, F
 fn print_block(FinalBlock { block, certificate }: &FinalBlock, contents: &[Content]) {
     let header = &block.header;
     output::line(format_args!("block {} at {}", header.height, header.time));
-    output::line(format_args!("  hash        {}\n  parent      {}", header.hash(), header.parent));
-    output::line(format_args!("  state root  {}\n  proposer    {}", header.state_root, header.proposer));
+    output::line(format_args!(
+        "  hash        {}\n  parent      {}",
+        header.hash(),
+        header.parent
+    ));
+    output::line(format_args!(
+        "  state root  {}\n  proposer    {}",
+        header.state_root, header.proposer
+    ));
     output::line(format_args!(
         "  final by    {} signatures in round {}",
         certificate.signatures.len(),
@@ -207,7 +285,11 @@ fn print_block(FinalBlock { block, certificate }: &FinalBlock, contents: &[Conte
     ));
     for content in contents {
         let (kind, what) = views::describe(&content.parsed);
-        output::line(format_args!("  {:.16}  {kind} {}", content.verified.id(), clean(&what)));
+        output::line(format_args!(
+            "  {:.16}  {kind} {}",
+            content.verified.id(),
+            clean(&what)
+        ));
         for line in content.says.iter().flat_map(says::contests) {
             output::line(format_args!("                    {line}"));
         }
@@ -225,7 +307,12 @@ pub(super) async fn evidence(context: &Context) -> Result<(), Failure> {
         output::line("This node has seen no validator sign two different things.");
     } else {
         rows.iter().for_each(|row| {
-            output::line(format_args!("height {}: {} signed {}", row.height, row.validator, clean(&row.what)))
+            output::line(format_args!(
+                "height {}: {} signed {}",
+                row.height,
+                row.validator,
+                clean(&row.what)
+            ))
         });
     }
     Ok(())
@@ -239,7 +326,20 @@ mod tests {
     fn members_are_shown_without_their_escapes() {
         let evil = || "a\u{1b}[2Jb".to_owned();
         let (name, peer, addresses) = (evil(), evil(), vec![evil()]);
-        let rows = member_rows(&[Member { name, peer, key: None, power: None, height: None, addresses, this: false }]);
-        assert!(rows.iter().flatten().all(|cell| !cell.contains(char::is_control)), "{rows:?}");
+        let rows = member_rows(&[Member {
+            name,
+            peer,
+            key: None,
+            power: None,
+            height: None,
+            addresses,
+            this: false,
+        }]);
+        assert!(
+            rows.iter()
+                .flatten()
+                .all(|cell| !cell.contains(char::is_control)),
+            "{rows:?}"
+        );
     }
 }

@@ -42,12 +42,22 @@ pub(super) async fn check(client: &Client, key: &PublicKey) -> Result<(), Failur
 
 /// Who may create elections, in a few words.
 fn named(organisers: &Organisers) -> String {
-    let Organisers::Keys(keys) = organisers else { return "anyone may".to_owned() };
+    let Organisers::Keys(keys) = organisers else {
+        return "anyone may".to_owned();
+    };
     if keys.is_empty() {
         return "there is none".to_owned();
     }
-    let some: Vec<_> = keys.iter().take(NAMED_MAX).map(|key| format!("{key:.16}")).collect();
-    let more = if keys.len() > NAMED_MAX { ", ...; see vote-cli organiser list" } else { "" };
+    let some: Vec<_> = keys
+        .iter()
+        .take(NAMED_MAX)
+        .map(|key| format!("{key:.16}"))
+        .collect();
+    let more = if keys.len() > NAMED_MAX {
+        ", ...; see vote-cli organiser list"
+    } else {
+        ""
+    };
     format!("{}{more}", some.join(", "))
 }
 
@@ -68,10 +78,16 @@ fn key(context: &Context) -> Result<(), Failure> {
     let file = context.organiser_file();
     let key = credential::load_or_make(&file)?.public();
     if context.json {
-        output::json(&views::Credential { key: key.into(), file: file.display().to_string() });
+        output::json(&views::Credential {
+            key: key.into(),
+            file: file.display().to_string(),
+        });
     } else {
         output::line(key);
-        output::aside(format_args!("Its private half is {}: whoever has it can organise with it.", file.display()));
+        output::aside(format_args!(
+            "Its private half is {}: whoever has it can organise with it.",
+            file.display()
+        ));
     }
     Ok(())
 }
@@ -84,7 +100,10 @@ async fn list(context: &Context) -> Result<(), Failure> {
         output::json(&views::Organisers::of(&view));
         return Ok(());
     }
-    let OrganisersView { organisers, pending } = view;
+    let OrganisersView {
+        organisers,
+        pending,
+    } = view;
     match &organisers {
         Organisers::Anyone => {
             output::line(
@@ -92,13 +111,18 @@ async fn list(context: &Context) -> Result<(), Failure> {
             );
         }
         Organisers::Keys(keys) if keys.is_empty() => {
-            output::line("Nobody may create elections. Validators admit organisers: vote-cli organiser admit KEY");
+            output::line(
+                "Nobody may create elections. Validators admit organisers: vote-cli organiser admit KEY",
+            );
         }
         Organisers::Keys(keys) => keys.iter().for_each(output::line),
     }
     for (change, keys) in pending {
         let change = views::organiser_change(&change);
-        output::line(format_args!("waiting: {change}, approved by {} of {validators}", keys.len()));
+        output::line(format_args!(
+            "waiting: {change}, approved by {} of {validators}",
+            keys.len()
+        ));
     }
     Ok(())
 }
@@ -110,7 +134,10 @@ async fn approve(context: &Context, change: OrganiserChange) -> Result<(), Failu
         return Ok(());
     }
     context.remember(&client).await?;
-    let height = match client.approve(&change.clone().into(), context.timeout).await {
+    let height = match client
+        .approve(&change.clone().into(), context.timeout)
+        .await
+    {
         Ok(inclusion) => inclusion.block.0.height,
         Err(error @ CallError::Refused(_)) => {
             // The others may have completed the change meanwhile: it no longer takes this approval.
@@ -145,16 +172,31 @@ fn outcome(change: &OrganiserChange) -> String {
 
 fn made_already(context: &Context, change: &OrganiserChange) {
     if context.json {
-        output::json(&views::OrganiserApproved { height: None, already: true, approvals: None });
+        output::json(&views::OrganiserApproved {
+            height: None,
+            already: true,
+            approvals: None,
+        });
     } else {
         output::line(format_args!("It is so already: {}.", outcome(change)));
     }
 }
 
-async fn report(context: &Context, client: &Client, change: &OrganiserChange, height: Height) -> Result<(), Failure> {
-    let OrganisersView { organisers, pending } = client.organisers().await?;
+async fn report(
+    context: &Context,
+    client: &Client,
+    change: &OrganiserChange,
+    height: Height,
+) -> Result<(), Failure> {
+    let OrganisersView {
+        organisers,
+        pending,
+    } = client.organisers().await?;
     let made = is_made(&organisers, change);
-    let so_far = pending.iter().find(|(waits, _)| waits == change).map(|(_, keys)| keys.len());
+    let so_far = pending
+        .iter()
+        .find(|(waits, _)| waits == change)
+        .map(|(_, keys)| keys.len());
     if !made && so_far.is_none() {
         return Err(Failure::NotFound(format!(
             "it was approved in block {height}, and a change of the validators was made meanwhile, which drops all approvals: approve it \
@@ -162,11 +204,18 @@ async fn report(context: &Context, client: &Client, change: &OrganiserChange, he
         )));
     }
     if context.json {
-        output::json(&views::OrganiserApproved { height: Some(height.get()), already: false, approvals: so_far });
+        output::json(&views::OrganiserApproved {
+            height: Some(height.get()),
+            already: false,
+            approvals: so_far,
+        });
         return Ok(());
     }
     match so_far {
-        None => output::line(format_args!("Approved, in block {height}: {}.", outcome(change))),
+        None => output::line(format_args!(
+            "Approved, in block {height}: {}.",
+            outcome(change)
+        )),
         Some(so_far) => {
             let validators = client.validators().await?.set.count();
             output::line(format_args!(

@@ -25,15 +25,26 @@ struct Checked {
 
 impl Checked {
     fn new(context: &Context, file: ReceiptFile) -> Result<Self, Failure> {
-        let says = file.check(context.chain.as_ref()).map_err(|fault| Failure::Verification(fault.to_string()))?;
-        Ok(Self { file, says, is_withheld: false })
+        let says = file
+            .check(context.chain.as_ref())
+            .map_err(|fault| Failure::Verification(fault.to_string()))?;
+        Ok(Self {
+            file,
+            says,
+            is_withheld: false,
+        })
     }
 
     /// The receipt of a ballot that the node has. Whoever has cast it has a file that says more.
     async fn fetched(context: &Context, id: TransactionId) -> Result<Self, Failure> {
         let client = context.client().await?;
-        let is_withheld = client.is_withheld(&client.proven(id).await?.transaction).await?;
-        Ok(Self { is_withheld, ..Self::new(context, client.receipt_file(id).await?)? })
+        let is_withheld = client
+            .is_withheld(&client.proven(id).await?.transaction)
+            .await?;
+        Ok(Self {
+            is_withheld,
+            ..Self::new(context, client.receipt_file(id).await?)?
+        })
     }
 
     fn receipt(&self) -> &Receipt {
@@ -51,8 +62,13 @@ pub(super) async fn run(context: &Context, command: ReceiptCommand) -> Result<()
             };
             show(context, &checked, None);
             if qr && !context.json {
-                let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-                output::line(Qr::of_tracker(&Tracker::of(&checked.receipt().transaction)).terminal(colours).trim_end());
+                let colours =
+                    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+                output::line(
+                    Qr::of_tracker(&Tracker::of(&checked.receipt().transaction))
+                        .terminal(colours)
+                        .trim_end(),
+                );
             }
             Ok(())
         }
@@ -77,15 +93,22 @@ async fn check_any(context: &Context, what: &[String], node: bool) -> Result<(),
             }
             Ok(())
         }
-        Err(fault) if what.len() > 1 => Err(Failure::Usage(format!("{said:?} is no tracker: {fault}"))),
-        // A tracker has neither dots nor slashes. What was typed is not repeated: it may be meant for a voter code, which is secret.
-        Err(fault) if !said.contains(['.', '/']) && !Path::new(&said).exists() => {
-            Err(Failure::NotFound(format!("no receipt has this name, and {fault}")))
+        Err(fault) if what.len() > 1 => {
+            Err(Failure::Usage(format!("{said:?} is no tracker: {fault}")))
         }
+        // A tracker has neither dots nor slashes. What was typed is not repeated: it may be meant
+        // for a voter code, which is secret.
+        Err(fault) if !said.contains(['.', '/']) && !Path::new(&said).exists() => Err(
+            Failure::NotFound(format!("no receipt has this name, and {fault}")),
+        ),
         _ => {
             let checked = Checked::new(context, receipts::read(Path::new(&said))?)?;
             let id = checked.receipt().transaction;
-            let trace = if node { Some(context.client().await?.trace(id.as_bytes()).await?) } else { None };
+            let trace = if node {
+                Some(context.client().await?.trace(id.as_bytes()).await?)
+            } else {
+                None
+            };
             show(context, &checked, trace.as_ref());
             Ok(())
         }
@@ -96,9 +119,15 @@ async fn check_any(context: &Context, what: &[String], node: bool) -> Result<(),
 fn fate(trace: &Trace) -> String {
     let other = format!("{:.16}", trace.counts);
     let counts = match (trace.counts == trace.transaction, trace.phase) {
-        (_, ElectionPhase::Cancelled) => "but the election was cancelled: nothing is counted".to_owned(),
-        (false, ElectionPhase::Closed) => format!("superseded: ballot {other} of the same voter is counted instead"),
-        (false, _) => format!("superseded: ballot {other} of the same voter counts instead, so far"),
+        (_, ElectionPhase::Cancelled) => {
+            "but the election was cancelled: nothing is counted".to_owned()
+        }
+        (false, ElectionPhase::Closed) => {
+            format!("superseded: ballot {other} of the same voter is counted instead")
+        }
+        (false, _) => {
+            format!("superseded: ballot {other} of the same voter counts instead, so far")
+        }
         (true, ElectionPhase::Closed) => "and counted: the election is closed".to_owned(),
         (true, _) => "and counts so far: the election is open".to_owned(),
     };
@@ -133,7 +162,12 @@ fn show(context: &Context, checked: &Checked, trace: Option<&Trace>) {
     if context.json {
         return output::json(&view(checked, pinned, trace));
     }
-    let (Receipt { genesis, header, .. }, tracker) = (receipt, Tracker::of(&receipt.transaction));
+    let (
+        Receipt {
+            genesis, header, ..
+        },
+        tracker,
+    ) = (receipt, Tracker::of(&receipt.transaction));
     output::line("The receipt is valid.");
     let what = match &checked.says {
         Some(says) => {
@@ -155,10 +189,19 @@ fn show(context: &Context, checked: &Checked, trace: Option<&Trace>) {
     output::line(format_args!("  tracker  {tracker}"));
     output::line(format_args!("  words    {}", tracker.words()));
     let place = receipt.proof.index;
-    output::line(format_args!("  block    {} at {}, place {place}", header.height, header.time));
-    output::line(format_args!("  chain    {} ({})", genesis.chain(), output::clean(&genesis.name)));
+    output::line(format_args!(
+        "  block    {} at {}, place {place}",
+        header.height, header.time
+    ));
+    output::line(format_args!(
+        "  chain    {} ({})",
+        genesis.chain(),
+        output::clean(&genesis.name)
+    ));
     let signatures = receipt.certificate.signatures.len();
-    output::line(format_args!("  signed   by {signatures} of the validators of that height"));
+    output::line(format_args!(
+        "  signed   by {signatures} of the validators of that height"
+    ));
     if let Some(trace) = trace {
         output::line(format_args!("  node     {}", fate(trace)));
     }
@@ -171,7 +214,9 @@ fn show(context: &Context, checked: &Checked, trace: Option<&Trace>) {
         );
     }
     if !pinned {
-        output::line("Compare the chain's id with the one that you trust, or have it done with --chain ID.");
+        output::line(
+            "Compare the chain's id with the one that you trust, or have it done with --chain ID.",
+        );
     }
 }
 
@@ -184,17 +229,36 @@ mod tests {
     fn fate_of_a_ballot_is_true_in_each_phase() {
         let trace = |phase, replaced| {
             let transaction = TransactionId::default();
-            let counts = if replaced { TransactionId::of(b"other") } else { transaction };
+            let counts = if replaced {
+                TransactionId::of(b"other")
+            } else {
+                transaction
+            };
             let (height, election) = (Height::new(7), ElectionId::default());
-            fate(&Trace { transaction, height, election, phase, counter: 0, counts, tip: Height::new(9) })
+            fate(&Trace {
+                transaction,
+                height,
+                election,
+                phase,
+                counter: 0,
+                counts,
+                tip: Height::new(9),
+            })
         };
-        assert!(trace(ElectionPhase::Open, false).ends_with("and counts so far: the election is open"));
-        assert!(trace(ElectionPhase::Closed, false).ends_with("and counted: the election is closed"));
+        assert!(
+            trace(ElectionPhase::Open, false).ends_with("and counts so far: the election is open")
+        );
+        assert!(
+            trace(ElectionPhase::Closed, false).ends_with("and counted: the election is closed")
+        );
         assert!(trace(ElectionPhase::Open, true).ends_with("counts instead, so far"));
         assert!(trace(ElectionPhase::Closed, true).ends_with("is counted instead"));
         for replaced in [false, true] {
             let cancelled = trace(ElectionPhase::Cancelled, replaced);
-            assert!(cancelled.ends_with("the election was cancelled: nothing is counted"), "{cancelled}");
+            assert!(
+                cancelled.ends_with("the election was cancelled: nothing is counted"),
+                "{cancelled}"
+            );
         }
     }
 }

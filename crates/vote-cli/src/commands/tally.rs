@@ -24,9 +24,12 @@ pub(super) async fn run(
     watch: bool,
     shown: Shown<'_>,
 ) -> Result<(), Failure> {
-    // Clap looks for what conflicts with --json behind the command alone; it may stand before it as well.
+    // Clap looks for what conflicts with --json behind the command alone; it may stand before it as
+    // well.
     if shown.csv && context.json {
-        return Err(Failure::Usage("the argument '--csv' cannot be used with '--json'".into()));
+        return Err(Failure::Usage(
+            "the argument '--csv' cannot be used with '--json'".into(),
+        ));
     }
     let client = context.client().await?;
     let election = find::election(&client, election).await?;
@@ -34,7 +37,10 @@ pub(super) async fn run(
         return counted_here(context, &client, &election, shown).await;
     }
     if let Some(file) = shown.html {
-        let (entries, genesis) = (client.checked_log(&election).await?, client.genesis().await?);
+        let (entries, genesis) = (
+            client.checked_log(&election).await?,
+            client.genesis().await?,
+        );
         let page = report::html(&election, &entries, &genesis.chain(), &genesis.name);
         files::write_new(file, page.as_bytes(), files::PUBLIC)?;
     }
@@ -58,7 +64,8 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Fetches every ballot, checks them, and counts: nothing of it is the node's word, but that it shows its last block.
+/// Fetches every ballot, checks them, and counts: nothing of it is the node's word, but that it
+/// shows its last block.
 async fn counted_here(
     context: &Context,
     client: &Client,
@@ -90,5 +97,7 @@ fn show(context: &Context, view: &ElectionView) {
         return output::json(&views::ElectionResult::of(view));
     }
     result::lines(view).iter().for_each(output::line);
-    output::line("The count is the node's word; `tally --verify` fetches every ballot and counts here.");
+    output::line(
+        "The count is the node's word; `tally --verify` fetches every ballot and counts here.",
+    );
 }

@@ -1,4 +1,5 @@
-//! What can be wrong with a file of voters. The page says the same in the same words (testdata/rolls.json).
+//! What can be wrong with a file of voters. The page says the same in the same words
+//! (testdata/rolls.json).
 
 use std::fmt;
 
@@ -26,15 +27,23 @@ pub(crate) enum What {
         "no line at the top says which column is the name, id, e-mail address or key: put one there, such as name,email (line {first} has: {found})"
     )]
     NoHeader { first: u32, found: String },
-    #[error("line {header} looks like the header, and this above it like a voter: move the header to the top")]
+    #[error(
+        "line {header} looks like the header, and this above it like a voter: move the header to the top"
+    )]
     Above { header: u32 },
     #[error("the columns {first:?} and {second:?} are both read as {field}: rename or delete one")]
-    Twice { first: String, second: String, field: &'static str },
+    Twice {
+        first: String,
+        second: String,
+        field: &'static str,
+    },
     #[error("there is no voter below the header")]
     NoVoters,
     #[error("there is no column key: vote-cli roll issue makes keys for people who have none")]
     NoKeys,
-    #[error("{fields} fields, and the header has {columns}: a field with a separator in it needs quotes")]
+    #[error(
+        "{fields} fields, and the header has {columns}: a field with a separator in it needs quotes"
+    )]
     Fields { fields: usize, columns: usize },
     #[error(
         "a quote is not closed, or something follows one that closes: put quotes around the whole field, and double those in it"
@@ -62,11 +71,17 @@ pub(crate) enum What {
     Unequal { weight: u32 },
     #[error("there is neither a name, an id, a contact nor a key")]
     Nobody,
-    #[error("this line looks like a total and not like a voter: delete it, or give it an id or a contact")]
+    #[error(
+        "this line looks like a total and not like a voter: delete it, or give it an id or a contact"
+    )]
     Total,
-    #[error("a key stands in {column}: put keys in a column called key, which makes no code for who has one")]
+    #[error(
+        "a key stands in {column}: put keys in a column called key, which makes no code for who has one"
+    )]
     KeyIn { column: String },
-    #[error("a secret voter code stands in {column}: whoever has this file can vote with it; delete it here")]
+    #[error(
+        "a secret voter code stands in {column}: whoever has this file can vote with it; delete it here"
+    )]
     CodeIn { column: String },
     /// `found` is its beginning.
     #[error("the contact \"{found}\" is no e-mail address")]
@@ -154,12 +169,21 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Utf16 => f.write_str("the text is UTF-16, and is read as that"),
-            Self::Hidden { rows } => write!(f, "rows that the spreadsheet hides are read like the others: {rows}"),
+            Self::Hidden { rows } => write!(
+                f,
+                "rows that the spreadsheet hides are read like the others: {rows}"
+            ),
             Self::HiddenColumns { columns } => {
-                write!(f, "columns that the spreadsheet hides are read like the others: {columns}")
+                write!(
+                    f,
+                    "columns that the spreadsheet hides are read like the others: {columns}"
+                )
             }
             Self::Title { line, text } => {
-                write!(f, "line {line}, \"{text}\", stands above the header, and is left out")
+                write!(
+                    f,
+                    "line {line}, \"{text}\", stands above the header, and is left out"
+                )
             }
             Self::Footer { rows, first, text } => write!(
                 f,
@@ -169,9 +193,15 @@ impl fmt::Display for Note {
             Self::Column { name, number } => write!(f, "column {number}, \"{name}\", is not read"),
             Self::Nameless { number } => write!(f, "column {number} has no name, and is not read"),
             Self::NoWeight { rows } => write!(f, "rows without a weight, which count 1: {rows}"),
-            Self::NoContact { rows, first } => write!(f, "rows without a contact: {rows}, the first in line {first}"),
+            Self::NoContact { rows, first } => write!(
+                f,
+                "rows without a contact: {rows}, the first in line {first}"
+            ),
             Self::NoAddress { rows, first } => {
-                write!(f, "contacts that are no e-mail addresses: {rows}, the first in line {first}")
+                write!(
+                    f,
+                    "contacts that are no e-mail addresses: {rows}, the first in line {first}"
+                )
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The rows of a table of voters, and what their fields say. Does not know which rows belong together.
+//! The rows of a table of voters, and what their fields say. Does not know which rows belong
+//! together.
 
 use std::collections::VecDeque;
 
@@ -16,7 +17,8 @@ use super::{FIELD_BYTES_MAX, FILE_BYTES_MAX, Person, ROWS_MAX, Report, WEIGHT_MA
 const TEXTS: usize = 4;
 /// Rows with content among which the header is looked for.
 const HEADER_ROWS: usize = 10;
-/// Characters of a field that a fault repeats: enough to find it, not enough to give away a secret in the wrong column.
+/// Characters of a field that a fault repeats: enough to find it, not enough to give away a secret
+/// in the wrong column.
 pub(super) const EXCERPT: usize = 12;
 /// A secret code has no fewer.
 const CODE_CHARACTERS: usize = 32;
@@ -35,14 +37,23 @@ pub(super) struct Texts {
 impl Texts {
     /// The texts of the row that [`Texts::keep`] gave this number.
     pub(super) fn person(&self, row: u32) -> Person<'_> {
-        let Some(ends) = self.ends.get(row as usize) else { return Person::default() };
-        let mut start = row.checked_sub(1).map_or(0, |before| self.ends[before as usize][TEXTS - 1]);
+        let Some(ends) = self.ends.get(row as usize) else {
+            return Person::default();
+        };
+        let mut start = row
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before as usize][TEXTS - 1]);
         let [id, name, contact, group] = ends.map(|end| {
             let text = &self.buffer[start as usize..end as usize];
             start = end;
             text
         });
-        Person { id, name, contact, group }
+        Person {
+            id,
+            name,
+            contact,
+            group,
+        }
     }
 
     fn keep(&mut self, texts: &[String; TEXTS]) -> u32 {
@@ -92,7 +103,9 @@ impl Source<'_> {
                 let more = rows.next(&mut read.row);
                 let more = more.map_err(|error| Fault {
                     line: u32::try_from(error.line).unwrap_or(u32::MAX),
-                    what: What::Sheet { reason: error.reason },
+                    what: What::Sheet {
+                        reason: error.reason,
+                    },
                 })?;
                 read.after_blank = read.row.line > last_line + 1;
                 Ok(more.then_some(read))
@@ -157,19 +170,39 @@ impl<'a> Table<'a> {
             last_line = read.row.line;
             ahead.push_back(read);
         }
-        let Some(first) = ahead.front() else { return Err(Fault { line: 1, what: What::Empty }) };
+        let Some(first) = ahead.front() else {
+            return Err(Fault {
+                line: 1,
+                what: What::Empty,
+            });
+        };
         let (at, known) = header_among(&ahead);
         if known == 0 {
-            let found: Vec<_> = first.row.cells().take(EXCERPT_CELLS).map(|cell| excerpt(cell, EXCERPT)).collect();
+            let found: Vec<_> = first
+                .row
+                .cells()
+                .take(EXCERPT_CELLS)
+                .map(|cell| excerpt(cell, EXCERPT))
+                .collect();
             let first = line(&first.row);
-            let what = What::NoHeader { first, found: found.join(", ") };
+            let what = What::NoHeader {
+                first,
+                found: found.join(", "),
+            };
             return Err(Fault { line: first, what });
         }
         let mut notes = titles(&ahead, at)?;
-        let header = ahead.drain(..=at).next_back().map(|read| read.row).unwrap_or_default();
+        let header = ahead
+            .drain(..=at)
+            .next_back()
+            .map(|read| read.row)
+            .unwrap_or_default();
         let (columns, more) = Columns::read(&header)?;
         notes.extend(more);
-        let report = Report { notes, ..Report::default() };
+        let report = Report {
+            notes,
+            ..Report::default()
+        };
         Ok(Self {
             columns,
             source,
@@ -204,7 +237,10 @@ impl<'a> Table<'a> {
             }
             self.report.rows += 1;
             if self.report.rows > ROWS_MAX {
-                return Err(Fault { line, what: What::Many });
+                return Err(Fault {
+                    line,
+                    what: What::Many,
+                });
             }
             if let Some(what) = read.fault.or_else(|| self.shape(&read.row)) {
                 self.report.faults.push(Fault { line, what });
@@ -221,7 +257,9 @@ impl<'a> Table<'a> {
             notes.push(Note::Footer { rows, first, text });
         }
         if self.no_weight > 0 {
-            notes.push(Note::NoWeight { rows: self.no_weight });
+            notes.push(Note::NoWeight {
+                rows: self.no_weight,
+            });
         }
         if let (rows @ 1.., first) = self.no_contact {
             notes.push(Note::NoContact { rows, first });
@@ -235,7 +273,9 @@ impl<'a> Table<'a> {
     /// Whether a row has nothing but what a printed list has below its voters. It is counted then.
     fn is_footer(&mut self, row: &Row, line: u32) -> bool {
         let mut cells = row.cells().filter(|cell| !cell.is_empty());
-        let (Some(text), None) = (cells.next(), cells.next()) else { return false };
+        let (Some(text), None) = (cells.next(), cells.next()) else {
+            return false;
+        };
         let is_footer = is_footer(text);
         if is_footer {
             let (rows, first, shown) = &mut self.footers;
@@ -256,7 +296,10 @@ impl<'a> Table<'a> {
         }
         let beyond = (columns..row.len()).any(|at| !row.get(at).is_empty());
         if beyond || (row.len() < columns && self.source.separator().is_some()) {
-            return Some(What::Fields { fields: row.len(), columns });
+            return Some(What::Fields {
+                fields: row.len(),
+                columns,
+            });
         }
         let separator = self.source.separator()?;
         let mut until = line(row);
@@ -264,16 +307,23 @@ impl<'a> Table<'a> {
             let lines = text::breaks(field.as_bytes());
             until += lines;
             if lines > 0 && self.is_torn(at, field, separator) {
-                return Some(What::LineBreak { column: self.columns.name(at), until });
+                return Some(What::LineBreak {
+                    column: self.columns.name(at),
+                    until,
+                });
             }
         }
         None
     }
 
-    /// Whether a field of several lines may well be several rows, between two quotes that do not belong together.
+    /// Whether a field of several lines may well be several rows, between two quotes that do not
+    /// belong together.
     fn is_torn(&self, at: usize, field: &str, separator: char) -> bool {
         let separators = self.columns.names.len().saturating_sub(1);
-        let like_a_row = field.split(['\r', '\n']).skip(1).any(|part| part.matches(separator).count() >= separators);
+        let like_a_row = field
+            .split(['\r', '\n'])
+            .skip(1)
+            .any(|part| part.matches(separator).count() >= separators);
         like_a_row || (self.columns.is_read(at) && field.contains(separator))
     }
 
@@ -284,20 +334,30 @@ impl<'a> Table<'a> {
         let key = self.key(row, &mut texts, wanted.keys, &mut faults);
         self.misplaced(&mut texts, &mut faults);
         let [id, name, contact, _] = &texts;
-        if id.is_empty() && name.is_empty() && contact.is_empty() && key.is_none() && faults.is_empty() {
+        if id.is_empty()
+            && name.is_empty()
+            && contact.is_empty()
+            && key.is_none()
+            && faults.is_empty()
+        {
             faults.push(What::Nobody);
         }
         let called = if name.is_empty() { id } else { name };
-        let told_apart = !contact.is_empty() || key.is_some() || (!id.is_empty() && !name.is_empty());
+        let told_apart =
+            !contact.is_empty() || key.is_some() || (!id.is_empty() && !name.is_empty());
         if !told_apart && is_total(called) {
             faults.push(What::Total);
         }
         let weight = self.weight(row, wanted.weights, &mut faults);
         let is_address = is_address(contact);
         if !contact.is_empty() && !is_address && (self.columns.is_email || contact.contains('@')) {
-            faults.push(What::Address { found: excerpt(contact, ADDRESS_EXCERPT) });
+            faults.push(What::Address {
+                found: excerpt(contact, ADDRESS_EXCERPT),
+            });
         }
-        self.report.faults.extend(faults.into_iter().map(|what| Fault { line, what }));
+        self.report
+            .faults
+            .extend(faults.into_iter().map(|what| Fault { line, what }));
         if self.report.faults.len() > before {
             return None;
         }
@@ -310,15 +370,29 @@ impl<'a> Table<'a> {
         } else if !contact.is_empty() && !is_address {
             count(&mut self.no_address);
         }
-        Some(Good { line, weight, key, texts: self.texts.keep(&texts) })
+        Some(Good {
+            line,
+            weight,
+            key,
+            texts: self.texts.keep(&texts),
+        })
     }
 
-    /// Takes away keys and secret codes from columns that are not for them: each is a fault, and no other fault may repeat it.
+    /// Takes away keys and secret codes from columns that are not for them: each is a fault, and no
+    /// other fault may repeat it.
     fn misplaced(&self, texts: &mut [String; TEXTS], faults: &mut Vec<What>) {
-        let Columns { id, name, contact, group, .. } = &self.columns;
+        let Columns {
+            id,
+            name,
+            contact,
+            group,
+            ..
+        } = &self.columns;
         let columns = [*id, name.first().copied(), *contact, *group];
         for (text, at) in texts.iter_mut().zip(columns) {
-            let Some(at) = at.filter(|_| text.len() >= CODE_CHARACTERS) else { continue };
+            let Some(at) = at.filter(|_| text.len() >= CODE_CHARACTERS) else {
+                continue;
+            };
             let column = self.columns.name(at);
             let fault = if text.parse::<PublicKey>().is_ok() {
                 What::KeyIn { column }
@@ -334,32 +408,64 @@ impl<'a> Table<'a> {
 
     /// Id, name, contact and group, as they are shown.
     fn texts_of(&self, row: &Row, faults: &mut Vec<What>) -> [String; TEXTS] {
-        let Columns { id, name, contact, group, .. } = &self.columns;
+        let Columns {
+            id,
+            name,
+            contact,
+            group,
+            ..
+        } = &self.columns;
         let mut text = |at: usize| match tidy(unguarded(row.get(at))) {
             Ok(text) if text.len() > FIELD_BYTES_MAX => {
-                faults.push(What::Long { column: self.columns.name(at), bytes: text.len() });
+                faults.push(What::Long {
+                    column: self.columns.name(at),
+                    bytes: text.len(),
+                });
                 String::new()
             }
             Ok(text) => text,
             Err(InvalidName::Empty) => String::new(),
             Err(InvalidName::TooLong(bytes)) => {
-                faults.push(What::Long { column: self.columns.name(at), bytes });
+                faults.push(What::Long {
+                    column: self.columns.name(at),
+                    bytes,
+                });
                 String::new()
             }
             Err(InvalidName::Control(_)) => {
-                faults.push(What::Control { column: self.columns.name(at) });
+                faults.push(What::Control {
+                    column: self.columns.name(at),
+                });
                 String::new()
             }
         };
         let id = id.map(&mut text).unwrap_or_default();
-        let parts: Vec<_> = name.iter().map(|at| text(*at)).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<_> = name
+            .iter()
+            .map(|at| text(*at))
+            .filter(|part| !part.is_empty())
+            .collect();
         // What cannot be seen came with the clipboard.
-        let contact = contact.map(&mut text).map(|text| look(&text).into_owned()).unwrap_or_default();
-        [id, parts.join(" "), contact, group.map(&mut text).unwrap_or_default()]
+        let contact = contact
+            .map(&mut text)
+            .map(|text| look(&text).into_owned())
+            .unwrap_or_default();
+        [
+            id,
+            parts.join(" "),
+            contact,
+            group.map(&mut text).unwrap_or_default(),
+        ]
     }
 
     /// The row's key, if it has one. In a list without a column for it, a name can be one.
-    fn key(&self, row: &Row, texts: &mut [String; TEXTS], wanted: bool, faults: &mut Vec<What>) -> Option<PublicKey> {
+    fn key(
+        &self,
+        row: &Row,
+        texts: &mut [String; TEXTS],
+        wanted: bool,
+        faults: &mut Vec<What>,
+    ) -> Option<PublicKey> {
         let Some(at) = self.columns.key else {
             let key = texts[1].parse().ok()?;
             texts[1].clear();
@@ -368,7 +474,9 @@ impl<'a> Table<'a> {
         let text = row.get(at);
         match text.parse() {
             Ok(key) => return Some(key),
-            Err(_) if !text.is_empty() => faults.push(What::Key { found: excerpt(text, EXCERPT) }),
+            Err(_) if !text.is_empty() => faults.push(What::Key {
+                found: excerpt(text, EXCERPT),
+            }),
             Err(_) if wanted => faults.push(What::NoKey),
             Err(_) => {}
         }
@@ -386,9 +494,14 @@ impl<'a> Table<'a> {
         let is_number = whole.bytes().all(|byte| byte.is_ascii_digit());
         // Three zeros could be thousands.
         let is_whole = matches!(zeros.len(), 1 | 2) && zeros.bytes().all(|byte| byte == b'0');
-        let weight = whole.parse().ok().filter(|weight| is_number && is_whole && (1..=WEIGHT_MAX).contains(weight));
+        let weight = whole
+            .parse()
+            .ok()
+            .filter(|weight| is_number && is_whole && (1..=WEIGHT_MAX).contains(weight));
         match weight {
-            None => faults.push(What::Weight { found: excerpt(text, EXCERPT) }),
+            None => faults.push(What::Weight {
+                found: excerpt(text, EXCERPT),
+            }),
             Some(weight) if weight != 1 && !others => faults.push(What::Unequal { weight }),
             Some(_) => {}
         }
@@ -400,14 +513,17 @@ fn line(row: &Row) -> u32 {
     u32::try_from(row.line).unwrap_or(u32::MAX)
 }
 
-/// How the fields of a text are most likely separated: so that the header has most words that are known, and then most columns.
+/// How the fields of a text are most likely separated: so that the header has most words that are
+/// known, and then most columns.
 pub(super) fn likely(text: &str) -> Records<'_> {
     let mut best = (0, 0, Records::new(text, 0, 1, SEPARATORS[0]));
     for separator in SEPARATORS {
         let records = Records::new(text, 0, 1, separator);
         let mut source = Source::Text(records.clone());
         // A sheet's rows can fail, a text's cannot.
-        let rows: VecDeque<_> = std::iter::from_fn(|| source.next(0).ok().flatten()).take(HEADER_ROWS).collect();
+        let rows: VecDeque<_> = std::iter::from_fn(|| source.next(0).ok().flatten())
+            .take(HEADER_ROWS)
+            .collect();
         let (at, known) = header_among(&rows);
         let columns = rows.get(at).map_or(0, |read| read.row.len());
         if (known, columns) > (best.0, best.1) {
@@ -421,7 +537,11 @@ pub(super) fn likely(text: &str) -> Records<'_> {
 fn header_among(rows: &VecDeque<Read>) -> (usize, usize) {
     let mut best = (0, 0);
     for (at, read) in rows.iter().enumerate() {
-        let known = if read.fault.is_some() { 0 } else { known_columns(&read.row) };
+        let known = if read.fault.is_some() {
+            0
+        } else {
+            known_columns(&read.row)
+        };
         if known > best.1 {
             best = (at, known);
         }
@@ -436,25 +556,46 @@ fn titles(rows: &VecDeque<Read>, header: usize) -> Result<Vec<Note>, Fault> {
     for (at, read) in rows.iter().take(header).enumerate() {
         let line = line(&read.row);
         if let Some(what) = &read.fault {
-            return Err(Fault { line, what: what.clone() });
+            return Err(Fault {
+                line,
+                what: what.clone(),
+            });
         }
         let apart = rows.range(at + 1..=header).any(|below| below.after_blank);
-        let like_a_voter = read.row.cells().any(|cell| is_address(cell) || cell.parse::<PublicKey>().is_ok());
+        let like_a_voter = read
+            .row
+            .cells()
+            .any(|cell| is_address(cell) || cell.parse::<PublicKey>().is_ok());
         if like_a_voter || !(apart || filled(read) < filled(&rows[header])) {
-            return Err(Fault { line, what: What::Above { header: self::line(&rows[header].row) } });
+            return Err(Fault {
+                line,
+                what: What::Above {
+                    header: self::line(&rows[header].row),
+                },
+            });
         }
         let text: Vec<_> = read.row.cells().filter(|cell| !cell.is_empty()).collect();
-        notes.push(Note::Title { line, text: shown(&text.join(" ")) });
+        notes.push(Note::Title {
+            line,
+            text: shown(&text.join(" ")),
+        });
     }
     Ok(notes)
 }
 
-/// A plain check: one `@`, something before it, and behind it names with points between, none of it with spaces.
+/// A plain check: one `@`, something before it, and behind it names with points between, none of it
+/// with spaces.
 fn is_address(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
     let is_dotted = |text: &str| text.split('.').all(|part| !part.is_empty());
     let odd = |c: char| c.is_whitespace() || "@,;:<>()[]\\\"".contains(c);
-    is_dotted(local) && domain.contains('.') && is_dotted(domain) && !local.contains(odd) && !domain.contains(odd)
+    is_dotted(local)
+        && domain.contains('.')
+        && is_dotted(domain)
+        && !local.contains(odd)
+        && !domain.contains(odd)
 }
 
 /// The beginning of a field.
@@ -466,7 +607,8 @@ pub(super) fn excerpt(text: &str, characters: usize) -> String {
     crate::output::clean(&excerpt)
 }
 
-/// An id as it is compared: `007` and `7.0` are `7`, which spreadsheets make of them, and capitals do not matter.
+/// An id as it is compared: `007` and `7.0` are `7`, which spreadsheets make of them, and capitals
+/// do not matter.
 pub(crate) fn same_id(id: &str) -> String {
     let id = folded(id.trim_start_matches('\''));
     let (whole, zeros) = id.split_once('.').unwrap_or((&id, ""));
@@ -475,10 +617,21 @@ pub(crate) fn same_id(id: &str) -> String {
         return id;
     }
     let digits = whole.trim_start_matches('0');
-    if digits.is_empty() { "0".into() } else { digits.into() }
+    if digits.is_empty() {
+        "0".into()
+    } else {
+        digits.into()
+    }
 }
 
 /// Bytes of a file that can be read.
 pub(super) fn check_size(bytes: usize) -> Result<(), Fault> {
-    if bytes > FILE_BYTES_MAX { Err(Fault { line: 1, what: What::Large { bytes } }) } else { Ok(()) }
+    if bytes > FILE_BYTES_MAX {
+        Err(Fault {
+            line: 1,
+            what: What::Large { bytes },
+        })
+    } else {
+        Ok(())
+    }
 }

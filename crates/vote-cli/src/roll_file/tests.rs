@@ -4,8 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-const ALL: Wanted = Wanted { weights: true, keys: false };
-const KEYS: Wanted = Wanted { weights: true, keys: true };
+const ALL: Wanted = Wanted {
+    weights: true,
+    keys: false,
+};
+const KEYS: Wanted = Wanted {
+    weights: true,
+    keys: true,
+};
 
 /// What comes of lists of voters, here and on the page.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -68,9 +74,21 @@ impl Case {
             Err(fault) => self.faults = faults(&[fault]),
             Ok(list) => {
                 let said = |row: &VoterRow| {
-                    let Person { id, name, contact, group } = list.person(row);
+                    let Person {
+                        id,
+                        name,
+                        contact,
+                        group,
+                    } = list.person(row);
                     let [id, name, contact, group] = [id, name, contact, group].map(str::to_owned);
-                    Said { id, name, contact, group, weight: row.weight, key: row.key.map(|key| key.to_string()) }
+                    Said {
+                        id,
+                        name,
+                        contact,
+                        group,
+                        weight: row.weight,
+                        key: row.key.map(|key| key.to_string()),
+                    }
                 };
                 self.voters = list.rows.iter().map(said).collect();
                 self.notes = list.report.notes.iter().map(ToString::to_string).collect();
@@ -83,7 +101,10 @@ impl Case {
 /// The name of a fault's kind: `same_key`.
 fn kind(what: &What) -> String {
     let mut kind = String::new();
-    for letter in format!("{what:?}").chars().take_while(|c| c.is_alphanumeric()) {
+    for letter in format!("{what:?}")
+        .chars()
+        .take_while(|c| c.is_alphanumeric())
+    {
         if letter.is_uppercase() && !kind.is_empty() {
             kind.push('_');
         }
@@ -104,10 +125,19 @@ fn vectors() -> Vectors {
 fn lists_are_read_as_the_vectors_have_it() {
     let mut made = vectors();
     let owned = |words: &str| words.split(", ").map(str::to_owned).collect();
-    made.words = header::WORDS.iter().map(|(kind, words)| ((*kind).to_owned(), owned(words))).collect();
+    made.words = header::WORDS
+        .iter()
+        .map(|(kind, words)| ((*kind).to_owned(), owned(words)))
+        .collect();
     for case in &mut made.lists {
         let bytes = case.bytes();
-        case.read(read(&bytes, Wanted { weights: case.weighted, keys: false }));
+        case.read(read(
+            &bytes,
+            Wanted {
+                weights: case.weighted,
+                keys: false,
+            },
+        ));
     }
     if std::env::var_os("UPDATE_VECTORS").is_some() {
         std::fs::write(path(), serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
@@ -142,23 +172,62 @@ fn sheet_rows(text: &str) -> String {
 
 #[test]
 fn sheet_of_a_spreadsheet_means_what_the_same_table_means_as_text() {
-    // A cell is never torn, and no cell has a control character; what is no text at all is not in a sheet.
-    let of_texts = ["fields", "quote", "line_break", "control", "empty", "no_header"];
+    // A cell is never torn, and no cell has a control character; what is no text at all is not in a
+    // sheet.
+    let of_texts = [
+        "fields",
+        "quote",
+        "line_break",
+        "control",
+        "empty",
+        "no_header",
+    ];
     let mut compared = 0;
     for mut case in vectors().lists {
-        let Some(text) = case.text.clone().filter(|text| !text.to_lowercase().contains("sep=")) else { continue };
-        if case.faults.iter().any(|(_, kind, _)| of_texts.contains(&kind.as_str())) {
+        let Some(text) = case
+            .text
+            .clone()
+            .filter(|text| !text.to_lowercase().contains("sep="))
+        else {
+            continue;
+        };
+        if case
+            .faults
+            .iter()
+            .any(|(_, kind, _)| of_texts.contains(&kind.as_str()))
+        {
             continue;
         }
-        let plain = text.trim_start_matches('\u{feff}').trim_end_matches('\u{1a}');
+        let plain = text
+            .trim_start_matches('\u{feff}')
+            .trim_end_matches('\u{1a}');
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), crate::spreadsheet::tests::book_of(&sheet_rows(plain))).unwrap();
+        std::fs::write(
+            file.path(),
+            crate::spreadsheet::tests::book_of(&sheet_rows(plain)),
+        )
+        .unwrap();
         let mut spreadsheet = crate::spreadsheet::Spreadsheet::open(file.path(), None).unwrap();
-        let list = read_sheet(&mut spreadsheet.rows().unwrap(), 0, Wanted { weights: case.weighted, keys: false });
-        let expected =
-            (std::mem::take(&mut case.voters), std::mem::take(&mut case.notes), std::mem::take(&mut case.faults));
+        let list = read_sheet(
+            &mut spreadsheet.rows().unwrap(),
+            0,
+            Wanted {
+                weights: case.weighted,
+                keys: false,
+            },
+        );
+        let expected = (
+            std::mem::take(&mut case.voters),
+            std::mem::take(&mut case.notes),
+            std::mem::take(&mut case.faults),
+        );
         case.read(list);
-        assert_eq!((case.voters, case.notes, case.faults), expected, "{}", case.name);
+        assert_eq!(
+            (case.voters, case.notes, case.faults),
+            expected,
+            "{}",
+            case.name
+        );
         compared += 1;
     }
     assert!(compared > 50, "{compared}");
@@ -179,7 +248,13 @@ fn every_row_to_import_has_a_key() {
     assert!(fault(b"name,weight\nAda,1\n", KEYS).contains("line 1: there is no column key"));
     let text = format!("name,key\nAda,{}\nGrace,\n", key(1));
     let list = read(text.as_bytes(), KEYS).unwrap();
-    assert_eq!(list.report.faults, [Fault { line: 3, what: What::NoKey }]);
+    assert_eq!(
+        list.report.faults,
+        [Fault {
+            line: 3,
+            what: What::NoKey
+        }]
+    );
     assert_eq!((list.rows.len(), list.rows[0].key), (1, Some(key(1))));
 }
 
@@ -201,14 +276,22 @@ fn weak_keys_are_found_among_all() {
     assert_eq!(list.rows.len(), 41);
     list.check_keys();
     assert_eq!(list.rows.len(), 40);
-    assert_eq!(list.report.faults[0], Fault { line: 41, what: What::WeakKey });
+    assert_eq!(
+        list.report.faults[0],
+        Fault {
+            line: 41,
+            what: What::WeakKey
+        }
+    );
     assert_eq!(list.report.faults[1].line, 43);
 }
 
 #[test]
 fn no_row_is_lost() {
     let mut random = 1_u32;
-    let alphabet = ["\"", ",", "\n", "\r", ";", "a", "\u{eb}", " ", "1", "\t", "\0"];
+    let alphabet = [
+        "\"", ",", "\n", "\r", ";", "a", "\u{eb}", " ", "1", "\t", "\0",
+    ];
     for _ in 0..3_000 {
         let mut text = "name,weight\nfirst,1\n".to_owned();
         for _ in 0..30 {

@@ -27,7 +27,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, bool), Fault> {
     };
     if let Some((bytes, little)) = utf16 {
         let (pairs, rest) = bytes.as_chunks::<2>();
-        let unit = |pair: &[u8; 2]| if little { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
+        let unit = |pair: &[u8; 2]| {
+            if little {
+                u16::from_le_bytes(*pair)
+            } else {
+                u16::from_be_bytes(*pair)
+            }
+        };
         let text = char::decode_utf16(pairs.iter().map(unit)).collect::<Result<String, _>>();
         return match text {
             Ok(text) if rest.is_empty() => Ok((text.into(), true)),
@@ -37,7 +43,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, bool), Fault> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok((text.into(), false)),
-        Err(error) => Err(fault(1 + breaks(&bytes[..error.valid_up_to()]), What::Encoding)),
+        Err(error) => Err(fault(
+            1 + breaks(&bytes[..error.valid_up_to()]),
+            What::Encoding,
+        )),
     }
 }
 
@@ -48,7 +57,9 @@ pub(super) fn breaks(bytes: &[u8]) -> u32 {
         b'\r' => bytes.get(at + 1) != Some(&b'\n'),
         _ => false,
     };
-    (0..bytes.len()).filter(is_break).fold(0, |count, _| count + 1)
+    (0..bytes.len())
+        .filter(is_break)
+        .fold(0, |count, _| count + 1)
 }
 
 /// What a first line `sep=;` says, and how much of the text that line is.
@@ -56,8 +67,15 @@ pub(super) fn stated_separator(text: &str) -> Option<(u8, usize)> {
     let line = text.split(['\r', '\n']).next().unwrap_or_default();
     let plain = line.trim_matches([' ', '"']).to_ascii_lowercase();
     let said = plain.strip_prefix("sep=")?;
-    let separator = SEPARATORS.into_iter().chain([b'|']).find(|one| said.as_bytes() == [*one])?;
-    let end = if text[line.len()..].starts_with("\r\n") { 2 } else { 1 };
+    let separator = SEPARATORS
+        .into_iter()
+        .chain([b'|'])
+        .find(|one| said.as_bytes() == [*one])?;
+    let end = if text[line.len()..].starts_with("\r\n") {
+        2
+    } else {
+        1
+    };
     Some((separator, (line.len() + end).min(text.len())))
 }
 
@@ -73,11 +91,16 @@ pub(super) struct Records<'a> {
 impl<'a> Records<'a> {
     /// Reads from a place on, which begins that line.
     pub(super) const fn new(text: &'a str, at: usize, line: u32, separator: u8) -> Self {
-        Self { text, at, line, separator }
+        Self {
+            text,
+            at,
+            line,
+            separator,
+        }
     }
 
-    /// Reads the next record, with or without content; none at the end. Of one with a bad quote one line is left out, so that those after it
-    /// are read.
+    /// Reads the next record, with or without content; none at the end. Of one with a bad quote one
+    /// line is left out, so that those after it are read.
     pub(super) fn next(&mut self, row: &mut Row) -> Option<Result<(), What>> {
         if self.at >= self.text.len() {
             return None;
@@ -137,7 +160,10 @@ impl<'a> Records<'a> {
         let mut field = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let length = rest.bytes().take(QUOTED_BYTES_MAX - field.len()).position(|byte| byte == b'"');
+            let length = rest
+                .bytes()
+                .take(QUOTED_BYTES_MAX - field.len())
+                .position(|byte| byte == b'"');
             let length = length.ok_or(What::Quote)?;
             field += &rest[..length];
             self.at += length + 1;
@@ -154,11 +180,18 @@ impl<'a> Records<'a> {
     }
 
     fn spaces(&self) -> usize {
-        self.text[self.at..].bytes().take_while(|byte| *byte == b' ').count()
+        self.text[self.at..]
+            .bytes()
+            .take_while(|byte| *byte == b' ')
+            .count()
     }
 
     fn end_line(&mut self) {
-        self.at += if self.text[self.at..].starts_with("\r\n") { 2 } else { 1 };
+        self.at += if self.text[self.at..].starts_with("\r\n") {
+            2
+        } else {
+            1
+        };
         self.line += 1;
     }
 

@@ -1,5 +1,5 @@
-//! Cells of a sheet that are merged. A title over several columns is one; where other cells stand beside it, nothing says for which of its rows
-//! and columns the content of a merged cell is meant.
+//! Cells of a sheet that are merged. A title over several columns is one; where other cells stand
+//! beside it, nothing says for which of its rows and columns the content of a merged cell is meant.
 
 use calamine::Dimensions;
 
@@ -17,7 +17,10 @@ pub(super) struct Merged {
 impl Merged {
     pub(super) fn new(mut all: Vec<Dimensions>) -> Self {
         all.sort_by_key(|merged| std::cmp::Reverse(merged.start));
-        Self { later: all, here: Vec::new() }
+        Self {
+            later: all,
+            here: Vec::new(),
+        }
     }
 
     /// Why a row (from 0) with so many cells with content cannot be read. Rows come in their order.
@@ -28,7 +31,10 @@ impl Merged {
         self.here.retain(|merged| row <= merged.end.0);
         let goes_on = |merged: &&Dimensions| merged.start.0 < row;
         let is_beside = |merged: &&Dimensions| merged.start.1 < merged.end.1 && filled > 1;
-        let merged = self.here.iter().find(|merged| goes_on(merged) || is_beside(merged))?;
+        let merged = self
+            .here
+            .iter()
+            .find(|merged| goes_on(merged) || is_beside(merged))?;
         let name = |(row, column): (u32, u32)| format!("{}{}", letters(column), row + 1);
         Some(format!(
             "the cells {}:{} are merged: take them apart, and fill in each row and column for which their content stands",

@@ -1,4 +1,5 @@
-//! Numbers that a spreadsheet shows in another way than it stores them: `007`, `M-0012`, `25%`. Does not know of dates, which are read as such.
+//! Numbers that a spreadsheet shows in another way than it stores them: `007`, `M-0012`, `25%`.
+//! Does not know of dates, which are read as such.
 
 use super::letters;
 
@@ -31,7 +32,10 @@ pub(super) struct Formats {
 impl Formats {
     /// The formats of all styles, by their codes.
     pub(super) fn new<'a>(codes: impl Iterator<Item = Option<&'a str>>) -> Self {
-        Self { styles: codes.map(|code| code.and_then(read)).collect(), ..Self::default() }
+        Self {
+            styles: codes.map(|code| code.and_then(read)).collect(),
+            ..Self::default()
+        }
     }
 
     /// Whether any number may be shown otherwise than it is stored.
@@ -41,7 +45,9 @@ impl Formats {
 
     /// Takes note of a cell's style; cells come in their order.
     pub(super) fn add(&mut self, row: u32, column: u32, style: usize) -> Result<(), String> {
-        let Some(Some(_)) = self.styles.get(style) else { return Ok(()) };
+        let Some(Some(_)) = self.styles.get(style) else {
+            return Ok(());
+        };
         if self.cells.len() == CELLS_MAX {
             let column = letters(column);
             return Err(format!(
@@ -49,19 +55,30 @@ impl Formats {
                  make texts of them"
             ));
         }
-        self.cells.push((row, column, u32::try_from(style).unwrap_or(u32::MAX)));
+        self.cells
+            .push((row, column, u32::try_from(style).unwrap_or(u32::MAX)));
         Ok(())
     }
 
     /// A number as its cell shows it. Cells are asked for in their order.
     pub(super) fn text(&mut self, row: u32, column: u32, plain: String) -> String {
         let before = |cell: &(u32, u32, u32)| (cell.0, cell.1) < (row, column);
-        self.at += self.cells[self.at..].iter().take_while(|cell| before(cell)).count();
-        let style = self.cells.get(self.at).filter(|cell| (cell.0, cell.1) == (row, column));
+        self.at += self.cells[self.at..]
+            .iter()
+            .take_while(|cell| before(cell))
+            .count();
+        let style = self
+            .cells
+            .get(self.at)
+            .filter(|cell| (cell.0, cell.1) == (row, column));
         let shown = style.and_then(|cell| self.styles.get(cell.2 as usize)?.as_ref());
         match shown {
-            Some(Shown::Percent) => plain.parse().map_or(plain, |number: f64| format!("{}%", number * 100.0)),
-            Some(Shown::Digits(parts)) if plain.bytes().all(|byte| byte.is_ascii_digit()) => filled(parts, &plain),
+            Some(Shown::Percent) => plain
+                .parse()
+                .map_or(plain, |number: f64| format!("{}%", number * 100.0)),
+            Some(Shown::Digits(parts)) if plain.bytes().all(|byte| byte.is_ascii_digit()) => {
+                filled(parts, &plain)
+            }
             _ => plain,
         }
     }
@@ -79,7 +96,12 @@ fn read(code: &str) -> Option<Shown> {
     while let Some(letter) = letters.next() {
         match letter {
             '0' => parts.push(Part::Digit),
-            '"' => parts.extend(letters.by_ref().take_while(|one| *one != '"').map(Part::Text)),
+            '"' => parts.extend(
+                letters
+                    .by_ref()
+                    .take_while(|one| *one != '"')
+                    .map(Part::Text),
+            ),
             '\\' => parts.extend(letters.next().map(Part::Text)),
             '-' | ' ' | '/' | '(' | ')' | '\'' => parts.push(Part::Text(letter)),
             _ => return None,

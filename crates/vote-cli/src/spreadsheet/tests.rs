@@ -5,8 +5,7 @@ use zip::write::SimpleFileOptions;
 
 use super::*;
 
-const TYPES: &str =
-    r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>"#;
+const TYPES: &str = r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>"#;
 const RELATIONS: &str = r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
     <Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#;
 const SHEETS: &str = r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
@@ -33,7 +32,9 @@ const ROWS: &str = r#"<row r="1"><c r="A1" t="inlineStr"><is><t>count</t></is></
 fn packed(files: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
-        archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+        archive
+            .start_file(*name, SimpleFileOptions::default())
+            .unwrap();
         archive.write_all(content.as_bytes()).unwrap();
     }
     archive.finish().unwrap().into_inner()
@@ -56,7 +57,8 @@ fn book(first: &str, second: &str, texts: &str) -> Vec<u8> {
     ])
 }
 
-/// A sheet in which cells of style 1 to 4 show their numbers as `000`, as per cent, as dates, and with a letter before.
+/// A sheet in which cells of style 1 to 4 show their numbers as `000`, as per cent, as dates, and
+/// with a letter before.
 fn styled(rows: &str) -> Vec<u8> {
     let styles = r#"<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts count="2">
         <numFmt numFmtId="170" formatCode="000"/><numFmt numFmtId="171" formatCode="&quot;M-&quot;000"/></numFmts>
@@ -98,19 +100,42 @@ fn read(bytes: &[u8], name: Option<&str>) -> Result<Parsed, String> {
 fn ballots_of_a_spreadsheet_are_read() {
     let parsed = read(&book(ROWS, "", TEXTS_XML), None).unwrap();
     assert_eq!(parsed.file.candidates, ["Ash", "Birch, B."]);
-    let ballots: Vec<_> = parsed.file.ballots.iter().map(|line| (line.line, line.count, line.group().ranks)).collect();
-    let expected = [(2, 12, vec![vec![0], vec![1]]), (5, 3, vec![vec![1]]), (6, 2, vec![])];
+    let ballots: Vec<_> = parsed
+        .file
+        .ballots
+        .iter()
+        .map(|line| (line.line, line.count, line.group().ranks))
+        .collect();
+    let expected = [
+        (2, 12, vec![vec![0], vec![1]]),
+        (5, 3, vec![vec![1]]),
+        (6, 2, vec![]),
+    ];
     assert_eq!(ballots, expected);
 }
 
 #[test]
 fn formulas_are_read_by_their_values_and_those_without_are_named() {
     let rows = |cell: &str| ROWS.replace(r#"<c r="B2"><v>1</v></c>"#, cell);
-    let parsed = read(&book(&rows(r#"<c r="B2"><f>1+0</f><v>1</v></c>"#), "", TEXTS_XML), None).unwrap();
+    let parsed = read(
+        &book(&rows(r#"<c r="B2"><f>1+0</f><v>1</v></c>"#), "", TEXTS_XML),
+        None,
+    )
+    .unwrap();
     assert_eq!(parsed.file.ballots.total(), 17);
-    let refused = read(&book(&rows(r#"<c r="B2"><f>1+0</f></c>"#), "", TEXTS_XML), None).unwrap_err();
-    assert!(refused.contains("cell B2 has a formula and no value"), "{refused}");
-    assert_eq!([0, 25, 26, 701, 702].map(letters), ["A", "Z", "AA", "ZZ", "AAA"]);
+    let refused = read(
+        &book(&rows(r#"<c r="B2"><f>1+0</f></c>"#), "", TEXTS_XML),
+        None,
+    )
+    .unwrap_err();
+    assert!(
+        refused.contains("cell B2 has a formula and no value"),
+        "{refused}"
+    );
+    assert_eq!(
+        [0, 25, 26, 701, 702].map(letters),
+        ["A", "Z", "AA", "ZZ", "AAA"]
+    );
 }
 
 #[test]
@@ -121,22 +146,44 @@ fn hidden_rows_are_counted() {
         Spreadsheet::open(file.path(), None).unwrap().hidden_rows
     };
     assert_eq!(hidden(ROWS), 0);
-    assert_eq!(hidden(&ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="1">"#)), 1);
-    assert_eq!(hidden(&ROWS.replace(r#"<row r="3">"#, r#"<row hidden="true" r="3">"#)), 1);
-    assert_eq!(hidden(&ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="0">"#)), 0);
+    assert_eq!(
+        hidden(&ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="1">"#)),
+        1
+    );
+    assert_eq!(
+        hidden(&ROWS.replace(r#"<row r="3">"#, r#"<row hidden="true" r="3">"#)),
+        1
+    );
+    assert_eq!(
+        hidden(&ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="0">"#)),
+        0
+    );
 }
 
 #[test]
 fn columns_that_are_hidden_are_named_as_far_as_there_is_content() {
     let hidden = |columns: &str| {
         let rows = format!("{ROWS}</sheetData><cols>{columns}</cols><sheetData>");
-        texts_of(&book(&rows, "", TEXTS_XML)).unwrap().pop().unwrap().remove(0)
+        texts_of(&book(&rows, "", TEXTS_XML))
+            .unwrap()
+            .pop()
+            .unwrap()
+            .remove(0)
     };
     assert_eq!(hidden(r#"<col min="1" max="3" width="9"/>"#), "");
     assert_eq!(hidden(r#"<col min="2" max="2" hidden="1"/>"#), "B");
-    assert_eq!(hidden(r#"<col min="3" max="16384" hidden="true"/><col min="1" max="1" hidden="1"/>"#), "A, C");
-    assert_eq!(hidden(r#"<col min="1" max="3" hidden="1"/><col min="2" max="2" hidden="1"/>"#), "A, B, C");
-    assert_eq!(hidden(r#"<col min="4" max="4294967295" hidden="1"/><col min="0" max="0" hidden="1"/>"#), "");
+    assert_eq!(
+        hidden(r#"<col min="3" max="16384" hidden="true"/><col min="1" max="1" hidden="1"/>"#),
+        "A, C"
+    );
+    assert_eq!(
+        hidden(r#"<col min="1" max="3" hidden="1"/><col min="2" max="2" hidden="1"/>"#),
+        "A, B, C"
+    );
+    assert_eq!(
+        hidden(r#"<col min="4" max="4294967295" hidden="1"/><col min="0" max="0" hidden="1"/>"#),
+        ""
+    );
 }
 
 #[test]
@@ -144,7 +191,12 @@ fn numbers_are_read_as_their_cells_show_them() {
     let rows = r#"<row r="1"><c r="A1" t="str"><v>id</v></c><c r="B1" t="str"><v>weight</v></c><c r="C1" t="str"><v>x</v></c></row>
         <row r="2"><c r="A2" s="1"><v>7</v></c><c r="B2" s="2"><v>1</v></c><c r="C2"><v>7</v></c></row>
         <row r="3"><c r="A3" s="4"><v>12</v></c><c r="B3" s="3"><v>45000</v></c><c r="C3" s="1"><f>6+1</f><v>7</v></c></row>"#;
-    let expected = [vec!["id", "weight", "x"], vec!["007", "100%", "7"], vec!["M-012", "2023-03-15", "007"], vec![""]];
+    let expected = [
+        vec!["id", "weight", "x"],
+        vec!["007", "100%", "7"],
+        vec!["M-012", "2023-03-15", "007"],
+        vec![""],
+    ];
     assert_eq!(texts_of(&styled(rows)).unwrap(), expected);
 }
 
@@ -161,9 +213,20 @@ fn dates_and_parts_are_no_weights_and_no_counts() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), styled(&rows("weight"))).unwrap();
         let mut spreadsheet = Spreadsheet::open(file.path(), None).unwrap();
-        let list = read_sheet(&mut spreadsheet.rows().unwrap(), 0, Wanted { weights: true, keys: false }).unwrap();
+        let list = read_sheet(
+            &mut spreadsheet.rows().unwrap(),
+            0,
+            Wanted {
+                weights: true,
+                keys: false,
+            },
+        )
+        .unwrap();
         let faults: Vec<_> = list.report.faults.iter().map(ToString::to_string).collect();
-        assert!(list.rows.is_empty() && faults.len() == 1 && faults[0].contains(found), "{faults:?}");
+        assert!(
+            list.rows.is_empty() && faults.len() == 1 && faults[0].contains(found),
+            "{faults:?}"
+        );
         let refused = read(&styled(&rows("count")), None).unwrap_err();
         assert!(refused.contains(found), "{refused}");
     }
@@ -177,37 +240,78 @@ fn merged_cells_are_refused_unless_they_are_a_title() {
     };
     for (cells, line) in [("A2:A5", 5), ("B1:C1", 1), ("D5:E6", 5), ("A1:A2", 2)] {
         let refused = merged(&format!(r#"<mergeCell ref="{cells}"/>"#)).unwrap_err();
-        assert!(refused.starts_with(&format!("line {line}: the cells {cells} are merged")), "{refused}");
+        assert!(
+            refused.starts_with(&format!("line {line}: the cells {cells} are merged")),
+            "{refused}"
+        );
     }
     // Beside which there is nothing.
-    assert_eq!(merged(r#"<mergeCell ref="A6:C6"/><mergeCell ref="A7:C9"/>"#).unwrap().file.ballots.total(), 17);
+    assert_eq!(
+        merged(r#"<mergeCell ref="A6:C6"/><mergeCell ref="A7:C9"/>"#)
+            .unwrap()
+            .file
+            .ballots
+            .total(),
+        17
+    );
     let many = r#"<mergeCell ref="A9:A10"/>"#.repeat(MERGED_MAX + 1);
-    assert!(merged(&many).unwrap_err().contains("more than 100000 merged cells"));
+    assert!(
+        merged(&many)
+            .unwrap_err()
+            .contains("more than 100000 merged cells")
+    );
 }
 
 #[test]
 fn which_sheet_is_asked_where_several_have_content() {
     let both = book(ROWS, ROWS, TEXTS_XML);
-    assert!(read(&both, None).unwrap_err().contains("--sheet: Ballots, Notes"));
+    assert!(
+        read(&both, None)
+            .unwrap_err()
+            .contains("--sheet: Ballots, Notes")
+    );
     assert_eq!(read(&both, Some("Notes")).unwrap().file.ballots.total(), 17);
-    assert!(read(&both, Some("Other")).unwrap_err().contains("no sheet \"Other\""));
-    assert!(read(&book("", "", TEXTS_XML), None).unwrap_err().contains("no sheet has any content"));
+    assert!(
+        read(&both, Some("Other"))
+            .unwrap_err()
+            .contains("no sheet \"Other\"")
+    );
+    assert!(
+        read(&book("", "", TEXTS_XML), None)
+            .unwrap_err()
+            .contains("no sheet has any content")
+    );
 }
 
 #[test]
 fn what_is_wrong_in_a_sheet_is_named_with_its_row() {
     for (from, to, line) in [
         ("<v>12</v>", "<v>12.5</v>", 2),
-        (r#"<c r="B2"><v>1</v></c>"#, r#"<c r="B2" t="e"><v>#REF!</v></c>"#, 2),
-        (r#"<c r="B2"><v>1</v></c>"#, r#"<c r="B2"><f>1+0</f></c>"#, 2),
-        (r#"<c r="B2"><v>1</v></c>"#, r#"<c r="B2"><f>1+0</f><v></v></c>"#, 2),
+        (
+            r#"<c r="B2"><v>1</v></c>"#,
+            r#"<c r="B2" t="e"><v>#REF!</v></c>"#,
+            2,
+        ),
+        (
+            r#"<c r="B2"><v>1</v></c>"#,
+            r#"<c r="B2"><f>1+0</f></c>"#,
+            2,
+        ),
+        (
+            r#"<c r="B2"><v>1</v></c>"#,
+            r#"<c r="B2"><f>1+0</f><v></v></c>"#,
+            2,
+        ),
         (r#"<c r="C5">"#, r#"<c r="ZZZ5">"#, 5),
         (r#"<c r="C5">"#, r#"<c r="ZZZZZZZZZZZZ5">"#, 5),
         (r#"<c r="C2">"#, r#"<c r="A2">"#, 2),
         (r#"<c r="C5"><v>1.0</v>"#, r#"<c r="C5"><v>7</v>"#, 5),
     ] {
         let error = read(&book(&ROWS.replace(from, to), "", TEXTS_XML), None).unwrap_err();
-        assert!(error.starts_with(&format!("line {line}: ")), "{to}: {error}");
+        assert!(
+            error.starts_with(&format!("line {line}: ")),
+            "{to}: {error}"
+        );
     }
 }
 
@@ -215,23 +319,50 @@ fn what_is_wrong_in_a_sheet_is_named_with_its_row() {
 fn what_unpacks_to_too_much_is_refused_before_it_is_kept() {
     let long = "x".repeat(PIECE_BYTES_MAX + 10);
     assert!(
-        read(&book(&format!(r#"<row r="1"><c r="A1" t="str"><v>{long}</v></c></row>"#), "", TEXTS_XML), None)
-            .unwrap_err()
-            .contains("a text in it")
+        read(
+            &book(
+                &format!(r#"<row r="1"><c r="A1" t="str"><v>{long}</v></c></row>"#),
+                "",
+                TEXTS_XML
+            ),
+            None
+        )
+        .unwrap_err()
+        .contains("a text in it")
     );
     let many = TEXTS_XML.replace("uniqueCount=\"2\"", "uniqueCount=\"99999999999\"");
-    assert!(read(&book(ROWS, "", &many), None).unwrap_err().contains("99999999999 texts"));
+    assert!(
+        read(&book(ROWS, "", &many), None)
+            .unwrap_err()
+            .contains("99999999999 texts")
+    );
     let spaces = format!("<a>{}", "<b/>".repeat((OTHERS_BYTES_MAX / 4) + 1));
-    assert!(read(&book(ROWS, "", &spaces), None).unwrap_err().contains("unpacks to more than"));
+    assert!(
+        read(&book(ROWS, "", &spaces), None)
+            .unwrap_err()
+            .contains("unpacks to more than")
+    );
 }
 
 #[test]
 fn other_files_are_refused() {
-    for bytes in [b"".as_slice(), b"count,A,B\n", b"PK\x03\x04", &packed(&[("a.txt", "x")])] {
-        assert!(read(bytes, None).unwrap_err().contains("no spreadsheet"), "{bytes:?}");
+    for bytes in [
+        b"".as_slice(),
+        b"count,A,B\n",
+        b"PK\x03\x04",
+        &packed(&[("a.txt", "x")]),
+    ] {
+        assert!(
+            read(bytes, None).unwrap_err().contains("no spreadsheet"),
+            "{bytes:?}"
+        );
     }
     assert!(read(b"count,A,B\n", None).unwrap_err().contains(".csv"));
-    assert!(read(b"\xd0\xcf\x11\xe0\xa1\xb1", None).unwrap_err().contains("save it as .xlsx"));
+    assert!(
+        read(b"\xd0\xcf\x11\xe0\xa1\xb1", None)
+            .unwrap_err()
+            .contains("save it as .xlsx")
+    );
     // Nothing panics, whichever byte is another.
     let good = book(ROWS, "", TEXTS_XML);
     for at in (0..good.len()).step_by(7) {

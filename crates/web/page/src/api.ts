@@ -112,7 +112,8 @@ export function follow<T>(
     now.addEventListener("gone", () => there(false));
     now.addEventListener("at_fault", () => there(false, "at_fault"));
     now.addEventListener("error", () => {
-      // A browser asks again by itself, but not after a refusal; and does not say why it was refused.
+      // A browser asks again by itself, but not after a refusal; and does not say why it was
+      // refused.
       if (now.readyState !== EventSource.CLOSED) return there(false);
       timer = setTimeout(start, RETRY_MS);
       get("/status").then(

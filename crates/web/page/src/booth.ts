@@ -1,4 +1,5 @@
-// Ballots in the making. They outlive the screen that shows them: who looks at another screen, or loses the node, loses no choice.
+// Ballots in the making. They outlive the screen that shows them: who looks at another screen, or
+// loses the node, loses no choice.
 
 import { returns } from "./api";
 import { type Selection, castBallot, sign, transactionId } from "./encoding/ledger";

@@ -1,4 +1,5 @@
-// Keys of voters and organisers. They never leave the page but as a file that their owner asks for: kept in this browser for each chain, or in memory alone.
+// Keys of voters and organisers. They never leave the page but as a file that their owner asks for:
+// kept in this browser for each chain, or in memory alone.
 
 import type { Info } from "./api";
 import { bytesToHex, hexToBytes, publicKey } from "./encoding/ledger";

@@ -1,8 +1,10 @@
 // @vitest-environment happy-dom
 
-// A node that lies, or a server of the page that does. Answers of the API that were recorded (tests/answers.json, by the server's own tests) are changed,
-// one field at a time, while somebody votes by the words that the page shows. Then either the page says that something is wrong, and nothing is cast or
-// said to be cast; or what is shown and signed is what it would have been; or the field is in the list below, of what is the node's word alone.
+// A node that lies, or a server of the page that does. Answers of the API that were recorded
+// (tests/answers.json, by the server's own tests) are changed, one field at a time, while somebody
+// votes by the words that the page shows. Then either the page says that something is wrong, and
+// nothing is cast or said to be cast; or what is shown and signed is what it would have been; or
+// the field is in the list below, of what is the node's word alone.
 
 import { type ComponentChild, render } from "preact";
 import { beforeAll, expect, test, vi } from "vitest";
@@ -181,7 +183,8 @@ function* forgeries(route: string): Generator<Lie> {
   for (const [other, said] of alike) yield { route, field: `those of ${named(other)}`, said };
 }
 
-// The page is told the recorded answers, and one lie. It is a page that was opened a moment ago: nothing is known from before.
+// The page is told the recorded answers, and one lie. It is a page that was opened a moment ago:
+// nothing is known from before.
 
 let lie: Lie | null;
 let sent: string[];

@@ -1,4 +1,5 @@
-// The booth: which screen is shown, who is signed in, whether the node is there, and whether a ballot is not cast yet.
+// The booth: which screen is shown, who is signed in, whether the node is there, and whether a
+// ballot is not cast yet.
 
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";

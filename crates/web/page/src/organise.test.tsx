@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 
-// What is shown to those whom validators have admitted as organisers, and to those whom they have not.
+// What is shown to those whom validators have admitted as organisers, and to those whom they have
+// not.
 
 import { type ComponentChild, render } from "preact";
 import { beforeEach, expect, test, vi } from "vitest";

@@ -1,5 +1,5 @@
-// What this page knows of itself, from bytes that were signed, and where the node says something else. The page's code is not the node's: who asks a node
-// that lies is told so here.
+// What this page knows of itself, from bytes that were signed, and where the node says something
+// else. The page's code is not the node's: who asks a node that lies is told so here.
 
 import {
   type Detail,

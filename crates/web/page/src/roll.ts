@@ -1,4 +1,5 @@
-// Rolls from a list of voters, of names alone or of a number, and the voter codes that are made for those without a key.
+// Rolls from a list of voters, of names alone or of a number, and the voter codes that are made for
+// those without a key.
 
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { newCode } from "./encoding/codes";

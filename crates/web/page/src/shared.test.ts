@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 
-// What the page finds wrong with an election, and what a share is: the same as the ledger (testdata/elections.json, testdata/shares.json).
+// What the page finds wrong with an election, and what a share is: the same as the ledger
+// (testdata/elections.json, testdata/shares.json).
 
 import { beforeAll, expect, test } from "vitest";
 import elections from "../../../../testdata/elections.json";
@@ -61,7 +62,8 @@ function made({ change, contests }: (typeof elections.cases)[number]): Election 
   return { ...base, salt: 0n, ...(change as Partial<Election>), contests: all };
 }
 
-// What the form cannot make it need not find; the vectors say why it cannot, and the test below that it does not.
+// What the form cannot make it need not find; the vectors say why it cannot, and the test below
+// that it does not.
 const cases = elections.cases
   .filter((one) => !("not_on_page" in one))
   .map((one) => [one.name, made(one), one.faults] as const);

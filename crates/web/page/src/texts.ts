@@ -1,4 +1,5 @@
-// All that the page says, in one place: English, German, French, Spanish. `{name}` is a gap; `one|more` is chosen by the number `n`.
+// All that the page says, in one place: English, German, French, Spanish. `{name}` is a gap;
+// `one|more` is chosen by the number `n`.
 
 export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français", es: "Español" };
 export type Language = keyof typeof LANGUAGES;

@@ -1,5 +1,6 @@
-// Lists of voters: a text with separators, read whole, with every fault named by its line. vote-cli reads them in the same way: testdata/rolls.json
-// says for both what comes of which list (docs/voter-lists.md).
+// Lists of voters: a text with separators, read whole, with every fault named by its line. vote-cli
+// reads them in the same way: testdata/rolls.json says for both what comes of which list
+// (docs/voter-lists.md).
 
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { codeSeed } from "./encoding/codes";

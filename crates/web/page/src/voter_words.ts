@@ -1,5 +1,5 @@
-// The words of headers of voter lists, and what they are for; vote-cli has the same (testdata/rolls.json). A column of the kinds with a `?` is only
-// taken if no other is there.
+// The words of headers of voter lists, and what they are for; vote-cli has the same
+// (testdata/rolls.json). A column of the kinds with a `?` is only taken if no other is there.
 
 export const WORDS: Record<string, string[]> = {
   id: [

@@ -1,8 +1,9 @@
-// The page in a real browser, by what people see of it: roles and labels alone. `npm run browser` starts a network for it, and ends it.
+// The page in a real browser, by what people see of it: roles and labels alone. `npm run browser`
+// starts a network for it, and ends it.
 //
-// BOOTH_PROGRAMS   the folder of the network's programs; ../../../target/debug if not set
-// BOOTH_DIST   a folder, such as ../dist: its files take the place of those that the server has in it
-// CHROMIUM   the browser; /usr/bin/chromium if not set
+// BOOTH_PROGRAMS the folder of the network's programs; ../../../target/debug if not set BOOTH_DIST
+// a folder, such as ../dist: its files take the place of those that the server has in it CHROMIUM
+// the browser; /usr/bin/chromium if not set
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -303,7 +304,8 @@ test("while a count is withheld a voter sees their own ballot, and nobody anothe
       .waitFor();
   }
   assert.equal(await organiser.getByRole("link", { name: "Download the archive" }).count(), 0);
-  // Once Ada has left, nothing but the receipt's file has it; also for whoever is at her browser next.
+  // Once Ada has left, nothing but the receipt's file has it; also for whoever is at her browser
+  // next.
   await ada.getByRole("link", { name: "Signed in as Ada" }).click();
   await button(ada, "Sign out").click();
   await go(ada, ballot);
@@ -365,7 +367,8 @@ test("a voter code votes in an election with a roll, by every kind of rule; othe
   await button(organiser, "Download the codes (secret)").click();
   const file = readFileSync(await (await saved).path(), "utf8");
   const code = /^,Ada,,,1,[0-9a-f]{64},(.+)$/m.exec(file)[1];
-  // The same people again get no other code: neither those of this page, nor those whose keys the list brings.
+  // The same people again get no other code: neither those of this page, nor those whose keys the
+  // list brings.
   await organiser.getByLabel("Voters", { exact: true }).fill("ada\nGrace");
   await organiser.getByText("2 voters; 0 voter codes are made.").waitFor();
   await organiser

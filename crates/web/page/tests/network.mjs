@@ -1,5 +1,6 @@
-// A network of real processes with the page on one of its nodes: `cluster up --gui`. Ports are the system's choice, files are in a temporary folder, and
-// each process is ended by its handle, or by the number that the network has given for it.
+// A network of real processes with the page on one of its nodes: `cluster up --gui`. Ports are the
+// system's choice, files are in a temporary folder, and each process is ended by its handle, or by
+// the number that the network has given for it.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";

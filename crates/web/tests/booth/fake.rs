@@ -1,4 +1,5 @@
-//! A node on a Unix socket, as far as an app can tell. What it is asked is counted, and it does as it is told: hold a transaction back, hang up.
+//! A node on a Unix socket, as far as an app can tell. What it is asked is counted, and it does as
+//! it is told: hold a transaction back, hang up.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,8 +10,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use vote_api::{
-    Answer, AttackReport, BlockAt, Call, EvidenceView, Member, PeerVerdict, Refusal, RefusalCode, Reply, Request,
-    Verdict, read_frame, write_frame,
+    Answer, AttackReport, BlockAt, Call, EvidenceView, Member, PeerVerdict, Refusal, RefusalCode,
+    Reply, Request, Verdict, read_frame, write_frame,
 };
 use vote_chain::{Act, ElectionId, Height, Organise, Payload, TransactionId};
 
@@ -49,7 +50,11 @@ impl Node {
             hold: AtomicBool::new(false),
             lies: Mutex::default(),
         });
-        let mut node = Self { dir: tempfile::tempdir().unwrap(), shared, task: None };
+        let mut node = Self {
+            dir: tempfile::tempdir().unwrap(),
+            shared,
+            task: None,
+        };
         node.go_on();
         node
     }
@@ -87,12 +92,20 @@ impl Node {
     }
 
     pub(crate) fn ballot(&self, by: u8, election: ElectionId, place: u16) -> Vec<u8> {
-        self.shared.ledger.lock().unwrap().ballot(by, election, place)
+        self.shared
+            .ledger
+            .lock()
+            .unwrap()
+            .ballot(by, election, place)
     }
 
     /// What the organiser of [`Node::create`] does.
     pub(crate) fn act(&self, election: ElectionId, act: Act) -> Vec<u8> {
-        self.shared.ledger.lock().unwrap().sign(1, Payload::Organise(Organise { election, act }))
+        self.shared
+            .ledger
+            .lock()
+            .unwrap()
+            .sign(1, Payload::Organise(Organise { election, act }))
     }
 
     /// Gives other bytes as a transaction.
@@ -114,13 +127,20 @@ impl Node {
     }
 
     pub(crate) fn asked(&self, kind: &str) -> usize {
-        self.shared.asked.lock().unwrap().get(kind).copied().unwrap_or(0)
+        self.shared
+            .asked
+            .lock()
+            .unwrap()
+            .get(kind)
+            .copied()
+            .unwrap_or(0)
     }
 }
 
 impl Shared {
     fn tell(&self) {
-        self.news.send_replace(self.ledger.lock().unwrap().state.tip().height);
+        self.news
+            .send_replace(self.ledger.lock().unwrap().state.tip().height);
     }
 
     fn answer(&self, request: Request) -> Result<Answer, Refusal> {
@@ -138,41 +158,62 @@ impl Shared {
                 addresses: vec!["/ip4/192.0.2.1/tcp/4001".into()],
                 this: true,
             }]),
-            Request::Validators => {
-                Answer::Validators { set: ledger.state.validators().clone(), after: None, pending: Vec::new() }
-            }
-            Request::Organisers => {
-                Answer::Organisers { organisers: ledger.state.organisers().clone(), pending: Vec::new() }
-            }
+            Request::Validators => Answer::Validators {
+                set: ledger.state.validators().clone(),
+                after: None,
+                pending: Vec::new(),
+            },
+            Request::Organisers => Answer::Organisers {
+                organisers: ledger.state.organisers().clone(),
+                pending: Vec::new(),
+            },
             Request::Elections(query) => ledger.elections(&query),
             Request::Transaction(id) => {
                 let (bytes, height, index) = ledger.transaction(&id).ok_or_else(unknown)?;
                 let lie = self.lies.lock().unwrap().get(&id).cloned();
-                Answer::Transaction { bytes: lie.unwrap_or(bytes).into(), height, index }
+                Answer::Transaction {
+                    bytes: lie.unwrap_or(bytes).into(),
+                    height,
+                    index,
+                }
             }
-            Request::Election(id) => Answer::Election(Arc::new(ledger.view(&id).ok_or_else(unknown)?)),
+            Request::Election(id) => {
+                Answer::Election(Arc::new(ledger.view(&id).ok_or_else(unknown)?))
+            }
             Request::Block(at) => {
                 let height = match at {
                     BlockAt::Latest => None,
                     BlockAt::Height(height) => Some(height),
                 };
                 let (block, certificate) = ledger.block(height).ok_or_else(unknown)?;
-                Answer::Block { block: Box::new(block), certificate }
+                Answer::Block {
+                    block: Box::new(block),
+                    certificate,
+                }
             }
             Request::Voter(election, key) => {
                 ledger.state.election(&election).ok_or_else(unknown)?;
-                Answer::Voter { weight: Some(1), ballot: ledger.state.ballot(&election, &key).cloned() }
+                Answer::Voter {
+                    weight: Some(1),
+                    ballot: ledger.state.ballot(&election, &key).cloned(),
+                }
             }
             // The set is that of the genesis.
             Request::SetChanges { .. } => Answer::SetChanges(Vec::new()),
-            Request::Receipt(id) => Answer::Receipt(Box::new(ledger.receipt(id).ok_or_else(unknown)?)),
+            Request::Receipt(id) => {
+                Answer::Receipt(Box::new(ledger.receipt(id).ok_or_else(unknown)?))
+            }
             Request::Trace(prefix) if (16..=32).contains(&prefix.len()) => {
                 Answer::Trace(Box::new(ledger.trace(&prefix).ok_or_else(unknown)?))
             }
             Request::Trace(_) => return Err(refusal(RefusalCode::Invalid, "16 to 32 bytes")),
             Request::Evidence => {
                 let what = "two blocks".to_owned();
-                Answer::Evidence(vec![EvidenceView { height: Height::new(1), validator: key(250).public(), what }])
+                Answer::Evidence(vec![EvidenceView {
+                    height: Height::new(1),
+                    validator: key(250).public(),
+                    what,
+                }])
             }
             Request::Log(id) => {
                 ledger.state.election(&id).ok_or_else(unknown)?;
@@ -181,10 +222,24 @@ impl Shared {
             Request::Attack(attack) => {
                 let reason = "the parent is another".to_owned();
                 let (name, peer) = ("n2".to_owned(), "peer-2".to_owned());
-                let verdicts = vec![PeerVerdict { name, peer, verdict: Verdict::Refused, reason }];
-                Answer::Attack(AttackReport { attack, height: Height::new(9), verdicts })
+                let verdicts = vec![PeerVerdict {
+                    name,
+                    peer,
+                    verdict: Verdict::Refused,
+                    reason,
+                }];
+                Answer::Attack(AttackReport {
+                    attack,
+                    height: Height::new(9),
+                    verdicts,
+                })
             }
-            _ => return Err(refusal(RefusalCode::Invalid, "this node does not know that")),
+            _ => {
+                return Err(refusal(
+                    RefusalCode::Invalid,
+                    "this node does not know that",
+                ));
+            }
         })
     }
 }
@@ -200,9 +255,20 @@ async fn session(stream: UnixStream, shared: Arc<Shared>) {
     });
     // What is still being answered ends when the app hangs up.
     while let Ok(Some(Call { id, request })) = read_frame(&mut read).await {
-        let kind = format!("{request:?}").split(['(', ' ']).next().unwrap().to_owned();
+        let kind = format!("{request:?}")
+            .split(['(', ' '])
+            .next()
+            .unwrap()
+            .to_owned();
         *shared.asked.lock().unwrap().entry(kind).or_default() += 1;
-        calls.spawn(carry_out(shared.clone(), Replies { id, replies: replies.clone() }, request));
+        calls.spawn(carry_out(
+            shared.clone(),
+            Replies {
+                id,
+                replies: replies.clone(),
+            },
+            request,
+        ));
     }
 }
 
@@ -214,7 +280,14 @@ struct Replies {
 impl Replies {
     async fn send(&self, answer: Answer, last: bool) {
         // An app that has hung up is not there to be told.
-        let _ = self.replies.send(Reply { id: self.id, last, answer }).await;
+        let _ = self
+            .replies
+            .send(Reply {
+                id: self.id,
+                last,
+                answer,
+            })
+            .await;
     }
 }
 
@@ -223,7 +296,11 @@ async fn carry_out(shared: Arc<Shared>, replies: Replies, request: Request) {
         Request::WatchElection(id) => watch_election(&shared, &replies, id).await,
         Request::Submit(transactions) => submit(&shared, &replies, &transactions[0]).await,
         Request::Archive(id) => archive(&shared, &replies, id).await,
-        request => replies.send(shared.answer(request).unwrap_or_else(Answer::Failed), true).await,
+        request => {
+            replies
+                .send(shared.answer(request).unwrap_or_else(Answer::Failed), true)
+                .await
+        }
     }
 }
 
@@ -250,16 +327,25 @@ async fn watch_election(shared: &Arc<Shared>, replies: &Replies, id: ElectionId)
     loop {
         let view = shared.ledger.lock().unwrap().view(&id);
         let Some(view) = view else {
-            return replies.send(Answer::Failed(refusal(RefusalCode::WrongState, "no such election")), true).await;
+            return replies
+                .send(
+                    Answer::Failed(refusal(RefusalCode::WrongState, "no such election")),
+                    true,
+                )
+                .await;
         };
         let over = view.phase.is_over();
         if said != Some((view.phase, view.tally.clone())) {
             said = Some((view.phase, view.tally.clone()));
             if over {
                 // The count comes a moment later, as it does where it takes long.
-                let uncounted =
-                    vote_api::ElectionView { tally: vote_chain::Tally::without_contests(&view.record), ..view.clone() };
-                replies.send(Answer::Election(Arc::new(uncounted)), false).await;
+                let uncounted = vote_api::ElectionView {
+                    tally: vote_chain::Tally::without_contests(&view.record),
+                    ..view.clone()
+                };
+                replies
+                    .send(Answer::Election(Arc::new(uncounted)), false)
+                    .await;
             }
             replies.send(Answer::Election(Arc::new(view)), over).await;
         }
@@ -271,7 +357,9 @@ async fn watch_election(shared: &Arc<Shared>, replies: &Replies, id: ElectionId)
 
 async fn submit(shared: &Arc<Shared>, replies: &Replies, bytes: &[u8]) {
     let judged = shared.ledger.lock().unwrap().judge(bytes);
-    let Ok(id) = judged else { return replies.send(Answer::Submitted(vec![judged]), true).await };
+    let Ok(id) = judged else {
+        return replies.send(Answer::Submitted(vec![judged]), true).await;
+    };
     replies.send(Answer::Submitted(vec![Ok(id)]), false).await;
     let mut news = shared.news.subscribe();
     {
@@ -294,12 +382,21 @@ async fn submit(shared: &Arc<Shared>, replies: &Replies, bytes: &[u8]) {
 async fn archive(shared: &Arc<Shared>, replies: &Replies, id: ElectionId) {
     let archive = shared.ledger.lock().unwrap().archive(&id);
     let Some(mut archive) = archive else {
-        return replies.send(Answer::Failed(refusal(RefusalCode::WrongState, "no such election")), true).await;
+        return replies
+            .send(
+                Answer::Failed(refusal(RefusalCode::WrongState, "no such election")),
+                true,
+            )
+            .await;
     };
     let blocks = std::mem::take(&mut archive.blocks);
-    replies.send(Answer::ArchiveHead(Box::new(archive)), blocks.is_empty()).await;
+    replies
+        .send(Answer::ArchiveHead(Box::new(archive)), blocks.is_empty())
+        .await;
     let last = blocks.len();
     for (at, block) in (1..).zip(blocks) {
-        replies.send(Answer::ArchiveBlock(Box::new(block)), at == last).await;
+        replies
+            .send(Answer::ArchiveBlock(Box::new(block)), at == last)
+            .await;
     }
 }

@@ -15,12 +15,18 @@ const SHORT: Duration = Duration::from_millis(100);
 async fn head_that_does_not_come_is_not_waited_for() {
     let node = Node::start();
     let booth = Booth::served(node.socket(), true, SHORT).await;
-    for beginning in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: vote.example.org\r\nX: "] {
+    for beginning in [
+        "",
+        "GET / HT",
+        "GET / HTTP/1.1\r\nHost: vote.example.org\r\nX: ",
+    ] {
         let mut stream = TcpStream::connect(booth.address).await.unwrap();
         stream.write_all(beginning.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         let closed = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
-        closed.unwrap_or_else(|_| panic!("it holds on after {beginning:?}")).unwrap();
+        closed
+            .unwrap_or_else(|_| panic!("it holds on after {beginning:?}"))
+            .unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains(" 200 "));
     }
 }
@@ -30,7 +36,10 @@ async fn connection_that_says_no_more_after_an_answer_is_closed() {
     let node = Node::start();
     let booth = Booth::served(node.socket(), true, SHORT).await;
     let mut stream = TcpStream::connect(booth.address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: vote.example.org\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: vote.example.org\r\n\r\n")
+        .await
+        .unwrap();
     let answer = heard(&mut stream).await;
     assert_eq!(answer.status, 200);
 }
@@ -53,11 +62,15 @@ async fn page_that_reads_nothing_is_cut_off_and_the_others_hear_on() {
     let booth = Booth::served(node.socket(), true, Duration::from_secs(1)).await;
     // Asks for more and more, and reads nothing of it, until it is hung up on.
     let mut deaf = TcpStream::connect(booth.address).await.unwrap();
-    let request = format!("GET /api/elections/{id}/archive HTTP/1.1\r\nHost: vote.example.org\r\n\r\n").repeat(64);
+    let request =
+        format!("GET /api/elections/{id}/archive HTTP/1.1\r\nHost: vote.example.org\r\n\r\n")
+            .repeat(64);
     let cut = async { while deaf.write_all(request.as_bytes()).await.is_ok() {} };
     timeout(PATIENCE, cut).await.expect("it is cut off");
     let mut events = booth.follow(&format!("/api/elections/{id}/live")).await;
     events.wait_for("result", |_| true).await;
     node.decide(&node.ballot(2, id, 1));
-    events.wait_for("result", |result| result["ballots"] == 1).await;
+    events
+        .wait_for("result", |result| result["ballots"] == 1)
+        .await;
 }

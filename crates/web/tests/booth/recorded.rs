@@ -1,11 +1,12 @@
-//! The answers that the page's own tests have: those of this server, about an election with all that a page compares with what was signed.
+//! The answers that the page's own tests have: those of this server, about an election with all
+//! that a page compares with what was signed.
 //!
 //! `BOOTH_ANSWERS=write cargo test -p vote-web recorded` writes the file anew.
 
 use serde_json::{Map, Value, json};
 use vote_chain::{
-    Act, Ballot, Base, Choices, Contest, Election, ElectionId, Majority, Organise, Payload, Ranks, Results, Rule,
-    Selection, Share, Timestamp, TransactionId, Voter, Voters,
+    Act, Ballot, Base, Choices, Contest, Election, ElectionId, Majority, Organise, Payload, Ranks,
+    Results, Rule, Selection, Share, Timestamp, TransactionId, Voter, Voters,
 };
 
 use crate::browser::Booth;
@@ -24,29 +25,65 @@ fn names(names: &[&str]) -> Vec<String> {
 
 /// Something of every kind that an election's text can have.
 fn election() -> Election {
-    let titled = |title: &str, contest: Contest| Contest { title: title.into(), ..contest };
+    let titled = |title: &str, contest: Contest| Contest {
+        title: title.into(),
+        ..contest
+    };
     let board = Contest::listed(names(&["Kim", "Lee", "Max", "Noa"]), Rule::Stv, 2);
-    let two_thirds = Share { numerator: 2, denominator: 3, more: false };
+    let two_thirds = Share {
+        numerator: 2,
+        denominator: 3,
+        more: false,
+    };
     let contests = vec![
-        titled("Board", Contest { choices_min: 1, choices_max: 3, ..board }),
+        titled(
+            "Board",
+            Contest {
+                choices_min: 1,
+                choices_max: 3,
+                ..board
+            },
+        ),
         titled(
             "Printer",
             Contest {
                 abstention: true,
-                majority: Some(Majority { share: two_thirds, base: Base::Roll }),
+                majority: Some(Majority {
+                    share: two_thirds,
+                    base: Base::Roll,
+                }),
                 ..Contest::listed(names(&["Yes", "No"]), Rule::YesNo, 1)
             },
         ),
-        titled("Films", Contest::listed(names(&["Metropolis", "Alien"]), Rule::Score, 1)),
-        titled("Courses", Contest::listed(names(&["First aid", "Welding", "Rust"]), Rule::Approval, 2)),
-        titled("Lunch", Contest::listed(names(&["Soup", "Pasta", "Salad"]), Rule::Plurality, 1)),
-        titled("Cat", Contest { choices: Choices::WriteIn, ..Contest::write_in() }),
+        titled(
+            "Films",
+            Contest::listed(names(&["Metropolis", "Alien"]), Rule::Score, 1),
+        ),
+        titled(
+            "Courses",
+            Contest::listed(names(&["First aid", "Welding", "Rust"]), Rule::Approval, 2),
+        ),
+        titled(
+            "Lunch",
+            Contest::listed(names(&["Soup", "Pasta", "Salad"]), Rule::Plurality, 1),
+        ),
+        titled(
+            "Cat",
+            Contest {
+                choices: Choices::WriteIn,
+                ..Contest::write_in()
+            },
+        ),
     ];
     Election {
         description: "Each year in May.".into(),
         voters: Voters::WeightedRoll,
         closes_at: Some(Timestamp::from_ms(1_600_000)),
-        quorum: Some(Share { numerator: 1, denominator: 3, more: true }),
+        quorum: Some(Share {
+            numerator: 1,
+            denominator: 3,
+            more: true,
+        }),
         revotes: 2,
         results: Results::Live,
         tie_break: "the draw of 2 May".into(),
@@ -63,7 +100,12 @@ fn ballot(election: ElectionId, counter: u32, name: &str, lunch: u16) -> Payload
         Selection::Listed(lunch),
         Selection::WriteIn("Byte".into()),
     ];
-    Payload::CastBallot(Ballot { election, counter, name: name.into(), selections })
+    Payload::CastBallot(Ballot {
+        election,
+        counter,
+        name: name.into(),
+        selections,
+    })
 }
 
 struct Recorder {
@@ -84,8 +126,15 @@ impl Recorder {
     }
 
     async fn first_event(&mut self, path: &str) {
-        let (name, data) = self.booth.follow(&format!("/api{path}")).await.next().await.expect("an event");
-        self.answers.insert(path.into(), json!({ "event": name, "data": data }));
+        let (name, data) = self
+            .booth
+            .follow(&format!("/api{path}"))
+            .await
+            .next()
+            .await
+            .expect("an event");
+        self.answers
+            .insert(path.into(), json!({ "event": name, "data": data }));
     }
 }
 
@@ -102,7 +151,11 @@ async fn answers_are_those_that_the_page_is_tested_with() {
     let opening = Timestamp::from_ms(1_010_000);
     let acts = [
         act(Act::AddVoters(roll.into())),
-        act(Act::ChangeTimes { opens_at: Some(opening), closes_at: None, reason: "the hall is booked".into() }),
+        act(Act::ChangeTimes {
+            opens_at: Some(opening),
+            closes_at: None,
+            reason: "the hall is booked".into(),
+        }),
         act(Act::Open),
         act(Act::ChangeRoll {
             remove: Vec::new(),
@@ -112,14 +165,29 @@ async fn answers_are_those_that_the_page_is_tested_with() {
     ];
     let opened = node.shared.ledger.lock().unwrap().state.tip().time;
     let closes_at = Some(Timestamp::from_ms(1_700_000));
-    let opens_at = node.shared.ledger.lock().unwrap().state.election(&id).unwrap().opens_at;
+    let opens_at = node
+        .shared
+        .ledger
+        .lock()
+        .unwrap()
+        .state
+        .election(&id)
+        .unwrap()
+        .opens_at;
     assert!(opens_at < Some(opened));
-    let late = act(Act::ChangeTimes { opens_at, closes_at, reason: "the hall is booked for longer".into() });
+    let late = act(Act::ChangeTimes {
+        opens_at,
+        closes_at,
+        reason: "the hall is booked for longer".into(),
+    });
     let first = decide(ADA, ballot(id, 0, "Ada", 0));
     let second = decide(ADA, ballot(id, 1, "Ada", 1));
     let cast = sign(GRACE, ballot(id, 0, "Grace", 2));
 
-    let mut recorder = Recorder { booth: Booth::open(node.socket()).await, answers: Map::new() };
+    let mut recorder = Recorder {
+        booth: Booth::open(node.socket()).await,
+        answers: Map::new(),
+    };
     for path in ["/info", "/status", "/members", "/validators", "/evidence"] {
         recorder.get(path).await;
     }
@@ -132,7 +200,9 @@ async fn answers_are_those_that_the_page_is_tested_with() {
         recorder.get(&format!("/elections/{id}{path}")).await;
     }
     for voter in [ADA, GRACE] {
-        recorder.get(&format!("/elections/{id}/voters/{}", key(voter).public())).await;
+        recorder
+            .get(&format!("/elections/{id}/voters/{}", key(voter).public()))
+            .await;
     }
     let created = [id, other].map(|election| TransactionId::new(*election.hash()));
     for transaction in acts.into_iter().chain(created).chain([late, first, second]) {
@@ -147,20 +217,31 @@ async fn answers_are_those_that_the_page_is_tested_with() {
     before["/info"]["version"] = json!("0.0.0");
     before["/info"]["bundle"] = json!("00".repeat(32));
 
-    let mut recorder = Recorder { booth: recorder.booth, answers: Map::new() };
+    let mut recorder = Recorder {
+        booth: recorder.booth,
+        answers: Map::new(),
+    };
     let heard = recorder.booth.post("/api/transactions", &cast).await;
     assert_eq!(heard.status, 200, "{}", heard.head);
-    recorder.answers.insert("/transactions".into(), heard.json());
+    recorder
+        .answers
+        .insert("/transactions".into(), heard.json());
     let third = TransactionId::of(&cast);
     recorder.get(&format!("/receipts/{third}")).await;
     recorder.get(&format!("/transactions/{third}")).await;
-    recorder.get(&format!("/elections/{id}/voters/{}", key(GRACE).public())).await;
+    recorder
+        .get(&format!("/elections/{id}/voters/{}", key(GRACE).public()))
+        .await;
     let recorded = json!({
         "election": id, "ada": [first, second], "grace": third, "cast": hex::encode(&cast),
         "before": before, "after": recorder.answers,
     });
     if std::env::var("BOOTH_ANSWERS").is_ok_and(|said| said == "write") {
-        std::fs::write(FILE, format!("{}\n", serde_json::to_string_pretty(&recorded).unwrap())).unwrap();
+        std::fs::write(
+            FILE,
+            format!("{}\n", serde_json::to_string_pretty(&recorded).unwrap()),
+        )
+        .unwrap();
     }
     let known: Value = serde_json::from_str(&std::fs::read_to_string(FILE).unwrap()).unwrap();
     assert!(

@@ -24,7 +24,10 @@ async fn everything_is_found_by_what_people_have_of_it() {
     );
     assert_eq!(found(&booth, "  TO HAVE ").await[0]["id"], json!(lunch));
     assert_eq!(found(&booth, "breakfast").await, json!([]));
-    assert_eq!(found(&booth, &dinner.to_string()[..12]).await[0]["id"], json!(dinner));
+    assert_eq!(
+        found(&booth, &dinner.to_string()[..12]).await[0]["id"],
+        json!(dinner)
+    );
 
     let ballot = node.decide(&node.ballot(2, lunch, 1));
     let known = json!([{ "kind": "ballot", "id": ballot, "height": 3 }]);
@@ -42,18 +45,31 @@ async fn everything_is_found_by_what_people_have_of_it() {
         assert_eq!(found(&booth, query).await, known, "{query}");
     }
     // Too short to say which ballot is meant, but not too short to look at the last blocks.
-    assert_eq!(found(&booth, &id[..10]).await, json!([{ "kind": "transaction", "id": ballot, "height": 3 }]));
-    let block = booth.get("/api/blocks/3").await.json()["hash"].as_str().unwrap().to_owned();
+    assert_eq!(
+        found(&booth, &id[..10]).await,
+        json!([{ "kind": "transaction", "id": ballot, "height": 3 }])
+    );
+    let block = booth.get("/api/blocks/3").await.json()["hash"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let the_block = json!({ "kind": "block", "id": block, "height": 3 });
     assert_eq!(found(&booth, "3").await, json!([the_block]));
     for digits in [9, 32, 64] {
-        assert_eq!(found(&booth, &block[..digits]).await, json!([the_block]), "{digits} digits");
+        assert_eq!(
+            found(&booth, &block[..digits]).await,
+            json!([the_block]),
+            "{digits} digits"
+        );
     }
     assert_eq!(found(&booth, "4").await, json!([]));
     assert_eq!(found(&booth, &"0".repeat(64)).await, json!([]));
     // What created an election is a transaction as well.
     let created = found(&booth, &lunch.to_string()).await;
-    assert_eq!((&created[0]["kind"], &created[1]["kind"]), (&json!("transaction"), &json!("election")));
+    assert_eq!(
+        (&created[0]["kind"], &created[1]["kind"]),
+        (&json!("transaction"), &json!("election"))
+    );
 
     // Blocks that were looked at are not asked for again; new ones are found.
     let before = node.asked("Block");

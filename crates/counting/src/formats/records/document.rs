@@ -1,5 +1,6 @@
-//! A JSON document of one object, read piece by piece: its lists element by element, each from bytes that are at hand, so that nothing of it need
-//! be copied. Does not know what the members mean.
+//! A JSON document of one object, read piece by piece: its lists element by element, each from
+//! bytes that are at hand, so that nothing of it need be copied. Does not know what the members
+//! mean.
 
 use std::io::Read;
 
@@ -37,7 +38,10 @@ pub(super) enum Stop {
 }
 
 /// Reads one value from the start of some bytes, and hands it on.
-pub(super) fn attempt<'a, T: Deserialize<'a>>(bytes: &'a [u8], take: impl FnOnce(T) -> Result<(), String>) -> Attempt {
+pub(super) fn attempt<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    take: impl FnOnce(T) -> Result<(), String>,
+) -> Attempt {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<T>();
     let value = match values.next() {
         Some(value) => value.map_err(Stop::Json)?,
@@ -51,7 +55,13 @@ pub(super) fn attempt<'a, T: Deserialize<'a>>(bytes: &'a [u8], take: impl FnOnce
 
 impl<R: Read> Document<R> {
     pub(super) const fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), at: 0, breaks: 0, is_whole: false }
+        Self {
+            source,
+            buffer: Vec::new(),
+            at: 0,
+            breaks: 0,
+            is_whole: false,
+        }
     }
 
     /// Reads the document: `take` is given each member's name, and must read its value.
@@ -70,12 +80,19 @@ impl<R: Read> Document<R> {
         })?;
         match self.peek()? {
             None => Ok(()),
-            Some(_) => Err(fault(self.line(), "something follows the end of the document")),
+            Some(_) => Err(fault(
+                self.line(),
+                "something follows the end of the document",
+            )),
         }
     }
 
-    /// Reads a list: `read` makes an [`attempt`] at each element, again if there was too little of it at hand.
-    pub(super) fn elements(&mut self, mut read: impl FnMut(&[u8]) -> Attempt) -> Result<(), FormatError> {
+    /// Reads a list: `read` makes an [`attempt`] at each element, again if there was too little of
+    /// it at hand.
+    pub(super) fn elements(
+        &mut self,
+        mut read: impl FnMut(&[u8]) -> Attempt,
+    ) -> Result<(), FormatError> {
         self.list(b'[', b']', |document| document.element(&mut read))
     }
 
@@ -94,7 +111,11 @@ impl<R: Read> Document<R> {
     /// Leaves out a value.
     pub(super) fn skip(&mut self) -> Result<(), FormatError> {
         let mut ignore = |bytes: &[u8]| attempt(bytes, |_: IgnoredAny| Ok(()));
-        if self.peek()? == Some(b'[') { self.elements(ignore) } else { self.element(&mut ignore) }
+        if self.peek()? == Some(b'[') {
+            self.elements(ignore)
+        } else {
+            self.element(&mut ignore)
+        }
     }
 
     fn list(
@@ -144,7 +165,10 @@ impl<R: Read> Document<R> {
     /// The next byte that is no space; none at the end.
     fn peek(&mut self) -> Result<Option<u8>, FormatError> {
         loop {
-            let space = self.buffer[self.at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let space = self.buffer[self.at..]
+                .iter()
+                .take_while(|byte| byte.is_ascii_whitespace())
+                .count();
             self.at += space;
             match self.buffer.get(self.at) {
                 Some(byte) => return Ok(Some(*byte)),
@@ -162,7 +186,10 @@ impl<R: Read> Document<R> {
                 Ok(())
             }
             Some(_) => Err(fault(self.line(), format!("a {expected:?} is missing"))),
-            None => Err(fault(self.line(), format!("the document ends where a {expected:?} is missing"))),
+            None => Err(fault(
+                self.line(),
+                format!("the document ends where a {expected:?} is missing"),
+            )),
         }
     }
 
@@ -178,10 +205,17 @@ impl<R: Read> Document<R> {
         self.at = 0;
         let held = self.buffer.len();
         if held > VALUE_BYTES_MAX {
-            return Err(fault(self.line(), format!("a value has more than {VALUE_BYTES_MAX} bytes")));
+            return Err(fault(
+                self.line(),
+                format!("a value has more than {VALUE_BYTES_MAX} bytes"),
+            ));
         }
         let more = held.max(PIECE_BYTES);
-        let read = self.source.by_ref().take(more as u64).read_to_end(&mut self.buffer);
+        let read = self
+            .source
+            .by_ref()
+            .take(more as u64)
+            .read_to_end(&mut self.buffer);
         let read = read.map_err(|error| fault(self.line(), format!("cannot be read: {error}")))?;
         self.is_whole = read < more;
         Ok(())
@@ -221,7 +255,11 @@ mod tests {
                 "list" => document.elements(|bytes| {
                     attempt(bytes, |element: &str| {
                         said.push(element.to_owned());
-                        if element == "bad" { Err("it is bad".into()) } else { Ok(()) }
+                        if element == "bad" {
+                            Err("it is bad".into())
+                        } else {
+                            Ok(())
+                        }
                     })
                 }),
                 "number" => {
@@ -244,7 +282,10 @@ mod tests {
                 "x".repeat(PIECE_BYTES - 100),
                 " ".repeat(padding)
             );
-            let expected = ["other", "pad", "number", "1234567", "list", "abc", "abc", "abc", "abc", "empty", "none"];
+            let expected = [
+                "other", "pad", "number", "1234567", "list", "abc", "abc", "abc", "abc", "empty",
+                "none",
+            ];
             assert_eq!(read(&text, 4096).unwrap(), expected, "{padding}");
         }
         assert_eq!(read("{}", 1).unwrap(), [""; 0]);
@@ -269,14 +310,24 @@ mod tests {
             ("{\"number\" 1}", 1),
             ("{\"other\": tru}", 1),
         ] {
-            assert_eq!(read(text, 1).unwrap_err().line, line, "{text:?}: {:?}", read(text, 1));
+            assert_eq!(
+                read(text, 1).unwrap_err().line,
+                line,
+                "{text:?}: {:?}",
+                read(text, 1)
+            );
         }
     }
 
     #[test]
     fn value_that_does_not_end_is_not_kept_for_ever() {
-        let endless = std::io::repeat(b' ').take(10).chain(&b"{\"a\":\""[..]).chain(std::io::repeat(b'x'));
-        let refused = Document::new(endless).members(|document, _| document.skip()).unwrap_err();
+        let endless = std::io::repeat(b' ')
+            .take(10)
+            .chain(&b"{\"a\":\""[..])
+            .chain(std::io::repeat(b'x'));
+        let refused = Document::new(endless)
+            .members(|document, _| document.skip())
+            .unwrap_err();
         assert!(refused.reason.contains("more than"), "{refused}");
     }
 }

@@ -1,5 +1,5 @@
-//! Records of Dominion scanners as a folder of JSON files: manifests that name contests and candidates, and exports of records, as many as there
-//! are batches.
+//! Records of Dominion scanners as a folder of JSON files: manifests that name contests and
+//! candidates, and exports of records, as many as there are batches.
 
 use std::io::BufRead;
 
@@ -89,19 +89,38 @@ impl Dominion {
     ///
     /// # Errors
     /// [`FormatError`] if they are none, or which contest is meant is not plain.
-    pub fn new(contests: impl BufRead, candidates: impl BufRead, options: &Options) -> Result<Self, FormatError> {
+    pub fn new(
+        contests: impl BufRead,
+        candidates: impl BufRead,
+        options: &Options,
+    ) -> Result<Self, FormatError> {
         let listed: Manifest<ListedContest> = document(contests)?;
         let all: Manifest<ListedCandidate> = document(candidates)?;
-        let titles: Vec<_> = listed.list.iter().map(|contest| contest.description.clone()).collect();
+        let titles: Vec<_> = listed
+            .list
+            .iter()
+            .map(|contest| contest.description.clone())
+            .collect();
         let chosen = &listed.list[contest(1, &titles, options)?];
-        let its = all.list.into_iter().filter(|candidate| candidate.contest_id == chosen.id);
-        let candidates = its.map(|candidate| (candidate.id, candidate.description)).collect();
+        let its = all
+            .list
+            .into_iter()
+            .filter(|candidate| candidate.contest_id == chosen.id);
+        let candidates = its
+            .map(|candidate| (candidate.id, candidate.description))
+            .collect();
         let seats = chosen.vote_for.unwrap_or(1).max(1);
-        let contest = Contest { id: chosen.id, title: chosen.description.clone(), seats, candidates };
+        let contest = Contest {
+            id: chosen.id,
+            title: chosen.description.clone(),
+            seats,
+            candidates,
+        };
         Ok(Self(Records::new(contest)))
     }
 
-    /// Reads an export of records: of each, what is in force. Marks that are ambiguous, or no votes, are none.
+    /// Reads an export of records: of each, what is in force. Marks that are ambiguous, or no
+    /// votes, are none.
     ///
     /// # Errors
     /// [`FormatError`] if it is none, or names candidates that the manifest does not.
@@ -115,7 +134,11 @@ impl Dominion {
             has_sessions = true;
             document.elements(|bytes| attempt(bytes, |session| take(records, session)))
         })?;
-        if has_sessions { Ok(()) } else { Err(fault(1, "this is no export of records: it has no Sessions")) }
+        if has_sessions {
+            Ok(())
+        } else {
+            Err(fault(1, "this is no export of records: it has no Sessions"))
+        }
     }
 
     /// The ballots of all.
@@ -134,12 +157,20 @@ fn take(records: &mut Records<i64>, session: Session) -> Result<(), String> {
         records.replaced += 1;
         return Ok(());
     };
-    let contests = current.cards.iter().flat_map(|card| &card.contests).chain(&current.contests);
+    let contests = current
+        .cards
+        .iter()
+        .flat_map(|card| &card.contests)
+        .chain(&current.contests);
     let wanted = records.contest.id;
     let mut has_contest = false;
     for contest in contests.filter(|contest| contest.id == wanted) {
         has_contest = true;
-        for mark in contest.marks.iter().filter(|mark| mark.is_vote && !mark.is_ambiguous) {
+        for mark in contest
+            .marks
+            .iter()
+            .filter(|mark| mark.is_vote && !mark.is_ambiguous)
+        {
             records.mark(mark.rank.unwrap_or(1), &mark.candidate_id)?;
         }
     }
@@ -158,13 +189,21 @@ mod tests {
                                {"Description": "Ash", "Id": 21, "ContestId": 2}, {"Description": "Birch", "Id": 22, "ContestId": 2}]}"#;
 
     fn mark(candidate: u32, rank: u32, more: &str) -> String {
-        format!(r#"{{"CandidateId": {candidate}, "Rank": {rank}, "MarkDensity": 90, "IsVote": true{more}}}"#)
+        format!(
+            r#"{{"CandidateId": {candidate}, "Rank": {rank}, "MarkDensity": 90, "IsVote": true{more}}}"#
+        )
     }
 
     fn read(sessions: &str, contest: Option<&str>) -> Result<Parsed, FormatError> {
-        let options = Options { contest: contest.map(str::to_owned), ..Options::default() };
+        let options = Options {
+            contest: contest.map(str::to_owned),
+            ..Options::default()
+        };
         let mut records = Dominion::new(CONTESTS.as_bytes(), CANDIDATES.as_bytes(), &options)?;
-        records.add(format!(r#"{{"Version": "5.10", "ElectionId": "x", "Sessions": [{sessions}]}}"#).as_bytes())?;
+        records.add(
+            format!(r#"{{"Version": "5.10", "ElectionId": "x", "Sessions": [{sessions}]}}"#)
+                .as_bytes(),
+        )?;
         records.finish()
     }
 
@@ -184,7 +223,14 @@ mod tests {
             format!(
                 r#"{{"Original": {}, "Modified": {}}}"#,
                 state(false, &[mark(11, 1, "")]),
-                state(true, &[mark(12, 1, ""), mark(13, 1, ""), mark(11, 2, r#", "IsAmbiguous": true"#)])
+                state(
+                    true,
+                    &[
+                        mark(12, 1, ""),
+                        mark(13, 1, ""),
+                        mark(11, 2, r#", "IsAmbiguous": true"#)
+                    ]
+                )
             ),
             format!(r#"{{"Original": {}}}"#, state(false, &[mark(11, 1, "")])),
             format!(
@@ -193,9 +239,26 @@ mod tests {
             ),
         ];
         let parsed = read(&sessions.join(","), Some("mayor")).unwrap();
-        assert_eq!((parsed.file.title.as_str(), parsed.file.candidates.len()), ("Mayor", 3));
-        let ballots: Vec<_> = parsed.file.ballots.iter().map(|packed| packed.group()).collect();
-        let expected = [Group { count: 1, ranks: vec![vec![0], vec![1]] }, Group { count: 1, ranks: vec![vec![1, 2]] }];
+        assert_eq!(
+            (parsed.file.title.as_str(), parsed.file.candidates.len()),
+            ("Mayor", 3)
+        );
+        let ballots: Vec<_> = parsed
+            .file
+            .ballots
+            .iter()
+            .map(|packed| packed.group())
+            .collect();
+        let expected = [
+            Group {
+                count: 1,
+                ranks: vec![vec![0], vec![1]],
+            },
+            Group {
+                count: 1,
+                ranks: vec![vec![1, 2]],
+            },
+        ];
         assert_eq!(ballots, expected);
         let notes: Vec<_> = parsed.notes.iter().map(|note| note.text.as_str()).collect();
         assert!(
@@ -208,21 +271,40 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        assert!(read("", None).unwrap_err().reason.contains("1  Mayor\n  2  Council"));
+        assert!(
+            read("", None)
+                .unwrap_err()
+                .reason
+                .contains("1  Mayor\n  2  Council")
+        );
         let other = format!(
             "\n{{\"Original\": {{\"IsCurrent\": true, \"Contests\": [{{\"Id\": 1, \"Marks\": [{}]}}]}}}}",
             mark(21, 1, "")
         );
         let error = read(&other, Some("1")).unwrap_err();
-        assert!(error.line == 2 && error.reason.contains("record 1: 21 is no candidate"), "{error}");
+        assert!(
+            error.line == 2 && error.reason.contains("record 1: 21 is no candidate"),
+            "{error}"
+        );
         let mut records = Dominion::new(
             CONTESTS.as_bytes(),
             CANDIDATES.as_bytes(),
-            &Options { contest: Some("1".into()), ..Options::default() },
+            &Options {
+                contest: Some("1".into()),
+                ..Options::default()
+            },
         );
         assert!(
-            records.as_mut().unwrap().add(b"{\"List\": []}".as_slice()).unwrap_err().reason.contains("no Sessions")
+            records
+                .as_mut()
+                .unwrap()
+                .add(b"{\"List\": []}".as_slice())
+                .unwrap_err()
+                .reason
+                .contains("no Sessions")
         );
-        assert!(Dominion::new(b"[]".as_slice(), CANDIDATES.as_bytes(), &Options::default()).is_err());
+        assert!(
+            Dominion::new(b"[]".as_slice(), CANDIDATES.as_bytes(), &Options::default()).is_err()
+        );
     }
 }

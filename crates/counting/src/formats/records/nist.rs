@@ -106,7 +106,8 @@ struct Position<'a> {
 impl Position<'_> {
     /// Whether the mark is a vote, as far as the record says.
     fn counts(&self) -> bool {
-        self.has_indication.0 == "yes" && self.is_allocable.as_ref().is_none_or(|word| word.0 != "no")
+        self.has_indication.0 == "yes"
+            && self.is_allocable.as_ref().is_none_or(|word| word.0 != "no")
     }
 }
 
@@ -114,17 +115,30 @@ impl Position<'_> {
 ///
 /// # Errors
 /// [`FormatError`] if it is none, or which contest is meant is not plain.
-pub fn read_cast_vote_records<R: BufRead + Seek>(mut source: R, options: &Options) -> Result<Parsed, FormatError> {
-    let mut report = Report { options, elections: None, records: None, seen_records: false };
+pub fn read_cast_vote_records<R: BufRead + Seek>(
+    mut source: R,
+    options: &Options,
+) -> Result<Parsed, FormatError> {
+    let mut report = Report {
+        options,
+        elections: None,
+        records: None,
+        seen_records: false,
+    };
     report.read(&mut source)?;
     if report.records.is_none() && report.seen_records {
         // The records came before the candidates.
-        source.rewind().map_err(|error| fault(1, format!("cannot be read again: {error}")))?;
+        source
+            .rewind()
+            .map_err(|error| fault(1, format!("cannot be read again: {error}")))?;
         report.read(&mut source)?;
     }
     match report.records {
         Some(records) => records.finish(),
-        None => Err(fault(1, "this is no report of cast vote records: it has no Election with a CVR")),
+        None => Err(fault(
+            1,
+            "this is no report of cast vote records: it has no Election with a CVR",
+        )),
     }
 }
 
@@ -158,17 +172,28 @@ impl Report<'_> {
 
     /// The contest that is meant, once it is known.
     fn contest(&self) -> Result<Option<Contest<String>>, FormatError> {
-        let Some(elections) = &self.elections else { return Ok(None) };
-        let listed: Vec<_> = elections.iter().flat_map(|election| &election.contest).collect();
-        let title = |contest: &ListedContest| contest.name.clone().unwrap_or_else(|| contest.id.clone());
+        let Some(elections) = &self.elections else {
+            return Ok(None);
+        };
+        let listed: Vec<_> = elections
+            .iter()
+            .flat_map(|election| &election.contest)
+            .collect();
+        let title =
+            |contest: &ListedContest| contest.name.clone().unwrap_or_else(|| contest.id.clone());
         let titles: Vec<_> = listed.iter().map(|contest| title(contest)).collect();
         let chosen = listed[contest(1, &titles, self.options)?];
         let candidate = |id: &String| {
             let mut all = elections.iter().flat_map(|election| &election.candidate);
-            all.find(|candidate| candidate.id == *id).and_then(|candidate| candidate.name.clone())
+            all.find(|candidate| candidate.id == *id)
+                .and_then(|candidate| candidate.name.clone())
         };
         let called = |selection: &Selection| {
-            let names: Vec<_> = selection.candidate_ids.iter().filter_map(candidate).collect();
+            let names: Vec<_> = selection
+                .candidate_ids
+                .iter()
+                .filter_map(candidate)
+                .collect();
             match (&selection.selection, names.is_empty()) {
                 (_, false) => names.join(" / "),
                 (Some(selection), true) => selection.clone(),
@@ -176,10 +201,18 @@ impl Report<'_> {
                 (None, true) => selection.id.clone(),
             }
         };
-        let candidates =
-            chosen.contest_selection.iter().map(|selection| (selection.id.clone(), called(selection))).collect();
+        let candidates = chosen
+            .contest_selection
+            .iter()
+            .map(|selection| (selection.id.clone(), called(selection)))
+            .collect();
         let seats = chosen.number_elected.unwrap_or(1).max(1);
-        Ok(Some(Contest { id: chosen.id.clone(), title: chosen.name.clone().unwrap_or_default(), seats, candidates }))
+        Ok(Some(Contest {
+            id: chosen.id.clone(),
+            title: chosen.name.clone().unwrap_or_default(),
+            seats,
+            candidates,
+        }))
     }
 }
 
@@ -187,10 +220,17 @@ impl Report<'_> {
 const INVALIDATED: &str = "invalidated-rules";
 
 fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String> {
-    let current = record.snapshots.iter().find(|snapshot| snapshot.id.0 == record.current.0);
+    let current = record
+        .snapshots
+        .iter()
+        .find(|snapshot| snapshot.id.0 == record.current.0);
     let number = records.records + 1;
-    let current = current
-        .ok_or_else(|| format!("record {number} has no snapshot {:?}, which it says is current", record.current.0))?;
+    let current = current.ok_or_else(|| {
+        format!(
+            "record {number} has no snapshot {:?}, which it says is current",
+            record.current.0
+        )
+    })?;
     let mut has_contest = false;
     for contest in &current.contests {
         if contest.id.0 != records.contest.id {
@@ -203,10 +243,16 @@ fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String
         }
         let mut ranked = None;
         for selection in &contest.selections {
-            let Some(position) = selection.selection_position.iter().find(|position| position.counts()) else {
+            let Some(position) = selection
+                .selection_position
+                .iter()
+                .find(|position| position.counts())
+            else {
                 continue;
             };
-            let fraction = position.fractional_votes.is_some_and(|votes| (votes - 1.0).abs() > f64::EPSILON);
+            let fraction = position
+                .fractional_votes
+                .is_some_and(|votes| (votes - 1.0).abs() > f64::EPSILON);
             if fraction || position.number_votes.is_some_and(|votes| votes > 1) {
                 return Err(format!(
                     "record {number} has a mark that is not one vote (NumberVotes, FractionalVotes): such votes are not counted here"
@@ -216,10 +262,13 @@ fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String
             let rank = selection.rank.or(position.rank);
             let is_ranked = rank.is_some();
             if *ranked.get_or_insert(is_ranked) != is_ranked {
-                return Err(format!("record {number} has marks with a Rank and without one: which comes first?"));
+                return Err(format!(
+                    "record {number} has marks with a Rank and without one: which comes first?"
+                ));
             }
             let id = selection.contest_selection_id.as_ref();
-            let id = id.ok_or_else(|| format!("record {number} has a mark for nobody who is listed"))?;
+            let id =
+                id.ok_or_else(|| format!("record {number} has a mark for nobody who is listed"))?;
             records.mark(rank.unwrap_or(1), &*id.0)?;
         }
     }
@@ -249,7 +298,10 @@ mod tests {
         {"CurrentSnapshotId": "b", "CVRSnapshot": [{"@id": "b", "CVRContest": [{"ContestId": "k"}]}]}]"#;
 
     fn read(text: &str, contest: Option<&str>) -> Result<Parsed, FormatError> {
-        let options = Options { contest: contest.map(str::to_owned), ..Options::default() };
+        let options = Options {
+            contest: contest.map(str::to_owned),
+            ..Options::default()
+        };
         read_cast_vote_records(Cursor::new(text), &options)
     }
 
@@ -258,41 +310,125 @@ mod tests {
         for (first, second) in [(ELECTION, RECORDS), (RECORDS, ELECTION)] {
             let parsed = read(&format!("{{{first},\n{second}}}"), Some("Mayor")).unwrap();
             assert_eq!(parsed.file.candidates, ["Ada", "Bob", "Write-in"]);
-            let ballots: Vec<_> = parsed.file.ballots.iter().map(|packed| packed.group()).collect();
-            let expected = [Group { count: 1, ranks: vec![vec![0], vec![1]] }, Group { count: 1, ranks: vec![] }];
+            let ballots: Vec<_> = parsed
+                .file
+                .ballots
+                .iter()
+                .map(|packed| packed.group())
+                .collect();
+            let expected = [
+                Group {
+                    count: 1,
+                    ranks: vec![vec![0], vec![1]],
+                },
+                Group {
+                    count: 1,
+                    ranks: vec![],
+                },
+            ];
             assert_eq!(ballots, expected);
-            assert!(parsed.notes[0].text.contains("without this contest are no ballots; there are 1"));
+            assert!(
+                parsed.notes[0]
+                    .text
+                    .contains("without this contest are no ballots; there are 1")
+            );
             let measure = read(&format!("{{{first},\n{second}}}"), Some("2")).unwrap();
-            assert_eq!(measure.file.ballots.iter().map(|packed| packed.group().ranks).collect::<Vec<_>>(), [[[1]]]);
+            assert_eq!(
+                measure
+                    .file
+                    .ballots
+                    .iter()
+                    .map(|packed| packed.group().ranks)
+                    .collect::<Vec<_>>(),
+                [[[1]]]
+            );
         }
     }
 
     #[test]
     fn contest_that_is_invalidated_and_marks_of_no_votes_are_told_of() {
         let good = format!("{{{ELECTION},\n{RECORDS}}}");
-        let invalid = "\"ContestId\": \"k\", \"Status\": [\"invalidated-rules\"], \"CVRContestSelection\"";
-        let parsed = read(&good.replace("\"ContestId\": \"k\", \"CVRContestSelection\"", invalid), Some("1")).unwrap();
-        assert_eq!((parsed.file.ballots.total(), parsed.file.ballots.at(0).group().ranks.len()), (2, 0));
-        assert!(parsed.notes.iter().any(|note| note.text.contains("blank ballots; there are 1")), "{:?}", parsed.notes);
-        let none = read(&good.replace("\"NumberVotes\": 1", "\"NumberVotes\": 0"), Some("1")).unwrap();
-        assert!(none.notes.iter().any(|note| note.text.contains("NumberVotes 0")), "{:?}", none.notes);
+        let invalid =
+            "\"ContestId\": \"k\", \"Status\": [\"invalidated-rules\"], \"CVRContestSelection\"";
+        let parsed = read(
+            &good.replace("\"ContestId\": \"k\", \"CVRContestSelection\"", invalid),
+            Some("1"),
+        )
+        .unwrap();
+        assert_eq!(
+            (
+                parsed.file.ballots.total(),
+                parsed.file.ballots.at(0).group().ranks.len()
+            ),
+            (2, 0)
+        );
+        assert!(
+            parsed
+                .notes
+                .iter()
+                .any(|note| note.text.contains("blank ballots; there are 1")),
+            "{:?}",
+            parsed.notes
+        );
+        let none = read(
+            &good.replace("\"NumberVotes\": 1", "\"NumberVotes\": 0"),
+            Some("1"),
+        )
+        .unwrap();
+        assert!(
+            none.notes
+                .iter()
+                .any(|note| note.text.contains("NumberVotes 0")),
+            "{:?}",
+            none.notes
+        );
     }
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_line() {
         let good = format!("{{{ELECTION},\n{RECORDS}}}");
-        assert!(read(&good, None).unwrap_err().reason.contains("2 contests: say which, with --contest"));
-        let line = |from: &str, to: &str| read(&good.replacen(from, to, 1), Some("1")).unwrap_err();
-        let other = line("\"ContestSelectionId\": \"s2\"", "\"ContestSelectionId\": \"s9\"");
-        assert!(other.line > 5 && other.reason.contains("record 1: s9 is no candidate"), "{other}");
         assert!(
-            line("\"CurrentSnapshotId\": \"b\"", "\"CurrentSnapshotId\": \"z\"").reason.contains("no snapshot \"z\"")
+            read(&good, None)
+                .unwrap_err()
+                .reason
+                .contains("2 contests: say which, with --contest")
         );
-        for votes in ["\"NumberVotes\": 2", "\"NumberVotes\": 1, \"FractionalVotes\": 0.5"] {
-            assert!(line("\"NumberVotes\": 1", votes).reason.contains("not one vote"), "{votes}");
+        let line = |from: &str, to: &str| read(&good.replacen(from, to, 1), Some("1")).unwrap_err();
+        let other = line(
+            "\"ContestSelectionId\": \"s2\"",
+            "\"ContestSelectionId\": \"s9\"",
+        );
+        assert!(
+            other.line > 5 && other.reason.contains("record 1: s9 is no candidate"),
+            "{other}"
+        );
+        assert!(
+            line(
+                "\"CurrentSnapshotId\": \"b\"",
+                "\"CurrentSnapshotId\": \"z\""
+            )
+            .reason
+            .contains("no snapshot \"z\"")
+        );
+        for votes in [
+            "\"NumberVotes\": 2",
+            "\"NumberVotes\": 1, \"FractionalVotes\": 0.5",
+        ] {
+            assert!(
+                line("\"NumberVotes\": 1", votes)
+                    .reason
+                    .contains("not one vote"),
+                "{votes}"
+            );
         }
-        let unranked = line("\"ContestSelectionId\": \"s2\", \"Rank\": 2", "\"ContestSelectionId\": \"s2\"");
-        assert!(unranked.reason.contains("with a Rank and without one"), "{unranked}");
+        let unranked = line(
+            "\"ContestSelectionId\": \"s2\", \"Rank\": 2",
+            "\"ContestSelectionId\": \"s2\"",
+        );
+        assert!(
+            unranked.reason.contains("with a Rank and without one"),
+            "{unranked}"
+        );
         assert!(read("{}", None).unwrap_err().reason.contains("no report"));
         assert_eq!(read("{\n\"CVR\": [\n{]}", None).unwrap_err().line, 3);
     }

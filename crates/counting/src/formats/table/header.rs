@@ -117,7 +117,8 @@ const UNCLEAR: &[&str] = &[
     "papeleta",
     "papeletas",
 ];
-/// Words of which a header of a number that is no rank is made, whole: `Total votes`, `Ref. No.`, `Age`. Such a column is asked about.
+/// Words of which a header of a number that is no rank is made, whole: `Total votes`, `Ref. No.`,
+/// `Age`. Such a column is asked about.
 const NUMBERS: &[&str] = &[
     "#",
     "no",
@@ -227,8 +228,10 @@ const NUMBERS: &[&str] = &[
     "liczba",
 ];
 /// Words that may stand among them, and alone say nothing.
-const BETWEEN: &[&str] =
-    &["of", "the", "in", "per", "how", "many", "power", "all", "each", "and", "der", "die", "de", "des", "von", "van"];
+const BETWEEN: &[&str] = &[
+    "of", "the", "in", "per", "how", "many", "power", "all", "each", "and", "der", "die", "de",
+    "des", "von", "van",
+];
 
 /// The column with which the records of ES&S scanners begin.
 const CAST_VOTE_RECORD: &str = "cast vote record";
@@ -254,21 +257,28 @@ impl Header {
             grids: Vec::new(),
         };
         if row.cells().all(|cell| cell.is_empty() || is_number(cell)) {
-            let reason =
-                "the first line has no names, only numbers: put a line before it with the names of the candidates";
+            let reason = "the first line has no names, only numbers: put a line before it with the names of the candidates";
             return Err(fault(row.line, reason));
         }
         for (at, cell) in row.cells().enumerate() {
             columns.take(at, cell, row)?;
         }
         columns.take_grids();
-        let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
+        let scanner = row
+            .cells()
+            .next()
+            .is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
         let header = match columns.contests(scanner)? {
             Some(contests) => Self::Ranks(columns.ranks(contests, scanner)),
             None => Self::Matrix(columns.matrix()),
         };
         if !columns.about.is_empty() {
-            let list = columns.about.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+            let list = columns
+                .about
+                .iter()
+                .map(|name| format!("{name:?}"))
+                .collect::<Vec<_>>()
+                .join(", ");
             notes.add(row.line, format!("nothing is read from the columns {list}"));
         }
         Ok(header)
@@ -320,15 +330,23 @@ impl Columns {
         }
         let words = plain(cell);
         let words = words.as_str();
-        let scanner = row.cells().next().is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
+        let scanner = row
+            .cells()
+            .next()
+            .is_some_and(|cell| plain(cell) == CAST_VOTE_RECORD);
         let a_question_of_yes_or_no = words == "no" && row.cells().any(|cell| plain(cell) == "yes");
         if COUNT.contains(&words) {
             if self.count.replace(at).is_some() {
-                return Err(fault(self.line, "two columns say how many ballots a row is: rename or delete one"));
+                return Err(fault(
+                    self.line,
+                    "two columns say how many ballots a row is: rename or delete one",
+                ));
             }
         } else if ABOUT.contains(&words) {
             self.about.push(cell.to_owned());
-        } else if (UNCLEAR.contains(&words) || (is_of_numbers(words) && !scanner)) && !a_question_of_yes_or_no {
+        } else if (UNCLEAR.contains(&words) || (is_of_numbers(words) && !scanner))
+            && !a_question_of_yes_or_no
+        {
             let reason = format!(
                 "the column \"{cell}\" may say how many ballots a row is, or which: call it \"count\" or \"id\"; \
                  if it is a candidate, put an apostrophe before the name"
@@ -340,10 +358,18 @@ impl Columns {
         Ok(())
     }
 
-    /// `Rank the candidates [Ash]`, as the columns of a grid are called in the answers to a form, is Ash. Columns beside grids are none of it.
+    /// `Rank the candidates [Ash]`, as the columns of a grid are called in the answers to a form,
+    /// is Ash. Columns beside grids are none of it.
     fn take_grids(&mut self) {
-        let is_rank = |(at, text): &(usize, String)| !self.named.contains(at) && rank_header(text).is_some();
-        let split = |(at, text): &(usize, String)| if self.named.contains(at) { None } else { bracketed(text) };
+        let is_rank =
+            |(at, text): &(usize, String)| !self.named.contains(at) && rank_header(text).is_some();
+        let split = |(at, text): &(usize, String)| {
+            if self.named.contains(at) {
+                None
+            } else {
+                bracketed(text)
+            }
+        };
         let grids = asked(self.rest.iter().filter_map(split));
         if self.rest.iter().any(is_rank) || grids.iter().all(|(_, columns)| *columns < 2) {
             return self.take_dashes();
@@ -366,13 +392,18 @@ impl Columns {
         }
     }
 
-    /// `President - Ash` beside `Treasurer - Elm`; one such question alone may be how candidates are called.
+    /// `President - Ash` beside `Treasurer - Elm`; one such question alone may be how candidates
+    /// are called.
     fn take_dashes(&mut self) {
         let split = |(at, text): &(usize, String)| {
-            let (asked, inner) = text.split_once(" - ").filter(|_| !self.named.contains(at))?;
+            let (asked, inner) = text
+                .split_once(" - ")
+                .filter(|_| !self.named.contains(at))?;
             Some((asked.trim().to_owned(), inner.trim().to_owned()))
         };
-        let Some(inner) = self.rest.iter().map(split).collect::<Option<Vec<_>>>() else { return };
+        let Some(inner) = self.rest.iter().map(split).collect::<Option<Vec<_>>>() else {
+            return;
+        };
         let grids = asked(inner.iter().cloned());
         if grids.len() < 2 || grids.iter().any(|(_, columns)| *columns < 2) {
             return;
@@ -385,8 +416,18 @@ impl Columns {
 
     /// The contests whose ranks are columns; none if a column is a candidate.
     fn contests(&mut self, scanner: bool) -> Result<Option<Vec<Contest>>, FormatError> {
-        let rank = |at: usize, text: &str| if self.named.contains(&at) { None } else { rank_header(text) };
-        let found: Vec<_> = self.rest.iter().map(|(at, text)| (*at, text, rank(*at, text))).collect();
+        let rank = |at: usize, text: &str| {
+            if self.named.contains(&at) {
+                None
+            } else {
+                rank_header(text)
+            }
+        };
+        let found: Vec<_> = self
+            .rest
+            .iter()
+            .map(|(at, text)| (*at, text, rank(*at, text)))
+            .collect();
         if !self.grids.is_empty() || !scanner && found.iter().all(|(.., rank)| rank.is_none()) {
             return Ok(None);
         }
@@ -401,10 +442,16 @@ impl Columns {
                     continue;
                 }
             };
-            let place = contests.iter().position(|contest| contest.title == title).unwrap_or_else(|| {
-                contests.push(Contest { title, columns: Vec::new() });
-                contests.len() - 1
-            });
+            let place = contests
+                .iter()
+                .position(|contest| contest.title == title)
+                .unwrap_or_else(|| {
+                    contests.push(Contest {
+                        title,
+                        columns: Vec::new(),
+                    });
+                    contests.len() - 1
+                });
             let expected = contests[place].columns.len() + 1;
             if rank.unwrap_or(1) != expected {
                 let reason = format!(
@@ -414,7 +461,11 @@ impl Columns {
             }
             contests[place].columns.push(at);
         }
-        if contests.is_empty() { Err(fault(self.line, "there are no contests")) } else { Ok(Some(contests)) }
+        if contests.is_empty() {
+            Err(fault(self.line, "there are no contests"))
+        } else {
+            Ok(Some(contests))
+        }
     }
 
     fn ranks(&mut self, contests: Vec<Contest>, scanner: bool) -> Ranks {
@@ -438,7 +489,10 @@ impl Columns {
             let contest = match contests.iter().position(|contest| contest.title == *title) {
                 Some(contest) => &mut contests[contest],
                 None => {
-                    contests.push(Grid { title: title.clone(), ..Grid::default() });
+                    contests.push(Grid {
+                        title: title.clone(),
+                        ..Grid::default()
+                    });
                     contests.last_mut().expect("just added")
                 }
             };
@@ -446,15 +500,23 @@ impl Columns {
             contest.candidates.push(name);
             contest.named.push(self.named.contains(&at));
         }
-        Matrix { line: self.line, cells: self.cells, count: self.count, contests }
+        Matrix {
+            line: self.line,
+            cells: self.cells,
+            count: self.count,
+            contests,
+        }
     }
 }
 
-/// Whether a header means something else than a candidate of that name, unless there is an apostrophe before it.
+/// Whether a header means something else than a candidate of that name, unless there is an
+/// apostrophe before it.
 fn is_special(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
     let words = plain(text);
-    [COUNT, ABOUT, UNCLEAR].iter().any(|special| special.contains(&words.as_str()))
+    [COUNT, ABOUT, UNCLEAR]
+        .iter()
+        .any(|special| special.contains(&words.as_str()))
         || is_of_numbers(&words)
         || rank_header(text).is_some()
         || bracketed(text).is_some()
@@ -464,14 +526,20 @@ fn is_special(text: &str) -> bool {
 /// Whether a header says of nothing but numbers, identities and amounts.
 fn is_of_numbers(words: &str) -> bool {
     let spaced = words.replace('#', " # ");
-    let words = spaced.split(|c: char| c.is_whitespace() || "()[]/".contains(c)).filter(|word| !word.is_empty());
+    let words = spaced
+        .split(|c: char| c.is_whitespace() || "()[]/".contains(c))
+        .filter(|word| !word.is_empty());
     let (others, numbers): (Vec<_>, Vec<_>) = words.partition(|word| !NUMBERS.contains(word));
     !numbers.is_empty() && others.iter().all(|word| BETWEEN.contains(word))
 }
 
 /// The header for a candidate, which is read as no other thing.
 pub(in crate::formats) fn candidate_header(name: &str) -> Cow<'_, str> {
-    if is_special(name) { format!("'{name}").into() } else { guarded(name) }
+    if is_special(name) {
+        format!("'{name}").into()
+    } else {
+        guarded(name)
+    }
 }
 
 /// A header without what people write differently.
@@ -484,8 +552,9 @@ fn is_number(cell: &str) -> bool {
     !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-const ORDINALS: &[&str] =
-    &["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
+const ORDINALS: &[&str] = &[
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+];
 const RANK_WORDS: &[&str] = &[
     "rank",
     "ranking",
@@ -505,7 +574,10 @@ const RANK_WORDS: &[&str] = &[
 const PLACE_WORDS: &[&str] = &["position", "place", "platz", "puesto"];
 /// Ordinals that say a rank only with one of the words for it.
 const OTHER_ORDINALS: &[&[&str]] = &[
-    &["erste", "zweite", "dritte", "vierte", "fünfte", "sechste", "siebte", "achte", "neunte", "zehnte"],
+    &[
+        "erste", "zweite", "dritte", "vierte", "fünfte", "sechste", "siebte", "achte", "neunte",
+        "zehnte",
+    ],
     &["premier", "deuxième", "troisième", "quatrième", "cinquième"],
     &["première", "seconde"],
     &["primera", "segunda", "tercera", "cuarta", "quinta"],
@@ -514,14 +586,29 @@ const OTHER_ORDINALS: &[&[&str]] = &[
 /// The rank that words such as `Rank 2`, `2nd choice`, `second` name, and what else they say.
 fn rank_header(text: &str) -> Option<(String, usize)> {
     let mut words: Vec<(usize, &str)> = Vec::new();
-    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
         words.push((word.as_ptr() as usize - text.as_ptr() as usize, word));
     }
     let lower: Vec<String> = words.iter().map(|(_, word)| word.to_lowercase()).collect();
-    let is_rank_word = |at: usize| lower.get(at).is_some_and(|word| RANK_WORDS.contains(&word.as_str()));
+    let is_rank_word = |at: usize| {
+        lower
+            .get(at)
+            .is_some_and(|word| RANK_WORDS.contains(&word.as_str()))
+    };
     if let [first, second] = lower.as_slice() {
-        let number = |word: &str| word.parse::<usize>().ok().filter(|rank| (1..=CANDIDATES_MAX).contains(rank));
-        let foreign = || OTHER_ORDINALS.iter().find_map(|words| Some(words.iter().position(|word| word == first)? + 1));
+        let number = |word: &str| {
+            word.parse::<usize>()
+                .ok()
+                .filter(|rank| (1..=CANDIDATES_MAX).contains(rank))
+        };
+        let foreign = || {
+            OTHER_ORDINALS
+                .iter()
+                .find_map(|words| Some(words.iter().position(|word| word == first)? + 1))
+        };
         let rank = if is_rank_word(1) {
             number(first).or_else(foreign)
         } else {
@@ -536,9 +623,16 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
             (rank, at, at + 1)
         } else if let Some(rank) = ordinal(word).filter(|_| lower.len() == 1) {
             (rank, at, at)
-        } else if let Some(rank) = lower.get(at + 1).and_then(|next| next.parse().ok()).filter(|_| is_rank_word(at)) {
+        } else if let Some(rank) = lower
+            .get(at + 1)
+            .and_then(|next| next.parse().ok())
+            .filter(|_| is_rank_word(at))
+        {
             (rank, at, at + 1)
-        } else if let Some(rank) = RANK_WORDS.iter().find_map(|rank| word.strip_prefix(rank)?.parse().ok()) {
+        } else if let Some(rank) = RANK_WORDS
+            .iter()
+            .find_map(|rank| word.strip_prefix(rank)?.parse().ok())
+        {
             (rank, at, at)
         } else {
             continue;
@@ -546,15 +640,21 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
         let end = words[to].0 + words[to].1.len();
         let around = format!("{} {}", &text[..words[from].0], &text[end..]);
         let title = around.split_whitespace().collect::<Vec<_>>().join(" ");
-        let title = title.trim_matches(|c: char| c.is_whitespace() || "-:,()[]".contains(c)).to_owned();
-        return (1..=CANDIDATES_MAX).contains(&rank).then_some((title, rank));
+        let title = title
+            .trim_matches(|c: char| c.is_whitespace() || "-:,()[]".contains(c))
+            .to_owned();
+        return (1..=CANDIDATES_MAX)
+            .contains(&rank)
+            .then_some((title, rank));
     }
     None
 }
 
 /// `1st`, `first`.
 fn ordinal(word: &str) -> Option<usize> {
-    let suffixed = ["st", "nd", "rd", "th"].into_iter().find_map(|suffix| word.strip_suffix(suffix)?.parse().ok());
+    let suffixed = ["st", "nd", "rd", "th"]
+        .into_iter()
+        .find_map(|suffix| word.strip_suffix(suffix)?.parse().ok());
     suffixed.or_else(|| Some(ORDINALS.iter().position(|ordinal| *ordinal == word)? + 1))
 }
 
@@ -564,7 +664,11 @@ pub(super) fn rank_cell(cell: &str) -> Option<u64> {
         return cell.parse().ok();
     }
     let (rest, rank) = rank_header(cell)?;
-    if rest.is_empty() { Some(rank as u64) } else { None }
+    if rest.is_empty() {
+        Some(rank as u64)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -580,7 +684,11 @@ mod tests {
             ("First choice", "", 1),
             ("third", "", 3),
             ("Preference 10", "", 10),
-            ("Rep. to Congress 1st Choice District 2", "Rep. to Congress District 2", 1),
+            (
+                "Rep. to Congress 1st Choice District 2",
+                "Rep. to Congress District 2",
+                1,
+            ),
             ("Mayor (2nd choice)", "Mayor", 2),
             ("1. Wahl", "", 1),
             ("Zweite Wahl", "", 2),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::header::rank_cell;
 use super::{Body, Row, Rows, contest};
-use crate::formats::{CANDIDATES_MAX, File, FormatError, Options, Parsed, candidates, count, fault, quoted};
+use crate::formats::{
+    CANDIDATES_MAX, File, FormatError, Options, Parsed, candidates, count, fault, quoted,
+};
 use crate::packed::{Ballot, PackedBallots};
 
 /// Such a table.
@@ -30,7 +32,11 @@ pub(super) struct Grid {
 impl Matrix {
     /// The contest that is meant, and its candidates.
     fn contest(&self, options: &Options) -> Result<Grid, FormatError> {
-        let titles: Vec<_> = self.contests.iter().map(|contest| contest.title.clone()).collect();
+        let titles: Vec<_> = self
+            .contests
+            .iter()
+            .map(|contest| contest.title.clone())
+            .collect();
         let mut grid = match self.contests.as_slice() {
             [] => Grid::default(),
             [_] if options.contest.is_some() => {
@@ -40,18 +46,38 @@ impl Matrix {
         };
         let found = grid.candidates.len();
         if found == 0 || found > CANDIDATES_MAX {
-            return Err(fault(self.line, format!("{found} candidates; 1 to {CANDIDATES_MAX} can be")));
+            return Err(fault(
+                self.line,
+                format!("{found} candidates; 1 to {CANDIDATES_MAX} can be"),
+            ));
         }
-        grid.candidates = candidates(grid.candidates.into_iter().map(|name| (self.line, name)).collect())?;
+        grid.candidates = candidates(
+            grid.candidates
+                .into_iter()
+                .map(|name| (self.line, name))
+                .collect(),
+        )?;
         Ok(grid)
     }
 
-    pub(super) fn read(self, body: &mut Body<'_, impl Rows>, options: &Options) -> Result<Parsed, FormatError> {
-        let Grid { title, columns, mut candidates, named } = self.contest(options)?;
+    pub(super) fn read(
+        self,
+        body: &mut Body<'_, impl Rows>,
+        options: &Options,
+    ) -> Result<Parsed, FormatError> {
+        let Grid {
+            title,
+            columns,
+            mut candidates,
+            named,
+        } = self.contest(options)?;
         if options.scores {
             // A column of ages is like one of scores.
             let names = quoted(candidates.iter().map(String::as_str));
-            body.notes.add(self.line, format!("each of these columns is read as the scores of a candidate: {names}"));
+            body.notes.add(
+                self.line,
+                format!("each of these columns is read as the scores of a candidate: {names}"),
+            );
         }
         body.columns = self.cells;
         let mut row = Row::default();
@@ -66,7 +92,9 @@ impl Matrix {
         let mut hiding = 0u64;
         let mut scores = Scores::new(if options.scores { columns.len() } else { 0 });
         while body.next(&mut row)? {
-            let times = self.count.map_or(Ok(1), |at| count(row.line, row.get(at)))?;
+            let times = self
+                .count
+                .map_or(Ok(1), |at| count(row.line, row.get(at)))?;
             ranked.clear();
             for (place, at) in columns.iter().enumerate() {
                 let cell = row.get(*at);
@@ -81,8 +109,12 @@ impl Matrix {
             }
             scores.see(ranked.iter().map(|(key, place)| (*place, u64::MAX - key)));
             if options.sums {
-                let count: &mut u64 = sums.entry(scores_of(row.line, &ranked, columns.len())?).or_default();
-                *count = count.checked_add(times).ok_or_else(|| fault(row.line, "too many ballots"))?;
+                let count: &mut u64 = sums
+                    .entry(scores_of(row.line, &ranked, columns.len())?)
+                    .or_default();
+                *count = count
+                    .checked_add(times)
+                    .ok_or_else(|| fault(row.line, "too many ballots"))?;
             }
             ranked.sort_unstable();
             has_first |= options.scores || ranked.first().is_some_and(|(rank, _)| *rank == 1);
@@ -103,10 +135,15 @@ impl Matrix {
                 }
                 ballot.close_rank();
             }
-            ballots.push(times, row.line, &ballot).map_err(|reason| fault(row.line, reason))?;
+            ballots
+                .push(times, row.line, &ballot)
+                .map_err(|reason| fault(row.line, reason))?;
         }
         if let Some(line) = without_first.filter(|_| !has_first) {
-            return Err(fault(line, "no ballot has a first rank, 1: if the numbers are scores, say --scores"));
+            return Err(fault(
+                line,
+                "no ballot has a first rank, 1: if the numbers are scores, say --scores",
+            ));
         }
         for place in scores.unlike_others().filter(|place| !named[*place]) {
             let name = &candidates[place];
@@ -128,18 +165,33 @@ impl Matrix {
             );
             return Err(fault(self.line, reason));
         }
-        let file = File { title, candidates, seats: 1, withdrawn: Vec::new(), ballots };
-        let scores = options.sums.then(|| sums.into_iter().map(|(scores, count)| (count, scores)).collect());
-        Ok(Parsed { file, notes: Vec::new(), scores })
+        let file = File {
+            title,
+            candidates,
+            seats: 1,
+            withdrawn: Vec::new(),
+            ballots,
+        };
+        let scores = options.sums.then(|| {
+            sums.into_iter()
+                .map(|(scores, count)| (count, scores))
+                .collect()
+        });
+        Ok(Parsed {
+            file,
+            notes: Vec::new(),
+            scores,
+        })
     }
 }
 
 fn rank(line: usize, cell: &str, candidates: usize) -> Result<u64, FormatError> {
     let most = candidates as u64;
     match rank_cell(cell) {
-        Some(0) => {
-            Err(fault(line, "0 is no rank: ranks are 1, 2 ... or blank; if the numbers are scores, say --scores"))
-        }
+        Some(0) => Err(fault(
+            line,
+            "0 is no rank: ranks are 1, 2 ... or blank; if the numbers are scores, say --scores",
+        )),
         Some(rank) if rank > most => Err(fault(line, format!("rank {rank}, of {most} candidates"))),
         Some(rank) => Ok(rank),
         None => {
@@ -175,43 +227,64 @@ impl Scores {
     const SCALE: u64 = 10;
 
     fn new(columns: usize) -> Self {
-        Self { rows: 0, columns: vec![Column::default(); columns] }
+        Self {
+            rows: 0,
+            columns: vec![Column::default(); columns],
+        }
     }
 
     fn see(&mut self, scores: impl Iterator<Item = (usize, u64)>) {
         self.rows += 1;
         for (place, score) in scores {
-            let Some(column) = self.columns.get_mut(place) else { return };
+            let Some(column) = self.columns.get_mut(place) else {
+                return;
+            };
             column.rising += u64::from(score > column.last);
-            column.lowest = if column.scored == 0 { score } else { column.lowest.min(score) };
+            column.lowest = if column.scored == 0 {
+                score
+            } else {
+                column.lowest.min(score)
+            };
             column.highest = column.highest.max(score);
             column.last = score;
             column.scored += 1;
         }
     }
 
-    /// Columns that have in every row a number above all scores of all others, and above a common scale; or one that rises from row to row.
+    /// Columns that have in every row a number above all scores of all others, and above a common
+    /// scale; or one that rises from row to row.
     fn unlike_others(&self) -> impl Iterator<Item = usize> {
         let full = |column: &Column| column.scored == self.rows;
         let others = |place: usize| {
-            let others = self.columns.iter().enumerate().filter(move |(other, _)| *other != place);
-            others.map(|(_, column)| column.highest).max().unwrap_or(u64::MAX)
+            let others = self
+                .columns
+                .iter()
+                .enumerate()
+                .filter(move |(other, _)| *other != place);
+            others
+                .map(|(_, column)| column.highest)
+                .max()
+                .unwrap_or(u64::MAX)
         };
         let is_unlike = move |(place, column): &(usize, &Column)| {
-            let above =
-                column.lowest > others(*place) && column.highest > Self::SCALE.max(2 * others(*place).min(1 << 40));
+            let above = column.lowest > others(*place)
+                && column.highest > Self::SCALE.max(2 * others(*place).min(1 << 40));
             let rises = self.rows >= Self::RISING_MIN && column.rising == self.rows;
             full(column) && (above || rises)
         };
-        self.columns.iter().enumerate().filter(is_unlike).map(|(place, _)| place)
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(is_unlike)
+            .map(|(place, _)| place)
     }
 }
 
 /// Rows from which on it is no chance that all of them hide a number.
 const HIDING_MIN: u64 = 3;
 
-/// Whether the first column shares a rank, and the others are 1, 2 and so on without it: as it is if the column says something else. `ranked`
-/// is in the order of ranks.
+/// Whether the first column shares a rank, and the others are 1, 2 and so on without it: as it is
+/// if the column says something else. `ranked` is in the order of ranks.
 fn hides_a_number(ranked: &[(u64, usize)]) -> bool {
     let mut next = 1;
     let mut first = None;
@@ -228,13 +301,24 @@ fn hides_a_number(ranked: &[(u64, usize)]) -> bool {
 }
 
 /// The scores that these keys stand for, one for each candidate.
-fn scores_of(line: usize, keys: &[(u64, usize)], candidates: usize) -> Result<Vec<u8>, FormatError> {
+fn scores_of(
+    line: usize,
+    keys: &[(u64, usize)],
+    candidates: usize,
+) -> Result<Vec<u8>, FormatError> {
     let mut scores = vec![0; candidates];
     for (key, place) in keys {
         let score = u64::MAX - key;
         let fits = u8::try_from(score);
-        scores[*place] =
-            fits.map_err(|_| fault(line, format!("score {score}: scores that are added up are at most {}", u8::MAX)))?;
+        scores[*place] = fits.map_err(|_| {
+            fault(
+                line,
+                format!(
+                    "score {score}: scores that are added up are at most {}",
+                    u8::MAX
+                ),
+            )
+        })?;
     }
     Ok(scores)
 }
@@ -243,6 +327,11 @@ fn scores_of(line: usize, keys: &[(u64, usize)], candidates: usize) -> Result<Ve
 fn score(line: usize, cell: &str) -> Result<Option<u64>, FormatError> {
     let digits = cell.len() < 10 && cell.bytes().all(|byte| byte.is_ascii_digit());
     let score: Option<u64> = if digits { cell.parse().ok() } else { None };
-    let score = score.ok_or_else(|| fault(line, format!("{cell:?} is no score: a whole number from 0 on")))?;
+    let score = score.ok_or_else(|| {
+        fault(
+            line,
+            format!("{cell:?} is no score: a whole number from 0 on"),
+        )
+    })?;
     Ok((score > 0).then_some(u64::MAX - score))
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Body, Row, Rows, contest};
 use crate::formats::cell::unguarded;
 use crate::formats::{
-    CANDIDATES_MAX, File, FormatError, Options, Parsed, Repeated, candidates, count, fault, name, note_capitals, quoted,
+    CANDIDATES_MAX, File, FormatError, Options, Parsed, Repeated, candidates, count, fault, name,
+    note_capitals, quoted,
 };
 use crate::packed::{Ballot, PackedBallots};
 
@@ -52,7 +53,8 @@ const SEVERAL: &[char] = &[',', ';', '/', '|', '&', '+', '\n'];
 
 /// Whether a cell names nobody, in words that are no scanner's.
 fn is_blank(cell: &str) -> bool {
-    cell.chars().all(|c| c.is_ascii_punctuation() || "–—…".contains(c) || c.is_whitespace())
+    cell.chars()
+        .all(|c| c.is_ascii_punctuation() || "–—…".contains(c) || c.is_whitespace())
         || BLANK_EXACTLY.contains(&cell)
         || BLANK.contains(&cell.to_lowercase().as_str())
 }
@@ -93,12 +95,16 @@ impl Found {
             return Ok(*place);
         }
         if cell.bytes().all(|byte| byte.is_ascii_digit()) {
-            let reason = format!("{cell} stands in the column of a rank, where a candidate's name should");
+            let reason =
+                format!("{cell} stands in the column of a rank, where a candidate's name should");
             return Err(fault(line, reason));
         }
         let place = self.names.len();
         if place == CANDIDATES_MAX {
-            return Err(fault(line, format!("more than {CANDIDATES_MAX} candidates")));
+            return Err(fault(
+                line,
+                format!("more than {CANDIDATES_MAX} candidates"),
+            ));
         }
         self.names.push((line, name(line, unguarded(cell))?));
         self.places.insert(cell.to_owned(), place);
@@ -111,7 +117,11 @@ impl Found {
         let mut joined = BTreeMap::new();
         for (cell, place) in &self.places {
             let lower = cell.to_lowercase();
-            let parts: Vec<_> = lower.split(SEVERAL).map(str::trim).filter(|part| !part.is_empty()).collect();
+            let parts: Vec<_> = lower
+                .split(SEVERAL)
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .collect();
             let mut sorted: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
             sorted.sort_unstable();
             if let Some(other) = joined.insert(sorted, place).filter(|_| parts.len() > 1) {
@@ -125,7 +135,11 @@ impl Found {
             let is_list = cell.contains([',', ';']) && !known.is_empty();
             if parts.len() > 1 && (is_list || known.len() == parts.len()) {
                 let (line, name) = &self.names[*place];
-                let which = if known.len() == parts.len() { "each" } else { "one" };
+                let which = if known.len() == parts.len() {
+                    "each"
+                } else {
+                    "one"
+                };
                 let reason = format!(
                     "\"{name}\" stands in one cell, and {which} of these is a candidate elsewhere: a cell names one candidate"
                 );
@@ -147,20 +161,31 @@ struct Unknown {
 impl Unknown {
     fn see(&mut self, cell: &str) {
         if !cell.is_empty() && self.is_numbers != Some(false) {
-            let number =
-                cell.starts_with(|c: char| c.is_ascii_digit()) && cell.replace(',', ".").parse::<f64>().is_ok();
+            let number = cell.starts_with(|c: char| c.is_ascii_digit())
+                && cell.replace(',', ".").parse::<f64>().is_ok();
             self.is_numbers = Some(number);
         }
     }
 }
 
 impl Ranks {
-    pub(super) fn read(self, body: &mut Body<'_, impl Rows>, options: &Options) -> Result<Parsed, FormatError> {
+    pub(super) fn read(
+        self,
+        body: &mut Body<'_, impl Rows>,
+        options: &Options,
+    ) -> Result<Parsed, FormatError> {
         if options.scores {
-            return Err(fault(self.line, "the columns are ranks, with names in their cells: leave --scores out"));
+            return Err(fault(
+                self.line,
+                "the columns are ranks, with names in their cells: leave --scores out",
+            ));
         }
         body.columns = self.cells;
-        let titles: Vec<_> = self.contests.iter().map(|contest| contest.title.clone()).collect();
+        let titles: Vec<_> = self
+            .contests
+            .iter()
+            .map(|contest| contest.title.clone())
+            .collect();
         let Contest { title, columns } = &self.contests[contest(self.line, &titles, options)?];
         let mut row = Row::default();
         let mut found = Found::default();
@@ -171,14 +196,20 @@ impl Ranks {
         let mut again = Repeated::default();
         let mut blanks = Repeated::default();
         let mut blank_words = BTreeSet::new();
-        let unknown = self.unknown.iter().map(|(at, name)| Unknown { at: *at, name: name.clone(), is_numbers: None });
+        let unknown = self.unknown.iter().map(|(at, name)| Unknown {
+            at: *at,
+            name: name.clone(),
+            is_numbers: None,
+        });
         let mut unknown: Vec<_> = unknown.collect();
         while body.next(&mut row)? {
             if self.blank_is_no_ballot && columns.iter().all(|at| row.get(*at).is_empty()) {
                 without.see(row.line);
                 continue;
             }
-            let times = self.count.map_or(Ok(1), |at| count(row.line, row.get(at)))?;
+            let times = self
+                .count
+                .map_or(Ok(1), |at| count(row.line, row.get(at)))?;
             for column in &mut unknown {
                 column.see(row.get(column.at));
             }
@@ -187,7 +218,9 @@ impl Ranks {
                 if cell.eq_ignore_ascii_case(OVERVOTE) {
                     overvotes.see(row.line);
                     ballot.skip_rank();
-                } else if cell.is_empty() || NOBODY.iter().any(|word| cell.eq_ignore_ascii_case(word)) {
+                } else if cell.is_empty()
+                    || NOBODY.iter().any(|word| cell.eq_ignore_ascii_case(word))
+                {
                     ballot.skip_rank();
                 } else if is_blank(cell) {
                     blanks.see(row.line);
@@ -202,9 +235,14 @@ impl Ranks {
                     ballot.close_rank();
                 }
             }
-            ballots.push(times, row.line, &ballot).map_err(|reason| fault(row.line, reason))?;
+            ballots
+                .push(times, row.line, &ballot)
+                .map_err(|reason| fault(row.line, reason))?;
         }
-        if let Some(column) = unknown.iter().find(|column| column.is_numbers == Some(true)) {
+        if let Some(column) = unknown
+            .iter()
+            .find(|column| column.is_numbers == Some(true))
+        {
             let reason = format!(
                 "the column \"{}\" has numbers in its cells: if it says how many ballots a row is, call it \"count\", if not \"id\"",
                 column.name
@@ -214,22 +252,45 @@ impl Ranks {
         found.check_single()?;
         let notes = &mut body.notes;
         let names = quoted(found.names.iter().map(|(_, name)| name.as_str()));
-        notes
-            .add(self.line, format!("the candidates are those whom the ballots name: {} ({names})", found.names.len()));
+        notes.add(
+            self.line,
+            format!(
+                "the candidates are those whom the ballots name: {} ({names})",
+                found.names.len()
+            ),
+        );
         note_capitals(&found.names, notes);
         let words = quoted(blank_words.iter().map(String::as_str));
         notes.repeated(blanks, |times| {
             format!("cells such as {words} name nobody, and are read as blank; there are {times}")
         });
-        notes.repeated(without, |times| format!("records without this contest are no ballots; there are {times}"));
+        notes.repeated(without, |times| {
+            format!("records without this contest are no ballots; there are {times}")
+        });
         notes.repeated(overvotes, |times| {
             format!("an overvote does not say for whom, and is read as a skipped rank; there are {times}")
         });
         notes.repeated(again, |times| {
-            format!("a candidate who is on a ballot twice counts at the first rank; there are {times}")
+            format!(
+                "a candidate who is on a ballot twice counts at the first rank; there are {times}"
+            )
         });
-        let title = if title.is_empty() { self.title } else { title.clone() };
-        let file = File { title, candidates: candidates(found.names)?, seats: 1, withdrawn: Vec::new(), ballots };
-        Ok(Parsed { file, notes: Vec::new(), scores: None })
+        let title = if title.is_empty() {
+            self.title
+        } else {
+            title.clone()
+        };
+        let file = File {
+            title,
+            candidates: candidates(found.names)?,
+            seats: 1,
+            withdrawn: Vec::new(),
+            ballots,
+        };
+        Ok(Parsed {
+            file,
+            notes: Vec::new(),
+            scores: None,
+        })
     }
 }

@@ -14,16 +14,38 @@ fn ballots(text: &str) -> Vec<(u64, Vec<Vec<usize>>)> {
 }
 
 fn lines(parsed: &Parsed) -> Vec<(u64, Vec<Vec<usize>>)> {
-    parsed.file.ballots.iter().map(|packed| (packed.count, packed.group().ranks)).collect()
+    parsed
+        .file
+        .ballots
+        .iter()
+        .map(|packed| (packed.count, packed.group().ranks))
+        .collect()
 }
 
 #[test]
 fn counts_equal_ranks_skipped_ranks_and_blank_ballots_are_read() {
     let text = "Count,\"Ada \"\"A\"\" L.\" ,\"B;C, D\",E\n12,1,2,\n\n3, 2 ,3,2\r\n1,,,\n";
-    assert_eq!(parse(text).unwrap().file.candidates, ["Ada \"A\" L.", "B;C, D", "E"]);
-    let expected = [(12, vec![vec![0], vec![1]]), (3, vec![vec![], vec![0, 2], vec![1]]), (1, vec![])];
+    assert_eq!(
+        parse(text).unwrap().file.candidates,
+        ["Ada \"A\" L.", "B;C, D", "E"]
+    );
+    let expected = [
+        (12, vec![vec![0], vec![1]]),
+        (3, vec![vec![], vec![0, 2], vec![1]]),
+        (1, vec![]),
+    ];
     assert_eq!(ballots(text), expected);
-    assert_eq!(parse(text).unwrap().file.ballots.iter().nth(1).unwrap().line, 4);
+    assert_eq!(
+        parse(text)
+            .unwrap()
+            .file
+            .ballots
+            .iter()
+            .nth(1)
+            .unwrap()
+            .line,
+        4
+    );
 }
 
 #[test]
@@ -58,13 +80,20 @@ fn faults_are_named_with_their_line() {
         ("A,B\n\"1\"x,2\n", 2, "behind a closing quote"),
         ("1,2,3\n2,1,3\n", 1, "only numbers"),
         ("No,A,B\n1,1,2\n", 1, "\"count\" or \"id\""),
-        ("Zettel,A,B,C\n1,1,2,3\n2,2,1,3\n3,3,1,2\n", 1, "without the column \"Zettel\""),
+        (
+            "Zettel,A,B,C\n1,1,2,3\n2,2,1,3\n3,3,1,2\n",
+            1,
+            "without the column \"Zettel\"",
+        ),
         ("Votes for A,Rank 1,Rank 3\n1,A,B\n", 1, "rank 2 should"),
         ("Rank 1,Rank 2\nA,2\n", 2, "candidate's name should"),
         ("PK\u{3}\u{4}\n", 1, "spreadsheet"),
     ] {
         let error = parse(bad).unwrap_err();
-        assert!(error.line == line && error.reason.contains(reason), "{bad:?}: {error}");
+        assert!(
+            error.line == line && error.reason.contains(reason),
+            "{bad:?}: {error}"
+        );
     }
 }
 
@@ -75,56 +104,105 @@ fn rows_without_content_are_no_ballots_and_that_is_said() {
     let notes: Vec<_> = parsed.notes.iter().map(ToString::to_string).collect();
     assert_eq!(
         notes,
-        ["line 1: nothing is read from the columns \"id\"", "line 4: rows without content are no ballots; there are 2"]
+        [
+            "line 1: nothing is read from the columns \"id\"",
+            "line 4: rows without content are no ballots; there are 2"
+        ]
     );
 }
 
 #[test]
 fn candidate_who_is_last_or_equal_on_every_ballot_is_one() {
-    for rows in ["3,1,2\n3,2,1\n3,1,2\n", "1,1,\n1,,1\n1,1,1\n", "1,2,3\n2,1,3\n3,1,2\n"] {
-        assert_eq!(parse(&format!("Ash,Birch,Cedar\n{rows}")).unwrap().file.candidates.len(), 3, "{rows}");
+    for rows in [
+        "3,1,2\n3,2,1\n3,1,2\n",
+        "1,1,\n1,,1\n1,1,1\n",
+        "1,2,3\n2,1,3\n3,1,2\n",
+    ] {
+        assert_eq!(
+            parse(&format!("Ash,Birch,Cedar\n{rows}"))
+                .unwrap()
+                .file
+                .candidates
+                .len(),
+            3,
+            "{rows}"
+        );
     }
 }
 
 #[test]
 fn candidates_may_be_yes_and_no() {
-    assert_eq!(parse("Yes,No\n1,2\n").unwrap().file.candidates, ["Yes", "No"]);
+    assert_eq!(
+        parse("Yes,No\n1,2\n").unwrap().file.candidates,
+        ["Yes", "No"]
+    );
 }
 
 #[test]
 fn names_stand_in_the_columns_of_ranks() {
-    let expected = [(1, vec![vec![0], vec![1], vec![2]]), (1, vec![vec![1], vec![], vec![2]]), (1, vec![])];
+    let expected = [
+        (1, vec![vec![0], vec![1], vec![2]]),
+        (1, vec![vec![1], vec![], vec![2]]),
+        (1, vec![]),
+    ];
     for header in [
         "Voter,Rank 1,Rank 2,Rank 3",
         "Timestamp,First choice,Second choice,Third choice",
         "id,Vote [1st],Vote [2nd],Vote [3rd]",
     ] {
-        let parsed = parse(&format!("{header}\nv1,Cedar,Ash,Birch\nv2,Ash,skipped,Birch\nv3,,,\n")).unwrap();
+        let parsed = parse(&format!(
+            "{header}\nv1,Cedar,Ash,Birch\nv2,Ash,skipped,Birch\nv3,,,\n"
+        ))
+        .unwrap();
         assert_eq!(
             (lines(&parsed).as_slice(), parsed.file.candidates.as_slice()),
-            (expected.as_slice(), ["Cedar", "Ash", "Birch"].map(String::from).as_slice()),
+            (
+                expected.as_slice(),
+                ["Cedar", "Ash", "Birch"].map(String::from).as_slice()
+            ),
             "{header}"
         );
     }
     let twice = parse("Rank 1,Rank 2,Rank 3\nAsh,Ash,Birch\n").unwrap();
     assert_eq!(lines(&twice), [(1, vec![vec![0], vec![1]])]);
-    assert!(twice.notes.iter().any(|note| note.text.contains("twice counts at the first")));
+    assert!(
+        twice
+            .notes
+            .iter()
+            .any(|note| note.text.contains("twice counts at the first"))
+    );
     let alike = parse("Rank 1,Rank 2\nZo\u{eb},Ash\nZoe\u{308},Ash\n").unwrap_err();
-    assert!(alike.line == 3 && alike.reason.contains("look the same"), "{alike}");
+    assert!(
+        alike.line == 3 && alike.reason.contains("look the same"),
+        "{alike}"
+    );
 }
 
 #[test]
 fn cells_that_name_nobody_are_blank_and_that_is_said() {
-    for blank in
-        ["-", "--", "N/A", "n/a", "none", "None", "(blank)", "No candidate", "No preference", "Abstain", "NULL", "nan"]
-    {
+    for blank in [
+        "-",
+        "--",
+        "N/A",
+        "n/a",
+        "none",
+        "None",
+        "(blank)",
+        "No candidate",
+        "No preference",
+        "Abstain",
+        "NULL",
+        "nan",
+    ] {
         let parsed = parse(&format!("Rank 1,Rank 2\n{blank},{blank}\nAsh,{blank}\n")).unwrap();
         assert_eq!(lines(&parsed), [(1, vec![]), (1, vec![vec![0]])], "{blank}");
         assert_eq!(parsed.file.candidates, ["Ash"], "{blank}");
         let notes: Vec<_> = parsed.notes.iter().map(ToString::to_string).collect();
         let said = [
             "line 1: the candidates are those whom the ballots name: 1 (\"Ash\")".to_owned(),
-            format!("line 2: cells such as \"{blank}\" name nobody, and are read as blank; there are 3"),
+            format!(
+                "line 2: cells such as \"{blank}\" name nobody, and are read as blank; there are 3"
+            ),
         ];
         assert_eq!(notes, said);
     }
@@ -136,12 +214,25 @@ fn cells_that_name_nobody_are_blank_and_that_is_said() {
 
 #[test]
 fn several_names_in_a_cell_are_no_candidate() {
-    for several in ["\"Ash, Birch\"", "Birch;Ash", "Ash / Birch", "Ash|birch", "\"Ash\nBirch\"", "Ash & Birch"] {
+    for several in [
+        "\"Ash, Birch\"",
+        "Birch;Ash",
+        "Ash / Birch",
+        "Ash|birch",
+        "\"Ash\nBirch\"",
+        "Ash & Birch",
+    ] {
         let error = parse(&format!("sep=,\nRank 1,Rank 2\nAsh,Birch\n{several},\n")).unwrap_err();
-        assert!(error.line == 4 && error.reason.contains("a cell names one candidate"), "{several}: {error}");
+        assert!(
+            error.line == 4 && error.reason.contains("a cell names one candidate"),
+            "{several}: {error}"
+        );
     }
     let two = parse("sep=,\nRank 1,Rank 2\nAsh; Birch,\nElm,\nBirch; Ash,\n").unwrap_err();
-    assert!(two.line == 5 && two.reason.contains("a cell names one candidate"), "{two}");
+    assert!(
+        two.line == 5 && two.reason.contains("a cell names one candidate"),
+        "{two}"
+    );
     let one = parse("Rank 1,Rank 2\n\"Golden, Jared\",Ash/Elm\nAsh,\n").unwrap();
     assert_eq!(one.file.candidates, ["Golden, Jared", "Ash/Elm", "Ash"]);
 }
@@ -150,12 +241,20 @@ fn several_names_in_a_cell_are_no_candidate() {
 fn names_that_differ_in_capitals_alone_are_told_of() {
     let parsed = parse("Rank 1,Rank 2\nAsh,Birch\nash,Birch\n").unwrap();
     assert!(
-        parsed.notes.iter().any(|note| note.line == 3 && note.text.contains("\"Ash\" and \"ash\"")),
+        parsed
+            .notes
+            .iter()
+            .any(|note| note.line == 3 && note.text.contains("\"Ash\" and \"ash\"")),
         "{:?}",
         parsed.notes
     );
     let abif = crate::formats::Format::Abif;
-    let parsed = abif.read(std::io::Cursor::new("1:Ash>Birch\n1:BIRCH>Ash\n"), &Options::default()).unwrap();
+    let parsed = abif
+        .read(
+            std::io::Cursor::new("1:Ash>Birch\n1:BIRCH>Ash\n"),
+            &Options::default(),
+        )
+        .unwrap();
     assert!(parsed.notes[0].line == 2 && parsed.notes[0].text.contains("\"Birch\" and \"BIRCH\""));
 }
 
@@ -179,9 +278,18 @@ fn columns_of_counts_and_ids_are_no_candidates() {
         "Nombre de bulletins",
     ] {
         for (table, candidates) in [
-            (format!("{count},Ash,Birch\n2,1,2\n1,2,1\n"), ["Ash", "Birch"]),
-            (format!("Ash,Birch,{count}\n1,2,2\n2,1,1\n"), ["Ash", "Birch"]),
-            (format!("{count},Rank 1,Rank 2\n2,Ash,Birch\n1,Birch,\n"), ["Ash", "Birch"]),
+            (
+                format!("{count},Ash,Birch\n2,1,2\n1,2,1\n"),
+                ["Ash", "Birch"],
+            ),
+            (
+                format!("Ash,Birch,{count}\n1,2,2\n2,1,1\n"),
+                ["Ash", "Birch"],
+            ),
+            (
+                format!("{count},Rank 1,Rank 2\n2,Ash,Birch\n1,Birch,\n"),
+                ["Ash", "Birch"],
+            ),
         ] {
             let file = parse(&table).unwrap().file;
             assert_eq!(
@@ -191,11 +299,26 @@ fn columns_of_counts_and_ids_are_no_candidates() {
             );
         }
     }
-    for id in ["Member ID", "Membership number", "Respondent", "Response #", "Row", "Index", "lfd. Nr.", "Voter number"]
-    {
+    for id in [
+        "Member ID",
+        "Membership number",
+        "Respondent",
+        "Response #",
+        "Row",
+        "Index",
+        "lfd. Nr.",
+        "Voter number",
+    ] {
         let parsed = parse(&format!("{id},Ash,Birch\n2,1,2\n1,2,1\n")).unwrap();
-        assert_eq!((parsed.file.candidates.len(), parsed.file.ballots.total()), (2, 2), "{id}");
-        assert!(parsed.notes[0].text.contains("nothing is read from"), "{id}");
+        assert_eq!(
+            (parsed.file.candidates.len(), parsed.file.ballots.total()),
+            (2, 2),
+            "{id}"
+        );
+        assert!(
+            parsed.notes[0].text.contains("nothing is read from"),
+            "{id}"
+        );
     }
     for unclear in [
         "Voters",
@@ -213,9 +336,16 @@ fn columns_of_counts_and_ids_are_no_candidates() {
         "Sum",
         "Total number of ballots",
     ] {
-        for table in ["Ash,Birch,X\n1,2,1\n2,1,2\n", "X,Ash,Birch\n1,2,1\n2,1,2\n", "X,Rank 1,Rank 2\n1,Ash,Birch\n"] {
+        for table in [
+            "Ash,Birch,X\n1,2,1\n2,1,2\n",
+            "X,Ash,Birch\n1,2,1\n2,1,2\n",
+            "X,Rank 1,Rank 2\n1,Ash,Birch\n",
+        ] {
             let error = parse(&table.replace('X', unclear)).unwrap_err();
-            assert!(error.line == 1 && error.reason.contains("\"count\" or \"id\""), "{unclear}: {error}");
+            assert!(
+                error.line == 1 && error.reason.contains("\"count\" or \"id\""),
+                "{unclear}: {error}"
+            );
         }
         let candidate = parse(&format!("'{unclear},Birch\n1,2\n")).unwrap();
         assert_eq!(candidate.file.candidates[0], unclear);
@@ -225,22 +355,39 @@ fn columns_of_counts_and_ids_are_no_candidates() {
 #[test]
 fn column_of_numbers_beside_names_is_asked_about() {
     let error = parse("Bunch,Rank 1,Rank 2\n5,Ash,Birch\n0.5,Birch,\n").unwrap_err();
-    assert!(error.line == 1 && error.reason.contains("the column \"Bunch\" has numbers"), "{error}");
+    assert!(
+        error.line == 1 && error.reason.contains("the column \"Bunch\" has numbers"),
+        "{error}"
+    );
     assert!(parse("Hall,Rank 1,Rank 2\n5,Ash,Birch\nA,Birch,\n,Ash,\n").is_ok());
     assert!(parse("Comments,Rank 1,Rank 2\n,Ash,Birch\n").is_ok());
 }
 
 #[test]
 fn grid_of_a_form_has_its_candidates_in_brackets() {
-    let parsed = parse("Timestamp,Rank them [Ash],Rank them [Birch]\nt,2nd choice,1st choice\nt,1,\n").unwrap();
-    assert_eq!((parsed.file.title.as_str(), parsed.file.candidates.len()), ("Rank them", 2));
-    assert_eq!(lines(&parsed), [(1, vec![vec![1], vec![0]]), (1, vec![vec![0]])]);
+    let parsed =
+        parse("Timestamp,Rank them [Ash],Rank them [Birch]\nt,2nd choice,1st choice\nt,1,\n")
+            .unwrap();
+    assert_eq!(
+        (parsed.file.title.as_str(), parsed.file.candidates.len()),
+        ("Rank them", 2)
+    );
+    assert_eq!(
+        lines(&parsed),
+        [(1, vec![vec![1], vec![0]]), (1, vec![vec![0]])]
+    );
 }
 
 #[test]
 fn list_of_which_one_is_a_candidate_is_asked_about() {
     let error = parse("Rank 1,Rank 2\nAsh,\n\"Ash, Birch\",\n").unwrap_err();
-    assert!(error.line == 3 && error.reason.contains("one of these is a candidate elsewhere"), "{error}");
+    assert!(
+        error.line == 3
+            && error
+                .reason
+                .contains("one of these is a candidate elsewhere"),
+        "{error}"
+    );
     assert!(parse("Rank 1,Rank 2\nAsh,\n\"Birch, Bob\",\nAsh & Co,\n").is_ok());
 }
 
@@ -263,7 +410,10 @@ fn grids_are_found_beside_a_count_too() {
     // Names that are called so are written with an apostrophe.
     let names = ["Team [A]", "Team [B]", "Chair - X", "Chair - Y"].map(String::from);
     let written = crate::formats::write_scores(&names, [(3, [1, 2, 0, 4].as_slice())]);
-    let options = Options { scores: true, ..Options::default() };
+    let options = Options {
+        scores: true,
+        ..Options::default()
+    };
     assert_eq!(read_as(&written, &options).unwrap().file.candidates, names);
 }
 
@@ -271,47 +421,103 @@ fn grids_are_found_beside_a_count_too() {
 fn scores_that_were_written_are_added_up_to_the_same_sums() {
     use crate::{Ballots, Budget, Rule, Seed, Terms};
     let names = ["Ash", "Count", "=1+1", "Birch, B."].map(String::from);
-    let lists = vec![(2, vec![0, 0, 0, 0]), (7, vec![10, 0, 3, 10]), (1, vec![255, 1, 0, 9])];
-    let written = crate::formats::write_scores(&names, lists.iter().map(|(count, scores)| (*count, scores.as_slice())));
-    let options = Options { scores: true, sums: true, ..Options::default() };
+    let lists = vec![
+        (2, vec![0, 0, 0, 0]),
+        (7, vec![10, 0, 3, 10]),
+        (1, vec![255, 1, 0, 9]),
+    ];
+    let written = crate::formats::write_scores(
+        &names,
+        lists
+            .iter()
+            .map(|(count, scores)| (*count, scores.as_slice())),
+    );
+    let options = Options {
+        scores: true,
+        sums: true,
+        ..Options::default()
+    };
     let parsed = read_as(&written, &options).unwrap();
-    assert_eq!((&parsed.file.candidates[..], parsed.scores.as_ref()), (names.as_slice(), Some(&lists)));
+    assert_eq!(
+        (&parsed.file.candidates[..], parsed.scores.as_ref()),
+        (names.as_slice(), Some(&lists))
+    );
     let count = |lists| {
-        let ballots = Ballots::Scores { candidates: 4, lists };
-        crate::count(Rule::Score, &ballots, &Terms::new(1, Seed([0; 32])), &mut Budget::unlimited()).unwrap()
+        let ballots = Ballots::Scores {
+            candidates: 4,
+            lists,
+        };
+        crate::count(
+            Rule::Score,
+            &ballots,
+            &Terms::new(1, Seed([0; 32])),
+            &mut Budget::unlimited(),
+        )
+        .unwrap()
     };
     assert_eq!(count(parsed.scores.unwrap()), count(lists));
     // Several rows of one list are one; what does not fit a score is named.
     let parsed = read_as("Ash,Birch\n5,\n,4\n5,0\n", &options).unwrap();
     assert_eq!(parsed.scores, Some(vec![(1, vec![0, 4]), (2, vec![5, 0])]));
     assert!(
-        parsed.notes[0].text.contains("read as the scores of a candidate: \"Ash\", \"Birch\""),
+        parsed.notes[0]
+            .text
+            .contains("read as the scores of a candidate: \"Ash\", \"Birch\""),
         "{:?}",
         parsed.notes
     );
     let error = read_as("Ash,Birch\n5,1\n256,4\n", &options).unwrap_err();
-    assert!(error.line == 3 && error.reason.contains("at most 255"), "{error}");
+    assert!(
+        error.line == 3 && error.reason.contains("at most 255"),
+        "{error}"
+    );
 }
 
 #[test]
 fn scores_are_ranked_from_the_highest() {
-    let options = Options { scores: true, ..Options::default() };
+    let options = Options {
+        scores: true,
+        ..Options::default()
+    };
     let parsed = read_as("count,A,B,C\n2,5,0,3\n1,,4,4\n", &options).unwrap();
-    assert_eq!(lines(&parsed), [(2, vec![vec![0], vec![2]]), (1, vec![vec![1, 2]])]);
-    assert!(read_as("A,B\n5,x\n", &options).unwrap_err().reason.contains("no score"));
+    assert_eq!(
+        lines(&parsed),
+        [(2, vec![vec![0], vec![2]]), (1, vec![vec![1, 2]])]
+    );
+    assert!(
+        read_as("A,B\n5,x\n", &options)
+            .unwrap_err()
+            .reason
+            .contains("no score")
+    );
 }
 
 #[test]
 fn numbers_that_are_no_scores_are_asked_about() {
-    let options = Options { scores: true, ..Options::default() };
+    let options = Options {
+        scores: true,
+        ..Options::default()
+    };
     for (table, words) in [
-        ("ballot_id,Ash,Birch,Cedar,Age\n1,5,3,0,34\n2,1,4,0,71\n", "\"Age\" may say"),
+        (
+            "ballot_id,Ash,Birch,Cedar,Age\n1,5,3,0,34\n2,1,4,0,71\n",
+            "\"Age\" may say",
+        ),
         ("Ash,Birch,Sum\n5,3,8\n", "\"Sum\" may say"),
-        ("Ash,Birch,Years in the club\n5,3,34\n1,4,12\n", "\"Years in the club\" are not like"),
-        ("Slip,Ash,Birch\n1,5,3\n2,5,3\n3,0,2\n4,1,5\n", "\"Slip\" are not like"),
+        (
+            "Ash,Birch,Years in the club\n5,3,34\n1,4,12\n",
+            "\"Years in the club\" are not like",
+        ),
+        (
+            "Slip,Ash,Birch\n1,5,3\n2,5,3\n3,0,2\n4,1,5\n",
+            "\"Slip\" are not like",
+        ),
     ] {
         let error = read_as(table, &options).unwrap_err();
-        assert!(error.line == 1 && error.reason.contains(words), "{table}: {error}");
+        assert!(
+            error.line == 1 && error.reason.contains(words),
+            "{table}: {error}"
+        );
     }
     for table in [
         "'Slip,Ash,Birch\n11,5,3\n12,5,3\n13,0,2\n14,1,5\n",
@@ -320,7 +526,10 @@ fn numbers_that_are_no_scores_are_asked_about() {
         "Ash\n90\n20\n",
     ] {
         let parsed = read_as(table, &options).unwrap();
-        assert!(["Ash", "Slip"].contains(&parsed.file.candidates[0].as_str()), "{table}");
+        assert!(
+            ["Ash", "Slip"].contains(&parsed.file.candidates[0].as_str()),
+            "{table}"
+        );
     }
 }
 
@@ -332,19 +541,51 @@ fn questions_of_a_form_are_contests() {
     ] {
         let table = format!("{header}\nt,1,2,2,1\nt,,1,,\n");
         let asked = parse(&table).unwrap_err();
-        assert!(asked.reason.ends_with("--contest:\n  1  President\n  2  Treasurer"), "{asked}");
-        let parsed = read_as(&table, &Options { contest: Some("treasurer".into()), ..Options::default() }).unwrap();
+        assert!(
+            asked
+                .reason
+                .ends_with("--contest:\n  1  President\n  2  Treasurer"),
+            "{asked}"
+        );
+        let parsed = read_as(
+            &table,
+            &Options {
+                contest: Some("treasurer".into()),
+                ..Options::default()
+            },
+        )
+        .unwrap();
         assert_eq!(
-            (parsed.file.title.as_str(), parsed.file.candidates.as_slice()),
+            (
+                parsed.file.title.as_str(),
+                parsed.file.candidates.as_slice()
+            ),
             ("Treasurer", ["Elm", "Fir"].map(String::from).as_slice())
         );
         assert_eq!(lines(&parsed), [(1, vec![vec![1], vec![0]]), (1, vec![])]);
     }
-    let beside = parse("Timestamp,President [Ash],President [Birch],Any comments?\nt,1,2,Good luck\n").unwrap();
+    let beside =
+        parse("Timestamp,President [Ash],President [Birch],Any comments?\nt,1,2,Good luck\n")
+            .unwrap();
     assert_eq!(beside.file.candidates, ["Ash", "Birch"]);
-    assert!(beside.notes[0].text.contains("\"Any comments?\""), "{:?}", beside.notes);
-    for one in ["Ash [Red],Birch [Blue]", "Ash - Red,Birch - Blue", "Team - Ash,Team - Birch"] {
-        assert_eq!(parse(&format!("{one}\n1,2\n")).unwrap().file.candidates.join(","), one);
+    assert!(
+        beside.notes[0].text.contains("\"Any comments?\""),
+        "{:?}",
+        beside.notes
+    );
+    for one in [
+        "Ash [Red],Birch [Blue]",
+        "Ash - Red,Birch - Blue",
+        "Team - Ash,Team - Birch",
+    ] {
+        assert_eq!(
+            parse(&format!("{one}\n1,2\n"))
+                .unwrap()
+                .file
+                .candidates
+                .join(","),
+            one
+        );
     }
 }
 
@@ -354,16 +595,51 @@ const ESS: &str = "Cast Vote Record,Precinct,Ballot Style,Rep. 1st Choice Distri
 #[test]
 fn records_of_ess_are_read_contest_by_contest() {
     let asked = parse(ESS).unwrap_err();
-    assert!(asked.line == 1 && asked.reason.ends_with("--contest:\n  1  Rep. District 2\n  2  Clerk"), "{asked}");
-    let contest = |contest: &str| read_as(ESS, &Options { contest: Some(contest.into()), ..Options::default() });
+    assert!(
+        asked.line == 1
+            && asked
+                .reason
+                .ends_with("--contest:\n  1  Rep. District 2\n  2  Clerk"),
+        "{asked}"
+    );
+    let contest = |contest: &str| {
+        read_as(
+            ESS,
+            &Options {
+                contest: Some(contest.into()),
+                ..Options::default()
+            },
+        )
+    };
     let parsed = contest("rep. district 2").unwrap();
-    assert_eq!(parsed.file.candidates, ["DEM Golden, Jared", "REP Poliquin"]);
-    assert_eq!(lines(&parsed), [(1, vec![vec![0]]), (1, vec![vec![], vec![1]])]);
-    for note in ["records without this contest are no ballots; there are 1", "overvote does not say for whom"] {
-        assert!(parsed.notes.iter().any(|said| said.text.contains(note)), "{:?}", parsed.notes);
+    assert_eq!(
+        parsed.file.candidates,
+        ["DEM Golden, Jared", "REP Poliquin"]
+    );
+    assert_eq!(
+        lines(&parsed),
+        [(1, vec![vec![0]]), (1, vec![vec![], vec![1]])]
+    );
+    for note in [
+        "records without this contest are no ballots; there are 1",
+        "overvote does not say for whom",
+    ] {
+        assert!(
+            parsed.notes.iter().any(|said| said.text.contains(note)),
+            "{:?}",
+            parsed.notes
+        );
     }
-    assert_eq!(lines(&contest("2").unwrap()), [(1, vec![vec![0]]), (1, vec![]), (1, vec![vec![1]])]);
-    assert!(contest("Mayor").unwrap_err().reason.contains("no contest \"Mayor\""));
+    assert_eq!(
+        lines(&contest("2").unwrap()),
+        [(1, vec![vec![0]]), (1, vec![]), (1, vec![vec![1]])]
+    );
+    assert!(
+        contest("Mayor")
+            .unwrap_err()
+            .reason
+            .contains("no contest \"Mayor\"")
+    );
 }
 
 const DOMINION: &str = "City 2023,5.17.17.1,,,,,,,,,\n\
@@ -374,24 +650,62 @@ const DOMINION: &str = "City 2023,5.17.17.1,,,,,,,,,\n\
 
 #[test]
 fn records_of_dominion_are_read_contest_by_contest() {
-    let contest =
-        |contest: &str| read_as(DOMINION, &Options { contest: Some(contest.into()), ..Options::default() }).unwrap();
+    let contest = |contest: &str| {
+        read_as(
+            DOMINION,
+            &Options {
+                contest: Some(contest.into()),
+                ..Options::default()
+            },
+        )
+        .unwrap()
+    };
     let mayor = contest("Mayor");
     assert_eq!(mayor.file.candidates, ["Ada", "Bob"]);
-    assert_eq!(lines(&mayor), [(1, vec![vec![0], vec![1]]), (1, vec![vec![1]]), (1, vec![vec![0, 1]])]);
-    assert!(mayor.notes.iter().any(|note| note.line == 6 && note.text.contains("twice")), "{:?}", mayor.notes);
+    assert_eq!(
+        lines(&mayor),
+        [
+            (1, vec![vec![0], vec![1]]),
+            (1, vec![vec![1]]),
+            (1, vec![vec![0, 1]])
+        ]
+    );
     assert!(
-        mayor.notes.iter().any(|note| note.line == 7 && note.text.contains("without this contest")),
+        mayor
+            .notes
+            .iter()
+            .any(|note| note.line == 6 && note.text.contains("twice")),
+        "{:?}",
+        mayor.notes
+    );
+    assert!(
+        mayor
+            .notes
+            .iter()
+            .any(|note| note.line == 7 && note.text.contains("without this contest")),
         "{:?}",
         mayor.notes
     );
     let council = contest("Council");
     assert_eq!(
         (council.file.seats, lines(&council)),
-        (2, vec![(1, vec![vec![0, 1]]), (1, vec![]), (1, vec![vec![2]])])
+        (
+            2,
+            vec![(1, vec![vec![0, 1]]), (1, vec![]), (1, vec![vec![2]])]
+        )
     );
     assert!(parse(DOMINION).unwrap_err().reason.contains("2 contests"));
     let broken = DOMINION.replace("4,1,A,1,1", "4,1,A,1,2");
-    let error = read_as(&broken, &Options { contest: Some("1".into()), ..Options::default() }).unwrap_err();
-    assert!(error.line == 8 && error.reason.contains("no mark"), "{error}");
+    let error = read_as(
+        &broken,
+        &Options {
+            contest: Some("1".into()),
+            ..Options::default()
+        },
+    )
+    .unwrap_err();
+    assert!(
+        error.line == 8 && error.reason.contains("no mark"),
+        "{error}"
+    );
 }

@@ -1,8 +1,9 @@
-//! Counts that take longer than a moment: which election is counted next, and what the last count was.
+//! Counts that take longer than a moment: which election is counted next, and what the last count
+//! was.
 //!
-//! Two are made at a time: one of elections that are counted within [`SHORT_STEPS_MAX`], and one of those that have been found to take
-//! more. So an election that is made to be hard to count holds up others of its kind, and the rest for no longer than it takes to find
-//! that out.
+//! Two are made at a time: one of elections that are counted within [`SHORT_STEPS_MAX`], and one of
+//! those that have been found to take more. So an election that is made to be hard to count holds
+//! up others of its kind, and the rest for no longer than it takes to find that out.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -70,18 +71,32 @@ impl Counts {
     /// Whether callers get the votes without waiting for the outcome.
     pub(super) fn takes_long(&self, id: &ElectionId, wanted: impl Fn(&ElectionId) -> bool) -> bool {
         let is_short = |aside: &Aside| aside.kind == Kind::Short && aside.queued.is_some();
-        let queued = self.elections.iter().filter(|(id, aside)| is_short(aside) && wanted(id)).count();
-        self.elections.get(id).is_some_and(|aside| aside.kind == Kind::Long) || queued > SHORT_QUEUE
+        let queued = self
+            .elections
+            .iter()
+            .filter(|(id, aside)| is_short(aside) && wanted(id))
+            .count();
+        self.elections
+            .get(id)
+            .is_some_and(|aside| aside.kind == Kind::Long)
+            || queued > SHORT_QUEUE
     }
 
     pub(super) fn last(&self, id: &ElectionId) -> Option<&ElectionView> {
         self.elections.get(id)?.last.as_deref()
     }
 
-    /// Has an election counted in its turn; `at_once` if it needs no pause, since it will not change again.
+    /// Has an election counted in its turn; `at_once` if it needs no pause, since it will not
+    /// change again.
     pub(super) fn enqueue(&mut self, now: Instant, id: ElectionId, at_once: bool) {
         self.sequence += 1;
-        let new = || Aside { kind: Kind::Short, running: false, queued: None, not_before: now, last: None };
+        let new = || Aside {
+            kind: Kind::Short,
+            running: false,
+            queued: None,
+            not_before: now,
+            last: None,
+        };
         let aside = self.elections.entry(id).or_insert_with(new);
         aside.queued.get_or_insert(self.sequence);
         if at_once {
@@ -89,14 +104,19 @@ impl Counts {
         }
     }
 
-    /// Takes the next count of this kind, unless one of them is being made; skips short ones that nobody awaits.
+    /// Takes the next count of this kind, unless one of them is being made; skips short ones that
+    /// nobody awaits.
     pub(super) fn take(
         &mut self,
         kind: Kind,
         now: Instant,
         wanted: impl Fn(&ElectionId) -> bool,
     ) -> Option<ElectionId> {
-        let mut of_kind: Vec<_> = self.elections.iter_mut().filter(|(_, aside)| aside.kind == kind).collect();
+        let mut of_kind: Vec<_> = self
+            .elections
+            .iter_mut()
+            .filter(|(_, aside)| aside.kind == kind)
+            .collect();
         if of_kind.iter().any(|(_, aside)| aside.running) {
             return None;
         }
@@ -110,14 +130,18 @@ impl Counts {
         Some(*id)
     }
 
-    /// When the next long count may be made that is in its pause now. What waits for another count, or for somebody who asks, is looked at
-    /// again when that ends, or comes.
+    /// When the next long count may be made that is in its pause now. What waits for another count,
+    /// or for somebody who asks, is looked at again when that ends, or comes.
     pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
-        let pausing = self.elections.values().filter(|aside| aside.queued.is_some() && aside.not_before > now);
+        let pausing = self
+            .elections
+            .values()
+            .filter(|aside| aside.queued.is_some() && aside.not_before > now);
         pausing.map(|aside| aside.not_before).min()
     }
 
-    /// A count has been made; `over` if the election has ended by now. None if nobody has asked for it.
+    /// A count has been made; `over` if the election has ended by now. None if nobody has asked for
+    /// it.
     pub(super) fn counted(
         &mut self,
         now: Instant,
@@ -153,7 +177,10 @@ impl Counts {
             self.kept.push_back(id);
         }
         if self.kept.len() > KEPT_MAX
-            && let Some(oldest) = self.kept.pop_front().and_then(|oldest| self.elections.get_mut(&oldest))
+            && let Some(oldest) = self
+                .kept
+                .pop_front()
+                .and_then(|oldest| self.elections.get_mut(&oldest))
         {
             oldest.last = None;
         }
@@ -177,10 +204,22 @@ mod tests {
         let all = |_: &ElectionId| true;
         assert_eq!(counts.take(Kind::Long, now, all), Some(id(1)));
         assert_eq!(counts.take(Kind::Long, now, all), None, "one at a time");
-        assert_eq!(counts.take(Kind::Short, now, all), Some(id(3)), "in the order in which they came");
+        assert_eq!(
+            counts.take(Kind::Short, now, all),
+            Some(id(3)),
+            "in the order in which they came"
+        );
         counts.elections.get_mut(&id(3)).unwrap().running = false;
-        assert_eq!(counts.take(Kind::Short, now, |election| *election != id(4)), None, "nobody asks for it any more");
-        assert_eq!(counts.wake_at(now), None, "what waits for another count, or for nobody, wakes nobody up");
+        assert_eq!(
+            counts.take(Kind::Short, now, |election| *election != id(4)),
+            None,
+            "nobody asks for it any more"
+        );
+        assert_eq!(
+            counts.wake_at(now),
+            None,
+            "what waits for another count, or for nobody, wakes nobody up"
+        );
         assert_eq!(counts.take(Kind::Short, now, all), Some(id(4)));
         counts.elections.get_mut(&id(1)).unwrap().running = false;
         counts.elections.get_mut(&id(2)).unwrap().not_before = later;
@@ -189,8 +228,15 @@ mod tests {
         assert!(!counts.takes_long(&id(3), all));
         (5..9).for_each(|election| counts.enqueue(now, id(election), false));
         assert!(counts.takes_long(&id(3), all), "too many wait before it");
-        assert!(!counts.takes_long(&id(3), |_| false), "of which nobody waits for any");
+        assert!(
+            !counts.takes_long(&id(3), |_| false),
+            "of which nobody waits for any"
+        );
         counts.enqueue(now, id(2), true);
-        assert_eq!(counts.take(Kind::Long, now, all), Some(id(2)), "but not once it is over");
+        assert_eq!(
+            counts.take(Kind::Long, now, all),
+            Some(id(2)),
+            "but not once it is over"
+        );
     }
 }

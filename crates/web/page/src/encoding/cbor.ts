@@ -1,4 +1,5 @@
-// The one canonical encoding (docs/protocol.md, section 1): what the ledger signs and hashes, written and read.
+// The one canonical encoding (docs/protocol.md, section 1): what the ledger signs and hashes,
+// written and read.
 
 /** A struct: its fields in order, numbered from 0. */
 export class Struct {

@@ -1,4 +1,5 @@
-// Codes that people type: voter codes, which are secret, and trackers, which are not. 16 bytes and a checksum of 4, in Crockford's base32.
+// Codes that people type: voter codes, which are secret, and trackers, which are not. 16 bytes and
+// a checksum of 4, in Crockford's base32.
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";

@@ -1,4 +1,5 @@
-// Transactions, as docs/protocol.md has them: encoded and signed here, so that no key ever leaves the page.
+// Transactions, as docs/protocol.md has them: encoded and signed here, so that no key ever leaves
+// the page.
 
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha256 } from "@noble/hashes/sha2.js";

@@ -273,7 +273,8 @@ test("a receipt after changes of the validators holds, and none of its steps can
       expect(await forged(lie), `step ${at}`).toBeInstanceOf(Unsound);
     }
   }
-  // A leap over all of them: its own set has signed it, but of the validators of the genesis too few.
+  // A leap over all of them: its own set has signed it, but of the validators of the genesis too
+  // few.
   const [head, certificate] = [value.fields[4]!, value.fields[5]!];
   expect(
     await forged([new Struct([head, certificate, (steps.at(-1) as Struct).fields[2]!])]),

@@ -1,5 +1,6 @@
-// Receipts, checked here: from the genesis by every change of the validators to the block that the transaction is in (docs/protocol.md, "Receipt").
-// Beside the receipt, its file has what was signed: the ballot and the election, so that it says in words what was cast.
+// Receipts, checked here: from the genesis by every change of the validators to the block that the
+// transaction is in (docs/protocol.md, "Receipt"). Beside the receipt, its file has what was
+// signed: the ballot and the election, so that it says in words what was cast.
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes } from "@noble/hashes/utils.js";
@@ -203,7 +204,8 @@ async function check(value: Value): Promise<Receipt> {
     const [at, signed, after] = struct(change, 3);
     const block = header(at!);
     const [next, nextHash] = [validators(after!), hashOfSet(after!)];
-    // The set so far hands over to the next; or the step leaps to a block of a later set, of which two thirds of the set so far are signers.
+    // The set so far hands over to the next; or the step leaps to a block of a later set, of which
+    // two thirds of the set so far are signers.
     const leaps = block.validators === nextHash;
     const handsOver = block.validators === setHash && block.next === nextHash;
     const from = leaps ? block.height : block.height + 1;

@@ -1,4 +1,5 @@
-// What was signed, read from its bytes. An id is the hash of these bytes, so whoever has the id knows whether they are the right ones, whoever gives them.
+// What was signed, read from its bytes. An id is the hash of these bytes, so whoever has the id
+// knows whether they are the right ones, whoever gives them.
 
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { Malformed, type Value, decode, encode } from "./cbor";

@@ -36,7 +36,8 @@ const chain = vectors.genesis.chain;
 const seed = new Uint8Array(32).fill(50);
 const key = (byte: number) => publicKey(new Uint8Array(32).fill(byte));
 const named = (name: string) => vectors.transactions.find((one) => one.name === name)!;
-// The election that the vectors' ballots are for stands in their own bytes: after the array of the payload, as the struct's first field.
+// The election that the vectors' ballots are for stands in their own bytes: after the array of the
+// payload, as the struct's first field.
 const election = /8201a4005820([0-9a-f]{64})/.exec(named("cast_ballot").content)![1]!;
 
 const plain: Contest = {

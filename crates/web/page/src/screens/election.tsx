@@ -1,4 +1,5 @@
-// One election: its rules, whether one may vote, the ballot, the receipt, the result, and how to check it all.
+// One election: its rules, whether one may vote, the ballot, the receipt, the result, and how to
+// check it all.
 
 import { useEffect, useState } from "preact/hooks";
 import {

@@ -1,4 +1,5 @@
-// The elections, those that can be voted in first, and of each phase the newest first; a page at a time.
+// The elections, those that can be voted in first, and of each phase the newest first; a page at a
+// time.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Phase as PhaseName, type Summary, get, returns } from "../api";

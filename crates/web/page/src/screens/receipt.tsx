@@ -1,4 +1,5 @@
-// Receipts: the one that a voter gets, what has become of a ballot, and checking a receipt. What a ballot says is read from what was signed.
+// Receipts: the one that a voter gets, what has become of a ballot, and checking a receipt. What a
+// ballot says is read from what was signed.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Info, Refused, type Trace, get } from "../api";
