@@ -68,8 +68,9 @@ pub(crate) fn follow(
         let (sender, parts) = sync_channel(1);
         scope.spawn(move || read_ahead(read, &chain, trust, threads, &sender));
         for part in parts {
-            let height = follow.part(part?)?;
-            progress(height, last);
+            if let Some(height) = follow.part(part?)? {
+                progress(height, last);
+            }
         }
         Ok::<_, Fault>(())
     })?;
@@ -93,7 +94,8 @@ fn read_ahead(
                 .collect()
         });
         let over = part.as_ref().map_or(true, Vec::is_empty);
-        if over && part.is_ok() || parts.send(part).is_err() || over {
+        let unheard = parts.send(part).is_err();
+        if over || unheard {
             return;
         }
     }
@@ -187,12 +189,16 @@ struct Certified {
 }
 
 impl Follow {
-    /// Applies the next blocks; gives the height of the last.
-    fn part(&mut self, blocks: Vec<(VerifiedBlock, CommitCertificate)>) -> Result<Height, Fault> {
+    /// Applies the next blocks; gives the height of the last, if there are any.
+    fn part(
+        &mut self,
+        blocks: Vec<(VerifiedBlock, CommitCertificate)>,
+    ) -> Result<Option<Height>, Fault> {
         let mut certified = Vec::new();
-        let mut at = Height::GENESIS;
+        let mut last = None;
         for (block, certificate) in blocks {
-            at = block.header().height;
+            let at = block.header().height;
+            last = Some(at);
             let validators = self.replay.validators().clone();
             self.apply(&block, &certificate)?;
             if self.trust == Trust::Nothing || at == self.last {
@@ -228,7 +234,7 @@ impl Follow {
             })?;
             self.signatures += certificate.signatures.len() as u64;
         }
-        Ok(at)
+        Ok(last)
     }
 
     fn apply(

@@ -30,6 +30,8 @@ const GROWTH: u64 = 1 << 20;
 /// A file that a height of many blocks has made longer than this is cut.
 const KEPT: u64 = 16 << 20;
 
+type Checksum = [u8; 32];
+
 /// One write of a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Entry {
@@ -48,7 +50,7 @@ pub(crate) struct Wal {
     height: Height,
     end: u64,
     /// The last checksum.
-    last: [u8; 32],
+    last: Checksum,
 }
 
 impl Wal {
@@ -100,8 +102,9 @@ impl Wal {
         Ok(entries)
     }
 
-    /// The frame at the end of those that were read, if there is one that fits.
-    fn frame(&self, length: u64) -> Result<Option<(Vec<u8>, [u8; 32])>, Fault> {
+    /// The content and the checksum of the frame after those that were read, if there is one that
+    /// fits.
+    fn frame(&self, length: u64) -> Result<Option<(Vec<u8>, Checksum)>, Fault> {
         let room = length.saturating_sub(self.end);
         if room < PAGE {
             return Ok(None);
@@ -119,7 +122,7 @@ impl Wal {
         Ok((found == checksum).then_some((content, found)))
     }
 
-    fn checksum(&self, content: &[u8]) -> [u8; 32] {
+    fn checksum(&self, content: &[u8]) -> Checksum {
         Sha256::new()
             .chain_update(self.last)
             .chain_update(content)
@@ -152,9 +155,8 @@ impl Wal {
 
     fn make_room(&self, end: u64) -> Result<(), Fault> {
         let length = self.file.len()?;
-        if end > length {
-            self.file.set_len(end.next_multiple_of(GROWTH))?;
-        } else if self.end == 0 && length > KEPT {
+        let is_too_long = self.end == 0 && length > KEPT;
+        if end > length || is_too_long {
             self.file.set_len(end.next_multiple_of(GROWTH))?;
         }
         Ok(())
