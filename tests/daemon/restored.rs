@@ -439,19 +439,11 @@ async fn copy_of_a_validator_that_runs_elsewhere_stops_by_itself_before_it_signs
 }
 
 #[tokio::test]
-async fn folder_of_before_there_was_a_sign_state_is_taken_over_once() {
+async fn validator_without_its_sign_state_is_refused() {
     let place = Place::new();
     let mut node = place.start("a", &["--found", "Co-op"]).await;
-    let election = new_election(&place, &node).await;
     node.kill().await.unwrap();
     let dir = place.dir.path().join("a");
-    fs::remove_file(dir.join("sign-state")).unwrap();
-    fs::write(dir.join("validating"), node.ready["key"].as_str().unwrap()).unwrap();
-    let mut node = place.start("a", &[]).await;
-    logged(&node.log, "sign-state is made from the ledger").await;
-    cast_at(&node, election, 0..3).await;
-    assert!(node.terminate().await.unwrap().success());
-    assert!(!dir.join("validating").exists());
     fs::remove_file(dir.join("sign-state")).unwrap();
     let error = place.fail_with(5, "a", &[]).await;
     assert!(error.contains("could sign twice"), "{error}");

@@ -88,14 +88,6 @@ pub(crate) fn is_marked(dir: &Path, key: &PublicKey) -> bool {
     fs::read_to_string(dir.join(OLD_MARK)).is_ok_and(|text| text.trim() == key.to_string())
 }
 
-/// Removes the mark of version 0.1: the sign-state has taken its place.
-pub(crate) fn remove_mark(dir: &Path) -> Result<()> {
-    match fs::remove_file(dir.join(OLD_MARK)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
 /// Whether there is such a name, be it a link to nothing.
 fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()

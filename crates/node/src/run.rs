@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use vote_chain::{Block, Genesis, State, VerifiedBlock, Whole, check_node_name};
+use vote_chain::{Block, Genesis, VerifiedBlock, Whole, check_node_name};
 use vote_consensus::{Certified, Engine, Folder, Recovered, SignState};
 use vote_network::{Events, Handle, Multiaddr, PeerEvent, PeerId, Transport, known_peers};
 use vote_storage::{Loaded, Store, Unread};
@@ -68,7 +68,8 @@ pub(crate) fn shutdown() -> Result<impl Future<Output = ()>> {
 }
 
 struct Started {
-    ledger: Unread,
+    store: Store,
+    loaded: Loaded,
     network: Handle,
     events: Events,
     listen: Vec<String>,
@@ -100,9 +101,12 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
         if let Some(found) = &mut signed {
             found.file.bind(chain)?;
         }
+        // Before anybody is told that this node is there: it answers nothing while it reads.
+        let (store, loaded) = ledger.load(threads())?;
         let (network, events, listen) = connect(config, dir, keys, &chain.to_string()).await?;
         return Ok(Started {
-            ledger,
+            store,
+            loaded,
             network,
             events,
             listen,
@@ -150,8 +154,10 @@ async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Resul
             folder: Folder::Left,
         });
     }
+    let (store, loaded) = ledger.load(threads())?;
     Ok(Started {
-        ledger,
+        store,
+        loaded,
         network,
         events,
         listen,
@@ -259,7 +265,8 @@ async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let Started {
-        ledger,
+        store,
+        loaded,
         network,
         events,
         listen,
@@ -267,7 +274,6 @@ async fn serve(
         signed,
         known,
     } = started;
-    let (store, loaded) = ledger.load(threads())?;
     let store = Arc::new(store);
     let (engine, signs) = recover(config, keys, loaded, signed)?;
     let pool = Pool::new(store.genesis().chain());
@@ -345,10 +351,11 @@ fn recover(
     };
     let bodies = bodies.ok_or_else(damaged)?;
     let key = keys.validator.public();
-    let signed = match signed {
-        Some(found) => Some(found),
-        None => take_over(&config.data_dir, keys, &state)?,
-    };
+    let registry = state.registry();
+    let validates = registry.next.contains(&key) || registry.after.contains(&key);
+    if signed.is_none() && validates {
+        return Err(unknown_signatures(&config.data_dir).into());
+    }
     let folder = match &signed {
         Some(_) if config.alone => Folder::Vouched,
         Some(found) => found.folder,
@@ -367,35 +374,6 @@ fn recover(
         engine,
         Signs::new(config.data_dir.clone(), key, chain, file),
     ))
-}
-
-/// A folder of version 0.1 has no sign-state, and a mark if its key has signed. The log of the open
-/// height has what there is to know: it was written before each signature. This is done once; the
-/// mark is gone afterwards.
-fn take_over(dir: &Path, keys: &Keys, state: &State) -> Result<Option<Found>> {
-    let key = keys.validator.public();
-    let registry = state.registry();
-    if !keys::is_marked(dir, &key) {
-        let validates = registry.next.contains(&key) || registry.after.contains(&key);
-        return if validates {
-            Err(unknown_signatures(dir).into())
-        } else {
-            Ok(None)
-        };
-    }
-    let signed = SignState {
-        silent: state.tip().height,
-        ..SignState::default()
-    };
-    let file = SignFile::create(dir, key, Some(state.chain()), signed)?;
-    keys::remove_mark(dir)?;
-    tracing::warn!(
-        "sign-state is made from the ledger, once: from now on it belongs into backups of the data directory"
-    );
-    Ok(Some(Found {
-        file,
-        folder: Folder::Left,
-    }))
 }
 
 fn say_ready(

@@ -108,12 +108,17 @@ impl<'a> Batch<'a> {
             .index_mut()
             .extend(decided.into_iter().map(|block| block.additions));
         // After the blocks: the first frame of a height takes the place of what was known of the
-        // height before. Of that, nothing is of use any more.
-        let turn: Vec<_> = open
-            .into_iter()
-            .filter(|(height, _)| *height == wal.height())
-            .map(|(_, entry)| entry)
-            .collect();
+        // height before, of which nothing is of use any more.
+        let mut turn = Vec::new();
+        for (height, entry) in open {
+            if height > wal.height() {
+                let what = format!("height {height} is not open; {} is", wal.height());
+                return Err(Fault::Disk(std::io::Error::other(what)).of(wal.path()));
+            }
+            if height == wal.height() {
+                turn.push(entry);
+            }
+        }
         if turn.is_empty() {
             Ok(())
         } else {

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableHandle};
 use vote_chain::{Height, State, VerifiedBlock};
 
 use crate::error::{Fault, StorageError};
@@ -63,6 +63,16 @@ impl Unread {
 }
 
 fn count_rows(read: &ReadTransaction) -> Result<u64, Fault> {
+    let known = ["meta", "blocks", "set_changes", "evidence"];
+    if let Some(other) = read
+        .list_tables()?
+        .find(|table| !known.contains(&table.name()))
+    {
+        return Err(Fault::Damaged(format!(
+            "there is a table {:?} too",
+            other.name()
+        )));
+    }
     let meta = read.open_table(table::META)?;
     for row in meta.iter()? {
         let key = row?.0;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use redb::{ReadTransaction, ReadableTable};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 use vote_chain::{
     BlockFault, ChainId, CommitCertificate, Genesis, Height, Replay, State, ValidatorSet,
     VerifiedBlock, encode, verify_all,
@@ -52,6 +52,11 @@ pub(crate) fn follow(
     mut progress: impl FnMut(Height, Height),
 ) -> Result<Followed, Fault> {
     let last = rows::last(read)?;
+    let blocks = read.open_table(table::BLOCKS)?.len()?;
+    if blocks != last.get() {
+        let what = format!("blocks: there are {blocks}, but the last is {last}");
+        return Err(Fault::Damaged(what));
+    }
     let chain = genesis.chain();
     let mut follow = Follow {
         chain,

@@ -247,7 +247,7 @@ impl Unread {
                 Entry::Log(entry) => log.push(entry.into_vec()),
                 Entry::Body(bytes) => bodies.push(Whole::read(&bytes).map_err(|fault| {
                     Fault::Damaged(format!("an undecided block of height {open}: {fault}"))
-                        .of(&self.path)
+                        .of(self.wal.path())
                 })?),
             }
         }

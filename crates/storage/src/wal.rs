@@ -11,7 +11,7 @@
 //! written: the file cannot tell. A validator whose last signature is not in what is left signs
 //! nothing more at that height (the sign-state is a file of its own).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use redb::StorageBackend;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,10 @@ use vote_chain::{BlockHash, ChainId, Height, decode, encode};
 
 use crate::error::{Fault, StorageError};
 
+/// Of what entries say. A log of another version says nothing, as one of another height does.
+const VERSION: &[u8] = b"BVWAL001";
+/// More than the blocks and messages of any turn.
+const TURN_BYTES_MAX: usize = 64 << 20;
 /// Frames begin at multiples of this: a write that is torn tears no frame that was durable before.
 const PAGE: u64 = 4096;
 /// Length of the content, checksum.
@@ -71,6 +75,7 @@ impl Wal {
         self.height = height;
         self.end = 0;
         self.last = Sha256::new()
+            .chain_update(VERSION)
             .chain_update(self.chain.as_bytes())
             .chain_update(parent.as_bytes())
             .finalize()
@@ -80,6 +85,10 @@ impl Wal {
     /// The height that is open.
     pub(crate) const fn height(&self) -> Height {
         self.height
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The entries of the height that has begun, in order; what is written next comes after them.
@@ -113,7 +122,7 @@ impl Wal {
         self.file.read(self.end, &mut head)?;
         let (bytes, checksum) = head.split_first_chunk::<4>().expect("HEAD is longer");
         let bytes = u32::from_le_bytes(*bytes) as usize;
-        if bytes == 0 || size(bytes) > room {
+        if bytes == 0 || bytes > TURN_BYTES_MAX || size(bytes) > room {
             return Ok(None);
         }
         let mut content = vec![0; bytes];
@@ -160,13 +169,6 @@ impl Wal {
             self.file.set_len(end.next_multiple_of(GROWTH))?;
         }
         Ok(())
-    }
-}
-
-impl Drop for Wal {
-    fn drop(&mut self) {
-        // Only a lock is let go of: all that was said to be durable is.
-        let _ = self.file.close();
     }
 }
 

@@ -346,7 +346,7 @@ mod tests {
                 card.matches("<li>").count(),
                 card.contains("Whoever has this card can vote")
             ),
-            (3, true)
+            (4, true)
         );
     }
 

@@ -26,6 +26,8 @@ const FILES_MAX: usize = 2_000;
 const PIECE_BYTES_MAX: usize = 1 << 20;
 /// Columns of a sheet that is read.
 const COLUMNS_MAX: usize = 10_000;
+/// From here on not every whole number is one of 64 bits with a point.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// Merged cells, and groups of hidden columns, which are kept in memory.
 const MERGED_MAX: usize = 100_000;
 /// Texts for which a file may ask for memory at once.
@@ -404,6 +406,11 @@ impl SheetRows<'_> {
                 }
                 DataRef::Empty => continue,
                 DataRef::Int(number) => self.formats.text(cell.pos.0, column, number.to_string()),
+                DataRef::Float(number) if number.abs() >= EXACT_MAX => {
+                    let reason = "a number of more than 15 digits: make a text of it, since \
+                                  spreadsheets keep no more of a number";
+                    return Err(fault(row, reason.into()));
+                }
                 // Rust writes a whole number without a point, and others as short as can be.
                 DataRef::Float(number) => self.formats.text(cell.pos.0, column, number.to_string()),
                 DataRef::String(text) => text.clone(),

@@ -440,19 +440,18 @@ impl Host {
         } else {
             HEIGHTS_IN_DOUBT
         };
-        if self.signer.folder == Folder::Vouched {
+        let vouched = self.signer.folder == Folder::Vouched;
+        if vouched {
             state.silent = Height::GENESIS;
-        } else {
-            if self.is_copy() {
-                state.silent = state
-                    .silent
-                    .max(Height::new(tip.get().saturating_add(doubt)));
-            }
-            if let Some(last) = state.last.filter(|_| self.ledger_is_older()) {
-                // The log of that height is gone, and with it what the node was bound to by its
-                // votes.
-                state.silent = state.silent.max(last.height);
-            }
+        } else if self.is_copy() {
+            let in_doubt = Height::new(tip.get().saturating_add(doubt));
+            state.silent = state.silent.max(in_doubt);
+        }
+        // Nobody can vouch for what the log of that height is gone with: what the node was bound to
+        // by its votes. Where it decides alone it was bound by nobody.
+        let is_bound = !(vouched && self.decides_alone());
+        if let Some(last) = state.last.filter(|_| is_bound && self.ledger_is_older()) {
+            state.silent = state.silent.max(last.height);
         }
         state.unsure = false;
         self.signer.informed = true;

@@ -156,7 +156,12 @@ fn of_blocks(script: &Script) -> Vec<Case> {
             false,
             put!(table::META, "note", b"hello".as_slice()),
         ),
-        case("blocks", "4", MISSING, true, cut!(table::BLOCKS, 4)),
+        case("blocks", "4", MISSING, true, move |write| {
+            // As many as before, and one of them before the first.
+            let mut table = write.open_table(table::BLOCKS).unwrap();
+            let row = table.remove(4).unwrap().unwrap().value().to_vec();
+            table.insert(0, row.as_slice()).unwrap();
+        }),
         case("blocks", "4", "it is block 5", true, |write| {
             let mut table = write.open_table(table::BLOCKS).unwrap();
             let other = table.get(5).unwrap().unwrap().value().to_vec();

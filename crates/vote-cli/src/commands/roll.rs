@@ -109,12 +109,12 @@ async fn change(
 }
 
 fn key(text: &str) -> Result<PublicKey, Failure> {
-    // What is no key is not repeated: it may be a voter code.
+    // What is no key is not repeated: it may be a voter code, or a secret key.
     let key = text
         .parse::<PublicKey>()
         .map_err(|error| Failure::Usage(format!("this is no key: {error}")))?;
     key.check()
-        .map_err(|error| Failure::Usage(format!("{text:?} is no key: {error}")))?;
+        .map_err(|error| Failure::Usage(format!("this is no key: {error}")))?;
     Ok(key)
 }
 

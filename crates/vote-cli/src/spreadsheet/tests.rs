@@ -139,6 +139,18 @@ fn formulas_are_read_by_their_values_and_those_without_are_named() {
 }
 
 #[test]
+fn number_with_more_digits_than_a_spreadsheet_keeps_is_refused() {
+    let rows = |cell: &str| ROWS.replace(r#"<c r="B2"><v>1</v></c>"#, cell);
+    let long = rows(r#"<c r="B2"><v>12345678901234567</v></c>"#);
+    let refused = read(&book(&long, "", TEXTS_XML), None).unwrap_err();
+    assert!(
+        refused.reason.contains("more than 15 digits"),
+        "{}",
+        refused.reason
+    );
+}
+
+#[test]
 fn hidden_rows_are_counted() {
     let hidden = |rows: &str| {
         let file = tempfile::NamedTempFile::new().unwrap();

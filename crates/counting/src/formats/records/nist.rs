@@ -151,7 +151,27 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn read(&mut self, source: impl BufRead) -> Result<(), FormatError> {
-        Document::new(source).members(|document, name| match name {
+        let mut seen = Vec::new();
+        Document::new(source).members(|document, name| {
+            if ["Election", "CVR"].contains(&name) {
+                if seen.iter().any(|one| one == name) {
+                    return Err(fault(
+                        1,
+                        format!("{name} is there twice; one file has one of it"),
+                    ));
+                }
+                seen.push(name.to_owned());
+            }
+            self.member(document, name)
+        })
+    }
+
+    fn member(
+        &mut self,
+        document: &mut Document<impl BufRead>,
+        name: &str,
+    ) -> Result<(), FormatError> {
+        match name {
             "Election" if self.elections.is_none() => {
                 self.elections = Some(document.value()?);
                 Ok(())
@@ -167,7 +187,7 @@ impl Report<'_> {
                 }
             }
             _ => document.skip(),
-        })
+        }
     }
 
     /// The contest that is meant, once it is known.
@@ -342,6 +362,15 @@ mod tests {
                     .collect::<Vec<_>>(),
                 [[[1]]]
             );
+        }
+    }
+
+    #[test]
+    fn second_list_of_records_does_not_take_the_place_of_the_first() {
+        for twice in [RECORDS, ELECTION] {
+            let text = format!("{{{ELECTION},\n{RECORDS},\n{twice}}}");
+            let refused = read(&text, Some("Mayor")).unwrap_err();
+            assert!(refused.reason.contains("twice"), "{}", refused.reason);
         }
     }
 
