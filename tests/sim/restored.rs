@@ -256,6 +256,30 @@ fn founder_whose_last_votes_nobody_knows_signs_again_only_when_it_is_vouched_for
     }
 }
 
+/// What its votes bind it to is gone with the log, and nobody can vouch for that.
+#[test]
+fn one_of_four_that_has_lost_its_log_is_silent_at_that_height_though_it_is_vouched_for() {
+    for seed in seeds(6) {
+        let (mut world, victim) = lived(seed, 5, 4, CALM, config(seed, Safety::default()));
+        let last = |world: &World| {
+            let state = world.signs[victim].state.expect("it has signed");
+            state.last.expect("it has signed").height
+        };
+        let votes = |world: &World| last(world) > world.disks[victim].tip();
+        assert!(world.run(20, votes), "seed {seed}");
+        let height = last(&world);
+        world.stop(victim);
+        world.disks[victim].log.clear();
+        world.signs[victim].folder = Folder::Vouched;
+        world.start(victim);
+        let signing = world.engines[victim].as_ref().unwrap().signing();
+        assert_eq!(signing, Signing::Waits(Wait::Silent(height)), "seed {seed}");
+        let is_back = |world: &World| signs(world, victim) && world.disks[victim].tip() >= height;
+        assert!(world.run(60, is_back), "seed {seed}");
+        assert_eq!(world.fault, None, "seed {seed}");
+    }
+}
+
 #[test]
 fn founder_in_a_copy_of_its_folder_waits_for_a_peer_that_it_knew_unless_it_is_vouched_for() {
     let (mut world, founder) = lived(1, 2, 1, CALM, config(1, Safety::default()));
