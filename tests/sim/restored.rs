@@ -273,7 +273,7 @@ fn one_of_four_that_has_lost_its_log_is_silent_at_that_height_though_it_is_vouch
         world.signs[victim].folder = Folder::Vouched;
         world.start(victim);
         let signing = world.engines[victim].as_ref().unwrap().signing();
-        assert_eq!(signing, Signing::Waits(Wait::Silent(height)), "seed {seed}");
+        assert_eq!(signing, Signing::Waits(Wait::Bound(height)), "seed {seed}");
         let is_back = |world: &World| signs(world, victim) && world.disks[victim].tip() >= height;
         assert!(world.run(60, is_back), "seed {seed}");
         assert_eq!(world.fault, None, "seed {seed}");

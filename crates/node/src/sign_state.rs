@@ -119,7 +119,12 @@ impl SignFile {
             return Ok(None);
         };
         let shown = path.display();
-        let Some((number, content)) = newest(&bytes) else {
+        let Some(Slots {
+            number,
+            newest: content,
+            whole,
+        }) = read_slots(&bytes)
+        else {
             let why = format!(
                 "{shown} is damaged, and with it what this validator has signed. Restore it from the newest backup of the whole data \
                  directory, or give the node a new key: move sign-state and validator.key away, run `node key`, and have the new key \
@@ -136,7 +141,7 @@ impl SignFile {
             return Err(Stop::new(Exit::Key, why).into());
         }
         let file = open(&path)?;
-        let folder = if is_where_it_was(&file, &content)? {
+        let folder = if whole && is_where_it_was(&file, &content)? {
             Folder::Left
         } else {
             Folder::Copied
@@ -154,7 +159,7 @@ impl SignFile {
 
     /// The key in the file of a folder, if there is one that can be read.
     pub(crate) fn key_in(dir: &Path) -> Option<PublicKey> {
-        newest(&fs::read(dir.join(NAME)).ok()?).map(|(_, content)| content.key)
+        read_slots(&fs::read(dir.join(NAME)).ok()?).map(|slots| slots.newest.key)
     }
 
     pub(crate) const fn state(&self) -> SignState {
@@ -292,9 +297,29 @@ fn read_slot(bytes: &[u8]) -> Option<(u64, Content)> {
     }
 }
 
-fn newest(bytes: &[u8]) -> Option<(u64, Content)> {
-    let slots = bytes.chunks(SLOT).take(SLOTS).filter_map(read_slot);
-    slots.max_by_key(|(number, _)| *number)
+/// What a file says.
+struct Slots {
+    number: u64,
+    newest: Content,
+    /// Whether the write before the newest is there too. If not, one slot is damaged, and it may
+    /// have been the newer one: content and checksum fit one sector, which no disk writes by half.
+    whole: bool,
+}
+
+fn read_slots(bytes: &[u8]) -> Option<Slots> {
+    let mut slots: Vec<_> = bytes
+        .chunks(SLOT)
+        .take(SLOTS)
+        .filter_map(read_slot)
+        .collect();
+    slots.sort_by_key(|(number, _)| *number);
+    let (number, newest) = slots.pop()?;
+    let before = slots.pop().map_or(0, |(number, _)| number);
+    Some(Slots {
+        number,
+        newest,
+        whole: before + 1 == number,
+    })
 }
 
 fn identity(file: &File) -> io::Result<(u64, Option<u64>)> {
@@ -381,14 +406,15 @@ mod tests {
         let changed: Vec<_> = (0..before.len())
             .filter(|at| before[*at] != after[*at])
             .collect();
+        assert!(changed.iter().all(|at| at % SLOT < 512), "one sector");
         for until in &changed {
             let torn = [&after[..*until], &before[*until..]].concat();
             fs::write(&path, torn).unwrap();
-            assert_eq!(
-                found(dir.path()).file.state(),
-                state(1),
-                "torn at byte {until}"
-            );
+            let found = found(dir.path());
+            assert_eq!(found.file.state(), state(1), "torn at byte {until}");
+            // What is not known to be the last word is as old as in a copy.
+            let is_old = *until > changed[0];
+            assert_eq!(found.folder == Folder::Copied, is_old, "byte {until}");
         }
         fs::write(&path, &after).unwrap();
         assert_eq!(found(dir.path()).file.state(), state(2));
@@ -405,8 +431,11 @@ mod tests {
         for at in 0..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x40;
-            let (_, content) = newest(&flipped).unwrap();
-            assert!([state(1), state(2)].contains(&content.state), "byte {at}");
+            let read = read_slots(&flipped).unwrap();
+            assert!(
+                [state(1), state(2)].contains(&read.newest.state),
+                "byte {at}"
+            );
         }
         for bytes in [
             Vec::new(),
@@ -429,7 +458,9 @@ mod tests {
         fs::create_dir(&in_the_way).unwrap();
         fs::write(in_the_way.join("file"), "").unwrap();
         SignFile::create(dir.path(), key(1), None, state(1)).unwrap_err();
-        let (_, content) = newest(&fs::read(dir.path().join(UNFINISHED)).unwrap()).unwrap();
+        let content = read_slots(&fs::read(dir.path().join(UNFINISHED)).unwrap())
+            .unwrap()
+            .newest;
         assert_eq!(content.state, state(1));
         fs::remove_dir_all(&in_the_way).unwrap();
         assert_eq!(

@@ -61,6 +61,9 @@ pub enum Wait {
     /// For the others to decide up to this height, where its key may have signed something that is
     /// not known here.
     Silent(Height),
+    /// For the others to decide this height: its votes there bind it, and the log that says to what
+    /// is gone.
+    Bound(Height),
     /// For the ledger to reach what the key has signed.
     Signed(Height),
 }
@@ -81,6 +84,12 @@ impl fmt::Display for Wait {
                 f,
                 "waits until block {height} is final without it, since its key may have signed more than this folder knows. If it \
                  has not, and the others cannot go on, start the node with --alone"
+            ),
+            Self::Bound(height) => write!(
+                f,
+                "waits until block {height} is final without it: its key has voted there, and the ledger or the log in this folder does \
+                 not say for what. If the others cannot go on, put back the newest copy of ledger.redb and ledger.wal that there is, \
+                 and leave sign-state as it is; --alone does not end this"
             ),
             Self::Signed(height) => write!(
                 f,
@@ -596,7 +605,9 @@ impl Host {
             });
         }
         if signer.silent() >= height {
-            return Signing::Waits(Wait::Silent(signer.silent()));
+            let is_bound = self.ledger_is_older() && !self.decides_alone();
+            let wait = if is_bound { Wait::Bound } else { Wait::Silent };
+            return Signing::Waits(wait(signer.silent()));
         }
         if signer.decided >= height {
             return Signing::Waits(Wait::Behind(signer.decided));
