@@ -56,8 +56,7 @@ impl Index {
         }
     }
 
-    /// Where the transactions are whose ids begin like this; at least those with these 32 bytes at
-    /// most.
+    /// Where the transactions are whose ids begin like this, as far as their first 8 bytes say.
     pub(crate) fn places(&self, prefix: &[u8]) -> impl Iterator<Item = (Height, u32)> {
         let first = |fill| {
             let mut bytes = [fill; 8];

@@ -290,21 +290,10 @@ impl Host {
                 signed.signature,
             )
         };
-        let hold = || {
-            self.checker
-                .votes_hold(certificate.polka_signatures.iter().map(vote))
-        };
-        let holds = || {
-            hold()
-                && at_once(self.checker.verify_polka_certificate(
-                    &Ctx,
-                    certificate,
-                    set,
-                    thresholds,
-                ))
-                .is_ok()
-        };
-        if few && holds() {
+        let votes = certificate.polka_signatures.iter().map(vote);
+        let checker = &self.checker;
+        let verdict = checker.verify_polka_certificate(&Ctx, certificate, set, thresholds);
+        if few && checker.votes_hold(votes) && at_once(verdict).is_ok() {
             Ok(())
         } else {
             Err(MessageFault::Certificate(certificate.height))
@@ -330,21 +319,10 @@ impl Host {
                 signature,
             )
         };
-        let hold = || {
-            self.checker
-                .votes_hold(certificate.round_signatures.iter().map(vote))
-        };
-        let holds = || {
-            hold()
-                && at_once(self.checker.verify_round_certificate(
-                    &Ctx,
-                    certificate,
-                    set,
-                    thresholds,
-                ))
-                .is_ok()
-        };
-        if few && holds() {
+        let votes = certificate.round_signatures.iter().map(vote);
+        let checker = &self.checker;
+        let verdict = checker.verify_round_certificate(&Ctx, certificate, set, thresholds);
+        if few && checker.votes_hold(votes) && at_once(verdict).is_ok() {
             Ok(())
         } else {
             Err(MessageFault::Certificate(certificate.height))
