@@ -5,6 +5,9 @@ from bisect import bisect_right
 from encoding import U16, U32, array, encode, label, need, number, raw, struct, variant
 from signing import on_curve, signed, tagged
 
+# Protocol versions that this program has, the oldest and the newest.
+VERSIONS = (2, 3)
+
 LIMITS = {"block_bytes": (16384, 1048576), "block_transactions": (1, 16384), "organiser_elections": (1, 100_000),
           "elections": (1, 100_000), "voters": (1, 10_000_000)}
 
@@ -30,6 +33,7 @@ def read_validators(value):
 
 def read_genesis(value):
     genesis = struct(value, "genesis")
+    need_known(genesis["version"], "the chain begins with")
     label(genesis["name"]), number(genesis["time"])
     genesis["validators"] = read_validators(genesis["validators"])
     kind, keys = variant(genesis["organisers"], [False, True])
@@ -39,6 +43,12 @@ def read_genesis(value):
         number(genesis["limits"][name], most, least)
     genesis["chain"] = tagged("genesis", encode(value))
     return genesis
+
+
+def need_known(version, what):
+    number(version, U16)
+    need(VERSIONS[0] <= version <= VERSIONS[1],
+         f"{what} protocol version {version}, and this program has versions {VERSIONS[0]} to {VERSIONS[1]}: use another release of it")
 
 
 def read_header(value):
@@ -104,16 +114,18 @@ class Chain:
         self.since.append(since)
 
     def check_order(self):
-        """That all final headers are of one history: of this version, the higher the later, one at each height, parent before child."""
-        below = {"height": 0, "time": self.genesis["time"], "hash": bytes(32),
+        """That all final headers are of one history, by versions that this program has: the higher the later, and by no older version;
+        one at each height, parent before child."""
+        below = {"version": self.genesis["version"], "height": 0, "time": self.genesis["time"], "hash": bytes(32),
                  "next_validators": validators_hash(self.genesis["validators"])}
         for header in sorted(self.headers, key=lambda header: header["height"]):
             same = header["hash"] == below["hash"]
             follows = header["height"] > below["height"] and header["time"] > below["time"]
             next_to = header["height"] == below["height"] + 1
             child = header["parent"] == below["hash"] and header["validators"] == below["next_validators"]
-            need(header["version"] == 1 and (same or follows and (child or not next_to)),
-                 f"the block at height {header['height']} is not of this version, or does not come after what is below it")
+            need(header["version"] >= below["version"] and (same or follows and (child or not next_to)),
+                 f"the block at height {header['height']} does not come after what is below it, or goes by an older protocol version")
+            need_known(header["version"], f"the block at height {header['height']} goes by")
             below = header
 
     def check_final(self, header, value):

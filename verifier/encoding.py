@@ -108,7 +108,7 @@ def decode(data):
 CONTEST = ["title", "choices", "rule", "seats", "min", "max", "abstention", "majority", "shuffle"]
 
 SHAPES = {
-    "genesis": ["name", "time", "validators", "organisers", "limits"],
+    "genesis": ["version", "name", "time", "validators", "organisers", "limits"],
     "limits": ["block_bytes", "block_transactions", "organiser_elections", "elections", "voters"],
     "validator": ["key", "name", "power"],
     "header": ["version", "chain", "height", "parent", "time", "proposer", "transactions_root", "transactions_count",

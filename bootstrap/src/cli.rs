@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// A tracker: nodes register with it, and new ones ask it who is there.
 #[derive(Debug, Parser)]
-#[command(name = "bootstrap", version, args_conflicts_with_subcommands = true)]
+#[command(name = "bootstrap", version = crate::VERSION, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

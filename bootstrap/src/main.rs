@@ -12,6 +12,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// The release, and the commit if it was built from a checkout.
+const VERSION: &str = env!("VOTE_VERSION");
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let done = runtime().and_then(|runtime| match cli.command {

@@ -329,6 +329,7 @@ mod tests {
             name: "n1".into(),
         };
         let genesis = Genesis {
+            version: vote_chain::Version::NEWEST,
             name: "Club".into(),
             time: Timestamp::from_ms(1),
             validators: ValidatorSet::new(vec![validator(key(1).public())]).unwrap(),

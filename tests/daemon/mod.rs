@@ -14,6 +14,7 @@ mod joining;
 mod liar;
 mod lying;
 mod organisers;
+mod protocol;
 mod restored;
 mod siege;
 mod starting;

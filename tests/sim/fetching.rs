@@ -152,7 +152,7 @@ fn propose(
     ids: Vec<TransactionId>,
 ) -> (Message, Header) {
     let header = Header {
-        version: 1,
+        version: vote_chain::Version::NEWEST,
         chain: world.genesis.chain(),
         height: Height::new(1),
         parent: engine.state().tip().hash,

@@ -246,6 +246,7 @@ impl World {
         let validators = ValidatorSet::new(validators.collect()).unwrap();
         let (time, organisers) = (Timestamp::from_ms(START), Organisers::Anyone);
         let genesis = Genesis {
+            version: vote_chain::Version::NEWEST,
             name: "sim".into(),
             time,
             validators,

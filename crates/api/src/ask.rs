@@ -4,14 +4,15 @@
 
 use vote_chain::{
     Archive, Ballot, Block, CastRecord, CommitCertificate, ElectionId, OrganiserChange, Organisers,
-    Payload, PublicKey, ValidatorChange, ValidatorSet,
+    Payload, PublicKey, ValidatorChange, ValidatorSet, VersionChange,
 };
 
 use crate::chain::Proven;
 use crate::client::{ATTACK_TIMEOUT, Client};
 use crate::error::CallError;
 use crate::message::{
-    Answer, Attack, AttackReport, BlockAt, EvidenceView, Member, Request, Status, Trace,
+    Answer, Attack, AttackReport, BlockAt, EvidenceView, Member, ProtocolVersions, Request, Status,
+    Trace,
 };
 
 /// So often the set is compared with the changes that lead to it, before the node is taken for a
@@ -36,6 +37,15 @@ pub struct OrganisersView {
     pub organisers: Organisers,
     /// Changes that wait for approvals, with who has approved.
     pub pending: Vec<(OrganiserChange, Vec<PublicKey>)>,
+}
+
+/// By which protocol version the chain goes, and will. The node's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtocolView {
+    /// The versions.
+    pub versions: ProtocolVersions,
+    /// Changes that wait for approvals, with who has approved.
+    pub pending: Vec<(VersionChange, Vec<PublicKey>)>,
 }
 
 /// What a credential may do in an election, and has done.
@@ -122,6 +132,17 @@ impl Client {
                 organisers,
                 pending,
             }),
+            _ => Err(CallError::Unexpected),
+        }
+    }
+
+    /// By which protocol version the chain goes, and what waits for approvals. The node's word.
+    ///
+    /// # Errors
+    /// [`CallError`] if it does not answer.
+    pub async fn protocol(&self) -> Result<ProtocolView, CallError> {
+        match self.call(Request::Protocol).await? {
+            Answer::Protocol { versions, pending } => Ok(ProtocolView { versions, pending }),
             _ => Err(CallError::Unexpected),
         }
     }

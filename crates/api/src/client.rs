@@ -15,7 +15,7 @@ use vote_chain::{CommitCertificate, Header, InclusionProof, TransactionId};
 use crate::chain::Chain;
 use crate::error::{CallError, ConnectError};
 use crate::frame::{FrameError, frame, read_frame};
-use crate::message::{Answer, Call, Refusal, RefusalCode, Reply, Request};
+use crate::message::{Answer, Call, Greeting, Refusal, RefusalCode, Reply, Request};
 
 /// Calls that wait to be written.
 const CALLS_MAX: usize = 256;
@@ -103,7 +103,7 @@ impl Client {
     /// it.
     pub async fn connect_to(path: &Path, chain: Chain) -> Result<Self, ConnectError> {
         let stream = UnixStream::connect(path).await;
-        let stream = stream.map_err(|source| ConnectError {
+        let stream = stream.map_err(|source| ConnectError::Unreachable {
             path: path.to_owned(),
             source,
         })?;
@@ -113,14 +113,35 @@ impl Client {
         let calls = Calls::default();
         tokio::spawn(write_calls(write, to_write));
         tokio::spawn(read_replies(read, calls.clone(), gone));
-        Ok(Self {
+        let client = Self {
             node: path.into(),
             chain,
             outgoing,
             calls,
             ids: Arc::default(),
             leaving,
-        })
+        };
+        client.greet().await?;
+        Ok(client)
+    }
+
+    /// Says what this program is, and hears what the node is.
+    async fn greet(&self) -> Result<(), ConnectError> {
+        let ours = Greeting::ours(env!("CARGO_PKG_VERSION"));
+        let path = self.node.to_path_buf();
+        let theirs = match self.call(Request::Greet(ours.clone())).await {
+            Ok(Answer::Greeting(theirs)) => theirs,
+            Ok(_) => {
+                let fault = CallError::Unexpected;
+                return Err(ConnectError::Silent { path, fault });
+            }
+            Err(fault) => return Err(ConnectError::Silent { path, fault }),
+        };
+        if theirs.speaks == ours.speaks {
+            Ok(())
+        } else {
+            Err(ConnectError::OtherVersion { path, ours, theirs })
+        }
     }
 
     /// The node's socket.

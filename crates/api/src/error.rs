@@ -4,19 +4,48 @@ use std::path::PathBuf;
 
 use vote_chain::{ChainId, TransactionId};
 
-use crate::message::Refusal;
+use crate::message::{Greeting, Refusal};
 
-/// The node cannot be reached.
+/// The node cannot be reached, or cannot be talked to.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "no node answers on {path}: {source}; is it running? Say where with --socket or VOTE_SOCKET"
-)]
-pub struct ConnectError {
-    /// The socket.
-    pub path: PathBuf,
-    /// What the system says.
-    #[source]
-    pub source: std::io::Error,
+pub enum ConnectError {
+    /// Nobody is there.
+    #[error(
+        "no node answers on {path}: {source}; is it running? Say where with --socket or VOTE_SOCKET"
+    )]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Somebody is there who does not say what it is.
+    #[error("the node on {path} does not greet: {fault}")]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        fault: CallError,
+    },
+    /// The node and this program do not speak the same.
+    #[error(
+        "the node on {path} (version {}) speaks version {} of the app protocol, and this program (version {}) version {}: {}",
+        theirs.program,
+        theirs.speaks,
+        ours.program,
+        ours.speaks,
+        if theirs.speaks > ours.speaks { "this program is too old; use a newer release of it" } else { "the node is too old; have its operator install a newer release" }
+    )]
+    OtherVersion {
+        /// The socket.
+        path: PathBuf,
+        /// What this program is.
+        ours: Greeting,
+        /// What the node is.
+        theirs: Greeting,
+    },
 }
 
 /// A call that has brought no answer, or a refusal, or an answer that does not hold.

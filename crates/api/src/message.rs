@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use vote_chain::{
     Archive, ArchivedBlock, Block, CastRecord, Change, CommitCertificate, ElectionId,
-    ElectionPhase, ElectionRecord, Genesis, Header, Height, InclusionProof, LogEntry,
+    ElectionPhase, ElectionRecord, Genesis, Header, Height, InclusionProof, LogEntry, Move,
     OrganiserChange, Organisers, PublicKey, Receipt, SetChange, StateRoot, Tally, Timestamp,
-    TransactionId, ValidatorChange, ValidatorSet,
+    TransactionId, ValidatorChange, ValidatorSet, Version, VersionChange,
 };
 
 /// A request and the number that its answers will carry.
@@ -91,6 +91,34 @@ pub enum Request {
     },
     /// Who may create elections: [`Answer::Organisers`].
     Organisers,
+    /// What the app is, before anything else: [`Answer::Greeting`]. In all versions of this
+    /// protocol this request and its answer have the same numbers and the same bytes.
+    Greet(Greeting),
+    /// By which protocol version the chain goes, and will: [`Answer::Protocol`].
+    Protocol,
+}
+
+/// The version of what apps and nodes say to each other. A program of another version is told so,
+/// and asked no more.
+pub const APP_PROTOCOL: u16 = 1;
+
+/// What an app or a node says of itself first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// Its [`APP_PROTOCOL`].
+    pub speaks: u16,
+    /// The program's version, for people.
+    pub program: String,
+}
+
+impl Greeting {
+    /// That of a program of this version.
+    pub fn ours(program: &str) -> Self {
+        Self {
+            speaks: APP_PROTOCOL,
+            program: program.to_owned(),
+        }
+    }
 }
 
 /// Which elections to list.
@@ -224,6 +252,26 @@ pub enum Answer {
         /// Changes that wait.
         pending: Vec<(OrganiserChange, Vec<PublicKey>)>,
     },
+    /// What the node is.
+    Greeting(Greeting),
+    /// By which protocol version the chain goes, and will.
+    Protocol {
+        /// By which it goes, and will.
+        versions: ProtocolVersions,
+        /// Changes that wait for approvals, with who approved.
+        pending: Vec<(VersionChange, Vec<PublicKey>)>,
+    },
+}
+
+/// By which protocol version a chain goes, and will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtocolVersions {
+    /// That of the next height.
+    pub now: Version,
+    /// The move to another one that is still to come.
+    pub planned: Option<Move>,
+    /// The newest that the node's program has.
+    pub newest: Version,
 }
 
 /// A final ballot, and whether it counts.
@@ -326,6 +374,8 @@ pub struct Status {
     pub evidence: u32,
     /// Why a tracker does not know of this node, and what to do about it.
     pub tracker_problem: Option<String>,
+    /// By which protocol version the chain goes, and will.
+    pub protocol: ProtocolVersions,
 }
 
 /// Whether a node signs votes.

@@ -13,7 +13,7 @@ use crate::genesis::Genesis;
 use crate::hash::{ChainId, ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
-use crate::receipt::{InvalidReceipt, SetChange, TrustedSets, verify_order};
+use crate::receipt::{InvalidReceipt, SetChange, TrustedSets, check_versions, verify_order};
 use crate::state::{ElectionRecord, InvalidTransaction, LogEntry, State, election_leaf, sealed};
 use crate::tally::{COUNT_STEPS_MAX, Tally};
 use crate::time::Height;
@@ -177,6 +177,7 @@ impl Archive {
             return Err(InvalidArchive::WrongChain(chain));
         }
         let sets = TrustedSets::follow(&self.genesis, &self.set_changes, self.last.height)?;
+        check_versions(self.headers())?;
         verify_order(&self.genesis, self.headers())?;
         let signatures = self
             .set_changes
@@ -402,6 +403,7 @@ impl State {
         own: &[(usize, Arc<Verified>)],
     ) -> Result<(), InvalidArchive> {
         let height = header.height;
+        self.go_by(header.version);
         let mut execution = self.execute_at(height, header.time);
         for (index, transaction) in own {
             let index = *index;

@@ -12,15 +12,14 @@ use crate::key::PublicKey;
 use crate::merkle::{MerkleTree, merkle_root};
 use crate::time::{Height, Timestamp};
 use crate::verify::{TransactionFault, Verified, read_final, verify_all};
-
-/// The version of the protocol that this program speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+use crate::version::Version;
 
 /// What validators agree on; its hash is the block's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// [`PROTOCOL_VERSION`].
-    pub version: u16,
+    /// The protocol version that the block goes by. First, and a number, in every version: so
+    /// whoever does not know the version can read that it does not.
+    pub version: Version,
     /// The chain.
     pub chain: ChainId,
     /// The parent's height and one.

@@ -10,6 +10,7 @@ use crate::key::PublicKey;
 use crate::text::{InvalidText, check_label};
 use crate::time::Timestamp;
 use crate::validator::ValidatorSet;
+use crate::version::Version;
 
 /// Organisers that a chain can have at one time.
 const ORGANISERS_MAX: usize = 256;
@@ -136,6 +137,8 @@ impl Limits {
 /// The beginning of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Genesis {
+    /// The protocol version that the first block goes by.
+    pub version: Version,
     /// What people call the chain.
     pub name: String,
     /// When it was made; the first block is later.
@@ -151,6 +154,13 @@ pub struct Genesis {
 /// A genesis that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGenesis {
+    /// This program does not have its rules.
+    #[error(
+        "the chain begins with protocol version {0}, and this program knows versions {oldest} to {newest}: use another release of it",
+        oldest = Version::OLDEST,
+        newest = Version::NEWEST
+    )]
+    Version(Version),
     /// A name that cannot stand.
     #[error("the chain's name {0}")]
     Name(#[source] InvalidText),
@@ -173,6 +183,9 @@ impl Genesis {
     /// # Errors
     /// [`InvalidGenesis`] names the first fault.
     pub fn check(&self) -> Result<(), InvalidGenesis> {
+        if !self.version.is_known() {
+            return Err(InvalidGenesis::Version(self.version));
+        }
         check_label(&self.name).map_err(InvalidGenesis::Name)?;
         self.organisers.check()?;
         let Limits {

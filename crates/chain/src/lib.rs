@@ -31,8 +31,10 @@ mod tally;
 mod text;
 mod time;
 mod transaction;
+mod urn;
 mod validator;
 mod verify;
+mod version;
 mod words;
 
 pub use act::{
@@ -42,7 +44,7 @@ pub use act::{
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
 pub use ballot::{Ballot, Selection};
 pub use batch::{Claim, which_hold};
-pub use block::{Block, BlockFault, CompactBlock, Header, PROTOCOL_VERSION, VerifiedBlock, Whole};
+pub use block::{Block, BlockFault, CompactBlock, Header, VerifiedBlock, Whole};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
 pub use contest::{Choices, Contest, InvalidSelection, SCORE_MAX};
 pub use election::{Election, ElectionPhase, InvalidElection, Results, Voters};
@@ -77,4 +79,5 @@ pub use validator::{
     InvalidValidatorSet, Validator, ValidatorChange, ValidatorSet, faults_tolerated,
 };
 pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify, verify_all};
+pub use version::{InvalidVersionChange, Move, Version, VersionChange, Versions};
 pub use vote_counting::{Action, Outcome, Overvotes, Round, Rule, Stake, TieBreak, Votes};

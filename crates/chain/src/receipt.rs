@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::block::{Header, PROTOCOL_VERSION};
+use crate::block::Header;
 use crate::certificate::{CertificateFault, CommitCertificate};
 use crate::genesis::{Genesis, InvalidGenesis};
 use crate::hash::{BlockHash, ChainId, TransactionId, ValidatorSetHash};
 use crate::merkle::InclusionProof;
 use crate::time::Height;
 use crate::validator::ValidatorSet;
+use crate::version::Version;
 
 /// One step in the chain of validator sets: from the set that is trusted so far to the next one, or
 /// to a later one.
@@ -65,9 +66,19 @@ pub enum InvalidReceipt {
     SetChange(u64),
     /// It does not come after the one before it.
     #[error(
-        "the block at height {0} is not of this version, or does not come after what is below it"
+        "the block at height {0} does not come after what is below it, or goes by an older protocol version"
     )]
     Order(u64),
+    /// A later program has made it.
+    #[error(
+        "the block at height {height} goes by protocol version {version}, which this program does not have: use a newer release"
+    )]
+    Version {
+        /// Of the block.
+        height: u64,
+        /// Of the rules.
+        version: Version,
+    },
     /// Not signed by enough of those who had to.
     #[error("the certificate at height {height} is not valid: {fault}")]
     Certificate {
@@ -310,9 +321,9 @@ impl SetHistory {
     }
 }
 
-/// Checks that headers, each of them final, are of one history: of this version, above the genesis
-/// and later, and the higher the later; with one block at each height, which is the parent of the
-/// next and names its validators.
+/// Checks that headers, each of them final, are of one history: above the genesis and later, and
+/// the higher the later, by the same protocol version or a later one; with one block at each
+/// height, which is the parent of the next and names its validators.
 ///
 /// # Errors
 /// [`InvalidReceipt::Order`] names the lowest that does not fit.
@@ -322,7 +333,8 @@ pub(crate) fn verify_order<'a>(
 ) -> Result<(), InvalidReceipt> {
     let mut headers: Vec<_> = headers.into_iter().collect();
     headers.sort_by_key(|header| header.height);
-    let (mut height, mut time, mut below) = (Height::GENESIS, genesis.time, None);
+    let (mut height, mut time) = (Height::GENESIS, genesis.time);
+    let (mut version, mut below) = (genesis.version, None);
     for header in headers {
         let same = below == Some(header);
         let follows = header.height > height && header.time > time;
@@ -330,12 +342,33 @@ pub(crate) fn verify_order<'a>(
         let set = || below.map_or_else(|| genesis.validators.hash(), |below| below.next_validators);
         let next_to = height.next() == header.height;
         let child = !next_to || header.parent == parent() && header.validators == set();
-        if header.version != PROTOCOL_VERSION || !(same || follows && child) {
+        if header.version < version || !(same || follows && child) {
             return Err(InvalidReceipt::Order(header.height.get()));
         }
-        (height, time, below) = (header.height, header.time, Some(header));
+        height = header.height;
+        time = header.time;
+        version = header.version;
+        below = Some(header);
     }
     Ok(())
+}
+
+/// Checks that this program has the rules that headers go by, so that it knows what they mean.
+///
+/// # Errors
+/// [`InvalidReceipt::Version`].
+pub(crate) fn check_versions<'a>(
+    headers: impl IntoIterator<Item = &'a Header>,
+) -> Result<(), InvalidReceipt> {
+    let unknown = headers
+        .into_iter()
+        .find(|header| !header.version.is_known());
+    unknown.map_or(Ok(()), |header| {
+        Err(InvalidReceipt::Version {
+            height: header.height.get(),
+            version: header.version,
+        })
+    })
 }
 
 fn verify_header(
@@ -364,6 +397,7 @@ impl Receipt {
             return Err(InvalidReceipt::WrongChain(chain));
         }
         let sets = TrustedSets::follow(&self.genesis, &self.set_changes, self.header.height)?;
+        check_versions([&self.header])?;
         verify_order(
             &self.genesis,
             self.set_changes

@@ -33,8 +33,7 @@ pub(crate) use root::{election_leaf, sealed};
 
 use self::index::Elections;
 use crate::act::Voter;
-use crate::ballot::Selection;
-use crate::block::{Header, PROTOCOL_VERSION, VerifiedBlock};
+use crate::block::{Header, VerifiedBlock};
 use crate::election::ElectionPhase;
 use crate::genesis::{Genesis, Organisers};
 use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
@@ -42,7 +41,9 @@ use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
 use crate::tally::{Tally, Uncounted};
 use crate::time::{Height, Timestamp};
+use crate::urn::Urn;
 use crate::validator::ValidatorSet;
+use crate::version::{Version, Versions};
 
 /// The last decided block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,8 +79,8 @@ pub struct State {
     acts: OrdSet<TransactionId>,
     rolls: OrdMap<ElectionId, OrdMap<PublicKey, u32>>,
     ballots: OrdMap<ElectionId, OrdMap<PublicKey, CastRecord>>,
-    /// Votes by what ballots say, by election and contest.
-    counts: OrdMap<(ElectionId, u16), OrdMap<Arc<Selection>, u64>>,
+    /// What the ballots say.
+    urns: OrdMap<ElectionId, Urn>,
 }
 
 impl State {
@@ -105,7 +106,7 @@ impl State {
             acts: OrdSet::new(),
             rolls: OrdMap::new(),
             ballots: OrdMap::new(),
-            counts: OrdMap::new(),
+            urns: OrdMap::new(),
         }
     }
 
@@ -117,6 +118,14 @@ impl State {
         Arc::make_mut(&mut state.registry).organisers = Organisers::Anyone;
         state.upcoming = state.registry.clone();
         state
+    }
+
+    /// An archive does not have the approvals that have moved the chain to another version either:
+    /// its headers say by which one their blocks go.
+    pub(crate) fn go_by(&mut self, version: Version) {
+        if self.upcoming.versions != Versions::new(version) {
+            Arc::make_mut(&mut self.upcoming).versions = Versions::new(version);
+        }
     }
 
     /// Applies a part to a roll.
@@ -148,6 +157,11 @@ impl State {
     /// The set that decides the next height.
     pub fn validators(&self) -> &ValidatorSet {
         &self.registry.next
+    }
+
+    /// The protocol version that the next height goes by; this program may not have them.
+    pub fn version(&self) -> Version {
+        self.registry.versions.at(self.tip.height.next())
     }
 
     /// Who validates, who will, and what has been approved.
@@ -249,48 +263,16 @@ impl State {
     /// The count of an election in at most so many steps; contests that these do not reach for are
     /// not complete.
     pub fn tally_within(&self, id: &ElectionId, steps_max: u64) -> Option<Tally> {
-        let record = self.election(id)?;
-        let counts = |contest| {
-            self.counts(id, contest)
-                .map(|(says, votes)| (&**says, *votes))
-        };
-        Some(Tally::count(record, counts, steps_max))
+        Some(self.uncounted(id)?.count(steps_max))
     }
 
     /// What an election's ballots say, to be counted elsewhere; none if there is no such election.
     /// Costs the same however many there are.
     pub fn uncounted(&self, id: &ElectionId) -> Option<Uncounted> {
-        let record = self.elections.get(id)?.clone();
-        let contests = u16::try_from(record.election.contests.len()).unwrap_or(u16::MAX);
-        let of_contest = |contest| {
-            self.counts
-                .get(&(*id, contest))
-                .cloned()
-                .unwrap_or_default()
-        };
         Some(Uncounted {
-            record,
-            counts: (0..contests).map(of_contest).collect(),
+            record: self.elections.get(id)?.clone(),
+            urn: self.urns.get(id).cloned().unwrap_or_default(),
         })
-    }
-
-    /// What is said to a contest, by how many votes, in the order of what is said.
-    fn counts(
-        &self,
-        id: &ElectionId,
-        contest: u16,
-    ) -> impl Iterator<Item = (&Arc<Selection>, &u64)> {
-        self.counts.get(&(*id, contest)).into_iter().flatten()
-    }
-
-    /// How many votes say so, if any do, and the selection that all of them share.
-    fn said(
-        &self,
-        id: &ElectionId,
-        contest: u16,
-        selection: &Selection,
-    ) -> Option<(&Arc<Selection>, &u64)> {
-        self.counts.get(&(*id, contest))?.get_key_value(selection)
     }
 
     /// The phase that an election is in at the last decided block.
@@ -356,8 +338,15 @@ impl State {
     }
 
     fn check_header(&self, header: &Header) -> Result<(), InvalidBlock> {
-        if header.version != PROTOCOL_VERSION {
-            return Err(InvalidBlock::Version(header.version));
+        let version = self.version();
+        if !version.is_known() {
+            return Err(InvalidBlock::UnknownVersion(version));
+        }
+        if header.version != version {
+            return Err(InvalidBlock::Version {
+                claimed: header.version,
+                version,
+            });
         }
         if header.chain != self.chain {
             return Err(InvalidBlock::WrongChain(header.chain));
@@ -455,7 +444,7 @@ impl State {
     ) -> VerifiedBlock {
         let ids: Vec<_> = chosen.iter().map(|transaction| transaction.id()).collect();
         let header = Header {
-            version: PROTOCOL_VERSION,
+            version: self.version(),
             chain: self.chain,
             height: self.tip.height.next(),
             parent: self.tip.hash,
@@ -510,13 +499,8 @@ impl State {
                 .or_default()
                 .insert(*credential, record.clone());
         }
-        for ((id, contest, selection), votes) in &changes.counts {
-            let counts = self.counts.entry((*id, *contest)).or_default();
-            if *votes == 0 {
-                counts.remove(selection);
-            } else {
-                counts.insert(selection.clone(), *votes);
-            }
+        for (id, urn) in &changes.urns {
+            self.urns.insert(*id, urn.clone());
         }
     }
 }

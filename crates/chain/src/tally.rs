@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 use vote_counting::{self, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed};
 
@@ -11,6 +10,7 @@ use crate::contest::{Choices, Contest};
 use crate::encoding::encode;
 use crate::share::{Base, Share};
 use crate::state::{ElectionRecord, RollRecord, Turnout};
+use crate::urn::Urn;
 
 /// One choice and what it has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,17 +93,13 @@ type Counts<'a> = Vec<(&'a Selection, u64)>;
 pub struct Uncounted {
     /// The election.
     pub record: Arc<ElectionRecord>,
-    pub(crate) counts: Vec<OrdMap<Arc<Selection>, u64>>,
+    pub(crate) urn: Urn,
 }
 
 impl Uncounted {
     /// Counts it in at most so many steps; see [`COUNT_STEPS_MAX`].
     pub fn count(&self, steps_max: u64) -> Tally {
-        let counts = |contest: u16| {
-            let said = self.counts.get(usize::from(contest)).into_iter().flatten();
-            said.map(|(selection, votes)| (&**selection, *votes))
-        };
-        Tally::count(&self.record, counts, steps_max)
+        Tally::count(&self.record, &self.urn, steps_max)
     }
 }
 
@@ -122,19 +118,15 @@ impl Tally {
     /// Counts an election in at most `steps_max` steps. All contests are added up first; those that
     /// take more than that share what is left equally, and are not complete if their share does not
     /// reach.
-    pub(crate) fn count<'a, I: Iterator<Item = (&'a Selection, u64)>>(
-        record: &ElectionRecord,
-        counts: impl Fn(u16) -> I,
-        steps_max: u64,
-    ) -> Self {
+    fn count(record: &ElectionRecord, urn: &Urn, steps_max: u64) -> Self {
         let (election, mut budget) = (&record.election, Budget::new(steps_max));
-        let mut affordable = |(selection, votes): (&'a Selection, u64)| {
+        let mut affordable = |(selection, votes)| {
             budget.spend(steps(selection))?;
             Some((selection, votes))
         };
         let said: Vec<Option<Counts<'_>>> = (0..)
             .zip(&election.contests)
-            .map(|(at, _)| counts(at).map(&mut affordable).collect())
+            .map(|(at, _)| urn.said(at).map(&mut affordable).collect())
             .collect();
         let ranked = election
             .contests

@@ -11,6 +11,7 @@ use crate::hash::{ChainId, ElectionId};
 use crate::key::{PublicKey, Purpose, SecretKey, Signature};
 use crate::time::Timestamp;
 use crate::validator::ValidatorChange;
+use crate::version::VersionChange;
 
 /// What a transaction does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,11 +43,19 @@ pub enum Change {
     Validators(ValidatorChange),
     /// Who may create elections.
     Organisers(OrganiserChange),
+    /// By which protocol version the chain goes.
+    Version(VersionChange),
 }
 
 impl From<ValidatorChange> for Change {
     fn from(change: ValidatorChange) -> Self {
         Self::Validators(change)
+    }
+}
+
+impl From<VersionChange> for Change {
+    fn from(change: VersionChange) -> Self {
+        Self::Version(change)
     }
 }
 

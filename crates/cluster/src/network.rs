@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use vote_api::{Chain, Client, Status};
-use vote_chain::{ChainId, PublicKey, SecretKey};
+use vote_chain::{ChainId, PublicKey, SecretKey, Version};
 
 use crate::daemon::{ClusterError, Daemon};
 use crate::programs::Programs;
@@ -35,6 +35,8 @@ pub struct Options {
     pub anyone: bool,
     /// More arguments for every node.
     pub node_args: Vec<String>,
+    /// The protocol version that the chain begins with; the newest if none.
+    pub protocol: Option<Version>,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             organisers: Vec::new(),
             anyone: false,
             node_args: Vec::new(),
+            protocol: None,
         }
     }
 }
@@ -63,7 +66,8 @@ pub struct Node {
     pub log: PathBuf,
     /// Its process, while it runs.
     pub daemon: Option<Daemon>,
-    args: Vec<String>,
+    /// More arguments for it.
+    pub args: Vec<String>,
 }
 
 /// A network of real processes.
@@ -186,7 +190,16 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] if it does not start.
     pub async fn add_follower(&mut self) -> Result<usize, ClusterError> {
-        self.add(Vec::new()).await
+        self.add_follower_with(&[]).await
+    }
+
+    /// The same, with more arguments for it.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if it does not start.
+    pub async fn add_follower_with(&mut self, args: &[&str]) -> Result<usize, ClusterError> {
+        let args = args.iter().map(ToString::to_string).collect();
+        self.add(args).await
     }
 
     async fn add(&mut self, args: Vec<String>) -> Result<usize, ClusterError> {
@@ -454,6 +467,9 @@ async fn plan(
             // It stages attacks, some of them on elections that it creates first.
             organisers.push(key);
         }
+    }
+    if let Some(version) = options.protocol {
+        args.extend(["--protocol".into(), version.to_string()]);
     }
     match options.anyone {
         true => args.push("--anyone".into()),

@@ -2,6 +2,7 @@
 
 use malachite_types::LinearTimeouts;
 use std::time::Duration;
+use vote_chain::Version;
 
 use crate::mempool::PoolRoom;
 
@@ -100,6 +101,9 @@ pub struct Config {
     /// From so many validators on, the proposer gathers their votes: it costs little, and a way
     /// more through the network for each step.
     pub gather_from: usize,
+    /// The newest protocol version that the node goes by; it stops before the first height of a
+    /// later one.
+    pub newest: Version,
     /// What may wait for a block.
     pub pool: PoolRoom,
     /// The rules that only negative controls change.
@@ -116,6 +120,7 @@ impl Default for Config {
             heartbeat_ms: 30_000,
             clock_ahead_ms_max: 2000,
             gather_from: 8,
+            newest: Version::NEWEST,
             pool,
             safety,
         }

@@ -207,6 +207,7 @@ impl Engine {
             after_ms: TICK_MS,
             timer: Timer::Tick,
         });
+        engine.host.mind_version();
         engine.read_log(&log, bodies);
         engine.settle();
         engine

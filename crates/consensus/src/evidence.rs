@@ -523,7 +523,7 @@ mod tests {
         signers: std::ops::RangeInclusive<u8>,
     ) -> Certified {
         let header = Header {
-            version: 1,
+            version: vote_chain::Version::NEWEST,
             chain: chain(),
             height: Height::new(height),
             parent,

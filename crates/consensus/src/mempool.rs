@@ -433,6 +433,7 @@ mod tests {
                 name: format!("n{seed}"),
             });
             let genesis = Genesis {
+                version: vote_chain::Version::NEWEST,
                 name: "Club".into(),
                 time: Timestamp::from_ms(1),
                 validators: ValidatorSet::new(validators.into()).unwrap(),

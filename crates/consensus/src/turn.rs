@@ -5,7 +5,7 @@ use std::sync::Arc;
 use malachite_types::Timeout;
 use vote_chain::{
     BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, TransactionId,
-    Verified, VerifiedBlock,
+    Verified, VerifiedBlock, Version,
 };
 
 use crate::evidence::{Certified, Evidence};
@@ -147,6 +147,18 @@ pub enum Halt {
     /// The key is a validator's, and nothing is known of what it has signed.
     #[error("{0} is a validator, and nothing here knows what it has signed")]
     KeyUnknown(PublicKey),
+    /// The chain moves to a protocol version that this program does not have.
+    #[error(
+        "from block {from} on the chain goes by protocol version {version}, and this program has versions up to {newest}"
+    )]
+    NewProtocol {
+        /// The first height of that version.
+        from: Height,
+        /// The version.
+        version: Version,
+        /// The newest that this program has.
+        newest: Version,
+    },
     /// The agreement has come to a point where it cannot be.
     #[error("consensus cannot go on: {0}")]
     Broken(String),

@@ -8,7 +8,7 @@ use vote_chain::PublicKey;
 /// Keeps a ledger of ballots together with the nodes of other organisations, and serves apps on
 /// this machine.
 #[derive(Debug, Parser)]
-#[command(name = "node", version, args_conflicts_with_subcommands = true, after_help = crate::exit::HELP)]
+#[command(name = "node", version = crate::VERSION, args_conflicts_with_subcommands = true, after_help = crate::exit::HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -101,6 +101,10 @@ pub(crate) struct RunArgs {
     /// An empty block is made this often when nothing happens, in seconds
     #[arg(long, value_name = "SECONDS", env = "VOTE_NODE_HEARTBEAT_SECONDS")]
     pub(crate) heartbeat_seconds: Option<u64>,
+    /// Go by protocol versions up to this one only, as an older program would: to see beforehand what
+    /// becomes of a node that is not brought up to date
+    #[arg(long, value_name = "VERSION", hide_short_help = true)]
+    pub(crate) newest_protocol: Option<u16>,
     /// Config file (TOML; the names of the options, with underscores)
     #[arg(long, value_name = "FILE", env = "VOTE_NODE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -151,6 +155,9 @@ pub(crate) struct GenesisArgs {
     /// Any key may create elections, as if no --organiser is given
     #[arg(long)]
     pub(crate) anyone: bool,
+    /// The protocol version that the chain begins with, if it is not to be the newest
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) protocol: Option<u16>,
     /// File to write
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,

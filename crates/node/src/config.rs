@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
-use vote_chain::ChainId;
+use vote_chain::{ChainId, Version};
 use vote_network::Multiaddr;
 
 use crate::cli::RunArgs;
@@ -135,6 +135,9 @@ impl Config {
         }
         if let Some(seconds) = args.heartbeat_seconds.or(file.heartbeat_seconds) {
             engine.heartbeat_ms = seconds.clamp(1, 86_400) * 1000;
+        }
+        if let Some(version) = args.newest_protocol {
+            engine.newest = Version::new(version).min(Version::NEWEST);
         }
         Ok(Self {
             origin,

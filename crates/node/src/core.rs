@@ -31,7 +31,8 @@ use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use vote_chain::{
-    Block, BlockHash, CommitCertificate, Height, SecretKey, TransactionId, VerifiedBlock, Whole,
+    Block, BlockHash, CommitCertificate, Height, Move, SecretKey, TransactionId, VerifiedBlock,
+    Whole,
 };
 use vote_consensus::{Certified, Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
@@ -109,6 +110,8 @@ pub(crate) struct Core {
     signs: Signs,
     /// What was last logged of whether this node signs.
     signing: signing::Said,
+    /// The move to another protocol version that was last logged.
+    planned: Option<Move>,
     /// The peers that this node knew before it was started.
     known: BTreeSet<PeerId>,
     evidence: Kept,
@@ -196,6 +199,7 @@ impl Core {
             clock_ahead_ms_max,
             signs,
             signing: signing::Said::default(),
+            planned: None,
             known,
             evidence,
             last,

@@ -25,6 +25,8 @@ pub(crate) enum Exit {
     Key,
     /// The disk is full, or cannot be written.
     Disk,
+    /// The chain goes by a protocol version that this program does not have.
+    NewProtocol,
 }
 
 /// After the options in `node --help`.
@@ -37,7 +39,8 @@ Exit codes:
   4  the ledger is damaged
   5  the validator key is used elsewhere, or what it has signed is not known here
   6  the disk is full, or cannot be written
-A supervisor must not start the node again after 3, 4 or 5 (systemd: RestartPreventExitStatus=3 4 5):
+  7  the chain goes by a protocol version that this program does not have
+A supervisor must not start the node again after 3, 4, 5 or 7 (systemd: RestartPreventExitStatus=3 4 5 7):
 each of them waits for a person.";
 
 impl Exit {
@@ -50,6 +53,7 @@ impl Exit {
             Self::Damaged => 4,
             Self::Key => 5,
             Self::Disk => 6,
+            Self::NewProtocol => 7,
         }
     }
 
@@ -74,6 +78,7 @@ impl Exit {
             return match fault {
                 StorageError::Damaged { .. } => Some(Self::Damaged),
                 StorageError::Disk { .. } => Some(Self::Disk),
+                StorageError::NewProtocol { .. } => Some(Self::NewProtocol),
                 StorageError::InUse(_)
                 | StorageError::Exists(_)
                 | StorageError::Format { .. }

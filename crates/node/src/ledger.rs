@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use vote_api::{
-    Answer, BlockAt, ElectionQuery, ElectionView, EvidenceView, Refusal, RefusalCode, Request,
-    TRACE_BYTES_MIN, Trace,
+    Answer, BlockAt, ElectionQuery, ElectionView, EvidenceView, Greeting, ProtocolVersions,
+    Refusal, RefusalCode, Request, TRACE_BYTES_MIN, Trace,
 };
 use vote_chain::{
     Ballot, Block, Change, CommitCertificate, ElectionId, Header, Height, Hello, Membership,
-    Payload, PublicKey, Receipt, SetChange, State, Tally, TransactionId, ValidatorSet, encode,
+    Payload, PublicKey, Receipt, SetChange, State, Tally, TransactionId, ValidatorSet, Version,
+    encode,
 };
 use vote_consensus::{Certified, Evidence, Fork};
 use vote_storage::{StorageError, Store};
@@ -38,6 +39,8 @@ pub(crate) enum Question {
     Genesis,
     Validators,
     Organisers,
+    Protocol,
+    Greet,
     Elections(ElectionQuery),
     Block(BlockAt),
     Voter(ElectionId, PublicKey),
@@ -63,6 +66,8 @@ impl Question {
             Request::Genesis => Self::Genesis,
             Request::Validators => Self::Validators,
             Request::Organisers => Self::Organisers,
+            Request::Protocol => Self::Protocol,
+            Request::Greet(_) => Self::Greet,
             Request::Elections(query) => Self::Elections(query),
             Request::Block(at) => Self::Block(at),
             Request::Voter(election, credential) => Self::Voter(election, credential),
@@ -109,6 +114,8 @@ pub(crate) struct Ledger {
     store: Arc<Store>,
     trees: Arc<Trees>,
     sets: Arc<KnownSets>,
+    /// The newest protocol version that the node goes by.
+    newest: Version,
 }
 
 /// What is wrong, for an app.
@@ -153,7 +160,13 @@ impl Ledger {
             store,
             trees,
             sets: Arc::default(),
+            newest: Version::NEWEST,
         }
+    }
+
+    /// The same of a program whose newest protocol version is this one.
+    pub(crate) fn up_to(self, newest: Version) -> Self {
+        Self { newest, ..self }
     }
 
     /// The ledger one or more blocks later.
@@ -163,6 +176,7 @@ impl Ledger {
             store: self.store.clone(),
             trees: self.trees.clone(),
             sets: self.sets.clone(),
+            newest: self.newest,
         }
     }
 
@@ -177,6 +191,8 @@ impl Ledger {
             Question::Genesis => Answer::Genesis(Box::new(self.state.genesis().as_ref().clone())),
             Question::Validators => self.validators(),
             Question::Organisers => self.organisers(),
+            Question::Protocol => self.protocol(),
+            Question::Greet => Answer::Greeting(Greeting::ours(crate::VERSION)),
             Question::Elections(query) => self.elections(&query)?,
             Question::Block(at) => self.block(at)?,
             Question::Voter(election, credential) => self.voter(&election, &credential)?,
@@ -449,34 +465,53 @@ impl Ledger {
 
     fn validators(&self) -> Answer {
         let registry = self.state.registry();
-        let registry = registry.without_lapsed(self.state.tip().time);
-        let pending = registry
-            .approved()
-            .into_iter()
-            .filter_map(|(change, keys)| match change {
-                Change::Validators(change) => Some((change, keys.into_iter().collect())),
-                Change::Organisers(_) => None,
-            });
         Answer::Validators {
             set: registry.next.clone(),
             after: (registry.after != registry.next).then(|| registry.after.clone()),
-            pending: pending.collect(),
+            pending: self.pending(|change| match change {
+                Change::Validators(change) => Some(change),
+                Change::Organisers(_) | Change::Version(_) => None,
+            }),
         }
     }
 
     fn organisers(&self) -> Answer {
-        let registry = self.state.registry().without_lapsed(self.state.tip().time);
-        let pending = registry
-            .approved()
-            .into_iter()
-            .filter_map(|(change, keys)| match change {
-                Change::Organisers(change) => Some((change, keys.into_iter().collect())),
-                Change::Validators(_) => None,
-            });
         Answer::Organisers {
-            organisers: registry.organisers,
-            pending: pending.collect(),
+            organisers: self.state.organisers().clone(),
+            pending: self.pending(|change| match change {
+                Change::Organisers(change) => Some(change),
+                Change::Validators(_) | Change::Version(_) => None,
+            }),
         }
+    }
+
+    fn protocol(&self) -> Answer {
+        Answer::Protocol {
+            versions: self.versions(),
+            pending: self.pending(|change| match change {
+                Change::Version(change) => Some(change),
+                Change::Validators(_) | Change::Organisers(_) => None,
+            }),
+        }
+    }
+
+    /// By which protocol version the chain goes, and will.
+    pub(crate) fn versions(&self) -> ProtocolVersions {
+        let versions = self.state.registry().versions;
+        ProtocolVersions {
+            now: self.state.version(),
+            planned: versions.planned(self.state.tip().height.next()),
+            newest: self.newest,
+        }
+    }
+
+    /// The changes of one kind that wait for approvals, with who has approved.
+    fn pending<T>(&self, of_kind: impl Fn(Change) -> Option<T>) -> Vec<(T, Vec<PublicKey>)> {
+        let registry = self.state.registry().without_lapsed(self.state.tip().time);
+        let approved = registry.approved().into_iter();
+        approved
+            .filter_map(|(change, keys)| Some((of_kind(change)?, keys.into_iter().collect())))
+            .collect()
     }
 
     fn log(&self, id: ElectionId, from: usize) -> Answered {
@@ -543,7 +578,7 @@ pub(crate) mod testing {
     pub(crate) fn block(height: u64) -> (Header, CommitCertificate) {
         let height = Height::new(height);
         let header = Header {
-            version: vote_chain::PROTOCOL_VERSION,
+            version: Version::NEWEST,
             chain: ChainId::default(),
             height,
             parent: BlockHash::default(),
@@ -594,6 +629,7 @@ pub(crate) mod testing {
             power: 1,
         }];
         Genesis {
+            version: Version::NEWEST,
             name: "test".into(),
             time: Timestamp::from_ms(1),
             validators: ValidatorSet::new(validators).expect("one validator"),

@@ -26,6 +26,9 @@ use clap::Parser;
 
 use exit::Exit;
 
+/// The release, and the commit if it was built from a checkout.
+const VERSION: &str = env!("VOTE_VERSION");
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let done = match cli.command {

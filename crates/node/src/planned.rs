@@ -5,8 +5,8 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use vote_chain::{
-    Genesis, Limits, Organisers, PublicKey, Validator, ValidatorSet, check_node_name, encode,
-    faults_tolerated, is_same_name,
+    Genesis, Limits, Organisers, PublicKey, Validator, ValidatorSet, Version, check_node_name,
+    encode, faults_tolerated, is_same_name,
 };
 use vote_views as views;
 
@@ -51,7 +51,8 @@ pub(crate) fn genesis(args: &GenesisArgs) -> Result<()> {
     check_names(&validators)?;
     // Whoever plans a network has no key of their own in it, as a founder has.
     let founders = Founders::new(args.organiser.clone(), Founders::Anyone);
-    let genesis = begin(&args.name, ValidatorSet::new(validators)?, &founders);
+    let mut genesis = begin(&args.name, ValidatorSet::new(validators)?, &founders);
+    genesis.version = args.protocol.map_or(Version::NEWEST, Version::new);
     genesis.check()?;
     if args.output.exists() {
         bail!(
@@ -148,6 +149,7 @@ fn begin(name: &str, validators: ValidatorSet, founders: &Founders) -> Genesis {
         Founders::Anyone => Organisers::Anyone,
     };
     Genesis {
+        version: Version::NEWEST,
         name: name.to_owned(),
         time: now(),
         validators,

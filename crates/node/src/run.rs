@@ -279,7 +279,7 @@ async fn serve(
     let pool = Pool::new(store.genesis().chain());
     let socket = Socket::bind(&config.socket).await?;
     let state = Arc::new(engine.state().clone());
-    let ledger = Ledger::new(state, store.clone(), Arc::default());
+    let ledger = Ledger::new(state, store.clone(), Arc::default()).up_to(config.engine.newest);
     let evidence = Kept::of(&ledger).map_err(|error| Stop::new(Exit::Damaged, error.reason))?;
     let last = store.block(ledger.state.tip().height)?;
     let last = last.map(|(block, certificate)| {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use vote_chain::{Height, Version};
+
 /// The ledger cannot be read or written. A node that meets one of these must stop.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -35,6 +37,18 @@ pub enum StorageError {
         /// Ours.
         wanted: u64,
     },
+    /// A later program has written some of its blocks.
+    #[error(
+        "from block {from} on the ledger {path} goes by protocol version {version}, which this program does not have: use a newer release of it"
+    )]
+    NewProtocol {
+        /// The file.
+        path: PathBuf,
+        /// The first block.
+        from: Height,
+        /// Its version.
+        version: Version,
+    },
     /// The disk, or the system, says no: it is full, broken, or not ours to use.
     #[error("the ledger {path} cannot be used: {source}")]
     Disk {
@@ -57,6 +71,7 @@ pub enum StorageError {
 #[derive(Debug)]
 pub(crate) enum Fault {
     Damaged(String),
+    NewProtocol(Height, Version),
     Disk(std::io::Error),
     Database(Box<redb::Error>),
 }
@@ -75,6 +90,11 @@ impl Fault {
         let path = path.to_owned();
         match self {
             Self::Damaged(what) => StorageError::Damaged { path, what },
+            Self::NewProtocol(from, version) => StorageError::NewProtocol {
+                path,
+                from,
+                version,
+            },
             Self::Disk(source) => StorageError::Disk { path, source },
             Self::Database(source) => StorageError::Database { path, source },
         }

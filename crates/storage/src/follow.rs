@@ -73,7 +73,11 @@ pub(crate) fn follow(
         let (sender, parts) = sync_channel(1);
         scope.spawn(move || read_ahead(read, &chain, trust, threads, &sender));
         for part in parts {
-            if let Some(height) = follow.part(part?)? {
+            // What does not hold may hold by rules that this program does not have.
+            let height = part
+                .and_then(|part| follow.part(part))
+                .map_err(|fault| follow.newer().unwrap_or(fault))?;
+            if let Some(height) = height {
                 progress(height, last);
             }
         }
@@ -263,6 +267,12 @@ impl Follow {
             self.signatures += count;
         }
         Ok(())
+    }
+
+    /// Whether the next block goes by a protocol version that this program does not have.
+    fn newer(&self) -> Option<Fault> {
+        let (next, version) = (self.replay.height(), self.replay.version());
+        (!version.is_known()).then_some(Fault::NewProtocol(next, version))
     }
 
     fn finish(self, read: &ReadTransaction) -> Result<Followed, Fault> {

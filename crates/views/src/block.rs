@@ -91,7 +91,7 @@ impl Block {
         Self {
             hash: header.hash().into(),
             header: Header {
-                version: header.version,
+                version: header.version.get(),
                 chain: header.chain.into(),
                 height: header.height.get(),
                 parent: header.parent.into(),

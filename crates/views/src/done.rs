@@ -119,9 +119,10 @@ pub struct TimesChanged {
     pub closes_at: Option<u64>,
 }
 
-/// What `vote-cli organiser admit --json` and `remove --json` print.
+/// What `vote-cli organiser admit --json` and `remove --json` print, and `protocol move --json` and
+/// `drop --json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct OrganiserApproved {
+pub struct Approved {
     /// The block that the approval is in; null if the change was made already.
     pub height: Option<u64>,
     /// Whether the change was made already, by the approvals of others.
@@ -135,7 +136,7 @@ pub struct OrganiserApproved {
 pub struct ValidatorApproved {
     /// How the change stands.
     #[serde(flatten)]
-    pub approved: OrganiserApproved,
+    pub approved: Approved,
     /// The block from which on it is in force; null while too few have approved it, or if it was
     /// made already.
     pub in_force_at: Option<u64>,

@@ -28,9 +28,9 @@ pub use daemon::{
     Registrations, TrackerEvent, TrackerReady,
 };
 pub use done::{
-    Attack, AttackReport, Attacks, BallotCast, Cancelled, Closed, Count, Created, Credential,
-    Described, Error, ErrorCode, Exported, Extent, Findings, Found, FoundKind, Gui, Info, IrvTerms,
-    LeftOut, Opened, OrganiserApproved, PageFault, Submitted, TimesChanged, ValidatorApproved,
+    Approved, Attack, AttackReport, Attacks, BallotCast, Cancelled, Closed, Count, Created,
+    Credential, Described, Error, ErrorCode, Exported, Extent, Findings, Found, FoundKind, Gui,
+    Info, IrvTerms, LeftOut, Opened, PageFault, Submitted, TimesChanged, ValidatorApproved,
     Verdict, Voting,
 };
 pub use election::{
@@ -38,8 +38,8 @@ pub use election::{
     Roll, Share, Size, Summary, Voters,
 };
 pub use network::{
-    Evidence, Member, Members, NodeStatus, Offence, Organisers, Pending, Signing, Status,
-    Validator, Validators, has_quorum, is_stalled,
+    Evidence, Member, Members, NodeStatus, Offence, Organisers, Pending, PlannedMove, Protocol,
+    ProtocolVersions, Signing, Status, Validator, Validators, has_quorum, is_stalled,
 };
 pub use result::{
     Check, Choice, ContestResult, ElectionResult, Outcome, Round, Tie, TiedFor, VerifiedArchive,
@@ -47,7 +47,7 @@ pub use result::{
 };
 pub use roll::{Issued, RollChanged, RollCheck, RollImported, RollPreview, RollShown};
 pub use shape::Hex;
-pub use words::{act, action, change, describe, organiser_change, tie, verdict};
+pub use words::{act, action, change, describe, organiser_change, tie, verdict, version_change};
 
 /// A view as JSON, on one line.
 pub fn line(view: &impl serde::Serialize) -> String {

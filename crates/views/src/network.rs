@@ -5,7 +5,7 @@ use serde::Serialize;
 use vote_api as api;
 use vote_chain::{
     BlockHash, ChainId, OrganiserChange, PublicKey, StateRoot, ValidatorChange, ValidatorSet,
-    faults_tolerated,
+    VersionChange, faults_tolerated,
 };
 
 use crate::shape::Hex;
@@ -76,6 +76,8 @@ pub struct Status {
     pub listen: Vec<String>,
     /// Whether it stages attacks when it is asked to.
     pub allow_attacks: bool,
+    /// By which protocol version the chain goes, and will.
+    pub protocol: ProtocolVersions,
 }
 
 /// Whether a node signs votes.
@@ -129,6 +131,7 @@ impl Status {
             pending: status.pending,
             listen: status.listen.clone(),
             allow_attacks: status.allow_attacks,
+            protocol: ProtocolVersions::of(&status.protocol),
         }
     }
 
@@ -319,6 +322,63 @@ impl Organisers {
         match organisers {
             vote_chain::Organisers::Anyone => None,
             vote_chain::Organisers::Keys(keys) => Some(keys.iter().copied().map(Hex).collect()),
+        }
+    }
+}
+
+/// What `vote-cli protocol show --json` prints.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Protocol {
+    /// By which versions the chain goes.
+    #[serde(flatten)]
+    pub versions: ProtocolVersions,
+    /// Changes that too few have approved yet.
+    pub pending: Vec<Pending>,
+}
+
+impl Protocol {
+    /// Of the node's own words.
+    pub fn of(api::ProtocolView { versions, pending }: &api::ProtocolView) -> Self {
+        let waits = |(change, keys): &(VersionChange, Vec<PublicKey>)| {
+            Pending::new(words::version_change(change), keys)
+        };
+        Self {
+            versions: ProtocolVersions::of(versions),
+            pending: pending.iter().map(waits).collect(),
+        }
+    }
+}
+
+/// By which protocol version a chain goes, and will.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProtocolVersions {
+    /// That of the next block.
+    pub version: u16,
+    /// The newest that the node's program has; the node stops before the first block of a later
+    /// one.
+    pub newest: u16,
+    /// The move to another one that is still to come.
+    pub planned: Option<PlannedMove>,
+}
+
+/// A move to another protocol version.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PlannedMove {
+    /// The version.
+    pub version: u16,
+    /// The first block that goes by it.
+    pub from: u64,
+}
+
+impl ProtocolVersions {
+    pub(crate) fn of(versions: &api::ProtocolVersions) -> Self {
+        Self {
+            version: versions.now.get(),
+            newest: versions.newest.get(),
+            planned: versions.planned.map(|planned| PlannedMove {
+                version: planned.to.get(),
+                from: planned.from.get(),
+            }),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use vote_api::Verdict;
 use vote_chain::{
-    Action, Change, Logged, OrganiserChange, Payload, Stake, TieBreak, Timestamp, Transaction,
-    ValidatorChange, Voter,
+    Action, Change, Logged, Move, OrganiserChange, Payload, Stake, TieBreak, Timestamp,
+    Transaction, ValidatorChange, VersionChange, Voter,
 };
 
 use crate::election::Act;
@@ -26,6 +26,16 @@ pub fn organiser_change(change: &OrganiserChange) -> String {
     match change {
         OrganiserChange::Admit(key) => format!("admit {key}"),
         OrganiserChange::Remove(key) => format!("remove {key}"),
+    }
+}
+
+/// A change of the protocol version, in words.
+pub fn version_change(change: &VersionChange) -> String {
+    match change {
+        VersionChange::Plan(Move { to, from }) => {
+            format!("move to protocol version {to} from block {from} on")
+        }
+        VersionChange::Drop => "drop the planned move to another protocol version".to_owned(),
     }
 }
 
@@ -56,6 +66,7 @@ pub fn describe(transaction: &Transaction) -> (&'static str, String) {
                 }
                 Change::Validators(ValidatorChange::Remove(key)) => format!("remove {key:.16}"),
                 Change::Organisers(change) => format!("organiser: {}", organiser_change(change)),
+                Change::Version(change) => version_change(change),
             },
         ),
     }

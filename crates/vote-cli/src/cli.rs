@@ -15,7 +15,7 @@ use vote_counting::{Overvotes, SkippedRanks};
 #[derive(Debug, Parser)]
 #[command(
     name = "vote-cli",
-    version,
+    version = crate::VERSION,
     after_help = "Exit codes: 0 done, 1 failure (also if not all could be printed), 2 usage, 3 not found or wrong state, 4 not eligible or \
 credential refused, 5 node or quorum out of reach, 6 a verification ran and FAILED, or the node said what is not so, 130 interrupted."
 )]
@@ -93,6 +93,11 @@ pub(crate) enum Command {
     /// Organisers: who may create elections
     #[command(subcommand)]
     Organiser(OrganiserCommand),
+    /// The protocol: by which version of it the chain goes, and moving it to another
+    Protocol {
+        #[command(subcommand)]
+        command: Option<ProtocolCommand>,
+    },
     /// The roll: who may vote
     #[command(subcommand)]
     Roll(RollCommand),
@@ -496,6 +501,27 @@ pub(crate) enum VerifyCommand {
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProtocolCommand {
+    /// Show by which protocol version the chain goes, and will, and changes that wait for approvals
+    Show,
+    /// Have this node approve that the chain moves to a later protocol version. It never goes back
+    Move {
+        /// The version; if left out, the one that others have approved, or the newest that this
+        /// node's program has
+        version: Option<u16>,
+        /// The first block that goes by it; if left out, the one that others have approved, or 1000
+        /// blocks from now
+        #[arg(long, value_name = "HEIGHT")]
+        from: Option<u64>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Have this node approve that the move that is planned is not made
+    Drop,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! The commands, one file for each kind.
 
+mod approve;
 mod archive;
 mod attack;
 mod cast;
@@ -10,6 +11,7 @@ mod export;
 mod gui;
 mod node;
 mod organiser;
+mod protocol;
 mod receipt;
 mod roll;
 mod tally;
@@ -19,7 +21,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use crate::cli::{Cli, Command, VerifyCommand};
+use crate::cli::{Cli, Command, ProtocolCommand, VerifyCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
@@ -64,6 +66,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Credential(command) => credential::run(context, command),
         Command::Receipt(command) => receipt::run(context, command).await,
         Command::Organiser(command) => organiser::run(context, command).await,
+        Command::Protocol { command } => {
+            protocol::run(context, command.unwrap_or(ProtocolCommand::Show)).await
+        }
         Command::Validator(command) => validator::run(context, command).await,
         Command::Gui(args) => gui::run(context, args).await,
         Command::Menu => crate::menu::run(context).await,

@@ -41,6 +41,9 @@ use cli::{Cli, Command};
 use context::Context;
 use failure::Failure;
 
+/// The release, and the commit if it was built from a checkout.
+const VERSION: &str = env!("VOTE_VERSION");
+
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os()
         .skip(1)

@@ -1,4 +1,4 @@
-//! Changing the validator set, and the organisers, by approvals.
+//! Changing the validator set, the organisers, and the protocol version, by approvals.
 //!
 //! Anybody who has the bytes of an approval can send it again. It counts only until something is
 //! changed (`changes_before`), only for 30 days from its signing, and only if it is newer than what
@@ -58,7 +58,7 @@ impl Execution<'_> {
             }
             _ => {}
         }
-        let made = registry.with(change)?;
+        let made = registry.with(change, self.height)?;
         let registry = Arc::make_mut(&mut self.changes.registry);
         registry.lapse(lapsed);
         let given = registry.approvals.entry(signer).or_default();

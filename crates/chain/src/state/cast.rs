@@ -1,15 +1,13 @@
 //! Casting a ballot.
 
-use std::collections::btree_map::Entry;
-use std::sync::Arc;
-
 use super::execution::Execution;
 use super::invalid::InvalidTransaction;
-use super::record::{CastRecord, ElectionRecord};
-use crate::ballot::{Ballot, Selection};
+use super::record::CastRecord;
+use crate::ballot::Ballot;
 use crate::election::ElectionPhase;
 use crate::hash::{ElectionId, TransactionId};
 use crate::key::PublicKey;
+use crate::urn::{Urn, check_fits};
 
 impl Execution<'_> {
     pub(super) fn cast(
@@ -34,7 +32,7 @@ impl Execution<'_> {
             election,
             credential,
         })?);
-        check_selections(record, ballot)?;
+        check_fits(&record.election, ballot)?;
         let revotes = record.election.revotes;
         let before = self.cast_record(&election, &credential);
         let replaces = before.map_or(0, |before| before.counter + 1);
@@ -51,18 +49,13 @@ impl Execution<'_> {
             });
         }
         let replaced = before.and_then(|before| before.selections.clone());
-        for (contest, selection) in
-            (0..).zip(replaced.iter().flat_map(|selections| selections.iter()))
-        {
-            *self.votes_mut(&election, contest, selection).1 -= weight;
+        let urn = self.urn_mut(&election);
+        if let Some(replaced) = &replaced {
+            urn.take(replaced, weight);
         }
-        let mut said = Vec::with_capacity(ballot.selections.len());
-        for (contest, selection) in (0..).zip(&ballot.selections) {
-            let (selection, votes) = self.votes_mut(&election, contest, selection);
-            *votes += weight;
-            said.push(selection);
-        }
-        let selections = (revotes > 0).then(|| Arc::from(said));
+        let said = urn.add(ballot, weight);
+        // Only what can be replaced is ever taken out again.
+        let selections = (revotes > 0).then_some(said);
         let (height, index, counter) = (self.height, self.applied, ballot.counter);
         self.changes.ballots.insert(
             (election, credential),
@@ -93,43 +86,10 @@ impl Execution<'_> {
         changed.or_else(|| self.state.ballot(election, credential))
     }
 
-    /// How many votes say so, to be changed, and the one copy of the selection that all equal ones
-    /// share.
-    fn votes_mut(
-        &mut self,
-        election: &ElectionId,
-        contest: u16,
-        selection: &Selection,
-    ) -> (Arc<Selection>, &mut u64) {
-        let below = self.state.said(election, contest, selection);
-        let (selection, votes) = match below {
-            Some((said, votes)) => (said.clone(), *votes),
-            None => (Arc::new(selection.clone()), 0),
-        };
-        match self.changes.counts.entry((*election, contest, selection)) {
-            Entry::Occupied(entry) => (entry.key().2.clone(), entry.into_mut()),
-            Entry::Vacant(entry) => (entry.key().2.clone(), entry.insert(votes)),
-        }
+    /// The ballots that this block will leave behind, to be changed.
+    fn urn_mut(&mut self, election: &ElectionId) -> &mut Urn {
+        let below = &self.state.urns;
+        let before = || below.get(election).cloned().unwrap_or_default();
+        self.changes.urns.entry(*election).or_insert_with(before)
     }
-}
-
-fn check_selections(record: &ElectionRecord, ballot: &Ballot) -> Result<(), InvalidTransaction> {
-    let (given, wanted) = (ballot.selections.len(), record.election.contests.len());
-    if given != wanted {
-        return Err(InvalidTransaction::Contests { given, wanted });
-    }
-    for (at, (contest, selection)) in record
-        .election
-        .contests
-        .iter()
-        .zip(&ballot.selections)
-        .enumerate()
-    {
-        let fault = contest.check_selection(selection);
-        fault.map_err(|fault| InvalidTransaction::Selection {
-            contest: at + 1,
-            fault,
-        })?;
-    }
-    Ok(())
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::State;
 use super::invalid::InvalidTransaction;
 use super::record::{CastRecord, ElectionRecord, LogEntry, Registry, RollPart};
-use crate::ballot::Selection;
 use crate::hash::{ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::time::{Height, Timestamp};
 use crate::transaction::Payload;
+use crate::urn::Urn;
 use crate::verify::Verified;
+use crate::version::Version;
 
 /// What a block changes: whole new values of all that it touches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +25,8 @@ pub struct Changes {
     pub rolls: BTreeMap<(ElectionId, u64), RollPart>,
     /// Ballots cast.
     pub ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
-    /// Votes that have changed, by election, contest, and what ballots say to it; 0 if there is
-    /// none any more.
-    pub counts: BTreeMap<(ElectionId, u16, Arc<Selection>), u64>,
+    /// What the ballots say of elections voted in.
+    pub(crate) urns: BTreeMap<ElectionId, Urn>,
     /// Validators and approvals after the block.
     pub registry: Arc<Registry>,
     /// The root over the state after the block.
@@ -57,7 +57,7 @@ impl<'a> Execution<'a> {
             log: BTreeMap::new(),
             rolls: BTreeMap::new(),
             ballots: BTreeMap::new(),
-            counts: BTreeMap::new(),
+            urns: BTreeMap::new(),
             registry: state.upcoming.clone(),
             state_root: StateRoot::default(),
         };
@@ -79,6 +79,7 @@ impl<'a> Execution<'a> {
     /// [`InvalidTransaction`] if it does not fit; nothing has changed then.
     pub fn apply(&mut self, transaction: &Verified) -> Result<(), InvalidTransaction> {
         let (id, content) = (transaction.id(), transaction.content());
+        self.check_version(&content.payload)?;
         match &content.payload {
             Payload::CreateElection(election) => self.create(id, content.signer, election),
             Payload::CastBallot(ballot) => self.cast(id, content.signer, ballot),
@@ -91,6 +92,17 @@ impl<'a> Execution<'a> {
         }?;
         self.applied += 1;
         Ok(())
+    }
+
+    /// Whether the protocol version that the block goes by has what a transaction makes use of.
+    fn check_version(&self, payload: &Payload) -> Result<(), InvalidTransaction> {
+        let version = self.changes.registry.versions.at(self.height);
+        let needed = Version::of(payload);
+        if needed <= version {
+            Ok(())
+        } else {
+            Err(InvalidTransaction::LaterVersion { needed, version })
+        }
     }
 
     /// The changes of all that was applied.

@@ -9,6 +9,7 @@ use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::time::{Height, Timestamp};
 use crate::validator::InvalidValidatorSet;
+use crate::version::{InvalidVersionChange, Version};
 
 /// A transaction that the ledger refuses. The submitter is at fault, or late.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -173,14 +174,38 @@ pub enum InvalidTransaction {
     /// The same, of organisers.
     #[error("the change cannot be made: {0}")]
     Organisers(#[from] InvalidOrganisers),
+    /// The same, of the protocol version.
+    #[error("the change cannot be made: {0}")]
+    VersionChange(#[from] InvalidVersionChange),
+    /// Newer rules than those of the chain allow it.
+    #[error(
+        "that is possible from protocol version {needed} on, and this chain goes by version {version}: validators with more than \
+         two thirds of the power can move it, each at their own node: vote-cli protocol move {needed}"
+    )]
+    LaterVersion {
+        /// The first version that has it.
+        needed: Version,
+        /// The version of the block.
+        version: Version,
+    },
 }
 
 /// A block that no validator may vote for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBlock {
-    /// Made by another version of the protocol.
-    #[error("protocol version {0} is not spoken here")]
-    Version(u16),
+    /// This program cannot judge it.
+    #[error("the block goes by protocol version {0}, which this program does not have")]
+    UnknownVersion(Version),
+    /// By other rules than those of its height.
+    #[error(
+        "the block says that it goes by protocol version {claimed}; its height goes by {version}"
+    )]
+    Version {
+        /// What it says.
+        claimed: Version,
+        /// What it should say.
+        version: Version,
+    },
     /// Made for another chain.
     #[error("the block is of chain {0:.16}, not of this one")]
     WrongChain(ChainId),

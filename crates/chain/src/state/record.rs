@@ -17,6 +17,7 @@ use crate::merkle::Frontier;
 use crate::time::{Height, Timestamp};
 use crate::transaction::Change;
 use crate::validator::ValidatorSet;
+use crate::version::Versions;
 
 /// An election on the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -265,6 +266,15 @@ pub struct Registry {
     pub changes: u64,
     /// Who may create elections.
     pub organisers: Organisers,
+    /// By which protocol version it goes, and will.
+    pub versions: Versions,
+}
+
+/// What a change makes of the part of the registry that it is about.
+pub(crate) enum Made {
+    Validators(ValidatorSet),
+    Organisers(Organisers),
+    Versions(Versions),
 }
 
 /// Approvals of one signer that wait for those of others; a newer one takes the place of the
@@ -289,35 +299,32 @@ impl Registry {
             approvals: BTreeMap::new(),
             changes: 0,
             organisers: genesis.organisers.clone(),
+            versions: Versions::new(genesis.version),
         }
     }
 
-    /// Validators and organisers with a change made to them.
-    pub(crate) fn with(
-        &self,
-        change: &Change,
-    ) -> Result<(ValidatorSet, Organisers), InvalidTransaction> {
+    /// What a change would make in the block of that height.
+    pub(crate) fn with(&self, change: &Change, height: Height) -> Result<Made, InvalidTransaction> {
         Ok(match change {
-            Change::Validators(change) => (self.after.changed(change)?, self.organisers.clone()),
-            Change::Organisers(change) => (self.after.clone(), self.organisers.changed(change)?),
+            Change::Validators(change) => Made::Validators(self.after.changed(change)?),
+            Change::Organisers(change) => Made::Organisers(self.organisers.changed(change)?),
+            Change::Version(change) => Made::Versions(self.versions.changed(change, height)?),
         })
     }
 
     /// Makes a change that enough have approved. One of the validators drops all approvals, since
-    /// it changes who they are; one of the organisers only its own, so that several can be admitted
-    /// side by side.
-    pub(crate) fn make(
-        &mut self,
-        change: &Change,
-        (after, organisers): (ValidatorSet, Organisers),
-    ) {
-        self.after = after;
-        self.organisers = organisers;
+    /// it changes who they are; others only their own, so that several can be made side by side.
+    pub(crate) fn make(&mut self, change: &Change, made: Made) {
         self.changes += 1;
-        match change {
-            Change::Validators(_) => self.approvals.clear(),
-            Change::Organisers(_) => self.keep_approvals(|_, approved| approved != change),
+        match made {
+            Made::Validators(after) => {
+                self.after = after;
+                return self.approvals.clear();
+            }
+            Made::Organisers(organisers) => self.organisers = organisers,
+            Made::Versions(versions) => self.versions = versions,
         }
+        self.keep_approvals(|_, approved| approved != change);
     }
 
     /// Who has approved what, of the changes that wait.

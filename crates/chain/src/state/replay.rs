@@ -5,7 +5,9 @@ use super::root::StateTree;
 use super::{Changes, State};
 use crate::block::VerifiedBlock;
 use crate::genesis::Genesis;
+use crate::time::Height;
 use crate::validator::ValidatorSet;
+use crate::version::Version;
 
 /// Follows final blocks from the genesis on.
 ///
@@ -43,6 +45,16 @@ impl Replay {
     /// The set that signs the next block.
     pub fn validators(&self) -> &ValidatorSet {
         self.0.validators()
+    }
+
+    /// The height of the next block.
+    pub fn height(&self) -> Height {
+        self.0.tip().height.next()
+    }
+
+    /// The protocol version of the next block; this program may not have it.
+    pub fn version(&self) -> Version {
+        self.0.version()
     }
 
     /// The state after the last block.

@@ -63,6 +63,7 @@ fn registry_leaf(registry: &Registry) -> Vec<u8> {
         approvals,
         registry.changes,
         &registry.organisers,
+        &registry.versions,
     ))
 }
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use vote_chain::{
     Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election,
     Genesis, Header, Limits, Organise, Organisers, Overvotes, Payload, PublicKey, Ranks, Receipt,
-    ReceiptFile, Results, Rule, Selection, SetChange, Timestamp, ValidatorSet, Voter, Voters,
-    decode, encode,
+    ReceiptFile, Results, Rule, Selection, SetChange, Timestamp, ValidatorSet, Version, Voter,
+    Voters, decode, encode,
 };
 
 use crate::archives::{archive, ledger};
@@ -574,8 +574,19 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
         }
         cases.push((name.into(), encode(&archive)));
     };
-    signed("version-2", &|archive| archive.blocks[1].header.version = 2);
-    signed("last-of-version-2", &|archive| archive.last.version = 2);
+    let later = Version::new(Version::NEWEST.get() + 1);
+    signed("version-unknown", &|archive| {
+        archive.blocks[1].header.version = later
+    });
+    signed("version-older", &|archive| {
+        archive.blocks[1].header.version = Version::OLDEST
+    });
+    signed("last-of-version-unknown", &|archive| {
+        archive.last.version = later
+    });
+    signed("last-of-version-older", &|archive| {
+        archive.last.version = Version::OLDEST
+    });
     signed("time-back", &|archive| {
         archive.blocks[2].header.time = archive.blocks[1].header.time
     });
@@ -596,9 +607,13 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
         archive.blocks[1].header.validators = Default::default()
     });
     let mut receipt = grown.receipt(6, 1);
-    receipt.header.version = 2;
+    receipt.header.version = later;
     receipt.certificate = certify_header(&grown.state, &receipt.header, 2);
-    cases.push(("receipt-version-2".into(), encode(&receipt)));
+    cases.push(("receipt-version-unknown".into(), encode(&receipt)));
+    let mut receipt = grown.receipt(6, 1);
+    receipt.header.version = Version::OLDEST;
+    receipt.certificate = certify_header(&grown.state, &receipt.header, 2);
+    cases.push(("receipt-version-older".into(), encode(&receipt)));
     let mut receipt = grown.receipt(6, 1);
     receipt.header.time = receipt.set_changes[0].header.time;
     receipt.certificate = certify_header(&grown.state, &receipt.header, 2);
@@ -694,6 +709,7 @@ fn impossible_chains_are_refused_for_what_is_wrong_with_them() {
         name if name.starts_with("genesis") => "the genesis is not valid",
         "block-of-too-many" => "is larger than the genesis allows",
         name if name.starts_with("set-change") => "does not follow from the one before",
+        name if name.ends_with("unknown") => "which this program does not have",
         _ => "does not come after what is below it",
     };
     for (name, bytes) in impossible() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vote_chain::{
     Act, Ballot, Contest, Election, ElectionId, Genesis, Limits, Organise, Organisers, Payload,
     PublicKey, Ranks, Rule, SecretKey, Selection, State, Timestamp, Transaction, Validator,
-    ValidatorChange, ValidatorSet, Verified, VerifiedBlock, Voter, Voters, verify,
+    ValidatorChange, ValidatorSet, Verified, VerifiedBlock, Version, Voter, Voters, verify,
 };
 
 /// A block, and the state that it is applied to.
@@ -45,6 +45,7 @@ impl Chain {
             power: 1,
         };
         let genesis = Genesis {
+            version: Version::NEWEST,
             name: "costly".into(),
             time: Timestamp::from_ms(START),
             validators: ValidatorSet::new((0..validators).map(validator).collect()).unwrap(),

@@ -8,7 +8,7 @@ use vote_chain::{
     ElectionRecord, Genesis, Hash, Header, Height, InvalidBlock, InvalidTransaction, Limits,
     Organise, Organisers, Payload, Purpose, Receipt, Rule, SecretKey, Selection, SetChange, State,
     StateRoot, Timestamp, Transaction, TransactionId, Validator, ValidatorSet, Verified,
-    VerifiedBlock, Voter, encode, verify,
+    VerifiedBlock, Version, Voter, encode, verify,
 };
 
 use sha2::{Digest, Sha256};
@@ -43,6 +43,7 @@ pub(crate) fn validator(at: u8) -> Validator {
 
 pub(crate) fn genesis(validators: u8) -> Genesis {
     Genesis {
+        version: Version::NEWEST,
         name: "test".into(),
         time: Timestamp::from_ms(START),
         validators: ValidatorSet::new((1..=validators).map(validator).collect()).unwrap(),
@@ -227,6 +228,7 @@ impl Ledger {
             approvals,
             registry.changes,
             &registry.organisers,
+            &registry.versions,
         ))];
         let mut oldest: Vec<_> = self.state.elections_newest(None).collect();
         oldest.reverse();

@@ -16,3 +16,4 @@ mod rules;
 mod set_changes;
 mod shared;
 mod vectors;
+mod versions;

@@ -5,7 +5,7 @@ use vote_chain::{
     Act, Ballot, Block, BlockFault, BlockHash, Contest, Election, ElectionId, ElectionPhase,
     Genesis, Hash, Height, InvalidBlock, InvalidSelection, InvalidTransaction, Limits, Organise,
     Payload, Ranks, Rule, Selection, StateRoot, Timestamp, Transaction, TransactionFault,
-    ValidatorSetHash, VerifiedBlock, encode, merkle_root, verify,
+    ValidatorSetHash, VerifiedBlock, Version, encode, merkle_root, verify,
 };
 
 use crate::ledger::{Ledger, START, counted, election, genesis, key, with_contests};
@@ -202,8 +202,11 @@ fn forged_headers_are_refused_by_name() {
         ledger.judge(&block).unwrap_err()
     };
     assert_eq!(
-        judge(&|header| header.version = 2),
-        InvalidBlock::Version(2)
+        judge(&|header| header.version = Version::OLDEST),
+        InvalidBlock::Version {
+            claimed: Version::OLDEST,
+            version: Version::NEWEST,
+        }
     );
     assert!(matches!(
         judge(&|header| header.chain = vote_chain::ChainId::new(other)),

@@ -246,6 +246,7 @@ mod tests {
             power: 1,
         };
         let genesis = Genesis {
+            version: vote_chain::Version::NEWEST,
             name: "test".into(),
             time: Timestamp::from_ms(0),
             validators: vote_chain::ValidatorSet::new(vec![validator]).unwrap(),
@@ -268,6 +269,11 @@ mod tests {
             power_connected: (4, 4),
             tracker: true,
             tracker_problem: None,
+            protocol: vote_api::ProtocolVersions {
+                now: vote_chain::Version::NEWEST,
+                planned: None,
+                newest: vote_chain::Version::NEWEST,
+            },
             round: 0,
             pending: 7,
             listen: Vec::new(),

@@ -89,6 +89,7 @@ impl Host {
             *changes.registry != *self.state.registry(),
         );
         self.state.commit(header, changes);
+        self.mind_version();
         if set_changed {
             self.forget_former();
         }
@@ -115,6 +116,20 @@ impl Host {
         self.timers.clear();
         self.checker.forget();
         self.signer.forget_height();
+    }
+
+    /// Stops before a height whose rules this program does not have: it could neither judge its
+    /// blocks nor tell who is at fault.
+    pub(super) fn mind_version(&mut self) {
+        let (version, newest) = (self.state.version(), self.config.newest);
+        if version > newest {
+            let from = self.height();
+            self.halt(Halt::NewProtocol {
+                from,
+                version,
+                newest,
+            });
+        }
     }
 
     /// Elections that have opened, closed, or been acted upon, so that what waits for them may no

@@ -46,7 +46,8 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::AlreadyApproved(_)
         | I::OldApproval(_)
         | I::LapsedApproval(_)
-        | I::EarlyApproval(_) => RefusalCode::WrongState,
+        | I::EarlyApproval(_)
+        | I::LaterVersion { .. } => RefusalCode::WrongState,
         I::NotOrganiser(_)
         | I::NotTheOrganiser(_)
         | I::AlreadyVoted { .. }
@@ -58,7 +59,8 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::RollFull(_)
         | I::Times(_)
         | I::Change(_)
-        | I::Organisers(_) => RefusalCode::Invalid,
+        | I::Organisers(_)
+        | I::VersionChange(_) => RefusalCode::Invalid,
     };
     refusal(code, fault)
 }
@@ -105,6 +107,8 @@ impl Core {
             Request::Genesis
             | Request::Validators
             | Request::Organisers
+            | Request::Protocol
+            | Request::Greet(_)
             | Request::Elections(_)
             | Request::Block(_)
             | Request::Voter(..)

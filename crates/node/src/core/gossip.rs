@@ -255,7 +255,8 @@ pub(crate) enum NoBlocks {
     Block(#[from] BlockFault),
 }
 
-/// Reads the answer to a request for blocks; their transactions are still to be verified.
+/// Reads the answer to a request for blocks, up to the first of a protocol version that this program
+/// does not have; their transactions are still to be verified.
 pub(crate) fn read_blocks(
     bytes: &[u8],
 ) -> Result<Vec<(Whole<Block>, CommitCertificate)>, NoBlocks> {
@@ -264,7 +265,11 @@ pub(crate) fn read_blocks(
     let read = |(bytes, certificate): (ByteBuf, CommitCertificate)| {
         Ok((Whole::read(&bytes)?, certificate))
     };
-    blocks.into_iter().map(read).collect()
+    let known = |read: &Result<(Whole<Block>, _), _>| {
+        let block = read.as_ref().ok();
+        block.is_none_or(|(block, _)| block.header.version.is_known())
+    };
+    blocks.into_iter().map(read).take_while(known).collect()
 }
 
 #[cfg(test)]

@@ -468,6 +468,7 @@ impl Core {
     pub(super) fn ask_status(&mut self) {
         self.timers.set(STATUS_MS, Wake::Status);
         self.say_whether_it_signs();
+        self.say_what_is_planned();
         self.mind_the_set();
         self.mind_the_clock();
         self.peers

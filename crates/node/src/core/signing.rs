@@ -1,7 +1,8 @@
 //! Whether this node signs: what it tells the engine of those who prove their keys, what it says
 //! while it waits, and how it ends.
 
-use vote_chain::PublicKey;
+use vote_api::ProtocolVersions;
+use vote_chain::{Move, PublicKey};
 use vote_consensus::{Event, Halt, Signing};
 use vote_network::PeerId;
 
@@ -60,12 +61,38 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Logs the move to another protocol version that is planned, once; long before a program that
+    /// does not have that version must stop.
+    pub(super) fn say_what_is_planned(&mut self) {
+        let ProtocolVersions {
+            planned, newest, ..
+        } = self.ledger.borrow().versions();
+        if planned == self.planned {
+            return;
+        }
+        self.planned = planned;
+        match planned {
+            Some(Move { to, from }) if to > newest => tracing::error!(
+                %to, %from, %newest,
+                "the chain moves to a protocol version that this program does not have: install a newer release before, or this node \
+                 stops there"
+            ),
+            Some(Move { to, from }) => {
+                tracing::info!(%to, %from, "the chain moves to another protocol version");
+            }
+            None => tracing::info!("no move to another protocol version is planned any more"),
+        }
+    }
+}
+
 /// What the operator is told when the engine ends the node.
 pub(super) fn stop(halt: Halt) -> Stop {
     let exit = match &halt {
         Halt::Fork(_) | Halt::Certified { .. } => Exit::Fork,
         Halt::Damaged(_) => Exit::Damaged,
         Halt::KeyElsewhere(_) | Halt::KeyUnknown(_) => Exit::Key,
+        Halt::NewProtocol { .. } => Exit::NewProtocol,
         Halt::Broken(_) => Exit::Failure,
     };
     let now = match &halt {
@@ -88,6 +115,9 @@ pub(super) fn stop(halt: Halt) -> Stop {
         Halt::KeyUnknown(_) => {
             "Restore the whole data directory from its newest backup, sign-state with it; or give the node a new key: move \
              validator.key away, run `node key`, and have the new key admitted in place of the old one"
+        }
+        Halt::NewProtocol { .. } => {
+            "Install a newer release and start the node again: it goes on from here, and nothing is lost"
         }
         Halt::Broken(_) => {
             "This is an error of the program; start the node again, and report it with the log"

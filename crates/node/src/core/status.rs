@@ -54,7 +54,7 @@ impl Core {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Status {
             node: self.name.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::VERSION.to_owned(),
             peer: self.local.to_string(),
             key: self.key.public(),
             genesis: Box::new(state.genesis().as_ref().clone()),
@@ -85,6 +85,7 @@ impl Core {
                 .map(|since| steady().ms_since(since)),
             clock_ahead_ms: self.clocks.ahead_of_middle,
             evidence: 0,
+            protocol: ledger.versions(),
         }
     }
 

@@ -131,7 +131,7 @@ mod tests {
 
     fn header(height: u64) -> Header {
         Header {
-            version: vote_chain::PROTOCOL_VERSION,
+            version: vote_chain::Version::NEWEST,
             chain: ChainId::default(),
             height: Height::new(height),
             parent: BlockHash::default(),

@@ -30,6 +30,7 @@ fn validator(at: u8) -> Validator {
 
 pub(crate) fn genesis() -> Genesis {
     Genesis {
+        version: vote_chain::Version::NEWEST,
         name: "test".into(),
         time: Timestamp::from_ms(1000),
         validators: ValidatorSet::new(vec![validator(1)]).unwrap(),

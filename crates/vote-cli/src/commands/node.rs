@@ -71,6 +71,10 @@ fn rows(status: &Status, age_ms: u64) -> Vec<(&'static str, String)> {
         ),
         ("state root", status.state_root.to_string()),
         ("network", output::validators(n)),
+        (
+            "protocol",
+            super::protocol::summary(&status.protocol, status.height),
+        ),
         ("connected", connected(status)),
         ("deciding", deciding(status)),
     ];
@@ -102,7 +106,8 @@ fn tracker(status: &Status) -> String {
 
 fn connected(status: &Status) -> String {
     let (connected, total) = status.power_connected;
-    let mut text = format!("{} peers, {connected} of {total} power", status.peers);
+    let peers = if status.peers == 1 { "peer" } else { "peers" };
+    let mut text = format!("{} {peers}, {connected} of {total} power", status.peers);
     if !views::has_quorum(status) {
         text.push_str(": TOO LITTLE to decide blocks");
     }

@@ -1,9 +1,10 @@
 //! `organiser`.
 
-use vote_api::{CallError, Client, OrganisersView};
-use vote_chain::{Height, OrganiserChange, Organisers, PublicKey};
+use vote_api::{Client, OrganisersView};
+use vote_chain::{OrganiserChange, Organisers, PublicKey};
 use vote_views as views;
 
+use super::approve::{Standing, approve};
 use crate::cli::OrganiserCommand;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -21,9 +22,9 @@ pub(super) async fn run(context: &Context, command: OrganiserCommand) -> Result<
                 Some(key) => key,
                 None => credential::load_or_make(&context.organiser_file())?.public(),
             };
-            approve(context, OrganiserChange::Admit(key)).await
+            change(context, OrganiserChange::Admit(key)).await
         }
-        OrganiserCommand::Remove { key } => approve(context, OrganiserChange::Remove(key)).await,
+        OrganiserCommand::Remove { key } => change(context, OrganiserChange::Remove(key)).await,
     }
 }
 
@@ -127,29 +128,21 @@ async fn list(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn approve(context: &Context, change: OrganiserChange) -> Result<(), Failure> {
+async fn change(context: &Context, change: OrganiserChange) -> Result<(), Failure> {
     let client = context.client().await?;
-    if is_made(&client.organisers().await?.organisers, &change) {
-        made_already(context, &change);
-        return Ok(());
-    }
-    context.remember(&client).await?;
-    let height = match client
-        .approve(&change.clone().into(), context.timeout)
-        .await
-    {
-        Ok(inclusion) => inclusion.block.0.height,
-        Err(error @ CallError::Refused(_)) => {
-            // The others may have completed the change meanwhile: it no longer takes this approval.
-            if !is_made(&client.organisers().await?.organisers, &change) {
-                return Err(error.into());
-            }
-            made_already(context, &change);
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
+    let outcome = outcome(&change);
+    let standing = async || {
+        let OrganisersView {
+            organisers,
+            pending,
+        } = client.organisers().await?;
+        let waits = pending.iter().find(|(waits, _)| *waits == change);
+        Ok(Standing {
+            made: is_made(&organisers, &change),
+            approvals: waits.map(|(_, keys)| keys.len()),
+        })
     };
-    report(context, &client, &change, height).await
+    approve(context, &client, &change.clone().into(), &outcome, standing).await
 }
 
 /// Whether nothing is left to do for a change.
@@ -168,61 +161,4 @@ fn outcome(change: &OrganiserChange) -> String {
         OrganiserChange::Admit(key) => format!("{key} may create elections"),
         OrganiserChange::Remove(key) => format!("{key} may create no more elections"),
     }
-}
-
-fn made_already(context: &Context, change: &OrganiserChange) {
-    if context.json {
-        output::json(&views::OrganiserApproved {
-            height: None,
-            already: true,
-            approvals: None,
-        });
-    } else {
-        output::line(format_args!("It is so already: {}.", outcome(change)));
-    }
-}
-
-async fn report(
-    context: &Context,
-    client: &Client,
-    change: &OrganiserChange,
-    height: Height,
-) -> Result<(), Failure> {
-    let OrganisersView {
-        organisers,
-        pending,
-    } = client.organisers().await?;
-    let made = is_made(&organisers, change);
-    let so_far = pending
-        .iter()
-        .find(|(waits, _)| waits == change)
-        .map(|(_, keys)| keys.len());
-    if !made && so_far.is_none() {
-        return Err(Failure::NotFound(format!(
-            "it was approved in block {height}, and a change of the validators was made meanwhile, which drops all approvals: approve it \
-             again"
-        )));
-    }
-    if context.json {
-        output::json(&views::OrganiserApproved {
-            height: Some(height.get()),
-            already: false,
-            approvals: so_far,
-        });
-        return Ok(());
-    }
-    match so_far {
-        None => output::line(format_args!(
-            "Approved, in block {height}: {}.",
-            outcome(change)
-        )),
-        Some(so_far) => {
-            let validators = client.validators().await?.set.count();
-            output::line(format_args!(
-                "Approved, in block {height}: {so_far} of {validators} validators so far. It takes effect once more than two thirds of the power \
-                 has approved it."
-            ));
-        }
-    }
-    Ok(())
 }

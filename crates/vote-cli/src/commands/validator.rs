@@ -297,7 +297,7 @@ fn what_it_means(before: usize, after: usize) -> Option<String> {
 }
 
 fn view(
-    approved: views::OrganiserApproved,
+    approved: views::Approved,
     in_force_at: Option<u64>,
     set: &ValidatorSet,
 ) -> views::ValidatorApproved {
@@ -312,7 +312,7 @@ fn view(
 
 fn made_already(context: &Context, set: &ValidatorSet, who: &str) {
     if context.json {
-        let approved = views::OrganiserApproved {
+        let approved = views::Approved {
             height: None,
             already: true,
             approvals: None,
@@ -352,7 +352,7 @@ fn report(
     let (set, approvals) = (upcoming(now), approvals(now, change, height)?);
     let in_force = approvals.is_none().then(|| height.get() + 2);
     if context.json {
-        let approved = views::OrganiserApproved {
+        let approved = views::Approved {
             height: Some(height.get()),
             already: false,
             approvals,

@@ -317,6 +317,7 @@ export interface Status {
   pending: number;
   power_connected: number;
   power_total: number;
+  protocol: ProtocolVersions;
   quorum: boolean;
   round: number;
   signing: Signing;
@@ -330,6 +331,15 @@ export interface Status {
   validator: boolean;
   validators: number;
   version: string;
+}
+export interface ProtocolVersions {
+  newest: number;
+  planned: PlannedMove | null;
+  version: number;
+}
+export interface PlannedMove {
+  from: number;
+  version: number;
 }
 export interface Validators {
   after: Validator[] | null;

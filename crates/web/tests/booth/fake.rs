@@ -163,6 +163,7 @@ impl Shared {
                 after: None,
                 pending: Vec::new(),
             },
+            Request::Greet(_) => Answer::Greeting(vote_api::Greeting::ours("0")),
             Request::Organisers => Answer::Organisers {
                 organisers: ledger.state.organisers().clone(),
                 pending: Vec::new(),

@@ -31,6 +31,7 @@ impl Ledger {
             power: 1,
         };
         let genesis = Genesis {
+            version: vote_chain::Version::NEWEST,
             name: "a chain to try".into(),
             time: Timestamp::from_ms(1_000_000),
             validators: ValidatorSet::new(vec![validator]).unwrap(),
@@ -289,6 +290,11 @@ impl Ledger {
             power_connected: (1, 1),
             tracker: false,
             tracker_problem: None,
+            protocol: vote_api::ProtocolVersions {
+                now: self.state.version(),
+                planned: None,
+                newest: vote_chain::Version::NEWEST,
+            },
             round: 0,
             pending: 0,
             listen: vec!["/ip4/192.0.2.1/tcp/4001".into()],

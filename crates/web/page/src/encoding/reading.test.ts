@@ -1,5 +1,6 @@
 // Bytes from outside: the canonical ones are read, and no others.
 
+import { readFileSync, readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import vectors from "../../../../../testdata/vectors.json";
 import { Malformed, Struct, type Value, decode, encode } from "./cbor";
@@ -248,6 +249,16 @@ test("the receipt of the vectors holds", async () => {
   const { receipt: shown, ballot, election } = await checkReceipt(receipt);
   expect(shown).toMatchObject({ chain, block: vectors.header.hash });
   expect([ballot, election]).toEqual([null, null]);
+});
+
+test("receipts of every protocol version hold as they were written", async () => {
+  const kept = new URL("../../../../../testdata/versions/", import.meta.url);
+  const names = readdirSync(kept).filter((name) => name.endsWith(".receipt"));
+  expect(names.length).toBeGreaterThanOrEqual(3);
+  for (const name of names) {
+    const { receipt: shown } = await checkReceipt(readFileSync(new URL(name, kept)));
+    expect(shown.height, name).toBe(4);
+  }
 });
 
 test("a receipt after changes of the validators holds, and none of its steps can be left out, changed or moved", async () => {

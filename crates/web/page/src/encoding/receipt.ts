@@ -177,29 +177,43 @@ function rootOf(
   return siblings.length === 0 ? bytesToHex(hash) : null;
 }
 
-/** What a header is compared with that is above it, or is the same. */
-type Below = Pick<Header, "height" | "time" | "hash" | "next">;
+/** Protocol versions that this page has, the oldest and the newest. */
+const VERSIONS: [number, number] = [2, 3];
 
-/** Headers of one history, the lowest first: each is the same as the one before, or later, and the child of the one just below it. */
+function known(version: number): number {
+  const [oldest, newest] = VERSIONS;
+  return version >= oldest && version <= newest
+    ? version
+    : refuse(`it goes by protocol version ${version}, which this page does not have`);
+}
+
+/** What a header is compared with that is above it, or is the same. */
+type Below = Pick<Header, "version" | "height" | "time" | "hash" | "next">;
+
+/**
+ * Headers of one history, the lowest first: each is the same as the one before, or later, and the child of the one just below it;
+ * and none goes by an older protocol version.
+ */
 function follows(before: Below, block: Header): void {
   const child = block.parent === before.hash && block.validators === before.next;
   const later =
     block.height > before.height &&
     block.time > before.time &&
     (block.height !== before.height + 1 || child);
-  if (block.version !== 1 || !(block.hash === before.hash || later))
+  if (block.version < before.version || !(block.hash === before.hash || later))
     refuse("its blocks do not follow one another");
 }
 
 async function check(value: Value): Promise<Receipt> {
   const [genesis, changes, transaction, proof, head, certificate] = struct(value, 6);
-  const [name, began, founders] = struct(genesis!, 5);
+  const [first, name, began, founders] = struct(genesis!, 6);
+  const version = known(uint(first!, U16));
   const chain = hashOf("genesis", encode(genesis!));
   if (labelFault(text(name!))) refuse("the chain's name cannot stand");
   let [set, setHash] = [validators(founders!), hashOfSet(founders!)];
   // The first height of which it is known that the set signs it.
   let since = 1;
-  let before: Below = { height: 0, time: u64(began!), hash: NOTHING, next: setHash };
+  let before: Below = { version, height: 0, time: u64(began!), hash: NOTHING, next: setHash };
   for (const change of array(changes!)) {
     const [at, signed, after] = struct(change, 3);
     const block = header(at!);
@@ -218,6 +232,7 @@ async function check(value: Value): Promise<Receipt> {
     [set, setHash, since, before] = [next, nextHash, from, block];
   }
   const block = header(head!);
+  known(block.version);
   follows(before, block);
   if (block.height < since || block.validators !== setHash)
     refuse("the block is of other validators than the changes lead to");

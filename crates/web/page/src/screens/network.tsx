@@ -29,6 +29,17 @@ function clock(ahead: number | null): string {
   });
 }
 
+/** By which protocol version the chain goes, and will; and whether this node can follow. */
+function protocol({ version, planned, newest }: Status["protocol"]): string {
+  if (planned === null) return String(version);
+  const move = t("protocol_planned", {
+    version,
+    to: planned.version,
+    from: number(planned.from),
+  });
+  return planned.version > newest ? `${move}. ${t("protocol_lacking")}` : move;
+}
+
 export function Network({ status }: { status: Status | null }) {
   const height = status?.height ?? 0;
   const { value: members, fault } = useGet<Members>("/members", status);
@@ -83,6 +94,8 @@ export function Network({ status }: { status: Status | null }) {
             )}
             <dt>{t("clock")}</dt>
             <dd>{clock(status.clock_ahead_ms)}</dd>
+            <dt>{t("protocol")}</dt>
+            <dd>{protocol(status.protocol)}</dd>
             <dt>{t("tracker_of_nodes")}</dt>
             <dd>{t(status.tracker ? "tracker_yes" : "tracker_no")}</dd>
           </dl>
