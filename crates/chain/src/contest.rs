@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use vote_counting::names::{look, skeleton};
-use vote_counting::{Overvotes, Rule, Seed, Terms};
+use vote_counting::{BallotKind, Overvotes, Rule, Seed, Terms};
 
 use crate::ballot::Selection;
 use crate::election::InvalidElection;
@@ -273,15 +273,13 @@ impl Contest {
             places.is_sorted_by(|a, b| a < b)
                 && places.last().is_none_or(|last| usize::from(*last) < count)
         };
-        match (self.rule, selection) {
-            (Rule::Plurality | Rule::YesNo, Selection::Listed(place)) => {
-                usize::from(*place) < count
-            }
-            (Rule::Approval, Selection::Approved(places)) => in_order(places),
-            (Rule::Score, Selection::Scored(scores)) => {
+        match (self.rule.ballots(), selection) {
+            (BallotKind::One, Selection::Listed(place)) => usize::from(*place) < count,
+            (BallotKind::Several, Selection::Approved(places)) => in_order(places),
+            (BallotKind::Scores, Selection::Scored(scores)) => {
                 scores.len() == count && scores.iter().all(|score| *score <= SCORE_MAX)
             }
-            (rule, Selection::Ranked(ranks)) if rule.is_ranked() => {
+            (BallotKind::Ranks, Selection::Ranked(ranks)) => {
                 let all: BTreeSet<_> = ranks.iter().flatten().collect();
                 let each_once = all.len() == ranks.named();
                 each_once && ranks.iter().all(|rank| !rank.is_empty() && in_order(rank))

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use vote_counting::{self, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed};
+use vote_counting::{
+    self, BallotKind, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed,
+};
 
 use crate::ballot::Selection;
 use crate::contest::{Choices, Contest};
@@ -231,9 +233,8 @@ impl ContestTally {
             votes: *votes,
         };
         tally.lead(choices.iter().zip(&firsts).map(line).collect(), majority);
-        let ballots = match contest.rule {
-            Rule::Plurality => return tally,
-            Rule::YesNo => {
+        let ballots = match contest.rule.ballots() {
+            BallotKind::One if contest.rule == Rule::YesNo => {
                 tally.majority = majority.map(|check| check(firsts[0]));
                 let reached = tally.majority.is_some_and(|check| check.reached);
                 tally.leaders = if votes > 0 {
@@ -243,11 +244,11 @@ impl ContestTally {
                 };
                 return tally;
             }
-            Rule::Approval => approvals(choices.len(), &counts),
-            Rule::Score => scores(choices.len(), &counts),
-            Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
-                rankings(choices.len(), &counts)
-            }
+            // Who is named most leads already.
+            BallotKind::One => return tally,
+            BallotKind::Several => approvals(choices.len(), &counts),
+            BallotKind::Scores => scores(choices.len(), &counts),
+            BallotKind::Ranks => rankings(choices.len(), &counts),
         };
         tally.outcome =
             match vote_counting::count(contest.rule, &ballots, &contest.terms(seed), budget) {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use vote_api::Client;
 use vote_chain::{
-    Contest, ContestTally, ElectionId, Ranks, Round, Rule, Selection, Tally, Votes, encode,
+    BallotKind, Contest, ContestTally, ElectionId, Ranks, Round, Rule, Selection, Tally, Votes,
+    encode,
 };
 use vote_cluster::{Caster, Cluster, Options, credential};
 use vote_counting::Packed;
@@ -71,17 +72,18 @@ fn choice(rule: Rule, ballot: &Packed<'_>) -> Result<Selection, &'static str> {
     let ranks: Vec<_> = named
         .map(|rank| rank.iter().map(place).collect::<Vec<_>>())
         .collect();
-    match (rule, ranks.as_slice()) {
+    match (rule.ballots(), ranks.as_slice()) {
         (_, []) => Err("ranks nobody"),
-        (Rule::Plurality, [first, ..]) if first.len() == 1 => Ok(Selection::Listed(first[0])),
-        (Rule::Plurality, _) => Err("ranks several first"),
-        (Rule::YesNo | Rule::Score, _) => Err("is a ranking"),
-        (Rule::Approval, _) => {
+        _ if rule == Rule::YesNo => Err("is a ranking"),
+        (BallotKind::One, [first, ..]) if first.len() == 1 => Ok(Selection::Listed(first[0])),
+        (BallotKind::One, _) => Err("ranks several first"),
+        (BallotKind::Scores, _) => Err("is a ranking"),
+        (BallotKind::Several, _) => {
             let mut all = ranks.concat();
             all.sort_unstable();
             Ok(Selection::Approved(all))
         }
-        (Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek, _) => Ranks::new(&ranks)
+        (BallotKind::Ranks, _) => Ranks::new(&ranks)
             .map(Selection::Ranked)
             .ok_or("ranks too many alike"),
     }

@@ -25,5 +25,5 @@ pub use budget::Budget;
 pub use outcome::{Action, Outcome, Round, Stake, TieBreak, Votes};
 pub use packed::{Packed, PackedBallots, Rank, Ranks};
 pub use profile::{Group, InvalidProfile, Profile};
-pub use rule::{Ballots, NotCounted, Overvotes, Rule, SkippedRanks, Terms, count};
+pub use rule::{BallotKind, Ballots, NotCounted, Overvotes, Rule, SkippedRanks, Terms, count};
 pub use ties::Seed;

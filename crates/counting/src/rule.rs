@@ -36,6 +36,20 @@ pub enum Rule {
     Meek,
 }
 
+/// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
+/// the rule, so that another rule over ballots of a known kind touches none of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BallotKind {
+    /// One choice.
+    One,
+    /// Any number of choices.
+    Several,
+    /// A number for each choice.
+    Scores,
+    /// Choices in an order, some of them equal.
+    Ranks,
+}
+
 impl Rule {
     /// All of them.
     pub const ALL: [Self; 9] = [
@@ -70,26 +84,24 @@ impl Rule {
         Self::ALL.into_iter().find(|rule| rule.name() == name)
     }
 
+    /// What a ballot says.
+    pub const fn ballots(self) -> BallotKind {
+        match self {
+            Self::Plurality | Self::YesNo => BallotKind::One,
+            Self::Approval => BallotKind::Several,
+            Self::Score => BallotKind::Scores,
+            Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => BallotKind::Ranks,
+        }
+    }
+
     /// Whether ballots are rankings.
     pub const fn is_ranked(self) -> bool {
-        match self {
-            Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => true,
-            Self::Plurality | Self::Approval | Self::Score | Self::YesNo => false,
-        }
+        matches!(self.ballots(), BallotKind::Ranks)
     }
 
     /// Whether a ballot names one choice and no more.
     pub const fn is_single(self) -> bool {
-        match self {
-            Self::Plurality | Self::YesNo => true,
-            Self::Approval
-            | Self::Score
-            | Self::Borda
-            | Self::Irv
-            | Self::Stv
-            | Self::Schulze
-            | Self::Meek => false,
-        }
+        matches!(self.ballots(), BallotKind::One)
     }
 
     /// Whether there is one seat, always.

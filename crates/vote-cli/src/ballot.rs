@@ -1,7 +1,7 @@
 //! Ballots as people type them.
 
 use sha2::{Digest, Sha256};
-use vote_chain::{Choices, Contest, InvalidSelection, Ranks, Rule, SCORE_MAX, Selection};
+use vote_chain::{BallotKind, Choices, Contest, InvalidSelection, Ranks, SCORE_MAX, Selection};
 use vote_counting::names::look;
 
 use crate::failure::Failure;
@@ -24,13 +24,11 @@ pub(crate) fn syntax(contest: &Contest) -> String {
         (min, max) if min == max => format!(" (exactly {min})"),
         (min, max) => format!(" ({min} to {max})"),
     };
-    let how = match contest.rule {
-        Rule::Plurality | Rule::YesNo => "one choice",
-        Rule::Approval => "choices with commas between: \"Ada, Grace\"; \"-\" for none",
-        Rule::Score => "numbers from 0 to 10: \"Ada=10, Grace=7\"; who is left out has 0",
-        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
-            "a ranking, best first: \"Ada > Grace = Joan\"; \"-\" for none"
-        }
+    let how = match contest.rule.ballots() {
+        BallotKind::One => "one choice",
+        BallotKind::Several => "choices with commas between: \"Ada, Grace\"; \"-\" for none",
+        BallotKind::Scores => "numbers from 0 to 10: \"Ada=10, Grace=7\"; who is left out has 0",
+        BallotKind::Ranks => "a ranking, best first: \"Ada > Grace = Joan\"; \"-\" for none",
     };
     let or = if contest.abstention {
         "; or \"abstain\""
@@ -65,7 +63,7 @@ pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure
         };
         return contest.choice(words).ok_or_else(why);
     };
-    if let Some((number, place)) = ambiguous(contest.rule, choices, words) {
+    if let Some((number, place)) = ambiguous(contest.rule.ballots(), choices, words) {
         return Err(Failure::Usage(format!(
             "{number} is the name of a choice, and the number of another, {:?}; write @{number} for that, and @{} for the one of that name",
             clean(&choices[number - 1]),
@@ -84,23 +82,23 @@ pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure
             list.join(", ")
         ))
     };
-    let selection =
-        read(contest.rule, choices, words).ok_or_else(|| refused(InvalidSelection::NotOffered))?;
+    let selection = read(contest.rule.ballots(), choices, words)
+        .ok_or_else(|| refused(InvalidSelection::NotOffered))?;
     contest.check_selection(&selection).map_err(refused)?;
     Ok(selection)
 }
 
 /// A number on the ballot that is the name of one choice (at that place), and the number of
 /// another.
-fn ambiguous(rule: Rule, choices: &[String], words: &str) -> Option<(usize, usize)> {
-    let separators: &[char] = match rule {
-        Rule::Plurality | Rule::YesNo => &[],
-        Rule::Approval | Rule::Score => &[','],
-        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => &['>', '='],
+fn ambiguous(kind: BallotKind, choices: &[String], words: &str) -> Option<(usize, usize)> {
+    let separators: &[char] = match kind {
+        BallotKind::One => &[],
+        BallotKind::Several | BallotKind::Scores => &[','],
+        BallotKind::Ranks => &['>', '='],
     };
     // Of a score, the name.
-    let name = |part: &'_ str| match rule {
-        Rule::Score => part
+    let name = |part: &'_ str| match kind {
+        BallotKind::Scores => part
             .rsplit_once('=')
             .map_or(part, |(name, _)| name)
             .trim()
@@ -118,7 +116,7 @@ fn ambiguous(rule: Rule, choices: &[String], words: &str) -> Option<(usize, usiz
     })
 }
 
-fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
+fn read(kind: BallotKind, choices: &[String], words: &str) -> Option<Selection> {
     let place = |word: &str| {
         let word = word.trim();
         let looks = look(word);
@@ -143,13 +141,13 @@ fn read(rule: Rule, choices: &[String], words: &str) -> Option<Selection> {
         places.sort_unstable();
         Some(places)
     };
-    match rule {
-        Rule::Plurality | Rule::YesNo => place(words).map(Selection::Listed),
-        Rule::Approval if words.trim() == "-" => Some(Selection::Approved(Vec::new())),
-        Rule::Approval => sorted(words, ',').map(Selection::Approved),
-        Rule::Score => scores(choices.len(), words, place).map(Selection::Scored),
-        _ if words.trim() == "-" => Some(Selection::Ranked(Ranks::default())),
-        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
+    match kind {
+        BallotKind::One => place(words).map(Selection::Listed),
+        BallotKind::Several if words.trim() == "-" => Some(Selection::Approved(Vec::new())),
+        BallotKind::Several => sorted(words, ',').map(Selection::Approved),
+        BallotKind::Scores => scores(choices.len(), words, place).map(Selection::Scored),
+        BallotKind::Ranks if words.trim() == "-" => Some(Selection::Ranked(Ranks::default())),
+        BallotKind::Ranks => {
             let ranks = words
                 .split('>')
                 .map(|rank| sorted(rank, '='))
@@ -182,6 +180,8 @@ fn scores(choices: usize, words: &str, place: impl Fn(&str) -> Option<u16>) -> O
 
 #[cfg(test)]
 mod tests {
+    use vote_chain::Rule;
+
     use super::*;
 
     fn contest(rule: Rule) -> Contest {

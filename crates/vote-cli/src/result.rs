@@ -2,7 +2,8 @@
 
 use vote_api::ElectionView;
 use vote_chain::{
-    Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule, Votes,
+    BallotKind, Base, Check, Choices, Contest, ContestTally, ElectionPhase, Outcome, Round, Rule,
+    Votes,
 };
 use vote_views as views;
 
@@ -28,13 +29,11 @@ pub(crate) fn names(contest: &Contest) -> Vec<String> {
 
 /// What the numbers beside the choices are, where they are not simply votes.
 pub(crate) const fn heading(rule: Rule) -> Option<&'static str> {
-    match rule {
-        Rule::Plurality | Rule::YesNo => None,
-        Rule::Approval => Some("approvals"),
-        Rule::Score => Some("sums of scores"),
-        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => {
-            Some("first preferences")
-        }
+    match rule.ballots() {
+        BallotKind::One => None,
+        BallotKind::Several => Some("approvals"),
+        BallotKind::Scores => Some("sums of scores"),
+        BallotKind::Ranks => Some("first preferences"),
     }
 }
 
