@@ -17,7 +17,8 @@ use super::{FormatError, Notes, Options, Parsed, Repeated, fault};
 use crate::names::look;
 use header::Header;
 
-pub(super) use header::candidate_header;
+pub(super) use header::{candidate_header, is_special};
+pub(super) use matrix::asked_about;
 
 /// A row of a table.
 #[derive(Clone, Debug, Default)]

@@ -34,7 +34,8 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
             Failure::Usage("a file of ranked ballots has no scores: --rule score takes a table (.csv, .tsv, .xlsx) of them".into())
         }
         NotCounted::Kind(rule) => Failure::Usage(format!(
-            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores",
+            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores. \
+             Where each ballot names one, approval adds up the votes of plurality",
             rule.name()
         )),
         NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),

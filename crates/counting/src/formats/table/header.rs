@@ -511,7 +511,7 @@ impl Columns {
 
 /// Whether a header means something else than a candidate of that name, unless there is an
 /// apostrophe before it.
-fn is_special(text: &str) -> bool {
+pub(in crate::formats) fn is_special(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
     let words = plain(text);
     [COUNT, ABOUT, UNCLEAR]

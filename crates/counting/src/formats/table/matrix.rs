@@ -76,7 +76,9 @@ impl Matrix {
             let names = quoted(candidates.iter().map(String::as_str));
             body.notes.add(
                 self.line,
-                format!("each of these columns is read as the scores of a candidate: {names}"),
+                format!(
+                    "each of these columns is read as the scores of a candidate: {names}; call one that is none \"id\""
+                ),
             );
         }
         body.columns = self.cells;
@@ -278,6 +280,17 @@ impl Scores {
             .filter(is_unlike)
             .map(|(place, _)| place)
     }
+}
+
+/// The columns that a reader of these rows of scores asks about, unless an apostrophe says that they
+/// are candidates.
+pub(in crate::formats) fn asked_about(candidates: usize, rows: &[(u64, &[u8])]) -> Vec<usize> {
+    let mut scores = Scores::new(candidates);
+    for (_, row) in rows {
+        let given = row.iter().enumerate().filter(|(_, score)| **score > 0);
+        scores.see(given.map(|(place, score)| (place, u64::from(*score))));
+    }
+    scores.unlike_others().collect()
 }
 
 /// Rows from which on it is no chance that all of them hide a number.
