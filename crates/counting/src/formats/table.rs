@@ -134,6 +134,15 @@ impl<R: Rows> Body<'_, R> {
                 self.blank.see(row.line);
                 continue;
             }
+            let mut filled = row.cells().filter(|cell| !cell.is_empty());
+            if let (Some(only), None) = (filled.next(), filled.next())
+                && header::is_total(only)
+            {
+                let reason = format!(
+                    "\"{only}\" looks like a total below the ballots, and is the whole row: delete it"
+                );
+                return Err(fault(row.line, reason));
+            }
             let more = (self.columns..row.len()).any(|at| !row.get(at).is_empty());
             if more || row.len() < self.columns {
                 let (cells, columns) = (row.len(), self.columns);

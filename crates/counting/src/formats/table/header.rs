@@ -64,6 +64,7 @@ const ABOUT: &[&str] = &[
     "row number",
     "index",
     "lfd nr",
+    "antwort id",
     "timestamp",
     "zeitstempel",
     "horodateur",
@@ -232,6 +233,38 @@ const BETWEEN: &[&str] = &[
     "of", "the", "in", "per", "how", "many", "power", "all", "each", "and", "der", "die", "de",
     "des", "von", "van",
 ];
+
+/// Words with which the rows begin that spreadsheets put below a table.
+const TOTALS: &[&str] = &[
+    "total",
+    "totals",
+    "sum",
+    "average",
+    "mean",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "insgesamt",
+    "durchschnitt",
+    "somme",
+    "moyenne",
+    "suma",
+    "promedio",
+];
+
+/// Whether a cell says of nothing but a total: `Total`, `Total ballots: 34`.
+pub(super) fn is_total(cell: &str) -> bool {
+    let lower = cell.to_lowercase();
+    let mut words = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty() && !is_number(word));
+    words.next().is_some_and(|first| TOTALS.contains(&first))
+        && words.all(|word| {
+            NUMBERS.contains(&word)
+                || BETWEEN.contains(&word)
+                || matches!(word, "general" | "général")
+        })
+}
 
 /// The column with which the records of ES&S scanners begin.
 const CAST_VOTE_RECORD: &str = "cast vote record";
@@ -569,6 +602,15 @@ const RANK_WORDS: &[&str] = &[
     "préférence",
     "opción",
     "preferencia",
+    "priorität",
+    "priorité",
+    "prioridad",
+    "vœu",
+    "voeu",
+    "voorkeur",
+    "keuze",
+    "preferenza",
+    "scelta",
 ];
 /// Words that say a rank where nothing else is in the header; a contest may be about `Position 3`.
 const PLACE_WORDS: &[&str] = &["position", "place", "platz", "puesto"];
@@ -619,7 +661,14 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
         }
     }
     for (at, word) in lower.iter().enumerate() {
-        let (rank, from, to) = if let Some(rank) = ordinal(word).filter(|_| is_rank_word(at + 1)) {
+        let short = || {
+            SHORT_SUFFIXES
+                .iter()
+                .find_map(|suffix| word.strip_suffix(suffix)?.parse().ok())
+        };
+        let before_word = || ordinal(word).or_else(short);
+        let (rank, from, to) = if let Some(rank) = is_rank_word(at + 1).then(before_word).flatten()
+        {
             (rank, at, at + 1)
         } else if let Some(rank) = ordinal(word).filter(|_| lower.len() == 1) {
             (rank, at, at)
@@ -650,10 +699,15 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
     None
 }
 
-/// `1st`, `first`.
+/// Ends of ordinals in English, French, Spanish and Italian.
+const SUFFIXES: &[&str] = &["st", "nd", "rd", "th", "er", "ère", "ème", "º", "ª"];
+/// Those with which a word alone may be something else: `1a`.
+const SHORT_SUFFIXES: &[&str] = &["e", "re", "eme", "nde", "a"];
+
+/// `1st`, `first`, `1er`, `2ª`.
 fn ordinal(word: &str) -> Option<usize> {
-    let suffixed = ["st", "nd", "rd", "th"]
-        .into_iter()
+    let suffixed = SUFFIXES
+        .iter()
         .find_map(|suffix| word.strip_suffix(suffix)?.parse().ok());
     suffixed.or_else(|| Some(ORDINALS.iter().position(|ordinal| *ordinal == word)? + 1))
 }
@@ -697,6 +751,11 @@ mod tests {
             ("Deuxième choix", "", 2),
             ("Position 4", "", 4),
             ("Council Position 3 1st Choice", "Council Position 3", 1),
+            ("1er choix", "", 1),
+            ("2e choix", "", 2),
+            ("2ème", "", 2),
+            ("3ª opción", "", 3),
+            ("Presidencia 1ª opción", "Presidencia", 1),
         ] {
             assert_eq!(rank_header(text), Some((title.to_owned(), rank)), "{text}");
         }
@@ -712,6 +771,7 @@ mod tests {
             "21",
             "Council Position 3",
             "Erste",
+            "1a",
         ] {
             assert_eq!(rank_header(other), None, "{other}");
         }

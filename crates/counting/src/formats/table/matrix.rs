@@ -124,7 +124,7 @@ impl Matrix {
                 without_first.get_or_insert(row.line);
             }
             rows += 1;
-            hiding += u64::from(hides_a_number(&ranked));
+            hiding += u64::from(hides_a_number(&ranked, rows));
             ballot.clear();
             let mut next = 1;
             for rank in ranked.chunk_by(|a, b| a.0 == b.0) {
@@ -296,9 +296,9 @@ pub(in crate::formats) fn asked_about(candidates: usize, rows: &[(u64, &[u8])]) 
 /// Rows from which on it is no chance that all of them hide a number.
 const HIDING_MIN: u64 = 3;
 
-/// Whether the first column shares a rank, and the others are 1, 2 and so on without it: as it is
-/// if the column says something else. `ranked` is in the order of ranks.
-fn hides_a_number(ranked: &[(u64, usize)]) -> bool {
+/// Whether the first column shares a rank, or has the number of the row, and the others are 1, 2 and
+/// so on without it: as it is if the column says something else. `ranked` is in the order of ranks.
+fn hides_a_number(ranked: &[(u64, usize)], row: u64) -> bool {
     let mut next = 1;
     let mut first = None;
     for (rank, place) in ranked {
@@ -310,7 +310,7 @@ fn hides_a_number(ranked: &[(u64, usize)]) -> bool {
             return false;
         }
     }
-    next > 2 && first.is_some_and(|rank| rank < next)
+    next > 2 && first.is_some_and(|rank| rank < next || rank == row)
 }
 
 /// The scores that these keys stand for, one for each candidate.

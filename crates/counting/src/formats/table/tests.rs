@@ -709,3 +709,49 @@ fn records_of_dominion_are_read_contest_by_contest() {
         "{error}"
     );
 }
+
+#[test]
+fn row_that_is_nothing_but_a_total_is_no_blank_ballot() {
+    let with = |last: &str| format!("Voter,Rank 1,Rank 2\na,Ash,Birch\nb,Birch,Ash\n{last},,\n");
+    for total in [
+        "Total",
+        "Total: 2",
+        "Total ballots 2",
+        "Summe",
+        "TOTAL GENERAL",
+    ] {
+        let refused = parse(&with(total)).unwrap_err();
+        assert!(
+            refused.line == 4 && refused.reason.contains("delete it"),
+            "{total}: {refused}"
+        );
+    }
+    for voter in ["c", "Sumner", "Total Tom"] {
+        assert_eq!(parse(&with(voter)).unwrap().file.ballots.total(), 3);
+    }
+}
+
+#[test]
+fn first_column_with_the_numbers_of_the_rows_is_asked_about_in_short_tables_too() {
+    let refused = parse("Zettel,Ash,Birch\n1,1,2\n2,2,1\n3,1,2\n").unwrap_err();
+    assert!(refused.reason.contains("\"Zettel\""), "{refused}");
+    assert!(parse("Ash,Birch,Cedar\n1,2,3\n2,1,\n3,1,2\n").is_ok());
+}
+
+#[test]
+fn ordinals_of_other_languages_are_ranks_in_headers_and_cells() {
+    for text in [
+        "Q [Ash];Q [Birch]\n1er choix;2e choix\n2\u{aa};1\u{aa}\n1er;\n",
+        "1er choix;2e choix\nAsh;Birch\nBirch;Ash\nAsh;\n",
+        "Voter;1\u{aa} opción;2\u{aa} opción\n1;Ash;Birch\n2;Birch;Ash\n3;Ash;\n",
+    ] {
+        let parsed = parse(text).unwrap();
+        assert_eq!(parsed.file.candidates, ["Ash", "Birch"]);
+        let expected = [
+            (1, vec![vec![0], vec![1]]),
+            (1, vec![vec![1], vec![0]]),
+            (1, vec![vec![0]]),
+        ];
+        assert_eq!(lines(&parsed), expected, "{text}");
+    }
+}
