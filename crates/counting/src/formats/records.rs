@@ -42,6 +42,8 @@ struct Records<Id> {
     no_votes: u64,
     /// Marks of which somebody has yet to say whether they are votes.
     undecided: u64,
+    /// What may be no marks.
+    unclear: u64,
 }
 
 impl<Id> Records<Id> {
@@ -58,6 +60,7 @@ impl<Id> Records<Id> {
             invalidated: 0,
             no_votes: 0,
             undecided: 0,
+            unclear: 0,
         }
     }
 
@@ -142,6 +145,10 @@ impl<Id> Records<Id> {
             (
                 self.undecided,
                 "marks that wait for a decision (IsAllocable unknown, needs-adjudication) are read as votes; there are",
+            ),
+            (
+                self.unclear,
+                "marks that may be none (HasIndication unknown) are not read; there are",
             ),
             (
                 self.replaced,

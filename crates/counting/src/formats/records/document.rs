@@ -3,6 +3,7 @@
 //! whether it is UTF-8. Does not know what the members mean.
 
 use std::io::Read;
+use std::mem;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -221,37 +222,33 @@ impl<R: Read> Document<R> {
             return Err(fault(line, "the text is not UTF-8: save the file as that"));
         }
         let more = held.max(PIECE_BYTES);
+        let mut bytes = mem::take(&mut self.buffer).into_bytes();
+        bytes.append(&mut self.rest);
         let read = self
             .source
             .by_ref()
             .take(more as u64)
-            .read_to_end(&mut self.rest);
+            .read_to_end(&mut bytes);
         let read = read.map_err(|error| fault(self.line(), format!("cannot be read: {error}")))?;
         self.is_whole = read < more;
-        let mut whole = self.rest.utf8_chunks();
-        if let Some(chunk) = whole.next() {
-            self.buffer.push_str(chunk.valid());
-            let bad = chunk.invalid().len();
+        self.buffer = String::from_utf8(bytes).unwrap_or_else(|error| {
+            let bad = error.utf8_error();
             // A character can go on in the next piece.
-            self.is_torn = bad > 0 && (self.is_whole || whole.next().is_some());
-            let valid = chunk.valid().len();
-            self.rest.drain(..valid);
-        }
+            self.is_torn = self.is_whole || bad.error_len().is_some();
+            let mut bytes = error.into_bytes();
+            self.rest = bytes.split_off(bad.valid_up_to());
+            String::from_utf8(bytes).expect("it is valid up to there")
+        });
         Ok(())
     }
 }
 
 /// Line breaks in a text; added up in bytes, since a processor adds up many of these at once.
 fn breaks(text: &str) -> usize {
-    let few = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| u8::from(*byte == b'\n'))
-            .sum::<u8>()
-    };
+    let add = |sum: u8, byte: &u8| sum.wrapping_add(u8::from(*byte == b'\n'));
     text.as_bytes()
         .chunks(u8::MAX.into())
-        .map(|bytes| usize::from(few(bytes)))
+        .map(|bytes| usize::from(bytes.iter().fold(0, add)))
         .sum()
 }
 

@@ -126,8 +126,8 @@ struct MarkedContest<'a> {
     id: Text<'a>,
     #[serde(rename = "CVRContestSelection", default, borrow)]
     selections: Vec<MarkedSelection<'a>>,
-    #[serde(rename = "Status", default, borrow)]
-    status: Vec<Text<'a>>,
+    #[serde(rename = "Status", default)]
+    status: Status,
 }
 
 #[derive(Deserialize)]
@@ -138,52 +138,75 @@ struct MarkedSelection<'a> {
     rank: Option<u64>,
     total_number_votes: Option<u64>,
     total_fractional_votes: Option<f64>,
-    #[serde(default, borrow)]
-    status: Vec<Text<'a>>,
-    #[serde(default, borrow)]
-    selection_position: Few<Position<'a>>,
+    #[serde(default)]
+    status: Status,
+    #[serde(default)]
+    selection_position: Few<Position>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Position<'a> {
-    #[serde(borrow)]
-    has_indication: Text<'a>,
-    #[serde(borrow)]
-    is_allocable: Option<Text<'a>>,
+struct Position {
+    has_indication: Said,
+    is_allocable: Option<Said>,
     rank: Option<u64>,
     number_votes: Option<u64>,
     fractional_votes: Option<f64>,
-    #[serde(default, borrow)]
-    status: Vec<Text<'a>>,
+    #[serde(default)]
+    status: Status,
 }
 
-/// What a record says of marks that do not count by the rules of the contest.
-const INVALIDATED: &str = "invalidated-rules";
-/// What it says of those of which somebody has yet to decide.
-const UNDECIDED: &str = "needs-adjudication";
-
-fn is_among(word: &str, status: &[Text<'_>]) -> bool {
-    status.iter().any(|one| one.0 == word)
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Said {
+    Yes,
+    No,
+    Unknown,
 }
 
-impl Position<'_> {
+/// What is said of a contest, a selection or a mark besides.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(from = "Vec<StatusWord>")]
+struct Status {
+    /// It does not count by the rules of the contest.
+    is_invalidated: bool,
+    /// Somebody has yet to decide.
+    is_undecided: bool,
+}
+
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StatusWord {
+    InvalidatedRules,
+    NeedsAdjudication,
+    #[serde(other)]
+    Other,
+}
+
+impl From<Vec<StatusWord>> for Status {
+    fn from(words: Vec<StatusWord>) -> Self {
+        Self {
+            is_invalidated: words.contains(&StatusWord::InvalidatedRules),
+            is_undecided: words.contains(&StatusWord::NeedsAdjudication),
+        }
+    }
+}
+
+impl Position {
     /// Whether the mark is a vote, as far as the record says: `IsAllocable` alone does, if it is
     /// there, and else what is said of mark and selection.
-    fn counts(&self, selection: &MarkedSelection<'_>) -> bool {
-        let is_invalidated =
-            || is_among(INVALIDATED, &self.status) || is_among(INVALIDATED, &selection.status);
-        self.has_indication.0 == "yes"
-            && match &self.is_allocable {
-                Some(word) => word.0 != "no",
-                None => !is_invalidated(),
-            }
+    fn counts(&self, selection: Status) -> bool {
+        let is_allocable = match self.is_allocable {
+            Some(said) => said != Said::No,
+            None => !self.status.is_invalidated && !selection.is_invalidated,
+        };
+        self.has_indication == Said::Yes && is_allocable
     }
 
-    fn is_undecided(&self, selection: &MarkedSelection<'_>) -> bool {
-        match &self.is_allocable {
-            Some(word) => word.0 == "unknown",
-            None => is_among(UNDECIDED, &selection.status),
+    fn is_undecided(&self, selection: Status) -> bool {
+        match self.is_allocable {
+            Some(said) => said == Said::Unknown,
+            None => selection.is_undecided,
         }
     }
 }
@@ -334,7 +357,7 @@ fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String
             return Err(twice(records));
         }
         has_contest = true;
-        if is_among(INVALIDATED, &contest.status) {
+        if contest.status.is_invalidated {
             records.invalidated += 1;
             continue;
         }
@@ -363,14 +386,15 @@ fn take_selection(
     };
     let before = records.marks.len();
     for position in selection.selection_position.iter() {
-        if !position.counts(selection) {
+        if !position.counts(selection.status) {
+            records.unclear += u64::from(position.has_indication == Said::Unknown);
             continue;
         }
         if !is_one(position.number_votes, position.fractional_votes) {
             return Err(several());
         }
         records.no_votes += u64::from(position.number_votes == Some(0));
-        records.undecided += u64::from(position.is_undecided(selection));
+        records.undecided += u64::from(position.is_undecided(selection.status));
         let rank = match (position.rank, selection.rank) {
             (Some(one), Some(other)) if one != other => {
                 return Err(format!(
@@ -577,6 +601,24 @@ mod tests {
                 parsed.notes
             );
         }
+    }
+
+    #[test]
+    fn marks_that_may_be_none_are_told_of() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let unclear = good.replace(
+            r#""HasIndication": "yes", "NumberVotes": 1"#,
+            r#""HasIndication": "unknown", "NumberVotes": 1"#,
+        );
+        let parsed = read(&unclear, Some("1")).unwrap();
+        assert_eq!(parsed.file.ballots.at(0).group().ranks, [[0]]);
+        let notes = &parsed.notes;
+        assert!(
+            notes.iter().any(|note| note
+                .text
+                .contains("(HasIndication unknown) are not read; there are 1")),
+            "{notes:?}"
+        );
     }
 
     #[test]
