@@ -135,8 +135,8 @@ struct MarkedContest<'a> {
 struct MarkedSelection<'a> {
     #[serde(borrow)]
     contest_selection_id: Option<Text<'a>>,
-    rank: Option<u64>,
-    total_number_votes: Option<u64>,
+    rank: Option<u32>,
+    total_number_votes: Option<u32>,
     total_fractional_votes: Option<f64>,
     #[serde(default)]
     status: Status,
@@ -149,8 +149,8 @@ struct MarkedSelection<'a> {
 struct Position {
     has_indication: Said,
     is_allocable: Option<Said>,
-    rank: Option<u64>,
-    number_votes: Option<u64>,
+    rank: Option<u32>,
+    number_votes: Option<u32>,
     fractional_votes: Option<f64>,
     #[serde(default)]
     status: Status,
@@ -380,7 +380,7 @@ fn take_selection(
              such votes are not counted here"
         )
     };
-    let is_one = |votes: Option<u64>, part: Option<f64>| {
+    let is_one = |votes: Option<u32>, part: Option<f64>| {
         votes.is_none_or(|votes| votes <= 1)
             && part.is_none_or(|part| (part - 1.0).abs() <= f64::EPSILON)
     };
@@ -406,14 +406,16 @@ fn take_selection(
         let id = selection.contest_selection_id.as_ref();
         let id =
             id.ok_or_else(|| format!("record {number} has a mark for nobody who is listed"))?;
-        let is_new = records.mark(rank.unwrap_or(0), &*id.0)?;
+        let is_new = records.mark(rank.unwrap_or(0).into(), &*id.0)?;
         if !is_new {
             return Err(several());
         }
     }
     // A total goes over all ranks of a candidate, each of which has a mark.
-    let marks = (records.marks.len() - before) as u64;
-    let total = selection.total_number_votes.filter(|total| *total > marks);
+    let marks = records.marks.len() - before;
+    let total = selection
+        .total_number_votes
+        .filter(|total| *total as usize > marks);
     if marks > 0 && !is_one(total, selection.total_fractional_votes) {
         return Err(several());
     }

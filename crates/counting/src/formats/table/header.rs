@@ -65,6 +65,16 @@ const ABOUT: &[&str] = &[
     "index",
     "lfd nr",
     "antwort id",
+    "name",
+    "full name",
+    "first name",
+    "last name",
+    "surname",
+    "nom",
+    "prénom",
+    "vorname",
+    "nachname",
+    "apellidos",
     "timestamp",
     "zeitstempel",
     "horodateur",
@@ -469,6 +479,12 @@ impl Columns {
             let (title, rank) = match rank {
                 Some((title, rank)) => (title, Some(rank)),
                 None if scanner => (text.clone(), None),
+                None if is_like_rank(text) => {
+                    let reason = format!(
+                        "the column {text:?} looks like one of the ranks beside it, and says none from 1 on: call it \"Rank 1\" or so, or \"id\" if it is none"
+                    );
+                    return Err(fault(self.line, reason));
+                }
                 None => {
                     self.about.push(text.clone());
                     self.unknown.push((at, text.clone()));
@@ -697,6 +713,16 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
             .then_some((title, rank));
     }
     None
+}
+
+/// Whether a header is a word for a rank and another: `Rank 0`, `Choice two`.
+fn is_like_rank(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let words: Vec<_> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.len() == 2 && words.iter().any(|word| RANK_WORDS.contains(word))
 }
 
 /// Ends of ordinals in English, French, Spanish and Italian.

@@ -755,3 +755,47 @@ fn ordinals_of_other_languages_are_ranks_in_headers_and_cells() {
         assert_eq!(lines(&parsed), expected, "{text}");
     }
 }
+
+#[test]
+fn column_that_hides_a_number_is_asked_about_wherever_it_stands() {
+    let table = |header: &str| format!("{header}\n1,2,2\n2,1,1\n1,1,2\n");
+    let refused = parse(&table("Ash,Stimmrechte,Birch")).unwrap_err();
+    assert!(
+        refused.line == 1 && refused.reason.contains("\"Stimmrechte\""),
+        "{refused}"
+    );
+    let parsed = parse(&table("Ash,'Stimmrechte,Birch")).unwrap();
+    assert_eq!(parsed.file.candidates, ["Ash", "Stimmrechte", "Birch"]);
+}
+
+#[test]
+fn names_of_voters_are_not_read_and_columns_like_ranks_are_not_left_out() {
+    let parsed = parse("Name;Vorname;Ash;Birch\nDoe;Joe;1;2\n;;2;1\n").unwrap();
+    assert_eq!(parsed.file.candidates, ["Ash", "Birch"]);
+    for header in ["Rank 0", "Choice two", "Last choice"] {
+        let refused = parse(&format!("{header},Rank 1,Rank 2\nAsh,Birch,Cedar\n")).unwrap_err();
+        assert!(
+            refused.line == 1 && refused.reason.contains(header),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn spoilt_ballots_and_rankings_in_one_cell_are_no_candidates() {
+    let parsed = parse("Voter,Rank 1,Rank 2\na,Ash,Birch\nb,spoilt,\nc,UNG\u{dc}LTIG,\n").unwrap();
+    assert_eq!(parsed.file.candidates, ["Ash", "Birch"]);
+    assert!(
+        parsed
+            .notes
+            .iter()
+            .any(|note| note.text.contains("\"spoilt\"")),
+        "{:?}",
+        parsed.notes
+    );
+    let refused = parse("count,Rank 1\n10,Ash>Birch\n5,Birch>Ash\n").unwrap_err();
+    assert!(
+        refused.line == 2 && refused.reason.contains(".abif"),
+        "{refused}"
+    );
+}
