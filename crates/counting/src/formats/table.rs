@@ -92,6 +92,8 @@ pub fn read(rows: &mut impl Rows, options: &Options) -> Result<Parsed, FormatErr
         rows,
         columns: 0,
         blank: Repeated::default(),
+        counted: 0,
+        counts: 0,
         notes: Notes::default(),
     };
     if !body.rows.next(&mut row)? {
@@ -120,10 +122,25 @@ struct Body<'a, R> {
     /// How many cells the header has.
     columns: usize,
     blank: Repeated,
+    /// What the column of counts says so far, and on how many rows.
+    counted: u64,
+    counts: u64,
     notes: Notes,
 }
 
 impl<R: Rows> Body<'_, R> {
+    /// Takes note of a row's count, which may be the total of those before if nobody is ranked.
+    fn see_count(&mut self, line: usize, count: u64, is_blank: bool) {
+        if is_blank && self.counts >= 2 && count == self.counted {
+            let text = format!(
+                "{count} ballots rank nobody, as many as all rows before have: if that is a total, delete the row"
+            );
+            self.notes.add(line, text);
+        }
+        self.counted = self.counted.saturating_add(count);
+        self.counts += 1;
+    }
+
     /// The next row with content, which has a cell for each column.
     fn next(&mut self, row: &mut Row) -> Result<bool, FormatError> {
         loop {

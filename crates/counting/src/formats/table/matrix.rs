@@ -110,6 +110,9 @@ impl Matrix {
                     ranked.extend(key.map(|key| (key, place)));
                 }
             }
+            if self.count.is_some() {
+                body.see_count(row.line, times, ranked.is_empty());
+            }
             scores.see(ranked.iter().map(|(key, place)| (*place, u64::MAX - key)));
             if options.sums {
                 let count: &mut u64 = sums

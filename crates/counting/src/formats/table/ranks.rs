@@ -223,6 +223,10 @@ impl Ranks {
             let times = self
                 .count
                 .map_or(Ok(1), |at| count(row.line, row.get(at)))?;
+            if self.count.is_some() {
+                let is_blank = columns.iter().all(|at| row.get(*at).is_empty());
+                body.see_count(row.line, times, is_blank);
+            }
             for column in &mut unknown {
                 column.see(row.get(column.at));
             }

@@ -799,3 +799,27 @@ fn spoilt_ballots_and_rankings_in_one_cell_are_no_candidates() {
         "{refused}"
     );
 }
+
+#[test]
+fn count_that_is_the_sum_of_those_before_and_ranks_nobody_is_told_of() {
+    let said = |text: &str| {
+        let notes = parse(text).unwrap().notes;
+        let told: Vec<_> = notes
+            .into_iter()
+            .filter(|note| note.text.contains("if that is a total"))
+            .map(|note| note.line)
+            .collect();
+        told
+    };
+    assert_eq!(said("count,Ash,Birch\n12,1,2\n8,2,1\n20,,\n"), [4]);
+    assert_eq!(
+        said("count,Rank 1,Rank 2\n12,Ash,\n8,Birch,Ash\n20,,\n"),
+        [4]
+    );
+    for other in ["19,,", "20,1,2"] {
+        assert_eq!(
+            said(&format!("count,Ash,Birch\n12,1,2\n8,2,1\n{other}\n")),
+            [0; 0]
+        );
+    }
+}
