@@ -2,7 +2,7 @@
 //! text that is at hand, so that nothing of it need be copied, and no byte be looked at twice to see
 //! whether it is UTF-8. Does not know what the members mean.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::mem;
 
 use serde::Deserialize;
@@ -224,11 +224,7 @@ impl<R: Read> Document<R> {
         let more = held.max(PIECE_BYTES);
         let mut bytes = mem::take(&mut self.buffer).into_bytes();
         bytes.append(&mut self.rest);
-        let read = self
-            .source
-            .by_ref()
-            .take(more as u64)
-            .read_to_end(&mut bytes);
+        let read = read_more(&mut self.source, &mut bytes, more);
         let read = read.map_err(|error| fault(self.line(), format!("cannot be read: {error}")))?;
         self.is_whole = read < more;
         self.buffer = String::from_utf8(bytes).unwrap_or_else(|error| {
@@ -241,6 +237,24 @@ impl<R: Read> Document<R> {
         });
         Ok(())
     }
+}
+
+/// Reads so many bytes behind others, or up to the end, at once: through no other buffer. Gives how
+/// many there were.
+fn read_more(source: &mut impl Read, bytes: &mut Vec<u8>, more: usize) -> io::Result<usize> {
+    let start = bytes.len();
+    let mut read = 0;
+    bytes.resize(start + more, 0);
+    while read < more {
+        match source.read(&mut bytes[start + read..]) {
+            Ok(0) => break,
+            Ok(some) => read += some,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(start + read);
+    Ok(read)
 }
 
 /// Line breaks in a text; added up in bytes, since a processor adds up many of these at once.
@@ -265,7 +279,7 @@ mod tests {
     struct Slow<'a>(&'a [u8], usize);
 
     impl Read for Slow<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let count = self.1.min(buffer.len()).min(self.0.len());
             buffer[..count].copy_from_slice(&self.0[..count]);
             self.0 = &self.0[count..];
@@ -367,10 +381,10 @@ mod tests {
 
     #[test]
     fn value_that_does_not_end_is_not_kept_for_ever() {
-        let endless = std::io::repeat(b' ')
+        let endless = io::repeat(b' ')
             .take(10)
             .chain(&b"{\"a\":\""[..])
-            .chain(std::io::repeat(b'x'));
+            .chain(io::repeat(b'x'));
         let refused = Document::new(endless)
             .members(|document, _| document.skip())
             .unwrap_err();

@@ -759,13 +759,29 @@ fn ordinals_of_other_languages_are_ranks_in_headers_and_cells() {
 #[test]
 fn column_that_hides_a_number_is_asked_about_wherever_it_stands() {
     let table = |header: &str| format!("{header}\n1,2,2\n2,1,1\n1,1,2\n");
-    let refused = parse(&table("Ash,Stimmrechte,Birch")).unwrap_err();
+    let refused = parse(&table("Ash,Lose,Birch")).unwrap_err();
     assert!(
-        refused.line == 1 && refused.reason.contains("\"Stimmrechte\""),
+        refused.line == 1 && refused.reason.contains("\"Lose\""),
         "{refused}"
     );
-    let parsed = parse(&table("Ash,'Stimmrechte,Birch")).unwrap();
-    assert_eq!(parsed.file.candidates, ["Ash", "Stimmrechte", "Birch"]);
+    let parsed = parse(&table("Ash,'Lose,Birch")).unwrap();
+    assert_eq!(parsed.file.candidates, ["Ash", "Lose", "Birch"]);
+}
+
+#[test]
+fn shares_and_voting_rights_are_asked_about_in_any_table() {
+    for header in [
+        "Stimmrechte",
+        "Voting rights",
+        "Tanti\u{e8}mes",
+        "Coeficiente",
+    ] {
+        let refused = parse(&format!("{header};Ash;Birch\n2;1;2\n")).unwrap_err();
+        assert!(
+            refused.reason.contains("may say how many ballots a row is"),
+            "{header}: {refused}"
+        );
+    }
 }
 
 #[test]
