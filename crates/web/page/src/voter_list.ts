@@ -683,12 +683,7 @@ class Table {
   }
 
   /** A text, but for a key or a secret code, which is a fault: no other fault may repeat it. */
-  private placed(
-    columns: (number | null)[],
-    cells: string[],
-    text: string,
-    found: Told[],
-  ): string {
+  private placed(columns: (number | null)[], cells: string[], text: string, found: Told[]): string {
     if (text.length < CODE_CHARACTERS) return text;
     // Of the parts of a name, the one that has it; else it goes over both.
     const column = (holds: (text: string) => boolean): number | undefined => {
