@@ -479,12 +479,30 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Ballots, Budget, Outcome, Rule, Seed, Terms, count as count_ballots};
     use proptest::prelude::*;
 
     fn merged(ballots: impl IntoIterator<Item = (usize, Group)>) -> PackedBallots {
         let mut packed = PackedBallots::pack(ballots).unwrap();
         packed.merge();
         packed
+    }
+
+    fn counted(rule: Rule, seats: usize, ballots: &Ballots) -> Outcome {
+        let terms = Terms::new(seats, Seed([7; 32]));
+        count_ballots(rule, ballots, &terms, &mut Budget::unlimited()).unwrap()
+    }
+
+    /// The ballots of a file as the rule takes them.
+    fn of_file(rule: Rule, file: &File) -> Ballots {
+        if rule.is_ranked() {
+            return Ballots::Rankings(file.profile());
+        }
+        let set = |packed: Packed<'_>| (packed.count, packed.group().ranks.concat());
+        Ballots::Approvals {
+            candidates: file.candidates.len(),
+            sets: file.ballots.iter().map(set).collect(),
+        }
     }
 
     fn file() -> impl Strategy<Value = File> {
@@ -576,12 +594,72 @@ mod tests {
                 days: ("2026-11-01", "2026-11-24"),
                 issuer: ("The club", "TC"),
                 application: "vote-cli",
-                rule: crate::Rule::Stv,
+                rule: Rule::Stv,
             };
             let report = nist::cast_vote_records(&file, &about).unwrap();
             let mut back = records::read_cast_vote_records(Cursor::new(report), &Options::default()).unwrap().file;
             back.ballots = merged(back.ballots.iter().map(|packed| (1, packed.group())));
             prop_assert_eq!(back, file);
+        }
+
+        #[test]
+        fn exports_read_again_give_the_same_count_by_every_rule(
+            file in file(),
+            seats in 1..4usize,
+            mut scores in prop::collection::vec((1..50u64, prop::collection::vec(any::<u8>(), 4)), 0..9),
+            order in any::<bool>(),
+        ) {
+            // As an export has them, or not.
+            if order {
+                scores.sort_unstable_by(|one, other| one.1.cmp(&other.1));
+            }
+            for rule in Rule::ALL {
+                if rule == Rule::Score {
+                    let lists = scores.iter().map(|(count, scores)| (*count, scores.as_slice()));
+                    let text = write_scores(&file.candidates, lists);
+                    let options = Options { scores: true, sums: true, ..Options::default() };
+                    let back = Format::Csv.read(Cursor::new(text), &options).unwrap();
+                    prop_assert_eq!(&back.file.candidates, &file.candidates);
+                    let of = |lists| Ballots::Scores { candidates: 4, lists };
+                    let expected = counted(rule, seats, &of(scores.clone()));
+                    prop_assert_eq!(counted(rule, seats, &of(back.scores.unwrap())), expected);
+                    continue;
+                }
+                // A ballot of what the rule takes, and the rule by which `count` counts it.
+                let (names_max, counts_by) = match rule {
+                    Rule::Plurality | Rule::YesNo => (1, Rule::Approval),
+                    Rule::Approval => (4, rule),
+                    Rule::Score | Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => (0, rule),
+                };
+                let ballot = |packed: Packed<'_>| {
+                    let Group { count, ranks } = packed.group();
+                    let all = || ranks.iter().flatten().copied().take(names_max).collect::<Vec<_>>();
+                    let ranks = match names_max {
+                        0 => ranks,
+                        _ if all().is_empty() => Vec::new(),
+                        _ => vec![all()],
+                    };
+                    (1, Group { count, ranks })
+                };
+                let written = File { ballots: merged(file.ballots.iter().map(ballot)), ..file.clone() };
+                for format in ALL {
+                    let mut expected = written.clone();
+                    if matches!(format, Format::PrefLib(_)) {
+                        let some = written.ballots.iter().filter(|packed| packed.ranks.named() > 0);
+                        expected.ballots = merged(some.map(|packed| (1, packed.group())));
+                    }
+                    let options = Options {
+                        categories: if rule.is_ranked() { Categories::Ranks } else { Categories::Plain },
+                        ..Options::default()
+                    };
+                    let back = format.read(Cursor::new(format.write(&written)), &options).unwrap().file;
+                    prop_assert_eq!(
+                        counted(counts_by, seats, &of_file(counts_by, &back)),
+                        counted(counts_by, seats, &of_file(counts_by, &expected)),
+                        "{:?} as {:?}", rule, format
+                    );
+                }
+            }
         }
 
         #[test]

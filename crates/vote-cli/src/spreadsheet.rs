@@ -32,6 +32,10 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 const MERGED_MAX: usize = 100_000;
 /// Texts for which a file may ask for memory at once.
 const TEXTS_MAX: usize = 4 << 20;
+/// What of a file is no XML, by the end of its name; a sheet can be called anything.
+const NO_XML: &[&str] = &[
+    ".bin", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".emf", ".wmf",
+];
 /// How a file asks for it.
 const TEXTS: &[u8] = b"uniqueCount";
 
@@ -192,7 +196,7 @@ fn check(file: impl Read + Seek) -> Result<Contents, String> {
         let mut packed = archive.by_index(at).map_err(unreadable)?;
         let name = packed.name().map_err(unreadable)?.to_ascii_lowercase();
         let is_sheet = name.contains("worksheets/");
-        let is_xml = name.ends_with(".xml") || name.ends_with(".rels");
+        let is_xml = is_sheet || !NO_XML.iter().any(|end| name.ends_with(end));
         let (bytes, bytes_max) = if is_sheet {
             (&mut sheets, SHEETS_BYTES_MAX)
         } else {
@@ -212,13 +216,12 @@ fn check(file: impl Read + Seek) -> Result<Contents, String> {
                 scan.look(&buffer[..read])?;
             }
         }
-        if is_sheet {
-            contents.hidden_rows += scan.contents.hidden_rows;
-            contents
-                .hidden_columns
-                .append(&mut scan.contents.hidden_columns);
-            contents.merged += scan.contents.merged;
-        }
+        // Which parts are sheets, relationships say; no other has such tags.
+        contents.hidden_rows += scan.contents.hidden_rows;
+        contents
+            .hidden_columns
+            .append(&mut scan.contents.hidden_columns);
+        contents.merged += scan.contents.merged;
         if contents.merged.max(contents.hidden_columns.len()) > MERGED_MAX {
             return Err(format!(
                 "it has more than {MERGED_MAX} merged cells or hidden columns"

@@ -170,6 +170,22 @@ impl VoterCode {
         parse(Kind::VoterCode, text).map(Self)
     }
 
+    /// Whether a code stands anywhere in a text, also between other words.
+    pub fn is_in(text: &str) -> bool {
+        let symbols: Zeroizing<Vec<u8>> = Zeroizing::new(
+            text.chars()
+                .filter(|c| !c.is_whitespace() && !is_dash(*c))
+                // Zero is no symbol.
+                .map(|c| symbol(c).unwrap_or_default())
+                .collect(),
+        );
+        let is_code = |window: &[u8]| {
+            !window.contains(&0)
+                && std::str::from_utf8(window).is_ok_and(|code| Self::parse(code).is_ok())
+        };
+        symbols.windows(CHARACTERS).any(is_code)
+    }
+
     /// The key that the voter signs with: its ed25519 seed is SHA-256 of a tag and the 16 bytes.
     pub fn secret_key(&self) -> SecretKey {
         let hash = Sha256::new()
@@ -419,6 +435,26 @@ mod tests {
 
     fn samples() -> impl Iterator<Item = [u8; 16]> {
         (0..200_u8).map(|seed| std::array::from_fn(|at| Sha256::digest([seed])[at]))
+    }
+
+    #[test]
+    fn code_is_found_between_other_words() {
+        let code = VoterCode::from_random([7; 16]);
+        for text in [
+            code.to_string(),
+            code.qr_text().to_string(),
+            format!("Ada {code}"),
+            format!("code: {}, by post", code.to_string().to_lowercase()),
+        ] {
+            assert!(VoterCode::is_in(&text));
+        }
+        let without_last = code
+            .to_string()
+            .trim_end_matches(char::is_alphanumeric)
+            .to_owned();
+        for text in ["", "ada@example.org", &tracker().to_string(), &without_last] {
+            assert!(!VoterCode::is_in(text), "{text}");
+        }
     }
 
     #[test]

@@ -535,6 +535,7 @@ fn texts(
     notes: &mut Notes,
 ) -> Result<(Vec<Text>, usize), FormatError> {
     let mut all = Vec::new();
+    let mut alternatives: Vec<Text> = Vec::new();
     let (mut at, mut line) = first;
     let mut last = at;
     // A text in quotes that goes on.
@@ -545,6 +546,12 @@ fn texts(
             last = at;
         }
         if open.is_none() && is_bare(rest) {
+            if let Some((number, name)) = alternative(rest)
+                && number == alternatives.len() + 1
+                && number <= CANDIDATES_MAX
+            {
+                alternatives.push(bare(at, name)?);
+            }
             let text = without_comment(rest).trim();
             if !text.is_empty() {
                 if text.len() < rest.trim().len() {
@@ -614,8 +621,25 @@ fn texts(
     }
     match open {
         Some(text) => Err(fault(text.line, "a quote is not closed")),
+        // Nothing but a title beside them.
+        None if all.len() <= 1 && !alternatives.is_empty() => {
+            notes.add(
+                alternatives[0].line,
+                "lines # ALTERNATIVE NAME, as PrefLib has them, are read as the names",
+            );
+            alternatives.append(&mut all);
+            Ok((alternatives, last))
+        }
         None => Ok((all, last)),
     }
+}
+
+/// `# ALTERNATIVE NAME 1: Ada`, which files have that were made of PrefLib's: the number and the
+/// name.
+fn alternative(line: &str) -> Option<(usize, &str)> {
+    let comment = line.trim().strip_prefix('#')?.trim_start();
+    let (number, name) = comment.strip_prefix("ALTERNATIVE NAME ")?.split_once(':')?;
+    Some((number.trim().parse().ok()?, name.trim()))
 }
 
 /// Whether a line has no quote before its text.

@@ -129,6 +129,10 @@ const BLT: &[(&str, Comes<'_>)] = &[
         Read(COUNCIL, &["read as the party"]),
     ),
     (
+        "form_names_as_in_preflib.blt",
+        Read(COUNCIL, &["lines # ALTERNATIVE NAME"]),
+    ),
+    (
         "form_first_last_party.blt",
         Read(COUNCIL, &["read as the party"]),
     ),

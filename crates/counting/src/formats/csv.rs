@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use super::lines::Lines;
-use super::table::{self, Row, Rows, candidate_header};
+use super::table::{self, Row, Rows, asked_about, candidate_header, is_special};
 use super::{File, FormatError, Options, Parsed, fault};
 
 /// Bytes of a row whose quotes go over several lines.
@@ -141,11 +141,19 @@ pub(super) fn read(text: &str, options: &Options) -> Result<Parsed, FormatError>
 }
 
 /// The first line of what is written: a column of counts, and one for each candidate.
-fn written_header(candidates: &[String]) -> String {
-    let quoted = candidates
-        .iter()
-        .map(|name| format!(",\"{}\"", candidate_header(name).replace('"', "\"\"")));
-    format!("count{}\n", quoted.collect::<String>())
+fn written_header(candidates: &[String], asked_about: &[usize]) -> String {
+    let header = |(place, name): (usize, &String)| {
+        // A special name has its apostrophe in any case.
+        let sign = if asked_about.contains(&place) && !is_special(name) {
+            "'"
+        } else {
+            ""
+        };
+        let name = candidate_header(name).replace('"', "\"\"");
+        format!(",\"{sign}{name}\"")
+    };
+    let headers: String = candidates.iter().enumerate().map(header).collect();
+    format!("count{headers}\n")
 }
 
 /// Writes a table of scores, with a column of counts: each line has how many ballots there are, and
@@ -154,7 +162,8 @@ pub fn write_scores<'a>(
     candidates: &[String],
     ballots: impl IntoIterator<Item = (u64, &'a [u8])>,
 ) -> String {
-    let mut text = written_header(candidates);
+    let ballots: Vec<_> = ballots.into_iter().collect();
+    let mut text = written_header(candidates, &asked_about(candidates.len(), &ballots));
     for (count, scores) in ballots {
         let cells: String = scores.iter().map(|score| format!(",{score}")).collect();
         text += &format!("{count}{cells}\n");
@@ -164,7 +173,7 @@ pub fn write_scores<'a>(
 
 /// Writes a table with a column of counts, separated by commas.
 pub(super) fn write(file: &File) -> String {
-    let mut text = written_header(&file.candidates);
+    let mut text = written_header(&file.candidates, &[]);
     for group in file.ballots.iter().map(|packed| packed.group()) {
         let mut cells = vec![String::new(); file.candidates.len()];
         for (rank, places) in (1..).zip(&group.ranks) {

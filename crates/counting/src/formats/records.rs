@@ -40,6 +40,10 @@ struct Records<Id> {
     /// no votes.
     invalidated: u64,
     no_votes: u64,
+    /// Marks of which somebody has yet to say whether they are votes.
+    undecided: u64,
+    /// What may be no marks.
+    unclear: u64,
 }
 
 impl<Id> Records<Id> {
@@ -55,15 +59,18 @@ impl<Id> Records<Id> {
             replaced: 0,
             invalidated: 0,
             no_votes: 0,
+            undecided: 0,
+            unclear: 0,
         }
     }
 
-    /// Marks a candidate; equal candidates have the same rank.
+    /// Marks a candidate, and says whether that is new; equal candidates have the same rank. Without
+    /// ranks it is 0 for all.
     fn mark<Name: fmt::Display + ?Sized>(
         &mut self,
         rank: u64,
         candidate: &Name,
-    ) -> Result<(), String>
+    ) -> Result<bool, String>
     where
         Id: PartialEq<Name>,
     {
@@ -78,8 +85,9 @@ impl<Id> Records<Id> {
                 self.records + 1
             )
         })?;
+        let is_new = !self.marks.contains(&(rank, place));
         self.marks.push((rank, place));
-        Ok(())
+        Ok(is_new)
     }
 
     /// Ends a record, which has the contest or not.
@@ -90,6 +98,12 @@ impl<Id> Records<Id> {
             return Ok(());
         }
         self.marks.sort_unstable();
+        if let [(0, _), .., (1.., _)] = self.marks[..] {
+            return Err(format!(
+                "record {} has marks with a Rank and without one, or 0: which comes first?",
+                self.records
+            ));
+        }
         self.ballot.clear();
         let mut twice = false;
         let mut next = 1;
@@ -127,6 +141,14 @@ impl<Id> Records<Id> {
             (
                 self.no_votes,
                 "marks with NumberVotes 0 are read like others; there are",
+            ),
+            (
+                self.undecided,
+                "marks that wait for a decision (IsAllocable unknown, needs-adjudication) are read as votes; there are",
+            ),
+            (
+                self.unclear,
+                "marks that may be none (HasIndication unknown) are not read; there are",
             ),
             (
                 self.replaced,
@@ -172,6 +194,11 @@ impl<Id> Records<Id> {
             scores: None,
         })
     }
+}
+
+/// Why a record is refused that has the contest twice: a ballot has it once.
+fn twice<Id>(records: &Records<Id>) -> String {
+    format!("record {} has the contest twice", records.records + 1)
 }
 
 /// Reads a document of a known shape.

@@ -17,7 +17,8 @@ use super::{FormatError, Notes, Options, Parsed, Repeated, fault};
 use crate::names::look;
 use header::Header;
 
-pub(super) use header::candidate_header;
+pub(super) use header::{candidate_header, is_special};
+pub(super) use matrix::asked_about;
 
 /// A row of a table.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +92,8 @@ pub fn read(rows: &mut impl Rows, options: &Options) -> Result<Parsed, FormatErr
         rows,
         columns: 0,
         blank: Repeated::default(),
+        counted: 0,
+        counts: 0,
         notes: Notes::default(),
     };
     if !body.rows.next(&mut row)? {
@@ -119,10 +122,25 @@ struct Body<'a, R> {
     /// How many cells the header has.
     columns: usize,
     blank: Repeated,
+    /// What the column of counts says so far, and on how many rows.
+    counted: u64,
+    counts: u64,
     notes: Notes,
 }
 
 impl<R: Rows> Body<'_, R> {
+    /// Takes note of a row's count, which may be the total of those before if nobody is ranked.
+    fn see_count(&mut self, line: usize, count: u64, is_blank: bool) {
+        if is_blank && self.counts >= 2 && count == self.counted {
+            let text = format!(
+                "{count} ballots rank nobody, as many as all rows before have: if that is a total, delete the row"
+            );
+            self.notes.add(line, text);
+        }
+        self.counted = self.counted.saturating_add(count);
+        self.counts += 1;
+    }
+
     /// The next row with content, which has a cell for each column.
     fn next(&mut self, row: &mut Row) -> Result<bool, FormatError> {
         loop {
@@ -132,6 +150,15 @@ impl<R: Rows> Body<'_, R> {
             if row.is_blank() {
                 self.blank.see(row.line);
                 continue;
+            }
+            let mut filled = row.cells().filter(|cell| !cell.is_empty());
+            if let (Some(only), None) = (filled.next(), filled.next())
+                && header::is_total(only)
+            {
+                let reason = format!(
+                    "\"{only}\" looks like a total below the ballots, and is the whole row: delete it"
+                );
+                return Err(fault(row.line, reason));
             }
             let more = (self.columns..row.len()).any(|at| !row.get(at).is_empty());
             if more || row.len() < self.columns {

@@ -1,5 +1,9 @@
 //! `count`: ballots of a file, counted here and now; no node, no network.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
 use vote_chain::{Outcome, Rule};
 use vote_counting::formats::{File, Parsed};
 use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
@@ -10,6 +14,11 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::clean;
 use crate::{ballot_file, output, result};
+
+/// After so long, somebody may think that the program hangs.
+const LONG: Duration = Duration::from_secs(5);
+/// Fewer candidates in one rank take little time.
+const MANY_EQUAL: usize = 20;
 
 pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     let Parsed {
@@ -28,13 +37,18 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         .collect::<Vec<_>>();
     // Whoever counts a file can wait, or end the program.
     let ballots = ballots(rule, &profile, scores);
-    let outcome = vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited());
+    let outcome = told_if_long(
+        LONG,
+        || output::aside(still_counting(rule, &profile)),
+        || vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()),
+    );
     let outcome = outcome.map_err(|fault| match fault {
         NotCounted::Kind(Rule::Score) => {
             Failure::Usage("a file of ranked ballots has no scores: --rule score takes a table (.csv, .tsv, .xlsx) of them".into())
         }
         NotCounted::Kind(rule) => Failure::Usage(format!(
-            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores",
+            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores. \
+             Where each ballot names one, approval adds up the votes of plurality",
             rule.name()
         )),
         NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),
@@ -54,6 +68,38 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         counted.lines().iter().for_each(output::line)
     }
     Ok(())
+}
+
+/// Does something, and tells of it once if it takes longer than that.
+fn told_if_long<T>(long: Duration, tell: impl FnOnce() + Send, what: impl FnOnce() -> T) -> T {
+    let (done, wait) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if wait.recv_timeout(long) == Err(RecvTimeoutError::Timeout) {
+                tell();
+            }
+        });
+        let result = what();
+        drop(done);
+        result
+    })
+}
+
+/// Why it may take long, for who waits.
+fn still_counting(rule: Rule, profile: &Profile) -> String {
+    let equal = profile
+        .groups()
+        .flat_map(|packed| packed.ranks.iter().map(Rank::len))
+        .max()
+        .unwrap_or_default();
+    let why = if rule == Rule::Meek && equal > MANY_EQUAL {
+        format!(
+            "; a ballot has {equal} candidates in one rank, and by meek that takes the longer by the third power of it"
+        )
+    } else {
+        String::new()
+    };
+    format!("Still counting{why}. Wait, or end it with Ctrl-C.")
 }
 
 /// What is asked for, and what the file says where nothing is.
@@ -237,6 +283,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
+    use vote_counting::Group;
     use vote_counting::formats::Format;
 
     use crate::cli::{Cli, Command};
@@ -306,6 +353,38 @@ mod tests {
             assert!(
                 matches!(&refused, Failure::Usage(said) if said.contains(reason)),
                 "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_waits_long_is_told_once_and_nobody_else() {
+        // It goes on until somebody was told.
+        let (tell, told) = mpsc::channel();
+        let result = told_if_long(
+            Duration::ZERO,
+            || tell.send("told").expect("somebody waits for it"),
+            || told.recv().expect("somebody tells"),
+        );
+        assert_eq!(result, "told");
+        let quick = told_if_long(Duration::MAX, || panic!("it did not take long"), || 7);
+        assert_eq!(quick, 7);
+    }
+
+    #[test]
+    fn equal_ranks_are_said_to_take_long_where_they_do() {
+        let equal = |number: usize| {
+            let group = Group {
+                count: 1,
+                ranks: vec![vec![number], (0..number).collect()],
+            };
+            Profile::new(number + 1, vec![group]).expect("each is there once")
+        };
+        assert!(still_counting(Rule::Meek, &equal(150)).contains("150 candidates in one rank"));
+        for (rule, number) in [(Rule::Stv, 150), (Rule::Meek, 3)] {
+            assert_eq!(
+                still_counting(rule, &equal(number)),
+                "Still counting. Wait, or end it with Ctrl-C."
             );
         }
     }

@@ -22,6 +22,9 @@ const HEADER_ROWS: usize = 10;
 pub(super) const EXCERPT: usize = 12;
 /// A secret code has no fewer.
 const CODE_CHARACTERS: usize = 32;
+/// Characters of a text above the rows in which a code is looked for: more than notes repeat.
+const SEARCHED: usize = 200;
+/// Of a contact with an `@`, which is none.
 const ADDRESS_EXCERPT: usize = 40;
 /// Cells of a line that is no header which a fault repeats.
 const EXCERPT_CELLS: usize = 6;
@@ -191,6 +194,9 @@ impl<'a> Table<'a> {
             };
             return Err(Fault { line: first, what });
         }
+        if let Some(fault) = ahead.range(..=at).find_map(|read| code_in(&read.row)) {
+            return Err(fault);
+        }
         let mut notes = titles(&ahead, at)?;
         let header = ahead
             .drain(..=at)
@@ -276,7 +282,7 @@ impl<'a> Table<'a> {
         let (Some(text), None) = (cells.next(), cells.next()) else {
             return false;
         };
-        let is_footer = is_footer(text);
+        let is_footer = is_footer(text) && !holds_code(text);
         if is_footer {
             let (rows, first, shown) = &mut self.footers;
             if *rows == 0 {
@@ -332,7 +338,7 @@ impl<'a> Table<'a> {
         let mut faults = Vec::new();
         let mut texts = self.texts_of(row, &mut faults);
         let key = self.key(row, &mut texts, wanted.keys, &mut faults);
-        self.misplaced(&mut texts, &mut faults);
+        self.misplaced(row, &mut texts, &mut faults);
         let [id, name, contact, _] = &texts;
         if id.is_empty()
             && name.is_empty()
@@ -350,9 +356,14 @@ impl<'a> Table<'a> {
         }
         let weight = self.weight(row, wanted.weights, &mut faults);
         let is_address = is_address(contact);
+        let shown = if contact.contains('@') {
+            ADDRESS_EXCERPT
+        } else {
+            EXCERPT
+        };
         if !contact.is_empty() && !is_address && (self.columns.is_email || contact.contains('@')) {
             faults.push(What::Address {
-                found: excerpt(contact, ADDRESS_EXCERPT),
+                found: excerpt(contact, shown),
             });
         }
         self.report
@@ -380,7 +391,7 @@ impl<'a> Table<'a> {
 
     /// Takes away keys and secret codes from columns that are not for them: each is a fault, and no
     /// other fault may repeat it.
-    fn misplaced(&self, texts: &mut [String; TEXTS], faults: &mut Vec<What>) {
+    fn misplaced(&self, row: &Row, texts: &mut [String; TEXTS], faults: &mut Vec<What>) {
         let Columns {
             id,
             name,
@@ -388,18 +399,21 @@ impl<'a> Table<'a> {
             group,
             ..
         } = &self.columns;
-        let columns = [*id, name.first().copied(), *contact, *group];
-        for (text, at) in texts.iter_mut().zip(columns) {
-            let Some(at) = at.filter(|_| text.len() >= CODE_CHARACTERS) else {
+        let columns = [id.as_slice(), name, contact.as_slice(), group.as_slice()];
+        for (text, columns) in texts.iter_mut().zip(columns) {
+            if text.len() < CODE_CHARACTERS {
                 continue;
+            }
+            // Of the parts of a name, the one that has it; else it goes over both.
+            let column = |holds: fn(&str) -> bool| {
+                let part = columns.iter().find(|at| holds(row.get(**at)));
+                let at = part.or_else(|| columns.first().filter(|_| holds(text)))?;
+                Some(self.columns.name(*at))
             };
-            let column = self.columns.name(at);
-            let fault = if text.parse::<PublicKey>().is_ok() {
-                What::KeyIn { column }
-            } else if VoterCode::parse(text).is_ok() {
-                What::CodeIn { column }
-            } else {
-                continue;
+            let fault = match (column(is_key), column(holds_code)) {
+                (Some(column), _) => What::KeyIn { column },
+                (None, Some(column)) => What::CodeIn { column },
+                (None, None) => continue,
             };
             faults.push(fault);
             text.clear();
@@ -565,7 +579,7 @@ fn titles(rows: &VecDeque<Read>, header: usize) -> Result<Vec<Note>, Fault> {
         let like_a_voter = read
             .row
             .cells()
-            .any(|cell| is_address(cell) || cell.parse::<PublicKey>().is_ok());
+            .any(|cell| is_address(cell) || is_key(cell));
         if like_a_voter || !(apart || filled(read) < filled(&rows[header])) {
             return Err(Fault {
                 line,
@@ -581,6 +595,30 @@ fn titles(rows: &VecDeque<Read>, header: usize) -> Result<Vec<Note>, Fault> {
         });
     }
     Ok(notes)
+}
+
+fn is_key(text: &str) -> bool {
+    text.parse::<PublicKey>().is_ok()
+}
+
+fn holds_code(text: &str) -> bool {
+    text.len() >= CODE_CHARACTERS && VoterCode::is_in(&look(text))
+}
+
+/// That a secret code stands in a header, or in a line above one, which notes repeat.
+fn code_in(row: &Row) -> Option<Fault> {
+    let holds = |text: &str| holds_code(&text.chars().take(SEARCHED).collect::<String>());
+    let cells: Vec<_> = row.cells().filter(|cell| !cell.is_empty()).collect();
+    if !holds(&cells.join(" ")) && !cells.iter().any(|cell| holds(cell)) {
+        return None;
+    }
+    let part = row.cells().position(holds);
+    let at = part.or_else(|| row.cells().position(|cell| !cell.is_empty()))?;
+    let column = format!("column {}", at + 1);
+    Some(Fault {
+        line: line(row),
+        what: What::CodeIn { column },
+    })
 }
 
 /// A plain check: one `@`, something before it, and behind it names with points between, none of it

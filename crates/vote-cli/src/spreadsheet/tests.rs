@@ -46,13 +46,21 @@ pub(crate) fn book_of(rows: &str) -> Vec<u8> {
 }
 
 fn book(first: &str, second: &str, texts: &str) -> Vec<u8> {
+    book_with("worksheets/sheet1.xml", first, second, texts)
+}
+
+/// A spreadsheet whose first sheet is called so inside.
+fn book_with(part: &str, first: &str, second: &str, texts: &str) -> Vec<u8> {
     packed(&[
         ("[Content_Types].xml", TYPES),
         ("_rels/.rels", RELATIONS),
         ("xl/workbook.xml", WORKBOOK),
-        ("xl/_rels/workbook.xml.rels", SHEETS),
+        (
+            "xl/_rels/workbook.xml.rels",
+            &SHEETS.replace("worksheets/sheet1.xml", part),
+        ),
         ("xl/sharedStrings.xml", texts),
-        ("xl/worksheets/sheet1.xml", &sheet(first)),
+        (&format!("xl/{part}"), &sheet(first)),
         ("xl/worksheets/sheet2.xml", &sheet(second)),
     ])
 }
@@ -235,7 +243,9 @@ fn dates_and_parts_are_no_weights_and_no_counts() {
             list.rows.is_empty() && faults.len() == 1 && faults[0].contains(found),
             "{faults:?}"
         );
-        let refused = read(&styled(&rows("count")), None).unwrap_err();
+        // A column of names is no candidate.
+        let ballots = rows("count").replace("<v>name</v>", "<v>Ash</v>");
+        let refused = read(&styled(&ballots), None).unwrap_err();
         assert!(refused.contains(found), "{refused}");
     }
 }
@@ -268,6 +278,22 @@ fn merged_cells_are_refused_unless_they_are_a_title() {
             .unwrap_err()
             .contains("more than 100000 merged cells")
     );
+}
+
+#[test]
+fn sheets_are_known_whatever_their_parts_are_called() {
+    let hidden = ROWS.replace(r#"<row r="2">"#, r#"<row r="2" hidden="1">"#);
+    let merged = format!(
+        r#"{ROWS}</sheetData><mergeCells><mergeCell ref="A2:A5"/></mergeCells><sheetData>"#
+    );
+    for part in ["worksheets/sheet1.xml", "Ballots.xml", "data/first.sheet"] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), book_with(part, &hidden, "", TEXTS_XML)).unwrap();
+        let spreadsheet = Spreadsheet::open(file.path(), None).unwrap();
+        assert_eq!(spreadsheet.hidden_rows, 1, "{part}");
+        let refused = read(&book_with(part, &merged, "", TEXTS_XML), None).unwrap_err();
+        assert!(refused.contains("A2:A5 are merged"), "{part}: {refused}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 // (docs/voter-lists.md).
 
 import { utf8ToBytes } from "@noble/hashes/utils.js";
-import { codeSeed } from "./encoding/codes";
+import { holdsVoterCode } from "./encoding/codes";
 import { look, skeleton } from "./encoding/ledger";
 import { WORDS } from "./voter_words";
 
@@ -40,6 +40,8 @@ const COUNTED = new Set("count, number of, anzahl, anzahl der, nombre de, númer
 const FOOTER_BYTES_MAX = 100;
 /** A secret code has no fewer characters. */
 const CODE_CHARACTERS = 32;
+/** Characters of a text above the rows in which a code is looked for: more than notes repeat. */
+const SEARCHED = 200;
 /** What can separate fields; the first of those that do equally well is taken. */
 const SEPARATORS = [",", ";", "\t"];
 
@@ -435,6 +437,17 @@ function titles(rows: Row[], header: number): Told[] {
 
 // The rows
 
+const holdsCode = (text: string) => text.length >= CODE_CHARACTERS && holdsVoterCode(look(text));
+
+/** That no secret code stands in a header, or in a line above one, which notes repeat. */
+function refuseCode({ line, cells }: Row): void {
+  const holds = (text: string) => holdsCode([...text].slice(0, SEARCHED).join(""));
+  if (!holds(cells.filter(Boolean).join(" ")) && !cells.some(holds)) return;
+  const part = cells.findIndex(holds);
+  const at = part >= 0 ? part : cells.findIndex(Boolean);
+  throw new Unreadable(line, "code_in", { column: `column ${at + 1}` });
+}
+
 const isKey = (text: string) => /^[0-9a-f]{64}$/i.test(text);
 
 /** A plain check: one `@`, something before it, and behind it names with points between, none of it with spaces. */
@@ -503,6 +516,7 @@ function readText(text: string, weighted: boolean): VoterList {
         .map((cell) => excerpt(cell))
         .join(", "),
     });
+  for (const row of ahead.slice(0, at + 1)) refuseCode(row);
   const above = titles(ahead, at);
   const header = ahead[at]!;
   const { columns, notes } = readHeader(header);
@@ -550,7 +564,8 @@ class Table {
   take(row: Row): void {
     const { line } = row;
     const content = row.cells.filter(Boolean);
-    if (!row.torn && content.length === 1 && isFooter(content[0]!))
+    // Whatever stands in a note is repeated there.
+    if (!row.torn && content.length === 1 && isFooter(content[0]!) && !holdsCode(content[0]!))
       return void this.footers.push(row);
     this.rows++;
     const bad = row.torn ? { what: "quote", gaps: {} } : this.shape(row);
@@ -649,26 +664,37 @@ class Table {
       if (isKey(said)) key = said.toLowerCase();
       else if (said) found.push({ what: "key", gaps: { found: excerpt(said) } });
     }
-    id = this.placed(columns.id, id, found);
-    name = this.placed(columns.name[0] ?? null, name, found);
-    contact = this.placed(columns.contact, contact, found);
-    group = this.placed(columns.group, group, found);
+    const placed = (text: string, ...at: (number | null)[]) => this.placed(at, cells, text, found);
+    id = placed(id, columns.id);
+    name = placed(name, ...columns.name);
+    contact = placed(contact, columns.contact);
+    group = placed(group, columns.group);
     if (!id && !name && !contact && !key && !found.length) found.push({ what: "nobody", gaps: {} });
     const apart = contact || key || (id && name);
     if (!apart && (TOTALS.has(plain(name || id)) || isFooter(name || id)))
       found.push({ what: "total", gaps: {} });
     const weight = this.weight(columns.weight === null ? "" : (cells[columns.weight] ?? ""), found);
     if (contact && !isAddress(contact) && (columns.email || contact.includes("@")))
-      found.push({ what: "address", gaps: { found: excerpt(contact, 40) } });
+      found.push({
+        what: "address",
+        gaps: { found: excerpt(contact, contact.includes("@") ? 40 : undefined) },
+      });
     return { id, name, contact, group, weight, key };
   }
 
   /** A text, but for a key or a secret code, which is a fault: no other fault may repeat it. */
-  private placed(at: number | null, text: string, found: Told[]): string {
-    if (at === null || text.length < CODE_CHARACTERS) return text;
-    const what = isKey(text) ? "key_in" : codeSeed(text) instanceof Uint8Array ? "code_in" : null;
-    if (what) found.push({ what, gaps: { column: this.name(at) } });
-    return what ? "" : text;
+  private placed(columns: (number | null)[], cells: string[], text: string, found: Told[]): string {
+    if (text.length < CODE_CHARACTERS) return text;
+    // Of the parts of a name, the one that has it; else it goes over both.
+    const column = (holds: (text: string) => boolean): number | undefined => {
+      const parts = columns.filter((at) => at !== null);
+      return parts.find((at) => holds(cells[at] ?? "")) ?? (holds(text) ? parts[0] : undefined);
+    };
+    const [key, code] = [column(isKey), column(holdsCode)];
+    const at = key ?? code;
+    if (at === undefined) return text;
+    found.push({ what: key === undefined ? "code_in" : "key_in", gaps: { column: this.name(at) } });
+    return "";
   }
 
   /** A field as it is shown. */

@@ -1,8 +1,9 @@
-//! A JSON document of one object, read piece by piece: its lists element by element, each from
-//! bytes that are at hand, so that nothing of it need be copied. Does not know what the members
-//! mean.
+//! A JSON document of one object, read piece by piece: its lists element by element, each from the
+//! text that is at hand, so that nothing of it need be copied, and no byte be looked at twice to see
+//! whether it is UTF-8. Does not know what the members mean.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::mem;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -18,35 +19,38 @@ const VALUE_BYTES_MAX: usize = 64 << 20;
 pub(super) struct Document<R> {
     source: R,
     /// What was read of the source, and is not done with from `at` on.
-    buffer: Vec<u8>,
+    buffer: String,
     at: usize,
+    /// What was read behind it: a character of which the end is missing, or what is no UTF-8.
+    rest: Vec<u8>,
+    is_torn: bool,
     /// Line breaks in what is no longer in the buffer.
     breaks: usize,
     /// The source has no more.
     is_whole: bool,
 }
 
-/// How an attempt at the bytes at hand went: how many of them are done with, or what is wrong.
+/// How an attempt at the text at hand went: how many bytes of it are done with, or what is wrong.
 pub(super) type Attempt = Result<usize, Stop>;
 
 /// Why an element is not read.
 pub(super) enum Stop {
-    /// The bytes at hand end before it does, or they are no such element.
+    /// The text at hand ends before it does, or is no such element.
     Json(serde_json::Error),
     /// It says what cannot be.
     Refused { bytes: usize, reason: String },
 }
 
-/// Reads one value from the start of some bytes, and hands it on.
+/// Reads one value from the start of a text, and hands it on.
 pub(super) fn attempt<'a, T: Deserialize<'a>>(
-    bytes: &'a [u8],
+    text: &'a str,
     take: impl FnOnce(T) -> Result<(), String>,
 ) -> Attempt {
-    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<T>();
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<T>();
     let value = match values.next() {
         Some(value) => value.map_err(Stop::Json)?,
         // There is only space.
-        None => serde_json::from_slice(bytes).map_err(Stop::Json)?,
+        None => serde_json::from_str(text).map_err(Stop::Json)?,
     };
     let bytes = values.byte_offset();
     take(value).map_err(|reason| Stop::Refused { bytes, reason })?;
@@ -57,8 +61,10 @@ impl<R: Read> Document<R> {
     pub(super) const fn new(source: R) -> Self {
         Self {
             source,
-            buffer: Vec::new(),
+            buffer: String::new(),
             at: 0,
+            rest: Vec::new(),
+            is_torn: false,
             breaks: 0,
             is_whole: false,
         }
@@ -70,7 +76,7 @@ impl<R: Read> Document<R> {
         mut take: impl FnMut(&mut Self, &str) -> Result<(), FormatError>,
     ) -> Result<(), FormatError> {
         self.fill()?;
-        if self.buffer.starts_with("\u{feff}".as_bytes()) {
+        if self.buffer.starts_with('\u{feff}') {
             self.at = "\u{feff}".len();
         }
         self.list(b'{', b'}', |document| {
@@ -91,7 +97,7 @@ impl<R: Read> Document<R> {
     /// it at hand.
     pub(super) fn elements(
         &mut self,
-        mut read: impl FnMut(&[u8]) -> Attempt,
+        mut read: impl FnMut(&str) -> Attempt,
     ) -> Result<(), FormatError> {
         self.list(b'[', b']', |document| document.element(&mut read))
     }
@@ -99,8 +105,8 @@ impl<R: Read> Document<R> {
     /// Reads a value that is kept.
     pub(super) fn value<T: for<'a> Deserialize<'a>>(&mut self) -> Result<T, FormatError> {
         let mut kept = None;
-        self.element(&mut |bytes| {
-            attempt(bytes, |value| {
+        self.element(&mut |text| {
+            attempt(text, |value| {
                 kept = Some(value);
                 Ok(())
             })
@@ -110,7 +116,7 @@ impl<R: Read> Document<R> {
 
     /// Leaves out a value.
     pub(super) fn skip(&mut self) -> Result<(), FormatError> {
-        let mut ignore = |bytes: &[u8]| attempt(bytes, |_: IgnoredAny| Ok(()));
+        let mut ignore = |text: &str| attempt(text, |_: IgnoredAny| Ok(()));
         if self.peek()? == Some(b'[') {
             self.elements(ignore)
         } else {
@@ -139,17 +145,18 @@ impl<R: Read> Document<R> {
         }
     }
 
-    fn element(&mut self, read: &mut impl FnMut(&[u8]) -> Attempt) -> Result<(), FormatError> {
+    fn element(&mut self, read: &mut impl FnMut(&str) -> Attempt) -> Result<(), FormatError> {
         loop {
-            let bytes = &self.buffer[self.at..];
-            match read(bytes) {
+            let text = &self.buffer[self.at..];
+            let has_more = !self.is_whole || self.is_torn;
+            match read(text) {
                 // A number goes on, perhaps.
-                Ok(used) if used == bytes.len() && !self.is_whole && !ends(bytes) => self.fill()?,
+                Ok(used) if used == text.len() && has_more && !ends(text) => self.fill()?,
                 Ok(used) => {
                     self.at += used;
                     return Ok(());
                 }
-                Err(Stop::Json(error)) if error.is_eof() && !self.is_whole => self.fill()?,
+                Err(Stop::Json(error)) if error.is_eof() && has_more => self.fill()?,
                 Err(Stop::Json(error)) => {
                     let FormatError { line, reason } = refused(&error);
                     return Err(fault(self.line() + line - 1, reason));
@@ -165,14 +172,14 @@ impl<R: Read> Document<R> {
     /// The next byte that is no space; none at the end.
     fn peek(&mut self) -> Result<Option<u8>, FormatError> {
         loop {
-            let space = self.buffer[self.at..]
+            let space = self.buffer.as_bytes()[self.at..]
                 .iter()
                 .take_while(|byte| byte.is_ascii_whitespace())
                 .count();
             self.at += space;
-            match self.buffer.get(self.at) {
+            match self.buffer.as_bytes().get(self.at) {
                 Some(byte) => return Ok(Some(*byte)),
-                None if self.is_whole => return Ok(None),
+                None if self.is_whole && !self.is_torn => return Ok(None),
                 None => self.fill()?,
             }
         }
@@ -210,25 +217,58 @@ impl<R: Read> Document<R> {
                 format!("a value has more than {VALUE_BYTES_MAX} bytes"),
             ));
         }
+        if self.is_torn {
+            let line = self.line() + breaks(&self.buffer);
+            return Err(fault(line, "the text is not UTF-8: save the file as that"));
+        }
         let more = held.max(PIECE_BYTES);
-        let read = self
-            .source
-            .by_ref()
-            .take(more as u64)
-            .read_to_end(&mut self.buffer);
+        let mut bytes = mem::take(&mut self.buffer).into_bytes();
+        bytes.append(&mut self.rest);
+        let read = read_more(&mut self.source, &mut bytes, more);
         let read = read.map_err(|error| fault(self.line(), format!("cannot be read: {error}")))?;
         self.is_whole = read < more;
+        self.buffer = String::from_utf8(bytes).unwrap_or_else(|error| {
+            let bad = error.utf8_error();
+            // A character can go on in the next piece.
+            self.is_torn = self.is_whole || bad.error_len().is_some();
+            let mut bytes = error.into_bytes();
+            self.rest = bytes.split_off(bad.valid_up_to());
+            String::from_utf8(bytes).expect("it is valid up to there")
+        });
         Ok(())
     }
 }
 
-fn breaks(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
+/// Reads so many bytes behind others, or up to the end, at once: through no other buffer. Gives how
+/// many there were.
+fn read_more(source: &mut impl Read, bytes: &mut Vec<u8>, more: usize) -> io::Result<usize> {
+    let start = bytes.len();
+    let mut read = 0;
+    bytes.resize(start + more, 0);
+    while read < more {
+        match source.read(&mut bytes[start + read..]) {
+            Ok(0) => break,
+            Ok(some) => read += some,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(start + read);
+    Ok(read)
+}
+
+/// Line breaks in a text; added up in bytes, since a processor adds up many of these at once.
+fn breaks(text: &str) -> usize {
+    let add = |sum: u8, byte: &u8| sum.wrapping_add(u8::from(*byte == b'\n'));
+    text.as_bytes()
+        .chunks(u8::MAX.into())
+        .map(|bytes| usize::from(bytes.iter().fold(0, add)))
+        .sum()
 }
 
 /// Whether nothing can be added to a value that ends so.
-fn ends(bytes: &[u8]) -> bool {
-    matches!(bytes.last(), Some(b'}' | b']' | b'"'))
+fn ends(text: &str) -> bool {
+    text.ends_with(['}', ']', '"'])
 }
 
 #[cfg(test)]
@@ -239,7 +279,7 @@ mod tests {
     struct Slow<'a>(&'a [u8], usize);
 
     impl Read for Slow<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let count = self.1.min(buffer.len()).min(self.0.len());
             buffer[..count].copy_from_slice(&self.0[..count]);
             self.0 = &self.0[count..];
@@ -252,8 +292,8 @@ mod tests {
         Document::new(Slow(text.as_bytes(), at_once)).members(|document, name| {
             said.push(name.to_owned());
             match name {
-                "list" => document.elements(|bytes| {
-                    attempt(bytes, |element: &str| {
+                "list" => document.elements(|text| {
+                    attempt(text, |element: &str| {
                         said.push(element.to_owned());
                         if element == "bad" {
                             Err("it is bad".into())
@@ -320,11 +360,31 @@ mod tests {
     }
 
     #[test]
+    fn text_that_is_no_utf8_is_refused_with_its_line_and_letters_are_whole_wherever_pieces_end() {
+        for padding in 0..8 {
+            let space = " ".repeat(PIECE_BYTES - 20 + padding);
+            let text = format!("{{{space}\"list\": [\"\u{1f600}\u{1f600}\u{e9}\"]}}");
+            let said = read(&text, 4096).unwrap();
+            assert_eq!(said, ["list", "\u{1f600}\u{1f600}\u{e9}"], "{padding}");
+        }
+        for bad in [
+            &b"{\"other\": 1,\n\"list\": [\"a\",\n\"\xe9\"]}"[..],
+            b"{\"list\":\n[\"a\"]\n, \"other\": \"\xf0\x9f",
+            b"{\"list\":\n[\"a\"]\n\xff}",
+        ] {
+            let refused = Document::new(bad)
+                .members(|document, _| document.skip())
+                .unwrap_err();
+            assert_eq!(refused.line, 3, "{refused}");
+        }
+    }
+
+    #[test]
     fn value_that_does_not_end_is_not_kept_for_ever() {
-        let endless = std::io::repeat(b' ')
+        let endless = io::repeat(b' ')
             .take(10)
             .chain(&b"{\"a\":\""[..])
-            .chain(std::io::repeat(b'x'));
+            .chain(io::repeat(b'x'));
         let refused = Document::new(endless)
             .members(|document, _| document.skip())
             .unwrap_err();

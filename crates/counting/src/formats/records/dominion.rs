@@ -6,7 +6,7 @@ use std::io::BufRead;
 use serde::Deserialize;
 
 use super::document::{Document, attempt};
-use super::{Contest, Records, document};
+use super::{Contest, Records, document, twice};
 use crate::formats::table::contest;
 use crate::formats::{FormatError, Options, Parsed, fault};
 
@@ -132,7 +132,7 @@ impl Dominion {
                 return document.skip();
             }
             has_sessions = true;
-            document.elements(|bytes| attempt(bytes, |session| take(records, session)))
+            document.elements(|text| attempt(text, |session| take(records, session)))
         })?;
         if has_sessions {
             Ok(())
@@ -165,13 +165,16 @@ fn take(records: &mut Records<i64>, session: Session) -> Result<(), String> {
     let wanted = records.contest.id;
     let mut has_contest = false;
     for contest in contests.filter(|contest| contest.id == wanted) {
+        if has_contest {
+            return Err(twice(records));
+        }
         has_contest = true;
         for mark in contest
             .marks
             .iter()
             .filter(|mark| mark.is_vote && !mark.is_ambiguous)
         {
-            records.mark(mark.rank.unwrap_or(1), &mark.candidate_id)?;
+            records.mark(mark.rank.unwrap_or(0), &mark.candidate_id)?;
         }
     }
     records.end(has_contest)

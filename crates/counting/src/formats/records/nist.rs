@@ -1,12 +1,15 @@
 //! Cast vote records of NIST SP 1500-103, version 1.0.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{BufRead, Seek};
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::document::{Document, attempt};
-use super::{Contest, Records};
+use super::{Contest, Records, twice};
 use crate::formats::table::contest;
 use crate::formats::{FormatError, Options, Parsed, fault};
 
@@ -55,12 +58,58 @@ struct Selection {
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// A list that most often has one element, which takes no memory of its own.
+struct Few<T> {
+    first: Option<T>,
+    more: Vec<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self {
+            first: None,
+            more: Vec::new(),
+        }
+    }
+}
+
+impl<T> Few<T> {
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.more)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<T> {
+            type Value = Few<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T>, A::Error> {
+                let first = list.next_element()?;
+                let mut more = Vec::new();
+                while let Some(element) = list.next_element()? {
+                    more.push(element);
+                }
+                Ok(Few { first, more })
+            }
+        }
+
+        deserializer.deserialize_seq(Elements(PhantomData))
+    }
+}
+
 #[derive(Deserialize)]
 struct Record<'a> {
     #[serde(rename = "CurrentSnapshotId", borrow)]
     current: Text<'a>,
     #[serde(rename = "CVRSnapshot", borrow)]
-    snapshots: Vec<Snapshot<'a>>,
+    snapshots: Few<Snapshot<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +117,7 @@ struct Snapshot<'a> {
     #[serde(rename = "@id", borrow)]
     id: Text<'a>,
     #[serde(rename = "CVRContest", default, borrow)]
-    contests: Vec<MarkedContest<'a>>,
+    contests: Few<MarkedContest<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -77,8 +126,8 @@ struct MarkedContest<'a> {
     id: Text<'a>,
     #[serde(rename = "CVRContestSelection", default, borrow)]
     selections: Vec<MarkedSelection<'a>>,
-    #[serde(rename = "Status", default, borrow)]
-    status: Vec<Text<'a>>,
+    #[serde(rename = "Status", default)]
+    status: Status,
 }
 
 #[derive(Deserialize)]
@@ -86,28 +135,79 @@ struct MarkedContest<'a> {
 struct MarkedSelection<'a> {
     #[serde(borrow)]
     contest_selection_id: Option<Text<'a>>,
-    rank: Option<u64>,
-    #[serde(default, borrow)]
-    selection_position: Vec<Position<'a>>,
+    rank: Option<u32>,
+    total_number_votes: Option<u32>,
+    total_fractional_votes: Option<f64>,
+    #[serde(default)]
+    status: Status,
+    #[serde(default)]
+    selection_position: Few<Position>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Position<'a> {
-    #[serde(borrow)]
-    has_indication: Text<'a>,
-    #[serde(borrow)]
-    is_allocable: Option<Text<'a>>,
-    rank: Option<u64>,
-    number_votes: Option<u64>,
+struct Position {
+    has_indication: Said,
+    is_allocable: Option<Said>,
+    rank: Option<u32>,
+    number_votes: Option<u32>,
     fractional_votes: Option<f64>,
+    #[serde(default)]
+    status: Status,
 }
 
-impl Position<'_> {
-    /// Whether the mark is a vote, as far as the record says.
-    fn counts(&self) -> bool {
-        self.has_indication.0 == "yes"
-            && self.is_allocable.as_ref().is_none_or(|word| word.0 != "no")
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Said {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// What is said of a contest, a selection or a mark besides.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(from = "Vec<StatusWord>")]
+struct Status {
+    /// It does not count by the rules of the contest.
+    is_invalidated: bool,
+    /// Somebody has yet to decide.
+    is_undecided: bool,
+}
+
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StatusWord {
+    InvalidatedRules,
+    NeedsAdjudication,
+    #[serde(other)]
+    Other,
+}
+
+impl From<Vec<StatusWord>> for Status {
+    fn from(words: Vec<StatusWord>) -> Self {
+        Self {
+            is_invalidated: words.contains(&StatusWord::InvalidatedRules),
+            is_undecided: words.contains(&StatusWord::NeedsAdjudication),
+        }
+    }
+}
+
+impl Position {
+    /// Whether the mark is a vote, as far as the record says: `IsAllocable` alone does, if it is
+    /// there, and else what is said of mark and selection.
+    fn counts(&self, selection: Status) -> bool {
+        let is_allocable = match self.is_allocable {
+            Some(said) => said != Said::No,
+            None => !self.status.is_invalidated && !selection.is_invalidated,
+        };
+        self.has_indication == Said::Yes && is_allocable
+    }
+
+    fn is_undecided(&self, selection: Status) -> bool {
+        match self.is_allocable {
+            Some(said) => said == Said::Unknown,
+            None => selection.is_undecided,
+        }
     }
 }
 
@@ -181,7 +281,7 @@ impl Report<'_> {
                 match self.contest()? {
                     Some(contest) => {
                         let records = self.records.insert(Records::new(contest));
-                        document.elements(|bytes| attempt(bytes, |record| take(records, &record)))
+                        document.elements(|text| attempt(text, |record| take(records, &record)))
                     }
                     None => document.skip(),
                 }
@@ -236,9 +336,6 @@ impl Report<'_> {
     }
 }
 
-/// What a record says of a contest whose marks do not count.
-const INVALIDATED: &str = "invalidated-rules";
-
 fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String> {
     let current = record
         .snapshots
@@ -252,47 +349,77 @@ fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String
         )
     })?;
     let mut has_contest = false;
-    for contest in &current.contests {
+    for contest in current.contests.iter() {
         if contest.id.0 != records.contest.id {
             continue;
         }
+        if has_contest {
+            return Err(twice(records));
+        }
         has_contest = true;
-        if contest.status.iter().any(|status| status.0 == INVALIDATED) {
+        if contest.status.is_invalidated {
             records.invalidated += 1;
             continue;
         }
-        let mut ranked = None;
         for selection in &contest.selections {
-            let Some(position) = selection
-                .selection_position
-                .iter()
-                .find(|position| position.counts())
-            else {
-                continue;
-            };
-            let fraction = position
-                .fractional_votes
-                .is_some_and(|votes| (votes - 1.0).abs() > f64::EPSILON);
-            if fraction || position.number_votes.is_some_and(|votes| votes > 1) {
-                return Err(format!(
-                    "record {number} has a mark that is not one vote (NumberVotes, FractionalVotes): such votes are not counted here"
-                ));
-            }
-            records.no_votes += u64::from(position.number_votes == Some(0));
-            let rank = selection.rank.or(position.rank);
-            let is_ranked = rank.is_some();
-            if *ranked.get_or_insert(is_ranked) != is_ranked {
-                return Err(format!(
-                    "record {number} has marks with a Rank and without one: which comes first?"
-                ));
-            }
-            let id = selection.contest_selection_id.as_ref();
-            let id =
-                id.ok_or_else(|| format!("record {number} has a mark for nobody who is listed"))?;
-            records.mark(rank.unwrap_or(1), &*id.0)?;
+            take_selection(records, selection)?;
         }
     }
     records.end(has_contest)
+}
+
+/// Takes the marks of a selection: one for each rank at which it is marked.
+fn take_selection(
+    records: &mut Records<String>,
+    selection: &MarkedSelection<'_>,
+) -> Result<(), String> {
+    let number = records.records + 1;
+    let several = || {
+        format!(
+            "record {number} has a mark that is not one vote (NumberVotes, FractionalVotes), or several of one rank: \
+             such votes are not counted here"
+        )
+    };
+    let is_one = |votes: Option<u32>, part: Option<f64>| {
+        votes.is_none_or(|votes| votes <= 1)
+            && part.is_none_or(|part| (part - 1.0).abs() <= f64::EPSILON)
+    };
+    let before = records.marks.len();
+    for position in selection.selection_position.iter() {
+        if !position.counts(selection.status) {
+            records.unclear += u64::from(position.has_indication == Said::Unknown);
+            continue;
+        }
+        if !is_one(position.number_votes, position.fractional_votes) {
+            return Err(several());
+        }
+        records.no_votes += u64::from(position.number_votes == Some(0));
+        records.undecided += u64::from(position.is_undecided(selection.status));
+        let rank = match (position.rank, selection.rank) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(format!(
+                    "record {number} has a selection of Rank {other} with a mark of Rank {one}"
+                ));
+            }
+            (one, other) => one.or(other),
+        };
+        let id = selection.contest_selection_id.as_ref();
+        let id =
+            id.ok_or_else(|| format!("record {number} has a mark for nobody who is listed"))?;
+        let is_new = records.mark(rank.unwrap_or(0).into(), &*id.0)?;
+        if !is_new {
+            return Err(several());
+        }
+    }
+    // A total goes over all ranks of a candidate, each of which has a mark.
+    let marks = records.marks.len() - before;
+    let total = selection
+        .total_number_votes
+        .filter(|total| *total as usize > marks);
+    if marks > 0 && !is_one(total, selection.total_fractional_votes) {
+        return Err(several());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -363,6 +490,137 @@ mod tests {
                 [[[1]]]
             );
         }
+    }
+
+    #[test]
+    fn candidate_marked_at_two_ranks_counts_at_the_first_whichever_mark_is_first() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let one = r#""SelectionPosition": [{"HasIndication": "yes", "Rank": 1, "IsAllocable": "unknown"}]"#;
+        for (first, second) in [(1, 3), (3, 1)] {
+            let two = format!(
+                r#""SelectionPosition": [{{"HasIndication": "no", "Rank": 9}}, {{"HasIndication": "yes", "Rank": {first}}}, {{"HasIndication": "yes", "Rank": {second}}}]"#
+            );
+            let parsed = read(&good.replace(one, &two), Some("1")).unwrap();
+            assert_eq!(
+                parsed.file.ballots.at(0).group().ranks,
+                [vec![0], vec![1]],
+                "{two}"
+            );
+            let notes: Vec<_> = parsed.notes.iter().map(|note| &note.text).collect();
+            assert!(
+                notes.iter().any(|note| note.contains("on a ballot twice")),
+                "{notes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn marks_that_contradict_or_are_several_votes_are_refused() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let one = r#""ContestSelectionId": "s2", "Rank": 2, "SelectionPosition": [{"HasIndication": "yes", "NumberVotes": 1}]"#;
+        let marks = |selection: &str, marks: &str| {
+            let new = format!(
+                r#""ContestSelectionId": "s2", {selection} "SelectionPosition": [{marks}]"#
+            );
+            let text = good.replace(one, &new);
+            assert_ne!(text, good);
+            read(&text, Some("1"))
+        };
+        let yes = r#"{"HasIndication": "yes"}"#;
+        let second = r#"{"HasIndication": "yes", "Rank": 2}"#;
+        for (selection, positions, reason) in [
+            (
+                r#""Rank": 2,"#,
+                format!("{yes}, {yes}"),
+                "several of one rank",
+            ),
+            ("", format!("{second}, {second}"), "several of one rank"),
+            (
+                r#""Rank": 2, "TotalNumberVotes": 3,"#,
+                yes.to_owned(),
+                "not one vote",
+            ),
+            (
+                r#""Rank": 2, "TotalFractionalVotes": 0.5,"#,
+                yes.to_owned(),
+                "not one vote",
+            ),
+            (
+                r#""Rank": 3,"#,
+                second.to_owned(),
+                "a selection of Rank 3 with a mark of Rank 2",
+            ),
+            (r#""Rank": 0,"#, yes.to_owned(), "without one, or 0"),
+        ] {
+            let refused = marks(selection, &positions).unwrap_err();
+            assert!(refused.reason.contains(reason), "{refused}");
+        }
+        assert!(marks(r#""Rank": 2, "TotalNumberVotes": 1,"#, yes).is_ok());
+        let contest = r#"{"ContestId": "k", "CVRContestSelection": ["#;
+        let twice = good.replace(contest, &format!(r#"{{"ContestId": "k"}}, {contest}"#));
+        let refused = read(&twice, Some("1")).unwrap_err();
+        assert!(refused.reason.contains("the contest twice"), "{refused}");
+    }
+
+    #[test]
+    fn what_the_status_of_a_mark_says_is_read() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let mark = r#""SelectionPosition": [{"HasIndication": "yes", "NumberVotes": 1}]"#;
+        let read = |new: &str| read(&good.replace(mark, new), Some("1")).unwrap();
+        for (new, is_vote, undecided) in [
+            (mark, true, 1),
+            (
+                r#""SelectionPosition": [{"HasIndication": "yes", "Status": ["invalidated-rules"]}]"#,
+                false,
+                1,
+            ),
+            (
+                r#""Status": ["invalidated-rules"], "SelectionPosition": [{"HasIndication": "yes"}]"#,
+                false,
+                1,
+            ),
+            (
+                r#""Status": ["invalidated-rules"], "SelectionPosition": [{"HasIndication": "yes", "IsAllocable": "yes"}]"#,
+                true,
+                1,
+            ),
+            (
+                r#""Status": ["needs-adjudication"], "SelectionPosition": [{"HasIndication": "yes"}]"#,
+                true,
+                2,
+            ),
+        ] {
+            let parsed = read(new);
+            let ranks = parsed.file.ballots.at(0).group().ranks;
+            assert_eq!(ranks.len(), 1 + usize::from(is_vote), "{new}");
+            // The first candidate's mark has IsAllocable unknown.
+            let said = format!(
+                "wait for a decision (IsAllocable unknown, needs-adjudication) are read as votes; there are {undecided}"
+            );
+            assert!(
+                parsed.notes.iter().any(|note| note.text.contains(&said)),
+                "{new}: {:?}",
+                parsed.notes
+            );
+        }
+    }
+
+    #[test]
+    fn marks_that_may_be_none_are_told_of() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let unclear = good.replace(
+            r#""HasIndication": "yes", "NumberVotes": 1"#,
+            r#""HasIndication": "unknown", "NumberVotes": 1"#,
+        );
+        let parsed = read(&unclear, Some("1")).unwrap();
+        assert_eq!(parsed.file.ballots.at(0).group().ranks, [[0]]);
+        let notes = &parsed.notes;
+        assert!(
+            notes.iter().any(|note| note
+                .text
+                .contains("(HasIndication unknown) are not read; there are 1")),
+            "{notes:?}"
+        );
     }
 
     #[test]

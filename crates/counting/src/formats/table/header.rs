@@ -64,6 +64,17 @@ const ABOUT: &[&str] = &[
     "row number",
     "index",
     "lfd nr",
+    "antwort id",
+    "name",
+    "full name",
+    "first name",
+    "last name",
+    "surname",
+    "nom",
+    "prénom",
+    "vorname",
+    "nachname",
+    "apellidos",
     "timestamp",
     "zeitstempel",
     "horodateur",
@@ -155,6 +166,17 @@ const NUMBERS: &[&str] = &[
     "multiplicity",
     "copies",
     "shares",
+    "rights",
+    "units",
+    "coefficient",
+    "anteile",
+    "stimmrechte",
+    "parts",
+    "tantièmes",
+    "actions",
+    "acciones",
+    "participaciones",
+    "coeficiente",
     "voting",
     "members",
     "member",
@@ -232,6 +254,38 @@ const BETWEEN: &[&str] = &[
     "of", "the", "in", "per", "how", "many", "power", "all", "each", "and", "der", "die", "de",
     "des", "von", "van",
 ];
+
+/// Words with which the rows begin that spreadsheets put below a table.
+const TOTALS: &[&str] = &[
+    "total",
+    "totals",
+    "sum",
+    "average",
+    "mean",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "insgesamt",
+    "durchschnitt",
+    "somme",
+    "moyenne",
+    "suma",
+    "promedio",
+];
+
+/// Whether a cell says of nothing but a total: `Total`, `Total ballots: 34`.
+pub(super) fn is_total(cell: &str) -> bool {
+    let lower = cell.to_lowercase();
+    let mut words = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty() && !is_number(word));
+    words.next().is_some_and(|first| TOTALS.contains(&first))
+        && words.all(|word| {
+            NUMBERS.contains(&word)
+                || BETWEEN.contains(&word)
+                || matches!(word, "general" | "général")
+        })
+}
 
 /// The column with which the records of ES&S scanners begin.
 const CAST_VOTE_RECORD: &str = "cast vote record";
@@ -436,6 +490,12 @@ impl Columns {
             let (title, rank) = match rank {
                 Some((title, rank)) => (title, Some(rank)),
                 None if scanner => (text.clone(), None),
+                None if is_like_rank(text) => {
+                    let reason = format!(
+                        "the column {text:?} looks like one of the ranks beside it, and says none from 1 on: call it \"Rank 1\" or so, or \"id\" if it is none"
+                    );
+                    return Err(fault(self.line, reason));
+                }
                 None => {
                     self.about.push(text.clone());
                     self.unknown.push((at, text.clone()));
@@ -511,7 +571,7 @@ impl Columns {
 
 /// Whether a header means something else than a candidate of that name, unless there is an
 /// apostrophe before it.
-fn is_special(text: &str) -> bool {
+pub(in crate::formats) fn is_special(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
     let words = plain(text);
     [COUNT, ABOUT, UNCLEAR]
@@ -569,6 +629,15 @@ const RANK_WORDS: &[&str] = &[
     "préférence",
     "opción",
     "preferencia",
+    "priorität",
+    "priorité",
+    "prioridad",
+    "vœu",
+    "voeu",
+    "voorkeur",
+    "keuze",
+    "preferenza",
+    "scelta",
 ];
 /// Words that say a rank where nothing else is in the header; a contest may be about `Position 3`.
 const PLACE_WORDS: &[&str] = &["position", "place", "platz", "puesto"];
@@ -619,7 +688,14 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
         }
     }
     for (at, word) in lower.iter().enumerate() {
-        let (rank, from, to) = if let Some(rank) = ordinal(word).filter(|_| is_rank_word(at + 1)) {
+        let short = || {
+            SHORT_SUFFIXES
+                .iter()
+                .find_map(|suffix| word.strip_suffix(suffix)?.parse().ok())
+        };
+        let before_word = || ordinal(word).or_else(short);
+        let (rank, from, to) = if let Some(rank) = is_rank_word(at + 1).then(before_word).flatten()
+        {
             (rank, at, at + 1)
         } else if let Some(rank) = ordinal(word).filter(|_| lower.len() == 1) {
             (rank, at, at)
@@ -650,10 +726,25 @@ fn rank_header(text: &str) -> Option<(String, usize)> {
     None
 }
 
-/// `1st`, `first`.
+/// Whether a header is a word for a rank and another: `Rank 0`, `Choice two`.
+fn is_like_rank(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let words: Vec<_> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.len() == 2 && words.iter().any(|word| RANK_WORDS.contains(word))
+}
+
+/// Ends of ordinals in English, French, Spanish and Italian.
+const SUFFIXES: &[&str] = &["st", "nd", "rd", "th", "er", "ère", "ème", "º", "ª"];
+/// Those with which a word alone may be something else: `1a`.
+const SHORT_SUFFIXES: &[&str] = &["e", "re", "eme", "nde", "a"];
+
+/// `1st`, `first`, `1er`, `2ª`.
 fn ordinal(word: &str) -> Option<usize> {
-    let suffixed = ["st", "nd", "rd", "th"]
-        .into_iter()
+    let suffixed = SUFFIXES
+        .iter()
         .find_map(|suffix| word.strip_suffix(suffix)?.parse().ok());
     suffixed.or_else(|| Some(ORDINALS.iter().position(|ordinal| *ordinal == word)? + 1))
 }
@@ -697,6 +788,11 @@ mod tests {
             ("Deuxième choix", "", 2),
             ("Position 4", "", 4),
             ("Council Position 3 1st Choice", "Council Position 3", 1),
+            ("1er choix", "", 1),
+            ("2e choix", "", 2),
+            ("2ème", "", 2),
+            ("3ª opción", "", 3),
+            ("Presidencia 1ª opción", "Presidencia", 1),
         ] {
             assert_eq!(rank_header(text), Some((title.to_owned(), rank)), "{text}");
         }
@@ -712,6 +808,7 @@ mod tests {
             "21",
             "Council Position 3",
             "Erste",
+            "1a",
         ] {
             assert_eq!(rank_header(other), None, "{other}");
         }

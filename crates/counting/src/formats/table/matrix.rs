@@ -76,7 +76,9 @@ impl Matrix {
             let names = quoted(candidates.iter().map(String::as_str));
             body.notes.add(
                 self.line,
-                format!("each of these columns is read as the scores of a candidate: {names}"),
+                format!(
+                    "each of these columns is read as the scores of a candidate: {names}; call one that is none \"id\""
+                ),
             );
         }
         body.columns = self.cells;
@@ -89,7 +91,8 @@ impl Matrix {
         let mut without_first = None;
         let mut has_first = false;
         let mut rows = 0u64;
-        let mut hiding = 0u64;
+        // Columns that may say something else in every row so far.
+        let mut hidden: Vec<usize> = (0..columns.len()).collect();
         let mut scores = Scores::new(if options.scores { columns.len() } else { 0 });
         while body.next(&mut row)? {
             let times = self
@@ -107,6 +110,9 @@ impl Matrix {
                     ranked.extend(key.map(|key| (key, place)));
                 }
             }
+            if self.count.is_some() {
+                body.see_count(row.line, times, ranked.is_empty());
+            }
             scores.see(ranked.iter().map(|(key, place)| (*place, u64::MAX - key)));
             if options.sums {
                 let count: &mut u64 = sums
@@ -122,7 +128,7 @@ impl Matrix {
                 without_first.get_or_insert(row.line);
             }
             rows += 1;
-            hiding += u64::from(hides_a_number(&ranked));
+            hidden.retain(|place| hides_a_number(&ranked, *place, rows));
             ballot.clear();
             let mut next = 1;
             for rank in ranked.chunk_by(|a, b| a.0 == b.0) {
@@ -158,12 +164,20 @@ impl Matrix {
                 candidates[place] = candidate;
             }
         }
-        if self.count.is_none() && rows >= HIDING_MIN && hiding == rows {
-            let name = &candidates[0];
-            let reason = format!(
-                "without the column {name:?}, every row is a whole ranking: if it says how many ballots a row is, or which, call it \"count\" or \"id\""
-            );
-            return Err(fault(self.line, reason));
+        if self.count.is_none() && rows >= HIDING_MIN {
+            for place in hidden.into_iter().filter(|place| !named[*place]) {
+                let name = &candidates[place];
+                let Some(candidate) = name.strip_prefix('\'').map(str::to_owned) else {
+                    let reason = format!(
+                        "without the column {name:?}, every row is a whole ranking: if it says how many ballots a row is, or which, call it \
+                         \"count\" or \"id\"; if it is a candidate, put an apostrophe before the name"
+                    );
+                    return Err(fault(self.line, reason));
+                };
+                if !candidates.contains(&candidate) {
+                    candidates[place] = candidate;
+                }
+            }
         }
         let file = File {
             title,
@@ -280,24 +294,35 @@ impl Scores {
     }
 }
 
+/// The columns that a reader of these rows of scores asks about, unless an apostrophe says that they
+/// are candidates.
+pub(in crate::formats) fn asked_about(candidates: usize, rows: &[(u64, &[u8])]) -> Vec<usize> {
+    let mut scores = Scores::new(candidates);
+    for (_, row) in rows {
+        let given = row.iter().enumerate().filter(|(_, score)| **score > 0);
+        scores.see(given.map(|(place, score)| (place, u64::from(*score))));
+    }
+    scores.unlike_others().collect()
+}
+
 /// Rows from which on it is no chance that all of them hide a number.
 const HIDING_MIN: u64 = 3;
 
-/// Whether the first column shares a rank, and the others are 1, 2 and so on without it: as it is
-/// if the column says something else. `ranked` is in the order of ranks.
-fn hides_a_number(ranked: &[(u64, usize)]) -> bool {
+/// Whether a column shares a rank, or has the number of the row, and the others are 1, 2 and so on
+/// without it: as it is if the column says something else. `ranked` is in the order of ranks.
+fn hides_a_number(ranked: &[(u64, usize)], column: usize, row: u64) -> bool {
     let mut next = 1;
-    let mut first = None;
+    let mut hidden = None;
     for (rank, place) in ranked {
-        if *place == 0 {
-            first = Some(*rank);
+        if *place == column {
+            hidden = Some(*rank);
         } else if *rank == next {
             next += 1;
         } else {
             return false;
         }
     }
-    next > 2 && first.is_some_and(|rank| rank < next)
+    next > 2 && hidden.is_some_and(|rank| rank < next || rank == row)
 }
 
 /// The scores that these keys stand for, one for each candidate.

@@ -43,6 +43,13 @@ const BLANK: &[&str] = &[
     "en blanco",
     "aucun",
     "vide",
+    "spoilt",
+    "spoiled",
+    "invalid",
+    "void",
+    "ung\u{fc}ltig",
+    "nul",
+    "nulo",
 ];
 /// The same as programs write it; in other letters, these are people's names.
 const BLANK_EXACTLY: &[&str] = &["NA", "NULL", "null", "NaN", "nan", "nil", "NIL"];
@@ -97,6 +104,12 @@ impl Found {
         if cell.bytes().all(|byte| byte.is_ascii_digit()) {
             let reason =
                 format!("{cell} stands in the column of a rank, where a candidate's name should");
+            return Err(fault(line, reason));
+        }
+        if cell.contains('>') {
+            let reason = format!(
+                "\"{cell}\" looks like a whole ranking in one cell: a cell names one candidate; as lines 10:A>B>C, such ballots are ABIF (.abif)"
+            );
             return Err(fault(line, reason));
         }
         let place = self.names.len();
@@ -210,6 +223,10 @@ impl Ranks {
             let times = self
                 .count
                 .map_or(Ok(1), |at| count(row.line, row.get(at)))?;
+            if self.count.is_some() {
+                let is_blank = columns.iter().all(|at| row.get(*at).is_empty());
+                body.see_count(row.line, times, is_blank);
+            }
             for column in &mut unknown {
                 column.see(row.get(column.at));
             }

@@ -709,3 +709,133 @@ fn records_of_dominion_are_read_contest_by_contest() {
         "{error}"
     );
 }
+
+#[test]
+fn row_that_is_nothing_but_a_total_is_no_blank_ballot() {
+    let with = |last: &str| format!("Voter,Rank 1,Rank 2\na,Ash,Birch\nb,Birch,Ash\n{last},,\n");
+    for total in [
+        "Total",
+        "Total: 2",
+        "Total ballots 2",
+        "Summe",
+        "TOTAL GENERAL",
+    ] {
+        let refused = parse(&with(total)).unwrap_err();
+        assert!(
+            refused.line == 4 && refused.reason.contains("delete it"),
+            "{total}: {refused}"
+        );
+    }
+    for voter in ["c", "Sumner", "Total Tom"] {
+        assert_eq!(parse(&with(voter)).unwrap().file.ballots.total(), 3);
+    }
+}
+
+#[test]
+fn first_column_with_the_numbers_of_the_rows_is_asked_about_in_short_tables_too() {
+    let refused = parse("Zettel,Ash,Birch\n1,1,2\n2,2,1\n3,1,2\n").unwrap_err();
+    assert!(refused.reason.contains("\"Zettel\""), "{refused}");
+    assert!(parse("Ash,Birch,Cedar\n1,2,3\n2,1,\n3,1,2\n").is_ok());
+}
+
+#[test]
+fn ordinals_of_other_languages_are_ranks_in_headers_and_cells() {
+    for text in [
+        "Q [Ash];Q [Birch]\n1er choix;2e choix\n2\u{aa};1\u{aa}\n1er;\n",
+        "1er choix;2e choix\nAsh;Birch\nBirch;Ash\nAsh;\n",
+        "Voter;1\u{aa} opción;2\u{aa} opción\n1;Ash;Birch\n2;Birch;Ash\n3;Ash;\n",
+    ] {
+        let parsed = parse(text).unwrap();
+        assert_eq!(parsed.file.candidates, ["Ash", "Birch"]);
+        let expected = [
+            (1, vec![vec![0], vec![1]]),
+            (1, vec![vec![1], vec![0]]),
+            (1, vec![vec![0]]),
+        ];
+        assert_eq!(lines(&parsed), expected, "{text}");
+    }
+}
+
+#[test]
+fn column_that_hides_a_number_is_asked_about_wherever_it_stands() {
+    let table = |header: &str| format!("{header}\n1,2,2\n2,1,1\n1,1,2\n");
+    let refused = parse(&table("Ash,Lose,Birch")).unwrap_err();
+    assert!(
+        refused.line == 1 && refused.reason.contains("\"Lose\""),
+        "{refused}"
+    );
+    let parsed = parse(&table("Ash,'Lose,Birch")).unwrap();
+    assert_eq!(parsed.file.candidates, ["Ash", "Lose", "Birch"]);
+}
+
+#[test]
+fn shares_and_voting_rights_are_asked_about_in_any_table() {
+    for header in [
+        "Stimmrechte",
+        "Voting rights",
+        "Tanti\u{e8}mes",
+        "Coeficiente",
+    ] {
+        let refused = parse(&format!("{header};Ash;Birch\n2;1;2\n")).unwrap_err();
+        assert!(
+            refused.reason.contains("may say how many ballots a row is"),
+            "{header}: {refused}"
+        );
+    }
+}
+
+#[test]
+fn names_of_voters_are_not_read_and_columns_like_ranks_are_not_left_out() {
+    let parsed = parse("Name;Vorname;Ash;Birch\nDoe;Joe;1;2\n;;2;1\n").unwrap();
+    assert_eq!(parsed.file.candidates, ["Ash", "Birch"]);
+    for header in ["Rank 0", "Choice two", "Last choice"] {
+        let refused = parse(&format!("{header},Rank 1,Rank 2\nAsh,Birch,Cedar\n")).unwrap_err();
+        assert!(
+            refused.line == 1 && refused.reason.contains(header),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn spoilt_ballots_and_rankings_in_one_cell_are_no_candidates() {
+    let parsed = parse("Voter,Rank 1,Rank 2\na,Ash,Birch\nb,spoilt,\nc,UNG\u{dc}LTIG,\n").unwrap();
+    assert_eq!(parsed.file.candidates, ["Ash", "Birch"]);
+    assert!(
+        parsed
+            .notes
+            .iter()
+            .any(|note| note.text.contains("\"spoilt\"")),
+        "{:?}",
+        parsed.notes
+    );
+    let refused = parse("count,Rank 1\n10,Ash>Birch\n5,Birch>Ash\n").unwrap_err();
+    assert!(
+        refused.line == 2 && refused.reason.contains(".abif"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn count_that_is_the_sum_of_those_before_and_ranks_nobody_is_told_of() {
+    let said = |text: &str| {
+        let notes = parse(text).unwrap().notes;
+        let told: Vec<_> = notes
+            .into_iter()
+            .filter(|note| note.text.contains("if that is a total"))
+            .map(|note| note.line)
+            .collect();
+        told
+    };
+    assert_eq!(said("count,Ash,Birch\n12,1,2\n8,2,1\n20,,\n"), [4]);
+    assert_eq!(
+        said("count,Rank 1,Rank 2\n12,Ash,\n8,Birch,Ash\n20,,\n"),
+        [4]
+    );
+    for other in ["19,,", "20,1,2"] {
+        assert_eq!(
+            said(&format!("count,Ash,Birch\n12,1,2\n8,2,1\n{other}\n")),
+            [0; 0]
+        );
+    }
+}

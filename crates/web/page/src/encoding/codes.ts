@@ -86,6 +86,15 @@ export function mayBeVoterCode(text: string): boolean {
   return shaped && !(read("tracker", text) instanceof Uint8Array);
 }
 
+/** Whether a voter code stands anywhere in a text, also between other words. */
+export function holdsVoterCode(text: string): boolean {
+  const typed = text.toUpperCase().replace(/[\s\-\u2010-\u2015\u2212]/g, "");
+  for (const [run] of typed.matchAll(/[0-9A-TV-Z]{32,}/g))
+    for (let at = 0; at + 32 <= run.length; at++)
+      if (codeSeed(run.slice(at, at + 32)) instanceof Uint8Array) return true;
+  return false;
+}
+
 export const showCode = (payload: Uint8Array): string => show("code", payload);
 
 /** A new voter code, and the seed of its key. */
