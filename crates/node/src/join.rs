@@ -126,7 +126,7 @@ pub(crate) async fn fetch(
             bail!("the network has stopped")
         };
         news.push(event.clone());
-        let PeerEvent::Connected(peer) = event else {
+        let PeerEvent::Connected(peer, _) = event else {
             continue;
         };
         let answer = network.request(peer, encode(&PeerRequest::Genesis)).await;

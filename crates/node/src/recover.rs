@@ -185,7 +185,7 @@ impl Fetching {
         loop {
             while let Ok(event) = events.peers.try_recv() {
                 match event {
-                    PeerEvent::Connected(peer) => {
+                    PeerEvent::Connected(peer, _) => {
                         peers.insert(peer);
                         first_at.get_or_insert_with(Instant::now);
                     }

@@ -11,7 +11,10 @@ use crate::host::{Host, PATIENCE, config};
 
 fn socket(address: &str) -> String {
     let parts: Vec<_> = address.split('/').collect();
-    format!("{}:{}", parts[2], parts[4])
+    match parts[1] {
+        "ip6" => format!("[{}]:{}", parts[2], parts[4]),
+        _ => format!("{}:{}", parts[2], parts[4]),
+    }
 }
 
 #[tokio::test]
@@ -76,12 +79,26 @@ async fn holds_a_place(address: String, came_in: mpsc::Sender<()>) {
 
 #[tokio::test]
 async fn strangers_who_hold_half_open_connections_keep_nobody_out() {
-    let mut a = Host::join(1, "chain", &[]).await;
+    keep_nobody_out("/ip4/127.0.0.1/tcp/0", 300).await;
+}
+
+#[tokio::test]
+async fn nor_do_far_more_of_them_that_have_one_ipv6_prefix_with_who_is_honest() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return eprintln!("this machine has no IPv6");
+    }
+    keep_nobody_out("/ip6/::1/tcp/0", 900).await;
+}
+
+async fn keep_nobody_out(listen: &str, crowd: usize) {
+    let mut own = config(1, "chain");
+    own.listen = vec![listen.parse().unwrap()];
+    let mut a = Host::start(own).await;
     let address = socket(&a.address().await.to_string());
     let mut strangers = JoinSet::new();
-    let (came_in, mut coming) = mpsc::channel(300);
-    (0..300).for_each(|_| drop(strangers.spawn(holds_a_place(address.clone(), came_in.clone()))));
-    for _ in 0..300 {
+    let (came_in, mut coming) = mpsc::channel(crowd);
+    (0..crowd).for_each(|_| drop(strangers.spawn(holds_a_place(address.clone(), came_in.clone()))));
+    for _ in 0..crowd {
         timeout(PATIENCE, coming.recv())
             .await
             .expect("strangers come in")
