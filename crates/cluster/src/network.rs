@@ -35,6 +35,8 @@ pub struct Options {
     pub anyone: bool,
     /// More arguments for every node.
     pub node_args: Vec<String>,
+    /// The programs, if they are found already.
+    pub programs: Option<Programs>,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             organisers: Vec::new(),
             anyone: false,
             node_args: Vec::new(),
+            programs: None,
         }
     }
 }
@@ -126,7 +129,10 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] if anything does not start.
     pub async fn start(options: Options) -> Result<Self, ClusterError> {
-        let programs = Programs::find()?;
+        let programs = match &options.programs {
+            Some(programs) => programs.clone(),
+            None => Programs::find()?,
+        };
         let (folder, temporary) = folder(&options)?;
         fs::write(folder.join(MARK), "{}\n")?;
         let (tracker, tracker_address) = start_tracker(&programs, &folder).await?;

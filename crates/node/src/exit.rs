@@ -123,6 +123,19 @@ impl fmt::Display for Stop {
 
 impl std::error::Error for Stop {}
 
+/// What a file cannot be used for. If this user may not use it, the end has the code of a disk that
+/// cannot be used; where nothing is listened on, no other permission can be lacking.
+pub(crate) fn cannot(what: &str, path: &Path, error: io::Error) -> anyhow::Error {
+    let path = path.display();
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let why = format!(
+            "cannot {what} {path}: {error}. Run the program as the user whose the file is, or give the file to this user (chown)"
+        );
+        return Stop::new(Exit::Disk, why).into();
+    }
+    anyhow::Error::new(error).context(format!("cannot {what} {path}"))
+}
+
 /// From now on a panic of the database ends the process with the words and the code of a damaged
 /// ledger. The library panics on some pages that were changed since they were checked; the process
 /// would end without advice, since it ends on every panic. Other panics are shown as always.
@@ -202,6 +215,12 @@ mod tests {
             Exit::of(&full.context("cannot write listen").unwrap_err()),
             Exit::Disk
         );
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let of_a_file = cannot("open", Path::new("/data/lock"), denied());
+        assert_eq!(Exit::of(&of_a_file), Exit::Disk);
+        assert!(of_a_file.to_string().contains("/data/lock"), "{of_a_file}");
+        let of_a_port = Err::<(), _>(denied()).context("cannot listen");
+        assert_eq!(Exit::of(&of_a_port.unwrap_err()), Exit::Failure);
         let missing: io::Result<()> = Err(io::ErrorKind::NotFound.into());
         assert_eq!(
             Exit::of(&missing.context("cannot read the genesis").unwrap_err()),
