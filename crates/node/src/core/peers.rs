@@ -754,6 +754,15 @@ mod tests {
     }
 
     #[test]
+    fn who_greets_again_and_again_is_looked_at_seldom() {
+        let mut peers = Peers::default();
+        let peer = PeerId::random();
+        peers.connected(peer, None).unwrap();
+        let looked_at = (0..100).filter(|_| peers.may_greet(&peer)).count();
+        assert!((1..10).contains(&looked_at), "{looked_at}");
+    }
+
+    #[test]
     fn peer_has_one_number_for_as_long_as_it_is_there() {
         let mut peers = Peers::default();
         let peer = PeerId::random();
