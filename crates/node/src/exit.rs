@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     Damaged,
     /// The validator key is used elsewhere, or what it has signed is not known here.
     Key,
-    /// The disk is full, or cannot be written.
+    /// The disk is full, or a file on it cannot be used.
     Disk,
 }
 
@@ -36,7 +36,7 @@ Exit codes:
   3  fork: the network has a block that does not follow from this ledger
   4  the ledger is damaged
   5  the validator key is used elsewhere, or what it has signed is not known here
-  6  the disk is full, or cannot be written
+  6  the disk is full, or a file on it cannot be used
 A supervisor must not start the node again after 3, 4 or 5 (systemd: RestartPreventExitStatus=3 4 5):
 each of them waits for a person.";
 

@@ -55,7 +55,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     let shutdown = shutdown()?;
     tokio::pin!(shutdown);
     tokio::select! {
-        done = apart(config, |config| async move { recover(&config).await }) => done,
+        done = apart(async move { recover(&config).await }) => done,
         () = &mut shutdown => bail!("ended early; nothing is changed"),
     }
 }

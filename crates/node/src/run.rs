@@ -49,7 +49,8 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         keys,
         name,
     });
-    let starting = apart(given.clone(), |given| async move { start(&given).await });
+    let for_start = given.clone();
+    let starting = apart(async move { start(&for_start).await });
     let started = tokio::select! {
         started = starting => started?,
         () = &mut shutdown => return Ok(()),
@@ -68,14 +69,10 @@ struct Given {
 /// Does work that reads files, which may take long, in a task of its own: whoever waits for it can
 /// do something else meanwhile, such as heed a signal. Work that is no longer waited for ends with
 /// the process.
-pub(crate) async fn apart<G, W, T>(given: G, work: impl FnOnce(G) -> W) -> Result<T>
-where
-    W: Future<Output = Result<T>> + Send + 'static,
-    T: Send + 'static,
-{
-    tokio::spawn(work(given))
-        .await
-        .context("a start has panicked")?
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(work).await.context("a start has panicked")?
 }
 
 /// Resolves when a signal asks the process to leave.

@@ -218,13 +218,17 @@ impl Peers {
     }
 
     fn shut_out(&mut self, peer: PeerId, now: Instant) {
-        self.strikes.retain_recent();
         if self.shut_out.len() >= SHUT_OUT_MAX {
             self.shut_out.retain(|_, until| *until > now);
         }
         if self.shut_out.len() < SHUT_OUT_MAX {
             self.shut_out.insert(peer, now + SHUT_OUT);
         }
+    }
+
+    /// Forgets addresses whose strikes have lapsed.
+    fn sweep(&self) {
+        self.strikes.retain_recent();
     }
 
     /// Whether to look at a message of this peer now.
@@ -538,6 +542,7 @@ impl Core {
     /// Compares heights with every peer: what a node has missed can only be seen so.
     pub(super) fn ask_status(&mut self) {
         self.timers.set(STATUS_MS, Wake::Status);
+        self.peers.sweep();
         self.say_whether_it_signs();
         self.mind_the_set();
         self.mind_the_clock();
