@@ -50,7 +50,10 @@ impl Core {
                     }
                     let holds = hello.holds(&self.engine.state().chain(), &from.to_bytes());
                     let hello = Some(hello).filter(|_| holds);
-                    self.on_hello(from, hello.ok_or("it has not proven who it is".into()));
+                    self.on_hello(
+                        from,
+                        hello.ok_or_else(|| "it has not proven who it is".into()),
+                    );
                 }
                 PeerResponse::Hello(self.hello.clone())
             }
