@@ -129,7 +129,7 @@ async fn stranger(cluster: &Cluster, target: &Node, keypair: Keypair) -> (Handle
         transport: Transport::Tcp,
     };
     let (handle, mut events) = vote_network::start(config).await.unwrap();
-    let PeerEvent::Connected(peer) = timeout(PATIENCE, events.peers.recv())
+    let PeerEvent::Connected(peer, _) = timeout(PATIENCE, events.peers.recv())
         .await
         .unwrap()
         .unwrap()

@@ -21,10 +21,17 @@ fn alive(pid: &serde_json::Value) -> bool {
 #[tokio::test]
 async fn network_that_is_ended_leaves_no_process_and_no_file() {
     let dir = tempfile::tempdir().unwrap();
-    let args = ["up", "--json", "--anyone", "-n", "2", "--followers", "1"].map(String::from);
-    let mut up = Daemon::start("cluster", &program(), &args, &dir.path().join("log"))
+    // The organiser's key is that of whoever runs this: it is made here, and not at home.
+    let home = format!("XDG_DATA_HOME={}", dir.path().display());
+    let program = program().display().to_string();
+    let args = ["up", "--json", "-n", "2", "--followers", "1"].map(String::from);
+    let args = [&[home, program], args.as_slice()].concat();
+    let log = dir.path().join("log");
+    let mut up = Daemon::start("cluster", Path::new("/usr/bin/env"), &args, &log)
         .await
         .unwrap();
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(said.matches("building the programs").count(), 1, "{said}");
     let nodes = up.ready["nodes"].as_array().unwrap().clone();
     assert_eq!(nodes.len(), 3);
     let mut pids: Vec<_> = nodes.iter().map(|node| node["pid"].clone()).collect();

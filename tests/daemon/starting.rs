@@ -244,6 +244,86 @@ async fn whole_ledger_is_checked_while_no_node_uses_it_and_damage_has_its_words_
     assert!(none.err.contains("there is no data directory"), "{none:?}");
 }
 
+fn names(dir: &Path) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn ledger_by_itself_is_checked_and_nothing_is_made_or_removed_beside_it() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    assert!(node.terminate().await.unwrap().success());
+    let copy = place.dir.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    let ledger = place.dir.path().join("a/ledger.redb");
+    std::fs::copy(ledger, copy.join("ledger.redb")).unwrap();
+    std::fs::write(copy.join("ledger.unfinished"), "of another program").unwrap();
+    let before = names(&copy);
+    let folder = copy.display().to_string();
+    let checked = run(&place.programs.node, &["check", "--data-dir", &folder], &[]).await;
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert_eq!(names(&copy), before);
+}
+
+fn pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+#[tokio::test]
+async fn pipe_or_folder_in_place_of_the_sign_state_is_named() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    assert!(node.terminate().await.unwrap().success());
+    let path = place.dir.path().join("a/sign-state");
+    std::fs::remove_file(&path).unwrap();
+    pipe(&path);
+    let error = tokio::time::timeout(PATIENCE, place.fail_with(5, "a", &[])).await;
+    let error = error.expect("nobody waits for what comes through the pipe");
+    assert!(error.contains("sign-state is no file"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let error = place.fail_with(5, "a", &[]).await;
+    assert!(error.contains("sign-state is no file"), "{error}");
+}
+
+/// Nothing ever comes through the pipe: the start lasts as long as with a ledger without end.
+#[tokio::test]
+async fn signal_ends_a_node_that_reads_what_it_starts_with() {
+    let place = Place::new();
+    let mut node = place.start("a", &["--found", "Co-op"]).await;
+    assert!(node.terminate().await.unwrap().success());
+    let genesis = place.dir.path().join("genesis");
+    pipe(&genesis);
+    let genesis = genesis.display().to_string();
+    // Of the first the genesis is compared with that of its ledger; the other one takes it.
+    for name in ["a", "new"] {
+        let mut child = tokio::process::Command::new(&place.programs.node)
+            .args(place.args(name, &["--genesis", &genesis]))
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        // It opens the pipe only when it heeds signals.
+        let path = genesis.clone();
+        let opened = tokio::spawn(async move {
+            let mut options = tokio::fs::OpenOptions::new();
+            options.write(true).open(&path).await.unwrap()
+        });
+        let _open = tokio::time::timeout(PATIENCE, opened).await.unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        let ended = ended.expect("it does not wait for the end of what it reads");
+        assert_eq!(ended.unwrap().code(), Some(0), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn config_file_is_read_and_its_mistakes_are_named() {
     let place = Place::new();

@@ -37,6 +37,8 @@ pub struct Options {
     pub node_args: Vec<String>,
     /// The protocol version that the chain begins with; the newest if none.
     pub protocol: Option<Version>,
+    /// The programs, if they are found already.
+    pub programs: Option<Programs>,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             anyone: false,
             node_args: Vec::new(),
             protocol: None,
+            programs: None,
         }
     }
 }
@@ -130,7 +133,10 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] if anything does not start.
     pub async fn start(options: Options) -> Result<Self, ClusterError> {
-        let programs = Programs::find()?;
+        let programs = match &options.programs {
+            Some(programs) => programs.clone(),
+            None => Programs::find()?,
+        };
         let (folder, temporary) = folder(&options)?;
         fs::write(folder.join(MARK), "{}\n")?;
         let (tracker, tracker_address) = start_tracker(&programs, &folder).await?;

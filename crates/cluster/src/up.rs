@@ -84,9 +84,11 @@ async fn start(args: &UpArgs) -> Result<Cluster> {
     if !args.anyone {
         // Whoever tries the network creates elections without a word more than they would say
         // elsewhere.
+        let programs = Programs::find()?;
         options
             .organisers
-            .push(Programs::find()?.organiser(None).await?.public());
+            .push(programs.organiser(None).await?.public());
+        options.programs = Some(programs);
     }
     let mut cluster = Cluster::start(options).await?;
     for _ in 0..args.followers {

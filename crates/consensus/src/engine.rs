@@ -382,6 +382,12 @@ impl Engine {
         self.host.mempool.iter_since()
     }
 
+    /// Whether a transaction that is not verified yet would find room among those that wait. Where
+    /// there is none it need not be verified.
+    pub fn has_room(&self, transaction: &[u8]) -> bool {
+        self.host.mempool.has_room(&self.host.state, transaction)
+    }
+
     /// What this node keeps of what others have sent.
     pub fn held(&self) -> Held {
         self.host.held()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use vote_chain::{
     Changes, ElectionId, InvalidTransaction, Payload, PublicKey, State, Timestamp, TransactionId,
-    Verified,
+    Verified, parse,
 };
 
 use self::lanes::{Lane, Lanes};
@@ -187,7 +187,7 @@ impl Mempool {
         state
             .execute(now.time.max(state.tip().time.plus_ms(1)))
             .apply(&transaction)?;
-        let lane = Lane::of(&transaction, state);
+        let lane = Lane::of(transaction.content(), state);
         let gave_up = self
             .make_room(lane, size)
             .ok_or_else(|| PoolRefusal::Full(self.come_back_s(now.steady)))?;
@@ -201,6 +201,24 @@ impl Mempool {
         };
         self.put(self.sequence, entry);
         Ok(Inserted { new: true, gave_up })
+    }
+
+    /// Whether there is room for a transaction that nobody has verified yet, or somebody would make
+    /// some. Bytes that are no transaction need none: to verify them says so.
+    pub(crate) fn has_room(&self, state: &State, bytes: &[u8]) -> bool {
+        let size = bytes.len();
+        // Acts are a small part of all there is, and never worth a look here.
+        let is_full =
+            self.entries.len() >= self.room.transactions || self.bytes + size > self.room.bytes;
+        if !is_full {
+            return true;
+        }
+        let Ok(transaction) = parse(bytes) else {
+            return true;
+        };
+        let lane = Lane::of(&transaction.content, state);
+        self.lacks_room(lane, size)
+            .is_none_or(|of_acts| self.lanes.to_give_up(lane, size, of_acts).is_some())
     }
 
     /// Makes room for one more of a lane, if there is none, at the cost of who has more of it than
@@ -502,10 +520,10 @@ mod tests {
     fn flood_of_one_election_holds_up_neither_acts_nor_other_elections_and_a_roll_comes_first() {
         let chain = Chain::new(&[Voters::Anyone, Voters::Anyone, Voters::Roll]);
         let mut pool = pool(20);
+        let flood: Vec<_> = (1..=21).map(|seed| chain.ballot(seed, 0)).collect();
         let mut insert = |transaction: &Arc<Verified>| {
             pool.insert(&chain.state, NOW, transaction.clone(), Origin::App)
         };
-        let flood: Vec<_> = (1..=21).map(|seed| chain.ballot(seed, 0)).collect();
         for ballot in &flood[..20] {
             assert!(insert(ballot).unwrap().gave_up.is_empty());
         }
@@ -519,6 +537,18 @@ mod tests {
             chain.act(chain.elections[0], Act::Close),
         ];
         for (at, transaction) in (1..).zip(&others) {
+            assert!(
+                pool.has_room(&chain.state, transaction.bytes()),
+                "who would make room is known before anybody has verified it"
+            );
+            assert!(!pool.has_room(&chain.state, flood[20].bytes()));
+            assert!(
+                pool.has_room(&chain.state, b"no transaction"),
+                "it is found false"
+            );
+            let mut insert = |transaction: &Arc<Verified>| {
+                pool.insert(&chain.state, NOW, transaction.clone(), Origin::App)
+            };
             let inserted = insert(transaction).unwrap();
             assert!(inserted.new);
             assert_eq!(

@@ -13,8 +13,7 @@ use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{
-    StreamProtocol, Swarm, SwarmBuilder, allow_block_list, connection_limits, dns, identify, noise,
-    ping, tcp, yamux,
+    StreamProtocol, Swarm, SwarmBuilder, allow_block_list, dns, identify, noise, ping, tcp, yamux,
 };
 use sha2::{Digest, Sha256};
 
@@ -22,10 +21,10 @@ use crate::codec::{Opaque, Room};
 use crate::config::{StartError, Transport};
 use crate::doors::Doors;
 use crate::limits::{
-    BLOCK_BYTES_MAX, CONNECT_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, CONSENSUS_WAITS_MAX,
-    PENDING_CONNECTIONS_MAX, REQUEST_STREAMS_MAX, REQUEST_TIMEOUT, STALLED_MAX,
-    TRANSACTIONS_WAIT_MAX,
+    BLOCK_BYTES_MAX, CONNECT_MAX, CONNECTIONS_MAX, CONSENSUS_WAITS_MAX, REQUEST_STREAMS_MAX,
+    REQUEST_TIMEOUT, SCORE_KEPT, STALLED_MAX, TRANSACTIONS_WAIT_MAX,
 };
+use crate::places::Places;
 use crate::topic::{Topic, Topics};
 use crate::tracker::messages;
 use crate::watched::{Watched, impatient};
@@ -42,7 +41,7 @@ pub(crate) type Gossipsub =
 /// Order matters: what refuses connections comes first.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Node {
-    pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) places: Places,
     pub(crate) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
@@ -59,15 +58,6 @@ pub(crate) struct Node {
 /// What a node of a chain calls its protocols; nodes of other chains call them differently.
 pub(crate) fn protocol_version(chain: &str) -> String {
     format!("/blockchain-voting/{chain}/1")
-}
-
-pub(crate) fn connection_limits(established: u32) -> connection_limits::Behaviour {
-    let limits = connection_limits::ConnectionLimits::default()
-        // Those that come in are bounded at the doors.
-        .with_max_pending_outgoing(Some(PENDING_CONNECTIONS_MAX))
-        .with_max_established(Some(established))
-        .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
-    connection_limits::Behaviour::new(limits)
 }
 
 pub(crate) fn ping() -> ping::Behaviour {
@@ -91,7 +81,7 @@ impl Node {
                 .with_push_listen_addr_updates(true);
         let short = chain.get(..16).unwrap_or(chain);
         Ok(Self {
-            limits: connection_limits(CONNECTIONS_MAX),
+            places: Places::new(CONNECTIONS_MAX),
             blocked: allow_block_list::Behaviour::default(),
             identify: identify::Behaviour::new(identify),
             ping: ping(),
@@ -247,6 +237,7 @@ fn scores(topics: Vec<TopicHash>) -> (PeerScoreParams, PeerScoreThresholds) {
         behaviour_penalty_threshold: BROKEN_PROMISES,
         behaviour_penalty_decay: 0.9,
         slow_peer_weight: 0.0,
+        retain_score: SCORE_KEPT,
         ..PeerScoreParams::default()
     };
     let thresholds = PeerScoreThresholds {

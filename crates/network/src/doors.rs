@@ -16,13 +16,13 @@ use futures::{FutureExt, channel::oneshot};
 use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEvent};
 use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, Transport};
+use libp2p::{Multiaddr, PeerId, Transport};
 
-use crate::limits::{CONNECTIONS_PER_PREFIX_MAX, HALF_OPEN_MAX};
+use crate::limits::{CONNECTIONS_FREE, CONNECTIONS_PER_PREFIX_MAX, HALF_OPEN_MAX};
 
 /// What one stranger can have many addresses of: an IPv4 address, or the first 48 bits of an IPv6
 /// address.
-pub(crate) type Prefix = [u8; 6];
+pub type Prefix = [u8; 6];
 
 /// The prefix of an address; none if it has no IP address in front.
 pub(crate) fn prefix(address: &Multiaddr) -> Option<Prefix> {
@@ -49,38 +49,54 @@ fn is_loopback(address: &Multiaddr) -> bool {
     }
 }
 
-/// Where a connection has come in from, loopback apart, where all that runs on this machine has one
-/// prefix.
+/// Where the other side of a connection is, loopback apart, where all that runs on this machine has
+/// one prefix.
 pub(crate) fn remote_prefix(endpoint: &ConnectedPoint) -> Option<Prefix> {
-    let ConnectedPoint::Listener { send_back_addr, .. } = endpoint else {
-        return None;
-    };
-    prefix(send_back_addr).filter(|_| !is_loopback(send_back_addr))
+    let remote = endpoint.get_remote_address();
+    prefix(remote).filter(|_| !is_loopback(remote))
 }
 
-/// How many connections have come in from each prefix.
-#[derive(Debug, Default)]
-pub(crate) struct Prefixes(BTreeMap<Prefix, usize>);
+/// Somebody who is here and may have to go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stranger {
+    pub(crate) id: PeerId,
+    pub(crate) prefix: Option<Prefix>,
+    pub(crate) connections: usize,
+    /// Whether it has proven to be of some chain, which anybody can found: it goes last.
+    pub(crate) member: bool,
+}
 
-impl Prefixes {
-    /// Counts a connection; false if they are too many.
-    pub(crate) fn enter(&mut self, prefix: Option<Prefix>) -> bool {
-        let Some(prefix) = prefix else { return true };
-        let count = self.0.entry(prefix).or_default();
-        *count += 1;
-        *count <= CONNECTIONS_PER_PREFIX_MAX
+/// Who has to go when one more comes from `prefix`, and why. Nobody is refused because others of its
+/// address are here: it may be the one that can prove a key. `strangers` are in order: those who are
+/// no members first, then the oldest first; `taken` of all `places` are taken.
+pub(crate) fn gives_way(
+    strangers: &[Stranger],
+    prefix: Option<Prefix>,
+    taken: usize,
+    places: usize,
+) -> Option<(PeerId, &'static str)> {
+    let mut of_prefix = strangers
+        .iter()
+        .filter(|stranger| prefix.is_some() && stranger.prefix == prefix);
+    let oldest = of_prefix.next();
+    let connections = oldest.into_iter().chain(of_prefix);
+    let connections: usize = connections.map(|stranger| stranger.connections).sum();
+    if let Some(oldest) = oldest
+        && connections >= CONNECTIONS_PER_PREFIX_MAX
+    {
+        return Some((oldest.id, "another one of its address wants its place"));
     }
-
-    /// It is gone, whether it was one too many or not.
-    pub(crate) fn leave(&mut self, prefix: Option<Prefix>) {
-        let Some(prefix) = prefix else { return };
-        let count = self.0.get(&prefix).copied().unwrap_or(0);
-        if count > 1 {
-            self.0.insert(prefix, count - 1)
-        } else {
-            self.0.remove(&prefix)
-        };
+    if taken + CONNECTIONS_FREE < places {
+        return None;
     }
+    let only_members = strangers.iter().all(|stranger| stranger.member);
+    let oldest = to_make_room(
+        strangers
+            .iter()
+            .filter(|stranger| stranger.member == only_members)
+            .map(|stranger| (stranger.id, stranger.prefix)),
+    );
+    oldest.map(|id| (id, "another one wants its place"))
 }
 
 /// Of several, each with where it comes from, and in order of age: the oldest of the prefix that
@@ -234,6 +250,59 @@ mod tests {
         assert_eq!(to_make_room(all()), Some(0));
         assert_eq!(to_make_room(all().skip(1)), Some(1), "the one that has two");
         assert_eq!(to_make_room(all().skip(2)), Some(2), "each has one");
+    }
+
+    #[test]
+    fn who_comes_from_an_address_with_many_strangers_gets_in_and_the_oldest_of_them_goes() {
+        let (many, few) = (from("/ip4/192.0.2.1/tcp/1"), from("/ip4/192.0.2.2/tcp/1"));
+        let stranger = |prefix| Stranger {
+            id: PeerId::random(),
+            prefix,
+            connections: 1,
+            member: false,
+        };
+        let mut strangers = vec![stranger(few)];
+        strangers.extend((0..CONNECTIONS_PER_PREFIX_MAX).map(|_| stranger(many)));
+        let leaves = |strangers: &[Stranger], prefix| {
+            gives_way(strangers, prefix, strangers.len(), 200).map(|(id, _)| id)
+        };
+        assert_eq!(leaves(&strangers, many), Some(strangers[1].id));
+        assert_eq!(leaves(&strangers, few), None, "there is room for others");
+        assert_eq!(leaves(&strangers[..32], many), None, "and for one more");
+        let on_this_machine: Vec<_> = (0..100).map(|_| stranger(None)).collect();
+        assert_eq!(leaves(&on_this_machine, None), None);
+        assert_eq!(
+            gives_way(&strangers, few, 192, 200).map(|(id, _)| id),
+            Some(strangers[1].id),
+            "when all is full, it is one of the address with the most"
+        );
+        let mut all = vec![stranger(few)];
+        all.extend(strangers[1..].iter().map(|other| Stranger {
+            member: true,
+            ..*other
+        }));
+        assert_eq!(leaves(&all, many), Some(all[1].id), "members have no more");
+        assert_eq!(
+            gives_way(&all, few, 192, 200).map(|(id, _)| id),
+            Some(all[0].id),
+            "of all places members are the last to give up theirs"
+        );
+    }
+
+    #[test]
+    fn connections_that_a_node_has_made_are_of_the_prefix_that_it_has_called() {
+        let dialled = |address: &str| {
+            remote_prefix(&ConnectedPoint::Dialer {
+                address: address.parse().unwrap(),
+                role_override: libp2p::core::Endpoint::Dialer,
+                port_use: libp2p::core::transport::PortUse::New,
+            })
+        };
+        assert_eq!(
+            dialled("/ip4/192.0.2.1/tcp/1"),
+            from("/ip4/192.0.2.1/tcp/2")
+        );
+        assert_eq!(dialled("/ip4/127.0.0.1/tcp/1"), None);
     }
 
     #[test]

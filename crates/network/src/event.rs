@@ -6,6 +6,7 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::codec::{Parcel, Room, Share};
+use crate::doors::Prefix;
 use crate::handle::Command;
 use crate::topic::Topic;
 
@@ -93,8 +94,8 @@ impl Reply {
 /// News of peers and trackers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerEvent {
-    /// A node of this chain is connected.
-    Connected(PeerId),
+    /// A node of this chain is connected, from this prefix; none if it is on this machine.
+    Connected(PeerId, Option<Prefix>),
     /// It is not any more.
     Disconnected(PeerId),
     /// A tracker has this node on its list.

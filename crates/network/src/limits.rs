@@ -36,8 +36,10 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const REQUEST_STREAMS_MAX: usize = 64;
 /// Requests of one peer: so many a second, in bursts of as many.
 pub(crate) const REQUESTS_PER_SECOND: u32 = 200;
+/// The same of all peers of one prefix that have not proven the key of a validator, loopback apart.
+pub(crate) const REQUESTS_PER_PREFIX_PER_SECOND: u32 = 400;
 /// Connections that this node is making.
-pub(crate) const PENDING_CONNECTIONS_MAX: u32 = 32;
+pub(crate) const PENDING_CONNECTIONS_MAX: usize = 32;
 /// Connections that are coming in and have not yet shown who they are.
 pub(crate) const HALF_OPEN_MAX: usize = 256;
 /// A connection that TCP cannot open in so long is tried again later: TCP itself would wait twice
@@ -49,15 +51,20 @@ pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(4);
 /// Data that a peer does not take for so long ends the connection.
 pub(crate) const STALLED_MAX: Duration = Duration::from_secs(8);
 /// Connections, all together.
-pub(crate) const CONNECTIONS_MAX: u32 = 200;
+pub(crate) const CONNECTIONS_MAX: usize = 200;
 /// Connections to one peer: two sides may dial at once.
-pub(crate) const CONNECTIONS_PER_PEER_MAX: u32 = 3;
-/// Connections that may come from one prefix (an IPv4 address, or 48 bits of an IPv6 address),
-/// loopback apart.
+pub(crate) const CONNECTIONS_PER_PEER_MAX: usize = 3;
+/// Connections with one prefix (an IPv4 address, or 48 bits of an IPv6 address), loopback apart:
+/// who comes then makes the oldest one of the prefix go that has proven nothing.
 pub(crate) const CONNECTIONS_PER_PREFIX_MAX: usize = 32;
 /// So many connections are kept free: who comes then makes the oldest one go that has proven
 /// nothing, of the prefix that has the most.
 pub(crate) const CONNECTIONS_FREE: usize = 8;
+/// Peers that are shut out at one time; beyond it, whose time is over first may come back sooner.
+pub(crate) const BLOCKED_MAX: usize = 4096;
+/// What gossip holds against a peer is kept so long after it has gone: far more than it takes to
+/// make good for it while connected.
+pub(crate) const SCORE_KEPT: Duration = Duration::from_secs(60);
 /// Peers that a node looks for.
 pub(crate) const PEERS_WANTED: usize = 16;
 /// Peers whose addresses are kept.
@@ -92,10 +99,12 @@ pub(crate) const PEER_EVENTS_MAX: usize = 4096;
 pub(crate) const GHOST_AGE: Duration = Duration::from_secs(2);
 /// A peer that has not said what it listens to for so long has not heard us either.
 pub(crate) const SUBSCRIBE_GRACE: Duration = Duration::from_secs(5);
+/// A peer that has not said for so long what it is has to go.
+pub(crate) const IDENTIFY_GRACE: Duration = Duration::from_secs(10);
 /// Between looks at connections, trackers and peers.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// Connections of a tracker, all together.
-pub(crate) const TRACKER_CONNECTIONS_MAX: u32 = 600;
+pub(crate) const TRACKER_CONNECTIONS_MAX: usize = 600;
 /// Questions of one node to a tracker: so many a second, in bursts of as many.
 pub(crate) const TRACKER_QUESTIONS_PER_SECOND: u32 = 10;
 /// Registrations at a tracker.

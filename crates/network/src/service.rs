@@ -25,13 +25,13 @@ use crate::behaviour::{Node, NodeEvent, protocol_version, swarm};
 use crate::book::Book;
 use crate::codec::{Parcel, Room, Shares};
 use crate::config::{Config, StartError, Transport, check_port_free, split};
-use crate::doors::{Prefix, Prefixes};
+use crate::doors::Prefix;
 use crate::event::{Events, Gossip, PeerEvent, PeerInfo, Request};
 use crate::handle::{Command, Handle, RequestError};
 use crate::limits::{
     COMMANDS_MAX, CONSENSUS_EVENTS_BYTES, CONSENSUS_EVENTS_MAX, OUTBOX_MAX, PEER_EVENTS_MAX,
-    REQUEST_EVENTS_MAX, REQUESTS_PER_SECOND, TICK, TRANSACTION_EVENTS_BYTES,
-    TRANSACTION_EVENTS_MAX,
+    REQUEST_EVENTS_MAX, REQUESTS_PER_PREFIX_PER_SECOND, REQUESTS_PER_SECOND, TICK,
+    TRANSACTION_EVENTS_BYTES, TRANSACTION_EVENTS_MAX,
 };
 use crate::refused::Refused;
 use crate::topic::{Topic, Topics};
@@ -43,8 +43,11 @@ struct Peer {
     node: bool,
     /// Whether it has proven the key of a validator.
     proven: bool,
-    /// Where it comes from, if it has come in.
+    /// Where it is.
     prefix: Option<Prefix>,
+    connections: usize,
+    /// Whether its connections are being closed.
+    leaving: bool,
     record: Option<SignedEnvelope>,
 }
 
@@ -85,7 +88,6 @@ struct Service {
     commands: mpsc::WeakSender<Command>,
     queues: Queues,
     peers: BTreeMap<PeerId, Peer>,
-    prefixes: Prefixes,
     refused: Refused,
     unanswered: Refused,
     trackers: BTreeMap<PeerId, Tracker>,
@@ -96,7 +98,8 @@ struct Service {
     book_path: Option<PathBuf>,
     external_given: bool,
     asked: BTreeMap<OutboundRequestId, oneshot::Sender<Result<Vec<u8>, RequestError>>>,
-    limiter: Arc<DefaultKeyedRateLimiter<PeerId>>,
+    limiter: DefaultKeyedRateLimiter<PeerId>,
+    prefix_limiter: DefaultKeyedRateLimiter<Prefix>,
     outbox: BTreeMap<Topic, VecDeque<Vec<u8>>>,
     salt: [u8; 16],
     sequence: u64,
@@ -149,8 +152,8 @@ impl Service {
             .external
             .iter()
             .for_each(|address| swarm.add_external_address(address.clone()));
-        let quota =
-            Quota::per_second(NonZeroU32::new(REQUESTS_PER_SECOND).unwrap_or(NonZeroU32::MIN));
+        let per_second =
+            |count| Quota::per_second(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| StartError::Setup(error.to_string()))?;
         Ok(Self {
@@ -164,7 +167,6 @@ impl Service {
             commands,
             queues,
             peers: BTreeMap::new(),
-            prefixes: Prefixes::default(),
             refused: Refused::of("connections"),
             unanswered: Refused::of("requests"),
             trackers: config
@@ -183,7 +185,8 @@ impl Service {
             book_path: config.peer_book.clone(),
             external_given: !config.external.is_empty(),
             asked: BTreeMap::new(),
-            limiter: Arc::new(RateLimiter::keyed(quota)),
+            limiter: RateLimiter::keyed(per_second(REQUESTS_PER_SECOND)),
+            prefix_limiter: RateLimiter::keyed(per_second(REQUESTS_PER_PREFIX_PER_SECOND)),
             outbox: BTreeMap::new(),
             salt,
             sequence: 0,
@@ -264,6 +267,7 @@ impl Service {
         if self.ticks.is_multiple_of(5) {
             self.sweep_ghosts();
             self.limiter.retain_recent();
+            self.prefix_limiter.retain_recent();
             self.shares.sweep();
         }
         self.save_book();
@@ -339,14 +343,12 @@ impl Service {
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
-                endpoint,
                 num_established,
                 cause,
                 ..
             } => {
                 self.on_closed(
                     peer_id,
-                    &endpoint,
                     num_established,
                     cause.map(|cause| cause.to_string()),
                 );

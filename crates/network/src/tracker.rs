@@ -16,7 +16,7 @@ use libp2p::core::{PeerRecord, SignedEnvelope};
 use libp2p::identity::Keypair;
 use libp2p::request_response::{self, Message, ProtocolSupport};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, connection_limits, identify, ping};
+use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
 use serde_bytes::ByteBuf;
 
 pub use self::roster::{Entry, Reason, TrackerEvent};
@@ -26,12 +26,13 @@ use self::roster::Roster;
 use crate::behaviour;
 use crate::codec::{Opaque, Room, Shares};
 use crate::config::{StartError, Transport, check_port_free};
-use crate::doors::{Prefix, Prefixes, remote_prefix, to_make_room};
+use crate::doors::{Prefix, Stranger, gives_way, remote_prefix};
 use crate::limits::{
-    BOOK_ADDRESSES_MAX, CHAIN_NAME_BYTES_MAX, CHAINS_SHOWN_MAX, CONNECTIONS_FREE, NODES_SHOWN_MAX,
-    PROOF_BYTES_MAX, PROOFS_BURST, RECORD_BYTES_MAX, RECORDS_MAX, REGISTRATION_TTL,
-    REGISTRATION_TTLS_MAX, TRACKER_CONNECTIONS_MAX, TRACKER_QUESTIONS_PER_SECOND,
+    BOOK_ADDRESSES_MAX, CHAIN_NAME_BYTES_MAX, CHAINS_SHOWN_MAX, NODES_SHOWN_MAX, PROOF_BYTES_MAX,
+    PROOFS_BURST, RECORD_BYTES_MAX, RECORDS_MAX, REGISTRATION_TTL, REGISTRATION_TTLS_MAX,
+    TRACKER_CONNECTIONS_MAX, TRACKER_QUESTIONS_PER_SECOND,
 };
+use crate::places::Places;
 use crate::refused::Refused;
 
 /// Whether what a node shows proves that it is a member of a chain: the chain's id, the node, and
@@ -40,7 +41,7 @@ pub type IsMember = Box<dyn Fn(&str, &PeerId, &[u8]) -> bool + Send>;
 
 #[derive(NetworkBehaviour)]
 struct Behaviour {
-    limits: connection_limits::Behaviour,
+    places: Places,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     questions: request_response::Behaviour<Opaque>,
@@ -50,6 +51,9 @@ struct Behaviour {
 struct Guest {
     since: Instant,
     prefix: Option<Prefix>,
+    connections: usize,
+    /// Whether its connections are being closed.
+    leaving: bool,
     has_asked: bool,
     member: bool,
 }
@@ -60,7 +64,6 @@ pub struct Tracker {
     is_member: IsMember,
     roster: Roster,
     guests: BTreeMap<PeerId, Guest>,
-    prefixes: Prefixes,
     room: Room,
     shares: Shares,
     questions: DefaultKeyedRateLimiter<PeerId>,
@@ -86,7 +89,7 @@ impl Tracker {
                 .with_agent_version(format!("bootstrap/{}", env!("CARGO_PKG_VERSION")));
         let room = Room::default();
         let behaviour = Behaviour {
-            limits: behaviour::connection_limits(TRACKER_CONNECTIONS_MAX),
+            places: Places::new(TRACKER_CONNECTIONS_MAX),
             identify: identify::Behaviour::new(identify),
             ping: behaviour::ping(),
             questions: behaviour::requests(messages::PROTOCOL, &room, ProtocolSupport::Inbound)?,
@@ -122,7 +125,6 @@ impl Tracker {
             is_member,
             roster: Roster::default(),
             guests: BTreeMap::new(),
-            prefixes: Prefixes::default(),
             room,
             shares: Shares::default(),
             questions: RateLimiter::keyed(per_second(TRACKER_QUESTIONS_PER_SECOND)),
@@ -189,22 +191,24 @@ impl Tracker {
                 self.disconnect(peer);
             }
             SwarmEvent::ConnectionEstablished {
-                peer_id, endpoint, ..
+                peer_id,
+                endpoint,
+                num_established,
+                ..
             } => {
                 let prefix = remote_prefix(&endpoint);
-                if !self.prefixes.enter(prefix) {
-                    self.refused
-                        .note("too many connections from one address", &peer_id);
-                    return self.disconnect(peer_id);
-                }
-                self.make_room();
+                self.make_room(prefix);
                 let new = || Guest {
                     since: Instant::now(),
                     prefix,
+                    connections: 0,
+                    leaving: false,
                     has_asked: false,
                     member: false,
                 };
-                self.guests.entry(peer_id).or_insert_with(new);
+                let guest = self.guests.entry(peer_id).or_insert_with(new);
+                guest.connections = usize::try_from(num_established.get()).unwrap_or(usize::MAX);
+                guest.leaving = false;
                 self.roster.mark(peer_id, None);
             }
             SwarmEvent::ConnectionClosed {
@@ -213,8 +217,10 @@ impl Tracker {
                 num_established,
                 ..
             } => {
-                self.prefixes.leave(remote_prefix(&endpoint));
                 if num_established > 0 {
+                    if let Some(guest) = self.guests.get_mut(&peer_id) {
+                        guest.connections = usize::try_from(num_established).unwrap_or(usize::MAX);
+                    }
                     return;
                 }
                 if self
@@ -241,29 +247,31 @@ impl Tracker {
     fn disconnect(&mut self, peer: PeerId) {
         // An error says that it is gone already.
         let _ = self.swarm.disconnect_peer_id(peer);
+        if let Some(guest) = self.guests.get_mut(&peer) {
+            guest.leaving = true;
+        }
     }
 
-    /// Has one go, if few places are left: no member, unless only members are here, and the oldest
-    /// of the prefix that has the most.
-    fn make_room(&mut self) {
-        let places = usize::try_from(TRACKER_CONNECTIONS_MAX).unwrap_or(usize::MAX);
-        let connections = self
-            .swarm
-            .network_info()
-            .connection_counters()
-            .num_established();
-        if usize::try_from(connections).unwrap_or(places) + CONNECTIONS_FREE < places {
-            return;
-        }
-        let mut guests: Vec<_> = self.guests.iter().collect();
-        if guests.iter().any(|(_, guest)| !guest.member) {
-            guests.retain(|(_, guest)| !guest.member);
-        }
-        guests.sort_unstable_by_key(|(_, guest)| guest.since);
-        if let Some(oldest) =
-            to_make_room(guests.into_iter().map(|(id, guest)| (*id, guest.prefix)))
-        {
-            self.refused.note("another node wants its place", &oldest);
+    /// Has one go, if one more comes from `prefix` and few places are left.
+    fn make_room(&mut self, prefix: Option<Prefix>) {
+        let mut guests: Vec<_> = self
+            .guests
+            .iter()
+            .filter(|(_, guest)| !guest.leaving)
+            .collect();
+        guests.sort_unstable_by_key(|(_, guest)| (guest.member, guest.since));
+        let guests: Vec<_> = guests
+            .into_iter()
+            .map(|(id, guest)| Stranger {
+                id: *id,
+                prefix: guest.prefix,
+                connections: guest.connections,
+                member: guest.member,
+            })
+            .collect();
+        let taken = self.swarm.behaviour().places.taken();
+        if let Some((oldest, why)) = gives_way(&guests, prefix, taken, TRACKER_CONNECTIONS_MAX) {
+            self.refused.note(why, &oldest);
             self.disconnect(oldest);
         }
     }

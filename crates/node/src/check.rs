@@ -33,17 +33,16 @@ pub(crate) fn check(args: &CheckArgs) -> Result<()> {
 
 fn whole(args: &CheckArgs) -> Result<()> {
     let path = args.data_dir.clone().map_or_else(datadir::default, Ok)?;
-    // Taking a data directory makes one.
     if !path.is_dir() {
         bail!(
             "there is no data directory {}; say with --data-dir where the ledger is",
             path.display()
         );
     }
-    let dir = DataDir::take(&path)?;
+    let dir = DataDir::take_as_it_is(&path)?;
     exit::call_database_panics_damage(Store::file(dir.path()));
     let started = Instant::now();
-    let Some(ledger) = Unread::open(dir.path())? else {
+    let Some(ledger) = Unread::look_at(dir.path())? else {
         bail!("there is no ledger in {}", path.display())
     };
     check_evidence(ledger.path(), &ledger.evidence()?)?;

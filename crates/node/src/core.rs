@@ -31,8 +31,8 @@ use serde_bytes::ByteBuf;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use vote_chain::{
-    Block, BlockHash, CommitCertificate, Height, Move, SecretKey, TransactionId, VerifiedBlock,
-    Whole,
+    Block, BlockHash, CommitCertificate, Height, Hello, Move, SecretKey, TransactionId,
+    VerifiedBlock, Whole,
 };
 use vote_consensus::{Certified, Engine, Event, Peer};
 use vote_network::{Events, Gossip, Handle, PeerEvent, PeerId, Request};
@@ -80,7 +80,7 @@ pub(crate) enum Inner {
     /// A peer has said how far it is.
     Status(PeerId, peers::PeerStatus),
     /// A peer has said who it is, or has failed to prove it.
-    Hello(PeerId, Result<vote_chain::Hello, String>),
+    Hello(PeerId, Result<Hello, String>),
     /// A peer has shown proofs of misbehaviour, of which these hold.
     Evidence(PeerId, evidence::Checked),
     /// Elections are counted.
@@ -102,6 +102,8 @@ pub(crate) struct Core {
     ledger: watch::Sender<Arc<Ledger>>,
     network: Handle,
     local: PeerId,
+    /// What proves to peers that this node has its key.
+    hello: Hello,
     listen: Vec<String>,
     pool: Pool,
     allow_attacks: bool,
@@ -185,6 +187,8 @@ impl Core {
             last,
         } = parts;
         let (inner, inner_events) = mpsc::channel(INNER_MAX);
+        let chain = engine.state().chain();
+        let hello = Hello::new(name.clone(), &key, &chain, &local.to_bytes());
         Self {
             name,
             key,
@@ -193,6 +197,7 @@ impl Core {
             ledger,
             network,
             local,
+            hello,
             listen,
             pool,
             allow_attacks,
@@ -332,7 +337,7 @@ impl Core {
 
     pub(crate) fn on_peer_event(&mut self, event: PeerEvent) {
         match event {
-            PeerEvent::Connected(peer) => self.on_connected(peer),
+            PeerEvent::Connected(peer, prefix) => self.on_connected(peer, prefix),
             PeerEvent::Disconnected(peer) => self.on_disconnected(peer),
             PeerEvent::Registered { tracker } => drop(self.trackers.insert(tracker, None)),
             PeerEvent::NotRegistered { tracker, problem } => {

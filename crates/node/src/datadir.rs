@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, cannot};
 
 /// More is read of no private file.
 const PRIVATE_BYTES_MAX: u64 = 64 * 1024;
@@ -30,7 +30,7 @@ pub(crate) fn default() -> Result<PathBuf> {
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -45,19 +45,35 @@ impl DataDir {
             .write(true)
             .mode(0o600)
             .open(&lock_path);
-        let lock = lock.with_context(|| format!("cannot open {}", lock_path.display()))?;
+        let lock = lock.map_err(|error| cannot("open", &lock_path, error))?;
+        Self::locked(path, lock)
+    }
+
+    /// Takes a directory of which nothing is to be changed. One in which no node has ever run has no
+    /// lock, and gets none.
+    pub(crate) fn take_as_it_is(path: &Path) -> Result<Self> {
+        let lock_path = path.join("lock");
+        match File::open(&lock_path) {
+            Ok(lock) => Self::locked(path, lock),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self {
+                path: path.to_owned(),
+                _lock: None,
+            }),
+            Err(error) => Err(cannot("open", &lock_path, error)),
+        }
+    }
+
+    fn locked(path: &Path, lock: File) -> Result<Self> {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
-                _lock: lock,
+                _lock: Some(lock),
             }),
             Err(TryLockError::WouldBlock) => bail!(
                 "the data directory {} is in use by another node; stop it, or choose another with --data-dir",
                 path.display()
             ),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("cannot lock {}", lock_path.display()))
-            }
+            Err(TryLockError::Error(error)) => Err(cannot("lock", path, error)),
         }
     }
 
@@ -73,12 +89,20 @@ impl DataDir {
 /// Makes a directory that only its owner can enter.
 pub(crate) fn make_private(path: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.with_context(|| format!("cannot make the directory {}", path.display()))
+    made.map_err(|error| cannot("make the directory", path, error))
 }
 
 /// Reads a file that nobody else may read; none if there is none. A private file has a few
 /// kilobytes.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>> {
+    // Before it is opened: a pipe would be waited for.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        let why = format!(
+            "{} is no file, but a folder, a pipe or the like: put the file there, from a backup if need be",
+            path.display()
+        );
+        return Err(Stop::new(Exit::Key, why).into());
+    }
     let read = || -> io::Result<Option<(u32, Vec<u8>)>> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -89,8 +113,14 @@ pub(crate) fn read_private(path: &Path) -> Result<Option<Vec<u8>>> {
         file.take(PRIVATE_BYTES_MAX).read_to_end(&mut bytes)?;
         Ok(Some((mode, bytes)))
     };
+    let found = match read() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(cannot("read", path, error));
+        }
+        found => found,
+    };
     let path = path.display();
-    match read() {
+    match found {
         Ok(Some((mode, _))) if mode & 0o077 != 0 => {
             let mode = mode & 0o777;
             let why = format!(
@@ -119,5 +149,39 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
         path.parent()
             .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write().map_err(|error| cannot("write", path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_or_pipe_in_place_of_a_private_file_is_named_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("sign-state");
+        fs::create_dir(&folder).unwrap();
+        let socket = dir.path().join("validator.key");
+        let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [folder, socket] {
+            let error = read_private(&path).unwrap_err();
+            assert_eq!(Exit::of(&error), Exit::Key);
+            assert!(error.to_string().contains("is no file"), "{error}");
+        }
+        assert!(read_private(&dir.path().join("none")).unwrap().is_none());
+    }
+
+    #[test]
+    fn folder_that_is_only_looked_at_is_locked_if_a_node_has_run_there_and_nothing_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let looked_at = DataDir::take_as_it_is(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        drop(looked_at);
+        let node = DataDir::take(dir.path()).unwrap();
+        let error = DataDir::take_as_it_is(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("in use"), "{error}");
+        drop(node);
+        let _looked_at = DataDir::take_as_it_is(dir.path()).unwrap();
+        DataDir::take(dir.path()).unwrap_err();
+    }
 }

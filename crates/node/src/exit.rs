@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     Damaged,
     /// The validator key is used elsewhere, or what it has signed is not known here.
     Key,
-    /// The disk is full, or cannot be written.
+    /// The disk is full, or a file on it cannot be used.
     Disk,
     /// The chain goes by a protocol version that this program does not have.
     NewProtocol,
@@ -38,7 +38,7 @@ Exit codes:
   3  fork: the network has a block that does not follow from this ledger
   4  the ledger is damaged
   5  the validator key is used elsewhere, or what it has signed is not known here
-  6  the disk is full, or cannot be written
+  6  the disk is full, or a file on it cannot be used
   7  the chain goes by a protocol version that this program does not have
 A supervisor must not start the node again after 3, 4, 5 or 7 (systemd: RestartPreventExitStatus=3 4 5 7):
 each of them waits for a person.";
@@ -128,6 +128,19 @@ impl fmt::Display for Stop {
 
 impl std::error::Error for Stop {}
 
+/// What a file cannot be used for. If this user may not use it, the end has the code of a disk that
+/// cannot be used; where nothing is listened on, no other permission can be lacking.
+pub(crate) fn cannot(what: &str, path: &Path, error: io::Error) -> anyhow::Error {
+    let path = path.display();
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let why = format!(
+            "cannot {what} {path}: {error}. Run the program as the user whose the file is, or give the file to this user (chown)"
+        );
+        return Stop::new(Exit::Disk, why).into();
+    }
+    anyhow::Error::new(error).context(format!("cannot {what} {path}"))
+}
+
 /// From now on a panic of the database ends the process with the words and the code of a damaged
 /// ledger. The library panics on some pages that were changed since they were checked; the process
 /// would end without advice, since it ends on every panic. Other panics are shown as always.
@@ -207,6 +220,12 @@ mod tests {
             Exit::of(&full.context("cannot write listen").unwrap_err()),
             Exit::Disk
         );
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let of_a_file = cannot("open", Path::new("/data/lock"), denied());
+        assert_eq!(Exit::of(&of_a_file), Exit::Disk);
+        assert!(of_a_file.to_string().contains("/data/lock"), "{of_a_file}");
+        let of_a_port = Err::<(), _>(denied()).context("cannot listen");
+        assert_eq!(Exit::of(&of_a_port.unwrap_err()), Exit::Failure);
         let missing: io::Result<()> = Err(io::ErrorKind::NotFound.into());
         assert_eq!(
             Exit::of(&missing.context("cannot read the genesis").unwrap_err()),

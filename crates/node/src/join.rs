@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tokio::sync::mpsc;
 use vote_chain::{ChainId, Genesis, Hash, decode, encode};
-use vote_network::{Events, Handle, Keypair, Multiaddr, PeerEvent};
+use vote_network::{Events, Handle, Keypair, Multiaddr, PeerEvent, Request};
 
 use crate::config::{Config, Origin};
 use crate::keys::Keys;
@@ -122,14 +123,16 @@ pub(crate) async fn fetch(
 ) -> Result<(Genesis, Vec<PeerEvent>)> {
     let mut news = Vec::new();
     loop {
-        let Some(event) = events.peers.recv().await else {
+        let event = answering_nothing(&mut events.requests, events.peers.recv()).await;
+        let Some(event) = event else {
             bail!("the network has stopped")
         };
         news.push(event.clone());
-        let PeerEvent::Connected(peer) = event else {
+        let PeerEvent::Connected(peer, _) = event else {
             continue;
         };
-        let answer = network.request(peer, encode(&PeerRequest::Genesis)).await;
+        let asked = network.request(peer, encode(&PeerRequest::Genesis));
+        let answer = answering_nothing(&mut events.requests, asked).await;
         match answer.map(|bytes| decode(&bytes)) {
             Ok(Ok(PeerResponse::Genesis(genesis)))
                 if genesis.chain() == *chain && genesis.check().is_ok() =>
@@ -140,5 +143,66 @@ pub(crate) async fn fetch(
             Err(error) => tracing::warn!(%peer, %error, "peer gives no genesis"),
         }
         network.disconnect(peer);
+    }
+}
+
+/// Waits for something, while this node has nothing to answer with: whoever asks it hears so at
+/// once, and asks another one. Two nodes that both begin would else wait for each other.
+async fn answering_nothing<T>(
+    questions: &mut mpsc::Receiver<Request>,
+    wanted: impl Future<Output = T>,
+) -> T {
+    tokio::pin!(wanted);
+    loop {
+        tokio::select! {
+            found = &mut wanted => return found,
+            Some(question) = questions.recv() => drop(question),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vote_network::{RequestError, Transport, start};
+
+    fn network(peers: Vec<Multiaddr>) -> vote_network::Config {
+        vote_network::Config {
+            keypair: Keypair::generate_ed25519(),
+            chain: "chain".into(),
+            listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+            external: Vec::new(),
+            trackers: Vec::new(),
+            peers,
+            peer_book: None,
+            transport: Transport::Tcp,
+        }
+    }
+
+    #[tokio::test]
+    async fn node_without_a_genesis_says_so_at_once_while_it_waits_for_one_itself() {
+        let own = network(Vec::new());
+        let id = own.keypair.public().to_peer_id();
+        let (node, mut events) = start(own).await.unwrap();
+        let listen = &node.listen_addresses().await[0];
+        let at = format!("{listen}/p2p/{id}").parse().unwrap();
+        let fetching = node.clone();
+        tokio::spawn(async move {
+            let chain = ChainId::default();
+            fetch(&chain, &fetching, &mut events).await.map(|_| ())
+        });
+        // This one does not answer what the node asks it.
+        let (asker, mut news) = start(network(vec![at])).await.unwrap();
+        while !matches!(news.peers.recv().await, Some(PeerEvent::Connected(..))) {}
+        let answer = asker.request(id, encode(&PeerRequest::Genesis)).await;
+        let Err(RequestError::NoAnswer(reason)) = answer else {
+            panic!("{answer:?}")
+        };
+        // Neither has waited for the other until one of them hung up.
+        let waited = ["Timeout", "Connection was closed"];
+        assert!(
+            !waited.iter().any(|words| reason.contains(words)),
+            "{reason}"
+        );
     }
 }

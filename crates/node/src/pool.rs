@@ -14,11 +14,12 @@ use vote_chain::{
 /// to come back.
 const JOBS_MAX: usize = 64;
 
-/// Reads of the ledger that are made at one time for apps, and as many for peers: what remains of
-/// the threads is for voting.
+/// Reads of the ledger that are made at one time for apps: what remains of the threads is for
+/// voting.
 const READERS: usize = 2;
-/// Reads for peers that run or wait for their turn; beyond it peers are not answered.
-const PEER_READS_MAX: usize = 16;
+/// Reads and checks that validators ask for and that run or wait for their turn, and as many that
+/// all other peers ask for; beyond it peers are not answered.
+const FOR_PEERS_MAX: usize = 8;
 
 /// Batches that peers have passed on and that wait to be verified, in bytes: of all validators, and
 /// of one peer of them.
@@ -28,7 +29,7 @@ pub(crate) const OF_ONE_PEER_BYTES: usize = 4 << 20;
 const OF_OTHERS_BYTES: usize = 8 << 20;
 const OF_ONE_OTHER_BYTES: usize = 1 << 20;
 
-/// Work of one kind: room for what waits, in bytes, and turns at a thread.
+/// Work of one kind: room for what waits, in bytes or in number, and turns at a thread.
 #[derive(Clone, Debug)]
 struct Queue {
     room: Arc<Semaphore>,
@@ -36,9 +37,9 @@ struct Queue {
 }
 
 impl Queue {
-    fn new(bytes: usize, turns: usize) -> Self {
+    fn new(room: usize, turns: usize) -> Self {
         Self {
-            room: Arc::new(Semaphore::new(bytes)),
+            room: Arc::new(Semaphore::new(room)),
             turns: Arc::new(Semaphore::new(turns)),
         }
     }
@@ -49,10 +50,11 @@ impl Queue {
 pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     for_apps: Arc<Semaphore>,
-    for_peers: Arc<Semaphore>,
+    /// One at a time, and one for all other peers.
+    for_validators: Queue,
+    for_others: Queue,
     for_blocks: Arc<Semaphore>,
     cores: usize,
-    peer_reads: Arc<Semaphore>,
     gossip_of_validators: Queue,
     /// One at a time: whatever strangers sign, the other processors are for voting.
     gossip_of_others: Queue,
@@ -62,15 +64,13 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(chain: ChainId) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
-        let (for_apps, for_peers, peer_reads) =
-            (places(READERS), places(READERS), places(PEER_READS_MAX));
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let for_blocks = places(cores);
         Self {
             permits: places(JOBS_MAX),
-            for_apps,
-            for_peers,
-            peer_reads,
+            for_apps: places(READERS),
+            for_validators: Queue::new(FOR_PEERS_MAX, 1),
+            for_others: Queue::new(FOR_PEERS_MAX, 1),
             for_blocks,
             // One is left for voting.
             gossip_of_validators: Queue::new(OF_VALIDATORS_BYTES, cores.saturating_sub(1).max(1)),
@@ -78,11 +78,6 @@ impl Pool {
             cores,
             chain,
         }
-    }
-
-    /// Room for one piece of work, now or not at all.
-    pub(crate) fn try_permit(&self) -> Option<OwnedSemaphorePermit> {
-        self.permits.clone().try_acquire_owned().ok()
     }
 
     /// Runs `work` on a blocking thread, once there is room.
@@ -113,23 +108,26 @@ impl Pool {
         self.run_with(turn, move |_| read()).await
     }
 
-    /// Reads the ledger for a peer, in its turn; not at all if many wait: it asks again.
-    pub(crate) fn try_read_for_peer(&self, read: impl FnOnce() + Send + 'static) -> bool {
-        let Ok(place) = self.peer_reads.clone().try_acquire_owned() else {
-            return false;
+    /// Reads or checks something for a peer, in its turn; none if many wait: it asks again. What
+    /// strangers ask for holds up no validator that has missed a block.
+    pub(crate) fn try_for_peer<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
+        &self,
+        of_validator: bool,
+        work: W,
+    ) -> Option<impl Future<Output = T> + use<T, W>> {
+        let queue = if of_validator {
+            &self.for_validators
+        } else {
+            &self.for_others
         };
-        let pool = self.clone();
-        tokio::spawn(async move {
-            let turn = pool
-                .for_peers
-                .clone()
-                .acquire_owned()
-                .await
-                .expect("never closed");
-            pool.run_with(turn, move |_| read()).await;
+        let place = queue.room.clone().try_acquire_owned().ok()?;
+        let (pool, turns) = (self.clone(), queue.turns.clone());
+        Some(async move {
+            let turn = turns.acquire_owned().await.expect("never closed");
+            let done = pool.run_with(turn, move |_| work()).await;
             drop(place);
-        });
-        true
+            done
+        })
     }
 
     /// Verifies transactions that a peer has passed on, in their turn; none if too much waits
@@ -291,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reads_for_peers_are_few_at_a_time_and_hold_up_neither_apps_nor_checks() {
+    async fn what_strangers_ask_for_is_done_one_by_one_and_holds_up_neither_validators_nor_apps() {
         let pool = Pool::new(ChainId::default());
         let (go_on, wait) = mpsc::channel::<()>();
         let wait = Arc::new(std::sync::Mutex::new(wait));
@@ -301,15 +299,23 @@ mod tests {
                 let _ = wait.lock().unwrap().recv();
             }
         };
-        assert!((0..PEER_READS_MAX).all(|_| pool.try_read_for_peer(read())));
-        assert!(!pool.try_read_for_peer(read()), "not answered");
+        let waiting: Vec<_> = std::iter::from_fn(|| pool.try_for_peer(false, read()))
+            .map(tokio::spawn)
+            .collect();
+        assert_eq!(waiting.len(), FOR_PEERS_MAX, "no more are answered");
+        let of_validator = pool.try_for_peer(true, || 0).unwrap();
         assert_eq!(
-            (pool.read_for_app(|| 1).await, pool.run(|_| 2).await),
-            (1, 2)
+            (
+                of_validator.await,
+                pool.read_for_app(|| 1).await,
+                pool.run(|_| 2).await
+            ),
+            (0, 1, 2)
         );
         drop(go_on);
-        while !pool.try_read_for_peer(read()) {
-            tokio::task::yield_now().await;
+        for done in waiting {
+            done.await.unwrap();
         }
+        assert!(pool.try_for_peer(false, read()).is_some(), "there is room");
     }
 }

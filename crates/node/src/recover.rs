@@ -32,12 +32,12 @@ use crate::ledger::Ledger;
 use crate::peer::PeerRequest;
 use crate::planned::print;
 use crate::pool::Pool;
-use crate::run::threads;
-use crate::run::{connect, shutdown};
+use crate::run::{apart, connect, shutdown, threads};
 use crate::sign_state::SignFile;
 
 const FOLDER: &str = "recovering";
 const LEDGER: &str = "ledger.redb";
+const LOG: &str = "ledger.wal";
 /// After the first peer is there, others have so long to come, who may have more.
 const GATHER: Duration = Duration::from_secs(3);
 /// Between looks at what the peers have.
@@ -55,7 +55,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     let shutdown = shutdown()?;
     tokio::pin!(shutdown);
     tokio::select! {
-        done = recover(&config) => done,
+        done = apart(async move { recover(&config).await }) => done,
         () = &mut shutdown => bail!("ended early; nothing is changed"),
     }
 }
@@ -185,7 +185,7 @@ impl Fetching {
         loop {
             while let Ok(event) = events.peers.try_recv() {
                 match event {
-                    PeerEvent::Connected(peer) => {
+                    PeerEvent::Connected(peer, _) => {
                         peers.insert(peer);
                         first_at.get_or_insert_with(Instant::now);
                     }
@@ -348,6 +348,7 @@ impl Lost {
             blocks: Vec::new(),
             transactions: Vec::new(),
         };
+        let mut there = There::of(new);
         for number in first_other(old, new, old_tip.min(tip))?..=old_tip.get() {
             let height = Height::new(number);
             let (block, certificate) = old.block(height)?.context("a block is missing")?;
@@ -365,7 +366,7 @@ impl Lost {
             }
             for bytes in &block.transactions {
                 let id = TransactionId::of(bytes);
-                if new.transaction(&id)?.is_none() {
+                if !there.has(&id)? {
                     lost.transactions.push((id, kind(bytes)));
                 }
             }
@@ -373,6 +374,46 @@ impl Lost {
                 .push((ByteBuf::from(encode(&block)), certificate));
         }
         Ok(lost)
+    }
+}
+
+/// The transactions that a ledger has. Those that are asked for one after the other are mostly in
+/// one block, which is read once.
+struct There<'a> {
+    store: &'a Store,
+    height: Height,
+    ids: BTreeSet<TransactionId>,
+    /// Blocks that were read.
+    read: u64,
+}
+
+impl<'a> There<'a> {
+    const fn of(store: &'a Store) -> Self {
+        Self {
+            store,
+            height: Height::GENESIS,
+            ids: BTreeSet::new(),
+            read: 0,
+        }
+    }
+
+    fn has(&mut self, id: &TransactionId) -> Result<bool> {
+        for (height, _) in self.store.places(id.as_bytes()) {
+            if height != self.height {
+                let (block, _) = self.store.block(height)?.context("a block is missing")?;
+                self.ids = block
+                    .transactions
+                    .iter()
+                    .map(|bytes| TransactionId::of(bytes))
+                    .collect();
+                self.height = height;
+                self.read += 1;
+            }
+            if self.ids.contains(id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -429,6 +470,13 @@ fn put_in_place(dir: &Path, folder: &Path, lost: &Lost) -> Result<Aside> {
     let number = (1..).find(free).expect("some number is free");
     let ledger = dir.join(format!("ledger.aside-{number}.redb"));
     let file = dir.join(format!("ledger.aside-{number}.lost"));
+    // Who puts the old ledger back needs the log of its open height too; the new one writes over it.
+    let log = dir.join(LOG);
+    if log.exists() {
+        let copy = dir.join(format!("ledger.aside-{number}.wal"));
+        fs::copy(&log, &copy).with_context(|| format!("cannot make {}", copy.display()))?;
+        File::open(&copy)?.sync_all()?;
+    }
     write_private(&file, &encode(&lost.blocks))?;
     // Under two names for a moment, so that there is a ledger at any time.
     fs::hard_link(dir.join(LEDGER), &ledger)
@@ -492,7 +540,7 @@ fn report(config: &Config, lost: &Lost, tip: Height, aside: &Aside) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::testing::{beside, fork, keep_fork, key, replaced};
+    use crate::ledger::testing::{beside, fork, keep_fork, key, replaced, store, turned_over};
 
     #[test]
     fn block_that_is_left_is_that_of_the_newest_fork_that_those_have_signed_who_can_decide_now() {
@@ -504,6 +552,24 @@ mod tests {
         assert_eq!(left_behind(&ledger).unwrap(), Some((Height::new(5), own)));
     }
 
+    #[test]
+    fn transactions_of_one_block_are_looked_for_in_one_reading_of_it() {
+        let (ledger, ..) = turned_over(5);
+        let store = store(&ledger);
+        let mut there = There::of(store);
+        let (mut blocks, mut transactions) = (0, 0);
+        while let Some((block, _)) = store.block(Height::new(blocks + 1)).unwrap() {
+            blocks += 1;
+            transactions += block.transactions.len();
+            for bytes in &block.transactions {
+                assert!(there.has(&TransactionId::of(bytes)).unwrap());
+            }
+        }
+        assert_eq!(there.read, blocks);
+        assert!(transactions as u64 > blocks, "some blocks have several");
+        assert!(!there.has(&TransactionId::of(b"another")).unwrap());
+    }
+
     /// As if the node ended between the two steps: the second cannot be taken.
     #[test]
     fn there_is_a_ledger_at_any_time_while_the_new_one_is_put_in_place() {
@@ -511,6 +577,7 @@ mod tests {
         let folder = dir.path().join(FOLDER);
         fs::create_dir(&folder).unwrap();
         fs::write(dir.path().join(LEDGER), "old").unwrap();
+        fs::write(dir.path().join(LOG), "old log").unwrap();
         let lost = Lost {
             parting: None,
             blocks: Vec::new(),
@@ -528,6 +595,10 @@ mod tests {
                 fs::read(aside.ledger).unwrap()
             ),
             (b"new".into(), b"old".into())
+        );
+        assert_eq!(
+            fs::read(dir.path().join("ledger.aside-1.wal")).unwrap(),
+            b"old log"
         );
     }
 }

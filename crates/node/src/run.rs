@@ -43,11 +43,36 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     let dir = DataDir::take(&config.data_dir)?;
     let keys = Keys::for_start(dir.path())?;
     let name = name(&config, &keys)?;
+    let given = Arc::new(Given {
+        config,
+        dir,
+        keys,
+        name,
+    });
+    let for_start = given.clone();
+    let starting = apart(async move { start(&for_start).await });
     let started = tokio::select! {
-        started = start(&config, &dir, &keys, &name) => started?,
+        started = starting => started?,
         () = &mut shutdown => return Ok(()),
     };
-    serve(&config, &keys, name, started, shutdown).await
+    serve(&given, started, shutdown).await
+}
+
+/// What a node starts with.
+struct Given {
+    config: Config,
+    dir: DataDir,
+    keys: Keys,
+    name: String,
+}
+
+/// Does work that reads files, which may take long, in a task of its own: whoever waits for it can
+/// do something else meanwhile, such as heed a signal. Work that is no longer waited for ends with
+/// the process.
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(work).await.context("a start has panicked")?
 }
 
 /// Resolves when a signal asks the process to leave.
@@ -91,7 +116,13 @@ fn name(config: &Config, keys: &Keys) -> Result<String> {
 }
 
 /// Opens or gets the ledger, and joins the network of its chain.
-async fn start(config: &Config, dir: &DataDir, keys: &Keys, name: &str) -> Result<Started> {
+async fn start(given: &Given) -> Result<Started> {
+    let Given {
+        config,
+        dir,
+        keys,
+        name,
+    } = given;
     let key = keys.validator.public();
     let mut signed = SignFile::find(dir.path(), &key)?;
     let known = known_peers(&dir.file("peers"));
@@ -257,13 +288,10 @@ fn remembered_listen(wanted: &Multiaddr, dir: &DataDir) -> Option<Multiaddr> {
     format!("{prefix}/tcp/{port}").parse().ok()
 }
 
-async fn serve(
-    config: &Config,
-    keys: &Keys,
-    name: String,
-    started: Started,
-    shutdown: impl Future<Output = ()>,
-) -> Result<()> {
+async fn serve(given: &Given, started: Started, shutdown: impl Future<Output = ()>) -> Result<()> {
+    let Given {
+        config, keys, name, ..
+    } = given;
     let Started {
         store,
         loaded,
@@ -291,9 +319,9 @@ async fn serve(
     let (ledger, published) = watch::channel(Arc::new(ledger));
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     config.keep()?;
-    say_ready(config, keys, &name, &store, &listen)?;
+    say_ready(config, keys, name, &store, &listen)?;
     let mut core = Core::new(Parts {
-        name,
+        name: name.clone(),
         key: keys.validator.clone(),
         engine,
         store,

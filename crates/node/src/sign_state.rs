@@ -19,7 +19,7 @@ use vote_consensus::{Folder, SignState};
 
 use crate::clock::now;
 use crate::datadir::read_private;
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, cannot};
 
 /// Its name in the data directory.
 pub(crate) const NAME: &str = "sign-state";
@@ -109,7 +109,7 @@ impl SignFile {
             File::open(dir)?.sync_all()?;
             Ok(made)
         };
-        make().with_context(|| format!("cannot write {}", path.display()))
+        make().map_err(|error| cannot("write", &path, error))
     }
 
     /// Opens the file of this key; none if there is none.
@@ -159,7 +159,8 @@ impl SignFile {
 
     /// The key in the file of a folder, if there is one that can be read.
     pub(crate) fn key_in(dir: &Path) -> Option<PublicKey> {
-        read_slots(&fs::read(dir.join(NAME)).ok()?).map(|slots| slots.newest.key)
+        let bytes = read_private(&dir.join(NAME)).ok()??;
+        read_slots(&bytes).map(|slots| slots.newest.key)
     }
 
     pub(crate) const fn state(&self) -> SignState {
@@ -264,7 +265,7 @@ fn open(path: &Path) -> Result<File> {
         .write(true)
         .mode(0o600)
         .open(path);
-    opened.with_context(|| format!("cannot open {}", path.display()))
+    opened.map_err(|error| cannot("open", path, error))
 }
 
 fn place(number: u64) -> u64 {

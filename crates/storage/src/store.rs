@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use redb::backends::FileBackend;
+use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{
     Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
     StorageBackend,
@@ -118,12 +118,31 @@ impl Unread {
     /// # Errors
     /// [`StorageError`] if it is in use, damaged, of another format, or cannot be read.
     pub fn open(dir: &Path) -> Result<Option<Self>, StorageError> {
+        discard(&dir.join(UNFINISHED)).map_err(|error| Fault::from(error).of(&Store::file(dir)))?;
+        Self::open_with(dir, open_wal)
+    }
+
+    /// Like [`Self::open`], and makes and removes no file.
+    ///
+    /// # Errors
+    /// As by [`Self::open`].
+    pub fn look_at(dir: &Path) -> Result<Option<Self>, StorageError> {
+        Self::open_with(dir, |dir| {
+            let path = dir.join(WAL);
+            if is_there(&path).map_err(|error| Fault::from(error).of(&path))? {
+                open_wal(dir)
+            } else {
+                Ok(Box::new(InMemoryBackend::new()))
+            }
+        })
+    }
+
+    fn open_with(
+        dir: &Path,
+        wal: impl FnOnce(&Path) -> Result<Box<dyn StorageBackend>, StorageError>,
+    ) -> Result<Option<Self>, StorageError> {
         let path = Store::file(dir);
-        let look = || {
-            discard(&dir.join(UNFINISHED))?;
-            is_there(&path)
-        };
-        if !look().map_err(|error| Fault::from(error).of(&path))? {
+        if !is_there(&path).map_err(|error| Fault::from(error).of(&path))? {
             return Ok(None);
         }
         let database = match builder().open(&path) {
@@ -131,7 +150,7 @@ impl Unread {
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StorageError::InUse(path)),
             Err(error) => return Err(Fault::from(error).of(&path)),
         };
-        Self::of_database(database, open_wal(dir)?, path).map(Some)
+        Self::of_database(database, wal(dir)?, path).map(Some)
     }
 
     /// Opens a ledger on something else than files: for tests of what a disk can do to a node.

@@ -42,16 +42,17 @@ const CLIENTS_MAX: usize = 10_000;
 #[derive(Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// Addresses that count as one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Prefix {
+/// Addresses that count as one. A request within the bounds of its client has it among its
+/// extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Prefix {
     Address(IpAddr),
     /// All who find no place of their own.
     Rest,
 }
 
 impl Prefix {
-    fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         let address = match address.to_canonical() {
             IpAddr::V6(address) => {
                 let [a, b, c, ..] = address.segments();
@@ -313,7 +314,7 @@ impl HttpBody for Counted {
 /// Answers a request within the bounds of its client.
 pub(crate) async fn bound(
     State(clients): State<Arc<Clients>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let peer = request.extensions().get::<Peer>().copied();
@@ -332,6 +333,7 @@ pub(crate) async fn bound(
         .unwrap_or(0)
         .min(TRANSACTION_BYTES_MAX as u64);
     visit.spend(question);
+    request.extensions_mut().insert(prefix);
     next.run(request)
         .await
         .map(|body| Body::new(Counted { body, visit }))

@@ -16,6 +16,7 @@ use vote_api::{CallError, CheckedElection, Refusal, RefusalCode, Watching};
 use vote_chain::ElectionId;
 use vote_views::{self as views, ElectionResult, Status};
 
+use crate::clients::Prefix;
 use crate::fault::Fault;
 use crate::node::Node;
 
@@ -34,6 +35,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const FIRST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Things that are followed at one time: each is a connection to the node, which takes 256.
 pub(crate) const TOPICS_MAX: usize = 64;
+/// Of these, different elections that one client follows, with however many pages.
+const ELECTIONS_OF_ONE_MAX: usize = 16;
 
 /// What was said last.
 #[derive(Clone)]
@@ -63,6 +66,52 @@ pub(crate) struct Live {
     topics: Arc<Mutex<BTreeMap<Topic, watch::Sender<Said>>>>,
     room: Arc<Semaphore>,
     followers: usize,
+    of_clients: OfClients,
+}
+
+/// How many pages of each client follow an election.
+type OfClients = Arc<Mutex<BTreeMap<(Prefix, ElectionId), usize>>>;
+
+/// A page that follows an election, from when it asks until it is gone.
+struct Follows {
+    of_clients: OfClients,
+    what: (Prefix, ElectionId),
+}
+
+impl Follows {
+    fn begin(of_clients: &OfClients, client: Prefix, id: ElectionId) -> Result<Self, Fault> {
+        let mut followed = of_clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let what = (client, id);
+        let others = followed
+            .keys()
+            .filter(|(other, _)| *other == client)
+            .count();
+        if !followed.contains_key(&what) && others >= ELECTIONS_OF_ONE_MAX {
+            return Err(Fault::busy(format!(
+                "{ELECTIONS_OF_ONE_MAX} elections are followed from this address already; close some of their pages"
+            )));
+        }
+        *followed.entry(what).or_default() += 1;
+        Ok(Self {
+            of_clients: of_clients.clone(),
+            what,
+        })
+    }
+}
+
+impl Drop for Follows {
+    fn drop(&mut self) {
+        let mut followed = self
+            .of_clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let pages = followed.get(&self.what).copied().unwrap_or(0);
+        if pages > 1 {
+            followed.insert(self.what, pages - 1);
+        } else {
+            followed.remove(&self.what);
+        }
+    }
 }
 
 impl Live {
@@ -74,6 +123,7 @@ impl Live {
             topics: Arc::default(),
             room: Arc::new(Semaphore::new(followers)),
             followers,
+            of_clients: Arc::default(),
         }
     }
 
@@ -82,15 +132,20 @@ impl Live {
         &self,
     ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Fault> {
         let permit = self.permit()?;
-        Ok(events(self.follow(Topic::Status)?, permit))
+        Ok(events(self.follow(Topic::Status)?, (permit, None)))
     }
 
-    /// An election, at once and soon after each block that changes it, until it is over.
+    /// An election, at once and soon after each block that changes it, until it is over. `client` is
+    /// who asks, where clients are bounded.
     pub(crate) async fn election(
         &self,
         id: ElectionId,
+        client: Option<Prefix>,
     ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Fault> {
         let permit = self.permit()?;
+        let follows = client
+            .map(|client| Follows::begin(&self.of_clients, client, id))
+            .transpose()?;
         let mut receiver = self.follow(Topic::Election(id))?;
         // Without a word in time, or with the node gone, the page is told by an event: it will not
         // ask again by itself after an error.
@@ -107,7 +162,7 @@ impl Live {
         if let Some(refusal) = refusal {
             return Err(Fault::of_named(CallError::Refused(refusal)));
         }
-        Ok(events(receiver, permit))
+        Ok(events(receiver, (permit, follows)))
     }
 
     fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
@@ -258,11 +313,11 @@ fn watched(watching: Watching) -> impl Stream<Item = Result<CheckedElection, Cal
 
 fn events(
     receiver: watch::Receiver<Said>,
-    permit: OwnedSemaphorePermit,
+    held: (OwnedSemaphorePermit, Option<Follows>),
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let events = WatchStream::new(receiver).filter_map(move |said| {
         // Held until the page is gone.
-        let _ = &permit;
+        let _ = &held;
         let event = match said {
             Said::Event(name, data) => Some(Ok(Event::default().event(name).data(data))),
             Said::Away(why) => Some(Ok(Event::default().event(why).data("{}"))),
@@ -288,11 +343,34 @@ mod tests {
             FOLLOWERS,
         );
         let mut pages: Vec<_> = (0..FOLLOWERS).map(|_| live.status().unwrap()).collect();
-        assert!(live.status().is_err() && live.election(ElectionId::default()).await.is_err());
+        assert!(live.status().is_err());
+        assert!(live.election(ElectionId::default(), None).await.is_err());
         drop(pages.pop());
         assert!(
             live.status().is_ok(),
             "there is room again when one has gone"
         );
+    }
+
+    #[tokio::test]
+    async fn visitor_who_follows_all_that_it_can_leaves_the_others_theirs() {
+        let dir = tempfile::tempdir().unwrap();
+        let nobody = Arc::new(Node::new(dir.path().join("nobody"), None));
+        let live = Live::new(nobody, true, 1000);
+        let election = |number| ElectionId::new(vote_chain::Hash::from_bytes([number; 32]));
+        let [greedy, other] =
+            ["192.0.2.1", "192.0.2.2"].map(|text| Some(Prefix::of(text.parse().unwrap())));
+        let mut pages = Vec::new();
+        for number in 0..64 {
+            pages.extend(live.election(election(number), greedy).await.ok());
+        }
+        assert_eq!(pages.len(), ELECTIONS_OF_ONE_MAX);
+        assert!(live.election(election(99), other).await.is_ok());
+        assert!(
+            live.election(election(0), greedy).await.is_ok(),
+            "many may follow one election from one address"
+        );
+        drop(pages.pop());
+        assert!(live.election(election(98), greedy).await.is_ok());
     }
 }

@@ -9,7 +9,7 @@ use axum::extract::{
     DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request as HttpRequest, State,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{Extensions, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -27,7 +27,7 @@ use vote_chain::{
 use vote_views as views;
 
 use crate::archive::Archives;
-use crate::clients::{Clients, bound};
+use crate::clients::{Clients, Prefix, bound};
 use crate::fault::Fault;
 use crate::find::{Finder, refuse_voter_code, trace};
 use crate::guard::{Guard, guard};
@@ -350,10 +350,15 @@ async fn election(State(app): State<App>, Named(id): Named<String>) -> Answered<
     Ok(Json(views::Election::of(&election, genesis.chain())))
 }
 
-async fn follow(State(app): State<App>, Named(id): Named<String>) -> Result<Response, Fault> {
+async fn follow(
+    State(app): State<App>,
+    Named(id): Named<String>,
+    about: Extensions,
+) -> Result<Response, Fault> {
+    let client = about.get::<Prefix>().copied();
     Ok(app
         .live
-        .election(parsed(&id, "election's id")?)
+        .election(parsed(&id, "election's id")?, client)
         .await?
         .into_response())
 }

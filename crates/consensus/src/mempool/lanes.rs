@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use vote_chain::{ElectionId, Organisers, Payload, PublicKey, State, Verified, Voters};
+use vote_chain::{ElectionId, Organisers, Payload, PublicKey, State, UnsignedTransaction, Voters};
 
 /// The order is that of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +23,8 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    pub(crate) fn of(transaction: &Verified, state: &State) -> Self {
-        match &transaction.content().payload {
+    pub(crate) fn of(content: &UnsignedTransaction, state: &State) -> Self {
+        match &content.payload {
             Payload::CastBallot(ballot) => {
                 let election = state.election(&ballot.election);
                 let any_key =
@@ -40,10 +40,8 @@ impl Lane {
             {
                 Self::Anyone
             }
-            Payload::CreateElection(_) | Payload::Organise(_) => {
-                Self::Acts(transaction.content().signer)
-            }
-            Payload::ApproveChange { .. } => Self::Approvals(transaction.content().signer),
+            Payload::CreateElection(_) | Payload::Organise(_) => Self::Acts(content.signer),
+            Payload::ApproveChange { .. } => Self::Approvals(content.signer),
         }
     }
 

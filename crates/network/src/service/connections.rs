@@ -9,10 +9,10 @@ use libp2p::{Multiaddr, PeerId, identify};
 use super::discovery::Backoff;
 use super::{Peer, Service};
 use crate::behaviour::{Node, PROVEN_SCORE};
-use crate::doors::{remote_prefix, to_make_room};
+use crate::doors::{Prefix, Stranger, gives_way, remote_prefix};
 use crate::event::PeerEvent;
 use crate::limits::{
-    CONNECTIONS_FREE, CONNECTIONS_MAX, GHOST_AGE, SUBSCRIBE_GRACE, VALIDATOR_BACKOFF_MAX,
+    BLOCKED_MAX, CONNECTIONS_MAX, GHOST_AGE, IDENTIFY_GRACE, SUBSCRIBE_GRACE, VALIDATOR_BACKOFF_MAX,
 };
 use crate::topic::Topic;
 
@@ -24,19 +24,18 @@ impl Service {
         established: u32,
     ) {
         let prefix = remote_prefix(endpoint);
-        if !self.prefixes.enter(prefix) {
-            self.refused
-                .note("too many connections from one address", &peer);
-            return self.disconnect(peer);
-        }
-        self.make_room();
+        self.make_room(prefix);
         let known = self.peers.entry(peer).or_insert_with(|| Peer {
             since: Instant::now(),
             node: false,
             proven: false,
             prefix,
+            connections: 0,
+            leaving: false,
             record: None,
         });
+        known.connections = usize::try_from(established).unwrap_or(usize::MAX);
+        known.leaving = false;
         // Gossipsub says what it listens to on a peer's first connection only. If that one is dead
         // and the peer has restarted, it would never hear us: drop it, and it comes back with a
         // first connection.
@@ -52,18 +51,14 @@ impl Service {
         self.backoff.remove(&peer);
     }
 
-    pub(super) fn on_closed(
-        &mut self,
-        peer: PeerId,
-        endpoint: &ConnectedPoint,
-        left: u32,
-        cause: Option<String>,
-    ) {
-        self.prefixes.leave(remote_prefix(endpoint));
+    pub(super) fn on_closed(&mut self, peer: PeerId, left: u32, cause: Option<String>) {
         if let Some(cause) = &cause {
             tracing::debug!(%peer, cause, "connection closed");
         }
         if left > 0 {
+            if let Some(peer) = self.peers.get_mut(&peer) {
+                peer.connections = usize::try_from(left).unwrap_or(usize::MAX);
+            }
             return;
         }
         if let Some(gone) = self.peers.remove(&peer).filter(|peer| peer.node) {
@@ -78,29 +73,27 @@ impl Service {
         self.on_tracker_lost(peer);
     }
 
-    /// Has the one go that has proven nothing, is not of those that this node looks for, and has
-    /// been here for longest, of the prefix that has the most, if few places are left.
-    fn make_room(&mut self) {
-        let of_strangers = |(id, peer): (&PeerId, &Peer)| {
-            let stranger =
-                !peer.proven && !self.trackers.contains_key(id) && !self.fixed.contains_key(id);
-            stranger.then_some((peer.since, *id, peer.prefix))
+    /// Has one go, if one more comes from `prefix` and few places are left: one that has proven
+    /// nothing and is not of those that this node looks for.
+    fn make_room(&mut self, prefix: Option<Prefix>) {
+        let is_stranger = |(id, peer): &(&PeerId, &Peer)| {
+            let looked_for = self.trackers.contains_key(id) || self.fixed.contains_key(id);
+            !peer.proven && !peer.leaving && !looked_for
         };
-        let mut strangers: Vec<_> = self.peers.iter().filter_map(of_strangers).collect();
-        let places = usize::try_from(CONNECTIONS_MAX).unwrap_or(usize::MAX);
-        let connections = self
-            .swarm
-            .network_info()
-            .connection_counters()
-            .num_established();
-        if usize::try_from(connections).unwrap_or(places) + CONNECTIONS_FREE < places {
-            return;
-        }
-        strangers.sort_unstable_by_key(|(since, ..)| *since);
-        if let Some(oldest) =
-            to_make_room(strangers.into_iter().map(|(_, id, prefix)| (id, prefix)))
-        {
-            self.refused.note("another peer wants its place", &oldest);
+        let mut strangers: Vec<_> = self.peers.iter().filter(is_stranger).collect();
+        strangers.sort_unstable_by_key(|(_, peer)| peer.since);
+        let strangers: Vec<_> = strangers
+            .into_iter()
+            .map(|(id, peer)| Stranger {
+                id: *id,
+                prefix: peer.prefix,
+                connections: peer.connections,
+                member: false,
+            })
+            .collect();
+        let taken = self.swarm.behaviour().places.taken();
+        if let Some((oldest, why)) = gives_way(&strangers, prefix, taken, CONNECTIONS_MAX) {
+            self.refused.note(why, &oldest);
             self.disconnect(oldest);
         }
     }
@@ -113,7 +106,7 @@ impl Service {
         behaviour
             .transactions
             .set_application_score(&id, PROVEN_SCORE);
-        behaviour.limits.bypass_peer_id(&id);
+        behaviour.places.trust(id);
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.proven = true;
         }
@@ -147,12 +140,14 @@ impl Service {
             self.book.learn(id, info.listen_addrs);
         }
         if new {
+            let prefix = peer.prefix;
             self.book.reached(&id);
-            self.tell(PeerEvent::Connected(id));
+            self.tell(PeerEvent::Connected(id, prefix));
         }
     }
 
-    /// Peers that should listen to our topics and do not: the connection is one-sided.
+    /// Peers that should listen to our topics and do not: the connection is one-sided. And those
+    /// that do not say what they are: nothing could be held against them.
     pub(super) fn sweep_ghosts(&mut self) {
         let wanted = Topic::ALL.len();
         let deaf = |service: &Self, id: &PeerId| {
@@ -177,14 +172,30 @@ impl Service {
                 .note("it is connected but does not hear us", &peer);
             self.disconnect(peer);
         }
+        let mute = self.peers.iter().filter(|(id, peer)| {
+            !peer.node && !self.trackers.contains_key(id) && peer.since.elapsed() > IDENTIFY_GRACE
+        });
+        for peer in mute.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.refused.note("it does not say what it is", &peer);
+            self.disconnect(peer);
+        }
     }
 
     pub(super) fn disconnect(&mut self, peer: PeerId) {
         // An error says that it is gone already.
         let _ = self.swarm.disconnect_peer_id(peer);
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.leaving = true;
+        }
     }
 
     pub(super) fn block(&mut self, peer: PeerId, time: Duration) {
+        let first_over = self.blocked.iter().min_by_key(|(_, until)| **until);
+        if self.blocked.len() >= BLOCKED_MAX
+            && let Some((&first, _)) = first_over
+        {
+            self.let_in(first);
+        }
         self.blocked.insert(peer, Instant::now() + time);
         self.swarm.behaviour_mut().blocked.block_peer(peer);
         self.disconnect(peer);
@@ -198,10 +209,12 @@ impl Service {
             .filter(|(_, until)| **until <= now)
             .map(|(peer, _)| *peer)
             .collect();
-        for peer in over {
-            self.blocked.remove(&peer);
-            self.swarm.behaviour_mut().blocked.unblock_peer(peer);
-        }
+        over.into_iter().for_each(|peer| self.let_in(peer));
+    }
+
+    fn let_in(&mut self, peer: PeerId) {
+        self.blocked.remove(&peer);
+        self.swarm.behaviour_mut().blocked.unblock_peer(peer);
     }
 
     pub(super) fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {

@@ -5,6 +5,7 @@ use libp2p::gossipsub::{Event, MessageAcceptance, MessageId, PublishError};
 
 use super::Service;
 use crate::event::{Gossip, Verdict};
+use crate::limits::{CONSENSUS_EVENTS_BYTES, TRANSACTION_EVENTS_BYTES};
 use crate::topic::Topic;
 
 /// In front of a consensus message or a block: who sent it, at random, and its number; so that one
@@ -13,6 +14,12 @@ const HEADER_BYTES: usize = 24;
 
 const fn is_numbered(topic: Topic) -> bool {
     matches!(topic, Topic::Consensus | Topic::Blocks)
+}
+
+/// Whether a message of a peer may wait where so much of all room is left: half of it is for those
+/// that have proven the key of a validator, whatever strangers send.
+const fn may_wait(proven: bool, left: usize, all: usize) -> bool {
+    proven || left * 2 > all
 }
 
 impl Service {
@@ -98,17 +105,26 @@ impl Service {
         if is_numbered(topic) {
             data.drain(..HEADER_BYTES);
         }
-        let (queue, room) = match topic {
-            Topic::Transactions => (&self.queues.transactions, &self.queues.transactions_room),
-            Topic::Consensus | Topic::Blocks => {
-                (&self.queues.consensus, &self.queues.consensus_room)
-            }
+        let queues = &self.queues;
+        let (queue, room, room_bytes) = match topic {
+            Topic::Transactions => (
+                &queues.transactions,
+                &queues.transactions_room,
+                TRANSACTION_EVENTS_BYTES,
+            ),
+            Topic::Consensus | Topic::Blocks => (
+                &queues.consensus,
+                &queues.consensus_room,
+                CONSENSUS_EVENTS_BYTES,
+            ),
         };
+        let proven = self.peers.get(&source).is_some_and(|peer| peer.proven);
+        let may_wait = may_wait(proven, queue.capacity(), queue.max_capacity())
+            && may_wait(proven, room.available_permits(), room_bytes);
         let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        let taken = room
-            .clone()
-            .try_acquire_many_owned(bytes)
-            .is_ok_and(|room| {
+        let room = room.clone().try_acquire_many_owned(bytes);
+        let taken = may_wait
+            && room.is_ok_and(|room| {
                 let gossip = Gossip {
                     topic,
                     source,
@@ -123,5 +139,20 @@ impl Service {
             // Gossipsub would hold it until it hears what has become of it.
             self.report(topic, &id, &source, Verdict::Ignore);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_fill_half_of_the_room_and_validators_all_of_it() {
+        let fill = |proven| {
+            (0..100)
+                .take_while(|taken| may_wait(proven, 100 - taken, 100))
+                .count()
+        };
+        assert_eq!((fill(false), fill(true)), (50, 100));
     }
 }

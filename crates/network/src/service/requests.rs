@@ -42,7 +42,7 @@ impl Service {
                     },
                 ..
             } => {
-                if self.limiter.check_key(&peer).is_err() {
+                if !self.may_ask(&peer) {
                     tracing::debug!(%peer, "too many requests; one was dropped");
                     return;
                 }
@@ -90,6 +90,16 @@ impl Service {
         }
     }
 
+    /// Whether to hand on a question of a peer now. Who has proven a key does not share with others
+    /// of its address.
+    fn may_ask(&self, id: &PeerId) -> bool {
+        let peer = self.peers.get(id).filter(|peer| !peer.proven);
+        let in_time = peer
+            .and_then(|peer| peer.prefix)
+            .is_none_or(|prefix| self.prefix_limiter.check_key(&prefix).is_ok());
+        in_time && self.limiter.check_key(id).is_ok()
+    }
+
     /// Asks one peer, another each time, whom it knows.
     pub(super) fn exchange_peers(&mut self) {
         let nodes: Vec<_> = self
@@ -115,7 +125,7 @@ impl Service {
                 message: Message::Request { channel, .. },
                 ..
             } => {
-                let answer = if self.limiter.check_key(&peer).is_ok() {
+                let answer = if self.may_ask(&peer) {
                     self.records(&peer)
                 } else {
                     Vec::new()

@@ -97,7 +97,7 @@ impl Host {
     }
 
     pub(crate) async fn connected(&mut self, peer: PeerId) {
-        self.expect(&PeerEvent::Connected(peer)).await;
+        self.expect(&PeerEvent::Connected(peer, None)).await;
     }
 
     /// The next message, accepted.

@@ -11,7 +11,10 @@ use crate::host::{Host, PATIENCE, config};
 
 fn socket(address: &str) -> String {
     let parts: Vec<_> = address.split('/').collect();
-    format!("{}:{}", parts[2], parts[4])
+    match parts[1] {
+        "ip6" => format!("[{}]:{}", parts[2], parts[4]),
+        _ => format!("{}:{}", parts[2], parts[4]),
+    }
 }
 
 #[tokio::test]
@@ -74,24 +77,52 @@ async fn holds_a_place(address: String, came_in: mpsc::Sender<()>) {
     }
 }
 
-#[tokio::test]
-async fn strangers_who_hold_half_open_connections_keep_nobody_out() {
-    let mut a = Host::join(1, "chain", &[]).await;
-    let address = socket(&a.address().await.to_string());
+/// A node at whose door so many strangers are.
+async fn besieged(listen: &str, crowd: usize) -> (Host, JoinSet<()>) {
+    let mut own = config(1, "chain");
+    own.listen = vec![listen.parse().unwrap()];
+    let host = Host::start(own).await;
+    let address = socket(&host.address().await.to_string());
     let mut strangers = JoinSet::new();
-    let (came_in, mut coming) = mpsc::channel(300);
-    (0..300).for_each(|_| drop(strangers.spawn(holds_a_place(address.clone(), came_in.clone()))));
-    for _ in 0..300 {
+    let (came_in, mut coming) = mpsc::channel(crowd);
+    for _ in 0..crowd {
+        strangers.spawn(holds_a_place(address.clone(), came_in.clone()));
+    }
+    for _ in 0..crowd {
         timeout(PATIENCE, coming.recv())
             .await
             .expect("strangers come in")
             .unwrap();
     }
+    (host, strangers)
+}
+
+#[tokio::test]
+async fn strangers_who_hold_half_open_connections_keep_nobody_out() {
+    let (mut a, _strangers) = besieged("/ip4/127.0.0.1/tcp/0", 300).await;
     for seed in 2..5 {
         let mut late = Host::join(seed, "chain", &[&a]).await;
         late.connected(a.peer).await;
         a.connected(late.peer).await;
     }
+}
+
+/// More of them than there are places, all the time, and all of the prefix of who is honest: it may
+/// not come in by itself, and is let in by being called.
+#[tokio::test]
+async fn whoever_shares_its_prefix_with_a_crowd_is_reached_by_the_node_that_calls_it() {
+    let listen = "/ip6/::1/tcp/0";
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return eprintln!("this machine has no IPv6");
+    }
+    let (mut a, _strangers) = besieged(listen, 900).await;
+    let mut own = config(2, "chain");
+    own.listen = vec![listen.parse().unwrap()];
+    let mut late = Host::start(own).await;
+    let address = late.handle.listen_addresses().await.remove(0);
+    a.handle.dial(late.peer, address);
+    a.connected(late.peer).await;
+    late.connected(a.peer).await;
 }
 
 #[tokio::test]

@@ -254,24 +254,20 @@ impl Core {
             Ok(proofs) => reply.send(encode(&PeerResponse::Evidence(proofs))),
             Err(error) => tracing::error!(%error, "evidence cannot be read"),
         };
-        if !self.pool.try_read_for_peer(read) {
-            tracing::debug!(%peer, "too many peers ask at once; not answered");
+        let of_validator = self.is_validator(&peer);
+        match self.pool.try_for_peer(of_validator, read) {
+            Some(read) => drop(tokio::spawn(read)),
+            None => tracing::debug!(%peer, "too many peers ask at once; not answered"),
         }
-        if sent.is_empty() {
+        if sent.is_empty() || !self.peers.may_have_checked(of_validator) {
             return;
         }
-        let Some(permit) = self.pool.try_permit() else {
-            return;
-        };
-        let pool = self.pool.clone();
         let ledger = self.ledger.borrow().clone();
         let known = self.evidence.known.clone();
-        self.spawn(async move {
-            let checked = pool
-                .run_with(permit, move |_| check(&ledger, &known, &sent))
-                .await;
-            Some(Inner::Evidence(peer, checked))
-        });
+        let check = move || check(&ledger, &known, &sent);
+        if let Some(checked) = self.pool.try_for_peer(of_validator, check) {
+            self.spawn(async move { Some(Inner::Evidence(peer, checked.await)) });
+        }
     }
 
     pub(super) fn on_evidence(&mut self, peer: PeerId, checked: Checked) {

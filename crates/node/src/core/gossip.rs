@@ -76,6 +76,8 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ByteBuf>, D::Er
 pub(crate) struct CheckedTransactions {
     good: Vec<Arc<Verified>>,
     fault: Option<String>,
+    /// Whether all that was new in it was verified: the rest found no room.
+    whole: bool,
 }
 
 impl Core {
@@ -193,6 +195,12 @@ impl Core {
                 },
             );
         }
+        let new = fresh.len();
+        fresh.retain(|bytes| self.engine.has_room(bytes));
+        let whole = fresh.len() == new;
+        if fresh.is_empty() {
+            return self.network.report(&gossip, Verdict::Ignore);
+        }
         let of_validator = self.is_validator(&gossip.source);
         let own = self.peers.batches(&gossip.source);
         let Some(verdicts) = self.pool.try_verify_gossip(of_validator, &own, fresh) else {
@@ -209,7 +217,7 @@ impl Core {
             }
             Some(Inner::Transactions(
                 gossip,
-                CheckedTransactions { good, fault },
+                CheckedTransactions { good, fault, whole },
             ))
         });
     }
@@ -219,7 +227,7 @@ impl Core {
         gossip: &Gossip,
         checked: CheckedTransactions,
     ) {
-        let CheckedTransactions { good, fault } = checked;
+        let CheckedTransactions { good, fault, whole } = checked;
         let (count, sent) = (good.len(), good.clone());
         // What does not fit the state here may be late or early; its submitter is told by its own
         // node.
@@ -227,7 +235,7 @@ impl Core {
         let fits =
             |taken: &&Result<(), PoolRefusal>| matches!(taken, Ok(()) | Err(PoolRefusal::Full(_)));
         let mostly_fits = taken.iter().filter(fits).count() * 2 >= count;
-        if fault.is_none() && mostly_fits {
+        if fault.is_none() && whole && mostly_fits {
             return self.network.report(gossip, Verdict::Accept);
         }
         // Anybody can sign ballots of an election that there is not, and put those of others beside

@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use vote_api::Member;
 use vote_chain::{Height, Hello, PublicKey, Timestamp, decode, encode, is_same_name};
 use vote_consensus::{CLOCK_MS_MAX, Certified, Event, Peer};
-use vote_network::PeerId;
+use vote_network::{PeerId, Prefix};
 
 use super::timers::Wake;
 use super::{Core, Inner};
@@ -24,7 +24,8 @@ const CLOCK_ANSWER_MS_MAX: u64 = 2 * CLOCK_MS_MAX;
 /// Between questions for the peers' heights, in milliseconds.
 const STATUS_MS: u64 = 1000;
 
-/// Things that no honest peer sends, of one peer: so many are suffered in a row ...
+/// Things that no honest peer sends, of one peer, and of all of one address that have proven no
+/// validator's key, whatever names they come under: so many are suffered in a row ...
 const STRIKES_MAX: NonZeroU32 = NonZeroU32::new(8).expect("not zero");
 /// ... and one more after each such time. A wrong word now and then, of a program that is wrong,
 /// shuts nobody out.
@@ -32,6 +33,8 @@ const STRIKE_LAPSES: Duration = Duration::from_secs(15);
 /// A peer that goes beyond it is shut out for so long; a validator that has proven its key is
 /// slowed down for as long instead, since nothing could be decided if too many were shut out.
 const SHUT_OUT: Duration = Duration::from_secs(300);
+/// Peers that were shut out and of which something may wait yet.
+const SHUT_OUT_MAX: usize = 4096;
 /// Messages a second of a validator that is slowed down.
 const SLOWED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 /// Answers with blocks for one peer: so many a second, in bursts of as many.
@@ -42,9 +45,15 @@ const TRANSACTIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(30).expect("not zero
 const JUDGEMENTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
 /// Answers with evidence for one peer; honest ones ask once.
 const EVIDENCE_PER_SECOND: NonZeroU32 = NonZeroU32::new(2).expect("not zero");
+/// Blocks judged and evidence checked for all peers together that have proven no validator's key.
+const CHECKS_OF_OTHERS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+/// Greetings of one peer that are looked at; honest ones greet once.
+const HELLOS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2).expect("not zero");
 
 struct Known {
     number: Peer,
+    /// Where it is, unless on this machine.
+    prefix: Option<Prefix>,
     hello: Option<Hello>,
     height: Option<Height>,
     /// How far its clock is ahead of this node's steady time, in milliseconds.
@@ -56,6 +65,7 @@ struct Known {
     transactions: DefaultDirectRateLimiter,
     judgements: DefaultDirectRateLimiter,
     evidence: DefaultDirectRateLimiter,
+    hellos: DefaultDirectRateLimiter,
     /// For transactions that it has passed on and that are not verified yet, in bytes.
     batches: Arc<Semaphore>,
     /// Whether it was asked for its evidence.
@@ -96,39 +106,65 @@ enum Strike {
     /// It is a validator, and heard slowly from now on.
     Slowed,
     ShutOut,
+    /// It is gone, or has not said that it is a node of this chain: it has to come in anew.
+    HungUpOn,
 }
 
 /// The table of peers.
-#[derive(Default)]
 pub(crate) struct Peers {
     by_id: BTreeMap<PeerId, Known>,
     ids: BTreeMap<Peer, PeerId>,
     sequence: u64,
+    /// Strikes of those that have proven no validator's key, by their address: who lies gets no
+    /// more of them under new names.
+    strikes: DefaultKeyedRateLimiter<Prefix>,
+    /// Until when peers are shut out: what they have sent before is not looked at either.
+    shut_out: BTreeMap<PeerId, Instant>,
+    checks_of_others: DefaultDirectRateLimiter,
+}
+
+/// Strikes that are suffered.
+fn strikes() -> Quota {
+    Quota::with_period(STRIKE_LAPSES)
+        .expect("not zero")
+        .allow_burst(STRIKES_MAX)
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self {
+            by_id: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            sequence: 0,
+            strikes: RateLimiter::keyed(strikes()),
+            shut_out: BTreeMap::new(),
+            checks_of_others: RateLimiter::direct(Quota::per_second(CHECKS_OF_OTHERS_PER_SECOND)),
+        }
+    }
 }
 
 impl Peers {
     /// Takes a peer in; none if it is known.
-    fn connected(&mut self, peer: PeerId) -> Option<Peer> {
+    fn connected(&mut self, peer: PeerId, prefix: Option<Prefix>) -> Option<Peer> {
         if self.by_id.contains_key(&peer) {
             return None;
         }
         self.sequence += 1;
         let number = Peer(self.sequence);
         let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
-        let strikes = Quota::with_period(STRIKE_LAPSES)
-            .expect("not zero")
-            .allow_burst(STRIKES_MAX);
         let known = Known {
             number,
+            prefix,
             hello: None,
             height: None,
             clock_ms: None,
-            strikes: RateLimiter::direct(strikes),
+            strikes: RateLimiter::direct(strikes()),
             slowed: None,
             blocks: limit(BLOCKS_PER_SECOND),
             transactions: limit(TRANSACTIONS_PER_SECOND),
             judgements: limit(JUDGEMENTS_PER_SECOND),
             evidence: limit(EVIDENCE_PER_SECOND),
+            hellos: limit(HELLOS_PER_SECOND),
             batches: Arc::new(Semaphore::new(OF_ONE_PEER_BYTES)),
             asked_evidence: false,
         };
@@ -152,16 +188,21 @@ impl Peers {
         validator: impl Fn(&PublicKey) -> bool,
     ) -> Strike {
         let Some(known) = self.by_id.get_mut(peer) else {
-            return Strike::Counted;
+            return Strike::HungUpOn;
         };
-        if known.strikes.check().is_ok() {
-            return Strike::Counted;
-        }
-        if known
+        let is_validator = known
             .hello
             .as_ref()
-            .is_none_or(|hello| !validator(&hello.key))
-        {
+            .is_some_and(|hello| validator(&hello.key));
+        let of_address = known.prefix.filter(|_| !is_validator);
+        let suffered = known.strikes.check().is_ok();
+        let suffered_there =
+            of_address.is_none_or(|prefix| self.strikes.check_key(&prefix).is_ok());
+        if suffered && suffered_there {
+            return Strike::Counted;
+        }
+        if !is_validator {
+            self.shut_out(*peer, now);
             return Strike::ShutOut;
         }
         let already = known.slowed.as_ref().is_some_and(|(until, _)| now < *until);
@@ -176,8 +217,25 @@ impl Peers {
         }
     }
 
+    fn shut_out(&mut self, peer: PeerId, now: Instant) {
+        if self.shut_out.len() >= SHUT_OUT_MAX {
+            self.shut_out.retain(|_, until| *until > now);
+        }
+        if self.shut_out.len() < SHUT_OUT_MAX {
+            self.shut_out.insert(peer, now + SHUT_OUT);
+        }
+    }
+
+    /// Forgets addresses whose strikes have lapsed.
+    fn sweep(&self) {
+        self.strikes.retain_recent();
+    }
+
     /// Whether to look at a message of this peer now.
     pub(super) fn is_heard(&mut self, peer: &PeerId, now: Instant) -> bool {
+        if self.is_shut_out(peer, now) {
+            return false;
+        }
         let Some(known) = self.by_id.get_mut(peer) else {
             return true;
         };
@@ -186,6 +244,25 @@ impl Peers {
             .slowed
             .as_ref()
             .is_none_or(|(_, messages)| messages.check().is_ok())
+    }
+
+    /// Whether a peer is shut out, gone or not.
+    pub(super) fn is_shut_out(&self, peer: &PeerId, now: Instant) -> bool {
+        self.shut_out.get(peer).is_some_and(|until| now < *until)
+    }
+
+    /// Whether to look at a greeting of this peer now.
+    pub(super) fn may_greet(&self, peer: &PeerId) -> bool {
+        self.by_id
+            .get(peer)
+            .is_none_or(|known| known.hellos.check().is_ok())
+    }
+
+    /// Whether a peer has proven just this before.
+    pub(super) fn has_greeted(&self, peer: &PeerId, hello: &Hello) -> bool {
+        self.by_id
+            .get(peer)
+            .is_some_and(|known| known.hello.as_ref() == Some(hello))
     }
 
     /// A peer has proven who it is; true if it is the first time.
@@ -281,10 +358,16 @@ impl Peers {
     }
 
     /// Whether to judge a block for this peer now.
-    pub(super) fn may_ask_judgement(&self, id: &PeerId) -> bool {
+    pub(super) fn may_ask_judgement(&self, id: &PeerId, of_validator: bool) -> bool {
         self.by_id
             .get(id)
             .is_some_and(|known| known.judgements.check().is_ok())
+            && self.may_have_checked(of_validator)
+    }
+
+    /// Whether to check for a peer what costs more than a message.
+    pub(super) fn may_have_checked(&self, of_validator: bool) -> bool {
+        of_validator || self.checks_of_others.check().is_ok()
     }
 
     /// Whether to take evidence from this peer now, and to answer with this node's.
@@ -342,8 +425,8 @@ impl Peers {
 }
 
 impl Core {
-    pub(super) fn on_connected(&mut self, peer: PeerId) {
-        if self.peers.connected(peer).is_some() {
+    pub(super) fn on_connected(&mut self, peer: PeerId, prefix: Option<Prefix>) {
+        if self.peers.connected(peer, prefix).is_some() {
             self.ask_hello(peer);
             self.ask_height(peer);
         }
@@ -379,6 +462,7 @@ impl Core {
                 }
                 self.network.block(peer, SHUT_OUT);
             }
+            Strike::HungUpOn => self.network.disconnect(peer),
         }
     }
 
@@ -401,7 +485,7 @@ impl Core {
 
     fn ask_hello(&self, peer: PeerId) {
         let chain = self.engine.state().chain();
-        let hello = self.hello();
+        let hello = self.hello.clone();
         let network = self.network.clone();
         self.spawn(async move {
             let bytes = network
@@ -417,15 +501,6 @@ impl Core {
             };
             Some(Inner::Hello(peer, hello))
         });
-    }
-
-    pub(super) fn hello(&self) -> Hello {
-        Hello::new(
-            self.name.clone(),
-            &self.key,
-            &self.engine.state().chain(),
-            &self.local.to_bytes(),
-        )
     }
 
     pub(super) fn on_hello(&mut self, peer: PeerId, hello: Result<Hello, String>) {
@@ -467,6 +542,7 @@ impl Core {
     /// Compares heights with every peer: what a node has missed can only be seen so.
     pub(super) fn ask_status(&mut self) {
         self.timers.set(STATUS_MS, Wake::Status);
+        self.peers.sweep();
         self.say_whether_it_signs();
         self.say_what_is_planned();
         self.mind_the_set();
@@ -492,7 +568,8 @@ impl Core {
         self.peers
             .with_key(|key| set.contains(key))
             .for_each(|peer| self.network.trust(peer));
-        let (hello, pool, network) = (self.hello(), self.pool.clone(), self.network.clone());
+        let hello = self.hello.clone();
+        let (pool, network) = (self.pool.clone(), self.network.clone());
         self.spawn(async move {
             match pool.run(move |_| ledger.membership(hello)).await {
                 Ok(Some(proof)) if !network.prove_to_trackers(encode(&proof)) => {
@@ -561,7 +638,7 @@ mod tests {
         let mut peers = Peers::default();
         for _ in 0..3 {
             let peer = PeerId::random();
-            peers.connected(peer).unwrap();
+            peers.connected(peer, None).unwrap();
             peers.greet(
                 &peer,
                 Hello::new("n1".into(), &key, &chain, &peer.to_bytes()),
@@ -569,7 +646,7 @@ mod tests {
             peers.said(&peer, &status(1, Some(7))).unwrap();
         }
         let stranger = PeerId::random();
-        peers.connected(stranger).unwrap();
+        peers.connected(stranger, None).unwrap();
         peers.said(&stranger, &status(1, Some(9))).unwrap();
         assert_eq!(
             peers.clocks(|known| u64::from(*known == key.public())),
@@ -597,7 +674,7 @@ mod tests {
         let mut peers = Peers::default();
         let [stranger, validator] = [PeerId::random(), PeerId::random()];
         for peer in [stranger, validator] {
-            peers.connected(peer).unwrap();
+            peers.connected(peer, None).unwrap();
         }
         peers.greet(
             &validator,
@@ -626,11 +703,77 @@ mod tests {
     }
 
     #[test]
+    fn who_lies_under_one_name_after_the_other_is_shut_out_at_once_and_its_neighbours_are_heard() {
+        let (chain, key) = (
+            vote_chain::ChainId::default(),
+            vote_chain::SecretKey::from_seed(&[1; 32]),
+        );
+        let (here, there) = (Some([1; 6]), Some([2; 6]));
+        let mut peers = Peers::default();
+        let come = |peers: &mut Peers, prefix| {
+            let peer = PeerId::random();
+            peers.connected(peer, prefix).unwrap();
+            peer
+        };
+        let now = Instant::now();
+        let strike =
+            |peers: &mut Peers, peer| peers.strike(&peer, now, |known| *known == key.public());
+        let first = come(&mut peers, here);
+        while strike(&mut peers, first) == Strike::Counted {}
+        assert!(
+            !peers.is_heard(&first, now),
+            "nor what it has sent before it was shut out"
+        );
+        peers.disconnected(&first);
+        assert!(!peers.is_heard(&first, now));
+        let again = come(&mut peers, here);
+        assert_eq!(strike(&mut peers, again), Strike::ShutOut);
+        let honest = come(&mut peers, here);
+        assert!(peers.is_heard(&honest, now), "who does not lie is heard");
+        let validator = come(&mut peers, here);
+        let hello = Hello::new("n1".into(), &key, &chain, &validator.to_bytes());
+        peers.greet(&validator, hello);
+        assert_eq!(
+            strike(&mut peers, validator),
+            Strike::Counted,
+            "who has proven a key answers for itself alone"
+        );
+        let elsewhere = come(&mut peers, there);
+        assert_eq!(strike(&mut peers, elsewhere), Strike::Counted);
+        assert_eq!(strike(&mut peers, PeerId::random()), Strike::HungUpOn);
+        assert!(peers.is_heard(&first, now + SHUT_OUT), "after a while");
+    }
+
+    #[test]
+    fn blocks_are_judged_for_strangers_at_a_rate_of_all_and_for_validators_whatever_they_do() {
+        let mut peers = Peers::default();
+        let strangers: Vec<_> = (0..20).map(|_| PeerId::random()).collect();
+        for peer in &strangers {
+            peers.connected(*peer, None).unwrap();
+        }
+        let judged = strangers
+            .iter()
+            .filter(|peer| peers.may_ask_judgement(peer, false))
+            .count();
+        assert!((10..20).contains(&judged), "{judged}");
+        assert!(peers.may_ask_judgement(&strangers[0], true));
+    }
+
+    #[test]
+    fn who_greets_again_and_again_is_looked_at_seldom() {
+        let mut peers = Peers::default();
+        let peer = PeerId::random();
+        peers.connected(peer, None).unwrap();
+        let looked_at = (0..100).filter(|_| peers.may_greet(&peer)).count();
+        assert!((1..10).contains(&looked_at), "{looked_at}");
+    }
+
+    #[test]
     fn peer_has_one_number_for_as_long_as_it_is_there() {
         let mut peers = Peers::default();
         let peer = PeerId::random();
-        let number = peers.connected(peer).unwrap();
-        assert!(peers.connected(peer).is_none());
+        let number = peers.connected(peer, None).unwrap();
+        assert!(peers.connected(peer, None).is_none());
         assert_eq!((peers.id(number), peers.count()), (Some(peer), 1));
         assert_eq!(peers.disconnected(&peer), Some(number));
         assert_eq!(

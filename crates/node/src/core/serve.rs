@@ -35,22 +35,27 @@ impl Core {
         let Request {
             from, data, reply, ..
         } = request;
+        if self.peers.is_shut_out(&from, Instant::now()) {
+            return;
+        }
         let question = match decode::<PeerRequest>(&data) {
             Ok(question) => question,
             Err(error) => return self.refuse(from, &error.to_string()),
         };
         let answer = match question {
             PeerRequest::Hello(hello) => {
-                let holds = hello.holds(&self.engine.state().chain(), &from.to_bytes());
-                self.on_hello(
-                    from,
-                    if holds {
-                        Ok(hello)
-                    } else {
-                        Err("it has not proven who it is".into())
-                    },
-                );
-                PeerResponse::Hello(self.hello())
+                if !self.peers.has_greeted(&from, &hello) {
+                    if !self.peers.may_greet(&from) {
+                        return tracing::debug!(peer = %from, "greets too often; not answered");
+                    }
+                    let holds = hello.holds(&self.engine.state().chain(), &from.to_bytes());
+                    let hello = Some(hello).filter(|_| holds);
+                    self.on_hello(
+                        from,
+                        hello.ok_or_else(|| "it has not proven who it is".into()),
+                    );
+                }
+                PeerResponse::Hello(self.hello.clone())
             }
             PeerRequest::Status(height) => {
                 self.on_peer_status(
@@ -67,7 +72,7 @@ impl Core {
                 PeerResponse::Genesis(Box::new(self.engine.state().genesis().as_ref().clone()))
             }
             PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => {
-                return self.send_blocks(height, reply);
+                return self.send_blocks(&from, height, reply);
             }
             PeerRequest::Transactions(block, places)
                 if places.len() <= PLACES_MAX && self.peers.may_ask_transactions(&from) =>
@@ -144,14 +149,15 @@ impl Core {
         }
     }
 
-    fn send_blocks(&self, from: Height, reply: Reply) {
+    fn send_blocks(&self, peer: &PeerId, from: Height, reply: Reply) {
         let store = self.store.clone();
         let read = move || match read_blocks(&store, from) {
             Ok(blocks) => reply.send(encode(&PeerResponse::Blocks(blocks))),
             Err(error) => tracing::error!(%error, "a block cannot be read"),
         };
-        if !self.pool.try_read_for_peer(read) {
-            tracing::debug!("too many peers ask for blocks at once; one is not answered");
+        match self.pool.try_for_peer(self.is_validator(peer), read) {
+            Some(read) => drop(tokio::spawn(read)),
+            None => tracing::debug!(%peer, "too many peers ask at once; not answered"),
         }
     }
 
@@ -162,22 +168,22 @@ impl Core {
         certificate: Option<CommitCertificate>,
         reply: Reply,
     ) {
+        let of_validator = self.is_validator(&from);
         if block.transactions.len() > JUDGED_TRANSACTIONS_MAX
-            || !self.peers.may_ask_judgement(&from)
+            || !self.peers.may_ask_judgement(&from, of_validator)
         {
             return tracing::debug!(peer = %from, "asks for too much to be judged; not answered");
         }
-        let Some(permit) = self.pool.try_permit() else {
-            return;
-        };
-        let pool = self.pool.clone();
         let ledger = self.ledger.borrow().clone();
         let clock_ahead_ms_max = self.clock_ahead_ms_max;
+        let judged = self.pool.try_for_peer(of_validator, move || {
+            judge(&ledger, block, certificate, clock_ahead_ms_max)
+        });
+        let Some(judged) = judged else {
+            return tracing::debug!(peer = %from, "too many peers ask at once; not answered");
+        };
         let said = self.news.warning(Instant::now(), "block judged");
         tokio::spawn(async move {
-            let judged = pool.run_with(permit, move |_| {
-                judge(&ledger, block, certificate, clock_ahead_ms_max)
-            });
             let verdict = judged.await;
             let accepted = verdict.is_ok();
             let reason = verdict

@@ -350,7 +350,7 @@ async fn run(disk: &Disk, syncs: usize, heard: &Heard) -> bool {
             .peers
             .recv()
             .await
-            .is_some_and(|event| event != PeerEvent::Connected(local))
+            .is_some_and(|event| event != PeerEvent::Connected(local, None))
         {}
         while let Ok(bytes) = peer
             .request(local, encode(&PeerRequest::Status(Height::GENESIS)))
