@@ -35,7 +35,7 @@ def compare(name, expected, data):
 def counts_for_ever():
     """The rules that would count a contest whatever it takes."""
     groups = [(((place,), ((place + 1) % 9,)), 1) for place in range(9)]
-    for rule in (counting.BORDA, counting.IRV, counting.STV, counting.SCHULZE, counting.MEEK):
+    for rule in (counting.BORDA, counting.IRV, counting.STV, counting.SCHULZE, counting.MEEK, counting.MINIMAX):
         try:
             counting.elected(rule, None, groups, 9, 2, counting.Ties(bytes(32), steps=20))
             yield rule

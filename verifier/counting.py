@@ -4,7 +4,7 @@ import hashlib
 
 from meek import meek
 
-PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK = range(9)
+PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX = range(10)
 WAIT, EXHAUST, SKIP = range(3)
 FIVE_PLACES = 100_000
 # Looks at names on ballots in one count, some minutes. Contests that need more must be made for it; they are shown as not counted.
@@ -188,6 +188,20 @@ def schulze(groups, n, seats, ties):
     return winners
 
 
+def minimax(groups, n, seats, ties):
+    wins = pairwise(groups, n, ties)
+    left, winners = list(range(n)), []
+    while left and len(winners) < seats:
+        ties.spend(len(left) ** 2)
+        worst = {a: max((wins[b][a] for b in left if wins[b][a] > wins[a][b]), default=0) for a in left}
+        leading = [a for a in left if worst[a] == min(worst.values())]
+        if len(leading) > seats - len(winners):
+            leading = [ties.pick(leading)]
+        winners += leading
+        left = [place for place in left if place not in leading]
+    return winners
+
+
 def reached(share, votes, of):
     """Whether so many votes reach the share of a number; nothing reaches none."""
     have, wanted = votes * share["denominator"], of * share["numerator"]
@@ -228,7 +242,7 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
         return irv(groups, n, ties, overvotes)
     if rule == MEEK:
         return meek(groups, n, seats, ties, size(groups, n))
-    return {BORDA: borda, STV: stv, SCHULZE: schulze}[rule](groups, n, seats, ties)
+    return {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax}[rule](groups, n, seats, ties)
 
 
 def count(contest, groups, roll_weight, seed):

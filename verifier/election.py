@@ -31,7 +31,7 @@ def read_contest(value, voters):
     label_or_empty(contest["title"])
     kind, choices = variant(contest["choices"], [True, False])
     names = contest["choices"] = [label(choice) for choice in array(choices)] if kind == 0 else None
-    rule = contest["rule"] = variant(contest["rule"], [False] * 9)[0]
+    rule = contest["rule"] = variant(contest["rule"], [False] * 10)[0]
     seats, least, most = number(contest["seats"], U16, 1), number(contest["min"], U16), number(contest["max"], U16)
     flag(contest["abstention"]), flag(contest["shuffle"])
     majority = contest["majority"] = optional(contest["majority"], read_majority)

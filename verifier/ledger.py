@@ -8,6 +8,8 @@ from signing import Tree, signed, tagged
 
 MOST_WEIGHT = 10**11
 CREATE, CAST, ORGANISE, APPROVE = range(4)
+# The protocol version that counts by a rule first, of those rules that the oldest does not have.
+FIRST_VERSION = {counting.MINIMAX: 3}
 READ = {CREATE: texts.read_election, CAST: texts.read_ballot, ORGANISE: texts.read_act}
 
 
@@ -51,13 +53,16 @@ class Record:
     def lacks_voters(self):
         return self.has_roll() and not self.roll
 
-    def apply(self, data, identity, time):
-        """Verifies and applies a transaction, with this id, of the block with this time."""
+    def apply(self, data, identity, header):
+        """Verifies and applies a transaction, with this id, of the block with this header."""
+        time = header["time"]
         signer, kind, said = read_transaction(self.chain.id, data)
         need((kind == CREATE) == (self.text is None), "it is no transaction of this election")
         self.chain.signatures += 1
         if kind == CREATE:
             need(identity == self.id, "it is no transaction of this election")
+            rules = [contest["rule"] for contest in said["contests"]]
+            need(all(header["version"] >= FIRST_VERSION.get(rule, 2) for rule in rules), "a rule that the protocol version of its block does not have")
             self.create(said, signer, time)
         elif kind == CAST:
             need(said["election"] == self.id, "it is no transaction of this election")

@@ -45,7 +45,7 @@ def verify_archive(value):
         for index, ((kind, content), identity) in enumerate(zip(entries, ids)):
             if kind == 0:
                 try:
-                    record.apply(content, identity, header["time"])
+                    record.apply(content, identity, header)
                 except Invalid as why:
                     raise Invalid(f"transaction {index} of block {height}: {why}") from None
     chain.check_order()

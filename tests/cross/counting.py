@@ -12,6 +12,7 @@ those that the other implementation allows; where it only tells one, those profi
 | borda | all ranked, some equally | votekit: the points |
 | schulze | complete; with equal ranks, any length | pref-voting, by winning votes |
 | schulze | complete | votekit, by margins, which is then the same |
+| minimax | complete; with equal ranks, any length | pref-voting, by winning votes |
 | stv | any length | pref-voting's Scottish rules; votekit, if one surplus at a time waits and no exclusion is close |
 | meek | any length, with equal ranks | pref-voting and by hand, both with every order of equal ranks written out, if no exclusion is close |
 | meek | with every order of equal ranks written out | ourselves with equal ranks: the votes in each round, if no exclusion is close |
@@ -94,6 +95,15 @@ def check_schulze(check, chance, candidates):
             check.same("schulze votekit", places(counted["winners"]) == theirs, counted, theirs)
 
 
+def check_minimax(check, chance, candidates):
+    complete = random_groups(chance, candidates, complete=True)
+    equal = with_equal_ranks(chance, random_groups(chance, candidates, complete=False))
+    for groups in [complete, equal]:
+        counted = check.count("minimax", candidates, 1, groups)
+        allowed = oracles.pref_voting_minimax(candidates, groups)
+        check.same("minimax pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+
+
 def check_stv(check, chance, candidates):
     groups = random_groups(chance, candidates, complete=False)
     seats = chance.randint(2, candidates) if candidates > 2 else 2
@@ -144,7 +154,7 @@ def check_approval(check, chance, candidates):
 
 def main():
     program, profiles = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    checks = [check_irv, check_overvotes, check_borda, check_schulze, check_stv, check_meek, check_approval]
+    checks = [check_irv, check_overvotes, check_borda, check_schulze, check_minimax, check_stv, check_meek, check_approval]
     with tempfile.TemporaryDirectory() as folder:
         check = Check(program, Path(folder))
         for check.seed in range(profiles):
@@ -153,7 +163,7 @@ def main():
             for rule in checks:
                 rule(check, chance, candidates)
     print("counted alike:", ", ".join(f"{what} {number}" for what, number in sorted(check.compared.items())))
-    assert len(check.compared) >= 17, check.compared
+    assert len(check.compared) >= 18, check.compared
     assert all(number > profiles // 6 for number in check.compared.values()), "too few comparisons show little"
 
 

@@ -12,7 +12,7 @@ from abcvoting import abcrules
 from abcvoting.preferences import Profile as Approvals
 from abcvoting.preferences import Voter
 from pref_voting.iterative_methods import instant_runoff_put
-from pref_voting.margin_based_methods import beat_path
+from pref_voting.margin_based_methods import beat_path, minimax
 from pref_voting.profiles import Profile
 from pref_voting.profiles_with_ties import ProfileWithTies
 from pref_voting.proportional_methods import stv_meek, stv_scottish
@@ -50,6 +50,12 @@ def pref_voting_schulze(candidates, groups):
     """Strengths are winning votes here, margins there unless told."""
     profile = tied(candidates, groups)
     return beat_path(profile, strength_function=profile.support)
+
+
+def pref_voting_minimax(candidates, groups):
+    """Strengths are winning votes here, margins there unless told."""
+    profile = tied(candidates, groups)
+    return minimax(profile, strength_function=profile.support)
 
 
 def pref_voting_scottish(candidates, groups, seats):

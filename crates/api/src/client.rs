@@ -27,6 +27,9 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// So long an attack may take, which is offered to every peer.
 pub(crate) const ATTACK_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// What a node calls its program, in bytes.
+const PROGRAM_BYTES_MAX: usize = 100;
+
 type Calls = Arc<Mutex<BTreeMap<u32, mpsc::Sender<Result<Answer, CallError>>>>>;
 
 /// A connection to a node. Clones share it; calls may run side by side.
@@ -130,7 +133,7 @@ impl Client {
         let ours = Greeting::ours(env!("CARGO_PKG_VERSION"));
         let path = self.node.to_path_buf();
         let theirs = match self.call(Request::Greet(ours.clone())).await {
-            Ok(Answer::Greeting(theirs)) => theirs,
+            Ok(Answer::Greeting(theirs)) if theirs.program.len() <= PROGRAM_BYTES_MAX => theirs,
             Ok(_) => {
                 let fault = CallError::Unexpected;
                 return Err(ConnectError::Silent { path, fault });

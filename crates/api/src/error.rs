@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vote_chain::{ChainId, TransactionId};
+use vote_chain::{ChainId, TransactionId, Version};
 
 use crate::message::{Greeting, Refusal};
 
@@ -21,7 +21,7 @@ pub enum ConnectError {
         source: std::io::Error,
     },
     /// Somebody is there who does not say what it is.
-    #[error("the node on {path} does not greet: {fault}")]
+    #[error("the node on {path} does not greet, and is probably older than this program: {fault}")]
     Silent {
         /// The socket.
         path: PathBuf,
@@ -83,6 +83,12 @@ pub enum CallError {
         /// The chain that the node is on.
         found: ChainId,
     },
+    /// The chain has moved on, and this program has not.
+    #[error(
+        "the chain goes by protocol version {0}, which this program does not have, so that it cannot check what the node says: use a newer \
+         release of it"
+    )]
+    TooOld(Version),
     /// Accepted, and not final in time.
     #[error(
         "accepted, but not final after {seconds} s. Nothing is lost: the node goes on trying. Submit it again to wait for it; it counts once. \

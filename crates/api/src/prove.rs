@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use vote_chain::{
-    Ballot, CommitCertificate, ElectionId, ElectionPhase, Genesis, Header, Height, InvalidReceipt,
-    KeptReceipt, Payload, Receipt, ReceiptFile, SetChange, Statement, TransactionId, Verified,
-    verify,
+    Ballot, CommitCertificate, ElectionId, ElectionPhase, Genesis, Header, Height, InvalidGenesis,
+    InvalidReceipt, KeptReceipt, Payload, Receipt, ReceiptFile, SetChange, Statement,
+    TransactionId, Verified, verify,
 };
 
 use crate::chain::{Distrust, Proven};
@@ -61,6 +61,7 @@ impl Client {
                     trusted,
                     found,
                 },
+                Distrust::Genesis(InvalidGenesis::Version(version)) => CallError::TooOld(version),
                 Distrust::Genesis(fault) => self.fault(fault.to_string()),
             })
     }
@@ -82,10 +83,11 @@ impl Client {
         while let Some(answer) = self.in_time(answers.next()).await? {
             receipt.set_changes.extend(self.steps(answer, &mut parts)?);
         }
-        receipt
-            .check(Some(&trusted))
-            .map_err(|fault| self.fault(format!("its receipt does not hold: {fault}")))?;
-        Ok(*receipt)
+        match receipt.check(Some(&trusted)) {
+            Ok(()) => Ok(*receipt),
+            Err(InvalidReceipt::Version { version, .. }) => Err(CallError::TooOld(version)),
+            Err(fault) => Err(self.fault(format!("its receipt does not hold: {fault}"))),
+        }
     }
 
     /// The receipt of a final transaction, and, if that is a ballot that may be shown

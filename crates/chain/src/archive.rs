@@ -13,7 +13,7 @@ use crate::genesis::Genesis;
 use crate::hash::{ChainId, ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::merkle::InclusionProof;
-use crate::receipt::{InvalidReceipt, SetChange, TrustedSets, check_versions, verify_order};
+use crate::receipt::{InvalidReceipt, SetChange, TrustedSets, check_version, verify_order};
 use crate::state::{ElectionRecord, InvalidTransaction, LogEntry, State, election_leaf, sealed};
 use crate::tally::{COUNT_STEPS_MAX, Tally};
 use crate::time::Height;
@@ -177,7 +177,6 @@ impl Archive {
             return Err(InvalidArchive::WrongChain(chain));
         }
         let sets = TrustedSets::follow(&self.genesis, &self.set_changes, self.last.height)?;
-        check_versions(self.headers())?;
         verify_order(&self.genesis, self.headers())?;
         let signatures = self
             .set_changes
@@ -192,6 +191,7 @@ impl Archive {
             signatures,
         };
         auditor.check_final(&self.last, &self.last_certificate)?;
+        check_version(&self.last)?;
         let mut below = Height::GENESIS;
         let mut done = 0;
         let mut rest = self.blocks.as_slice();

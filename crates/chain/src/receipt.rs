@@ -353,21 +353,18 @@ pub(crate) fn verify_order<'a>(
     Ok(())
 }
 
-/// Checks that this program has the rules that headers go by, so that it knows what they mean.
+/// Checks that this program has the protocol version of a header, of which it is known that it is
+/// final; and so that of all that come before it.
 ///
 /// # Errors
 /// [`InvalidReceipt::Version`].
-pub(crate) fn check_versions<'a>(
-    headers: impl IntoIterator<Item = &'a Header>,
-) -> Result<(), InvalidReceipt> {
-    let unknown = headers
-        .into_iter()
-        .find(|header| !header.version.is_known());
-    unknown.map_or(Ok(()), |header| {
-        Err(InvalidReceipt::Version {
-            height: header.height.get(),
-            version: header.version,
-        })
+pub(crate) fn check_version(header: &Header) -> Result<(), InvalidReceipt> {
+    if header.version.is_known() {
+        return Ok(());
+    }
+    Err(InvalidReceipt::Version {
+        height: header.height.get(),
+        version: header.version,
     })
 }
 
@@ -397,7 +394,6 @@ impl Receipt {
             return Err(InvalidReceipt::WrongChain(chain));
         }
         let sets = TrustedSets::follow(&self.genesis, &self.set_changes, self.header.height)?;
-        check_versions([&self.header])?;
         verify_order(
             &self.genesis,
             self.set_changes
@@ -411,6 +407,7 @@ impl Receipt {
             &self.certificate,
             sets.of(&self.header)?,
         )?;
+        check_version(&self.header)?;
         self.header.check_inclusion(&self.transaction, &self.proof)
     }
 }

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use vote_counting::Rule;
 
 use crate::time::Height;
 use crate::transaction::Payload;
@@ -39,10 +40,31 @@ impl Version {
     /// The first version that has what a transaction makes use of.
     pub fn of(payload: &Payload) -> Self {
         match payload {
-            Payload::CreateElection(_)
-            | Payload::CastBallot(_)
-            | Payload::Organise(_)
-            | Payload::ApproveChange { .. } => Self::OLDEST,
+            Payload::CreateElection(election) => {
+                let rules = election.contests.iter().map(|contest| contest.rule);
+                rules.map(Self::of_rule).max().unwrap_or(Self::OLDEST)
+            }
+            Payload::CastBallot(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => {
+                Self::OLDEST
+            }
+        }
+    }
+}
+
+impl Version {
+    /// The first version that counts by a rule.
+    fn of_rule(rule: Rule) -> Self {
+        match rule {
+            Rule::Plurality
+            | Rule::Approval
+            | Rule::Score
+            | Rule::Borda
+            | Rule::Irv
+            | Rule::Stv
+            | Rule::Schulze
+            | Rule::YesNo
+            | Rule::Meek => Self(2),
+            Rule::Minimax => Self(3),
         }
     }
 }

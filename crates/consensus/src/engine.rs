@@ -433,7 +433,8 @@ impl Engine {
     }
 
     fn settle(&mut self) {
-        loop {
+        // Whoever has to end begins nothing any more.
+        while !self.host.signer.has_halted() {
             self.drain();
             self.consider_saying_prevotes();
             self.host.consider_signing();

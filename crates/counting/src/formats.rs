@@ -479,7 +479,7 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Ballots, Budget, Outcome, Rule, Seed, Terms, count as count_ballots};
+    use crate::{BallotKind, Ballots, Budget, Outcome, Rule, Seed, Terms, count as count_ballots};
     use proptest::prelude::*;
 
     fn merged(ballots: impl IntoIterator<Item = (usize, Group)>) -> PackedBallots {
@@ -626,10 +626,10 @@ mod tests {
                     continue;
                 }
                 // A ballot of what the rule takes, and the rule by which `count` counts it.
-                let (names_max, counts_by) = match rule {
-                    Rule::Plurality | Rule::YesNo => (1, Rule::Approval),
-                    Rule::Approval => (4, rule),
-                    Rule::Score | Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => (0, rule),
+                let (names_max, counts_by) = match rule.ballots() {
+                    BallotKind::One => (1, Rule::Approval),
+                    BallotKind::Several => (4, rule),
+                    BallotKind::Scores | BallotKind::Ranks => (0, rule),
                 };
                 let ballot = |packed: Packed<'_>| {
                     let Group { count, ranks } = packed.group();

@@ -11,6 +11,7 @@ mod budget;
 pub mod formats;
 mod irv;
 mod meek;
+mod minimax;
 pub mod names;
 mod outcome;
 mod packed;

@@ -6,6 +6,7 @@ use crate::borda::borda;
 use crate::budget::Budget;
 use crate::irv::irv;
 use crate::meek::meek;
+use crate::minimax::minimax;
 use crate::outcome::Outcome;
 use crate::profile::Profile;
 use crate::schulze::schulze;
@@ -34,6 +35,8 @@ pub enum Rule {
     YesNo,
     /// Rankings; single transferable vote by Meek's method.
     Meek,
+    /// Rankings; minimax.
+    Minimax,
 }
 
 /// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
@@ -52,7 +55,7 @@ pub enum BallotKind {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Plurality,
         Self::Approval,
         Self::Score,
@@ -62,6 +65,7 @@ impl Rule {
         Self::Schulze,
         Self::YesNo,
         Self::Meek,
+        Self::Minimax,
     ];
 
     /// As on the command line.
@@ -76,6 +80,7 @@ impl Rule {
             Self::Schulze => "schulze",
             Self::YesNo => "yes-no",
             Self::Meek => "meek",
+            Self::Minimax => "minimax",
         }
     }
 
@@ -90,7 +95,9 @@ impl Rule {
             Self::Plurality | Self::YesNo => BallotKind::One,
             Self::Approval => BallotKind::Several,
             Self::Score => BallotKind::Scores,
-            Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => BallotKind::Ranks,
+            Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek | Self::Minimax => {
+                BallotKind::Ranks
+            }
         }
     }
 
@@ -108,9 +115,13 @@ impl Rule {
     pub const fn fills_one_seat(self) -> bool {
         match self {
             Self::Plurality | Self::YesNo | Self::Irv => true,
-            Self::Approval | Self::Score | Self::Borda | Self::Stv | Self::Schulze | Self::Meek => {
-                false
-            }
+            Self::Approval
+            | Self::Score
+            | Self::Borda
+            | Self::Stv
+            | Self::Schulze
+            | Self::Meek
+            | Self::Minimax => false,
         }
     }
 
@@ -118,7 +129,13 @@ impl Rule {
     pub const fn knows_majorities(self) -> bool {
         match self {
             Self::Plurality | Self::YesNo | Self::Approval => true,
-            Self::Score | Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek => false,
+            Self::Score
+            | Self::Borda
+            | Self::Irv
+            | Self::Stv
+            | Self::Schulze
+            | Self::Meek
+            | Self::Minimax => false,
         }
     }
 }
@@ -266,6 +283,7 @@ pub fn count(
         (Rule::Stv, Ballots::Rankings(profile)) => scottish_stv(profile, terms, budget),
         (Rule::Schulze, Ballots::Rankings(profile)) => schulze(profile, terms, budget),
         (Rule::Meek, Ballots::Rankings(profile)) => meek(profile, terms, budget),
+        (Rule::Minimax, Ballots::Rankings(profile)) => minimax(profile, terms, budget),
         // Every rule by name: a new one does not compile before somebody has come here and said how
         // it is counted.
         (
@@ -277,7 +295,8 @@ pub fn count(
             | Rule::Stv
             | Rule::Schulze
             | Rule::YesNo
-            | Rule::Meek,
+            | Rule::Meek
+            | Rule::Minimax,
             _,
         ) => return Err(NotCounted::Kind(rule)),
     };

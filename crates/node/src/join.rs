@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::mpsc;
-use vote_chain::{ChainId, Genesis, Hash, decode, encode};
+use vote_chain::{ChainId, Genesis, Hash, InvalidGenesis, decode, encode};
 use vote_network::{Events, Handle, Keypair, Multiaddr, PeerEvent, Request};
 
 use crate::config::{Config, Origin};
+use crate::exit::{Exit, Stop};
 use crate::keys::Keys;
 use crate::peer::{PeerRequest, PeerResponse};
 use crate::planned;
@@ -138,6 +139,12 @@ pub(crate) async fn fetch(
                 if genesis.chain() == *chain && genesis.check().is_ok() =>
             {
                 return Ok((*genesis, news));
+            }
+            Ok(Ok(PeerResponse::Genesis(genesis)))
+                if genesis.chain() == *chain && !genesis.version.is_known() =>
+            {
+                let why = InvalidGenesis::Version(genesis.version).to_string();
+                return Err(Stop::new(Exit::NewProtocol, why).into());
             }
             Ok(_) => tracing::warn!(%peer, "peer has another genesis, or none"),
             Err(error) => tracing::warn!(%peer, %error, "peer gives no genesis"),

@@ -488,8 +488,13 @@ impl Ledger {
     fn protocol(&self) -> Answer {
         Answer::Protocol {
             versions: self.versions(),
+            // Those whose time has come can be approved no more.
             pending: self.pending(|change| match change {
-                Change::Version(change) => Some(change),
+                Change::Version(change) => {
+                    let next = self.state.tip().height.next();
+                    let versions = self.state.registry().versions;
+                    versions.changed(&change, next).ok().map(|_| change)
+                }
                 Change::Validators(_) | Change::Organisers(_) => None,
             }),
         }

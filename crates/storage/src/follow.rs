@@ -96,18 +96,35 @@ fn read_ahead(
 ) {
     let mut next = Height::new(1);
     loop {
-        let part = rows_from(read, next).and_then(|rows| {
-            next = Height::new(next.get() + rows.len() as u64);
-            on_all_cores(threads, &rows, |rows| decode(rows, chain, trust))
-                .into_iter()
-                .collect()
-        });
-        let over = part.as_ref().map_or(true, Vec::is_empty);
-        let unheard = parts.send(part).is_err();
+        let (part, fault) = match rows_from(read, next) {
+            Err(fault) => (Vec::new(), Some(fault)),
+            Ok(rows) => {
+                next = Height::new(next.get() + rows.len() as u64);
+                let decoded = on_all_cores(threads, &rows, |rows| decode(rows, chain, trust));
+                up_to_fault(decoded)
+            }
+        };
+        let over = part.is_empty() || fault.is_some();
+        // What holds comes first: by those blocks it is known whether the next one is damaged, or of
+        // a protocol version that this program does not have.
+        let unheard = parts.send(Ok(part)).is_err()
+            || fault.is_some_and(|fault| parts.send(Err(fault)).is_err());
         if over || unheard {
             return;
         }
     }
+}
+
+/// The values before the first fault, and that one.
+fn up_to_fault<T>(results: Vec<Result<T, Fault>>) -> (Vec<T>, Option<Fault>) {
+    let mut good = Vec::with_capacity(results.len());
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(fault) => return (good, Some(fault)),
+        }
+    }
+    (good, None)
 }
 
 fn rows_from(read: &ReadTransaction, first: Height) -> Result<Vec<(Height, Vec<u8>)>, Fault> {

@@ -3,7 +3,7 @@
 use redb::TableDefinition;
 
 /// Version of this layout.
-pub(crate) const FORMAT: u64 = 5;
+pub(crate) const FORMAT: u64 = 6;
 
 /// `format` (8 bytes, little endian), `genesis`.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");

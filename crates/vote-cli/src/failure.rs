@@ -128,14 +128,14 @@ impl From<CallError> for Failure {
             CallError::NotFinal { .. } => Self::Unreachable(words)
                 .and(". Too few validators may be connected: see `vote-cli status`"),
             CallError::False { .. } | CallError::OtherChain { .. } => Self::Verification(words),
-            CallError::Unexpected => Self::Other(words),
+            CallError::Unexpected | CallError::TooOld(_) => Self::Other(words),
         }
     }
 }
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
-        Self::Unreachable(error.to_string())
+        Self::Unreachable(clean(&error.to_string()))
     }
 }
 

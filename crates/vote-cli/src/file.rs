@@ -65,6 +65,7 @@ choices = ["Ada", "Grace", "Joan"]
 # stv         a ranking; single transferable vote by the Scottish rules
 # meek        a ranking; single transferable vote by Meek's method
 # schulze     a ranking; who beats all others one by one wins
+# minimax     a ranking; who is beaten least badly wins (protocol version 3 on)
 # yes-no      for (the first choice) or against (the second); needs a majority
 rule = "stv"
 seats = 2

@@ -165,7 +165,12 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         let alone = match contest.rule {
             Rule::Borda => Some("points"),
             Rule::Irv | Rule::Stv | Rule::Meek => Some("votes"),
-            Rule::Plurality | Rule::YesNo | Rule::Approval | Rule::Score | Rule::Schulze => None,
+            Rule::Plurality
+            | Rule::YesNo
+            | Rule::Approval
+            | Rule::Score
+            | Rule::Schulze
+            | Rule::Minimax => None,
         };
         lines.extend(how(outcome, &names(contest), alone));
     }

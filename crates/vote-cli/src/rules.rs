@@ -149,7 +149,7 @@ const fn ties(rule: Rule) -> &'static str {
     match rule {
         Rule::Plurality => "stay ties: nobody wins by lot",
         Rule::YesNo => "there are none: the first choice has its majority, or it has not",
-        Rule::Approval | Rule::Score | Rule::Borda | Rule::Schulze => {
+        Rule::Approval | Rule::Score | Rule::Borda | Rule::Schulze | Rule::Minimax => {
             "for the last seat are broken by lot"
         }
         Rule::Irv => {
@@ -176,7 +176,8 @@ const fn draws_lots(rule: Rule) -> bool {
         | Rule::Irv
         | Rule::Stv
         | Rule::Schulze
-        | Rule::Meek => true,
+        | Rule::Meek
+        | Rule::Minimax => true,
     }
 }
 

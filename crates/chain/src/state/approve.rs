@@ -49,9 +49,16 @@ impl Execution<'_> {
             .approvals
             .get(&signer)
             .map_or(&[][..], Vec::as_slice);
-        match given.iter().find(|(_, approved)| approved == change) {
-            Some((at, _)) if signed_at <= *at => {
-                return Err(InvalidTransaction::AlreadyApproved(signer));
+        match given
+            .iter()
+            .find(|(_, approved)| replaces(change, approved))
+        {
+            Some((at, approved)) if signed_at <= *at => {
+                return Err(if approved == change {
+                    InvalidTransaction::AlreadyApproved(signer)
+                } else {
+                    InvalidTransaction::OldApproval(signer)
+                });
             }
             None if given.len() >= APPROVALS_MAX && signed_at <= given[0].0 => {
                 return Err(InvalidTransaction::OldApproval(signer));
@@ -62,7 +69,7 @@ impl Execution<'_> {
         let registry = Arc::make_mut(&mut self.changes.registry);
         registry.lapse(lapsed);
         let given = registry.approvals.entry(signer).or_default();
-        given.retain(|(_, approved)| approved != change);
+        given.retain(|(_, approved)| !replaces(change, approved));
         let place = given.partition_point(|(at, _)| *at <= signed_at);
         given.insert(place, (signed_at, change.clone()));
         if given.len() > APPROVALS_MAX {
@@ -77,4 +84,11 @@ impl Execution<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the approval of a change takes the place of an earlier one by the same signer: one of the
+/// same change, or, since a chain can go by one version only, of another plan for it.
+fn replaces(change: &Change, approved: &Change) -> bool {
+    let of_version = |change: &Change| matches!(change, Change::Version(_));
+    approved == change || (of_version(change) && of_version(approved))
 }

@@ -156,7 +156,7 @@ pub enum InvalidTransaction {
     AlreadyApproved(PublicKey),
     /// Others of its signer have taken its place.
     #[error(
-        "{0:.16} has given newer approvals, as many as wait of one signer; approve it again if it is still wanted"
+        "{0:.16} has given newer approvals, which have taken the place of this one; approve it again if it is still wanted"
     )]
     OldApproval(PublicKey),
     /// Signed too long ago.
@@ -188,6 +188,13 @@ pub enum InvalidTransaction {
         /// The version of the block.
         version: Version,
     },
+}
+
+impl InvalidTransaction {
+    /// Whether a later protocol version than that of the chain might allow it.
+    pub const fn is_of_later_version(&self) -> bool {
+        matches!(self, Self::LaterVersion { .. })
+    }
 }
 
 /// A block that no validator may vote for.

@@ -313,7 +313,8 @@ impl Registry {
     }
 
     /// Makes a change that enough have approved. One of the validators drops all approvals, since
-    /// it changes who they are; others only their own, so that several can be made side by side.
+    /// it changes who they are; one of the version those of all such changes; one of the organisers
+    /// only its own, so that several can be admitted side by side.
     pub(crate) fn make(&mut self, change: &Change, made: Made) {
         self.changes += 1;
         match made {
@@ -322,7 +323,11 @@ impl Registry {
                 return self.approvals.clear();
             }
             Made::Organisers(organisers) => self.organisers = organisers,
-            Made::Versions(versions) => self.versions = versions,
+            // The other plans that wait were approved beside this one: made later, they would undo it.
+            Made::Versions(versions) => {
+                self.versions = versions;
+                return self.keep_approvals(|_, approved| !matches!(approved, Change::Version(_)));
+            }
         }
         self.keep_approvals(|_, approved| approved != change);
     }

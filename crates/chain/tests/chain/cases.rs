@@ -18,7 +18,7 @@ use crate::elections;
 use crate::ledger::{
     Ledger, START, certify_header, counted, election, genesis, key, with_contests,
 };
-use crate::{long_lives, organisers, receipts};
+use crate::{long_lives, organisers, receipts, versions};
 
 /// Numbers without a pattern, the same each time.
 struct Dice(u64);
@@ -283,6 +283,10 @@ fn forced() -> Vec<(String, Vec<u8>)> {
             Rule::Meek,
             Selection::Ranked(Ranks::new([vec![3]]).unwrap()),
         ),
+        (
+            Rule::Minimax,
+            Selection::Ranked(Ranks::new([vec![3]]).unwrap()),
+        ),
         (Rule::Irv, Selection::Abstain),
     ];
     let mut cases = Vec::new();
@@ -292,6 +296,10 @@ fn forced() -> Vec<(String, Vec<u8>)> {
         ledger.force(&[ledger.ballot(50, id, choice)]);
         cases.push((format!("choice-{number}"), encode(&archive(&ledger, id))));
     }
+    cases.push((
+        "rule-of-a-later-version".into(),
+        encode(&versions::of_a_later_version()),
+    ));
     let times = [
         (
             "early",
@@ -575,7 +583,7 @@ fn impossible() -> Vec<(String, Vec<u8>)> {
         cases.push((name.into(), encode(&archive)));
     };
     let later = Version::new(Version::NEWEST.get() + 1);
-    signed("version-unknown", &|archive| {
+    signed("version-that-comes-early", &|archive| {
         archive.blocks[1].header.version = later
     });
     signed("version-older", &|archive| {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use vote_chain::{
-    Act, Ballot, Base, Contest, Election, ElectionId, ElectionPhase, InvalidSelection,
+    Act, Ballot, BallotKind, Base, Contest, Election, ElectionId, ElectionPhase, InvalidSelection,
     InvalidTransaction, Logged, Majority, Organise, Payload, PublicKey, Ranks, Rule, Selection,
     Share, Timestamp, Transaction, TransactionFault, Verified, Voter, Voters, encode, verify,
 };
@@ -528,13 +528,11 @@ fn motion_needs_its_majority_and_a_tie_is_not_one() {
 
 /// What a ballot that names nobody says by a rule; none if the rule has no such ballots.
 pub(crate) fn blank(rule: Rule) -> Option<Selection> {
-    match rule {
-        Rule::Plurality | Rule::YesNo => None,
-        Rule::Approval => Some(Selection::Approved(Vec::new())),
-        Rule::Score => Some(Selection::Scored(vec![0; 3])),
-        Rule::Borda | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::Meek => Some(
-            Selection::Ranked(Ranks::new(Vec::<Vec<u16>>::new()).unwrap()),
-        ),
+    match rule.ballots() {
+        BallotKind::One => None,
+        BallotKind::Several => Some(Selection::Approved(Vec::new())),
+        BallotKind::Scores => Some(Selection::Scored(vec![0; 3])),
+        BallotKind::Ranks => Some(Selection::Ranked(Ranks::default())),
     }
 }
 

@@ -444,6 +444,7 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
     for (rule, seats, winners) in [
         (Rule::Irv, 1, vec!["Salad"]),
         (Rule::Schulze, 1, vec!["Pasta"]),
+        (Rule::Minimax, 1, vec!["Pasta"]),
         (Rule::Borda, 1, vec!["Pasta"]),
         (Rule::Stv, 2, vec!["Soup", "Salad"]),
     ] {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use vote_chain::{
     Act, Archive, Block, Genesis, Height, InvalidBlock, InvalidGenesis, InvalidReceipt,
-    InvalidTransaction, InvalidVersionChange, Move, Payload, Receipt, Replay, Selection, Verified,
-    VerifiedBlock, Version, VersionChange, decode, encode,
+    InvalidTransaction, InvalidVersionChange, Move, Payload, Ranks, Receipt, Replay, Rule,
+    Selection, Verified, VerifiedBlock, Version, VersionChange, decode, encode,
 };
 
 use crate::archives::archive;
-use crate::ledger::{Ledger, certify_header, election, genesis, key};
+use crate::ledger::{Ledger, certify_header, counted, election, genesis, key};
 
 /// A chain of four validators that begins with the oldest version.
 fn old() -> Ledger {
@@ -89,6 +89,61 @@ fn blocks_go_by_the_new_version_from_the_planned_height_on_and_no_other_is_taken
     assert_eq!(
         ledger.state.registry().versions.planned(Height::new(5)),
         None
+    );
+}
+
+#[test]
+fn elections_by_a_rule_of_a_later_version_are_created_from_its_first_height_on() {
+    let mut ledger = old();
+    make(&mut ledger, plan(Version::NEWEST, 3));
+    let create = || {
+        ledger.sign(
+            &key(200),
+            Payload::CreateElection(counted(Rule::Minimax, 1)),
+        )
+    };
+    let (needed, version) = (Version::NEWEST, Version::OLDEST);
+    assert_eq!(
+        ledger.try_one(&create()),
+        Err(InvalidTransaction::LaterVersion { needed, version })
+    );
+    ledger.decide(&[]);
+    let id = ledger.create(counted(Rule::Minimax, 1));
+    let first = |place: u16| Selection::Ranked(Ranks::strict([place]));
+    ledger.decide(&[
+        ledger.ballot(50, id, first(2)),
+        ledger.ballot(51, id, first(2)),
+    ]);
+    assert_eq!(
+        ledger.state.tally(&id).unwrap().contests[0].leaders,
+        ["Salad"]
+    );
+    assert!(archive(&ledger, id).verify(None, |_| {}).is_ok());
+}
+
+/// An archive in which the block that creates an election says, and all have signed, that it goes
+/// by a version that does not count by the election's rule.
+pub(crate) fn of_a_later_version() -> Archive {
+    let mut ledger = old();
+    make(&mut ledger, plan(Version::NEWEST, 2));
+    let id = ledger.create(counted(Rule::Minimax, 1));
+    ledger.decide(&[]);
+    ledger.decide(&[]);
+    let mut archive = archive(&ledger, id);
+    let created = &mut archive.blocks[0];
+    created.header.version = Version::OLDEST;
+    created.certificate = certify_header(&ledger.state, &created.header, 4);
+    archive
+}
+
+#[test]
+fn archive_of_an_election_by_a_rule_that_its_block_does_not_have_is_refused() {
+    let fault = of_a_later_version().verify(None, |_| {}).unwrap_err();
+    assert!(
+        fault
+            .to_string()
+            .contains("possible from protocol version 3 on"),
+        "{fault}"
     );
 }
 
@@ -267,4 +322,38 @@ fn files_of_every_version_hold_as_they_were_written() {
             );
         }
     }
+}
+
+/// Two have approved something else before, and a fourth who lies completes it afterwards.
+#[test]
+fn plan_that_is_made_voids_what_was_approved_beside_it() {
+    for other in [VersionChange::Drop, plan(Version::NEWEST, 20)] {
+        let mut ledger = old();
+        make(&mut ledger, plan(Version::NEWEST, 30));
+        ledger.decide(&[approve(&ledger, 1, other), approve(&ledger, 2, other)]);
+        make(&mut ledger, plan(Version::NEWEST, 40));
+        ledger.decide(&[approve(&ledger, 4, other)]);
+        let planned = ledger.state.registry().versions.planned(Height::new(4));
+        assert_eq!(planned.map(|planned| planned.from), Some(Height::new(40)));
+    }
+}
+
+#[test]
+fn who_approves_another_plan_approves_the_former_one_no_more_whoever_sends_that_again() {
+    let mut ledger = old();
+    let (first, second) = (plan(Version::NEWEST, 20), plan(Version::NEWEST, 30));
+    let former = approve(&ledger, 1, first);
+    ledger.decide(std::slice::from_ref(&former));
+    ledger.decide(&[approve(&ledger, 1, second)]);
+    assert!(matches!(
+        ledger.try_one(&former),
+        Err(InvalidTransaction::OldApproval(_))
+    ));
+    ledger.decide(&[approve(&ledger, 2, first), approve(&ledger, 3, first)]);
+    let versions = ledger.state.registry().versions;
+    assert_eq!(
+        versions.planned(Height::new(3)),
+        None,
+        "two of four want it"
+    );
 }

@@ -79,6 +79,7 @@ impl Host {
         self.write(Write::Commit(decided.clone()));
         self.apply(&decided);
         self.act(Action::Decided(decided));
+        self.mind_version();
         self.sync_decided();
     }
 
@@ -89,7 +90,6 @@ impl Host {
             *changes.registry != *self.state.registry(),
         );
         self.state.commit(header, changes);
-        self.mind_version();
         if set_changed {
             self.forget_former();
         }

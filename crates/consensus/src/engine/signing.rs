@@ -141,6 +141,10 @@ impl Signer {
         }
     }
 
+    pub(crate) const fn has_halted(&self) -> bool {
+        self.halted
+    }
+
     pub(crate) fn forget_height(&mut self) {
         self.said.clear();
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use vote_api::{Answer, Attack, Refusal, RefusalCode, Request};
 use vote_chain::{
-    Change, InvalidTransaction, Payload, Transaction, TransactionFault, TransactionId, Verified,
+    Change, InvalidTransaction, Move, Payload, Transaction, TransactionFault, TransactionId,
+    Verified, VersionChange,
 };
 use vote_consensus::{Decided, Evidence, Origin, PoolRefusal};
 
@@ -305,7 +306,20 @@ impl Core {
     }
 
     /// The node's validator key signs: whoever can use the socket is the node's operator.
+    ///
+    /// It approves no protocol version that its own program does not have: so if more than two
+    /// thirds of the power have approved one, as many can go by it.
     fn approve(&mut self, call: AppCall, change: Change) {
+        let newest = self.ledger.borrow().versions().newest;
+        if let Change::Version(VersionChange::Plan(Move { to, .. })) = change
+            && to > newest
+        {
+            let reason = format!(
+                "the program of this node has protocol versions up to {newest}: install a release that has version {to} first"
+            );
+            let answer = Answer::Failed(refusal(RefusalCode::WrongState, reason));
+            return call.send(&answer, true);
+        }
         let state = self.engine.state();
         let registry = state.registry();
         let signed_at =

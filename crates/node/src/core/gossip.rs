@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_bytes::ByteBuf;
 use tokio::time::Instant;
 use vote_chain::{
-    Block, BlockFault, CommitCertificate, Height, TransactionId, Verified, Whole, decode,
+    Block, BlockFault, CommitCertificate, Height, InvalidTransaction, TransactionId, Verified,
+    Whole, decode,
 };
 use vote_consensus::{Dropped, Message, MessageFault, Origin, PASS_ON_MS, PoolRefusal, Taken};
 use vote_network::{Gossip, RequestError, Topic, Verdict};
@@ -235,7 +236,12 @@ impl Core {
         let fits =
             |taken: &&Result<(), PoolRefusal>| matches!(taken, Ok(()) | Err(PoolRefusal::Full(_)));
         let mostly_fits = taken.iter().filter(fits).count() * 2 >= count;
-        if fault.is_none() && whole && mostly_fits {
+        // Whoever takes it on might pass it to programs that cannot read it.
+        let early = |taken: &Result<(), PoolRefusal>| {
+            let later = InvalidTransaction::is_of_later_version;
+            matches!(taken, Err(PoolRefusal::Invalid(fault)) if later(fault))
+        };
+        if fault.is_none() && whole && mostly_fits && !taken.iter().any(early) {
             return self.network.report(gossip, Verdict::Accept);
         }
         // Anybody can sign ballots of an election that there is not, and put those of others beside

@@ -66,12 +66,14 @@ impl Core {
     /// does not have that version must stop.
     pub(super) fn say_what_is_planned(&mut self) {
         let ProtocolVersions {
-            planned, newest, ..
+            now,
+            planned,
+            newest,
         } = self.ledger.borrow().versions();
         if planned == self.planned {
             return;
         }
-        self.planned = planned;
+        let before = std::mem::replace(&mut self.planned, planned);
         match planned {
             Some(Move { to, from }) if to > newest => tracing::error!(
                 %to, %from, %newest,
@@ -80,6 +82,9 @@ impl Core {
             ),
             Some(Move { to, from }) => {
                 tracing::info!(%to, %from, "the chain moves to another protocol version");
+            }
+            None if before.is_some_and(|before| before.to == now) => {
+                tracing::info!(version = %now, "the chain goes by another protocol version now");
             }
             None => tracing::info!("no move to another protocol version is planned any more"),
         }

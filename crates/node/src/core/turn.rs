@@ -39,6 +39,7 @@ impl Core {
                 certificate,
             }));
             self.publish_ledger();
+            self.say_what_is_planned();
         }
         self.answer_submitted();
         for action in actions {

@@ -251,9 +251,13 @@ impl Counted<'_> {
         let alone = match self.rule {
             Rule::Approval => "approvals",
             Rule::Borda | Rule::Score => "points",
-            Rule::Plurality | Rule::Irv | Rule::Stv | Rule::Schulze | Rule::YesNo | Rule::Meek => {
-                "votes"
-            }
+            Rule::Plurality
+            | Rule::Irv
+            | Rule::Stv
+            | Rule::Schulze
+            | Rule::Minimax
+            | Rule::YesNo
+            | Rule::Meek => "votes",
         };
         let mut lines: Vec<_> = self
             .notes

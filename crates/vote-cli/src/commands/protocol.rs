@@ -21,7 +21,7 @@ pub(super) async fn run(context: &Context, command: ProtocolCommand) -> Result<(
         ProtocolCommand::Show => show(context, &client, &view).await,
         ProtocolCommand::Move { version, from, yes } => {
             let tip = client.status().await?.height;
-            let wanted = wanted(&view, version, from.map(Height::new), tip);
+            let wanted = wanted(&view, version, from.map(Height::new), tip)?;
             if wanted.to <= view.versions.now {
                 return Err(Failure::NotFound(format!(
                     "the chain goes by protocol version {} already; it can move to a later one only",
@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, command: ProtocolCommand) -> Result<(
                 )));
             }
             if !yes {
-                confirm(&view.versions, wanted)?;
+                confirm(wanted)?;
             }
             change(context, &client, VersionChange::Plan(wanted)).await
         }
@@ -37,42 +37,51 @@ pub(super) async fn run(context: &Context, command: ProtocolCommand) -> Result<(
     }
 }
 
-/// The move that is meant: if nothing else is said, the one that others have approved already.
-fn wanted(view: &ProtocolView, version: Option<u16>, from: Option<Height>, tip: Height) -> Move {
+/// The move that is meant: if nothing else is said, the one that is planned, or that others have
+/// approved already.
+fn wanted(
+    view: &ProtocolView,
+    version: Option<u16>,
+    from: Option<Height>,
+    tip: Height,
+) -> Result<Move, Failure> {
     let fits = |proposed: &Move| {
         version.is_none_or(|version| proposed.to.get() == version)
             && from.is_none_or(|from| proposed.from == from)
-            && proposed.from > tip.next()
+            && proposed.to <= view.versions.newest
     };
-    let proposed = view
-        .pending
-        .iter()
-        .filter_map(|(change, keys)| match change {
-            VersionChange::Plan(proposed) if fits(proposed) => Some((keys.len(), *proposed)),
-            VersionChange::Plan(_) | VersionChange::Drop => None,
-        });
-    let most = proposed.max_by_key(|(approvals, _)| *approvals);
-    most.map_or_else(
-        || Move {
+    if let Some(planned) = view.versions.planned.filter(fits) {
+        return Ok(planned);
+    }
+    let proposed = view.pending.iter().filter_map(|(change, _)| match change {
+        VersionChange::Plan(proposed) => Some(*proposed).filter(fits),
+        VersionChange::Drop => None,
+    });
+    match proposed.collect::<Vec<_>>().as_slice() {
+        [] => Ok(Move {
             to: version.map_or(view.versions.newest, Version::new),
-            from: from.unwrap_or(Height::new(tip.get().saturating_add(NOTICE_BLOCKS))),
-        },
-        |(_, proposed)| proposed,
-    )
+            from: from.unwrap_or_else(|| Height::new(tip.get().saturating_add(NOTICE_BLOCKS))),
+        }),
+        [only] => Ok(*only),
+        several => {
+            let named: Vec<_> = several
+                .iter()
+                .map(|Move { to, from }| format!("{to} --from {from}"))
+                .collect();
+            Err(Failure::Usage(format!(
+                "several moves wait for approvals; say which: {}",
+                named.join(", ")
+            )))
+        }
+    }
 }
 
 /// Asks first: there is no way back once the move is in force.
-fn confirm(versions: &ProtocolVersions, Move { to, from }: Move) -> Result<(), Failure> {
-    let mut warning = format!(
+fn confirm(Move { to, from }: Move) -> Result<(), Failure> {
+    let warning = format!(
         "From block {from} on the chain would go by protocol version {to}. It never goes back, and nodes whose program does not have \
          that version stop there."
     );
-    if to > versions.newest {
-        warning.push_str(&format!(
-            " THIS NODE WOULD: its program has versions up to {}.",
-            versions.newest
-        ));
-    }
     ask::confirm(
         &format!("{warning}\nApprove it?"),
         &format!("{warning} Say --yes to approve it"),

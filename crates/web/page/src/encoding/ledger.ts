@@ -18,6 +18,7 @@ export const RULES = [
   "schulze",
   "yes-no",
   "meek",
+  "minimax",
 ] as const;
 export type Rule = (typeof RULES)[number];
 

@@ -232,11 +232,11 @@ async function check(value: Value): Promise<Receipt> {
     [set, setHash, since, before] = [next, nextHash, from, block];
   }
   const block = header(head!);
-  known(block.version);
   follows(before, block);
   if (block.height < since || block.validators !== setHash)
     refuse("the block is of other validators than the changes lead to");
   const signers = await certified(chain, block, certificate!, set);
+  known(block.version);
   const [index, size, path] = struct(proof!, 3);
   const siblings = array(path!).map((one) => hexToBytes(hex32(one)));
   const id = hex32(transaction!);

@@ -53,6 +53,7 @@ const TIES: Record<Rule, Name> = {
   score: "r_ties_seat",
   borda: "r_ties_seat",
   schulze: "r_ties_seat",
+  minimax: "r_ties_seat",
   irv: "r_ties_irv",
   stv: "r_ties_stv",
   meek: "r_ties_meek",

@@ -248,6 +248,7 @@ export const de: Catalogue = {
   rule_stv: "übertragbarer Einzelstimme",
   rule_schulze: "Schulze",
   "rule_yes-no": "Ja oder Nein",
+  rule_minimax: "Minimax",
   rule_meek: "übertragbarer Einzelstimme (Meek)",
   how_plurality: "Wählen Sie eine; die meistgewählte gewinnt.",
   how_approval: "Kreuzen Sie alle an, denen Sie zustimmen; die mit den meisten gewinnen.",
@@ -257,6 +258,7 @@ export const de: Catalogue = {
     "Ordnen Sie sie, das Beste zuerst. Die mit den wenigsten scheidet aus, und deren Stimmen gehen weiter, bis eine mehr als die Hälfte hat.",
   how_stv:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
+  how_minimax: "Ordnen Sie sie, das Beste zuerst. Wer am wenigsten deutlich geschlagen wird, gewinnt.",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",

@@ -236,6 +236,7 @@ export const en = {
   rule_stv: "single transferable vote",
   rule_schulze: "Schulze",
   "rule_yes-no": "yes or no",
+  rule_minimax: "minimax",
   rule_meek: "single transferable vote (Meek)",
   how_plurality: "Choose one; the most chosen wins.",
   how_approval: "Tick all that you approve of; the most approved win.",
@@ -245,6 +246,7 @@ export const en = {
     "Rank them, best first. The choice with the fewest is excluded, and its ballots go to their next, until one has more than half.",
   how_stv:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
+  how_minimax: "Rank them, best first. Who is beaten least badly by any other wins.",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",

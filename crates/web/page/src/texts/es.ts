@@ -235,6 +235,7 @@ export const es: Catalogue = {
   rule_stv: "voto único transferible",
   rule_schulze: "Schulze",
   "rule_yes-no": "sí o no",
+  rule_minimax: "minimax",
   rule_meek: "voto único transferible (Meek)",
   how_plurality: "Elija una; gana la más elegida.",
   how_approval: "Marque todas las que aprueba; ganan las más aprobadas.",
@@ -244,6 +245,7 @@ export const es: Catalogue = {
     "Ordénelas, la mejor primero. La que menos tiene se excluye y sus papeletas pasan a la siguiente, hasta que una tenga más de la mitad.",
   how_stv:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
+  how_minimax: "Ordénelas, la mejor primero. Gana la que pierde por menos.",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",

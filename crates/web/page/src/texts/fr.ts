@@ -240,6 +240,7 @@ export const fr: Catalogue = {
   rule_stv: "vote unique transférable",
   rule_schulze: "Schulze",
   "rule_yes-no": "oui ou non",
+  rule_minimax: "minimax",
   rule_meek: "vote unique transférable (Meek)",
   how_plurality: "Choisissez-en un ; le plus choisi gagne.",
   how_approval: "Cochez tous ceux que vous approuvez ; les plus approuvés gagnent.",
@@ -250,6 +251,7 @@ export const fr: Catalogue = {
     "Classez-les, le meilleur d'abord. Le moins choisi est exclu et ses bulletins vont au suivant, jusqu'à ce que l'un ait plus de la moitié.",
   how_stv:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
+  how_minimax: "Classez-les, le meilleur d'abord. Qui est battu le moins nettement gagne.",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
