@@ -224,7 +224,7 @@ class Repair:
                 for kind, content in block[2]:
                     if kind == 0:
                         data = pack(content.value)
-                        record.apply(data, tagged("transaction", data), block[0][4])
+                        record.apply(data, tagged("transaction", data), block[0][4], block[0][0])
         finally:
             ledger.need = minds
         old = tree[3][8]
@@ -411,6 +411,7 @@ TEXTS_CRAFTED = {
     "description-ends-in-line": text(e1="a\n"), "tie-break-ok": text(e9="dice"), "tie-break-spaces": text(e9=" dice"), "closes-first": text(e4=9, e5=9),
     "closes-next-ok": text(e4=9 << 40, e5=(9 << 40) + 1), "salt-beyond": text(e10="7"), "shuffle-null": text(c8=None), "overvotes-ok": text(c2=4, c3=1, c9=2), "overvotes-exhaust-ok": text(c2=4, c3=1, c9=1),
     "overvotes-beyond": text(c2=4, c3=1, c9=3), "overvotes-by-score": text(c9=1), "overvotes-zero": text(c2=4, c3=1, c9=0), "overvotes-null": text(c2=4, c3=1, c9=None), "abstention-number": text(c6=1),
+    "names-ok": text(e11=True), "names-false": text(e11=False), "names-null": text(e11=None), "names-number": text(e11=1),
     **{f"label-{number}": text(e0=label) for number, label in enumerate(TEXTS)},
 }
 
@@ -423,7 +424,17 @@ def contests(count, title):
     return change
 
 
+def by_version(number, then):
+    """On a chain that goes by that version."""
+    def change(tree):
+        for part in (tree[0], tree[3], *(block[0] for block in tree[6])):
+            part[0] = number
+        then(tree)
+    return change
+
+
 TEXTS_CRAFTED.update({
+    "version-2-ok": by_version(2, text()), "names-of-version-2": by_version(2, text(e11=True)),
     "contests-20-ok": contests(20, str), "contests-21": contests(21, str), "contests-same": contests(2, lambda number: "same"),
     "contests-alike": contests(2, lambda number: "same" + "\u200b" * number),
     "contest-untitled": contests(2, lambda number: "x" * number), "contest-untitled-ok": contests(1, lambda number: ""),

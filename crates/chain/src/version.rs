@@ -20,6 +20,9 @@ impl Version {
     /// The newest that this program knows, with which a chain begins unless its founder says
     /// otherwise.
     pub const NEWEST: Self = Self(3);
+    /// The first by which an election says whether its ballots have names. Before, any could have
+    /// one.
+    const NAMES: Self = Self(3);
 
     /// The version of that number.
     pub const fn new(version: u16) -> Self {
@@ -39,11 +42,17 @@ impl Version {
     /// The first version that has what a transaction makes use of.
     pub fn of(payload: &Payload) -> Self {
         match payload {
+            Payload::CreateElection(election) if election.names => Self::NAMES,
             Payload::CreateElection(_)
             | Payload::CastBallot(_)
             | Payload::Organise(_)
             | Payload::ApproveChange { .. } => Self::OLDEST,
         }
+    }
+
+    /// Whether a ballot has a name if and only if its election takes names.
+    pub fn rules_names(self) -> bool {
+        self >= Self::NAMES
     }
 }
 
