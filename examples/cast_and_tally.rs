@@ -52,8 +52,11 @@ async fn main() -> Result<()> {
     let selection = contest
         .choice(&choice)
         .context("that choice is not offered")?;
+    // An election says whether its ballots have a name, which everybody can read for ever.
+    let takes_names = election.record.election.names;
+    let name = if takes_names { "example" } else { "" };
     let signed = node
-        .sign_ballot(&election, &credential, "example".into(), vec![selection])
+        .sign_ballot(&election, &credential, name.into(), vec![selection])
         .await?;
 
     // Waits until it is final: with a proof and a certificate that hold, or an error.

@@ -8,6 +8,8 @@ from encoding import (U8, U16, U32, array, description, flag, label, label_or_em
 ANYONE, ROLL, WEIGHTED = range(3)
 LIVE, AT_CLOSING = range(2)
 PLACE, WRITE_IN, PLACES, SCORES, RANKS, ABSTAINS = range(6)
+# The first protocol version by which an election says whether its ballots have names. Before, any could have one.
+NAMES_SINCE = 3
 OPEN, CLOSE, ADD_VOTERS, CHANGE_ROLL, CHANGE_TIMES, CANCEL = range(6)
 
 
@@ -56,7 +58,10 @@ def read_contest(value, voters):
 
 
 def read_election(value):
-    election = struct(value, "election")
+    says_names = type(value) is dict and 11 in value
+    election = struct(value, "election_with_names" if says_names else "election")
+    election["names"] = says_names and flag(election["names"])
+    need(not says_names or election["names"], "that no names are taken is not written")
     label(election["title"]), description(election["description"])
     voters = election["voters"] = variant(election["voters"], [False] * 3)[0]
     contests = array(election["contests"])
@@ -123,6 +128,11 @@ def fits(contest, answer):
         whole = kind == RANKS and all(rank and in_order(rank) for rank in content) and len(set(ranked)) == len(ranked)
         named = len(ranked) if whole else None
     return named is not None and contest["min"] <= named <= contest["max"]
+
+
+def name_fits(version, election, ballot):
+    """Whether a ballot in a block of that version has a name if the election takes names, and none if not."""
+    return version < NAMES_SINCE or (ballot["name"] != "") == election["names"]
 
 
 def quoted(name):

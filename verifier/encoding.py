@@ -105,6 +105,7 @@ def decode(data):
     return value
 
 
+ELECTION = ["title", "description", "contests", "voters", "opens_at", "closes_at", "quorum", "revotes", "results", "tie_break", "salt"]
 CONTEST = ["title", "choices", "rule", "seats", "min", "max", "abstention", "majority", "shuffle"]
 
 SHAPES = {
@@ -123,8 +124,8 @@ SHAPES = {
     "archived_block": ["header", "certificate", "transactions"],
     "transaction": ["content", "signature"],
     "content": ["chain", "signer", "payload"],
-    "election": ["title", "description", "contests", "voters", "opens_at", "closes_at", "quorum", "revotes", "results",
-                 "tie_break", "salt"],
+    "election": ELECTION,
+    "election_with_names": [*ELECTION, "names"],
     "contest": CONTEST,
     "contest_with_overvotes": [*CONTEST, "overvotes"],
     "share": ["numerator", "denominator", "more"],

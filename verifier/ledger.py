@@ -53,19 +53,20 @@ class Record:
     def lacks_voters(self):
         return self.has_roll() and not self.roll
 
-    def apply(self, data, identity, header):
-        """Verifies and applies a transaction, with this id, of the block with this header."""
-        time = header["time"]
+    def apply(self, data, identity, time, version):
+        """Verifies and applies a transaction, with this id, of the block with this time and protocol version."""
         signer, kind, said = read_transaction(self.chain.id, data)
         need((kind == CREATE) == (self.text is None), "it is no transaction of this election")
         self.chain.signatures += 1
         if kind == CREATE:
             need(identity == self.id, "it is no transaction of this election")
             rules = [contest["rule"] for contest in said["contests"]]
-            need(all(header["version"] >= FIRST_VERSION.get(rule, 2) for rule in rules), "a rule that the protocol version of its block does not have")
+            known = all(version >= FIRST_VERSION.get(rule, 2) for rule in rules)
+            need(known and (version >= texts.NAMES_SINCE or not said["names"]), "an election of a later protocol version than its block")
             self.create(said, signer, time)
         elif kind == CAST:
             need(said["election"] == self.id, "it is no transaction of this election")
+            need(texts.name_fits(version, self.text, said), "a name where none is taken, or none where one is")
             self.cast(said, signer, time)
             self.board.add(identity)
         else:

@@ -182,7 +182,7 @@ class Repair:
             self.tree[3].update({6: block[6], 7: block[7]})
 
     def sets(self, before, tree):
-        sets = lambda tree: [tree[0][2]] + [change[2] for change in tree[1]]
+        sets = lambda tree: [tree[0][3]] + [change[2] for change in tree[1]]
         for old, new in zip(sets(before), sets(tree)):
             self.ids[tagged("validators", pack(old))] = tagged("validators", pack(new))
         for change in tree[1]:
@@ -224,7 +224,7 @@ class Repair:
                 for kind, content in block[2]:
                     if kind == 0:
                         data = pack(content.value)
-                        record.apply(data, tagged("transaction", data), block[0][4])
+                        record.apply(data, tagged("transaction", data), block[0][4], block[0][0])
         finally:
             ledger.need = minds
         old = tree[3][8]
@@ -305,22 +305,22 @@ def mutant(data, dice):
 
 def many(tree, count):
     """So many validators, of whom those that sign have nearly all power."""
-    signers = [{**validator, 2: 10**6} for validator in tree[0][2]]
+    signers = [{**validator, 2: 10**6} for validator in tree[0][3]]
     keys = {validator[0] for validator in signers}
     others = [{0: key, 1: "v", 2: 1} for key in SECRETS if key not in keys]
-    tree[0][2] = sorted(signers + others[:count - len(signers)], key=lambda validator: validator[0])
+    tree[0][3] = sorted(signers + others[:count - len(signers)], key=lambda validator: validator[0])
 
 
 def with_validator(key):
-    return lambda tree: tree[0].update({2: sorted(tree[0][2] + [{0: key, 1: "odd", 2: 1}], key=lambda validator: validator[0])})
+    return lambda tree: tree[0].update({3: sorted(tree[0][3] + [{0: key, 1: "odd", 2: 1}], key=lambda validator: validator[0])})
 
 
 def powers(*given):
-    return lambda tree: [validator.update({2: power}) for validator, power in zip(tree[0][2], given)]
+    return lambda tree: [validator.update({2: power}) for validator, power in zip(tree[0][3], given)]
 
 
 def organisers(order):
-    return lambda tree: tree[0].update({3: [1, order(sorted(KEYS[195:205]))]})
+    return lambda tree: tree[0].update({4: [1, order(sorted(KEYS[195:205]))]})
 
 
 def signatures(order):
@@ -331,11 +331,11 @@ def signatures(order):
 NO_POINT = next(key for key in (bytes([number]) + bytes(31) for number in range(2, 99)) if not on_curve(key))
 # Changes that chance would hardly make. Those of a name with "ok" leave a valid file, the others do not.
 CRAFTED = {
-    "validators-reversed": lambda tree: tree[0][2].reverse(),
-    "validators-twice": lambda tree: tree[0].update({2: tree[0][2] + tree[0][2]}),
+    "validators-reversed": lambda tree: tree[0][3].reverse(),
+    "validators-twice": lambda tree: tree[0].update({3: tree[0][3] + tree[0][3]}),
     "validators-150-ok": lambda tree: many(tree, 150),
     "validators-151": lambda tree: many(tree, 151),
-    "validators-none": lambda tree: tree[0].update({2: []}),
+    "validators-none": lambda tree: tree[0].update({3: []}),
     "validator-no-point": with_validator(NO_POINT),
     "validator-not-canonical": with_validator(b"\xf0" + b"\xff" * 30 + b"\x7f"),
     "validator-not-canonical-either": with_validator(b"\xf1" + b"\xff" * 31),
@@ -411,6 +411,7 @@ TEXTS_CRAFTED = {
     "description-ends-in-line": text(e1="a\n"), "tie-break-ok": text(e9="dice"), "tie-break-spaces": text(e9=" dice"), "closes-first": text(e4=9, e5=9),
     "closes-next-ok": text(e4=9 << 40, e5=(9 << 40) + 1), "salt-beyond": text(e10="7"), "shuffle-null": text(c8=None), "overvotes-ok": text(c2=4, c3=1, c9=2), "overvotes-exhaust-ok": text(c2=4, c3=1, c9=1),
     "overvotes-beyond": text(c2=4, c3=1, c9=3), "overvotes-by-score": text(c9=1), "overvotes-zero": text(c2=4, c3=1, c9=0), "overvotes-null": text(c2=4, c3=1, c9=None), "abstention-number": text(c6=1),
+    "names-ok": text(e11=True), "names-false": text(e11=False), "names-null": text(e11=None), "names-number": text(e11=1),
     **{f"label-{number}": text(e0=label) for number, label in enumerate(TEXTS)},
 }
 
@@ -423,7 +424,17 @@ def contests(count, title):
     return change
 
 
+def by_version(number, then):
+    """On a chain that goes by that version."""
+    def change(tree):
+        for part in (tree[0], tree[3], *(block[0] for block in tree[6])):
+            part[0] = number
+        then(tree)
+    return change
+
+
 TEXTS_CRAFTED.update({
+    "version-2-ok": by_version(2, text()), "names-of-version-2": by_version(2, text(e11=True)),
     "contests-20-ok": contests(20, str), "contests-21": contests(21, str), "contests-same": contests(2, lambda number: "same"),
     "contests-alike": contests(2, lambda number: "same" + "\u200b" * number),
     "contest-untitled": contests(2, lambda number: "x" * number), "contest-untitled-ok": contests(1, lambda number: ""),
@@ -458,7 +469,7 @@ def crowd(count, weight):
 
 
 def limited(voters, *payloads):
-    return lambda tree: (tree[0][4].update({3: voters}), sent(*payloads)(tree))
+    return lambda tree: (tree[0][5].update({3: voters}), sent(*payloads)(tree))
 
 
 def of_another_chain(tree):

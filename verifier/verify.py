@@ -12,7 +12,7 @@ import re
 import sys
 
 from chain import Chain, read_header, read_proof
-from election import fits, words
+from election import fits, name_fits, words
 from encoding import Invalid, array, decode, encode, need, raw, struct, variant
 from ledger import CAST, CREATE, Record, read_transaction
 from signing import Tree, proof_root, tagged
@@ -45,7 +45,7 @@ def verify_archive(value):
         for index, ((kind, content), identity) in enumerate(zip(entries, ids)):
             if kind == 0:
                 try:
-                    record.apply(content, identity, header)
+                    record.apply(content, identity, header["time"], header["version"])
                 except Invalid as why:
                     raise Invalid(f"transaction {index} of block {height}: {why}") from None
     chain.check_order()
@@ -58,6 +58,12 @@ def verify_archive(value):
 
 
 def verify_receipt(value):
+    chain, _, shown = read_receipt(value)
+    return chain, shown
+
+
+def read_receipt(value):
+    """Checks a receipt; gives its chain, its header, and what it shows."""
     receipt = struct(value, "receipt")
     header = read_header(receipt["header"])
     chain = Chain(receipt["genesis"], receipt["set_changes"], header["height"])
@@ -66,13 +72,13 @@ def verify_receipt(value):
     proof = read_proof(receipt["proof"])
     leads = proof["size"] == header["transactions_count"] and proof_root(proof, raw(receipt["transaction"], 32)) == header["transactions_root"]
     need(leads, "the path does not lead from the ballot to the block")
-    return chain, {"kind": "receipt", "ballot": receipt["transaction"].hex(), "height": header["height"], "says": None}
+    return chain, header, {"kind": "receipt", "ballot": receipt["transaction"].hex(), "height": header["height"], "says": None}
 
 
 def verify_receipt_file(value):
     """A receipt with the ballot that it is for and the ballot's election: what the ballot says, from these bytes alone."""
     file = struct(value, "receipt_file")
-    chain, shown = verify_receipt(file["receipt"])
+    chain, header, shown = read_receipt(file["receipt"])
     need(tagged("transaction", raw(file["ballot"], None)).hex() == shown["ballot"], "the ballot is not the one that the receipt is for")
     credential, kind, ballot = part("ballot", chain, file["ballot"])
     need(kind == CAST, "the transaction is no ballot")
@@ -82,6 +88,7 @@ def verify_receipt_file(value):
     need(kind == CREATE, "the transaction beside the ballot creates no election")
     contests, answers = election["contests"], ballot["answers"]
     need(len(answers) == len(contests) and all(map(fits, contests, answers)), "the ballot does not fit its election")
+    need(name_fits(header["version"], election, ballot), "the ballot has a name where none is taken, or none where one is")
     says = {
         "election": identity.hex(), "title": election["title"], "organiser": organiser.hex(), "credential": credential.hex(),
         "name": ballot["name"], "counter": ballot["counter"],

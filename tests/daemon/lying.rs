@@ -146,6 +146,7 @@ fn meant() -> Vec<Selection> {
 
 const FILE: &str = r#"
 title = "Assembly"
+names = true
 revotes = 3
 [[contests]]
 title = "Chair"

@@ -171,9 +171,53 @@ async fn people_whose_names_are_alike_have_keys_of_their_own() {
 }
 
 #[tokio::test]
+async fn name_stays_on_the_machine_unless_the_election_takes_names() {
+    let mut cluster = cluster(1).await;
+    let without = election(&cluster).await.to_string();
+    let with = election_by_name(&cluster).await;
+    let kept = "the election takes no names: yours stays on this machine";
+    let cast = async |election: &str, more: &[&str]| {
+        cli(&cluster, 0, &[&["cast", election, "Soup"], more].concat()).await
+    };
+
+    let named = cast(&without, &["--name", "Ada"]).await;
+    assert_eq!(named.code, Some(0), "{named:?}");
+    assert!(
+        named.err.contains(kept) && !named.out.contains("Ada"),
+        "{named:?}"
+    );
+    // It is Ada's key all the same.
+    let twice = cast(&without, &["--name", "Ada", "--json"]).await;
+    assert_eq!(twice.json()["says"]["name"], "", "{twice:?}");
+    assert!(!twice.err.contains(kept), "{twice:?}");
+    let other = cast(&without, &["--name", "Grace", "--json"]).await;
+    assert_ne!(twice.json()["credential"], other.json()["credential"]);
+
+    let nameless = cast(&with, &[]).await;
+    assert!(
+        nameless.code == Some(2) && nameless.err.contains("--name"),
+        "{nameless:?}"
+    );
+    let named = cast(&with, &["--name", "Ada", "--json"]).await;
+    assert_eq!(named.json()["says"]["name"], "Ada", "{named:?}");
+    assert_eq!(named.json()["credential"], twice.json()["credential"]);
+    cluster.stop().await.unwrap();
+}
+
+/// Creates an election in which ballots have names.
+async fn election_by_name(cluster: &Cluster) -> String {
+    let args = [
+        "election", "create", "--title", "Lunch", "--choice", "Soup", "--choice", "Pasta",
+        "--names", "--json",
+    ];
+    let created = cli(cluster, 0, &args).await.json();
+    created["election"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
 async fn receipt_says_what_was_signed_and_one_of_an_earlier_version_does_not() {
     let mut cluster = cluster(1).await;
-    election(&cluster).await;
+    election_by_name(&cluster).await;
     let cast = cli(&cluster, 0, &["cast", "Pasta", "--name", "Ada"]).await;
     assert!(
         cast.out.contains("You cast:") && cast.out.contains("says     Pasta"),

@@ -37,11 +37,11 @@ impl SignedBallot {
 
 impl Client {
     /// Signs a ballot in an election that was checked: it says what the voter was shown. Nothing is
-    /// sent yet.
+    /// sent yet. The name is empty unless the election takes names.
     ///
     /// # Errors
-    /// [`CallError::Refused`] if the selections do not fit the election; [`CallError`] if the node
-    /// is gone or at fault.
+    /// [`CallError::Refused`] if the name or the selections do not fit the election; [`CallError`]
+    /// if the node is gone or at fault.
     pub async fn sign_ballot(
         &self,
         election: &CheckedElection,
@@ -49,11 +49,21 @@ impl Client {
         name: String,
         selections: Vec<Selection>,
     ) -> Result<SignedBallot, CallError> {
+        let unfit = |reason: String| {
+            CallError::Refused(Refusal {
+                code: RefusalCode::Invalid,
+                reason,
+            })
+        };
+        // Also on a chain of a version that would take it: what is signed is for ever.
+        let text = &election.record.election;
+        text.check_name(&name)
+            .map_err(|fault| unfit(fault.to_string()))?;
         let chain = self.genesis().await?.chain();
         let id = election.record.id;
         // Where nothing can be replaced, the same ballot again is the same transaction, and final
         // already.
-        let replaced = match election.record.election.revotes {
+        let replaced = match text.revotes {
             0 => None,
             _ => self.voter(id, key.public()).await?.ballot,
         };
@@ -67,12 +77,6 @@ impl Client {
             selections,
         };
         let bytes = Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes();
-        let unfit = |reason: String| {
-            CallError::Refused(Refusal {
-                code: RefusalCode::Invalid,
-                reason,
-            })
-        };
         let says = Statement::read(&chain, &bytes, election.bytes())
             .map_err(|fault| unfit(fault.to_string()))?;
         let replaces = replaced.map(|before| before.transaction);

@@ -45,7 +45,8 @@ pub struct Ballot {
     pub election: ElectionId,
     /// How many ballots of this credential it replaces.
     pub counter: u32,
-    /// How the voter wants to be called; may be empty. Proves nothing.
+    /// How the voter wants to be called, in an election that takes names; else empty. Proves
+    /// nothing.
     pub name: String,
     /// What it says to each contest, in their order.
     pub selections: Vec<Selection>,

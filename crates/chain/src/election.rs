@@ -65,6 +65,11 @@ pub struct Election {
     pub tie_break: String,
     /// Any number, so that the same text can be put to the vote twice.
     pub salt: u64,
+    /// Whether each ballot says its voter's name, which everybody can read for ever; else none
+    /// says one.
+    // Left out if it says nothing: elections from before there was this field keep their bytes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names: bool,
 }
 
 /// Whether an election takes ballots.
@@ -96,6 +101,17 @@ impl std::fmt::Display for ElectionPhase {
             Self::Cancelled => "cancelled",
         })
     }
+}
+
+/// A name on a ballot, or the lack of one, that its election does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// It would be on the ledger for ever, and nobody has asked for it.
+    #[error("the election takes no names on the ledger, and the ballot has one: cast it without")]
+    Given,
+    /// Votes are cast by name.
+    #[error("the election is by name, and the ballot has none: cast it with your name")]
+    Missing,
 }
 
 /// What is wrong with an election's text.
@@ -220,6 +236,19 @@ impl Election {
             results: Results::Live,
             tie_break: String::new(),
             salt,
+            names: false,
+        }
+    }
+
+    /// Checks that a ballot says a name if the election takes names, and none if not.
+    ///
+    /// # Errors
+    /// [`InvalidName`].
+    pub const fn check_name(&self, name: &str) -> Result<(), InvalidName> {
+        match (self.names, name.is_empty()) {
+            (false, false) => Err(InvalidName::Given),
+            (true, true) => Err(InvalidName::Missing),
+            _ => Ok(()),
         }
     }
 

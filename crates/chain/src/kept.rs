@@ -6,7 +6,7 @@ use serde_bytes::ByteBuf;
 
 use crate::ballot::Ballot;
 use crate::contest::InvalidSelection;
-use crate::election::Election;
+use crate::election::{Election, InvalidName};
 use crate::encoding::{DecodeError, decode, encode};
 use crate::hash::{ChainId, TransactionId};
 use crate::key::PublicKey;
@@ -88,6 +88,9 @@ pub enum InvalidStatement {
         #[source]
         fault: InvalidSelection,
     },
+    /// No rule of the ledger lets it pass.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
 }
 
 /// Why a receipt file proves nothing.
@@ -169,11 +172,12 @@ impl KeptReceipt {
         if TransactionId::of(&self.ballot) != self.receipt.transaction {
             return Err(InvalidReceiptFile::OtherBallot);
         }
-        Ok(Statement::read(
-            &self.receipt.genesis.chain(),
-            &self.ballot,
-            &self.election,
-        )?)
+        let says = Statement::read(&self.receipt.genesis.chain(), &self.ballot, &self.election)?;
+        if self.receipt.header.version.rules_names() {
+            let fits = says.election.check_name(&says.ballot.name);
+            fits.map_err(InvalidStatement::Name)?;
+        }
+        Ok(says)
     }
 }
 

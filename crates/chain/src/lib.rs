@@ -47,7 +47,7 @@ pub use batch::{Claim, which_hold};
 pub use block::{Block, BlockFault, CompactBlock, Header, VerifiedBlock, Whole};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
 pub use contest::{Choices, Contest, InvalidSelection, SCORE_MAX};
-pub use election::{Election, ElectionPhase, InvalidElection, Results, Voters};
+pub use election::{Election, ElectionPhase, InvalidElection, InvalidName, Results, Voters};
 pub use encoding::{DecodeError, decode, encode};
 pub use genesis::{
     Genesis, InvalidGenesis, InvalidOrganisers, Limits, OrganiserChange, Organisers,

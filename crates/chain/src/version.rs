@@ -21,6 +21,9 @@ impl Version {
     /// The newest that this program knows, with which a chain begins unless its founder says
     /// otherwise.
     pub const NEWEST: Self = Self(3);
+    /// The first by which an election says whether its ballots have names. Before, any could have
+    /// one.
+    const NAMES: Self = Self(3);
 
     /// The version of that number.
     pub const fn new(version: u16) -> Self {
@@ -42,18 +45,29 @@ impl Version {
         match payload {
             Payload::CreateElection(election) => {
                 let rules = election.contests.iter().map(|contest| contest.rule);
-                rules.map(Self::of_rule).max().unwrap_or(Self::OLDEST)
+                let of_rules = rules.map(Self::of_rule).max().unwrap_or(Self::OLDEST);
+                let of_names = if election.names {
+                    Self::NAMES
+                } else {
+                    Self::OLDEST
+                };
+                of_rules.max(of_names)
             }
             Payload::CastBallot(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => {
                 Self::OLDEST
             }
         }
     }
+
+    /// Whether a ballot has a name if and only if its election takes names.
+    pub fn rules_names(self) -> bool {
+        self >= Self::NAMES
+    }
 }
 
 impl Version {
     /// The first version that counts by a rule.
-    fn of_rule(rule: Rule) -> Self {
+    const fn of_rule(rule: Rule) -> Self {
         match rule {
             Rule::Plurality
             | Rule::Approval

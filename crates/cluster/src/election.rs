@@ -58,6 +58,21 @@ pub(crate) async fn create(
     Ok(id)
 }
 
+/// Creates an election in which any key may vote, by name.
+pub(crate) async fn create_by_name(
+    cluster: &Cluster,
+    title: &str,
+    contest: Contest,
+) -> Result<ElectionId> {
+    let client = cluster.client(0).await?;
+    let election = Election {
+        names: true,
+        ..Election::simple(title.to_owned(), vec![contest], 0)
+    };
+    let created = decide(cluster, &client, vec![Payload::CreateElection(election)]).await?;
+    Ok(ElectionId::new(*created.hash()))
+}
+
 /// Creates so many elections and closes them again.
 pub(crate) async fn create_finished(
     cluster: &Cluster,

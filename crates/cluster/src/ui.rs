@@ -11,8 +11,8 @@ use nix::unistd::Pid;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use tokio::sync::mpsc;
 use vote_api::Client;
-use vote_chain::{ElectionId, Selection};
-use vote_cluster::{Caster, Cluster, credential};
+use vote_chain::{Ballot, ElectionId, Payload, Selection, Transaction};
+use vote_cluster::{Cluster, credential};
 
 use screen::{Action, Life, Screen};
 
@@ -127,12 +127,12 @@ impl Voters {
         self.next = numbers.end;
         let choice = |number: usize| Selection::Listed(u16::from(number.is_multiple_of(3)));
         let ballot = |number| {
-            Caster::ballot(
-                cluster.chain,
-                self.election,
-                &credential(11, number),
-                choice(number),
-            )
+            // The election is by name.
+            let payload = Payload::CastBallot(Ballot {
+                name: format!("voter {number}"),
+                ..Ballot::plain(self.election, choice(number))
+            });
+            Transaction::sign(cluster.chain, &credential(11, number), payload).to_bytes()
         };
         numbers.map(ballot).collect()
     }

@@ -8,7 +8,6 @@ use vote_chain::{Contest, ElectionId, Rule, faults_tolerated};
 use vote_cluster::{Cluster, Daemon, Node, Options, Programs};
 use vote_views as views;
 
-use crate::election::Roll;
 use crate::{UpArgs, election, output, ui};
 
 pub(crate) async fn run(args: UpArgs) -> Result<bool> {
@@ -31,11 +30,10 @@ pub(crate) async fn run(args: UpArgs) -> Result<bool> {
         () = &mut stop => return Ok(true),
     };
     let choices = ["Soup", "Pasta", "Salad"].map(str::to_owned).to_vec();
-    let election = election::create(
+    let election = election::create_by_name(
         &cluster,
         "Demo: what is for lunch?",
         Contest::listed(choices, Rule::Plurality, 1),
-        Roll::Anyone,
     )
     .await?;
     if args.ui {

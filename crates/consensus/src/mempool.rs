@@ -466,6 +466,8 @@ mod tests {
                 let contest = Contest::listed(vec!["Yes".into(), "No".into()], Rule::Plurality, 1);
                 let election = Election {
                     voters: *kind,
+                    // So that ballots can be of several sizes.
+                    names: true,
                     ..Election::simple("Budget".into(), vec![contest], salt)
                 };
                 let created = chain.sign(0, Payload::CreateElection(election));
@@ -493,7 +495,10 @@ mod tests {
         }
 
         fn ballot(&self, seed: u8, election: usize) -> Arc<Verified> {
-            let ballot = Ballot::plain(self.elections[election], Selection::Listed(0));
+            let ballot = Ballot {
+                name: "x".into(),
+                ..Ballot::plain(self.elections[election], Selection::Listed(0))
+            };
             self.sign(seed, Payload::CastBallot(ballot))
         }
 

@@ -117,6 +117,13 @@ struct Target {
     before: Vec<Vec<u8>>,
     id: ElectionId,
     contests: Vec<Contest>,
+    /// What its ballots are named: nothing, unless it takes names.
+    name: &'static str,
+}
+
+/// So that a ballot is refused for what is wrong with it, and not for its name.
+const fn name(election: &Election) -> &'static str {
+    if election.names { "attacker" } else { "" }
 }
 
 impl Target {
@@ -136,6 +143,7 @@ impl Target {
                 before: Vec::new(),
                 id: record.id,
                 contests: record.election.contests.clone(),
+                name: name(&record.election),
             });
         }
         if !state.organisers().include(&key.public()) {
@@ -183,6 +191,7 @@ impl Target {
             before,
             id,
             contests,
+            name: "",
         })
     }
 
@@ -211,24 +220,19 @@ impl Target {
     ) -> Result<Vec<Vec<u8>>, String> {
         let mut selections = self.selections(false);
         change(&mut selections);
-        let ballot = ballot(chain, &fresh_key()?, self.id, selections);
+        let ballot = self.ballot(chain, &fresh_key()?, selections);
         Ok([self.before, vec![ballot]].concat())
     }
-}
 
-fn ballot(
-    chain: ChainId,
-    key: &SecretKey,
-    election: ElectionId,
-    selections: Vec<Selection>,
-) -> Vec<u8> {
-    let ballot = Ballot {
-        election,
-        counter: 0,
-        name: "attacker".into(),
-        selections,
-    };
-    Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes()
+    fn ballot(&self, chain: ChainId, key: &SecretKey, selections: Vec<Selection>) -> Vec<u8> {
+        let ballot = Ballot {
+            election: self.id,
+            counter: 0,
+            name: self.name.into(),
+            selections,
+        };
+        Transaction::sign(chain, key, Payload::CastBallot(ballot)).to_bytes()
+    }
 }
 
 fn double_vote(state: &State, by: &SecretKey) -> Result<Vec<Vec<u8>>, String> {
@@ -236,8 +240,8 @@ fn double_vote(state: &State, by: &SecretKey) -> Result<Vec<Vec<u8>>, String> {
         fresh_key()?,
         Target::find(state, by, ElectionPhase::Open, Some(false))?,
     );
-    let two = [false, true]
-        .map(|second| ballot(state.chain(), &key, target.id, target.selections(second)));
+    let two =
+        [false, true].map(|second| target.ballot(state.chain(), &key, target.selections(second)));
     Ok([target.before, two.into()].concat())
 }
 

@@ -126,6 +126,8 @@ pub struct Election {
     pub revotes: u16,
     /// When apps show the count.
     pub results: Results,
+    /// Whether each ballot has its voter's name on it.
+    pub names: bool,
     /// What lots are drawn from; empty: the election's id.
     pub tie_break: String,
     /// How many of the roll must vote.
@@ -277,6 +279,7 @@ impl Election {
                 vote_chain::Results::Live => Results::Live,
                 vote_chain::Results::AtClosing => Results::AtClosing,
             },
+            names: election.names,
             tie_break: election.tie_break.clone(),
             quorum: election.quorum.map(Share::of),
             contests: election.contests.iter().map(Contest::of).collect(),

@@ -1,4 +1,4 @@
-//! Questions whose answer is yes or no.
+//! Questions on the terminal.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -21,4 +21,18 @@ pub(crate) fn confirm(question: &str, otherwise: &str) -> Result<(), Failure> {
     } else {
         Err(Failure::Other("nothing is done".into()))
     }
+}
+
+/// Asks for a name on the terminal; none off a terminal.
+pub(crate) fn name(question: &str) -> Result<Option<String>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let _ = write!(std::io::stderr(), "{question}");
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(Failure::other)?;
+    Ok(Some(answer))
 }

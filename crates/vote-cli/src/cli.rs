@@ -155,7 +155,8 @@ pub(crate) struct CastArgs {
     /// of its contests; the election may be left out if only one is open
     #[arg(required = true, num_args = 1..=21, value_names = ["ELECTION", "CHOICE"])]
     pub(crate) words: Vec<String>,
-    /// How you want to be called on the ledger; also picks the credential
+    /// Your name: picks the credential on this machine, and is on the ledger for ever if the
+    /// election takes names
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// File of the credential to sign with; made if it is missing, unless the election has a roll
@@ -316,7 +317,7 @@ pub(crate) struct ActArgs {
 pub(crate) struct CreateArgs {
     /// Election file (`election new` writes one)
     #[arg(conflicts_with_all = ["title", "description", "choice", "rule", "seats", "write_in", "opens", "closes", "roll",
-        "weighted_roll", "revotes", "abstain", "max", "majority", "quorum"])]
+        "weighted_roll", "revotes", "names", "abstain", "max", "majority", "quorum"])]
     pub(crate) file: Option<PathBuf>,
     /// Only say what is wrong with the election, and what its rules are; needs no node
     #[arg(long)]
@@ -348,6 +349,10 @@ pub(crate) struct CreateArgs {
     /// How often a voter can replace the ballot
     #[arg(long, default_value_t = 0, value_name = "TIMES")]
     pub(crate) revotes: u16,
+    /// Voting is by name: each ballot has its voter's name on it, which everybody can read for
+    /// ever; else none has
+    #[arg(long)]
+    pub(crate) names: bool,
     /// Voters can abstain
     #[arg(long)]
     pub(crate) abstain: bool,

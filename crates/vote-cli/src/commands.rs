@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::output;
 
 pub(crate) use attack::stage;
-pub(crate) use cast::{Cast, cast_signed, sign};
+pub(crate) use cast::{Cast, NAME_ASKED, cast_signed, on_ballot, sign};
 pub(crate) use election::create_write_in;
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {

@@ -38,6 +38,10 @@ closes = "+7d"
 # How often a voter can replace the ballot; the last one counts. 0: never.
 revotes = 0
 
+# Whether voting is by name: each ballot has its voter's name on it, which everybody can read for ever, and which nothing
+# proves. Else no ballot has a name on it.
+names = false
+
 # The share of the roll that must vote, or nothing is decided: "simple" (more than half), "2/3", "more than 1/3".
 # quorum = "1/3"
 
@@ -95,13 +99,14 @@ majority = "simple"
 majority_of = "votes"
 "#;
 
-const ELECTION_KEYS: [&str; 10] = [
+const ELECTION_KEYS: [&str; 11] = [
     "title",
     "description",
     "voters",
     "opens",
     "closes",
     "revotes",
+    "names",
     "quorum",
     "results",
     "tie_break",
@@ -322,6 +327,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
     let voters = reader.one_of("voters", &who).unwrap_or(Voters::Anyone);
     let (opens_at, closes_at) = (reader.time("opens", now), reader.time("closes", now));
     let revotes = reader.number("revotes").unwrap_or(0);
+    let names = reader.flag("names");
     let quorum = reader.share("quorum");
     let shown = [("live", Results::Live), ("at closing", Results::AtClosing)];
     let results = reader.one_of("results", &shown).unwrap_or(Results::Live);
@@ -345,6 +351,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
         results,
         tie_break,
         salt,
+        names,
     };
     faults.extend(election.faults().iter().map(ToString::to_string));
     if closes_at.is_some_and(|closes| closes <= now) {
@@ -405,6 +412,18 @@ mod tests {
         assert_eq!(
             (printer.rule, printer.majority.unwrap().share),
             (Rule::YesNo, Share::HALF)
+        );
+    }
+
+    #[test]
+    fn names_are_taken_only_if_the_file_says_so() {
+        assert!(!parse(EXAMPLE, NOW, 1).unwrap().names);
+        let by_name = EXAMPLE.replace("names = false", "names = true");
+        assert!(parse(&by_name, NOW, 1).unwrap().names);
+        assert!(
+            !parse(&EXAMPLE.replace("names = false", ""), NOW, 1)
+                .unwrap()
+                .names
         );
     }
 

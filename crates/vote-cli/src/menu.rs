@@ -65,7 +65,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
     let mut input = Input::new();
     let Some(name) = input
-        .ask("Your name (others read it beside your ballots): ")
+        .ask("Your name (it picks your key; others read it in elections by name alone): ")
         .await
     else {
         return Ok(());
@@ -214,6 +214,16 @@ async fn cast(
         return Ok(());
     };
     output::line(find::shown(&election));
+    let asked;
+    let name = if election.record.election.names && normal(name).is_empty() {
+        let Some(answer) = input.ask(commands::NAME_ASKED).await else {
+            return Ok(());
+        };
+        asked = answer;
+        &asked
+    } else {
+        name
+    };
     let Some(key) = key(context, client, input, &election, name).await? else {
         return Ok(());
     };
@@ -243,7 +253,8 @@ async fn cast(
         };
         words.push(answer);
     }
-    let signed = commands::sign(client, &election, &key, normal(name), &words).await?;
+    let name = commands::on_ballot(&election, name);
+    let signed = commands::sign(client, &election, &key, name, &words).await?;
     output::line("You cast:");
     says::lines(signed.says()).iter().for_each(output::line);
     let Cast { kept, path, .. } =

@@ -25,6 +25,7 @@ pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec
         );
     }
     lines.push(format!("  who votes  {}", who(election)));
+    lines.push(format!("  names      {}", names(election.names)));
     lines.push(format!("  replacing  {}", replacing(election.revotes)));
     let (opens_at, closes_at) = record.map_or((election.opens_at, election.closes_at), |record| {
         (record.opens_at, record.closes_at)
@@ -111,6 +112,14 @@ const fn who(election: &Election) -> &'static str {
         Voters::WeightedRoll => {
             "those on the roll, with as many votes as it says; every ballot is public"
         }
+    }
+}
+
+const fn names(names: bool) -> &'static str {
+    if names {
+        "each ballot has its voter's name on it, for everybody to read for ever; nothing proves it"
+    } else {
+        "no ballot has a name on it: it is known by its key"
     }
 }
 
@@ -222,6 +231,15 @@ mod tests {
             said(&election, "lots")[0]
                 .contains("from \"Lotto: 1 2 3\", as its organiser fixed it, who could know")
         );
+    }
+
+    #[test]
+    fn voters_are_told_whether_names_are_on_the_ledger() {
+        let contest = Contest::listed(["A", "B"].map(String::from).into(), Rule::Plurality, 1);
+        let mut election = Election::simple("Board".into(), vec![contest], 1);
+        assert!(said(&election, "names")[0].contains("no ballot has a name"));
+        election.names = true;
+        assert!(said(&election, "names")[0].contains("for everybody to read for ever"));
     }
 
     #[test]

@@ -33,6 +33,9 @@ impl Execution<'_> {
             credential,
         })?);
         check_fits(&record.election, ballot)?;
+        if self.version().rules_names() {
+            record.election.check_name(&ballot.name)?;
+        }
         let revotes = record.election.revotes;
         let before = self.cast_record(&election, &credential);
         let replaces = before.map_or(0, |before| before.counter + 1);

@@ -94,9 +94,14 @@ impl<'a> Execution<'a> {
         Ok(())
     }
 
+    /// The protocol version that the block goes by.
+    pub(super) fn version(&self) -> Version {
+        self.changes.registry.versions.at(self.height)
+    }
+
     /// Whether the protocol version that the block goes by has what a transaction makes use of.
     fn check_version(&self, payload: &Payload) -> Result<(), InvalidTransaction> {
-        let version = self.changes.registry.versions.at(self.height);
+        let version = self.version();
         let needed = Version::of(payload);
         if needed <= version {
             Ok(())

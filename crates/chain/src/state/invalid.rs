@@ -3,7 +3,7 @@
 use crate::act::WEIGHT_MAX;
 use crate::block::BlockFault;
 use crate::contest::InvalidSelection;
-use crate::election::ElectionPhase;
+use crate::election::{ElectionPhase, InvalidName};
 use crate::genesis::InvalidOrganisers;
 use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
@@ -132,6 +132,9 @@ pub enum InvalidTransaction {
         /// Contests.
         wanted: usize,
     },
+    /// A name where none is taken, or none where one is.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
     /// Not what the contest asks for.
     #[error("the ballot does not fit contest {contest}: {fault}")]
     Selection {

@@ -18,7 +18,7 @@ use crate::elections;
 use crate::ledger::{
     Ledger, START, certify_header, counted, election, genesis, key, with_contests,
 };
-use crate::{long_lives, organisers, receipts, versions};
+use crate::{long_lives, names, organisers, receipts, versions};
 
 /// Numbers without a pattern, the same each time.
 struct Dice(u64);
@@ -226,6 +226,7 @@ fn good() -> Vec<(String, Vec<u8>)> {
     cases.extend(withheld());
     cases.extend(elections::all());
     cases.extend(receipts::good());
+    cases.extend(names::good());
     cases.extend(long_lives::good());
     cases
 }
@@ -437,6 +438,7 @@ fn bad() -> Vec<(String, Vec<u8>)> {
     cases.push(("receipt-set-change-at-its-block".into(), encode(&receipt)));
     cases.extend(impossible());
     cases.extend(receipts::bad());
+    cases.extend(names::bad());
     cases.extend(long_lives::bad());
     cases
 }

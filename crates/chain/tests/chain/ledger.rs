@@ -106,13 +106,7 @@ impl Ledger {
         election: ElectionId,
         selection: Selection,
     ) -> Arc<Verified> {
-        self.ballot_of(
-            &key(voter),
-            Ballot {
-                name: format!("voter {voter}"),
-                ..Ballot::plain(election, selection)
-            },
-        )
+        self.ballot_of(&key(voter), Ballot::plain(election, selection))
     }
 
     pub(crate) fn ballot_of(&self, key: &SecretKey, ballot: Ballot) -> Arc<Verified> {

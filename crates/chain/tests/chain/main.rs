@@ -8,6 +8,7 @@ mod costly;
 mod elections;
 mod ledger;
 mod long_lives;
+mod names;
 mod orders;
 mod organisers;
 mod properties;

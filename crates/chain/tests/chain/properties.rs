@@ -86,10 +86,18 @@ fn payload() -> impl Strategy<Value = Payload> {
         voters,
         time.clone(),
         time.clone(),
-        any::<(u16, u64)>(),
+        any::<(u16, u64, bool)>(),
     )
         .prop_map(
-            |(title, description, contests, voters, opens_at, closes_at, (revotes, salt))| {
+            |(
+                title,
+                description,
+                contests,
+                voters,
+                opens_at,
+                closes_at,
+                (revotes, salt, names),
+            )| {
                 let simple = Election::simple(title, contests, salt);
                 Payload::CreateElection(Election {
                     description,
@@ -97,6 +105,7 @@ fn payload() -> impl Strategy<Value = Payload> {
                     opens_at,
                     closes_at,
                     revotes,
+                    names,
                     ..simple
                 })
             },

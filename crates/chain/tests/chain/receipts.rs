@@ -12,7 +12,7 @@ use crate::archives;
 use crate::ledger::{Ledger, counted, genesis, key, with_contests};
 
 /// The receipt of a transaction, with any bytes beside it.
-fn kept(ledger: &Ledger, height: u64, index: u32, election: &[u8]) -> KeptReceipt {
+pub(crate) fn kept(ledger: &Ledger, height: u64, index: u32, election: &[u8]) -> KeptReceipt {
     let receipt = ledger.receipt(height, index);
     let ballot = bytes_at(ledger, height, index);
     KeptReceipt {
@@ -22,7 +22,7 @@ fn kept(ledger: &Ledger, height: u64, index: u32, election: &[u8]) -> KeptReceip
     }
 }
 
-fn bytes_at(ledger: &Ledger, height: u64, index: u32) -> ByteBuf {
+pub(crate) fn bytes_at(ledger: &Ledger, height: u64, index: u32) -> ByteBuf {
     let (block, _) = &ledger.blocks[usize::try_from(height).unwrap() - 1];
     block.transactions[usize::try_from(index).unwrap()].clone()
 }
@@ -40,7 +40,7 @@ fn says(contests: Vec<Contest>, selections: Vec<Selection>) -> KeptReceipt {
     let ballot = |election| Ballot {
         election,
         counter: 0,
-        name: "Ada".into(),
+        name: String::new(),
         selections,
     };
     cast(with_contests(contests), ballot).1
@@ -444,7 +444,7 @@ fn receipt_file_says_what_the_ballot_says_in_the_words_of_its_election() {
     assert_eq!(says.election.title, "Lunch");
     assert_eq!(
         (says.ballot.name.as_str(), says.credential),
-        ("voter 53", key(53).public())
+        ("", key(53).public())
     );
     assert_eq!(says.words().collect::<Vec<_>>(), [("", "Pasta".to_owned())]);
     assert_eq!(file.to_bytes(), encode(&whole));

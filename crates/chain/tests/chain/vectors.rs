@@ -119,6 +119,13 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
             "create_election_with_overvotes",
             Payload::CreateElection(with_contests(vec![overvotes])),
         ),
+        (
+            "create_election_with_names",
+            Payload::CreateElection(Election {
+                names: true,
+                ..election()
+            }),
+        ),
         ("cast_replacement", Payload::CastBallot(replacement)),
         ("open", act(Act::Open)),
         ("close", act(Act::Close)),

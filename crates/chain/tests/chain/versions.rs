@@ -13,14 +13,14 @@ use crate::archives::archive;
 use crate::ledger::{Ledger, certify_header, counted, election, genesis, key};
 
 /// A chain of four validators that begins with the oldest version.
-fn old() -> Ledger {
+pub(crate) fn old() -> Ledger {
     Ledger::new(Genesis {
         version: Version::OLDEST,
         ..genesis(4)
     })
 }
 
-fn plan(to: Version, from: u64) -> VersionChange {
+pub(crate) fn plan(to: Version, from: u64) -> VersionChange {
     let from = Height::new(from);
     VersionChange::Plan(Move { to, from })
 }
@@ -39,7 +39,7 @@ fn approve(ledger: &Ledger, by: u8, change: VersionChange) -> Arc<Verified> {
 }
 
 /// Three of four approve, in one block.
-fn make(ledger: &mut Ledger, change: VersionChange) {
+pub(crate) fn make(ledger: &mut Ledger, change: VersionChange) {
     let approvals: Vec<_> = (1..=3).map(|by| approve(ledger, by, change)).collect();
     ledger.decide(&approvals);
 }

@@ -127,7 +127,7 @@ fn cast(election: ElectionId, counter: u32, selections: Vec<Selection>) -> Paylo
     Payload::CastBallot(Ballot {
         election,
         counter,
-        name: "Ada".into(),
+        name: String::new(),
         selections,
     })
 }

@@ -16,6 +16,12 @@ use crate::failure::Failure;
 use crate::people::normal;
 use crate::{ask, ballot, code, credential, find, output, receipts, result, says};
 
+/// Said of a name that the ledger does not take.
+const NAME_STAYS: &str = "the election takes no names: yours stays on this machine";
+/// Asked for a name that the ledger takes.
+pub(crate) const NAME_ASKED: &str =
+    "Your name, which everybody can read beside your ballot for ever: ";
+
 /// A word of so many hexadecimal digits, with which an election's id begins, means the election.
 const ID_DIGITS_MIN: usize = 4;
 
@@ -31,8 +37,9 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
         output::line(find::shown(&election));
         ask::confirm("Vote in this election?", "name the election by its id")?;
     }
-    let key = key(context, &args, &election)?;
-    let name = normal(args.name.as_deref().unwrap_or_default());
+    let person = person(context, &args, &election)?;
+    let key = key(context, &args, person.as_deref(), &election)?;
+    let name = on_ballot(&election, person.as_deref().unwrap_or_default());
     let signed = sign(&client, &election, &key, name, choices).await?;
     if !context.json {
         output::line("You cast:");
@@ -203,10 +210,52 @@ fn no_choice(meant: &CheckedElection, word: &str) -> Failure {
     ))
 }
 
+/// What the voter is called. An election that takes names needs one; in others it only picks the
+/// credential.
+fn person(
+    context: &Context,
+    args: &CastArgs,
+    election: &CheckedElection,
+) -> Result<Option<String>, Failure> {
+    let said = args.name.as_deref().map(normal);
+    let is_named = said.as_ref().is_some_and(|name| !name.is_empty());
+    if !election.record.election.names {
+        if is_named && !context.json {
+            output::aside(NAME_STAYS);
+        }
+        return Ok(said);
+    }
+    if is_named {
+        return Ok(said);
+    }
+    let asked = if context.json {
+        None
+    } else {
+        ask::name(NAME_ASKED)?
+    };
+    match asked.as_deref().map(normal) {
+        Some(name) if !name.is_empty() => Ok(Some(name)),
+        _ => Err(Failure::Usage(
+            "this election is by name: say --name NAME, which everybody can read beside your ballot for ever"
+                .into(),
+        )),
+    }
+}
+
+/// The name that the ballot has: the voter's, if the election takes names.
+pub(crate) fn on_ballot(election: &CheckedElection, name: &str) -> String {
+    if election.record.election.names {
+        normal(name)
+    } else {
+        String::new()
+    }
+}
+
 /// The credential to sign with. For a roll a new one would be of no use.
 fn key(
     context: &Context,
     args: &CastArgs,
+    person: Option<&str>,
     election: &CheckedElection,
 ) -> Result<SecretKey, Failure> {
     if args.code {
@@ -214,7 +263,7 @@ fn key(
     }
     let file = match &args.credential {
         Some(file) => file.clone(),
-        None => context.credential_file(args.name.as_deref())?,
+        None => context.credential_file(person)?,
     };
     if election.record.election.has_roll() {
         credential::load(&file)

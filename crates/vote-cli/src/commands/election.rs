@@ -238,6 +238,7 @@ fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
         closes_at: args.closes.map(|when| when.from(now)),
         quorum: args.quorum,
         revotes: args.revotes,
+        names: args.names,
         ..Election::simple(
             args.title.clone().unwrap_or_default(),
             vec![contest],

@@ -21,6 +21,8 @@ export interface Ballot {
   voter: Key;
   counter: number;
   says: (Selection | null)[];
+  /** The voter's name, if the election takes names: it is on the ledger then. */
+  name: string;
   touched: boolean;
   step: Step;
   fault: string | null;
@@ -55,6 +57,8 @@ export function begin(election: SignedElection, voter: Key, counter: number): vo
       voter,
       counter,
       says,
+      // What nobody asks for stays off the ledger.
+      name: election.names ? voter.name : "",
       touched: false,
       step: "choose",
       fault: null,
@@ -94,7 +98,7 @@ export function leave(voter: Key): void {
 
 /** Casts it, and comes back when it is shown to be final, or refused. While nobody answers it asks again: the same ballot cannot count twice. */
 export async function cast(ballot: Ballot): Promise<void> {
-  const { election, voter, counter, says } = ballot;
+  const { election, voter, counter, says, name } = ballot;
   const at = place(election.election, voter);
   const bytes = sign(
     election.chain,
@@ -102,7 +106,7 @@ export async function cast(ballot: Ballot): Promise<void> {
     castBallot({
       election: election.election,
       counter,
-      name: voter.name,
+      name: name.trim(),
       selections: says as Selection[],
     }),
   );

@@ -446,6 +446,24 @@ test("a voter votes by the words that are shown, and the receipt has them", asyn
   expect(screens.at(-1)).toContain("Turnout and count are the word of this node");
 });
 
+test("a voter without a name is asked for one in a vote by name, and told that it is there for ever", async () => {
+  await open(null, (page, chain) => (
+    <page.election.ElectionScreen id={ID} chain={chain} voter={voter(page, 3, "")} manages />
+  ));
+  await settled(() => all("form.booth").length > 0);
+  await fill();
+  press("Review my ballot");
+  await settled(() => alarm() !== "");
+  expect(alarm()).toContain("Write 1 to 100 bytes that can be seen");
+  const name = document.querySelector<HTMLInputElement>(".by-name input")!;
+  name.value = "Grace";
+  name.dispatchEvent(new Event("input", { bubbles: true }));
+  await settled(() => alarm() === "");
+  press("Review my ballot");
+  await settled(() => all("button.cast").length > 0);
+  expect(document.body.textContent).toContain("with the name “Grace” beside it, for ever.");
+});
+
 const ELECTION = `/elections/${ID}`;
 const signed = Object.keys(before).filter((route) => route.startsWith("/transactions/"));
 

@@ -112,6 +112,7 @@ test("an election that fits no transaction is refused before it is signed", () =
     results: "live",
     tie_break: "",
     salt: 0n,
+    names: false,
   };
   const spare =
     65393 -

@@ -18,6 +18,7 @@ import {
   type SignedElection,
   Unsound,
   checkFit,
+  checkName,
   readAct,
   readBallot,
   readElection,
@@ -92,6 +93,7 @@ export async function provenOf(id: string, chain: string): Promise<Proven> {
   try {
     const { ballot, election } = await spelled(found);
     if (found.ballot || !ballot) return { ...found, ballot, election };
+    if (election) checkName(ballot, election, found.receipt.version);
     const bytes = [await signedBytes(id), await signedBytes(ballot.election)] as const;
     return { ...found, ballot, election, file: withBallot(found.file, ...bytes) };
   } catch (error) {
@@ -207,6 +209,7 @@ const TEXT: [keyof SignedElection & keyof Detail, Name][] = [
   ["description", "e_description"],
   ["voters", "r_who"],
   ["quorum", "r_quorum_title"],
+  ["names", "r_names_title"],
   ["revotes", "r_replacing"],
   ["results", "r_count"],
   ["tie_break", "r_ties_title"],

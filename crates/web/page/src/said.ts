@@ -108,6 +108,7 @@ export interface Election {
   description: string;
   election: string;
   log: Size;
+  names: boolean;
   opens_at: number | null;
   organiser: string;
   phase: Phase;

@@ -104,7 +104,15 @@ async function signIn(page, name) {
 /** Creates an election with the form; gives the path of its page. */
 async function create(
   page,
-  { title, contests, voters = "anyone, one ballot for each key", revotes = 0, results, quorum },
+  {
+    title,
+    contests,
+    voters = "anyone, one ballot for each key",
+    revotes = 0,
+    results,
+    quorum,
+    names,
+  },
 ) {
   await go(page, "#/organise");
   await page.getByRole("heading", { name: "New election" }).waitFor();
@@ -112,6 +120,7 @@ async function create(
   await page.getByLabel("Who may vote").selectOption(voters);
   await page.getByLabel("How often a ballot can be replaced").fill(String(revotes));
   if (results) await page.getByLabel("When the count is shown").selectOption({ index: 1 });
+  if (names) await page.getByLabel(/^Voting is by name/).check();
   if (quorum) await page.getByLabel("Quorum").selectOption(quorum);
   for (const [at, one] of contests.entries()) {
     if (at) await button(page, "Add a contest").click();
@@ -688,10 +697,11 @@ test("a ballot is not said to be cast without a receipt that holds", async () =>
 
 test("receipt, ballot and block say in words what was cast", async () => {
   const ada = await person();
-  const { title, ...more } = lunch();
+  const { title, ...more } = lunch({ names: true });
   const path = await create(ada, { title, ...more });
   await signIn(ada, "Ada");
   await go(ada, path);
+  await ada.getByText("This vote is by name: everybody can read it").waitFor();
   await ada.getByRole("radio", { name: "Pasta" }).check();
   await cast(ada);
   const read = async (page) => {

@@ -87,6 +87,7 @@ fn election() -> Election {
         revotes: 2,
         results: Results::Live,
         tie_break: "the draw of 2 May".into(),
+        names: true,
         ..Election::simple("Annual meeting".into(), contests, 7)
     }
 }

@@ -73,6 +73,8 @@ export interface Election {
   results: "live" | "at closing";
   tie_break: string;
   salt: bigint;
+  /** Whether each ballot has its voter's name on it; else none has. */
+  names: boolean;
 }
 
 /** How a text looks: in NFC, without characters that cannot be seen, and with one space for several and for what is blank. */
@@ -179,6 +181,8 @@ export function createElection(e: Election): Value {
     e.tie_break,
     e.salt,
   );
+  // Left out if none are taken, as above.
+  if (e.names) fields.push(true);
   return [0, new Struct(fields)];
 }
 

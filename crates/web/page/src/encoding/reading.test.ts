@@ -17,7 +17,7 @@ import {
   transactionId,
 } from "./ledger";
 import { checkReceipt } from "./receipt";
-import { Unsound, readAct, readBallot, readElection, readSigned } from "./signed";
+import { Unsound, checkName, readAct, readBallot, readElection, readSigned } from "./signed";
 
 const chain = vectors.genesis.chain;
 const seed = new Uint8Array(32).fill(50);
@@ -45,6 +45,7 @@ const lunch: Election = {
   results: "live",
   tie_break: "",
   salt: (1n << 64n) - 1n,
+  names: false,
 };
 const put = (payload: Value, by = seed, on = chain) => {
   const bytes = sign(on, by, payload);
@@ -301,3 +302,25 @@ test("whatever byte of a receipt is changed, it does not hold", async () => {
     if (!(said instanceof Unsound)) expect(said.receipt.chain, `byte ${at}`).not.toBe(chain);
   }
 }, 60_000);
+
+test("a ballot has a name if and only if its election takes names, from version 3 on", () => {
+  for (const names of [false, true]) {
+    const created = put(createElection({ ...lunch, names }));
+    const of = readElection(created.bytes, created.id, chain);
+    expect(of.names).toBe(names);
+    for (const name of ["", "Ada"]) {
+      const ballot = { election: of.election, counter: 0, name, selections: [{ listed: 1 }] };
+      const { bytes, id } = put(castBallot(ballot));
+      const cast = readBallot(bytes, id, chain)!;
+      const fits = names === (name !== "");
+      expect(faultOf(() => checkName(cast, of, 3))).toBe(fits ? null : "other");
+      expect(faultOf(() => checkName(cast, of, 2))).toBeNull();
+    }
+  }
+});
+
+test("that an election takes no names is not written", () => {
+  const [kind, { fields }] = createElection({ ...lunch, names: true }) as [number, Struct];
+  const said = put([kind, new Struct([...fields.slice(0, -1), false])]);
+  expect(faultOf(() => readElection(said.bytes, said.id, chain))).toBe("encoding");
+});

@@ -12,6 +12,7 @@ import {
   type SignedElection,
   Unsound,
   checkFit,
+  checkName,
   readBallot,
   readElection,
   unsound,
@@ -32,6 +33,8 @@ export interface Receipt {
   height: number;
   time: number;
   block: string;
+  /** The protocol version that its block goes by. */
+  version: number;
   signatures: number;
 }
 
@@ -249,6 +252,7 @@ async function check(value: Value): Promise<Receipt> {
     height: block.height,
     time: Number(block.time),
     block: block.hash,
+    version: block.version,
     signatures: signers.length,
   };
 }
@@ -275,7 +279,10 @@ export async function checkReceipt(file: Uint8Array): Promise<Kept> {
     const ballot =
       cast === undefined ? null : readBallot(bytes(cast), receipt.transaction, receipt.chain);
     const election = ballot && readElection(bytes(created!), ballot.election, receipt.chain);
-    if (ballot && election) checkFit(ballot, election);
+    if (ballot && election) {
+      checkFit(ballot, election);
+      checkName(ballot, election, receipt.version);
+    }
     return { receipt, ballot, election };
   } catch (error) {
     throw unsound(error);

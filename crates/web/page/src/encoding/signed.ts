@@ -149,7 +149,9 @@ function election(value: Value): Election {
     results,
     tieBreak,
     salt,
-  ] = struct(value, 11);
+    names,
+  ] = longer(value, 11);
+  if (names === false) throw new Malformed("that no names are taken is not written");
   const found: Election = {
     title: label(title!),
     description: text(description!),
@@ -162,6 +164,7 @@ function election(value: Value): Election {
     results: named(results!, ["live", "at closing"]),
     tie_break: labelOrEmpty(tieBreak!),
     salt: BigInt(u64(salt!)),
+    names: names !== undefined && bool(names),
   };
   const count = found.contests.length;
   const described = new TextEncoder().encode(found.description).length <= DESCRIPTION_BYTES_MAX;
@@ -304,6 +307,15 @@ export function checkFit(cast: SignedBallot, of: SignedElection): void {
     of.contests.every((one, at) => fits(one, cast.selections[at]!));
   if (cast.election !== of.election || !answers)
     throw new Unsound("other", "the ballot is not one of this election");
+}
+
+/** The first protocol version by which an election says whether its ballots have names. Before, any could have one. */
+const NAMES_SINCE = 3;
+
+/** In a block of this version a ballot has a name if its election takes names, and none if not. */
+export function checkName(cast: SignedBallot, of: SignedElection, version: number): void {
+  if (version >= NAMES_SINCE && (cast.name !== "") !== of.names)
+    throw new Unsound("other", "the ballot has a name where none is taken, or none where one is");
 }
 
 /** An act of an election's own organiser. */

@@ -64,6 +64,7 @@ const lunch: Election = {
   results: "live",
   tie_break: "",
   salt: 7n,
+  names: false,
 };
 const START = 1_700_000_000_000;
 const whole: Election = {
@@ -108,6 +109,7 @@ const cases: Record<string, Value> = {
     contests: [{ ...plain, choices: null }],
   }),
   create_election_of_two_contests: createElection(whole),
+  create_election_with_names: createElection({ ...lunch, names: true }),
   create_election_with_overvotes: createElection({
     ...lunch,
     contests: [

@@ -11,6 +11,7 @@ import {
   follow,
 } from "../api";
 import { type Ballot, ballots, begin, cast, change, making, pending, place } from "../booth";
+import { labelFault } from "../encoding/ledger";
 import type { SignedElection } from "../encoding/signed";
 import { type Key, organises } from "../keys";
 import {
@@ -24,7 +25,19 @@ import {
 } from "../proof";
 import { wrong } from "../selection";
 import { t } from "../texts";
-import { Arrival, Command, Heading, Id, Phase, Problem, Raw, Time, useAsked, useGet } from "../ui";
+import {
+  Arrival,
+  Command,
+  Heading,
+  Id,
+  Phase,
+  Problem,
+  Raw,
+  Text,
+  Time,
+  useAsked,
+  useGet,
+} from "../ui";
 import { ContestField } from "./ballot";
 import { Manage, lacksVoters } from "./manage";
 import { ReceiptCard, Says } from "./receipt";
@@ -366,18 +379,33 @@ function Booth({ ballot }: { ballot: Ballot }) {
   const { election: e, voter, says, step } = ballot;
   const [checked, check] = useState(false);
   const faults = e.contests.map((contest, at) => wrong(contest, says[at] ?? null));
+  const nameless = e.names && labelFault(ballot.name.trim());
   const review = (event: Event) => {
     event.preventDefault();
     check(true);
     const at = faults.findIndex((why) => why !== null);
-    if (at < 0) return change(ballot, { step: "review", fault: null });
+    if (at < 0 && !nameless) return change(ballot, { step: "review", fault: null });
     document
-      .querySelector<HTMLElement>(`#contest-${at} :is(input, select, button):not(:disabled)`)
+      .querySelector<HTMLElement>(
+        nameless ? ".by-name input" : `#contest-${at} :is(input, select, button):not(:disabled)`,
+      )
       ?.focus();
   };
   if (step === "choose") {
     return (
       <form class="booth" onSubmit={review} noValidate>
+        {e.names && (
+          <div class="card by-name">
+            <Text
+              label={t("your_name")}
+              hint={t("name_for_ever")}
+              value={ballot.name}
+              say={(name) => change(ballot, { touched: true, fault: null, name })}
+              autocomplete="name"
+            />
+            <Problem why={checked && nameless ? t("bad_label") : null} />
+          </div>
+        )}
         {e.contests.map((contest, at) => (
           <ContestField
             key={at}
@@ -409,7 +437,8 @@ function Booth({ ballot }: { ballot: Ballot }) {
       <Arrival>{t("review")}</Arrival>
       <Says contests={e.contests} selections={says} />
       <p>
-        {t("open_ballots")} {voter.name ? t("open_name", { name: voter.name }) : t("open_key")}
+        {t("open_ballots")} {e.names ? t("open_name", { name: ballot.name.trim() }) : t("open_key")}{" "}
+        {!e.names && voter.name && t("name_stays")}
       </p>
       <p>
         {e.revotes > ballot.counter

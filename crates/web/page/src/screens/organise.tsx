@@ -49,6 +49,7 @@ export interface Draft {
   closes: string;
   revotes: string;
   results: Election["results"];
+  names: boolean;
   quorum: string;
   tie_break: string;
   contests: ContestDraft[];
@@ -75,6 +76,7 @@ export const empty = (): Draft => ({
   closes: "",
   revotes: "0",
   results: "live",
+  names: false,
   quorum: "",
   tie_break: "",
   contests: [emptyContest()],
@@ -156,6 +158,7 @@ export function election(said: Draft): Election {
     results: said.results,
     tie_break: said.tie_break.trim(),
     salt: 0n,
+    names: said.names,
   };
 }
 
@@ -286,6 +289,7 @@ export function Organise({ info }: { info: Info }) {
               ["at closing", t("r_hidden")],
             ]}
           />
+          <Tick label={t("e_names")} on={said.names} say={(names) => set({ names })} />
           {said.voters !== "anyone" && (
             <Choice
               label={t("r_quorum_title")}

@@ -16,6 +16,7 @@ export interface Ruled {
   quorum: Share | null;
   revotes: number;
   results: "live" | "at closing";
+  names: boolean;
   tie_break: string;
 }
 
@@ -81,6 +82,8 @@ export function Rules({ e }: { e: Ruled }) {
       </dd>
       <dt>{t("r_secrecy")}</dt>
       <dd>{t("r_open")}</dd>
+      <dt>{t("r_names_title")}</dt>
+      <dd>{t(e.names ? "r_names" : "r_no_names")}</dd>
       <dt>{t("r_replacing")}</dt>
       <dd>{e.revotes ? t("r_revotes", { n: e.revotes }) : t("r_once")}</dd>
       <dt>{t("opens")}</dt>

@@ -31,7 +31,16 @@ export const de: Catalogue = {
   by_file: "Mit einer Schlüsseldatei",
   your_name: "Ihr Name",
   name_hint:
-    "In diesem Browser entsteht ein neuer Schlüssel. Alle können den Namen bei Ihrem Stimmzettel lesen.",
+    "In diesem Browser entsteht ein neuer Schlüssel. Der Name bleibt hier, außer bei namentlichen Abstimmungen: dort steht er für immer im Register, bei Ihrem Stimmzettel.",
+  e_names:
+    "Die Abstimmung ist namentlich: auf jedem Stimmzettel steht ein Name, den alle für immer lesen können",
+  name_for_ever:
+    "Diese Abstimmung ist namentlich: alle können den Namen bei Ihrem Stimmzettel lesen, für immer. Nichts beweist ihn.",
+  name_stays: "Diese Abstimmung nimmt keine Namen: Ihrer bleibt in diesem Browser.",
+  r_names_title: "Namen",
+  r_names:
+    "Diese Abstimmung ist namentlich: auf jedem Stimmzettel steht ein Name, den alle für immer lesen können. Nichts beweist ihn.",
+  r_no_names: "Auf keinem Stimmzettel steht ein Name.",
   your_code: "Wahlcode",
   code_hint: "Von Ihrer Karte: 8 Gruppen zu 4 Zeichen.",
   key_file: "Schlüsseldatei",
@@ -126,7 +135,7 @@ export const de: Catalogue = {
   r_roll: "Wer im Verzeichnis steht, darf abstimmen; je eine Stimme.",
   r_weighted: "Wer im Verzeichnis steht, darf abstimmen, mit so vielen Stimmen, wie es sagt.",
   r_open:
-    "Keines: die Stimmzettel sind offen. Wer das Register hat, kann jeden lesen, mit Schlüssel und Namen, unter denen er abgegeben wurde.",
+    "Keines: die Stimmzettel sind offen. Wer das Register hat, kann jeden lesen, mit dem Schlüssel, unter dem er abgegeben wurde, für immer.",
   r_once: "Ein abgegebener Stimmzettel ist endgültig.",
   r_revotes:
     "Sie können den Stimmzettel einmal ersetzen; der letzte zählt.|Sie können den Stimmzettel bis zu {n}-mal ersetzen; der letzte zählt.",
@@ -228,7 +237,7 @@ export const de: Catalogue = {
   to_review: "Stimmzettel ansehen",
   open_ballots:
     "Bevor Sie abgeben: die Stimmzettel sind offen. Wer das Register hat, kann lesen, was Sie gewählt haben,",
-  open_name: "mit dem Namen „{name}“ daneben.",
+  open_name: "mit dem Namen „{name}“ daneben, für immer.",
   open_key:
     "mit Ihrem öffentlichen Schlüssel daneben; und wer weiß, wem er gehört, weiß, dass Sie es waren.",
   not_taken: "Ihr Stimmzettel wurde nicht angenommen: {reason}",

@@ -29,7 +29,17 @@ export const en = {
   by_code: "With a voter code",
   by_file: "With a key file",
   your_name: "Your name",
-  name_hint: "A new key is made in this browser. Everybody can read the name beside your ballot.",
+  name_hint:
+    "A new key is made in this browser. The name stays here, but for votes by name: there it is on the ledger beside your ballot, for ever.",
+  e_names:
+    "Voting is by name: each ballot has its voter's name on it, for everybody to read for ever",
+  name_for_ever:
+    "This vote is by name: everybody can read it beside your ballot, for ever. Nothing proves it.",
+  name_stays: "This vote takes no names: yours stays in this browser.",
+  r_names_title: "Names",
+  r_names:
+    "This vote is by name: each ballot has its voter's name on it, which everybody can read for ever. Nothing proves a name.",
+  r_no_names: "No ballot has a name on it.",
   your_code: "Voter code",
   code_hint: "From your card: 8 groups of 4 characters.",
   key_file: "Key file",
@@ -117,7 +127,7 @@ export const en = {
   r_roll: "Those on the roll may vote, one vote each.",
   r_weighted: "Those on the roll may vote, with as many votes as it gives them.",
   r_open:
-    "None: ballots are open. Everybody who has the ledger can read each ballot, with the key and the name that it was cast with.",
+    "None: ballots are open. Everybody who has the ledger can read each ballot, with the key that it was cast with, for ever.",
   r_once: "A ballot that is cast is final.",
   r_revotes:
     "You can replace your ballot once; the last one counts.|You can replace your ballot up to {n} times; the last one counts.",
@@ -216,7 +226,7 @@ export const en = {
   to_review: "Review my ballot",
   open_ballots:
     "Before you cast: ballots are open. Everybody who has the ledger can read what you chose,",
-  open_name: "with the name “{name}” beside it.",
+  open_name: "with the name “{name}” beside it, for ever.",
   open_key:
     "with your public key beside it; and whoever knows whose key it is knows that it was you.",
   not_taken: "Your ballot was not taken: {reason}",

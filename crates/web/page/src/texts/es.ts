@@ -31,7 +31,16 @@ export const es: Catalogue = {
   by_file: "Con un archivo de clave",
   your_name: "Su nombre",
   name_hint:
-    "Se crea una clave nueva en este navegador. Todos pueden leer el nombre junto a su papeleta.",
+    "Se crea una clave nueva en este navegador. El nombre se queda aquí, salvo en votaciones nominales: allí está para siempre en el registro, junto a su papeleta.",
+  e_names:
+    "La votación es nominal: cada papeleta lleva el nombre de quien vota, que todos pueden leer para siempre",
+  name_for_ever:
+    "Esta votación es nominal: todos pueden leerlo junto a su papeleta, para siempre. Nada lo demuestra.",
+  name_stays: "Esta votación no lleva nombres: el suyo se queda en este navegador.",
+  r_names_title: "Nombres",
+  r_names:
+    "Esta votación es nominal: cada papeleta lleva un nombre, que todos pueden leer para siempre. Nada lo demuestra.",
+  r_no_names: "Ninguna papeleta lleva un nombre.",
   your_code: "Código de voto",
   code_hint: "De su tarjeta: 8 grupos de 4 caracteres.",
   key_file: "Archivo de clave",
@@ -119,7 +128,7 @@ export const es: Catalogue = {
   r_roll: "Pueden votar los del censo, un voto cada uno.",
   r_weighted: "Pueden votar los del censo, con tantos votos como les da.",
   r_open:
-    "Ninguno: las papeletas son abiertas. Quien tiene el registro puede leer cada una, con la clave y el nombre con que se emitió.",
+    "Ninguno: las papeletas son abiertas. Quien tiene el registro puede leer cada una, con la clave con que se emitió, para siempre.",
   r_once: "Una papeleta emitida es definitiva.",
   r_revotes:
     "Puede sustituir su papeleta una vez; cuenta la última.|Puede sustituir su papeleta hasta {n} veces; cuenta la última.",
@@ -216,7 +225,7 @@ export const es: Catalogue = {
   to_review: "Revisar mi papeleta",
   open_ballots:
     "Antes de emitir: las papeletas son abiertas. Quien tiene el registro puede leer lo que ha elegido,",
-  open_name: "con el nombre «{name}» al lado.",
+  open_name: "con el nombre «{name}» al lado, para siempre.",
   open_key: "con su clave pública al lado; y quien sepa de quién es la clave sabe que fue usted.",
   not_taken: "Su papeleta no se aceptó: {reason}",
   replace: "Sustituir mi papeleta",

@@ -31,7 +31,16 @@ export const fr: Catalogue = {
   by_file: "Avec un fichier de clé",
   your_name: "Votre nom",
   name_hint:
-    "Une nouvelle clé est créée dans ce navigateur. Tous peuvent lire le nom près de votre bulletin.",
+    "Une nouvelle clé est créée dans ce navigateur. Le nom reste ici, sauf dans les votes nominatifs : il y est pour toujours au registre, près de votre bulletin.",
+  e_names:
+    "Le vote est nominatif : chaque bulletin porte un nom, que tous peuvent lire pour toujours",
+  name_for_ever:
+    "Ce vote est nominatif : tous peuvent lire le nom près de votre bulletin, pour toujours. Rien ne le prouve.",
+  name_stays: "Ce vote ne prend pas de noms : le vôtre reste dans ce navigateur.",
+  r_names_title: "Noms",
+  r_names:
+    "Ce vote est nominatif : chaque bulletin porte un nom, que tous peuvent lire pour toujours. Rien ne le prouve.",
+  r_no_names: "Aucun bulletin ne porte de nom.",
   your_code: "Code de vote",
   code_hint: "Sur votre carte : 8 groupes de 4 caractères.",
   key_file: "Fichier de clé",
@@ -122,7 +131,7 @@ export const fr: Catalogue = {
   r_roll: "Les inscrits peuvent voter, une voix chacun.",
   r_weighted: "Les inscrits peuvent voter, avec autant de voix que la liste leur donne.",
   r_open:
-    "Aucun : les bulletins sont publics. Qui a le registre peut lire chacun, avec la clé et le nom sous lesquels il a été déposé.",
+    "Aucun : les bulletins sont publics. Qui a le registre peut lire chacun, avec la clé sous laquelle il a été déposé, pour toujours.",
   r_once: "Un bulletin déposé est définitif.",
   r_revotes:
     "Vous pouvez remplacer votre bulletin une fois ; le dernier compte.|Vous pouvez remplacer votre bulletin jusqu'à {n} fois ; le dernier compte.",
@@ -221,7 +230,7 @@ export const fr: Catalogue = {
   to_review: "Relire mon bulletin",
   open_ballots:
     "Avant de déposer : les bulletins sont publics. Qui a le registre peut lire ce que vous avez choisi,",
-  open_name: "avec le nom « {name} » à côté.",
+  open_name: "avec le nom « {name} » à côté, pour toujours.",
   open_key: "avec votre clé publique à côté ; et qui sait à qui est la clé sait que c'était vous.",
   not_taken: "Votre bulletin n'a pas été accepté : {reason}",
   replace: "Remplacer mon bulletin",
