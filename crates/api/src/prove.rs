@@ -61,7 +61,9 @@ impl Client {
                     trusted,
                     found,
                 },
-                Distrust::Genesis(InvalidGenesis::Version(version)) => CallError::TooOld(version),
+                Distrust::Genesis(InvalidReceipt::Genesis(InvalidGenesis::Version(version))) => {
+                    CallError::TooOld(version)
+                }
                 Distrust::Genesis(fault) => self.fault(fault.to_string()),
             })
     }

@@ -93,7 +93,7 @@ impl From<CallError> for Fault {
             CallError::Refused(refusal) => refusal.into(),
             CallError::Gone | CallError::Silent(_) => Self::gone(),
             CallError::NotFinal { .. } => Self::busy(error.to_string()),
-            CallError::Unexpected => Self::at_fault(error.to_string()),
+            CallError::Unexpected | CallError::TooOld(_) => Self::at_fault(error.to_string()),
             // Where the node's socket is, is nothing for visitors.
             CallError::False { what, .. } => Self::at_fault(format!(
                 "the node is at fault: {what}. Do not rely on what it says; use another node"

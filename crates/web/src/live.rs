@@ -297,9 +297,10 @@ const fn away(error: &CallError) -> &'static str {
         | CallError::Silent(_)
         | CallError::NotFinal { .. }
         | CallError::Refused(_) => "gone",
-        CallError::Unexpected | CallError::False { .. } | CallError::OtherChain { .. } => {
-            "at_fault"
-        }
+        CallError::Unexpected
+        | CallError::TooOld(_)
+        | CallError::False { .. }
+        | CallError::OtherChain { .. } => "at_fault",
     }
 }
 

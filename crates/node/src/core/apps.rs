@@ -54,7 +54,8 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::AlreadyVoted { .. }
         | I::NotOnRoll { .. }
         | I::NotValidator(_) => RefusalCode::NotEligible,
-        I::Contests { .. }
+        I::Name(_)
+        | I::Contests { .. }
         | I::Selection { .. }
         | I::Weighted { .. }
         | I::RollFull(_)
@@ -318,7 +319,8 @@ impl Core {
                 "the program of this node has protocol versions up to {newest}: install a release that has version {to} first"
             );
             let answer = Answer::Failed(refusal(RefusalCode::WrongState, reason));
-            return call.send(&answer, true);
+            call.send(&answer, true);
+            return;
         }
         let state = self.engine.state();
         let registry = state.registry();
