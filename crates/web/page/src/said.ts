@@ -136,7 +136,7 @@ export interface Contest {
   max: number;
   min: number;
   overvotes: "wait" | "exhaust" | "skip";
-  rule: "plurality" | "approval" | "score" | "borda" | "irv" | "stv" | "schulze" | "yes-no" | "meek";
+  rule: "plurality" | "approval" | "score" | "borda" | "irv" | "stv" | "schulze" | "yes-no" | "meek" | "minimax";
   seats: number;
   shuffle: boolean;
   title: string;
@@ -179,7 +179,7 @@ export interface ContestResult {
   pairwise?: number[][] | null;
   quota?: Votes | null;
   rounds?: Round[];
-  rule: "plurality" | "approval" | "score" | "borda" | "irv" | "stv" | "schulze" | "yes-no" | "meek";
+  rule: "plurality" | "approval" | "score" | "borda" | "irv" | "stv" | "schulze" | "yes-no" | "meek" | "minimax";
   seats: number;
   tie: boolean;
   ties?: Tie[];

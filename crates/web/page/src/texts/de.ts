@@ -267,7 +267,8 @@ export const de: Catalogue = {
     "Ordnen Sie sie, das Beste zuerst. Die mit den wenigsten scheidet aus, und deren Stimmen gehen weiter, bis eine mehr als die Hälfte hat.",
   how_stv:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
-  how_minimax: "Ordnen Sie sie, das Beste zuerst. Wer am wenigsten deutlich geschlagen wird, gewinnt.",
+  how_minimax:
+    "Ordnen Sie sie, das Beste zuerst. Wer am wenigsten deutlich geschlagen wird, gewinnt.",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",
