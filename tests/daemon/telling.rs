@@ -390,3 +390,39 @@ async fn node_is_not_called_by_a_key_or_like_another() {
         );
     }
 }
+
+/// The key on the roll is the one that this machine has made; the name that the vote asks for picks
+/// no other.
+#[tokio::test]
+async fn voter_on_a_roll_votes_by_name_with_the_key_of_this_machine() {
+    let mut cluster = cluster(1).await;
+    let key = cli(&cluster, 0, &["credential", "new", "--json"])
+        .await
+        .json()["key"]
+        .clone();
+    let create = [
+        "election", "create", "--title", "Chair", "--choice", "Joan", "--choice", "Rada",
+        "--names", "--roll", "--json",
+    ];
+    let created = cli(&cluster, 0, &create).await.json();
+    let election = created["election"].as_str().unwrap();
+    let list = cluster.folder().join("roll.csv").display().to_string();
+    std::fs::write(&list, format!("key\n{}\n", key.as_str().unwrap())).unwrap();
+    let imported = cli(&cluster, 0, &["roll", "import", &list, "--yes", "--json"]).await;
+    assert_eq!(imported.code, Some(0), "{imported:?}");
+    let opened = cli(&cluster, 0, &["election", "open", election]).await;
+    assert_eq!(opened.code, Some(0), "{opened:?}");
+
+    let cast = cli(&cluster, 0, &["cast", election, "Rada", "--name", "Ada"]).await;
+    assert_eq!(cast.code, Some(0), "{cast:?}");
+    let told = "everybody can read yours beside your ballot for ever";
+    assert!(
+        cast.err.contains(told) && cast.err.contains("default.key"),
+        "{cast:?}"
+    );
+    let tally = cli(&cluster, 0, &["tally", election, "--json"])
+        .await
+        .json();
+    assert_eq!(tally["contests"][0]["leaders"][0], "Rada");
+    cluster.stop().await.unwrap();
+}

@@ -107,7 +107,9 @@ impl std::fmt::Display for ElectionPhase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     /// It would be on the ledger for ever, and nobody has asked for it.
-    #[error("the election takes no names on the ledger, and the ballot has one: cast it without")]
+    #[error(
+        "the election takes no names on the ledger, and the ballot has one: cast it without, by a newer program or the page loaded again"
+    )]
     Given,
     /// Votes are cast by name.
     #[error("the election is by name, and the ballot has none: cast it with your name")]

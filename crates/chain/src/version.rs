@@ -1,6 +1,6 @@
 //! Versions of the rules. A chain has one at each height: its genesis says the first, and its
 //! validators move it on by approvals. A program has the rules of all versions that it knows, side
-//! by side; what they differ in is said here ([`Version::of`]), and nowhere else.
+//! by side; what they differ in is said in this file.
 
 use std::fmt;
 

@@ -39,7 +39,7 @@ closes = "+7d"
 revotes = 0
 
 # Whether voting is by name: each ballot has its voter's name on it, which everybody can read for ever, and which nothing
-# proves. Else no ballot has a name on it.
+# proves. Else none asks for a name.
 names = false
 
 # The share of the roll that must vote, or nothing is decided: "simple" (more than half), "2/3", "more than 1/3".
@@ -432,8 +432,8 @@ mod tests {
         let text = EXAMPLE
             .replace("# quorum", "quorum")
             .replace("# tie_break", "tie_break")
-            .replace("# min", "min")
-            .replace("# max", "max")
+            .replace("# min =", "min =")
+            .replace("# max =", "max =")
             .replace("voters = \"anyone\"", "voters = \"weighted roll\"");
         let election = parse(&text, NOW, 1).unwrap();
         assert_eq!(

@@ -77,8 +77,13 @@ pub(crate) fn lies(client: &Client, what: &str) -> Failure {
 
 /// An election that was checked, for somebody who is about to vote in it.
 pub(crate) fn shown(election: &CheckedElection) -> String {
+    let by_name = if election.record.election.names {
+        "\nThe vote is by name: everybody can read yours beside your ballot for ever."
+    } else {
+        ""
+    };
     format!(
-        "Election {:?}, {}",
+        "Election {:?}, {}{by_name}",
         clean(&election.record.election.title),
         election.record.id
     )

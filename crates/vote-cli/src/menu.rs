@@ -65,7 +65,7 @@ pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
     let mut input = Input::new();
     let Some(name) = input
-        .ask("Your name (it picks your key; others read it in elections by name alone): ")
+        .ask("Your name (it picks your key; only votes by name put it on the ledger, and say so first): ")
         .await
     else {
         return Ok(());
@@ -214,6 +214,8 @@ async fn cast(
         return Ok(());
     };
     output::line(find::shown(&election));
+    // The name of the start picks the key; another spelling now would be another voter.
+    let picks = name;
     let asked;
     let name = if election.record.election.names && normal(name).is_empty() {
         let Some(answer) = input.ask(commands::NAME_ASKED).await else {
@@ -224,7 +226,7 @@ async fn cast(
     } else {
         name
     };
-    let Some(key) = key(context, client, input, &election, name).await? else {
+    let Some(key) = key(context, client, input, &election, picks).await? else {
         return Ok(());
     };
     let mut words = Vec::new();

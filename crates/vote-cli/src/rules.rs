@@ -119,7 +119,7 @@ const fn names(names: bool) -> &'static str {
     if names {
         "each ballot has its voter's name on it, for everybody to read for ever; nothing proves it"
     } else {
-        "no ballot has a name on it: it is known by its key"
+        "the vote asks for no names: a ballot is known by its key"
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
     fn voters_are_told_whether_names_are_on_the_ledger() {
         let contest = Contest::listed(["A", "B"].map(String::from).into(), Rule::Plurality, 1);
         let mut election = Election::simple("Board".into(), vec![contest], 1);
-        assert!(said(&election, "names")[0].contains("no ballot has a name"));
+        assert!(said(&election, "names")[0].contains("asks for no names"));
         election.names = true;
         assert!(said(&election, "names")[0].contains("for everybody to read for ever"));
     }

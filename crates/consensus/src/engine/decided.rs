@@ -89,12 +89,15 @@ impl Host {
             self.touched(header, decided),
             *changes.registry != *self.state.registry(),
         );
+        let version = self.state.version();
         self.state.commit(header, changes);
+        let moved = self.state.version() != version;
         if set_changed {
             self.forget_former();
         }
         self.boundary = self.state.next_boundary();
         let doubtful = |payload: &Payload| match payload {
+            _ if moved => true,
             Payload::ApproveChange { .. } => set_changed,
             _ => payload.election().is_some_and(|id| touched.contains(&id)),
         };

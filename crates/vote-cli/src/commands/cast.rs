@@ -18,6 +18,8 @@ use crate::{ask, ballot, code, credential, find, output, receipts, result, says}
 
 /// Said of a name that the ledger does not take.
 const NAME_STAYS: &str = "the election takes no names: yours stays on this machine";
+/// Said of one that it takes, to whoever is not asked.
+const NAME_GOES: &str = "the vote is by name: everybody can read yours beside your ballot for ever";
 /// Asked for a name that the ledger takes.
 pub(crate) const NAME_ASKED: &str =
     "Your name, which everybody can read beside your ballot for ever: ";
@@ -38,7 +40,7 @@ pub(super) async fn run(context: &Context, args: CastArgs) -> Result<(), Failure
         ask::confirm("Vote in this election?", "name the election by its id")?;
     }
     let person = person(context, &args, &election)?;
-    let key = key(context, &args, person.as_deref(), &election)?;
+    let key = key(context, &args, &election)?;
     let name = on_ballot(&election, person.as_deref().unwrap_or_default());
     let signed = sign(&client, &election, &key, name, choices).await?;
     if !context.json {
@@ -226,6 +228,9 @@ fn person(
         return Ok(said);
     }
     if is_named {
+        if !context.json {
+            output::aside(NAME_GOES);
+        }
         return Ok(said);
     }
     let asked = if context.json {
@@ -251,11 +256,11 @@ pub(crate) fn on_ballot(election: &CheckedElection, name: &str) -> String {
     }
 }
 
-/// The credential to sign with. For a roll a new one would be of no use.
+/// The credential to sign with: `--name` picks it, and not the name that is typed when one is asked
+/// for, since another spelling would be another voter. For a roll a new one would be of no use.
 fn key(
     context: &Context,
     args: &CastArgs,
-    person: Option<&str>,
     election: &CheckedElection,
 ) -> Result<SecretKey, Failure> {
     if args.code {
@@ -263,9 +268,19 @@ fn key(
     }
     let file = match &args.credential {
         Some(file) => file.clone(),
-        None => context.credential_file(person)?,
+        None => {
+            let named = args.name.as_deref().map(normal);
+            context.credential_file(named.as_deref())?
+        }
     };
     if election.record.election.has_roll() {
+        // Where voting is by name it says what the voter is called, and need pick no key.
+        let own = context.credential_file(None)?;
+        let by_name = election.record.election.names && args.credential.is_none();
+        if by_name && !file.exists() && own.exists() {
+            output::aside(format_args!("signed with {}", own.display()));
+            return credential::load(&own);
+        }
         credential::load(&file)
     } else {
         credential::load_or_make(&file)

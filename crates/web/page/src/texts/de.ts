@@ -40,7 +40,7 @@ export const de: Catalogue = {
   r_names_title: "Namen",
   r_names:
     "Diese Abstimmung ist namentlich: auf jedem Stimmzettel steht ein Name, den alle für immer lesen können. Nichts beweist ihn.",
-  r_no_names: "Auf keinem Stimmzettel steht ein Name.",
+  r_no_names: "Diese Abstimmung fragt nach keinem Namen.",
   your_code: "Wahlcode",
   code_hint: "Von Ihrer Karte: 8 Gruppen zu 4 Zeichen.",
   key_file: "Schlüsseldatei",

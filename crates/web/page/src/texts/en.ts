@@ -34,12 +34,12 @@ export const en = {
   e_names:
     "Voting is by name: each ballot has its voter's name on it, for everybody to read for ever",
   name_for_ever:
-    "This vote is by name: everybody can read it beside your ballot, for ever. Nothing proves it.",
+    "This vote is by name: everybody can read your name beside your ballot, for ever. Nothing proves it.",
   name_stays: "This vote takes no names: yours stays in this browser.",
   r_names_title: "Names",
   r_names:
     "This vote is by name: each ballot has its voter's name on it, which everybody can read for ever. Nothing proves a name.",
-  r_no_names: "No ballot has a name on it.",
+  r_no_names: "This vote asks for no names.",
   your_code: "Voter code",
   code_hint: "From your card: 8 groups of 4 characters.",
   key_file: "Key file",

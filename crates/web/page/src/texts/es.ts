@@ -35,12 +35,12 @@ export const es: Catalogue = {
   e_names:
     "La votación es nominal: cada papeleta lleva el nombre de quien vota, que todos pueden leer para siempre",
   name_for_ever:
-    "Esta votación es nominal: todos pueden leerlo junto a su papeleta, para siempre. Nada lo demuestra.",
+    "Esta votación es nominal: todos pueden leer su nombre junto a su papeleta, para siempre. Nada lo demuestra.",
   name_stays: "Esta votación no lleva nombres: el suyo se queda en este navegador.",
   r_names_title: "Nombres",
   r_names:
     "Esta votación es nominal: cada papeleta lleva un nombre, que todos pueden leer para siempre. Nada lo demuestra.",
-  r_no_names: "Ninguna papeleta lleva un nombre.",
+  r_no_names: "Esta votación no pide nombres.",
   your_code: "Código de voto",
   code_hint: "De su tarjeta: 8 grupos de 4 caracteres.",
   key_file: "Archivo de clave",

@@ -40,7 +40,7 @@ export const fr: Catalogue = {
   r_names_title: "Noms",
   r_names:
     "Ce vote est nominatif : chaque bulletin porte un nom, que tous peuvent lire pour toujours. Rien ne le prouve.",
-  r_no_names: "Aucun bulletin ne porte de nom.",
+  r_no_names: "Ce vote ne demande aucun nom.",
   your_code: "Code de vote",
   code_hint: "Sur votre carte : 8 groupes de 4 caractères.",
   key_file: "Fichier de clé",
