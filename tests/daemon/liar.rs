@@ -126,6 +126,13 @@ async fn pass_on(app: UnixStream, node: UnixStream, lies: Arc<Mutex<Lies>>) {
     let (mut from_node, mut to_node) = node.into_split();
     let calls = async move { drop(tokio::io::copy(&mut from_app, &mut to_node).await) };
     let answers = async move {
+        // What the node is called is nothing to believe or not: the greeting is passed on as it is.
+        let greeting = read_frame(&mut from_node).await;
+        if let Some(greeting) = greeting
+            && write_frame(&mut to_app, &greeting).await.is_none()
+        {
+            return;
+        }
         while let Some(frame) = read_frame(&mut from_node).await {
             let frame = lies.lock().unwrap().tell(&frame);
             if write_frame(&mut to_app, &frame).await.is_none() {

@@ -13,7 +13,7 @@ use crate::harness::{Ran, cli, cluster, run};
 const WRITTEN: &str = "Zebrafish";
 
 /// Commands that show nothing of an election that has ballots, or only what their user gives them.
-const APART: [&str; 25] = [
+const APART: [&str; 28] = [
     "attack-list",
     "attack-run",
     "cast",
@@ -34,6 +34,9 @@ const APART: [&str; 25] = [
     "organiser-key",
     "organiser-list",
     "organiser-remove",
+    "protocol-drop",
+    "protocol-move",
+    "protocol-show",
     "roll-change",
     "roll-import",
     "roll-issue",
