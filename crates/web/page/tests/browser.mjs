@@ -120,7 +120,7 @@ async function create(
   await page.getByLabel("Who may vote").selectOption(voters);
   await page.getByLabel("How often a ballot can be replaced").fill(String(revotes));
   if (results) await page.getByLabel("When the count is shown").selectOption({ index: 1 });
-  if (names) await page.getByLabel(/^Voting is by name/).check();
+  if (names) await page.getByLabel("Voting is by name").check();
   if (quorum) await page.getByLabel("Quorum").selectOption(quorum);
   for (const [at, one] of contests.entries()) {
     if (at) await button(page, "Add a contest").click();
@@ -701,7 +701,7 @@ test("receipt, ballot and block say in words what was cast", async () => {
   const path = await create(ada, { title, ...more });
   await signIn(ada, "Ada");
   await go(ada, path);
-  await ada.getByText("This vote is by name: everybody can read it").waitFor();
+  await ada.getByText("This vote is by name: everybody can read your name").waitFor();
   await ada.getByRole("radio", { name: "Pasta" }).check();
   await cast(ada);
   const read = async (page) => {
@@ -957,6 +957,7 @@ test("what others write is shown as text, whatever it is", async () => {
   const path = await create(page, {
     title: evil,
     contests: [{ choices: ["<script>alert(2)</script>", '"><svg onload=alert(3)>'] }],
+    names: true,
   });
   await signIn(page, "<b>Eve</b>");
   await go(page, path);
