@@ -168,6 +168,19 @@ def borda(groups, n, seats, ties):
     return ties.best(points, seats)
 
 
+def one_after_the_other(n, seats, ties, lead):
+    """Seats for those who lead, and then for those who lead among the rest; each look costs the square of how many are left."""
+    left, winners = list(range(n)), []
+    while left and len(winners) < seats:
+        ties.spend(len(left) ** 2)
+        leading = lead(left)
+        if len(leading) > seats - len(winners):
+            leading = [ties.pick(leading)]
+        winners += leading
+        left = [place for place in left if place not in leading]
+    return winners
+
+
 def schulze(groups, n, seats, ties):
     wins = pairwise(groups, n, ties)
     ties.spend(n * n * n)
@@ -177,29 +190,17 @@ def schulze(groups, n, seats, ties):
             first = path[a][via]
             if first and a != via:
                 path[a] = [max(direct, min(first, then)) for direct, then in zip(path[a], path[via])]
-    left, winners = list(range(n)), []
-    while left and len(winners) < seats:
-        ties.spend(len(left) ** 2)
-        leading = [a for a in left if all(path[a][b] >= path[b][a] for b in left)]
-        if len(leading) > seats - len(winners):
-            leading = [ties.pick(leading)]
-        winners += leading
-        left = [place for place in left if place not in leading]
-    return winners
+    return one_after_the_other(n, seats, ties, lambda left: [a for a in left if all(path[a][b] >= path[b][a] for b in left)])
 
 
 def minimax(groups, n, seats, ties):
     wins = pairwise(groups, n, ties)
-    left, winners = list(range(n)), []
-    while left and len(winners) < seats:
-        ties.spend(len(left) ** 2)
+
+    def least_beaten(left):
         worst = {a: max((wins[b][a] for b in left if wins[b][a] > wins[a][b]), default=0) for a in left}
-        leading = [a for a in left if worst[a] == min(worst.values())]
-        if len(leading) > seats - len(winners):
-            leading = [ties.pick(leading)]
-        winners += leading
-        left = [place for place in left if place not in leading]
-    return winners
+        return [a for a in left if worst[a] == min(worst.values())]
+
+    return one_after_the_other(n, seats, ties, least_beaten)
 
 
 def reached(share, votes, of):

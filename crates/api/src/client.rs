@@ -339,3 +339,52 @@ async fn read_replies(read: OwnedReadHalf, calls: Calls, gone: watch::Sender<boo
         let _ = sender.try_send(farewell.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixListener;
+
+    use super::*;
+    use crate::frame::write_frame;
+    use crate::message::APP_PROTOCOL;
+
+    /// What an app hears that meets a node which greets so.
+    async fn met(speaks: u16, program: String) -> Result<(), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let node = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let call: Call = read_frame(&mut stream).await.unwrap().unwrap();
+            assert!(matches!(call.request, Request::Greet(_)), "first of all");
+            let answer = Answer::Greeting(Greeting { speaks, program });
+            let reply = Reply {
+                id: call.id,
+                last: true,
+                answer,
+            };
+            write_frame(&mut stream, &reply).await.unwrap();
+            stream
+        };
+        let (met, _stream) = tokio::join!(Client::connect(&path), node);
+        met.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn app_and_node_of_different_versions_say_which_is_too_old() {
+        assert_eq!(met(APP_PROTOCOL, "9.9".into()).await, Ok(()));
+        let newer = met(APP_PROTOCOL + 1, "9.9".into()).await.unwrap_err();
+        assert!(newer.starts_with("this program is too old"), "{newer}");
+        let older = met(APP_PROTOCOL - 1, "0.0".into()).await.unwrap_err();
+        assert!(older.starts_with("the node is too old"), "{older}");
+    }
+
+    #[tokio::test]
+    async fn node_that_greets_at_length_is_not_heard_out() {
+        let long = met(APP_PROTOCOL, "x".repeat(60_000)).await.unwrap_err();
+        assert!(
+            long.contains("does not greet") && long.len() < 500,
+            "{long}"
+        );
+    }
+}

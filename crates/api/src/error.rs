@@ -31,12 +31,12 @@ pub enum ConnectError {
     },
     /// The node and this program do not speak the same.
     #[error(
-        "the node on {path} (version {}) speaks version {} of the app protocol, and this program (version {}) version {}: {}",
+        "{}: the node on {path} is of version {} (app protocol {}), this program of version {} (app protocol {})",
+        who_is_too_old(ours, theirs),
         theirs.program,
         theirs.speaks,
         ours.program,
-        ours.speaks,
-        if theirs.speaks > ours.speaks { "this program is too old; use a newer release of it" } else { "the node is too old; have its operator install a newer release" }
+        ours.speaks
     )]
     OtherVersion {
         /// The socket.
@@ -46,6 +46,14 @@ pub enum ConnectError {
         /// What the node is.
         theirs: Greeting,
     },
+}
+
+fn who_is_too_old(ours: &Greeting, theirs: &Greeting) -> &'static str {
+    if theirs.speaks > ours.speaks {
+        "this program is too old for the node; use a newer release of it"
+    } else {
+        "the node is too old for this program; have its operator install a newer release"
+    }
 }
 
 /// A call that has brought no answer, or a refusal, or an answer that does not hold.

@@ -63,9 +63,7 @@ impl Version {
     pub fn rules_names(self) -> bool {
         self >= Self::NAMES
     }
-}
 
-impl Version {
     /// The first version that counts by a rule.
     const fn of_rule(rule: Rule) -> Self {
         match rule {

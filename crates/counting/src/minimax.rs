@@ -13,27 +13,17 @@ use crate::ties::Breaker;
 /// seed picks.
 pub(crate) fn minimax(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
     let wins = profile.pairwise(budget)?;
-    let seats = terms.seats;
     let mut breaker = Breaker::new(terms.seed);
-    let mut left: Vec<usize> = (0..profile.candidates()).collect();
-    let mut winners = Vec::new();
-    while winners.len() < seats && !left.is_empty() {
+    let winners = breaker.one_after_the_other(profile.candidates(), terms.seats, |left| {
         budget.spend(left.len() * left.len())?;
         let worst_defeat = |a: &usize| {
             let by = left.iter().filter(|b| wins[**b][*a] > wins[*a][**b]);
             by.map(|b| wins[*b][*a]).max().unwrap_or(0)
         };
-        let defeats: Vec<_> = left.iter().map(worst_defeat).collect();
-        let least = defeats.iter().min();
-        let tied = left.iter().zip(&defeats);
-        let leading = tied
-            .filter(|(_, defeat)| Some(*defeat) == least)
-            .map(|(candidate, _)| *candidate)
-            .collect();
-        let leading = breaker.seat(leading, seats - winners.len());
-        left.retain(|candidate| !leading.contains(candidate));
-        winners.extend(leading);
-    }
+        let least = left.iter().map(worst_defeat).min();
+        let is_least = |a: &usize| Some(worst_defeat(a)) == least;
+        Some(left.iter().copied().filter(is_least).collect())
+    })?;
     Some(Outcome {
         winners,
         pairwise: Some(wins),

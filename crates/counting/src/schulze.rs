@@ -39,18 +39,12 @@ fn strongest_paths(wins: &[Vec<u64>], budget: &mut Budget) -> Option<Vec<Vec<u64
 pub(crate) fn schulze(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
     let wins = profile.pairwise(budget)?;
     let paths = strongest_paths(&wins, budget)?;
-    let seats = terms.seats;
     let mut breaker = Breaker::new(terms.seed);
-    let mut left: Vec<usize> = (0..profile.candidates()).collect();
-    let mut winners = Vec::new();
-    while winners.len() < seats && !left.is_empty() {
+    let winners = breaker.one_after_the_other(profile.candidates(), terms.seats, |left| {
         budget.spend(left.len() * left.len())?;
-        let unbeaten = |a: &&usize| left.iter().all(|b| paths[**a][*b] >= paths[*b][**a]);
-        let leading = left.iter().filter(unbeaten).copied().collect();
-        let leading = breaker.seat(leading, seats - winners.len());
-        left.retain(|candidate| !leading.contains(candidate));
-        winners.extend(leading);
-    }
+        let unbeaten = |a: &usize| left.iter().all(|b| paths[*a][*b] >= paths[*b][*a]);
+        Some(left.iter().copied().filter(unbeaten).collect())
+    })?;
     Some(Outcome {
         winners,
         pairwise: Some(wins),

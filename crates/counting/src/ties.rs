@@ -97,24 +97,31 @@ impl Breaker {
     /// The `seats` with the most, most first; who is in and who is out among equals is for the seed
     /// to say.
     pub(crate) fn best(&mut self, amounts: &[u64], seats: usize) -> Vec<usize> {
-        let mut left: Vec<usize> = (0..amounts.len()).collect();
+        let most = |left: &[usize]| {
+            let most = left.iter().map(|candidate| amounts[*candidate]).max();
+            let has_most = |candidate: &usize| Some(amounts[*candidate]) == most;
+            Some(left.iter().copied().filter(has_most).collect())
+        };
+        self.one_after_the_other(amounts.len(), seats, most)
+            .expect("to look for the most needs no budget")
+    }
+
+    /// Fills `seats` with those of the candidates who lead, and then with those who lead among the
+    /// rest; `leading` gives at least one of those that are left, or none if its budget is spent.
+    pub(crate) fn one_after_the_other(
+        &mut self,
+        candidates: usize,
+        seats: usize,
+        mut leading: impl FnMut(&[usize]) -> Option<Vec<usize>>,
+    ) -> Option<Vec<usize>> {
+        let mut left: Vec<usize> = (0..candidates).collect();
         let mut winners = Vec::new();
         while winners.len() < seats && !left.is_empty() {
-            let most = left
-                .iter()
-                .map(|candidate| amounts[*candidate])
-                .max()
-                .unwrap_or(0);
-            let leading = left
-                .iter()
-                .copied()
-                .filter(|candidate| amounts[*candidate] == most)
-                .collect();
-            let leading = self.seat(leading, seats - winners.len());
-            left.retain(|candidate| !leading.contains(candidate));
-            winners.extend(leading);
+            let elected = self.seat(leading(&left)?, seats - winners.len());
+            left.retain(|candidate| !elected.contains(candidate));
+            winners.extend(elected);
         }
-        winners
+        Some(winners)
     }
 }
 

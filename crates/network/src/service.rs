@@ -397,7 +397,8 @@ impl Service {
 
     /// Hands an event on, or counts it as dropped.
     fn queue<T>(dropped: &mut u64, queue: &mpsc::Sender<T>, event: T) {
-        if queue.try_send(event).is_err() {
+        // One that is closed is a node's that ends.
+        if let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(event) {
             Self::count_dropped(dropped);
         }
     }

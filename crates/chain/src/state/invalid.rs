@@ -193,13 +193,6 @@ pub enum InvalidTransaction {
     },
 }
 
-impl InvalidTransaction {
-    /// Whether a later protocol version than that of the chain might allow it.
-    pub const fn is_of_later_version(&self) -> bool {
-        matches!(self, Self::LaterVersion { .. })
-    }
-}
-
 /// A block that no validator may vote for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBlock {

@@ -237,11 +237,13 @@ impl Core {
             |taken: &&Result<(), PoolRefusal>| matches!(taken, Ok(()) | Err(PoolRefusal::Full(_)));
         let mostly_fits = taken.iter().filter(fits).count() * 2 >= count;
         // Whoever takes it on might pass it to programs that cannot read it.
-        let early = |taken: &Result<(), PoolRefusal>| {
-            let later = InvalidTransaction::is_of_later_version;
-            matches!(taken, Err(PoolRefusal::Invalid(fault)) if later(fault))
+        let is_early = |taken: &Result<(), PoolRefusal>| {
+            let Err(PoolRefusal::Invalid(fault)) = taken else {
+                return false;
+            };
+            matches!(fault, InvalidTransaction::LaterVersion { .. })
         };
-        if fault.is_none() && whole && mostly_fits && !taken.iter().any(early) {
+        if fault.is_none() && whole && mostly_fits && !taken.iter().any(is_early) {
             return self.network.report(gossip, Verdict::Accept);
         }
         // Anybody can sign ballots of an election that there is not, and put those of others beside
