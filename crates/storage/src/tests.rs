@@ -11,8 +11,9 @@ mod wal;
 use std::path::Path;
 
 use vote_chain::{
-    Act, Ballot, Changes, CommitCertificate, Contest, Election, ElectionId, Height, Organise,
-    Payload, Rule, SecretKey, Selection, State, VerifiedBlock, Voter, Voters,
+    Act, Ballot, Changes, CommitCertificate, Contest, Election, ElectionId, Height, Move, Organise,
+    Payload, Rule, SecretKey, Selection, State, Timestamp, VerifiedBlock, Version, VersionChange,
+    Voter, Voters,
 };
 
 use self::disk::CORES;
@@ -301,4 +302,45 @@ fn ledger_of_another_format_is_refused_by_its_number() {
             ..
         })
     ));
+}
+
+/// What a newer program has written is no damage, whether this one can read its blocks or not.
+#[test]
+fn ledger_that_goes_by_a_later_protocol_version_is_called_that_and_not_damaged() {
+    let later = Version::new(Version::NEWEST.get() + 1);
+    let from = Height::new(2);
+    let plan = VersionChange::Plan(Move { to: later, from });
+    let approval = Payload::ApproveChange {
+        change: plan.into(),
+        changes_before: 0,
+        signed_at: Timestamp::from_ms(1000),
+    };
+    for readable in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = create(dir.path());
+        let mut chain = Chain::new();
+        for signed in [vec![(key(1), approval.clone())], Vec::new()] {
+            let (block, certificate, changes) = next_block(&chain.state, &signed);
+            chain.state.commit(block.header(), &changes);
+            let mut batch = store.begin();
+            batch.commit_block(&block, &certificate, &changes);
+            batch.finish().unwrap();
+        }
+        if !readable {
+            let write = store.database.begin_write().unwrap();
+            let mut blocks = write.open_table(crate::table::BLOCKS).unwrap();
+            blocks.insert(2, b"of a later version".as_slice()).unwrap();
+            drop(blocks);
+            write.commit().unwrap();
+        }
+        drop(store);
+        let found = Unread::open(dir.path()).unwrap().unwrap().load(CORES);
+        let Err(StorageError::NewProtocol {
+            from: at, version, ..
+        }) = found
+        else {
+            panic!("readable: {readable}; {:?}", found.err());
+        };
+        assert_eq!((at, version), (from, later));
+    }
 }
