@@ -43,6 +43,16 @@ async fn four_move_under_load_while_one_is_down_and_one_that_is_left_behind_says
     let approved = approve(&cluster, 2, &["move", "--yes"]).await;
     assert_eq!(approved["approvals"], serde_json::Value::Null);
 
+    // Whoever comes late proposes nothing else, and nobody approves what nobody has.
+    let late = approve(&cluster, 1, &["move", "--yes"]).await;
+    assert_eq!(late["already"], true);
+    let unknown = (Version::NEWEST.get() + 1).to_string();
+    let refused = cli(&cluster, 0, &["protocol", "move", &unknown, "--yes"]).await;
+    assert!(
+        refused.code == Some(3) && refused.err.contains("install a release that has version"),
+        "{refused:?}"
+    );
+
     // The one whose program does not have the version says so before it has to stop.
     logged(
         &cluster.nodes[behind].log,

@@ -415,7 +415,7 @@ async fn voter_on_a_roll_votes_by_name_with_the_key_of_this_machine() {
 
     let cast = cli(&cluster, 0, &["cast", election, "Rada", "--name", "Ada"]).await;
     assert_eq!(cast.code, Some(0), "{cast:?}");
-    let told = "everybody can read yours beside your ballot for ever";
+    let told = "everybody can read your name beside your ballot, for ever";
     assert!(
         cast.err.contains(told) && cast.err.contains("default.key"),
         "{cast:?}"

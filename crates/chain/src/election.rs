@@ -108,7 +108,7 @@ impl std::fmt::Display for ElectionPhase {
 pub enum InvalidName {
     /// It would be on the ledger for ever, and nobody has asked for it.
     #[error(
-        "the election takes no names on the ledger, and the ballot has one: cast it without, by a newer program or the page loaded again"
+        "this vote puts no names on the ledger, and the ballot has one: load the page again, or use a newer program, and cast it without"
     )]
     Given,
     /// Votes are cast by name.

@@ -78,7 +78,7 @@ pub(crate) fn lies(client: &Client, what: &str) -> Failure {
 /// An election that was checked, for somebody who is about to vote in it.
 pub(crate) fn shown(election: &CheckedElection) -> String {
     let by_name = if election.record.election.names {
-        "\nThe vote is by name: everybody can read yours beside your ballot for ever."
+        "\nThe vote is by name: everybody can read your name beside your ballot, for ever."
     } else {
         ""
     };

@@ -19,7 +19,8 @@ use crate::{ask, ballot, code, credential, find, output, receipts, result, says}
 /// Said of a name that the ledger does not take.
 const NAME_STAYS: &str = "the election takes no names: yours stays on this machine";
 /// Said of one that it takes, to whoever is not asked.
-const NAME_GOES: &str = "the vote is by name: everybody can read yours beside your ballot for ever";
+const NAME_GOES: &str =
+    "the vote is by name: everybody can read your name beside your ballot, for ever";
 /// Asked for a name that the ledger takes.
 pub(crate) const NAME_ASKED: &str =
     "Your name, which everybody can read beside your ballot for ever: ";
