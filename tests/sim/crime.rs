@@ -2,9 +2,9 @@
 //! says.
 
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
-use vote_chain::{ChainId, CommitCertificate, Height, Purpose, SecretKey};
-use vote_consensus::Message;
+use vote_chain::{ChainId, CommitCertificate, CompactBlock, Height, Purpose, SecretKey};
 use vote_consensus::bft::{NilOrVal, Round, SignedMessage, VoteType};
+use vote_consensus::{Engine, Message};
 
 /// What it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,13 +79,15 @@ pub(super) fn rouse(key: &SecretKey, chain: &ChainId, height: Height) -> Vec<u8>
 }
 
 impl Crime {
-    /// What goes out in place of one honest message: to which peer, and what.
+    /// What goes out in place of one honest message, which is of this engine: to which peer, and
+    /// what.
     pub(super) fn instead(
         self,
         key: &SecretKey,
         chain: &ChainId,
         bytes: &[u8],
         peers: &[usize],
+        engine: Option<&Engine>,
     ) -> Vec<(usize, Vec<u8>)> {
         let all = |bytes: Vec<u8>| {
             peers
@@ -134,8 +136,19 @@ impl Crime {
                 vec![(peers[0], bytes.to_vec())]
             }
             (Self::Twin, Some(Message::Proposal(proposal, block))) => {
-                let mut other = *block;
-                other.header.time = other.header.time.plus_ms(1);
+                let mut header = block.header.clone();
+                header.time = header.time.plus_ms(1);
+                let hash = block.header.hash();
+                let places: Vec<_> = (0..header.transactions_count).collect();
+                let own =
+                    |engine: &Engine| engine.proposed_transactions(&hash, &places, usize::MAX);
+                let ids: Vec<_> = engine
+                    .map(own)
+                    .into_iter()
+                    .flatten()
+                    .map(|one| one.id())
+                    .collect();
+                let other = CompactBlock::new(header, ids.iter(), key);
                 let message = Proposal {
                     value: other.header.hash(),
                     ..proposal.message

@@ -1,4 +1,4 @@
-//! Proposals name transactions by their ids: what becomes of those that not everybody has.
+//! Proposals name transactions by short ids: what becomes of those that not everybody has.
 
 use vote_chain::bft::{Proposal, proposal_content};
 use vote_chain::{
@@ -178,10 +178,7 @@ fn propose(
         &world.genesis.chain(),
         &proposal_content(&proposal),
     );
-    let block = Box::new(CompactBlock {
-        header: header.clone(),
-        ids,
-    });
+    let block = Box::new(CompactBlock::new(header.clone(), ids.iter(), &proposer));
     (
         Message::Proposal(SignedMessage::new(proposal, signature), block),
         header,
@@ -239,7 +236,11 @@ fn block_with_a_transaction_whose_signature_is_false_is_passed_on_and_voted_agai
         after(&world, 103),
         Event::Transactions(source, header.hash(), vec![(ids[0], Err(fault))]),
     );
-    let actions = engine.turn().actions;
+    assert_votes_against(&engine.turn().actions, &header);
+}
+
+/// The block is held against its proposer, and nobody else.
+fn assert_votes_against(actions: &[Action], header: &Header) {
     let distrusted =
         |action: &Action| matches!(action, Action::Distrust(key, _) if *key == header.proposer);
     assert!(actions.iter().any(distrusted), "{actions:?}");
@@ -257,14 +258,15 @@ fn block_with_a_transaction_whose_signature_is_false_is_passed_on_and_voted_agai
 }
 
 #[test]
-fn ids_that_the_signed_header_does_not_commit_to_are_held_against_whoever_sends_them() {
+fn short_ids_that_the_proposer_has_not_signed_are_held_against_whoever_sends_them() {
     let (world, mut engine, proposer) = listener();
-    let ids = vec![TransactionId::new(Hash::from_bytes([7; 32]))];
-    let (message, header) = propose(&world, &engine, proposer, ids);
+    let id = |byte| TransactionId::new(Hash::from_bytes([byte; 32]));
+    let (message, header) = propose(&world, &engine, proposer, vec![id(7)]);
     let Message::Proposal(proposal, mut block) = message.clone() else {
         unreachable!()
     };
-    block.ids[0] = TransactionId::new(Hash::from_bytes([8; 32]));
+    let another = (0..4).find(|at| *at != proposer).unwrap();
+    *block = CompactBlock::new(header.clone(), [id(8)].iter(), &key(another));
     let refused = engine.receive(
         after(&world, 0),
         Some(Peer(1)),
@@ -276,6 +278,41 @@ fn ids_that_the_signed_header_does_not_commit_to_are_held_against_whoever_sends_
         Ok(Taken::New),
         "the true one is taken"
     );
+}
+
+#[test]
+fn short_ids_of_other_transactions_than_the_header_commits_to_are_their_proposers_fault() {
+    let (world, mut engine, proposer) = listener();
+    let (_, election) = world.election(None, None);
+    let opening = vote_chain::verify(&world.genesis.chain(), &election)
+        .map(std::sync::Arc::new)
+        .unwrap();
+    let other = TransactionId::new(Hash::from_bytes([7; 32]));
+    let (message, header) = propose(&world, &engine, proposer, vec![other]);
+    let Message::Proposal(proposal, mut block) = message else {
+        unreachable!()
+    };
+    *block = CompactBlock::new(header.clone(), [opening.id()].iter(), &key(proposer));
+    engine
+        .submit(
+            after(&world, 0),
+            vec![opening],
+            vote_consensus::Origin::Peer,
+        )
+        .remove(0)
+        .unwrap();
+    engine.turn();
+    let taken = engine.receive(
+        after(&world, 1),
+        Some(Peer(1)),
+        Message::Proposal(proposal, block),
+    );
+    assert_eq!(
+        taken,
+        Ok(Taken::New),
+        "who passes it on does not answer for it"
+    );
+    assert_votes_against(&engine.turn().actions, &header);
 }
 
 #[test]

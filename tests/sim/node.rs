@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vote_chain::{
-    BlockHash, CommitCertificate, Genesis, Height, SecretKey, State, Timestamp, TransactionId,
-    VerifiedBlock, encode,
+    BlockHash, CommitCertificate, Genesis, Height, SecretKey, ShortId, State, Timestamp,
+    TransactionId, VerifiedBlock, encode,
 };
 use vote_consensus::{
     Action, Config, Decided, Engine, Event, Folder, Halt, Message, Origin, Peer, Recovered,
@@ -147,7 +147,7 @@ pub(super) fn take_transactions(
     now: Timestamp,
     from: Peer,
     block: BlockHash,
-    wanted: &[(u32, TransactionId)],
+    wanted: &[(u32, ShortId)],
     given: &[Vec<u8>],
 ) -> Result<(), String> {
     let chain = engine.state().chain();
@@ -158,7 +158,8 @@ pub(super) fn take_transactions(
         .collect();
     let honest = found
         .iter()
-        .all(|(id, _)| wanted.iter().any(|(_, asked)| asked == id));
+        .map(|(id, _)| ShortId::of(&block, id))
+        .all(|id| wanted.iter().any(|(_, asked)| *asked == id));
     engine.handle(
         now,
         Event::Transactions(from, block, if honest { found } else { Vec::new() }),
@@ -186,7 +187,7 @@ pub(super) enum Outcome {
     Tell(Peer, Vec<u8>),
     Relay(Vec<u8>),
     Ask(Peer, Height),
-    Fetch(Peer, BlockHash, Vec<(u32, TransactionId)>),
+    Fetch(Peer, BlockHash, Vec<(u32, ShortId)>),
     Wake(u64, Timer),
     Decided(Arc<Decided>),
     Blame(Peer),

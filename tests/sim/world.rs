@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use vote_chain::{
     Ballot, BlockHash, CommitCertificate, Contest, Election, ElectionId, Genesis, Height, Limits,
-    Organisers, Payload, PublicKey, Rule, SecretKey, Selection, State, Timestamp, Transaction,
-    TransactionId, Validator, ValidatorSet, VerifiedBlock, Voter, Voters,
+    Organisers, Payload, PublicKey, Rule, SecretKey, Selection, ShortId, State, Timestamp,
+    Transaction, TransactionId, Validator, ValidatorSet, VerifiedBlock, Voter, Voters,
 };
 use vote_consensus::{
     Certified, Config, Engine, Event, Folder, Halt, Message, Origin, PASS_ON_MS, Peer, Taken,
@@ -46,15 +46,9 @@ enum Due {
     Ask(usize, usize, Height),
     Blocks(usize, usize, Height),
     /// A question for transactions of a block: whose, to whom, and for which.
-    Fetch(usize, usize, BlockHash, Vec<(u32, TransactionId)>),
+    Fetch(usize, usize, BlockHash, Vec<(u32, ShortId)>),
     /// The answer: for whom, from whom.
-    Fetched(
-        usize,
-        usize,
-        BlockHash,
-        Vec<(u32, TransactionId)>,
-        Vec<Vec<u8>>,
-    ),
+    Fetched(usize, usize, BlockHash, Vec<(u32, ShortId)>, Vec<Vec<u8>>),
     Verified(
         usize,
         u32,
@@ -645,7 +639,7 @@ impl World {
         from: usize,
         at: usize,
         block: BlockHash,
-        wanted: &[(u32, TransactionId)],
+        wanted: &[(u32, ShortId)],
     ) {
         let Some(engine) = &self.engines[at] else {
             return;
@@ -870,7 +864,13 @@ impl World {
     /// What a node says to each of some peers: an honest one the same to all.
     fn letters(&mut self, at: usize, bytes: Vec<u8>, peers: &[usize]) -> Vec<(usize, Vec<u8>)> {
         if let Some(crime) = self.crime(at) {
-            return crime.instead(&self.keys[at], &self.genesis.chain(), &bytes, peers);
+            return crime.instead(
+                &self.keys[at],
+                &self.genesis.chain(),
+                &bytes,
+                peers,
+                self.engines[at].as_ref(),
+            );
         }
         self.check_signed_once(at, &bytes);
         peers.iter().map(|to| (*to, bytes.clone())).collect()

@@ -1,14 +1,16 @@
 //! Blocks: a header that validators agree on, and the transactions that it commits to.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteBuf, Bytes};
+use siphasher::sip::SipHasher24;
 
 use crate::encoding::{DecodeError, decode, encode};
 use crate::hash::{BlockHash, ChainId, Hash, StateRoot, TransactionId, ValidatorSetHash};
-use crate::key::PublicKey;
+use crate::key::{PublicKey, Purpose, SecretKey, Signature};
 use crate::merkle::{MerkleTree, merkle_root};
 use crate::time::{Height, Timestamp};
 use crate::verify::{TransactionFault, Verified, read_final, verify_all};
@@ -90,28 +92,120 @@ impl Block {
     }
 }
 
-/// A block that names its transactions by their ids: what validators that have the transactions
-/// need of it.
+/// What a proposal calls a transaction: 64 bits of SipHash-2-4 (Aumasson and Bernstein, 2012) over
+/// its id, under the block's hash as the key. So nobody but who builds the block can look for two
+/// transactions that it would call the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShortId(u64);
+
+impl ShortId {
+    const BYTES: usize = 8;
+
+    /// That of a transaction in a block.
+    pub fn of(block: &BlockHash, id: &TransactionId) -> Self {
+        let (key, _) = block
+            .as_bytes()
+            .split_first_chunk()
+            .expect("a hash is longer than a key");
+        Self(SipHasher24::new_with_key(key).hash(id.as_bytes()))
+    }
+}
+
+/// A block that names its transactions by their short ids: what validators that have the
+/// transactions need of it. Its proposer signs the short ids, since the header commits to whole
+/// ones; so whoever passes it on can change nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompactBlock {
     /// The header.
     pub header: Header,
-    /// The transactions' ids, in order.
-    pub ids: Vec<TransactionId>,
+    #[serde(with = "in_a_row")]
+    ids: Vec<ShortId>,
+    /// The proposer's, for the block's hash and the short ids.
+    signature: Signature,
+}
+
+/// Short ids as one byte string, each with its highest byte first.
+mod in_a_row {
+    use serde::de::{Deserialize as _, Deserializer, Error as _};
+    use serde::ser::Serializer;
+    use serde_bytes::ByteBuf;
+
+    use super::ShortId;
+
+    pub(super) fn bytes(ids: &[ShortId]) -> Vec<u8> {
+        ids.iter().flat_map(|id| id.0.to_be_bytes()).collect()
+    }
+
+    pub(super) fn serialize<S: Serializer>(ids: &[ShortId], s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(&bytes(ids))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<ShortId>, D::Error> {
+        let bytes = ByteBuf::deserialize(d)?;
+        let (ids, []) = bytes.as_chunks::<{ ShortId::BYTES }>() else {
+            return Err(D::Error::invalid_length(bytes.len(), &"8 bytes for each"));
+        };
+        let id = |bytes: &[u8; ShortId::BYTES]| ShortId(u64::from_be_bytes(*bytes));
+        Ok(ids.iter().map(id).collect())
+    }
 }
 
 impl CompactBlock {
-    /// The same block, known to name the transactions that its header commits to.
+    /// The block of a header with these transactions, as `proposer` proposes it.
+    pub fn new<'a>(
+        header: Header,
+        ids: impl Iterator<Item = &'a TransactionId>,
+        proposer: &SecretKey,
+    ) -> Self {
+        let hash = header.hash();
+        let ids: Vec<_> = ids.map(|id| ShortId::of(&hash, id)).collect();
+        let content = short_ids_content(&hash, &ids);
+        let signature = proposer.sign(Purpose::ShortIds, &header.chain, &content);
+        Self {
+            header,
+            ids,
+            signature,
+        }
+    }
+
+    /// The short ids of its transactions, in order.
+    pub fn ids(&self) -> &[ShortId] {
+        &self.ids
+    }
+
+    /// Whether it is the block of that hash, with as many different short ids as its header says,
+    /// and these are signed by `proposer`. If not, whoever has sent it is at fault.
+    pub fn is_proposed(&self, hash: &BlockHash, proposer: &PublicKey) -> bool {
+        let content = short_ids_content(hash, &self.ids);
+        let different: BTreeSet<_> = self.ids.iter().collect();
+        self.header.hash() == *hash
+            && u32::try_from(different.len()) == Ok(self.header.transactions_count)
+            && different.len() == self.ids.len()
+            && proposer.verifies(
+                Purpose::ShortIds,
+                &self.header.chain,
+                &content,
+                &self.signature,
+            )
+    }
+
+    /// The block, from all of its transactions in order.
     ///
     /// # Errors
-    /// [`BlockFault::OtherTransactions`].
-    pub fn whole(self) -> Result<Whole<Self>, BlockFault> {
-        if is_of(&self.header, &self.ids) {
-            Ok(Whole(self))
+    /// [`BlockFault::OtherTransactions`]: the header commits to others. Then whoever has signed the
+    /// short ids is at fault, if these transactions have them.
+    pub fn with(&self, transactions: Vec<Arc<Verified>>) -> Result<VerifiedBlock, BlockFault> {
+        let ids: Vec<_> = transactions.iter().map(|one| one.id()).collect();
+        if is_of(&self.header, &ids) {
+            Ok(VerifiedBlock::built(self.header.clone(), transactions))
         } else {
             Err(BlockFault::OtherTransactions)
         }
     }
+}
+
+fn short_ids_content(hash: &BlockHash, ids: &[ShortId]) -> Vec<u8> {
+    encode(&(hash, Bytes::new(&in_a_row::bytes(ids))))
 }
 
 /// Why bytes are no block that any validator could accept.
@@ -165,17 +259,6 @@ impl Whole<Block> {
     /// [`BlockFault::Decode`] and [`BlockFault::OtherTransactions`].
     pub fn read(bytes: &[u8]) -> Result<Self, BlockFault> {
         decode::<Block>(bytes)?.whole()
-    }
-}
-
-impl Whole<CompactBlock> {
-    /// The block, from all of its transactions in order. None if these are others.
-    pub fn with(&self, transactions: Vec<Arc<Verified>>) -> Option<VerifiedBlock> {
-        let same = transactions
-            .iter()
-            .map(|transaction| transaction.id())
-            .eq(self.ids.iter().copied());
-        same.then(|| VerifiedBlock::built(self.header.clone(), transactions))
     }
 }
 
@@ -286,13 +369,10 @@ impl VerifiedBlock {
         &self.transactions
     }
 
-    /// With the ids in the place of the transactions, as it is proposed.
-    pub fn to_compact(&self) -> CompactBlock {
-        let ids = self.transactions.iter().map(|transaction| transaction.id());
-        CompactBlock {
-            header: self.header.clone(),
-            ids: ids.collect(),
-        }
+    /// With short ids in the place of the transactions, as `proposer` proposes it.
+    pub fn to_compact(&self, proposer: &SecretKey) -> CompactBlock {
+        let ids: Vec<_> = self.transactions.iter().map(|one| one.id()).collect();
+        CompactBlock::new(self.header.clone(), ids.iter(), proposer)
     }
 
     /// As it is stored.
@@ -305,5 +385,97 @@ impl VerifiedBlock {
             header: self.header.clone(),
             transactions: transactions.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(first: u8) -> Hash {
+        Hash::from_bytes(std::array::from_fn(|at| first + u8::try_from(at).unwrap()))
+    }
+
+    fn proposed(ids: &[TransactionId]) -> CompactBlock {
+        let header = Header {
+            version: Version::NEWEST,
+            chain: ChainId::default(),
+            height: Height::new(1),
+            parent: BlockHash::default(),
+            time: Timestamp::from_ms(1),
+            proposer: key(1).public(),
+            transactions_root: transactions_root(ids),
+            transactions_count: u32::try_from(ids.len()).unwrap(),
+            state_root: StateRoot::default(),
+            validators: ValidatorSetHash::default(),
+            next_validators: ValidatorSetHash::default(),
+        };
+        CompactBlock::new(header, ids.iter(), &key(2))
+    }
+
+    fn key(seed: u8) -> SecretKey {
+        SecretKey::from_seed(&[seed; 32])
+    }
+
+    #[test]
+    fn short_id_is_siphash_of_the_id_under_the_block() {
+        // From the paper's reference: key 00 01 .. 0f.
+        let id = TransactionId::new(hash(32));
+        assert_eq!(
+            ShortId::of(&BlockHash::new(hash(0)), &id).0,
+            0xc46d_4c33_58ae_89a5
+        );
+    }
+
+    #[test]
+    fn who_passes_a_compact_block_on_can_change_nothing_of_it() {
+        let ids = [1, 2, 3].map(|first| TransactionId::new(hash(first)));
+        let block = proposed(&ids);
+        let (hash, proposer) = (block.header.hash(), key(2).public());
+        assert_eq!(decode::<CompactBlock>(&encode(&block)).as_ref(), Ok(&block));
+        assert!(block.is_proposed(&hash, &proposer));
+        assert!(!block.is_proposed(&BlockHash::default(), &proposer));
+        assert!(!block.is_proposed(&hash, &key(1).public()));
+
+        let mut swapped = block.clone();
+        swapped.ids.swap(0, 1);
+        assert!(!swapped.is_proposed(&hash, &proposer));
+
+        let mut fewer = block.clone();
+        fewer.ids.pop();
+        assert!(!fewer.is_proposed(&hash, &proposer));
+    }
+
+    #[test]
+    fn compact_block_names_each_transaction_once_and_as_many_as_its_header_says() {
+        let ids = [1, 2].map(|first| TransactionId::new(hash(first)));
+        let header = proposed(&ids).header;
+        for wrong in [
+            vec![],
+            vec![ids[0]],
+            vec![ids[0], ids[0]],
+            [ids, ids].concat(),
+        ] {
+            let block = CompactBlock::new(header.clone(), wrong.iter(), &key(2));
+            assert!(
+                !block.is_proposed(&header.hash(), &key(2).public()),
+                "{wrong:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn part_of_a_short_id_is_not_read() {
+        let block = proposed(&[TransactionId::new(hash(1))]);
+        let bytes = encode(&block);
+        let at = bytes
+            .windows(8)
+            .position(|part| part == block.ids[0].0.to_be_bytes());
+        let at = at.unwrap();
+        let mut cut = bytes.clone();
+        cut.remove(at);
+        cut[at - 1] -= 1; // the byte string's length
+        assert!(decode::<CompactBlock>(&bytes).is_ok());
+        assert!(decode::<CompactBlock>(&cut).is_err());
     }
 }

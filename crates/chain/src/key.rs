@@ -19,6 +19,8 @@ pub enum Purpose {
     Transaction,
     /// A validator's proposal.
     Proposal,
+    /// The short ids that go with a proposal.
+    ShortIds,
     /// A validator's prevote or precommit.
     Vote,
     /// A node's statement that it speaks for a validator.
@@ -30,6 +32,7 @@ impl Purpose {
         match self {
             Self::Transaction => b"blockchain-voting/1/transaction",
             Self::Proposal => b"blockchain-voting/1/proposal",
+            Self::ShortIds => b"blockchain-voting/1/short-ids",
             Self::Vote => b"blockchain-voting/1/vote",
             Self::Node => b"blockchain-voting/1/node",
         }

@@ -44,7 +44,7 @@ pub use act::{
 pub use archive::{Archive, ArchivedBlock, ArchivedTransaction, Audit, InvalidArchive};
 pub use ballot::{Ballot, Selection};
 pub use batch::{Claim, which_hold};
-pub use block::{Block, BlockFault, CompactBlock, Header, VerifiedBlock, Whole};
+pub use block::{Block, BlockFault, CompactBlock, Header, ShortId, VerifiedBlock, Whole};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
 pub use contest::{Choices, Contest, InvalidSelection, SCORE_MAX};
 pub use election::{Election, ElectionPhase, InvalidElection, InvalidName, Results, Voters};

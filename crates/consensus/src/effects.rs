@@ -180,7 +180,7 @@ impl Host {
             .get(&proposal.message.value)
             .map(|(block, _)| block);
         if let Some(block) = open.or(last) {
-            let block = Box::new(block.to_compact());
+            let block = Box::new(block.to_compact(&self.key));
             self.publish(Message::Proposal(proposal, block));
         }
     }

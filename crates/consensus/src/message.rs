@@ -25,7 +25,7 @@ pub enum Message {
     Polka(PolkaCertificate<Ctx>),
     /// Proof that a round is over.
     Round(RoundCertificate<Ctx>),
-    /// A proposal with the block that it is for, whose transactions are named by their ids.
+    /// A proposal with the block that it is for, whose transactions are named by short ids.
     Proposal(SignedProposal, Box<CompactBlock>),
     /// Votes of one step for one block, which decide it: its proposer has gathered them.
     Votes(Votes),

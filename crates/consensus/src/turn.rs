@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use malachite_types::Timeout;
 use vote_chain::{
-    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, TransactionId,
+    BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, ShortId, TransactionId,
     Verified, VerifiedBlock, Version,
 };
 
@@ -84,8 +84,8 @@ pub enum Action {
         peer: Peer,
         /// The block.
         block: BlockHash,
-        /// What this node lacks: places in the block, and the ids there.
-        wanted: Vec<(u32, TransactionId)>,
+        /// What this node lacks: places in the block, and the short ids there.
+        wanted: Vec<(u32, ShortId)>,
     },
     /// Deliver `Event::Timer` after so many milliseconds.
     SetTimer {

@@ -21,8 +21,8 @@ use crate::codec::{Opaque, Room};
 use crate::config::{StartError, Transport};
 use crate::doors::Doors;
 use crate::limits::{
-    BLOCK_BYTES_MAX, CONNECT_MAX, CONNECTIONS_MAX, CONSENSUS_WAITS_MAX, REQUEST_STREAMS_MAX,
-    REQUEST_TIMEOUT, SCORE_KEPT, STALLED_MAX, TRANSACTIONS_WAIT_MAX,
+    CONNECT_MAX, CONNECTIONS_MAX, CONSENSUS_WAITS_MAX, REQUEST_STREAMS_MAX, REQUEST_TIMEOUT,
+    SCORE_KEPT, STALLED_MAX, TRANSACTIONS_WAIT_MAX,
 };
 use crate::places::Places;
 use crate::topic::{Topic, Topics};
@@ -157,6 +157,7 @@ fn gossip(
     of: &[Topic],
     waits_max: Duration,
 ) -> Result<Gossipsub, StartError> {
+    let bytes_max = of.iter().map(|topic| topic.bytes_max()).max().unwrap_or(0);
     let mut config = gossipsub::ConfigBuilder::default();
     config
         .protocol_id_prefix(format!(
@@ -169,7 +170,7 @@ fn gossip(
         .heartbeat_interval(Duration::from_millis(700))
         .heartbeat_initial_delay(Duration::from_millis(200))
         .duplicate_cache_time(Duration::from_secs(300))
-        .max_transmit_size(BLOCK_BYTES_MAX + 4096)
+        .max_transmit_size(bytes_max + 4096)
         .flood_publish(true)
         .publish_queue_duration(waits_max)
         .prune_backoff(Duration::from_secs(5))

@@ -21,9 +21,9 @@ pub(crate) const ANSWERS_TO_ONE: usize = 2;
 pub(crate) const CONSENSUS_BYTES_MAX: usize = 64 * 1024;
 /// A batch of transactions, in bytes.
 pub(crate) const TRANSACTIONS_BYTES_MAX: usize = 256 * 1024;
-/// A proposal with the header and the ids of its block, in bytes: 34 for each of 16384
+/// A proposal with the header and the short ids of its block, in bytes: 8 for each of 16384
 /// transactions, and the rest.
-pub(crate) const BLOCK_BYTES_MAX: usize = 576 * 1024;
+pub(crate) const BLOCK_BYTES_MAX: usize = 132 * 1024;
 /// A vote or a proposal that has waited for so long to be sent to a peer is dropped: a voter says
 /// its vote again every second, and a round whose proposal comes so late is over.
 pub(crate) const CONSENSUS_WAITS_MAX: Duration = Duration::from_secs(4);

@@ -9,7 +9,7 @@ use crate::limits::{BLOCK_BYTES_MAX, CONSENSUS_BYTES_MAX, TRANSACTIONS_BYTES_MAX
 pub enum Topic {
     /// Votes and certificates. A message that is sent again is delivered again.
     Consensus,
-    /// Proposed blocks, with the ids of their transactions. One that is sent again is delivered
+    /// Proposed blocks, with the short ids of their transactions. One that is sent again is delivered
     /// again.
     Blocks,
     /// Batches of transactions. The same bytes are delivered once.
@@ -31,7 +31,7 @@ impl Topic {
     pub(crate) fn ident(self, chain: &str) -> IdentTopic {
         let name = match self {
             Self::Consensus => "consensus/2",
-            Self::Blocks => "blocks/3",
+            Self::Blocks => "blocks/4",
             Self::Transactions => "transactions/1",
         };
         IdentTopic::new(format!("/blockchain-voting/{chain}/{name}"))

@@ -1,17 +1,18 @@
-//! Transactions of proposed blocks. A proposal names them by their ids: most are in the pool, and
+//! Transactions of proposed blocks. A proposal names them by short ids: most are in the pool, and
 //! the rest is asked for.
 //!
 //! Until a block is complete this node cannot tell what it is worth, and holds it against nobody.
-//! Who answers, and what, is checked by the ids, which the proposer's signature covers: an answer
-//! is from the block, or its sender is at fault.
+//! Who answers, and what, is checked by the short ids, which the proposer has signed: an answer is
+//! from the block, or its sender is at fault. Whether the short ids stand for the transactions that
+//! the header commits to is known at the end, and is for the proposer to answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use malachite_types::Round;
 use vote_chain::{
-    BlockFault, BlockHash, CompactBlock, Height, InvalidBlock, Limits, Timestamp, TransactionFault,
-    TransactionId, Verified, VerifiedBlock, Whole,
+    BlockFault, BlockHash, CompactBlock, Height, InvalidBlock, Limits, ShortId, Timestamp,
+    TransactionFault, TransactionId, Verified, VerifiedBlock,
 };
 
 use super::Host;
@@ -50,7 +51,8 @@ struct Asked {
 }
 
 struct Fetch {
-    block: Whole<CompactBlock>,
+    block: CompactBlock,
+    hash: BlockHash,
     /// All that propose it.
     proposals: Vec<SignedProposal>,
     /// Who has passed it on.
@@ -59,9 +61,10 @@ struct Fetch {
     tried: BTreeSet<Peer>,
     /// Whether one of them had something.
     fruitful: bool,
-    have: BTreeMap<TransactionId, Arc<Verified>>,
-    /// With a place of each.
-    missing: BTreeMap<TransactionId, u32>,
+    /// By their places.
+    have: BTreeMap<u32, Arc<Verified>>,
+    /// With the place of each.
+    missing: BTreeMap<ShortId, u32>,
     bytes: usize,
     /// When to ask.
     due: Timestamp,
@@ -71,15 +74,19 @@ type Verdict = Result<Arc<VerifiedBlock>, InvalidBlock>;
 
 impl Fetch {
     fn put(&mut self, transaction: &Arc<Verified>) {
-        if self.missing.remove(&transaction.id()).is_some() {
+        if let Some(place) = self.missing.remove(&self.short(&transaction.id())) {
             self.bytes += transaction.bytes().len();
-            self.have.insert(transaction.id(), transaction.clone());
+            self.have.insert(place, transaction.clone());
         }
+    }
+
+    fn short(&self, id: &TransactionId) -> ShortId {
+        ShortId::of(&self.hash, id)
     }
 
     /// What is known of the block; none while transactions are missing.
     fn verdict(&self, limits: &Limits) -> Option<Verdict> {
-        let (bytes, transactions) = (self.bytes, self.block.ids.len());
+        let (bytes, transactions) = (self.bytes, self.block.ids().len());
         let fits = u32::try_from(bytes).is_ok_and(|bytes| bytes <= limits.block_bytes_max);
         if !fits || self.block.header.transactions_count > limits.block_transactions_max {
             return Some(Err(InvalidBlock::Size {
@@ -90,17 +97,8 @@ impl Fetch {
         if !self.missing.is_empty() {
             return None;
         }
-        let transactions = self
-            .block
-            .ids
-            .iter()
-            .map(|id| self.have[id].clone())
-            .collect();
-        let block = self
-            .block
-            .with(transactions)
-            .expect("each is there under its id");
-        Some(Ok(Arc::new(block)))
+        let block = self.block.with(self.have.values().cloned().collect());
+        Some(block.map(Arc::new).map_err(InvalidBlock::from))
     }
 
     /// The last height and round that it is proposed for, whatever its header says.
@@ -144,13 +142,13 @@ impl Fetches {
 }
 
 impl Host {
-    /// Takes in a proposal whose block is that of its header: at once if all transactions are here,
-    /// else when they are.
+    /// Takes in a proposal whose block is as its proposer has signed it: at once if all transactions
+    /// are here, else when they are.
     pub(super) fn complete(
         &mut self,
         from: Option<Peer>,
         proposal: SignedProposal,
-        block: Whole<CompactBlock>,
+        block: CompactBlock,
     ) {
         let hash = proposal.message.value;
         if let Some(block) = self.held_block(&hash).cloned() {
@@ -161,11 +159,9 @@ impl Host {
             return fetch.proposals.push(proposal);
         }
         let mut fetch = Fetch {
-            missing: (0..)
-                .zip(&block.ids)
-                .map(|(place, id)| (*id, place))
-                .collect(),
+            missing: block.ids().iter().copied().zip(0..).collect(),
             block,
+            hash,
             proposals: vec![proposal],
             sources: from.into_iter().collect(),
             tried: BTreeSet::new(),
@@ -174,10 +170,8 @@ impl Host {
             bytes: 0,
             due: self.now.plus_ms(PATIENCE_MS),
         };
-        let wanted: Vec<_> = fetch.missing.keys().copied().collect();
-        wanted
+        self.mempool
             .iter()
-            .filter_map(|id| self.mempool.get(id))
             .for_each(|transaction| fetch.put(transaction));
         self.fetches.make_room();
         self.fetches.blocks.insert(hash, fetch);
@@ -198,7 +192,8 @@ impl Host {
 
     /// A transaction has come, for the pool or not.
     pub(super) fn offer(&mut self, transaction: &Arc<Verified>) {
-        let lacks = |fetch: &Fetch| fetch.missing.contains_key(&transaction.id());
+        let id = transaction.id();
+        let lacks = |fetch: &Fetch| fetch.missing.contains_key(&fetch.short(&id));
         let lacking = self.fetches.blocks.iter().filter(|(_, fetch)| lacks(fetch));
         let hashes: Vec<_> = lacking.map(|(hash, _)| *hash).collect();
         for hash in hashes {
@@ -233,7 +228,7 @@ impl Host {
         }
     }
 
-    /// A peer has answered. What it gives is of the block, since it goes by the ids.
+    /// A peer has answered. What it gives is of the block, since it goes by the short ids.
     pub(super) fn on_transactions(
         &mut self,
         peer: Peer,
@@ -265,7 +260,7 @@ impl Host {
             match found {
                 Ok(transaction) => fetch.put(&transaction),
                 Err(fault) => {
-                    let Some(place) = fetch.missing.get(&id) else {
+                    let Some(place) = fetch.missing.get(&fetch.short(&id)) else {
                         continue;
                     };
                     let index = usize::try_from(*place).unwrap_or(usize::MAX);
@@ -358,8 +353,8 @@ impl Host {
         let block = self.held_block(hash).or(last);
         let fetch = self.fetches.blocks.get(hash);
         let at = |place: &u32| {
+            let of_fetch = || fetch.and_then(|fetch| fetch.have.get(place));
             let place = usize::try_from(*place).ok()?;
-            let of_fetch = || fetch.and_then(|fetch| fetch.have.get(fetch.block.ids.get(place)?));
             block
                 .and_then(|block| block.transactions().get(place))
                 .or_else(of_fetch)

@@ -35,8 +35,8 @@ pub enum MessageFault {
     /// The signature is not the validator's.
     #[error("a signature of {0:.16} does not verify")]
     Signature(PublicKey),
-    /// A proposal came with another block than it is for. Its proposer's signature holds, and need
-    /// not be at fault.
+    /// A proposal came with another block than it is for, or with short ids that its proposer has
+    /// not signed. Its own signature holds, and the proposer need not be at fault.
     #[error("a proposal of {0:.16} was sent with another block than it is for")]
     OtherBlock(PublicKey),
     /// A certificate that proves nothing.

@@ -54,9 +54,9 @@ impl Host {
         Ok(true)
     }
 
-    /// Looks at a proposal: whether it is from the proposer of its round, signed, not one too many,
-    /// and with the ids that the signed header commits to. Whether the transactions hold is seen
-    /// when they are all here; those who pass it on do not answer for them.
+    /// Looks at a proposal: whether it is from the proposer of its round, signed, with short ids
+    /// that are signed too, and not one too many. Whether the transactions hold is seen when they
+    /// are all here; those who pass it on do not answer for them.
     pub(super) fn on_proposal(
         &mut self,
         from: Option<Peer>,
@@ -67,11 +67,9 @@ impl Host {
             return Ok(Taken::Dropped(Dropped::OtherHeight));
         }
         let message = &proposal.message;
-        let block = block
-            .whole()
-            .ok()
-            .filter(|block| block.header.hash() == message.value);
-        let block = block.ok_or(MessageFault::OtherBlock(message.proposer))?;
+        if !block.is_proposed(&message.value, &message.proposer) {
+            return Err(MessageFault::OtherBlock(message.proposer));
+        }
         let what = what(message);
         let current = self.round_at(message.height);
         let window = self.windows.entry(message.height).or_default();

@@ -12,7 +12,7 @@ use crate::turn::{Action, Timer};
 const REPEAT_MS: u64 = 400;
 /// A proposal that names more transactions is not sent again: it is rather late than lost, and
 /// would be later still.
-const REPEATED_IDS_MAX: usize = 2048;
+const REPEATED_IDS_MAX: usize = 8192;
 
 /// The last proposal of this node.
 pub(crate) struct Proposed {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use vote_chain::{BlockHash, ChainId, TransactionFault, TransactionId, Verified, decode, encode};
+use vote_chain::{
+    BlockHash, ChainId, ShortId, TransactionFault, TransactionId, Verified, decode, encode,
+};
 use vote_consensus::{Event, Peer};
 
 use super::serve::TRANSACTIONS_BYTES_MAX;
@@ -23,7 +25,7 @@ impl Core {
         &mut self,
         peer: Peer,
         block: BlockHash,
-        wanted: &[(u32, TransactionId)],
+        wanted: &[(u32, ShortId)],
     ) {
         let Some(id) = self.peers.id(peer) else {
             return self.tell(Event::PeerLeft(peer));
@@ -34,7 +36,10 @@ impl Core {
         self.spawn(async move {
             let question = encode(&PeerRequest::Transactions(block, places));
             let fetched = match network.request_within(id, question, ANSWER_BYTES_MAX).await {
-                Ok(bytes) => pool.run(move |chain| check(chain, &ids, &bytes)).await,
+                Ok(bytes) => {
+                    pool.run(move |chain| check(chain, &block, &ids, &bytes))
+                        .await
+                }
                 Err(error) => {
                     tracing::debug!(peer = %id, %error, "no transactions from peer");
                     Ok(Vec::new())
@@ -68,7 +73,8 @@ impl Core {
 /// wanted.
 fn check(
     chain: &ChainId,
-    wanted: &BTreeSet<TransactionId>,
+    block: &BlockHash,
+    wanted: &BTreeSet<ShortId>,
     bytes: &[u8],
 ) -> Result<Vec<Fetched>, String> {
     let answer: PeerResponse = decode(bytes).map_err(|error| error.to_string())?;
@@ -79,7 +85,7 @@ fn check(
         .iter()
         .map(|bytes| TransactionId::of(bytes))
         .collect();
-    let given: BTreeSet<_> = ids.iter().copied().collect();
+    let given: BTreeSet<_> = ids.iter().map(|id| ShortId::of(block, id)).collect();
     if given.len() < ids.len() || !given.is_subset(wanted) {
         return Err("transactions that it was not asked for".into());
     }
