@@ -441,7 +441,7 @@ mod tests {
         swapped.ids.swap(0, 1);
         assert!(!swapped.is_proposed(&hash, &proposer));
 
-        let mut fewer = block.clone();
+        let mut fewer = block;
         fewer.ids.pop();
         assert!(!fewer.is_proposed(&hash, &proposer));
     }
