@@ -2,7 +2,9 @@
 //! says.
 
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
-use vote_chain::{ChainId, CommitCertificate, CompactBlock, Height, Purpose, SecretKey};
+use vote_chain::{
+    ChainId, CommitCertificate, CompactBlock, Height, Purpose, SecretKey, TransactionId,
+};
 use vote_consensus::bft::{NilOrVal, Round, SignedMessage, VoteType};
 use vote_consensus::{Engine, Message};
 
@@ -29,6 +31,9 @@ pub(super) enum Crime {
     Cheat,
     /// Proposes one block to half of its peers, and another to the others.
     Twin,
+    /// Names the transactions of its block truly to half of its peers, and to the others one that
+    /// does not exist; and does not precommit, so that those who can are locked.
+    Garbler,
     /// Says that it is far ahead, and has nothing to show for it.
     Exaggerator,
     /// Keeps the votes that it gathers to itself.
@@ -38,7 +43,7 @@ pub(super) enum Crime {
 }
 
 /// All of them.
-pub(super) const CRIMES: [Crime; 13] = [
+pub(super) const CRIMES: [Crime; 14] = [
     Crime::Equivocator,
     Crime::Splitter,
     Crime::Withholder,
@@ -49,6 +54,7 @@ pub(super) const CRIMES: [Crime; 13] = [
     Crime::Hoarder,
     Crime::Cheat,
     Crime::Twin,
+    Crime::Garbler,
     Crime::Exaggerator,
     Crime::Keeper,
     Crime::TwoFaced,
@@ -60,6 +66,15 @@ const FLOOD: u32 = 30;
 fn signed(key: &SecretKey, chain: &ChainId, vote: Vote) -> Vec<u8> {
     let signature = key.sign(Purpose::Vote, chain, &vote_content(&vote));
     Message::Vote(SignedMessage::new(vote, signature)).to_bytes()
+}
+
+/// The ids of a block that this engine proposes.
+fn own_ids(engine: Option<&Engine>, block: &CompactBlock) -> Vec<TransactionId> {
+    let hash = block.header.hash();
+    let all: Vec<_> = (0..).zip(block.ids().iter().copied()).collect();
+    let own = engine.map(|engine| engine.proposed_transactions(&hash, &all, usize::MAX));
+    let own = own.into_iter().flatten();
+    own.map(|transaction| transaction.id()).collect()
 }
 
 /// A rouser's vote.
@@ -138,16 +153,7 @@ impl Crime {
             (Self::Twin, Some(Message::Proposal(proposal, block))) => {
                 let mut header = block.header.clone();
                 header.time = header.time.plus_ms(1);
-                let hash = block.header.hash();
-                let places: Vec<_> = (0..header.transactions_count).collect();
-                let own =
-                    |engine: &Engine| engine.proposed_transactions(&hash, &places, usize::MAX);
-                let ids: Vec<_> = engine
-                    .map(own)
-                    .into_iter()
-                    .flatten()
-                    .map(|one| one.id())
-                    .collect();
+                let ids = own_ids(engine, &block);
                 let other = CompactBlock::new(header, ids.iter(), key);
                 let message = Proposal {
                     value: other.header.hash(),
@@ -158,6 +164,20 @@ impl Crime {
                     Message::Proposal(SignedMessage::new(message, signature), Box::new(other))
                         .to_bytes();
                 halves(bytes, &other)
+            }
+            (Self::Garbler, Some(Message::Vote(vote)))
+                if vote.message.kind == VoteType::Precommit =>
+            {
+                Vec::new()
+            }
+            (Self::Garbler, Some(Message::Proposal(proposal, block))) => {
+                let mut ids = own_ids(engine, &block);
+                if let Some(first) = ids.first_mut() {
+                    *first = TransactionId::default();
+                }
+                let garbled = CompactBlock::new(block.header, ids.iter(), key);
+                let garbled = Message::Proposal(proposal, Box::new(garbled)).to_bytes();
+                halves(bytes, &garbled)
             }
             (Self::Flooder, Some(Message::Vote(vote))) => {
                 let flood = (1..=FLOOD).flat_map(|round| {

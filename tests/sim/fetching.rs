@@ -125,6 +125,23 @@ fn block_that_cannot_be_completed_costs_a_round_and_is_held_against_nobody() {
 }
 
 #[test]
+fn false_list_of_a_true_block_stops_nobody_and_is_held_against_nobody_who_answers() {
+    for seed in seeds(10) {
+        let (mut world, election) = beside(seed, Crime::Garbler);
+        go_on(&mut world, election, seed);
+        assert!(
+            world.run(20, World::agreed),
+            "seed {seed}: a node does not go on"
+        );
+        assert_eq!(
+            (world.fault, world.blamed, world.struck),
+            (None, 0, 0),
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
 fn who_gives_other_transactions_than_it_is_asked_for_is_at_fault() {
     for seed in seeds(3) {
         let world = others_go_on(seed, Crime::Cheat);
@@ -280,28 +297,35 @@ fn short_ids_that_the_proposer_has_not_signed_are_held_against_whoever_sends_the
     );
 }
 
-#[test]
-fn short_ids_of_other_transactions_than_the_header_commits_to_are_their_proposers_fault() {
-    let (world, mut engine, proposer) = listener();
-    let (_, election) = world.election(None, None);
-    let opening = vote_chain::verify(&world.genesis.chain(), &election)
+/// An election that a node has waiting, and its id.
+fn waiting(world: &World, engine: &mut Engine) -> std::sync::Arc<vote_chain::Verified> {
+    let (_, bytes) = world.election(None, None);
+    let election = vote_chain::verify(&world.genesis.chain(), &bytes)
         .map(std::sync::Arc::new)
         .unwrap();
-    let other = TransactionId::new(Hash::from_bytes([7; 32]));
-    let (message, header) = propose(&world, &engine, proposer, vec![other]);
-    let Message::Proposal(proposal, mut block) = message else {
-        unreachable!()
-    };
-    *block = CompactBlock::new(header.clone(), [opening.id()].iter(), &key(proposer));
     engine
         .submit(
-            after(&world, 0),
-            vec![opening],
+            after(world, 0),
+            vec![election.clone()],
             vote_consensus::Origin::Peer,
         )
         .remove(0)
         .unwrap();
     engine.turn();
+    election
+}
+
+#[test]
+fn who_signs_short_ids_of_other_transactions_is_found_out_and_the_block_by_its_true_ones_is_taken()
+{
+    let (world, mut engine, proposer) = listener();
+    let election = waiting(&world, &mut engine);
+    let other = TransactionId::new(Hash::from_bytes([7; 32]));
+    let (message, header) = propose(&world, &engine, proposer, vec![other]);
+    let Message::Proposal(proposal, mut block) = message.clone() else {
+        unreachable!()
+    };
+    *block = CompactBlock::new(header.clone(), [election.id()].iter(), &key(proposer));
     let taken = engine.receive(
         after(&world, 1),
         Some(Peer(1)),
@@ -312,7 +336,83 @@ fn short_ids_of_other_transactions_than_the_header_commits_to_are_their_proposer
         Ok(Taken::New),
         "who passes it on does not answer for it"
     );
-    assert_votes_against(&engine.turn().actions, &header);
+    // What the pool has may be another of that name: the others are asked first.
+    let actions = engine.turn().actions;
+    assert!(!actions.iter().any(is_distrust), "{actions:?}");
+    assert_eq!(wanted(actions), [(Peer(1), 1)]);
+    engine.handle(
+        after(&world, 2),
+        Event::Transactions(
+            Peer(1),
+            header.hash(),
+            vec![(election.id(), Ok(election.clone()))],
+        ),
+    );
+    let actions = engine.turn().actions;
+    assert!(actions.iter().any(is_distrust), "{actions:?}");
+    assert!(
+        !actions
+            .iter()
+            .any(|action| matches!(action, Action::Blame(..)))
+    );
+}
+
+#[test]
+fn true_list_is_followed_beside_a_false_one_of_the_same_block() {
+    let (world, mut engine, proposer) = listener();
+    let lacking = TransactionId::new(Hash::from_bytes([7; 32]));
+    let (message, header) = propose(&world, &engine, proposer, vec![lacking]);
+    let Message::Proposal(proposal, _) = message else {
+        unreachable!()
+    };
+    // The second proposer of the height may propose the block again, in a round of its own.
+    let again = Round::new(1);
+    let second = engine.state().validators().iter().nth(2).unwrap().key;
+    let second = (0..4).find(|at| key(*at).public() == second).unwrap();
+    let false_list = TransactionId::new(Hash::from_bytes([8; 32]));
+    let false_list = CompactBlock::new(header.clone(), [false_list].iter(), &key(proposer));
+    let true_list = CompactBlock::new(header.clone(), [lacking].iter(), &key(second));
+    let message = Proposal {
+        round: again,
+        proposer: key(second).public(),
+        ..proposal.message.clone()
+    };
+    let signature = key(second).sign(
+        Purpose::Proposal,
+        &world.genesis.chain(),
+        &proposal_content(&message),
+    );
+    let proposals = [
+        (proposal, false_list),
+        (SignedMessage::new(message, signature), true_list),
+    ];
+    for (proposal, block) in proposals {
+        let taken = engine.receive(
+            after(&world, 0),
+            Some(Peer(1)),
+            Message::Proposal(proposal, Box::new(block)),
+        );
+        assert_eq!(taken, Ok(Taken::New));
+    }
+    engine.turn();
+    let mut asked = Vec::new();
+    for ms in (101..4000).step_by(100) {
+        engine.handle(
+            after(&world, ms),
+            Event::Timer(vote_consensus::Timer::Fetch),
+        );
+        for action in engine.turn().actions {
+            if let Action::RequestTransactions { wanted, .. } = action {
+                asked.extend(wanted.iter().map(|(_, short)| *short));
+            }
+        }
+    }
+    let honest = vote_chain::ShortId::of(&header.hash(), &lacking);
+    assert!(asked.contains(&honest), "{asked:?}");
+}
+
+fn is_distrust(action: &Action) -> bool {
+    matches!(action, Action::Distrust(..))
 }
 
 #[test]

@@ -644,8 +644,7 @@ impl World {
         let Some(engine) = &self.engines[at] else {
             return;
         };
-        let places: Vec<_> = wanted.iter().map(|(place, _)| *place).collect();
-        let found = engine.proposed_transactions(&block, &places, 4096);
+        let found = engine.proposed_transactions(&block, wanted, 4096);
         let mut given: Vec<_> = found
             .iter()
             .map(|transaction| transaction.bytes().to_vec())

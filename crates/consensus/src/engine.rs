@@ -25,7 +25,7 @@ use malachite_types::{Round, Timeout, ValuePayload};
 use vote_chain::bft::Ctx;
 use vote_chain::{
     Block, BlockHash, Changes, CommitCertificate, Height, InvalidBlock, PublicKey, SecretKey,
-    State, Timestamp, TransactionFault, TransactionId, Verified, VerifiedBlock, Whole,
+    ShortId, State, Timestamp, TransactionFault, TransactionId, Verified, VerifiedBlock, Whole,
 };
 
 use crate::clock::{Now, shifted};
@@ -356,15 +356,15 @@ impl Engine {
         }
     }
 
-    /// Transactions of a proposed block, or of the last one, at these places: those that this node
-    /// has, in order, until they are more than `bytes_max`; the first in any case.
+    /// Transactions of a proposed block, or of the last one, at these places and with these short
+    /// ids: those that this node has, in order, until they are more than `bytes_max`; the first in any case.
     pub fn proposed_transactions(
         &self,
         block: &BlockHash,
-        places: &[u32],
+        wanted: &[(u32, ShortId)],
         bytes_max: usize,
     ) -> Vec<Arc<Verified>> {
-        self.host.proposed_transactions(block, places, bytes_max)
+        self.host.proposed_transactions(block, wanted, bytes_max)
     }
 
     /// The state after the last decided block.

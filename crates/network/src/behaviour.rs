@@ -100,7 +100,7 @@ impl Node {
                 TRANSACTIONS_WAIT_MAX,
             )?,
             request: requests(
-                &format!("/blockchain-voting/{short}/request/4"),
+                &format!("/blockchain-voting/{short}/request/5"),
                 room,
                 ProtocolSupport::Full,
             )?,
@@ -170,7 +170,8 @@ fn gossip(
         .heartbeat_interval(Duration::from_millis(700))
         .heartbeat_initial_delay(Duration::from_millis(200))
         .duplicate_cache_time(Duration::from_secs(300))
-        .max_transmit_size(bytes_max + 4096)
+        // The library holds what it has read against this, with the beginning of what comes next.
+        .max_transmit_size(bytes_max + 64 * 1024)
         .flood_publish(true)
         .publish_queue_duration(waits_max)
         .prune_backoff(Duration::from_secs(5))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use vote_chain::{Block, BlockHash, CommitCertificate, Genesis, Height, Hello, Timestamp};
+use vote_chain::{Block, BlockHash, CommitCertificate, Genesis, Height, Hello, ShortId, Timestamp};
 use vote_consensus::Certified;
 
 /// A question to one peer.
@@ -22,8 +22,9 @@ pub(crate) enum PeerRequest {
     JudgeDecided(Block, CommitCertificate),
     /// Here are proofs of misbehaviour; which have you?
     Evidence(Vec<ByteBuf>),
-    /// Transactions of a proposed block, at these places: at most [`PLACES_MAX`].
-    Transactions(BlockHash, Vec<u32>),
+    /// Transactions of a proposed block, at these places and with these short ids: at most
+    /// [`PLACES_MAX`].
+    Transactions(BlockHash, Vec<(u32, ShortId)>),
     /// My vote for the block that you have proposed.
     Vote(ByteBuf),
 }

@@ -67,18 +67,27 @@ impl Host {
             return Ok(Taken::Dropped(Dropped::OtherHeight));
         }
         let message = &proposal.message;
-        if !block.is_proposed(&message.value, &message.proposer) {
-            return Err(MessageFault::OtherBlock(message.proposer));
-        }
         let what = what(message);
         let current = self.round_at(message.height);
         let window = self.windows.entry(message.height).or_default();
-        if window.knows_proposal(message) {
-            return Ok(self.pass_on(what));
-        }
-        if !window.admit_proposal(message, current) {
+        let known = window.knows_proposal(message);
+        if !known && !window.wants_proposal(message, current) {
             return Ok(Taken::Dropped(Dropped::TooMany));
         }
+        // Anybody can send a proposal again: that must cost no check of the block each time.
+        if known && !self.passed.is_due(what, self.now) {
+            return Ok(Taken::Dropped(Dropped::Known));
+        }
+        if !block.is_proposed(&message.value, &message.proposer) {
+            return Err(MessageFault::OtherBlock(message.proposer));
+        }
+        if known {
+            return Ok(Taken::New);
+        }
+        self.windows
+            .entry(message.height)
+            .or_default()
+            .admit_proposal(message, current);
         if message.proposer == self.address {
             self.look_at_own_proposal(message);
         }

@@ -88,7 +88,8 @@ impl Window {
         votes.map(|(voter, ..)| *voter).collect()
     }
 
-    fn wants_proposal(&self, proposal: &Proposal, current: Round) -> bool {
+    /// Whether there is room for a proposal, in round `current`, or it was taken in before.
+    pub(crate) fn wants_proposal(&self, proposal: &Proposal, current: Round) -> bool {
         let limit = current
             .as_u32()
             .unwrap_or(0)

@@ -32,9 +32,10 @@ impl Core {
         };
         let network = self.network.clone();
         let pool = self.pool.clone();
-        let (places, ids): (Vec<_>, BTreeSet<_>) = wanted.iter().copied().unzip();
+        let wanted = wanted.to_vec();
         self.spawn(async move {
-            let question = encode(&PeerRequest::Transactions(block, places));
+            let ids: BTreeSet<_> = wanted.iter().map(|(_, short)| *short).collect();
+            let question = encode(&PeerRequest::Transactions(block, wanted));
             let fetched = match network.request_within(id, question, ANSWER_BYTES_MAX).await {
                 Ok(bytes) => {
                     pool.run(move |chain| check(chain, &block, &ids, &bytes))

@@ -74,12 +74,12 @@ impl Core {
             PeerRequest::Blocks(height) if self.peers.may_ask_blocks(&from) => {
                 return self.send_blocks(&from, height, reply);
             }
-            PeerRequest::Transactions(block, places)
-                if places.len() <= PLACES_MAX && self.peers.may_ask_transactions(&from) =>
+            PeerRequest::Transactions(block, wanted)
+                if wanted.len() <= PLACES_MAX && self.peers.may_ask_transactions(&from) =>
             {
                 let found =
                     self.engine
-                        .proposed_transactions(&block, &places, TRANSACTIONS_BYTES_MAX);
+                        .proposed_transactions(&block, &wanted, TRANSACTIONS_BYTES_MAX);
                 let bytes =
                     |transaction: Arc<Verified>| ByteBuf::from(transaction.bytes().to_vec());
                 PeerResponse::Transactions(found.into_iter().map(bytes).collect())
