@@ -13,7 +13,7 @@ use vote_counting::formats::{Categories, Format, FormatError, Note, Options, Par
 use crate::cli::CountArgs;
 use crate::failure::Failure;
 use crate::files;
-use crate::spreadsheet::Spreadsheet;
+use crate::spreadsheet::{Spreadsheet, ahead};
 
 /// What is no file, such as a pipe, is read into memory, up to so many bytes.
 const PIPE_BYTES_MAX: u64 = 256 << 20;
@@ -56,7 +56,8 @@ pub(crate) fn open(args: &CountArgs) -> Result<Parsed, Failure> {
                 Spreadsheet::open(path, args.sheet.as_deref()).map_err(unreadable)?;
             let hidden = spreadsheet.hidden_rows;
             let mut rows = spreadsheet.rows().map_err(unreadable)?;
-            let mut parsed = table::read(&mut rows, &options).map_err(refused)?;
+            let parsed = ahead(&mut rows, |rows| table::read(rows, &options));
+            let mut parsed = parsed.map_err(refused)?;
             if hidden > 0 {
                 let text = format!(
                     "rows that are hidden in the spreadsheet are read like the others; there are {hidden}"

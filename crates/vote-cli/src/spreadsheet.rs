@@ -1,10 +1,13 @@
 //! Spreadsheets (.xlsx), opened within bounds: a small file can unpack to a very large one. Does
 //! not know what is in their cells.
 
+mod ahead;
 mod merged;
+mod scan;
 mod shown;
 
 use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -13,7 +16,9 @@ use calamine::{DataRef, Reader, Xlsx, XlsxCellReader};
 use vote_counting::formats::FormatError;
 use vote_counting::formats::table::{Row, Rows};
 
+pub(crate) use ahead::ahead;
 use merged::Merged;
+use scan::{Contents, MERGED_MAX, Scan};
 use shown::Formats;
 
 /// Bytes of all sheets, unpacked; they are read piece by piece.
@@ -22,22 +27,14 @@ const SHEETS_BYTES_MAX: usize = 1 << 30;
 const OTHERS_BYTES_MAX: usize = 128 << 20;
 /// Files inside.
 const FILES_MAX: usize = 2_000;
-/// Bytes of a piece of XML, which is kept in memory: a tag, or a text.
-const PIECE_BYTES_MAX: usize = 1 << 20;
 /// Columns of a sheet that is read.
 const COLUMNS_MAX: usize = 10_000;
 /// From here on not every whole number is one of 64 bits with a point.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-/// Merged cells, and groups of hidden columns, which are kept in memory.
-const MERGED_MAX: usize = 100_000;
-/// Texts for which a file may ask for memory at once.
-const TEXTS_MAX: usize = 4 << 20;
 /// What of a file is no XML, by the end of its name; a sheet can be called anything.
 const NO_XML: &[&str] = &[
     ".bin", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".emf", ".wmf",
 ];
-/// How a file asks for it.
-const TEXTS: &[u8] = b"uniqueCount";
 
 /// A spreadsheet, and the sheet of it that is meant.
 pub(crate) struct Spreadsheet {
@@ -105,6 +102,7 @@ impl Spreadsheet {
             formats,
             hidden: &self.hidden_columns,
             next: None,
+            text: String::new(),
             ended: false,
             width: 0,
         })
@@ -131,7 +129,7 @@ fn formats<RS: Read + Seek>(file: &mut Xlsx<RS>, sheet: &str) -> Result<Formats,
     Ok(formats)
 }
 
-fn unreadable(error: impl std::fmt::Display) -> String {
+fn unreadable(error: impl Display) -> String {
     format!("this is no spreadsheet that can be read: {error}")
 }
 
@@ -171,14 +169,6 @@ fn check_kind(file: impl Read) -> Result<(), String> {
     Err("this is no spreadsheet, whatever its name says: if it is a text with commas or semicolons, let the name end in .csv".into())
 }
 
-/// What the sheets of a file have besides cells.
-#[derive(Default)]
-struct Contents {
-    hidden_rows: u64,
-    hidden_columns: Vec<(u32, u32)>,
-    merged: usize,
-}
-
 /// Looks through what is packed, without keeping any of it, before anything is.
 fn check(file: impl Read + Seek) -> Result<Contents, String> {
     let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
@@ -216,12 +206,11 @@ fn check(file: impl Read + Seek) -> Result<Contents, String> {
                 scan.look(&buffer[..read])?;
             }
         }
+        let mut found = scan.end()?;
         // Which parts are sheets, relationships say; no other has such tags.
-        contents.hidden_rows += scan.contents.hidden_rows;
-        contents
-            .hidden_columns
-            .append(&mut scan.contents.hidden_columns);
-        contents.merged += scan.contents.merged;
+        contents.hidden_rows += found.hidden_rows;
+        contents.hidden_columns.append(&mut found.hidden_columns);
+        contents.merged += found.merged;
         if contents.merged.max(contents.hidden_columns.len()) > MERGED_MAX {
             return Err(format!(
                 "it has more than {MERGED_MAX} merged cells or hidden columns"
@@ -231,121 +220,16 @@ fn check(file: impl Read + Seek) -> Result<Contents, String> {
     Ok(contents)
 }
 
-/// Looks at XML for what would take much memory.
-#[derive(Default)]
-struct Scan {
-    /// Bytes since a tag began.
-    piece: usize,
-    /// The end of what was looked at, where a word may go on.
-    tail: Vec<u8>,
-    /// The start of the tag that is open, or was last.
-    tag: Vec<u8>,
-    in_tag: bool,
-    contents: Contents,
-}
-
-/// Bytes of a tag in which an attribute is looked for.
-const TAG_BYTES: usize = 512;
-
-/// The value of a tag's attribute.
-fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
-    let mut words = tag
-        .split_whitespace()
-        .skip(1)
-        .filter_map(|word| word.split_once('='));
-    let (_, value) = words.find(|(word, _)| *word == name)?;
-    Some(value.trim_matches(['"', '\'', '/']))
-}
-
-impl Contents {
-    /// Takes note of a tag of a sheet.
-    fn look(&mut self, tag: &[u8]) {
-        const HIDDEN: &[u8] = b"hidden";
-        const MERGED: &[u8] = b"mergeCell";
-        let has = |word: &[u8]| tag.windows(word.len()).any(|part| part == word);
-        if !has(HIDDEN) && !has(MERGED) {
-            return;
-        }
-        let tag = String::from_utf8_lossy(tag);
-        let name = tag
-            .split_whitespace()
-            .next()
-            .and_then(|name| name.rsplit(':').next());
-        let is_hidden =
-            attribute(&tag, "hidden").is_some_and(|value| matches!(value, "1" | "true"));
-        let number = |name| attribute(&tag, name)?.parse().ok();
-        match name {
-            Some("mergeCell") => self.merged += 1,
-            Some("row") if is_hidden => self.hidden_rows += 1,
-            Some("col") if is_hidden && self.hidden_columns.len() <= MERGED_MAX => {
-                self.hidden_columns.extend(number("min").zip(number("max")));
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Scan {
-    fn look_for_row(&mut self, byte: u8) {
-        match byte {
-            b'<' => {
-                self.tag.clear();
-                self.in_tag = true;
-            }
-            b'>' if self.in_tag => {
-                self.contents.look(&self.tag);
-                self.in_tag = false;
-            }
-            _ if self.in_tag && self.tag.len() < TAG_BYTES => self.tag.push(byte),
-            _ => {}
-        }
-    }
-
-    fn look(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for byte in bytes {
-            self.piece = if *byte == b'<' { 0 } else { self.piece + 1 };
-            if self.piece > PIECE_BYTES_MAX {
-                return Err(format!(
-                    "a text in it has more than {PIECE_BYTES_MAX} bytes"
-                ));
-            }
-            self.look_for_row(*byte);
-        }
-        const WORD: usize = 64;
-        self.tail.extend_from_slice(bytes);
-        for at in 0..self.tail.len().saturating_sub(TEXTS.len()) {
-            if self.tail[at] == TEXTS[0] && self.tail[at..].starts_with(TEXTS) {
-                let behind = self.tail[at + TEXTS.len()..].iter().take(WORD);
-                let digits: String = behind
-                    .copied()
-                    .skip_while(|byte| !byte.is_ascii_digit())
-                    .take_while(u8::is_ascii_digit)
-                    .map(char::from)
-                    .collect();
-                if digits
-                    .parse::<usize>()
-                    .map_or(!digits.is_empty(), |texts| texts > TEXTS_MAX)
-                {
-                    return Err(format!(
-                        "it says that it has {digits} texts; {TEXTS_MAX} may be"
-                    ));
-                }
-            }
-        }
-        let keep = self.tail.len().saturating_sub(2 * WORD);
-        self.tail.drain(..keep);
-        Ok(())
-    }
-}
-
 /// The rows of a sheet that have content; each as wide as the first.
 pub(crate) struct SheetRows<'a> {
     cells: XlsxCellReader<'a, BufReader<File>>,
     merged: &'a mut Merged,
     formats: &'a mut Formats,
     hidden: &'a [(u32, u32)],
-    /// The first cell of the next row.
-    next: Option<Cell>,
+    /// Row (from 1) and column (from 0) of the cell that was read last, if it is of a row to come.
+    next: Option<(usize, usize)>,
+    /// The text of that cell.
+    text: String,
     /// There are no more cells; to ask again would be an error.
     ended: bool,
     width: usize,
@@ -358,12 +242,6 @@ fn letters(column: u32) -> String {
         0 => last.into(),
         before => format!("{}{last}", letters(before - 1)),
     }
-}
-
-struct Cell {
-    row: usize,
-    column: usize,
-    text: String,
 }
 
 impl SheetRows<'_> {
@@ -385,8 +263,9 @@ impl SheetRows<'_> {
         columns.join(", ")
     }
 
-    /// The next cell with content.
-    fn cell(&mut self, line: usize) -> Result<Option<Cell>, FormatError> {
+    /// Reads the next cell with content: its row, from 1, and column, from 0; `text` is what is in
+    /// it.
+    fn cell(&mut self, line: usize) -> Result<Option<(usize, usize)>, FormatError> {
         let fault = |line, reason: String| FormatError { line, reason };
         while !self.ended {
             let cell = self
@@ -399,7 +278,9 @@ impl SheetRows<'_> {
             };
             let (row, column) = cell.pos;
             let row = row as usize + 1;
-            let text = match &cell.value {
+            let text = &mut self.text;
+            text.clear();
+            match &cell.value {
                 DataRef::Empty if cell.formula.is_some() => {
                     let reason = format!(
                         "cell {}{row} has a formula and no value: open the file in a spreadsheet program, and save it",
@@ -408,38 +289,62 @@ impl SheetRows<'_> {
                     return Err(fault(row, reason));
                 }
                 DataRef::Empty => continue,
-                DataRef::Int(number) => self.formats.text(cell.pos.0, column, number.to_string()),
+                DataRef::Int(number) => {
+                    push(text, number);
+                    self.formats.show(cell.pos.0, column, text);
+                }
                 DataRef::Float(number) if number.abs() >= EXACT_MAX => {
                     let reason = "a number of more than 15 digits: make a text of it, since \
                                   spreadsheets keep no more of a number";
                     return Err(fault(row, reason.into()));
                 }
-                // Rust writes a whole number without a point, and others as short as can be.
-                DataRef::Float(number) => self.formats.text(cell.pos.0, column, number.to_string()),
-                DataRef::String(text) => text.clone(),
-                DataRef::SharedString(text) => (*text).to_owned(),
-                DataRef::Bool(yes) => if *yes { "TRUE" } else { "FALSE" }.to_owned(),
-                DataRef::DateTime(time) if time.is_duration() => time.as_f64().to_string(),
+                DataRef::Float(number) => {
+                    push_number(text, *number);
+                    self.formats.show(cell.pos.0, column, text);
+                }
+                DataRef::String(content) => text.push_str(content),
+                DataRef::SharedString(content) => text.push_str(content),
+                DataRef::Bool(yes) => text.push_str(if *yes { "TRUE" } else { "FALSE" }),
+                DataRef::DateTime(time) if time.is_duration() => push(text, time.as_f64()),
                 // As it is read by people: a number of days would pass for an amount.
                 DataRef::DateTime(time) => {
                     let (year, month, day, hour, minute, ..) = time.to_ymd_hms_milli();
-                    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}")
-                        .replace(" 00:00", "")
+                    let date = format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}");
+                    text.push_str(&date.replace(" 00:00", ""));
                 }
-                DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
+                DataRef::DateTimeIso(content) | DataRef::DurationIso(content) => {
+                    text.push_str(content);
+                }
                 DataRef::Error(error) => {
                     return Err(fault(row, format!("a cell has an error: {error}")));
                 }
-            };
+            }
             if !text.trim().is_empty() {
-                return Ok(Some(Cell {
-                    row,
-                    column: column as usize,
-                    text,
-                }));
+                return Ok(Some((row, column as usize)));
             }
         }
         Ok(None)
+    }
+}
+
+/// Writes something behind a text.
+fn push(text: &mut String, what: impl Display) {
+    write!(text, "{what}").expect("a text takes whatever is written");
+}
+
+/// Writes a number below [`EXACT_MAX`], as short as can be; a whole one without a point.
+fn push_number(text: &mut String, number: f64) {
+    // Most are such, and taken as whole numbers they are written in a fraction of the time.
+    if number >= 1.0 && number.fract() == 0.0 {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is whole, above 0, and below 2^53"
+        )]
+        let whole = number as u64;
+        push(text, whole);
+    } else {
+        push(text, number);
     }
 }
 
@@ -449,39 +354,34 @@ impl Rows for SheetRows<'_> {
             Some(cell) => Some(cell),
             None => self.cell(1)?,
         };
-        let Some(Cell {
-            row: line,
-            column,
-            text,
-        }) = first
-        else {
+        let Some((line, mut column)) = first else {
             return Ok(false);
         };
         row.clear(line);
-        let mut cell = Some((column, text));
         let mut filled = 0;
-        while let Some((column, text)) = cell.take() {
-            let reason = if column >= COLUMNS_MAX {
-                format!("column {}; {COLUMNS_MAX} columns are read", column + 1)
-            } else if column < row.len() {
-                "cells are not in their order".to_owned()
-            } else {
-                (row.len()..column).for_each(|_| row.push(""));
-                row.push(&text);
-                filled += 1;
-                match self.cell(line)? {
-                    Some(next) if next.row == line => cell = Some((next.column, next.text)),
-                    Some(next) if next.row < line => {
-                        return Err(FormatError {
-                            line,
-                            reason: "rows are not in their order".into(),
-                        });
-                    }
-                    next => self.next = next,
+        loop {
+            if column >= COLUMNS_MAX {
+                let reason = format!("column {}; {COLUMNS_MAX} columns are read", column + 1);
+                return Err(FormatError { line, reason });
+            }
+            if column < row.len() {
+                let reason = "cells are not in their order".to_owned();
+                return Err(FormatError { line, reason });
+            }
+            (row.len()..column).for_each(|_| row.push(""));
+            row.push(&self.text);
+            filled += 1;
+            match self.cell(line)? {
+                Some((next, at)) if next == line => column = at,
+                Some((next, _)) if next < line => {
+                    let reason = "rows are not in their order".to_owned();
+                    return Err(FormatError { line, reason });
                 }
-                continue;
-            };
-            return Err(FormatError { line, reason });
+                next => {
+                    self.next = next;
+                    break;
+                }
+            }
         }
         if let Some(reason) = self
             .merged

@@ -60,8 +60,8 @@ impl Formats {
         Ok(())
     }
 
-    /// A number as its cell shows it. Cells are asked for in their order.
-    pub(super) fn text(&mut self, row: u32, column: u32, plain: String) -> String {
+    /// Makes of a number what its cell shows. Cells are asked for in their order.
+    pub(super) fn show(&mut self, row: u32, column: u32, plain: &mut String) {
         let before = |cell: &(u32, u32, u32)| (cell.0, cell.1) < (row, column);
         self.at += self.cells[self.at..]
             .iter()
@@ -73,13 +73,15 @@ impl Formats {
             .filter(|cell| (cell.0, cell.1) == (row, column));
         let shown = style.and_then(|cell| self.styles.get(cell.2 as usize)?.as_ref());
         match shown {
-            Some(Shown::Percent) => plain
-                .parse()
-                .map_or(plain, |number: f64| format!("{}%", number * 100.0)),
-            Some(Shown::Digits(parts)) if plain.bytes().all(|byte| byte.is_ascii_digit()) => {
-                filled(parts, &plain)
+            Some(Shown::Percent) => {
+                if let Ok(number) = plain.parse::<f64>() {
+                    *plain = format!("{}%", number * 100.0);
+                }
             }
-            _ => plain,
+            Some(Shown::Digits(parts)) if plain.bytes().all(|byte| byte.is_ascii_digit()) => {
+                *plain = filled(parts, plain);
+            }
+            _ => {}
         }
     }
 }
@@ -150,8 +152,11 @@ mod tests {
         ] {
             let mut formats = Formats::new([None, Some(code)].into_iter());
             formats.add(3, 1, 1).unwrap();
-            assert_eq!(formats.text(3, 1, number.to_string()), text, "{code}");
-            assert_eq!(formats.text(3, 2, "7".into()), "7", "{code}");
+            for (column, number, text) in [(1, number.to_string(), text), (2, "7".into(), "7")] {
+                let mut shown = number;
+                formats.show(3, column, &mut shown);
+                assert_eq!(shown, text, "{code}");
+            }
         }
     }
 }

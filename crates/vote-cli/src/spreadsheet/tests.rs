@@ -3,6 +3,7 @@ use std::io::{Cursor, Write};
 use vote_counting::formats::{Options, Parsed, table};
 use zip::write::SimpleFileOptions;
 
+use super::scan::PIECE_BYTES_MAX;
 use super::*;
 
 const TYPES: &str = r#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>"#;
