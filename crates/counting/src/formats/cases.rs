@@ -182,6 +182,18 @@ const TABLES: &[(&str, Comes<'_>)] = &[
         "c27_short_row.csv",
         Refused(3, "2 cells, where the header has 4"),
     ),
+    (
+        "c28_several_answers_in_a_cell.csv",
+        Read(
+            &[("Ash", 2), ("Birch", 1), ("Cedar", 0)],
+            &[
+                "\"Timestamp\"",
+                "whom the ballots name: 3",
+                "\"N/A\" name nobody",
+                "\"Ash;Birch;\" name several, who are equal at that rank; there are 2",
+            ],
+        ),
+    ),
 ];
 
 const OTHERS: &[(&str, Comes<'_>)] = &[

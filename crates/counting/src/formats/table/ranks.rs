@@ -58,12 +58,36 @@ const SHOWN: usize = 5;
 /// Signs between several names in a cell.
 const SEVERAL: &[char] = &[',', ';', '/', '|', '&', '+', '\n'];
 
+/// Signs with which no name ends, as it may with others: `C++`.
+const NO_END: &[char] = &[',', ';', '|'];
+
+/// The names in a cell that ends with the sign between them: `Ash;Birch;`, as forms write several
+/// answers to one question.
+fn answers(cell: &str) -> Option<Vec<&str>> {
+    let sign = cell.chars().next_back()?;
+    if !SEVERAL.contains(&sign) {
+        return None;
+    }
+    let names: Vec<_> = cell
+        .split(sign)
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    let is_list = names.len() > 1 || (names.len() == 1 && NO_END.contains(&sign));
+    is_list.then_some(names)
+}
+
 /// Whether a cell names nobody, in words that are no scanner's.
 fn is_blank(cell: &str) -> bool {
     cell.chars()
         .all(|c| c.is_ascii_punctuation() || "–—…".contains(c) || c.is_whitespace())
         || BLANK_EXACTLY.contains(&cell)
         || BLANK.contains(&cell.to_lowercase().as_str())
+}
+
+/// Whether a cell names nobody, in the words of scanners.
+fn is_nobody(cell: &str) -> bool {
+    NOBODY.iter().any(|word| cell.eq_ignore_ascii_case(word))
 }
 
 /// The word for several marks in a rank; whose, a file does not say.
@@ -209,6 +233,8 @@ impl Ranks {
         let mut again = Repeated::default();
         let mut blanks = Repeated::default();
         let mut blank_words = BTreeSet::new();
+        let mut lists = Repeated::default();
+        let mut list = None;
         let unknown = self.unknown.iter().map(|(at, name)| Unknown {
             at: *at,
             name: name.clone(),
@@ -231,13 +257,16 @@ impl Ranks {
                 column.see(row.get(column.at));
             }
             ballot.clear();
-            for cell in columns.iter().map(|at| row.get(*at)) {
+            for whole in columns.iter().map(|at| row.get(*at)) {
+                let names = answers(whole);
+                let cell = match names.as_deref() {
+                    Some([only]) => only,
+                    _ => whole,
+                };
                 if cell.eq_ignore_ascii_case(OVERVOTE) {
                     overvotes.see(row.line);
                     ballot.skip_rank();
-                } else if cell.is_empty()
-                    || NOBODY.iter().any(|word| cell.eq_ignore_ascii_case(word))
-                {
+                } else if cell.is_empty() || is_nobody(cell) {
                     ballot.skip_rank();
                 } else if is_blank(cell) {
                     blanks.see(row.line);
@@ -245,6 +274,22 @@ impl Ranks {
                         blank_words.insert(cell.to_owned());
                     }
                     ballot.skip_rank();
+                } else if let Some(names) = names.filter(|names| names.len() > 1) {
+                    lists.see(row.line);
+                    list.get_or_insert_with(|| cell.to_owned());
+                    for name in names {
+                        if is_nobody(name) || is_blank(name) || name.eq_ignore_ascii_case(OVERVOTE)
+                        {
+                            let reason = format!(
+                                "{cell:?} names somebody, and with {name:?} nobody: which is meant?"
+                            );
+                            return Err(fault(row.line, reason));
+                        }
+                        if !ballot.name(found.place(row.line, name)?) {
+                            again.see(row.line);
+                        }
+                    }
+                    ballot.close_rank();
                 } else {
                     if !ballot.name(found.place(row.line, cell)?) {
                         again.see(row.line);
@@ -286,6 +331,12 @@ impl Ranks {
         });
         notes.repeated(overvotes, |times| {
             format!("an overvote does not say for whom, and is read as a skipped rank; there are {times}")
+        });
+        let list = list.unwrap_or_default();
+        notes.repeated(lists, |times| {
+            format!(
+                "cells such as {list:?} name several, who are equal at that rank; there are {times}"
+            )
         });
         notes.repeated(again, |times| {
             format!(

@@ -238,6 +238,44 @@ fn several_names_in_a_cell_are_no_candidate() {
 }
 
 #[test]
+fn sign_behind_the_last_name_says_that_a_cell_names_each() {
+    let read = |cell: &str| parse(&format!("Rank 1\tRank 2\n{cell}\tElm\n"));
+    for two in [
+        "Ash;Birch;",
+        "Ash, Birch,",
+        "Ash / Birch /",
+        "Ash|Birch|",
+        "Ash & Birch &",
+        "Ash+Birch+",
+        "Ash;; Birch ;",
+    ] {
+        let parsed = read(two).unwrap();
+        assert_eq!(parsed.file.candidates, ["Ash", "Birch", "Elm"], "{two}");
+        let ballot = parsed.file.ballots.at(0).group();
+        assert_eq!(ballot.ranks, [vec![0, 1], vec![2]], "{two}");
+        let note = format!("cells such as {two:?} name several, who are equal at that rank");
+        assert!(parsed.notes.iter().any(|said| said.text.contains(&note)));
+    }
+    // Another sign is a part of a name, and so is one behind one name, unless no name ends so.
+    for (cell, names) in [
+        ("Golden, Jared;Ash;", &["Golden, Jared", "Ash", "Elm"][..]),
+        ("Ash;", &["Ash", "Elm"]),
+        ("C++", &["C++", "Elm"]),
+        ("Ash;Birch", &["Ash;Birch", "Elm"]),
+        ("N/A;", &["Elm"]),
+    ] {
+        assert_eq!(read(cell).unwrap().file.candidates, names, "{cell}");
+    }
+    for contradicting in ["Ash;N/A;", "skipped;Ash;", "Ash;overvote;"] {
+        let error = read(contradicting).unwrap_err();
+        assert!(
+            error.line == 2 && error.reason.contains("which is meant?"),
+            "{contradicting}: {error}"
+        );
+    }
+}
+
+#[test]
 fn names_that_differ_in_capitals_alone_are_told_of() {
     let parsed = parse("Rank 1,Rank 2\nAsh,Birch\nash,Birch\n").unwrap();
     assert!(
