@@ -224,6 +224,9 @@ pub(crate) struct CountArgs {
     /// Which sheet of a spreadsheet
     #[arg(long, value_name = "NAME")]
     pub(crate) sheet: Option<String>,
+    /// Counts on, hours or days, where a count is longer than nodes would make it
+    #[arg(long)]
+    pub(crate) however_long: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use vote_chain::{Outcome, Rule};
+use vote_chain::{COUNT_STEPS_MAX, Outcome, Rule};
 use vote_counting::formats::{File, Parsed};
 use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
 use vote_views as views;
@@ -35,24 +35,14 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         .iter()
         .map(|name| clean(name))
         .collect::<Vec<_>>();
-    // Whoever counts a file can wait, or end the program.
     let ballots = ballots(rule, &profile, scores);
+    let mut budget = budget(args);
     let outcome = told_if_long(
         LONG,
         || output::aside(still_counting(rule, &profile)),
-        || vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()),
+        || vote_counting::count(rule, &ballots, &terms, &mut budget),
     );
-    let outcome = outcome.map_err(|fault| match fault {
-        NotCounted::Kind(Rule::Score) => {
-            Failure::Usage("a file of ranked ballots has no scores: --rule score takes a table (.csv, .tsv, .xlsx) of them".into())
-        }
-        NotCounted::Kind(rule) => Failure::Usage(format!(
-            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores. \
-             Where each ballot names one, approval adds up the votes of plurality",
-            rule.name()
-        )),
-        NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),
-    })?;
+    let outcome = outcome.map_err(|fault| refused(fault, &profile, rule))?;
     let mut said: Vec<_> = read.iter().map(|note| clean(&note.to_string())).collect();
     said.extend(notes(args, rule, &file, &outcome));
     let counted = Counted {
@@ -70,6 +60,36 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How long a count may take: no longer than nodes would make it, unless that is asked for. By
+/// Meek's method a small file can be written that takes days.
+const fn budget(args: &CountArgs) -> Budget {
+    if args.however_long {
+        Budget::unlimited()
+    } else {
+        Budget::new(COUNT_STEPS_MAX)
+    }
+}
+
+/// Why a file is not counted, and what else can be done.
+fn refused(fault: NotCounted, profile: &Profile, rule: Rule) -> Failure {
+    match fault {
+        NotCounted::Kind(Rule::Score) => {
+            Failure::Usage("a file of ranked ballots has no scores: --rule score takes a table (.csv, .tsv, .xlsx) of them".into())
+        }
+        NotCounted::Kind(rule) => Failure::Usage(format!(
+            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores. \
+             Where each ballot names one, approval adds up the votes of plurality",
+            rule.name()
+        )),
+        NotCounted::TooLong => Failure::Other(format!(
+            "not counted: by {} it takes more than {COUNT_STEPS_MAX} steps, the most that a node would take{}. \
+             Say --however-long, and it is counted on for as long as it takes, perhaps for days; or count by another --rule",
+            rule.name(),
+            why_long(rule, profile)
+        )),
+    }
+}
+
 /// Does something, and tells of it once if it takes longer than that.
 fn told_if_long<T>(long: Duration, tell: impl FnOnce() + Send, what: impl FnOnce() -> T) -> T {
     let (done, wait) = mpsc::channel::<()>();
@@ -85,21 +105,26 @@ fn told_if_long<T>(long: Duration, tell: impl FnOnce() + Send, what: impl FnOnce
     })
 }
 
-/// Why it may take long, for who waits.
+/// For who waits.
 fn still_counting(rule: Rule, profile: &Profile) -> String {
+    let why = why_long(rule, profile);
+    format!("Still counting{why}. Wait, or end it with Ctrl-C.")
+}
+
+/// Why it takes long, if that is plain.
+fn why_long(rule: Rule, profile: &Profile) -> String {
     let equal = profile
         .groups()
         .flat_map(|packed| packed.ranks.iter().map(Rank::len))
         .max()
         .unwrap_or_default();
-    let why = if rule == Rule::Meek && equal > MANY_EQUAL {
+    if rule == Rule::Meek && equal > MANY_EQUAL {
         format!(
             "; a ballot has {equal} candidates in one rank, and by meek that takes the longer by the third power of it"
         )
     } else {
         String::new()
-    };
-    format!("Still counting{why}. Wait, or end it with Ctrl-C.")
+    }
 }
 
 /// What is asked for, and what the file says where nothing is.
@@ -373,6 +398,28 @@ mod tests {
         assert_eq!(result, "told");
         let quick = told_if_long(Duration::MAX, || panic!("it did not take long"), || 7);
         assert_eq!(quick, 7);
+    }
+
+    #[test]
+    fn count_that_is_too_long_ends_with_what_to_do_unless_it_may_be() {
+        let [bounded, unbounded] =
+            [&["--rule", "meek"][..], &["--however-long"]].map(|words| budget(&args(words)));
+        assert_eq!(bounded.left(), COUNT_STEPS_MAX);
+        assert_eq!(unbounded, Budget::unlimited());
+        let group = Group {
+            count: 1,
+            ranks: vec![(0..150).collect()],
+        };
+        let profile = Profile::new(150, vec![group]).expect("each is there once");
+        let ballots = Ballots::Rankings(profile.clone());
+        let terms = Terms::new(2, Seed([0; 32]));
+        let fault = vote_counting::count(Rule::Meek, &ballots, &terms, &mut Budget::new(1_000))
+            .expect_err("it takes more steps");
+        let refused = refused(fault, &profile, Rule::Meek);
+        assert_eq!(refused.code(), 1);
+        for words in ["150 candidates in one rank", "--however-long", "--rule"] {
+            assert!(refused.to_string().contains(words), "{refused}");
+        }
     }
 
     #[test]
