@@ -109,18 +109,28 @@ impl Spreadsheet {
     }
 }
 
-/// How cells show their numbers, which takes another look at the sheet only where any does it in a
-/// way that matters.
+/// How cells show what is in them, which takes another look at the sheet only where any does it in
+/// a way that matters.
 fn formats<RS: Read + Seek>(file: &mut Xlsx<RS>, sheet: &str) -> Result<Formats, String> {
     let mut cells = file.worksheet_cells_reader(sheet).map_err(unreadable)?;
     let code = |style: &calamine::Style| {
-        style
-            .number_format
-            .as_ref()
-            .map(|format| format.format_code.clone())
+        let format = style.number_format.as_ref();
+        format.map(|format| format.format_code.clone())
     };
-    let codes: Vec<_> = cells.styles().iter().map(code).collect();
-    let mut formats = Formats::new(codes.iter().map(Option::as_deref));
+    let is_struck = |style: &calamine::Style| {
+        let font = style.font.as_ref();
+        font.is_some_and(|font| font.strikethrough)
+    };
+    let styles: Vec<_> = cells
+        .styles()
+        .iter()
+        .map(|style| (code(style), is_struck(style)))
+        .collect();
+    let mut formats = Formats::new(
+        styles
+            .iter()
+            .map(|(code, is_struck)| (code.as_deref(), *is_struck)),
+    );
     if formats.matter() {
         while let Some((row, column, style)) = cells.next_style_id().map_err(unreadable)? {
             formats.add(row, column, style)?;
@@ -319,9 +329,17 @@ impl SheetRows<'_> {
                     return Err(fault(row, format!("a cell has an error: {error}")));
                 }
             }
-            if !text.trim().is_empty() {
-                return Ok(Some((row, column as usize)));
+            if text.trim().is_empty() {
+                continue;
             }
+            if self.formats.is_struck(cell.pos.0, column) {
+                let reason = format!(
+                    "cell {}{row} is struck through: delete the row if it does not count, or take the line through it away",
+                    letters(column)
+                );
+                return Err(fault(row, reason));
+            }
+            return Ok(Some((row, column as usize)));
         }
         Ok(None)
     }

@@ -1,5 +1,5 @@
-//! Numbers that a spreadsheet shows in another way than it stores them: `007`, `M-0012`, `25%`.
-//! Does not know of dates, which are read as such.
+//! What a spreadsheet shows in another way than it stores it: numbers as `007`, `M-0012`, `25%`, and
+//! content that is struck through. Does not know of dates, which are read as such.
 
 use super::letters;
 
@@ -20,39 +20,51 @@ enum Part {
     Text(char),
 }
 
+/// What of a style matters.
+#[derive(Debug, Default)]
+struct Style {
+    /// How it shows numbers, if not as they are.
+    shown: Option<Shown>,
+    is_struck: bool,
+}
+
 /// By style, and by the place of each cell that has one of these.
 #[derive(Debug, Default)]
 pub(super) struct Formats {
-    styles: Vec<Option<Shown>>,
+    styles: Vec<Style>,
     /// Row, column (from 0) and style, in the order of the sheet.
     cells: Vec<(u32, u32, u32)>,
     at: usize,
 }
 
 impl Formats {
-    /// The formats of all styles, by their codes.
-    pub(super) fn new<'a>(codes: impl Iterator<Item = Option<&'a str>>) -> Self {
+    /// Of all styles: the code of their format, and whether they strike through.
+    pub(super) fn new<'a>(styles: impl Iterator<Item = (Option<&'a str>, bool)>) -> Self {
+        let style = |(code, is_struck): (Option<&str>, bool)| Style {
+            shown: code.and_then(read),
+            is_struck,
+        };
         Self {
-            styles: codes.map(|code| code.and_then(read)).collect(),
+            styles: styles.map(style).collect(),
             ..Self::default()
         }
     }
 
-    /// Whether any number may be shown otherwise than it is stored.
+    /// Whether any cell may be shown otherwise than it is stored.
     pub(super) fn matter(&self) -> bool {
-        self.styles.iter().any(Option::is_some)
+        self.styles.iter().any(Style::matters)
     }
 
     /// Takes note of a cell's style; cells come in their order.
     pub(super) fn add(&mut self, row: u32, column: u32, style: usize) -> Result<(), String> {
-        let Some(Some(_)) = self.styles.get(style) else {
+        if !self.styles.get(style).is_some_and(Style::matters) {
             return Ok(());
-        };
+        }
         if self.cells.len() == CELLS_MAX {
             let column = letters(column);
             return Err(format!(
-                "more than {CELLS_MAX} cells show their numbers in another form, such as 007 or 25%, the last read in column {column}: \
-                 make texts of them"
+                "more than {CELLS_MAX} cells show their numbers in another form, such as 007 or 25%, or are struck through, the last read in \
+                 column {column}: make texts of them, or save the table as .csv"
             ));
         }
         self.cells
@@ -60,18 +72,30 @@ impl Formats {
         Ok(())
     }
 
-    /// Makes of a number what its cell shows. Cells are asked for in their order.
-    pub(super) fn show(&mut self, row: u32, column: u32, plain: &mut String) {
+    /// The style of a cell, if it matters. Cells are asked for in their order.
+    fn style(&mut self, row: u32, column: u32) -> Option<&Style> {
         let before = |cell: &(u32, u32, u32)| (cell.0, cell.1) < (row, column);
         self.at += self.cells[self.at..]
             .iter()
             .take_while(|cell| before(cell))
             .count();
-        let style = self
-            .cells
-            .get(self.at)
-            .filter(|cell| (cell.0, cell.1) == (row, column));
-        let shown = style.and_then(|cell| self.styles.get(cell.2 as usize)?.as_ref());
+        let cell = self.cells.get(self.at)?;
+        if (cell.0, cell.1) != (row, column) {
+            return None;
+        }
+        self.styles.get(cell.2 as usize)
+    }
+
+    /// Whether the content of a cell is struck through. Cells are asked for in their order.
+    pub(super) fn is_struck(&mut self, row: u32, column: u32) -> bool {
+        self.style(row, column).is_some_and(|style| style.is_struck)
+    }
+
+    /// Makes of a number what its cell shows. Cells are asked for in their order.
+    pub(super) fn show(&mut self, row: u32, column: u32, plain: &mut String) {
+        let shown = self
+            .style(row, column)
+            .and_then(|style| style.shown.as_ref());
         match shown {
             Some(Shown::Percent) => {
                 if let Ok(number) = plain.parse::<f64>() {
@@ -83,6 +107,12 @@ impl Formats {
             }
             _ => {}
         }
+    }
+}
+
+impl Style {
+    const fn matters(&self) -> bool {
+        self.shown.is_some() || self.is_struck
     }
 }
 
@@ -150,7 +180,7 @@ mod tests {
             ("000", -7.0, "-7"),
             ("\"", 7.0, "7"),
         ] {
-            let mut formats = Formats::new([None, Some(code)].into_iter());
+            let mut formats = Formats::new([(None, false), (Some(code), false)].into_iter());
             formats.add(3, 1, 1).unwrap();
             for (column, number, text) in [(1, number.to_string(), text), (2, "7".into(), "7")] {
                 let mut shown = number;

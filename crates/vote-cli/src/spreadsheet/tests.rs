@@ -67,11 +67,13 @@ fn book_with(part: &str, first: &str, second: &str, texts: &str) -> Vec<u8> {
 }
 
 /// A sheet in which cells of style 1 to 4 show their numbers as `000`, as per cent, as dates, and
-/// with a letter before.
+/// with a letter before; those of style 5 are struck through, and those of style 6 said not to be.
 fn styled(rows: &str) -> Vec<u8> {
     let styles = r#"<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts count="2">
         <numFmt numFmtId="170" formatCode="000"/><numFmt numFmtId="171" formatCode="&quot;M-&quot;000"/></numFmts>
-        <cellXfs count="5"><xf numFmtId="0"/><xf numFmtId="170"/><xf numFmtId="9"/><xf numFmtId="14"/><xf numFmtId="171"/></cellXfs></styleSheet>"#;
+        <fonts count="3"><font/><font><strike/></font><font><strike val="0"/></font></fonts>
+        <cellXfs count="7"><xf numFmtId="0"/><xf numFmtId="170"/><xf numFmtId="9"/><xf numFmtId="14"/><xf numFmtId="171"/>
+        <xf numFmtId="0" fontId="1" applyFont="1"/><xf numFmtId="0" fontId="2" applyFont="1"/></cellXfs></styleSheet>"#;
     packed(&[
         ("[Content_Types].xml", TYPES),
         ("_rels/.rels", RELATIONS),
@@ -215,6 +217,28 @@ fn numbers_are_read_as_their_cells_show_them() {
         vec![""],
     ];
     assert_eq!(texts_of(&styled(rows)).unwrap(), expected);
+}
+
+#[test]
+fn content_that_is_struck_through_is_refused_with_its_cell() {
+    let rows = |style: &str| {
+        format!(
+            r#"<row r="1"><c r="A1" t="str"><v>Ash</v></c><c r="B1" t="str"><v>Elm</v></c></row>
+            <row r="2"><c r="A2"><v>1</v></c><c r="B2"><v>2</v></c></row>
+            <row r="3"><c r="A3"><v>1</v></c><c r="B3" {style}><v>2</v></c></row>
+            <row r="4"><c r="A4" s="5"/></row>"#
+        )
+    };
+    // An empty cell has nothing that could be struck through.
+    for plain in ["", r#"s="6""#] {
+        let parsed = read(&styled(&rows(plain)), None).unwrap();
+        assert_eq!(parsed.file.ballots.total(), 2, "{plain}");
+    }
+    let refused = read(&styled(&rows(r#"s="5""#)), None).unwrap_err();
+    assert!(
+        refused.starts_with("line 3: cell B3 is struck through: delete the row"),
+        "{refused}"
+    );
 }
 
 #[test]
