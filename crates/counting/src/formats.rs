@@ -36,6 +36,7 @@ mod cases;
 mod categories;
 pub mod cell;
 mod csv;
+mod ids;
 mod lines;
 pub mod nist;
 mod preflib;
@@ -146,7 +147,16 @@ pub struct Options {
     pub scores: bool,
     /// Scores are kept besides, to be added up; each is at most 255 then.
     pub sums: bool,
+    /// Of tables and records that say which ballots are rejected, void or a test: those of these
+    /// statuses count, and no others; [`NO_STATUS`] is that of ballots without one. If there are
+    /// none, a file with a status that does not plainly count is refused.
+    pub statuses: Vec<String>,
+    /// Ballots with an id that is there already count too; else they are refused.
+    pub repeated_ids: bool,
 }
+
+/// How [`Options::statuses`] name the status of ballots that have none.
+pub const NO_STATUS: &str = "none";
 
 /// What the categories of a file mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

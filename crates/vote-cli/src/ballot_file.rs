@@ -44,6 +44,14 @@ pub(crate) fn open(args: &CountArgs) -> Result<Parsed, Failure> {
             "--sheet: only .xlsx files have sheets".into(),
         ));
     }
+    let has_ids = format == Some(Format::Csv)
+        || ending == "xlsx"
+        || (ending == "json" && !path.is_dir() && !is_export(path));
+    if !has_ids && (args.repeated_ids || !args.status.is_empty()) {
+        return Err(Failure::Usage(
+            "--status, --repeated-ids: only tables and records of NIST say them".into(),
+        ));
+    }
     if path.is_dir() {
         return dominion(path, &exports(path)?, &options);
     }
@@ -163,6 +171,8 @@ fn options(args: &CountArgs, format: Option<Format>) -> Result<Options, Failure>
         contest: args.contest.clone(),
         scores: args.scores || sums,
         sums,
+        statuses: args.status.clone(),
+        repeated_ids: args.repeated_ids,
     })
 }
 
@@ -273,6 +283,28 @@ mod tests {
             assert!(
                 read(&path, &options).unwrap_err().contains(words),
                 "{options:?}"
+            );
+        }
+        fs::write(&path, "Status,Ash,Birch\nvalid,1,2\nvoid,2,1\n").unwrap();
+        assert!(read(&path, &[]).unwrap_err().contains("line 3: the status"));
+        let valid = read(&path, &["--status", "valid"]).unwrap();
+        assert_eq!(valid.file.ballots.total(), 1);
+        fs::write(&path, "Email,Ash,Birch\na@x,1,2\na@x,2,1\n").unwrap();
+        assert!(read(&path, &[]).unwrap_err().contains("--repeated-ids"));
+        assert_eq!(
+            read(&path, &["--repeated-ids"])
+                .unwrap()
+                .file
+                .ballots
+                .total(),
+            2
+        );
+        let blt = dir.path().join("x.blt");
+        for option in [&["--status", "valid"][..], &["--repeated-ids"]] {
+            assert!(
+                read(&blt, option)
+                    .unwrap_err()
+                    .contains("only tables and records")
             );
         }
         let old = dir.path().join("x.ods");

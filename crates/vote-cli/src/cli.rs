@@ -224,6 +224,13 @@ pub(crate) struct CountArgs {
     /// Which sheet of a spreadsheet
     #[arg(long, value_name = "NAME")]
     pub(crate) sheet: Option<String>,
+    /// Of a table or records that say which ballots are rejected, void or a test: which count;
+    /// may be repeated; none is the word for ballots without a status
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Vec<String>,
+    /// Ballots with an id of a voter or ballot that is there already count too
+    #[arg(long)]
+    pub(crate) repeated_ids: bool,
     /// Counts on, hours or days, where a count is longer than nodes would make it
     #[arg(long)]
     pub(crate) however_long: bool,

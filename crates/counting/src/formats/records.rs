@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+use super::ids::Ids;
 use super::{CANDIDATES_MAX, File, FormatError, Notes, Parsed, candidates, fault, name};
 use crate::packed::{Ballot, PackedBallots};
 
@@ -44,6 +45,11 @@ struct Records<Id> {
     undecided: u64,
     /// What may be no marks.
     unclear: u64,
+    /// Marks that people have found to be no votes.
+    adjudicated: u64,
+    /// Records and marks with a status that is not asked for.
+    left_out: u64,
+    ids: Ids,
 }
 
 impl<Id> Records<Id> {
@@ -61,6 +67,9 @@ impl<Id> Records<Id> {
             no_votes: 0,
             undecided: 0,
             unclear: 0,
+            adjudicated: 0,
+            left_out: 0,
+            ids: Ids::default(),
         }
     }
 
@@ -123,6 +132,13 @@ impl<Id> Records<Id> {
             .map_err(str::to_owned)
     }
 
+    /// Ends a record that does not count.
+    fn leave_out(&mut self) {
+        self.records += 1;
+        self.left_out += 1;
+        self.marks.clear();
+    }
+
     fn finish(mut self) -> Result<Parsed, FormatError> {
         let mut notes = Notes::default();
         for (times, what) in [
@@ -144,11 +160,19 @@ impl<Id> Records<Id> {
             ),
             (
                 self.undecided,
-                "marks that wait for a decision (IsAllocable unknown, needs-adjudication) are read as votes; there are",
+                "marks and records that wait for a decision (IsAllocable unknown, needs-adjudication) are read as votes; there are",
             ),
             (
                 self.unclear,
                 "marks that may be none (HasIndication unknown) are not read; there are",
+            ),
+            (
+                self.adjudicated,
+                "marks with the status adjudicated are no votes; there are",
+            ),
+            (
+                self.left_out,
+                "records and marks with another status than those of --status are not counted; there are",
             ),
             (
                 self.replaced,

@@ -12,10 +12,12 @@ mod dominion;
 mod header;
 mod matrix;
 mod ranks;
+mod watched;
 
 use super::{FormatError, Notes, Options, Parsed, Repeated, fault};
 use crate::names::look;
 use header::Header;
+use watched::Watched;
 
 pub(super) use header::{candidate_header, is_special};
 pub(super) use matrix::asked_about;
@@ -95,14 +97,19 @@ pub fn read(rows: &mut impl Rows, options: &Options) -> Result<Parsed, FormatErr
         counted: 0,
         counts: 0,
         notes: Notes::default(),
+        watched: Watched::default(),
     };
     if !body.rows.next(&mut row)? {
         return Err(fault(1, "the file is empty"));
     }
+    let header = row.line;
     let mut parsed = if dominion::is_title(&row) {
+        body.watched.ask(header, options)?;
         dominion::read(&mut body, row, options)?
     } else {
-        match Header::read(&row, &mut body.notes)? {
+        let read = Header::read(&row, &mut body.notes, &mut body.watched)?;
+        body.watched.ask(header, options)?;
+        match read {
             Header::Matrix(matrix) => matrix.read(&mut body, options)?,
             Header::Ranks(ranks) => ranks.read(&mut body, options)?,
         }
@@ -111,6 +118,7 @@ pub fn read(rows: &mut impl Rows, options: &Options) -> Result<Parsed, FormatErr
     body.notes.repeated(blank, |times| {
         format!("rows without content are no ballots; there are {times}")
     });
+    body.watched.end(&mut body.notes)?;
     parsed.notes = body.notes.into();
     parsed.file.ballots.merge();
     Ok(parsed)
@@ -126,6 +134,7 @@ struct Body<'a, R> {
     counted: u64,
     counts: u64,
     notes: Notes,
+    watched: Watched,
 }
 
 impl<R: Rows> Body<'_, R> {
@@ -141,10 +150,11 @@ impl<R: Rows> Body<'_, R> {
         self.counts += 1;
     }
 
-    /// The next row with content, which has a cell for each column.
+    /// The next row with content that counts; it has a cell for each column.
     fn next(&mut self, row: &mut Row) -> Result<bool, FormatError> {
         loop {
             if !self.rows.next(row)? {
+                self.watched.all_seen()?;
                 return Ok(false);
             }
             if row.is_blank() {
@@ -168,7 +178,9 @@ impl<R: Rows> Body<'_, R> {
                     format!("{cells} cells, where the header has {columns}"),
                 ));
             }
-            return Ok(true);
+            if self.watched.counts(row)? {
+                return Ok(true);
+            }
         }
     }
 }

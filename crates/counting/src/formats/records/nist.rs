@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, Seek};
 use std::marker::PhantomData;
+use std::mem;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::document::{Document, attempt};
 use super::{Contest, Records, twice};
+use crate::formats::ids::Again;
 use crate::formats::table::contest;
-use crate::formats::{FormatError, Options, Parsed, fault};
+use crate::formats::{FormatError, NO_STATUS, Options, Parsed, fault};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -110,6 +112,9 @@ struct Record<'a> {
     current: Text<'a>,
     #[serde(rename = "CVRSnapshot", borrow)]
     snapshots: Few<Snapshot<'a>>,
+    /// Of the ballot's paper: no two records have the same.
+    #[serde(rename = "BallotAuditId", borrow)]
+    audit_id: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +123,10 @@ struct Snapshot<'a> {
     id: Text<'a>,
     #[serde(rename = "CVRContest", default, borrow)]
     contests: Few<MarkedContest<'a>>,
+    #[serde(rename = "Status", default)]
+    status: Status,
+    #[serde(rename = "OtherStatus", borrow)]
+    other_status: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +137,8 @@ struct MarkedContest<'a> {
     selections: Vec<MarkedSelection<'a>>,
     #[serde(rename = "Status", default)]
     status: Status,
+    #[serde(rename = "OtherStatus", borrow)]
+    other_status: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -140,13 +151,15 @@ struct MarkedSelection<'a> {
     total_fractional_votes: Option<f64>,
     #[serde(default)]
     status: Status,
-    #[serde(default)]
-    selection_position: Few<Position>,
+    #[serde(borrow)]
+    other_status: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    selection_position: Few<Position<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Position {
+struct Position<'a> {
     has_indication: Said,
     is_allocable: Option<Said>,
     rank: Option<u32>,
@@ -154,6 +167,8 @@ struct Position {
     fractional_votes: Option<f64>,
     #[serde(default)]
     status: Status,
+    #[serde(borrow)]
+    other_status: Option<Text<'a>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -172,6 +187,10 @@ struct Status {
     is_invalidated: bool,
     /// Somebody has yet to decide.
     is_undecided: bool,
+    /// Of a mark: people have found that it is no vote.
+    is_adjudicated: bool,
+    /// It is in words of the file's own, of which the format does not know what they mean.
+    is_other: bool,
 }
 
 #[derive(PartialEq, Eq, Deserialize)]
@@ -179,8 +198,11 @@ struct Status {
 enum StatusWord {
     InvalidatedRules,
     NeedsAdjudication,
-    #[serde(other)]
+    Adjudicated,
     Other,
+    /// Overvoted, undervoted and the like, which the marks say too.
+    #[serde(other)]
+    Unread,
 }
 
 impl From<Vec<StatusWord>> for Status {
@@ -188,17 +210,44 @@ impl From<Vec<StatusWord>> for Status {
         Self {
             is_invalidated: words.contains(&StatusWord::InvalidatedRules),
             is_undecided: words.contains(&StatusWord::NeedsAdjudication),
+            is_adjudicated: words.contains(&StatusWord::Adjudicated),
+            is_other: words.contains(&StatusWord::Other),
         }
     }
 }
 
-impl Position {
+/// Whether what has a status in words of the file's own counts.
+fn is_asked_for(
+    status: Status,
+    words: Option<&Text<'_>>,
+    of: &str,
+    number: usize,
+    options: &Options,
+) -> Result<bool, String> {
+    if !status.is_other {
+        return Ok(true);
+    }
+    let words = words.map_or("other", |words| &*words.0);
+    if options.statuses.is_empty() {
+        return Err(format!(
+            "record {number} has a {of} with the status {words:?}, of which the format does not say whether it counts: \
+             --status {NO_STATUS} counts those without a status alone, and --status {words:?} besides these too"
+        ));
+    }
+    let same = |asked: &String| asked.to_lowercase() == words.to_lowercase();
+    Ok(options.statuses.iter().any(same))
+}
+
+impl Position<'_> {
     /// Whether the mark is a vote, as far as the record says: `IsAllocable` alone does, if it is
     /// there, and else what is said of mark and selection.
     fn counts(&self, selection: Status) -> bool {
         let is_allocable = match self.is_allocable {
             Some(said) => said != Said::No,
-            None => !self.status.is_invalidated && !selection.is_invalidated,
+            None => {
+                let status = self.status;
+                !status.is_invalidated && !status.is_adjudicated && !selection.is_invalidated
+            }
         };
         self.has_indication == Said::Yes && is_allocable
     }
@@ -234,7 +283,18 @@ pub fn read_cast_vote_records<R: BufRead + Seek>(
         report.read(&mut source)?;
     }
     match report.records {
-        Some(records) => records.finish(),
+        Some(mut records) => {
+            let ids = mem::take(&mut records.ids);
+            if let Some(Again { lines, times }) = ids.again().filter(|_| !options.repeated_ids) {
+                let (first, second) = lines;
+                let reason = format!(
+                    "record {second} has the BallotAuditId of record {first}, and each ballot has its own; it is so {times} times: \
+                     delete those that do not count, or say --repeated-ids if each does"
+                );
+                return Err(fault(1, reason));
+            }
+            records.finish()
+        }
         None => Err(fault(
             1,
             "this is no report of cast vote records: it has no Election with a CVR",
@@ -280,8 +340,11 @@ impl Report<'_> {
                 self.seen_records = true;
                 match self.contest()? {
                     Some(contest) => {
-                        let records = self.records.insert(Records::new(contest));
-                        document.elements(|text| attempt(text, |record| take(records, &record)))
+                        let (options, records) =
+                            (self.options, self.records.insert(Records::new(contest)));
+                        document.elements(|text| {
+                            attempt(text, |record| take(records, &record, options))
+                        })
                     }
                     None => document.skip(),
                 }
@@ -336,7 +399,16 @@ impl Report<'_> {
     }
 }
 
-fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String> {
+/// Whether what has no status in words of the file's own counts.
+fn counts_without(options: &Options) -> bool {
+    options.statuses.is_empty() || options.statuses.iter().any(|asked| asked == NO_STATUS)
+}
+
+fn take(
+    records: &mut Records<String>,
+    record: &Record<'_>,
+    options: &Options,
+) -> Result<(), String> {
     let current = record
         .snapshots
         .iter()
@@ -357,13 +429,36 @@ fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String
             return Err(twice(records));
         }
         has_contest = true;
+        let of_record = is_asked_for(
+            current.status,
+            current.other_status.as_ref(),
+            "CVRSnapshot",
+            number,
+            options,
+        )?;
+        let of_contest = is_asked_for(
+            contest.status,
+            contest.other_status.as_ref(),
+            "CVRContest",
+            number,
+            options,
+        )?;
+        let is_without = !current.status.is_other && !contest.status.is_other;
+        if !of_record || !of_contest || (is_without && !counts_without(options)) {
+            records.leave_out();
+            return Ok(());
+        }
+        records.undecided += u64::from(current.status.is_undecided);
         if contest.status.is_invalidated {
             records.invalidated += 1;
             continue;
         }
         for selection in &contest.selections {
-            take_selection(records, selection)?;
+            take_selection(records, selection, options)?;
         }
+    }
+    if let Some(id) = record.audit_id.as_ref().filter(|_| has_contest) {
+        records.ids.see(number, &id.0);
     }
     records.end(has_contest)
 }
@@ -372,6 +467,7 @@ fn take(records: &mut Records<String>, record: &Record<'_>) -> Result<(), String
 fn take_selection(
     records: &mut Records<String>,
     selection: &MarkedSelection<'_>,
+    options: &Options,
 ) -> Result<(), String> {
     let number = records.records + 1;
     let several = || {
@@ -388,7 +484,20 @@ fn take_selection(
     for position in selection.selection_position.iter() {
         if !position.counts(selection.status) {
             records.unclear += u64::from(position.has_indication == Said::Unknown);
+            records.adjudicated +=
+                u64::from(position.is_allocable.is_none() && position.status.is_adjudicated);
             continue;
+        }
+        if position.is_allocable.is_none() {
+            let asked_for = |status, words: &Option<Text<'_>>| {
+                is_asked_for(status, words.as_ref(), "mark", number, options)
+            };
+            if !asked_for(position.status, &position.other_status)?
+                || !asked_for(selection.status, &selection.other_status)?
+            {
+                records.left_out += 1;
+                continue;
+            }
         }
         if !is_one(position.number_votes, position.fractional_votes) {
             return Err(several());
@@ -603,6 +712,131 @@ mod tests {
                 parsed.notes
             );
         }
+    }
+
+    #[test]
+    fn record_that_needs_adjudication_counts_and_is_told_of() {
+        let contest = r#""CVRContest": [{"ContestId": "k", "CVR"#;
+        let waits = format!(r#""Status": ["needs-adjudication"], {contest}"#);
+        let text = format!("{{{ELECTION},\n{RECORDS}}}").replace(contest, &waits);
+        let parsed = read(&text, Some("1")).unwrap();
+        assert_eq!(parsed.file.ballots.total(), 2);
+        // One of its marks waits too.
+        let said = "needs-adjudication) are read as votes; there are 2";
+        assert!(
+            parsed.notes.iter().any(|note| note.text.contains(said)),
+            "{:?}",
+            parsed.notes
+        );
+    }
+
+    #[test]
+    fn mark_that_people_have_found_to_be_none_is_no_vote() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let mark = r#""HasIndication": "yes", "NumberVotes": 1"#;
+        for (more, is_vote) in [
+            (r#", "Status": ["generated-rules"]"#, true),
+            (r#", "Status": ["adjudicated"]"#, false),
+            (r#", "Status": ["adjudicated"], "IsAllocable": "yes""#, true),
+        ] {
+            let parsed = read(&good.replace(mark, &format!("{mark}{more}")), Some("1")).unwrap();
+            let ranks = parsed.file.ballots.at(0).group().ranks;
+            assert_eq!(ranks.len(), 1 + usize::from(is_vote), "{more}");
+            let said = "marks with the status adjudicated are no votes; there are 1";
+            assert_eq!(
+                parsed.notes.iter().any(|note| note.text == said),
+                !is_vote,
+                "{more}: {:?}",
+                parsed.notes
+            );
+        }
+    }
+
+    #[test]
+    fn records_with_a_status_of_their_own_count_if_it_is_asked_for() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let void = r#""Status": ["other"], "OtherStatus": "Void""#;
+        let first = r#"{"@id": "b", "CVRContest": [{"ContestId": "k", "CVRContestSelection": ["#;
+        let mark = r#""HasIndication": "yes", "NumberVotes": 1"#;
+        let read = |text: &str, statuses: &[&str]| {
+            let options = Options {
+                contest: Some("1".into()),
+                statuses: statuses.iter().map(|word| (*word).to_owned()).collect(),
+                ..Options::default()
+            };
+            read_cast_vote_records(Cursor::new(text), &options)
+        };
+        for (from, of, is_whole) in [
+            (
+                "\"CVRContest\": [{\"ContestId\": \"k\", \"CVR",
+                "CVRSnapshot",
+                true,
+            ),
+            ("\"ContestId\": \"k\", \"CVR", "CVRContest", true),
+            (mark, "mark", false),
+            ("\"ContestSelectionId\": \"s2\"", "mark", false),
+        ] {
+            assert!(first.contains(from) || !is_whole);
+            let text = good.replacen(from, &format!("{void}, {from}"), 1);
+            let refused = read(&text, &[]).unwrap_err();
+            let said = format!("record 1 has a {of} with the status \"Void\"");
+            assert!(
+                refused.line > 4 && refused.reason.contains(&said),
+                "{from}: {refused}"
+            );
+            let ballots = |statuses: &[&str]| {
+                let file = read(&text, statuses).unwrap().file;
+                let named = file.ballots.iter().map(|packed| packed.ranks.named()).sum();
+                (file.ballots.total(), named)
+            };
+            assert_eq!(ballots(&["none", "VOID"]), (2, 2), "{from}");
+            let without = if is_whole { (1, 0) } else { (2, 1) };
+            assert_eq!(ballots(&["none"]), without, "{from}");
+            let notes = read(&text, &["none"]).unwrap().notes;
+            assert!(
+                notes.iter().any(|note| note.text.contains("--status")),
+                "{notes:?}"
+            );
+        }
+        assert_eq!(read(&good, &["void"]).unwrap().file.ballots.total(), 0);
+    }
+
+    #[test]
+    fn ballot_whose_paper_was_read_before_is_refused_unless_each_counts() {
+        let good = format!("{{{ELECTION},\n{RECORDS}}}");
+        let ids = |third: &str| {
+            let mut ids = ["A-1", "A-1", third].into_iter();
+            let mut with = |record: &str| {
+                let id = ids
+                    .next()
+                    .map(|id| format!("\"BallotAuditId\": \"{id}\", "));
+                format!("{}{record}", id.unwrap_or_default())
+            };
+            let records = good.split("\"CurrentSnapshotId\"");
+            let mut text = records.clone().next().unwrap().to_owned();
+            text.extend(
+                records
+                    .skip(1)
+                    .map(|rest| with(&format!("\"CurrentSnapshotId\"{rest}"))),
+            );
+            text
+        };
+        // The second record does not have the contest: it is another sheet.
+        assert!(read(&ids("A-2"), Some("1")).is_ok());
+        let refused = read(&ids("a-1"), Some("1")).unwrap_err();
+        assert!(
+            refused
+                .reason
+                .contains("record 3 has the BallotAuditId of record 1"),
+            "{refused}"
+        );
+        let options = Options {
+            contest: Some("1".into()),
+            repeated_ids: true,
+            ..Options::default()
+        };
+        let parsed = read_cast_vote_records(Cursor::new(ids("a-1")), &options).unwrap();
+        assert_eq!(parsed.file.ballots.total(), 2);
     }
 
     #[test]

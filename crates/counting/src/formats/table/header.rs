@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::Row;
 use super::matrix::{Grid, Matrix};
 use super::ranks::{Contest, Ranks};
+use super::watched::{STATUS, Watched};
 use crate::formats::cell::{guarded, unguarded};
 use crate::formats::{CANDIDATES_MAX, FormatError, Notes, fault, name};
 
@@ -298,7 +299,11 @@ pub(super) enum Header {
 
 impl Header {
     /// Reads the first row.
-    pub(super) fn read(row: &Row, notes: &mut Notes) -> Result<Self, FormatError> {
+    pub(super) fn read(
+        row: &Row,
+        notes: &mut Notes,
+        watched: &mut Watched,
+    ) -> Result<Self, FormatError> {
         let mut columns = Columns {
             line: row.line,
             cells: row.len(),
@@ -315,7 +320,7 @@ impl Header {
             return Err(fault(row.line, reason));
         }
         for (at, cell) in row.cells().enumerate() {
-            columns.take(at, cell, row)?;
+            columns.take(at, cell, row, watched)?;
         }
         columns.take_grids();
         let scanner = row
@@ -376,7 +381,13 @@ fn asked(columns: impl Iterator<Item = (String, String)>) -> Vec<(String, usize)
 }
 
 impl Columns {
-    fn take(&mut self, at: usize, cell: &str, row: &Row) -> Result<(), FormatError> {
+    fn take(
+        &mut self,
+        at: usize,
+        cell: &str,
+        row: &Row,
+        watched: &mut Watched,
+    ) -> Result<(), FormatError> {
         if let Some(text) = cell.strip_prefix('\'').filter(|text| is_special(text)) {
             self.rest.push((at, name(self.line, text)?));
             self.named.push(at);
@@ -384,6 +395,9 @@ impl Columns {
         }
         let words = plain(cell);
         let words = words.as_str();
+        if watched.see(self.line, at, cell, words)? {
+            return Ok(());
+        }
         let scanner = row
             .cells()
             .next()
@@ -574,7 +588,7 @@ impl Columns {
 pub(in crate::formats) fn is_special(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
     let words = plain(text);
-    [COUNT, ABOUT, UNCLEAR]
+    [COUNT, ABOUT, UNCLEAR, STATUS]
         .iter()
         .any(|special| special.contains(&words.as_str()))
         || is_of_numbers(&words)

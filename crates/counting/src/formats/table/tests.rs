@@ -276,6 +276,99 @@ fn sign_behind_the_last_name_says_that_a_cell_names_each() {
 }
 
 #[test]
+fn rows_with_a_status_that_does_not_plainly_count_are_asked_about() {
+    let asked = |table: &str, statuses: &[&str]| {
+        let options = Options {
+            statuses: statuses.iter().map(|word| (*word).to_owned()).collect(),
+            ..Options::default()
+        };
+        csv::read(table, &options)
+    };
+    for header in ["Status,Rank 1,Rank 2\n", "Ballot status,Ash,Birch\n"] {
+        let cells = |ranks| {
+            if header.contains("Rank") {
+                "Ash,Birch"
+            } else {
+                ranks
+            }
+        };
+        let row = |status: &str| format!("{status},{}\n", cells("1,2"));
+        let good = [header, &row("Accepted"), &row("valid"), &row("")].concat();
+        assert_eq!(asked(&good, &[]).unwrap().file.ballots.total(), 3);
+        for word in ["Rejected", "void", "TEST", "provisional", "?"] {
+            let table = [&good, &row(word)[..], &row("accepted")].concat();
+            let refused = asked(&table, &[]).unwrap_err();
+            assert!(
+                refused.line == 5
+                    && refused
+                        .reason
+                        .contains(&format!("{word:?}: say which rows")),
+                "{refused}"
+            );
+            let parsed = asked(&table, &["accepted"]).unwrap();
+            assert_eq!(parsed.file.ballots.total(), 2, "{word}");
+            let note = parsed.notes.last().unwrap();
+            assert!(
+                note.line == 3 && note.text.contains("there are 3"),
+                "{note}"
+            );
+            assert!(note.text.contains(&format!("{word:?}")), "{note}");
+            let all = ["accepted", "VALID", "none", word];
+            assert_eq!(asked(&table, &all).unwrap().file.ballots.total(), 5);
+        }
+        let misspelt = asked(&good, &["acepted"]).unwrap_err();
+        assert!(
+            misspelt
+                .reason
+                .contains("no row has the status \"acepted\"")
+        );
+    }
+    let without = asked("Ash,Birch\n1,2\n", &["accepted"]).unwrap_err();
+    assert!(without.reason.contains("leave --status out"), "{without}");
+    assert!(parse("Status,Vote status,Ash\nvalid,valid,1\n").is_err());
+    // With an apostrophe it is a candidate.
+    let candidate = parse("'Status,Ash\n1,2\n").unwrap();
+    assert_eq!(candidate.file.candidates, ["Status", "Ash"]);
+    assert_eq!(candidate_header("Status"), "'Status");
+}
+
+#[test]
+fn voter_or_ballot_that_is_there_twice_is_refused_unless_each_row_counts() {
+    let options = Options {
+        repeated_ids: true,
+        ..Options::default()
+    };
+    for header in ["Voter ID", "email", "Ballot ID", "Member number"] {
+        let table = |third: &str| {
+            format!(
+                "{header},Rank 1,Rank 2\nX-1,Ash,Elm\nx-2,Elm,\n,Elm,\n,Elm,\n{third},Elm,\nX-3,Ash,\n"
+            )
+        };
+        assert_eq!(parse(&table("X-4")).unwrap().file.ballots.total(), 6);
+        let refused = parse(&table("x-1")).unwrap_err();
+        let said = format!("{header:?} is here the same as on line 2");
+        assert!(
+            refused.line == 6 && refused.reason.contains(&said),
+            "{refused}"
+        );
+        let each = csv::read(&table("x-1"), &options).unwrap();
+        assert_eq!(each.file.ballots.total(), 6);
+    }
+    // Two voters may have the same name, and a column that is called id may be of anything.
+    assert!(parse("id,name,Rank 1,Rank 2\n7,Ann,Ash,Elm\n7,Ann,Elm,\n").is_ok());
+    // The row that does not count is not there twice.
+    let replaced = "Voter ID,Status,Rank 1,Rank 2\n1,replaced,Ash,Elm\n1,counted,Elm,\n";
+    let counted = Options {
+        statuses: vec!["counted".into()],
+        ..Options::default()
+    };
+    assert_eq!(
+        csv::read(replaced, &counted).unwrap().file.ballots.total(),
+        1
+    );
+}
+
+#[test]
 fn names_that_differ_in_capitals_alone_are_told_of() {
     let parsed = parse("Rank 1,Rank 2\nAsh,Birch\nash,Birch\n").unwrap();
     assert!(
