@@ -81,5 +81,5 @@ pub use validator::{
 pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify, verify_all};
 pub use version::{InvalidVersionChange, Move, Version, VersionChange, Versions};
 pub use vote_counting::{
-    Action, BallotKind, Outcome, Overvotes, Round, Rule, Stake, TieBreak, Votes,
+    Action, BallotKind, Outcome, Overvotes, Round, Rule, Seats, Stake, TieBreak, Ties, Votes,
 };

@@ -26,5 +26,7 @@ pub use budget::Budget;
 pub use outcome::{Action, Outcome, Round, Stake, TieBreak, Votes};
 pub use packed::{Packed, PackedBallots, Rank, Ranks};
 pub use profile::{Group, InvalidProfile, Profile};
-pub use rule::{BallotKind, Ballots, NotCounted, Overvotes, Rule, SkippedRanks, Terms, count};
+pub use rule::{
+    BallotKind, Ballots, NotCounted, Overvotes, Rule, Seats, SkippedRanks, Terms, Ties, count,
+};
 pub use ties::Seed;

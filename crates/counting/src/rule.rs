@@ -53,8 +53,75 @@ pub enum BallotKind {
     Ranks,
 }
 
+/// How many can be elected by a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seats {
+    /// One, always.
+    One,
+    /// One or more, at most as many as there are candidates.
+    UpToCandidates,
+}
+
+/// What a rule does with a tie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// It stays one: all of them lead.
+    Stay,
+    /// There are none.
+    Never,
+    /// One for the last seats is broken by lot.
+    Seats,
+    /// One to be excluded is broken by the latest earlier round in which they differ, else by lot.
+    Exclusion,
+    /// As `Exclusion`, and of surpluses the larger one of that round goes first.
+    ExclusionAndSurplus,
+    /// As `Exclusion`, and votes that hardly differ are tied.
+    NearExclusion,
+}
+
+/// What is so of a rule whatever the ballots say.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    name: &'static str,
+    ballots: BallotKind,
+    seats: Seats,
+    knows_majorities: bool,
+    ties: Ties,
+    amounts: Option<&'static str>,
+    since: u16,
+}
+
+impl Facts {
+    const fn new(name: &'static str, ballots: BallotKind, seats: Seats, ties: Ties) -> Self {
+        Self {
+            name,
+            ballots,
+            seats,
+            knows_majorities: false,
+            ties,
+            amounts: None,
+            since: 2,
+        }
+    }
+
+    const fn with_majorities(mut self) -> Self {
+        self.knows_majorities = true;
+        self
+    }
+
+    const fn counts(mut self, amounts: &'static str) -> Self {
+        self.amounts = Some(amounts);
+        self
+    }
+
+    const fn since(mut self, version: u16) -> Self {
+        self.since = version;
+        self
+    }
+}
+
 impl Rule {
-    /// All of them.
+    /// All of them, in the order of their numbers.
     pub const ALL: [Self; 10] = [
         Self::Plurality,
         Self::Approval,
@@ -68,20 +135,29 @@ impl Rule {
         Self::Minimax,
     ];
 
+    /// The one table of what all others ask about rules.
+    const fn facts(self) -> Facts {
+        use BallotKind::{One as Choice, Ranks, Scores, Several};
+        use Seats::{One, UpToCandidates as More};
+        match self {
+            Self::Plurality => Facts::new("plurality", Choice, One, Ties::Stay).with_majorities(),
+            Self::Approval => Facts::new("approval", Several, More, Ties::Seats)
+                .with_majorities()
+                .counts("approvals"),
+            Self::Score => Facts::new("score", Scores, More, Ties::Seats).counts("points"),
+            Self::Borda => Facts::new("borda", Ranks, More, Ties::Seats).counts("points"),
+            Self::Irv => Facts::new("irv", Ranks, One, Ties::Exclusion).counts("votes"),
+            Self::Stv => Facts::new("stv", Ranks, More, Ties::ExclusionAndSurplus).counts("votes"),
+            Self::Schulze => Facts::new("schulze", Ranks, More, Ties::Seats),
+            Self::YesNo => Facts::new("yes-no", Choice, One, Ties::Never).with_majorities(),
+            Self::Meek => Facts::new("meek", Ranks, More, Ties::NearExclusion).counts("votes"),
+            Self::Minimax => Facts::new("minimax", Ranks, More, Ties::Seats).since(3),
+        }
+    }
+
     /// As on the command line.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plurality => "plurality",
-            Self::Approval => "approval",
-            Self::Score => "score",
-            Self::Borda => "borda",
-            Self::Irv => "irv",
-            Self::Stv => "stv",
-            Self::Schulze => "schulze",
-            Self::YesNo => "yes-no",
-            Self::Meek => "meek",
-            Self::Minimax => "minimax",
-        }
+        self.facts().name
     }
 
     /// The rule of that name.
@@ -91,14 +167,7 @@ impl Rule {
 
     /// What a ballot says.
     pub const fn ballots(self) -> BallotKind {
-        match self {
-            Self::Plurality | Self::YesNo => BallotKind::One,
-            Self::Approval => BallotKind::Several,
-            Self::Score => BallotKind::Scores,
-            Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek | Self::Minimax => {
-                BallotKind::Ranks
-            }
-        }
+        self.facts().ballots
     }
 
     /// Whether ballots are rankings.
@@ -111,32 +180,35 @@ impl Rule {
         matches!(self.ballots(), BallotKind::One)
     }
 
+    /// How many can be elected.
+    pub const fn seats(self) -> Seats {
+        self.facts().seats
+    }
+
     /// Whether there is one seat, always.
     pub const fn fills_one_seat(self) -> bool {
-        match self {
-            Self::Plurality | Self::YesNo | Self::Irv => true,
-            Self::Approval
-            | Self::Score
-            | Self::Borda
-            | Self::Stv
-            | Self::Schulze
-            | Self::Meek
-            | Self::Minimax => false,
-        }
+        matches!(self.seats(), Seats::One)
     }
 
     /// Whether a majority can be asked for.
     pub const fn knows_majorities(self) -> bool {
-        match self {
-            Self::Plurality | Self::YesNo | Self::Approval => true,
-            Self::Score
-            | Self::Borda
-            | Self::Irv
-            | Self::Stv
-            | Self::Schulze
-            | Self::Meek
-            | Self::Minimax => false,
-        }
+        self.facts().knows_majorities
+    }
+
+    /// What becomes of a tie.
+    pub const fn ties(self) -> Ties {
+        self.facts().ties
+    }
+
+    /// What the amounts of its rounds are, in a word; none if it counts in no rounds.
+    pub const fn amounts(self) -> Option<&'static str> {
+        self.facts().amounts
+    }
+
+    /// The number of the first protocol version of the ledger that counts by it. Only the ledger
+    /// asks; it stands here lest a rule be added without it.
+    pub const fn since(self) -> u16 {
+        self.facts().since
     }
 }
 
@@ -284,21 +356,7 @@ pub fn count(
         (Rule::Schulze, Ballots::Rankings(profile)) => schulze(profile, terms, budget),
         (Rule::Meek, Ballots::Rankings(profile)) => meek(profile, terms, budget),
         (Rule::Minimax, Ballots::Rankings(profile)) => minimax(profile, terms, budget),
-        // Every rule by name: a new one does not compile before somebody has come here and said how
-        // it is counted.
-        (
-            Rule::Plurality
-            | Rule::Approval
-            | Rule::Score
-            | Rule::Borda
-            | Rule::Irv
-            | Rule::Stv
-            | Rule::Schulze
-            | Rule::YesNo
-            | Rule::Meek
-            | Rule::Minimax,
-            _,
-        ) => return Err(NotCounted::Kind(rule)),
+        _ => return Err(NotCounted::Kind(rule)),
     };
     outcome.ok_or(NotCounted::TooLong)
 }
@@ -340,18 +398,18 @@ mod tests {
             count: 0,
             ranks: vec![vec![1]],
         };
-        match rule {
-            Rule::Approval => {
+        match rule.ballots() {
+            BallotKind::Several => {
                 [vec![], vec![(7, vec![]), (0, vec![1])]].map(|sets| Ballots::Approvals {
                     candidates: 3,
                     sets,
                 })
             }
-            Rule::Score => [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores {
+            BallotKind::Scores => [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores {
                 candidates: 3,
                 lists,
             }),
-            _ => [vec![], vec![blank, skipped, none_of_it]]
+            BallotKind::One | BallotKind::Ranks => [vec![], vec![blank, skipped, none_of_it]]
                 .map(|groups| Ballots::Rankings(Profile::new(3, groups).unwrap())),
         }
     }
@@ -390,16 +448,16 @@ mod tests {
             .into_iter()
             .filter(|rule| is_counted(*rule) && !rule.fills_one_seat())
         {
-            let ballots = match rule {
-                Rule::Approval => Ballots::Approvals {
+            let ballots = match rule.ballots() {
+                BallotKind::Several => Ballots::Approvals {
                     candidates: 3,
                     sets: vec![(1, vec![2])],
                 },
-                Rule::Score => Ballots::Scores {
+                BallotKind::Scores => Ballots::Scores {
                     candidates: 3,
                     lists: vec![(1, vec![0, 0, 9])],
                 },
-                _ => Ballots::Rankings(profile(3, &[(1, &[2])])),
+                BallotKind::One | BallotKind::Ranks => Ballots::Rankings(profile(3, &[(1, &[2])])),
             };
             let two = winners(rule, &ballots, 2);
             assert_eq!((two[0], two.len()), (2, 2), "{rule:?}");
@@ -409,7 +467,7 @@ mod tests {
     #[test]
     fn rule_counts_only_ballots_of_its_kind() {
         let rankings = || Ballots::Rankings(profile(2, &[(1, &[0])]));
-        for rule in [Rule::Plurality, Rule::YesNo, Rule::Approval, Rule::Score] {
+        for rule in Rule::ALL.into_iter().filter(|rule| !rule.is_ranked()) {
             let refused = count(
                 rule,
                 &rankings(),

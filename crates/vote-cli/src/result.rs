@@ -162,16 +162,8 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         );
     }
     if let Some(outcome) = &counted.outcome {
-        let alone = match contest.rule {
-            Rule::Borda => Some("points"),
-            Rule::Irv | Rule::Stv | Rule::Meek => Some("votes"),
-            Rule::Plurality
-            | Rule::YesNo
-            | Rule::Approval
-            | Rule::Score
-            | Rule::Schulze
-            | Rule::Minimax => None,
-        };
+        // Sums of what is not ranked are beside the choices already.
+        let alone = contest.rule.amounts().filter(|_| contest.rule.is_ranked());
         lines.extend(how(outcome, &names(contest), alone));
     }
     lines

@@ -2,7 +2,8 @@
 //! Nothing of it is written by hand.
 
 use vote_chain::{
-    Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Timestamp, Voters,
+    Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Ties, Timestamp,
+    Voters,
 };
 
 use crate::ballot;
@@ -155,20 +156,18 @@ const fn shown(results: Results) -> &'static str {
 
 /// What becomes of a tie by a rule.
 const fn ties(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Plurality => "stay ties: nobody wins by lot",
-        Rule::YesNo => "there are none: the first choice has its majority, or it has not",
-        Rule::Approval | Rule::Score | Rule::Borda | Rule::Schulze | Rule::Minimax => {
-            "for the last seat are broken by lot"
-        }
-        Rule::Irv => {
+    match rule.ties() {
+        Ties::Stay => "stay ties: nobody wins by lot",
+        Ties::Never => "there are none: the first choice has its majority, or it has not",
+        Ties::Seats => "for the last seat are broken by lot",
+        Ties::Exclusion => {
             "to be excluded are broken by the latest earlier round in which their votes differ: who had the fewest is out; else by lot"
         }
-        Rule::Stv => {
+        Ties::ExclusionAndSurplus => {
             "to be excluded are broken by the latest earlier round in which their votes differ: who had the fewest is out (of surpluses, who \
              had the most goes first); else by lot"
         }
-        Rule::Meek => {
+        Ties::NearExclusion => {
             "to be excluded (votes that differ by 0.000001 at most) are broken by the latest earlier round in which their votes differ: who \
              had the fewest is out; else by lot"
         }
@@ -177,17 +176,7 @@ const fn ties(rule: Rule) -> &'static str {
 
 /// Whether a tie by that rule may be broken by lot.
 const fn draws_lots(rule: Rule) -> bool {
-    match rule {
-        Rule::Plurality | Rule::YesNo => false,
-        Rule::Approval
-        | Rule::Score
-        | Rule::Borda
-        | Rule::Irv
-        | Rule::Stv
-        | Rule::Schulze
-        | Rule::Meek
-        | Rule::Minimax => true,
-    }
+    !matches!(rule.ties(), Ties::Stay | Ties::Never)
 }
 
 /// What becomes of a ballot by instant runoff that comes to a rank of several.

@@ -73,7 +73,7 @@ impl About<'_> {
             Rule::Irv | Rule::Stv | Rule::Meek => "rcv",
             Rule::Score => "range",
             Rule::Plurality | Rule::Approval | Rule::Borda => self.rule.name(),
-            Rule::Schulze | Rule::Minimax | Rule::YesNo => {
+            _ => {
                 contest["OtherVoteVariation"] = self.rule.name().into();
                 "other"
             }

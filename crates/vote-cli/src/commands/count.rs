@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use vote_chain::{Outcome, Rule};
+use vote_chain::{BallotKind, Outcome, Rule};
 use vote_counting::formats::{File, Parsed};
 use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
 use vote_views as views;
@@ -43,9 +43,10 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         || vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()),
     );
     let outcome = outcome.map_err(|fault| match fault {
-        NotCounted::Kind(Rule::Score) => {
-            Failure::Usage("a file of ranked ballots has no scores: --rule score takes a table (.csv, .tsv, .xlsx) of them".into())
-        }
+        NotCounted::Kind(rule) if rule.ballots() == BallotKind::Scores => Failure::Usage(format!(
+            "a file of ranked ballots has no scores: --rule {} takes a table (.csv, .tsv, .xlsx) of them",
+            rule.name()
+        )),
         NotCounted::Kind(rule) => Failure::Usage(format!(
             "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores. \
              Where each ballot names one, approval adds up the votes of plurality",
@@ -146,7 +147,7 @@ fn seed(hex_digits: Option<&str>) -> Result<Seed, Failure> {
     Ok(Seed(seed))
 }
 
-/// The ballots of a file as the rule takes them: by approval, whoever is ranked is approved.
+/// The ballots of a file as the rule takes them: where it takes sets, whoever is ranked is chosen.
 fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -> Ballots {
     if let Some(lists) = scores {
         return Ballots::Scores {
@@ -154,7 +155,7 @@ fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -
             lists,
         };
     }
-    if rule != Rule::Approval {
+    if rule.ballots() != BallotKind::Several {
         return Ballots::Rankings(profile.clone());
     }
     let sets = profile
@@ -182,7 +183,7 @@ fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<St
         .ballots
         .iter()
         .find(ranking)
-        .filter(|_| rule == Rule::Approval)
+        .filter(|_| rule.ballots() == BallotKind::Several)
     {
         notes.push(format!(
             "line {}: all who are ranked count as approved, whatever their rank",
@@ -248,17 +249,7 @@ impl Counted<'_> {
     }
 
     fn lines(&self) -> Vec<String> {
-        let alone = match self.rule {
-            Rule::Approval => "approvals",
-            Rule::Borda | Rule::Score => "points",
-            Rule::Plurality
-            | Rule::Irv
-            | Rule::Stv
-            | Rule::Schulze
-            | Rule::Minimax
-            | Rule::YesNo
-            | Rule::Meek => "votes",
-        };
+        let alone = self.rule.amounts().unwrap_or("votes");
         let mut lines: Vec<_> = self
             .notes
             .iter()

@@ -2,8 +2,8 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import { named, single } from "./encoding/fit";
-import { type Contest, type Selection, writeInFault } from "./encoding/ledger";
+import { named } from "./encoding/fit";
+import { type Contest, FACTS, type Selection, writeInFault } from "./encoding/ledger";
 import { t } from "./texts";
 
 /** What is wrong with a selection; none if nothing is. */
@@ -45,10 +45,17 @@ export function words(contest: Contest, says: Selection | null): string[] {
 
 /** What is said before anything is touched: nothing, where saying nothing is no choice. */
 export function blank(contest: Contest): Selection | null {
-  if (!contest.choices || single(contest.rule)) return null;
-  if (contest.rule === "approval") return { approved: [] };
-  if (contest.rule === "score") return { scored: contest.choices.map(() => 0) };
-  return { ranked: [] };
+  if (!contest.choices) return null;
+  switch (FACTS[contest.rule].ballots) {
+    case "one":
+      return null;
+    case "several":
+      return { approved: [] };
+    case "scores":
+      return { scored: contest.choices.map(() => 0) };
+    case "ranks":
+      return { ranked: [] };
+  }
 }
 
 /** The places in the order in which they are shown: that of the ballot, or another for each voter. */

@@ -8,19 +8,32 @@ import { Struct, type Value, encode } from "./cbor";
 
 export { bytesToHex, hexToBytes };
 
-export const RULES = [
-  "plurality",
-  "approval",
-  "score",
-  "borda",
-  "irv",
-  "stv",
-  "schulze",
-  "yes-no",
-  "meek",
-  "minimax",
-] as const;
-export type Rule = (typeof RULES)[number];
+/** What the page goes by, of each rule: what a ballot says, whether it fills one seat always, what becomes of ties (texts
+ * `r_ties_...`), and whether a majority can be asked for. */
+interface Facts {
+  ballots: "one" | "several" | "scores" | "ranks";
+  oneSeat?: true;
+  majority?: true;
+  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek";
+}
+
+const facts = <T extends Record<string, Facts>>(table: T): Record<keyof T, Facts> => table;
+
+/** In the order of their numbers. */
+export const FACTS = facts({
+  plurality: { ballots: "one", oneSeat: true, majority: true, ties: "plurality" },
+  approval: { ballots: "several", majority: true, ties: "seat" },
+  score: { ballots: "scores", ties: "seat" },
+  borda: { ballots: "ranks", ties: "seat" },
+  irv: { ballots: "ranks", oneSeat: true, ties: "irv" },
+  stv: { ballots: "ranks", ties: "stv" },
+  schulze: { ballots: "ranks", ties: "seat" },
+  "yes-no": { ballots: "one", oneSeat: true, majority: true, ties: "yes_no" },
+  meek: { ballots: "ranks", ties: "meek" },
+  minimax: { ballots: "ranks", ties: "seat" },
+});
+export type Rule = keyof typeof FACTS;
+export const RULES = Object.keys(FACTS) as Rule[];
 
 export const OVERVOTES = ["wait", "exhaust", "skip"] as const;
 export type Overvotes = (typeof OVERVOTES)[number];

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Contest, type Selection, look } from "../encoding/ledger";
+import { type Contest, FACTS, type Selection, look } from "../encoding/ledger";
 import { named, single } from "../encoding/fit";
 import { order } from "../selection";
 import { type Name, t } from "../texts";
@@ -65,7 +65,7 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
         <span>{choices[place]}</span>
       </label>
     ));
-  } else if (contest.rule === "approval") {
+  } else if (FACTS[contest.rule].ballots === "several") {
     const chosen = says && typeof says === "object" && "approved" in says ? says.approved : [];
     const toggle = (place: number) =>
       say({
@@ -85,7 +85,7 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
         <span>{choices[place]}</span>
       </label>
     ));
-  } else if (contest.rule === "score") {
+  } else if (FACTS[contest.rule].ballots === "scores") {
     const scored =
       says && typeof says === "object" && "scored" in says ? says.scored : choices.map(() => 0);
     const set = (place: number, to: number) =>

@@ -8,6 +8,7 @@ import {
   type Contest,
   ELECTION_BYTES_MAX,
   type Election,
+  FACTS,
   OVERVOTES,
   type Overvotes,
   RULES,
@@ -121,20 +122,18 @@ const whole = (text: string, otherwise: number) =>
   /^\d{1,4}$/.test(text.trim()) ? Number(text) : text.trim() === "" ? otherwise : NaN;
 export const when = (text: string): number | null => (text ? new Date(text).getTime() : null);
 
-const hasMajority = (rule: Rule) => single(rule) || rule === "approval";
-
 function contest(said: ContestDraft, only: boolean): Contest {
   const listed = lines(said.choices);
   const choices = listed.length ? listed : null;
   const rule = choices ? said.rule : "plurality";
-  const majority = hasMajority(rule)
+  const majority = FACTS[rule].majority
     ? readShare(said.majority || (rule === "yes-no" ? ">1/2" : ""))
     : null;
   return {
     title: only ? "" : said.title.trim(),
     choices,
     rule,
-    seats: single(rule) || rule === "irv" ? 1 : whole(said.seats, 1),
+    seats: FACTS[rule].oneSeat ? 1 : whole(said.seats, 1),
     min: single(rule) ? 1 : whole(said.min, 0),
     max: single(rule) ? 1 : whole(said.max, listed.length),
     abstention: said.abstention,
@@ -193,7 +192,7 @@ export function faults(e: Election): string[] {
     if (c.choices && someAlike(c.choices)) say(t("e_same_choices"));
     if (c.rule === "yes-no" && c.choices?.length !== 2) say(t("e_two_choices"));
     const all = c.choices?.length ?? 1;
-    const seats = single(c.rule) || c.rule === "irv" ? 1 : all;
+    const seats = FACTS[c.rule].oneSeat ? 1 : all;
     if (c.choices && !(c.seats >= 1 && c.seats <= seats)) say(t("e_bad_seats"));
     const most = single(c.rule) ? 1 : all;
     if (!(c.min >= (single(c.rule) ? 1 : 0) && c.min <= c.max && c.max >= 1 && c.max <= most))
@@ -383,7 +382,7 @@ function ContestForm({ said, number, only, roll, set, remove }: FormProps) {
           options={RULES.map((one) => [one, t(`rule_${one}` as Name)])}
         />
       )}
-      {several && rule !== "irv" && (
+      {!FACTS[rule].oneSeat && (
         <Text
           label={t("e_seats")}
           type="number"
@@ -421,7 +420,7 @@ function ContestForm({ said, number, only, roll, set, remove }: FormProps) {
           say={(max) => set({ max })}
         />
       )}
-      {hasMajority(rule) && (
+      {FACTS[rule].majority && (
         <Choice
           label={t("e_majority")}
           value={said.majority}
@@ -434,7 +433,7 @@ function ContestForm({ said, number, only, roll, set, remove }: FormProps) {
           ]}
         />
       )}
-      {hasMajority(rule) && roll && (said.majority || rule === "yes-no") && (
+      {FACTS[rule].majority && roll && (said.majority || rule === "yes-no") && (
         <Choice
           label={t("e_base")}
           value={said.base}

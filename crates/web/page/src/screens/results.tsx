@@ -1,8 +1,7 @@
 // A result: bars and a table in one, how it came about, and what it comes to in a sentence.
 
 import type { Counted, Result, Tie } from "../api";
-import type { Contest, Rule, Share } from "../encoding/ledger";
-import { ranks } from "../encoding/fit";
+import { type Contest, FACTS, type Rule, type Share } from "../encoding/ledger";
 import { type Name, number, t } from "../texts";
 import { Wide } from "../ui";
 import { share } from "./rules";
@@ -79,13 +78,9 @@ function Bar({ part }: { part: number }) {
 
 /** What the numbers beside the bars are. */
 const heading = (rule: Rule): Name =>
-  rule === "score"
-    ? "points"
-    : rule === "approval"
-      ? "approvals"
-      : ranks(rule)
-        ? "first_preferences"
-        : "votes";
+  (({ one: "votes", several: "approvals", scores: "points", ranks: "first_preferences" }) as const)[
+    FACTS[rule].ballots
+  ];
 
 function Count({
   result,
@@ -97,7 +92,7 @@ function Count({
   contest: Contest | undefined;
 }) {
   const most = Math.max(1, ...counted.counts.map(({ votes }) => votes));
-  const [title, scores] = [counted.title || t("result"), counted.rule === "score"];
+  const [title, scores] = [counted.title || t("result"), FACTS[counted.rule].ballots === "scores"];
   const { majority, quota, rounds = [], pairwise, ties = [] } = counted;
   // Without votes there is nothing to tell of how they were counted.
   const some = counted.votes > 0;

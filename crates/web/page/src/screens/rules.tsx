@@ -1,7 +1,6 @@
 // The rules of a vote, in words, from the election alone: nothing of it is written by hand.
 
-import type { Contest, Rule, Share } from "../encoding/ledger";
-import { single } from "../encoding/fit";
+import { type Contest, FACTS, type Share } from "../encoding/ledger";
 import { type Name, t } from "../texts";
 import { Time } from "../ui";
 import { bounds } from "./ballot";
@@ -46,25 +45,11 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
   );
 }
 
-/** What a tie does by each rule. */
-const TIES: Record<Rule, Name> = {
-  plurality: "r_ties_plurality",
-  "yes-no": "r_ties_yes_no",
-  approval: "r_ties_seat",
-  score: "r_ties_seat",
-  borda: "r_ties_seat",
-  schulze: "r_ties_seat",
-  minimax: "r_ties_seat",
-  irv: "r_ties_irv",
-  stv: "r_ties_stv",
-  meek: "r_ties_meek",
-};
-
 /** What becomes of ties, and where lots come from if a rule draws any. */
 function ties({ contests, tie_break }: Ruled): string {
   const rules = [...new Set(contests.map(({ rule }) => rule))];
-  const out = rules.map((rule) => t(TIES[rule], { rule: t(`rule_${rule}`) }));
-  if (rules.some((rule) => !single(rule)))
+  const out = rules.map((rule) => t(`r_ties_${FACTS[rule].ties}`, { rule: t(`rule_${rule}`) }));
+  if (rules.some((rule) => !["plurality", "yes_no"].includes(FACTS[rule].ties)))
     out.push(tie_break ? t("r_lots_text", { text: tie_break }) : t("r_lots"));
   return out.join(" ");
 }
