@@ -4,7 +4,10 @@ import hashlib
 
 from meek import meek
 
-PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX = range(10)
+RULES = 12
+(PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT) = range(RULES)
+# What a ballot says by a rule: one choice, some of them, a number from 0 to 10 for each; by all others a ranking.
+ONE, SEVERAL, SCORES = (PLURALITY, YES_NO), (APPROVAL,), (SCORE, STAR, MAJORITY_JUDGMENT)
 WAIT, EXHAUST, SKIP = range(3)
 FIVE_PLACES = 100_000
 # Looks at names on ballots in one count, some minutes. Contests that need more must be made for it; they are shown as not counted.
@@ -203,6 +206,91 @@ def minimax(groups, n, seats, ties):
     return one_after_the_other(n, seats, ties, least_beaten)
 
 
+def prefer(groups, a, b):
+    """By how many votes more a choice has the higher number than another."""
+    return sum(weight if content[a] > content[b] else -weight for content, weight in groups if content[a] != content[b])
+
+
+def through_to_runoff(groups, tied, places, ties):
+    """So many of those with the same sum, by the match-ups among them."""
+    ties.spend(len(tied) ** 2 * (1 + len(groups)))
+    beats = {(a, b): prefer(groups, a, b) > 0 for a in tied for b in tied if a != b}
+    pool, through = tied, []
+    while len(pool) > places - len(through):
+        ties.spend(len(pool) ** 2)
+        losses = {a: sum(beats[b, a] for b in pool if b != a) for a in pool}
+        beaten = [a for a in pool if losses[a] == max(losses.values())]
+        rest = [a for a in pool if a not in beaten]
+        if not rest:
+            picked = ties.pick(pool)
+            through, pool = through + [picked], [a for a in pool if a != picked]
+        elif len(rest) <= places - len(through):
+            through, pool = through + rest, beaten
+        else:
+            pool = rest
+        if len(through) == places:
+            return through
+    return through + pool
+
+
+def star(groups, n, seats, ties):
+    ties.spend(n * (1 + len(groups)))
+    votes, left, winners = sums(SCORE, groups, n), list(range(n)), []
+    while left and len(winners) < seats:
+        ties.spend(n)
+        left.sort(key=lambda place: (-votes[place], place))
+        if len(left) <= seats - len(winners):
+            return winners + left
+        edge = votes[left[1]]
+        through = [place for place in left if votes[place] > edge]
+        through += through_to_runoff(groups, [place for place in left if votes[place] == edge], 2 - len(through), ties)
+        ties.spend(4 * (1 + len(groups)))
+        a, b = sorted(through)
+        ahead = prefer(groups, a, b) or votes[a] - votes[b]
+        winner = ties.pick([a, b]) if ahead == 0 else a if ahead > 0 else b
+        winners.append(winner)
+        left.remove(winner)
+    return winners
+
+
+def at_least(groups, place):
+    """How many votes give a choice each grade or a better one, best grade first: [(grade, votes)]."""
+    of = {}
+    for content, weight in groups:
+        of[content[place]] = of.get(content[place], 0) + weight
+    so_far, steps = 0, []
+    for grade in sorted(of, reverse=True):
+        so_far += of[grade]
+        steps.append((grade, so_far))
+    return steps
+
+
+def grade_at(steps, place):
+    """The grade at a place in the order of all, best first, from 1."""
+    return next(grade for grade, votes in steps if votes >= place)
+
+
+def majority_grades(groups, n):
+    middle = sum(weight for _, weight in groups) // 2 + 1
+    return [grade_at(at_least(groups, place), middle) if groups else 0 for place in range(n)]
+
+
+def majority_judgment(groups, n, seats, ties):
+    """Grades are taken away around the middle, in turn below and above it. So what is compared is pairs: those as far below as above. They
+    change at few places, which are the same for all when those of all are taken."""
+    ties.spend(n * (11 + len(groups)))
+    all_votes = sum(weight for _, weight in groups)
+    middle = all_votes // 2 + 1
+    # Of an odd number the middle is a pair of its own.
+    below, above = middle + all_votes % 2, middle - 1
+    steps = [at_least(groups, place) for place in range(n)]
+    changes = {0} | {votes + 1 - below for of in steps for _, votes in of} | {above - votes for of in steps for _, votes in of}
+    pairs = sorted(away for away in changes if 0 <= away < above)
+    keys = [[grade_at(of, middle), *[(grade_at(of, below + away), grade_at(of, above - away)) for away in pairs]] for of in steps]
+    order = sorted(keys)
+    return ties.best([order.index(key) for key in keys], seats)
+
+
 def reached(share, votes, of):
     """Whether so many votes reach the share of a number; nothing reaches none."""
     have, wanted = votes * share["denominator"], of * share["numerator"]
@@ -210,15 +298,17 @@ def reached(share, votes, of):
 
 
 def sums(rule, groups, n):
-    """What is shown beside each choice: votes, approvals, scores, or ballots that rank it alone first."""
+    """What is shown beside each choice: votes, approvals, sums of numbers, the majority grade, or ballots that rank it alone first."""
+    if rule == MAJORITY_JUDGMENT:
+        return majority_grades(groups, n)
     votes = [0] * n
     for content, weight in groups:
-        if rule in (PLURALITY, YES_NO):
+        if rule in ONE:
             votes[content] += weight
-        elif rule == APPROVAL:
+        elif rule in SEVERAL:
             for place in content:
                 votes[place] += weight
-        elif rule == SCORE:
+        elif rule in SCORES:
             for place, score in enumerate(content):
                 votes[place] += weight * score
         elif content and len(content[0]) == 1:
@@ -227,7 +317,7 @@ def sums(rule, groups, n):
 
 
 def names_somebody(rule, content):
-    return any(content) if rule == SCORE else bool(content)
+    return any(content) if rule in SCORES else bool(content)
 
 
 def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
@@ -243,7 +333,8 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
         return irv(groups, n, ties, overvotes)
     if rule == MEEK:
         return meek(groups, n, seats, ties, size(groups, n))
-    return {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax}[rule](groups, n, seats, ties)
+    by = {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax, STAR: star, MAJORITY_JUDGMENT: majority_judgment}
+    return by[rule](groups, n, seats, ties)
 
 
 def count(contest, groups, roll_weight, seed):

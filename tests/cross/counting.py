@@ -17,6 +17,10 @@ those that the other implementation allows; where it only tells one, those profi
 | meek | any length, with equal ranks | pref-voting and by hand, both with every order of equal ranks written out, if no exclusion is close |
 | meek | with every order of equal ranks written out | ourselves with equal ranks: the votes in each round, if no exclusion is close |
 | approval | sets, as categories | abcvoting: any committee with the most approvals |
+| star | numbers to 5 | pref-voting: any way of breaking ties for the runoff |
+| star | numbers, many of them tied; several seats | by hand: any lots |
+| majority-judgment | numbers to 10 | pref-voting, which leaves more ties open |
+| majority-judgment | numbers; several seats | by hand: grades taken away one at a time |
 """
 
 import math
@@ -27,7 +31,8 @@ from collections import Counter
 from pathlib import Path
 
 import oracles
-from common import blt, close_exclusion, drew_lots, places, random_groups, report, surpluses_at_once, with_equal_ranks, written_out
+from common import (blt, close_exclusion, drew_lots, few_lists, places, random_groups, random_lists, report, surpluses_at_once, table, with_equal_ranks,
+                    written_out)
 
 
 class Check:
@@ -40,6 +45,9 @@ class Check:
         self.path = self.folder / f"random.{ending}"
         self.path.write_text(text or blt(candidates, seats, groups))
         return report(self.program, self.path, rule, seats, *options)
+
+    def numbers(self, rule, candidates, seats, lists):
+        return self.count(rule, candidates, seats, None, ending="csv", text=table(candidates, lists))
 
     def same(self, what, ok, counted, theirs):
         ours = counted["winners"]
@@ -144,9 +152,39 @@ def check_approval(check, chance, candidates):
     check.same("approval abcvoting", set(places(counted["winners"])) in allowed, counted, allowed)
 
 
+def check_star(check, chance, candidates):
+    lists = random_lists(chance, candidates, 5)
+    counted = check.numbers("star", candidates, 1, lists)
+    allowed = oracles.pref_voting_star(lists)
+    check.same("star pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+    for lists in [few_lists(chance, candidates, 2), random_lists(chance, candidates, 2)]:
+        seats = chance.randint(1, candidates)
+        counted = check.numbers("star", candidates, seats, lists)
+        allowed = oracles.star_by_hand(lists, candidates, seats)
+        check.same("star by hand", tuple(places(counted["winners"])) in allowed, counted, allowed)
+        if not drew_lots(counted):
+            check.same("star without lots", len(allowed) == 1, counted, allowed)
+
+
+def check_majority_judgment(check, chance, candidates):
+    lists = random_lists(chance, candidates, 10)
+    counted = check.numbers("majority-judgment", candidates, 1, lists)
+    allowed = oracles.pref_voting_majority_judgment(lists)
+    check.same("majority-judgment pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+    lists = few_lists(chance, candidates, 3)
+    seats = chance.randint(1, candidates)
+    counted = check.numbers("majority-judgment", candidates, seats, lists)
+    values = oracles.majority_values(lists, candidates)
+    ours = [values[c] for c in places(counted["winners"])]
+    grades = [counted["rounds"][0]["votes"][f"c{c}"] for c in range(candidates)]
+    alike = ours == sorted(values, reverse=True)[:seats] and grades == [of[0] for of in values]
+    check.same("majority-judgment by hand", alike, counted, values)
+
+
 def main():
     program, profiles = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_stv, check_meek, check_approval]
+    checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_stv, check_meek, check_approval, check_star,
+              check_majority_judgment]
     with tempfile.TemporaryDirectory() as folder:
         check = Check(program, Path(folder))
         for check.seed in range(profiles):
@@ -155,7 +193,7 @@ def main():
             for rule in checks:
                 rule(check, chance, candidates)
     print("counted alike:", ", ".join(f"{what} {number}" for what, number in sorted(check.compared.items())))
-    assert len(check.compared) >= 18, check.compared
+    assert len(check.compared) >= 23, check.compared
     assert all(number > profiles // 6 for number in check.compared.values()), "too few comparisons show little"
 
 

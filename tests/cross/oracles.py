@@ -11,6 +11,8 @@ import pyrankvote
 from abcvoting import abcrules
 from abcvoting.preferences import Profile as Approvals
 from abcvoting.preferences import Voter
+from pref_voting.grade_methods import majority_judgement, star
+from pref_voting.grade_profiles import GradeProfile
 from pref_voting.iterative_methods import instant_runoff_put
 from pref_voting.margin_based_methods import beat_path, minimax
 from pref_voting.profiles import Profile
@@ -182,6 +184,78 @@ def votekit_borda(candidates, groups):
     election = Borda(votekit_profile(candidates, groups), scoring_tie_convention="average", tiebreak="random", rng_seed=0)
     ballots = sum(number for number, _ in groups)
     return [float(election.election_states[0].scores[str(c)]) - ballots for c in range(candidates)]
+
+
+def graded(lists, grades):
+    """For pref-voting: a ballot at a time, since its medians do not look at how many there are of each."""
+    maps = [dict(enumerate(numbers)) for count, numbers in lists for _ in range(count)]
+    return GradeProfile(maps, grades)
+
+
+def pref_voting_star(lists):
+    """Every winner of a runoff that some way of breaking ties for it leads to; both of a tied runoff."""
+    return star(graded(lists, list(range(6))))
+
+
+def prefer(lists, a, b):
+    return sum(count for count, numbers in lists if numbers[a] > numbers[b])
+
+
+def to_the_runoff(lists, pool, places):
+    """Every set of so many of a pool, by Equal Vote's tiebreaker: whoever loses the most match-ups in it is out, again and again; any of those who
+    lose as many."""
+    if len(pool) <= places:
+        return {frozenset(pool)}
+    lost = {a: sum(prefer(lists, b, a) > prefer(lists, a, b) for b in pool) for a in pool}
+    rest = [a for a in pool if lost[a] < max(lost.values())]
+    if len(rest) > places:
+        return to_the_runoff(lists, rest, places)
+    if rest:
+        beaten = [a for a in pool if a not in rest]
+        left = places - len(rest)
+        return {frozenset(rest) | more for more in to_the_runoff(lists, beaten, left)} if left else {frozenset(rest)}
+    drawn = set()
+    for lot in pool:
+        left = to_the_runoff(lists, [a for a in pool if a != lot], places - 1) if places > 1 else {frozenset()}
+        drawn |= {frozenset([lot]) | more for more in left}
+    return drawn
+
+
+def star_by_hand(lists, candidates, seats):
+    """Every order of winners that some lots lead to, each seat by STAR among the rest; no library breaks its ties as Equal Vote says."""
+    total = [sum(count * numbers[c] for count, numbers in lists) for c in range(candidates)]
+
+    def fill(left, seats):
+        by_sum = sorted(left, key=lambda c: -total[c])
+        if len(left) <= seats:
+            return {tuple(by_sum)}
+        if not seats:
+            return {()}
+        edge = total[by_sum[1]]
+        sure = [c for c in left if total[c] > edge]
+        orders = set()
+        for others in to_the_runoff(lists, [c for c in left if total[c] == edge], 2 - len(sure)):
+            a, b = [*sure, *others]
+            ahead = prefer(lists, a, b) - prefer(lists, b, a) or total[a] - total[b]
+            for winner in [a, b] if ahead == 0 else [a if ahead > 0 else b]:
+                orders |= {(winner, *more) for more in fill([c for c in left if c != winner], seats - 1)}
+        return orders
+
+    return fill(list(range(candidates)), seats)
+
+
+def pref_voting_majority_judgment(lists):
+    """By the majority grade and the larger of the shares above and below it, which leaves more ties open than taking grades away."""
+    return majority_judgement(graded(lists, list(range(11))))
+
+
+def majority_values(lists, candidates):
+    """Of each candidate the majority grades that are taken away one at a time, by the definition."""
+    values = []
+    for c in range(candidates):
+        grades = sorted(numbers[c] for count, numbers in lists for _ in range(count))
+        values.append([grades.pop((len(grades) - 1) // 2) for _ in range(len(grades))])
+    return values
 
 
 def abcvoting_approval(candidates, groups, seats):

@@ -243,7 +243,7 @@ fn outcome_fits(contest: &Contest, outcome: &Outcome) -> bool {
     let known = |place: &usize| *place < count;
     let rounds = outcome.rounds.iter().all(|round| {
         let actions = round.actions.iter().all(|action| match action {
-            Action::Elect(places) => places.iter().all(known),
+            Action::Elect(places) | Action::Advance(places) => places.iter().all(known),
             Action::Transfer(place) | Action::Exclude(place) => known(place),
         });
         actions && round.votes.len() == count

@@ -26,7 +26,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// How many choices it names; by scores, those above 0.
+    /// How many choices it names; by numbers, those above 0.
     pub fn named(&self) -> usize {
         match self {
             Self::Listed(_) | Self::WriteIn(_) => 1,

@@ -14,7 +14,8 @@ use crate::text::{check_label, check_write_in};
 
 pub(crate) const CHOICES_MAX: usize = 500;
 
-/// The highest number that a ballot can give under [`Rule::Score`]; the lowest is 0.
+/// The highest number that a ballot can give a choice by rules of [`BallotKind::Scores`]; the lowest
+/// is 0.
 pub const SCORE_MAX: u8 = 10;
 
 /// What may be chosen.

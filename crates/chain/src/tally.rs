@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use vote_counting::{
     self, BallotKind, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed,
+    majority_grades,
 };
 
 use crate::ballot::Selection;
@@ -19,8 +20,8 @@ use crate::urn::Urn;
 pub struct TallyLine {
     /// Its words.
     pub choice: String,
-    /// Votes for it; where ballots rank, of those that rank it alone first; where they score, the
-    /// sum of its scores.
+    /// Votes for it; where ballots rank, of those that rank it alone first; where they give numbers,
+    /// the sum of these; by majority judgment, its majority grade.
     pub votes: u64,
 }
 
@@ -130,12 +131,12 @@ impl Tally {
             .zip(&election.contests)
             .map(|(at, _)| urn.said(at).map(&mut affordable).collect())
             .collect();
-        let ranked = election
+        let long = election
             .contests
             .iter()
-            .filter(|contest| contest.rule.is_ranked())
+            .filter(|contest| !contest.rule.is_single())
             .count() as u64;
-        let share = budget.left() / ranked.max(1);
+        let share = budget.left() / long.max(1);
         let contests = (0..)
             .zip(&election.contests)
             .zip(said)
@@ -227,7 +228,11 @@ impl ContestTally {
             tally.lead(write_ins(&counts), majority);
             return tally;
         };
-        let firsts = sums(choices.len(), &counts);
+        let firsts = if contest.rule == Rule::MajorityJudgment {
+            majority_grades(choices.len(), &lists(&counts))
+        } else {
+            sums(choices.len(), &counts)
+        };
         let line = |(choice, votes): (&String, &u64)| TallyLine {
             choice: choice.clone(),
             votes: *votes,
@@ -247,7 +252,10 @@ impl ContestTally {
             // Who is named most leads already.
             BallotKind::One => return tally,
             BallotKind::Several => approvals(choices.len(), &counts),
-            BallotKind::Scores => scores(choices.len(), &counts),
+            BallotKind::Scores => Ballots::Scores {
+                candidates: choices.len(),
+                lists: lists(&counts),
+            },
             BallotKind::Ranks => rankings(choices.len(), &counts),
         };
         tally.outcome =
@@ -402,15 +410,13 @@ fn approvals(candidates: usize, counts: &Counts<'_>) -> Ballots {
     }
 }
 
-fn scores(candidates: usize, counts: &Counts<'_>) -> Ballots {
+/// The numbers on the ballots, by choice.
+fn lists(counts: &Counts<'_>) -> Vec<(u64, Vec<u8>)> {
     let scored = |(selection, votes): &(&Selection, u64)| match selection {
         Selection::Scored(scores) => Some((*votes, scores.clone())),
         _ => None,
     };
-    Ballots::Scores {
-        candidates,
-        lists: counts.iter().filter_map(scored).collect(),
-    }
+    counts.iter().filter_map(scored).collect()
 }
 
 fn rankings(candidates: usize, counts: &Counts<'_>) -> Ballots {

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use vote_chain::{BallotKind, Rule};
+use vote_chain::Rule;
 
 /// Runs a tracker and several nodes as processes on this machine
 #[derive(Debug, Parser)]
@@ -169,7 +169,7 @@ struct PagesArgs {
 fn rule() -> impl TypedValueParser<Value = Rule> {
     let rules = Rule::ALL
         .into_iter()
-        .filter(|rule| rule.ballots() != BallotKind::Scores && *rule != Rule::YesNo)
+        .filter(|rule| !rule.has_numbers() && *rule != Rule::YesNo)
         .map(Rule::name);
     PossibleValuesParser::new(rules)
         .map(|name| Rule::named(&name).expect("only these names are let through"))

@@ -614,7 +614,7 @@ mod tests {
                 scores.sort_unstable_by(|one, other| one.1.cmp(&other.1));
             }
             for rule in Rule::ALL {
-                if rule.ballots() == BallotKind::Scores {
+                if rule.has_numbers() {
                     let lists = scores.iter().map(|(count, scores)| (*count, scores.as_slice()));
                     let text = write_scores(&file.candidates, lists);
                     let options = Options { scores: true, sums: true, ..Options::default() };

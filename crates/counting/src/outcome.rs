@@ -40,6 +40,8 @@ pub enum Action {
     Transfer(usize),
     /// This one has the fewest; its ballots go to the next on them.
     Exclude(usize),
+    /// These go to the runoff, which is the next round.
+    Advance(Vec<usize>),
 }
 
 /// One look at the votes, and what follows from it.
@@ -62,6 +64,11 @@ pub enum Stake {
     Surplus,
     /// The one that is picked is excluded.
     Exclusion,
+    /// Places in the runoff: so many are left, fewer than are tied. The one that is picked goes there;
+    /// if no lot was drawn, it is among those who lose the fewest match-ups with the others.
+    Runoff(usize),
+    /// The one that is picked wins the runoff, and is elected.
+    Seat,
 }
 
 /// A tie, and how it was broken.

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::borda::borda;
 use crate::budget::Budget;
 use crate::irv::irv;
+use crate::majority::majority_judgment;
 use crate::meek::meek;
 use crate::minimax::minimax;
 use crate::outcome::Outcome;
 use crate::profile::Profile;
 use crate::schulze::schulze;
+use crate::star::star;
 use crate::stv::scottish_stv;
 use crate::sums::{approval, score};
 use crate::ties::Seed;
@@ -37,6 +39,10 @@ pub enum Rule {
     Meek,
     /// Rankings; minimax.
     Minimax,
+    /// A number a ballot for each choice; the two highest sums go to a runoff.
+    Star,
+    /// A grade a ballot for each choice; the highest medians win the seats.
+    MajorityJudgment,
 }
 
 /// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
@@ -77,6 +83,9 @@ pub enum Ties {
     ExclusionAndSurplus,
     /// As `Exclusion`, and votes that hardly differ are tied.
     NearExclusion,
+    /// One for a place in the runoff is broken by who loses fewer match-ups, in the runoff by the
+    /// higher sum, else by lot.
+    Runoff,
 }
 
 /// What is so of a rule whatever the ballots say.
@@ -122,7 +131,7 @@ impl Facts {
 
 impl Rule {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Plurality,
         Self::Approval,
         Self::Score,
@@ -133,6 +142,8 @@ impl Rule {
         Self::YesNo,
         Self::Meek,
         Self::Minimax,
+        Self::Star,
+        Self::MajorityJudgment,
     ];
 
     /// The one table of what all others ask about rules.
@@ -152,6 +163,12 @@ impl Rule {
             Self::YesNo => Facts::new("yes-no", Choice, One, Ties::Never).with_majorities(),
             Self::Meek => Facts::new("meek", Ranks, More, Ties::NearExclusion).counts("votes"),
             Self::Minimax => Facts::new("minimax", Ranks, More, Ties::Seats).since(3),
+            Self::Star => Facts::new("star", Scores, More, Ties::Runoff)
+                .counts("points, or votes in the runoff")
+                .since(3),
+            Self::MajorityJudgment => Facts::new("majority-judgment", Scores, More, Ties::Seats)
+                .counts("majority grades")
+                .since(3),
         }
     }
 
@@ -183,6 +200,11 @@ impl Rule {
     /// How many can be elected.
     pub const fn seats(self) -> Seats {
         self.facts().seats
+    }
+
+    /// Whether a ballot has a number for each choice.
+    pub const fn has_numbers(self) -> bool {
+        matches!(self.ballots(), BallotKind::Scores)
     }
 
     /// Whether there is one seat, always.
@@ -347,6 +369,12 @@ pub fn count(
         (Rule::Score, Ballots::Scores { candidates, lists }) => {
             Some(score(*candidates, lists, terms))
         }
+        (Rule::Star, Ballots::Scores { candidates, lists }) => {
+            star(*candidates, lists, terms, budget)
+        }
+        (Rule::MajorityJudgment, Ballots::Scores { candidates, lists }) => {
+            majority_judgment(*candidates, lists, terms, budget)
+        }
         (rule, Ballots::Rankings(profile)) if rule.is_ranked() && !profile.names_somebody() => {
             Some(Outcome::nobody(profile.candidates(), profile.ballots()))
         }
@@ -455,7 +483,7 @@ mod tests {
                 },
                 BallotKind::Scores => Ballots::Scores {
                     candidates: 3,
-                    lists: vec![(1, vec![0, 0, 9])],
+                    lists: vec![(1, vec![0, 0, 2])],
                 },
                 BallotKind::One | BallotKind::Ranks => Ballots::Rankings(profile(3, &[(1, &[2])])),
             };

@@ -67,7 +67,8 @@ impl Breaker {
         picked
     }
 
-    fn draw(&mut self, candidates: &[usize]) -> usize {
+    /// The one that the seed picks.
+    pub(crate) fn draw(&mut self, candidates: &[usize]) -> usize {
         let number = self.lots;
         self.lots += 1;
         let lot = |candidate: &usize| {

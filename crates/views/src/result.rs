@@ -142,7 +142,8 @@ pub struct Tie {
     /// For what.
     #[serde(rename = "for")]
     pub tied_for: TiedFor,
-    /// How many seats are left for those who are tied; null if it is not for seats.
+    /// How many seats, or places in the runoff, are left for those who are tied; null if it is not for
+    /// these.
     #[schemars(range(min = 1))]
     pub seats_left: Option<usize>,
     /// Who is tied.
@@ -168,6 +169,10 @@ pub enum TiedFor {
     Surplus,
     /// Who is excluded.
     Exclusion,
+    /// Places in the runoff.
+    Runoff,
+    /// The seat that the runoff fills.
+    Seat,
 }
 
 /// What `vote-cli verify archive FILE --json` prints for a valid archive: the result, and what was
@@ -310,9 +315,11 @@ impl Tie {
             Stake::Seats(left) => (TiedFor::Seats, Some(left)),
             Stake::Surplus => (TiedFor::Surplus, None),
             Stake::Exclusion => (TiedFor::Exclusion, None),
+            Stake::Runoff(left) => (TiedFor::Runoff, Some(left)),
+            Stake::Seat => (TiedFor::Seat, None),
         };
         Self {
-            round: seats_left.is_none().then_some(tie.round + 1),
+            round: (!matches!(tie.stake, Stake::Seats(_))).then_some(tie.round + 1),
             tied_for,
             seats_left,
             tied: named(&tie.candidates),
@@ -351,6 +358,8 @@ mod tests {
                 ("seats", Some(left)) => Stake::Seats(left),
                 ("surplus", None) => Stake::Surplus,
                 ("exclusion", None) => Stake::Exclusion,
+                ("runoff", Some(left)) => Stake::Runoff(left),
+                ("seat", None) => Stake::Seat,
                 other => panic!("{other:?}"),
             };
             let tie = TieBreak {

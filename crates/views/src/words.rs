@@ -81,6 +81,7 @@ pub fn action(action: &Action, names: &[String]) -> String {
         }
         Action::Transfer(place) => format!("the surplus of {} is transferred", names[*place]),
         Action::Exclude(place) => format!("{} is excluded", names[*place]),
+        Action::Advance(places) => format!("in the runoff: {}", listed(places, names)),
     }
 }
 
@@ -132,6 +133,20 @@ pub fn tie(tie: &TieBreak, names: &[String]) -> String {
             "Round {round}: {tied} are tied to be excluded. {} {picked} is excluded; {others_are} {stays} in.",
             broken("fewest")
         ),
+        Stake::Runoff(_) => {
+            let why = match tie.drawn.as_slice() {
+                [] => format!("By the match-ups among them {picked} is in it."),
+                drawn => format!("A lot among {} draws {picked}.", listed(drawn, names)),
+            };
+            format!("Round {round}: {tied} are tied for the runoff. {why}")
+        }
+        Stake::Seat => {
+            let why = match tie.earlier {
+                Some(earlier) => format!("In round {} {picked} had the higher sum.", earlier + 1),
+                None => broken("most"),
+            };
+            format!("Round {round}: {tied} are tied in the runoff. {why}")
+        }
     }
 }
 

@@ -96,7 +96,7 @@ fn ambiguous(kind: BallotKind, choices: &[String], words: &str) -> Option<(usize
         BallotKind::Several | BallotKind::Scores => &[','],
         BallotKind::Ranks => &['>', '='],
     };
-    // Of a score, the name.
+    // Of a number, the name.
     let name = |part: &'_ str| match kind {
         BallotKind::Scores => part
             .rsplit_once('=')
@@ -145,7 +145,7 @@ fn read(kind: BallotKind, choices: &[String], words: &str) -> Option<Selection> 
         BallotKind::One => place(words).map(Selection::Listed),
         BallotKind::Several if words.trim() == "-" => Some(Selection::Approved(Vec::new())),
         BallotKind::Several => sorted(words, ',').map(Selection::Approved),
-        BallotKind::Scores => scores(choices.len(), words, place).map(Selection::Scored),
+        BallotKind::Scores => numbers(choices.len(), words, place).map(Selection::Scored),
         BallotKind::Ranks if words.trim() == "-" => Some(Selection::Ranked(Ranks::default())),
         BallotKind::Ranks => {
             let ranks = words
@@ -157,7 +157,8 @@ fn read(kind: BallotKind, choices: &[String], words: &str) -> Option<Selection> 
     }
 }
 
-fn scores(choices: usize, words: &str, place: impl Fn(&str) -> Option<u16>) -> Option<Vec<u8>> {
+/// A number for each choice that is named, 0 for others.
+fn numbers(choices: usize, words: &str, place: impl Fn(&str) -> Option<u16>) -> Option<Vec<u8>> {
     let mut scores = vec![0; choices];
     let mut seen = vec![false; choices];
     for part in words.split(',') {

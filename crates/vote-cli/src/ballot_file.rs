@@ -157,7 +157,7 @@ fn options(args: &CountArgs, format: Option<Format>) -> Result<Options, Failure>
         [] => Categories::Ranks,
         names => Categories::Approve(names.to_vec()),
     };
-    let sums = kind == Some(BallotKind::Scores);
+    let sums = args.rule.is_some_and(Rule::has_numbers);
     Ok(Options {
         categories,
         contest: args.contest.clone(),

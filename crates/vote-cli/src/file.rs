@@ -69,8 +69,11 @@ choices = ["Ada", "Grace", "Joan"]
 # stv         a ranking; single transferable vote by the Scottish rules
 # meek        a ranking; single transferable vote by Meek's method
 # schulze     a ranking; who beats all others one by one wins
-# minimax     a ranking; who is beaten least badly wins (protocol version 3 on)
 # yes-no      for (the first choice) or against (the second); needs a majority
+# These on chains of protocol version 3 or later:
+# minimax     a ranking; who is beaten least badly wins
+# star        a number from 0 to 10 for each; a runoff between the two with the highest sums
+# majority-judgment  a grade from 0 to 10 for each; the highest medians win the seats
 rule = "stv"
 seats = 2
 

@@ -32,6 +32,7 @@ pub(crate) const fn heading(rule: Rule) -> Option<&'static str> {
     match rule.ballots() {
         BallotKind::One => None,
         BallotKind::Several => Some("approvals"),
+        BallotKind::Scores if matches!(rule, Rule::MajorityJudgment) => Some("majority grades"),
         BallotKind::Scores => Some("sums of scores"),
         BallotKind::Ranks => Some("first preferences"),
     }
@@ -162,7 +163,7 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         );
     }
     if let Some(outcome) = &counted.outcome {
-        // Sums of what is not ranked are beside the choices already.
+        // What is not ranked is beside the choices already.
         let alone = contest.rule.amounts().filter(|_| contest.rule.is_ranked());
         lines.extend(how(outcome, &names(contest), alone));
     }

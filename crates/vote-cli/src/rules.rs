@@ -171,6 +171,10 @@ const fn ties(rule: Rule) -> &'static str {
             "to be excluded (votes that differ by 0.000001 at most) are broken by the latest earlier round in which their votes differ: who \
              had the fewest is out; else by lot"
         }
+        Ties::Runoff => {
+            "for a place in the runoff are broken by the match-ups among those tied: who loses the most of them is out; in the runoff by the \
+             higher sum; else by lot"
+        }
     }
 }
 

@@ -427,6 +427,37 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
     }
 }
 
+/// The same ballots by three rules.
+#[test]
+fn election_of_numbers_is_counted_by_its_rule() {
+    let ballots: [(u8, [u8; 3]); 3] = [(3, [5, 6, 0]), (2, [10, 0, 9]), (2, [0, 0, 9])];
+    for (rule, winner, amounts) in [
+        // 35, 18 and 36 points.
+        (Rule::Score, "Salad", [36, 35, 18]),
+        // Salad and Soup in the runoff: two put Salad before Soup, five Soup before Salad.
+        (Rule::Star, "Soup", [36, 35, 18]),
+        // Of seven grades the middle one is 5, 0 and 9.
+        (Rule::MajorityJudgment, "Salad", [9, 5, 0]),
+    ] {
+        let (mut ledger, id) = with_rule(rule, 1);
+        let each = ballots
+            .iter()
+            .flat_map(|(count, scores)| std::iter::repeat_n(scores, usize::from(*count)));
+        let all: Vec<_> = (50..)
+            .zip(each)
+            .map(|(voter, scores)| ledger.ballot(voter, id, Selection::Scored(scores.to_vec())))
+            .collect();
+        ledger.decide(&all);
+        let contest = ledger.state.tally(&id).unwrap().contests.remove(0);
+        let votes: Vec<_> = contest.lines.iter().map(|line| line.votes).collect();
+        assert_eq!(
+            (contest.leaders, votes),
+            (vec![winner.to_owned()], amounts.to_vec()),
+            "{rule:?}"
+        );
+    }
+}
+
 #[test]
 fn ranked_election_is_counted_by_its_rule_and_seats() {
     let vote = |ledger: &Ledger, id, ballots: &[(u8, &[u16])]| -> Vec<_> {

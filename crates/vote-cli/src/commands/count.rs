@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         || vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()),
     );
     let outcome = outcome.map_err(|fault| match fault {
-        NotCounted::Kind(rule) if rule.ballots() == BallotKind::Scores => Failure::Usage(format!(
+        NotCounted::Kind(rule) if rule.has_numbers() => Failure::Usage(format!(
             "a file of ranked ballots has no scores: --rule {} takes a table (.csv, .tsv, .xlsx) of them",
             rule.name()
         )),

@@ -6,8 +6,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use vote_chain::{
-    Archive, ArchivedTransaction, Audit, BallotKind, Choices, Contest, ContestTally, ElectionPhase,
-    Payload, PublicKey, Selection, Timestamp, encode, parse,
+    Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload,
+    PublicKey, Selection, Timestamp, encode, parse,
 };
 use vote_counting::formats::nist::{self, About, Standing};
 use vote_counting::formats::{File, Format, Options, write_scores};
@@ -192,7 +192,7 @@ impl<'a> Exported<'a> {
             }
         };
         let contest = &contests[place];
-        let scored = contest.rule.ballots() == BallotKind::Scores;
+        let scored = contest.rule.has_numbers();
         if scored && format != Some(Format::Csv) {
             return Err(Failure::Usage(
                 "scores are no rankings: write them to a .csv file; the archive has them too"

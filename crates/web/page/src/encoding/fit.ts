@@ -16,7 +16,8 @@ export function named(says: Selection | null): number {
 }
 
 /** Whether it is of the rule's kind, of choices that are on the list, each once and in order. */
-function offered({ choices, rule }: Contest, says: Exclude<Selection, "abstain">): boolean {
+function offered(contest: Contest, says: Exclude<Selection, "abstain">): boolean {
+  const { choices, rule } = contest;
   if (!choices) return "written" in says;
   const listed = (places: number[]) =>
     places.every((place, at) => place < choices.length && (at === 0 || place > places[at - 1]!));

@@ -9,12 +9,14 @@ import { Struct, type Value, encode } from "./cbor";
 export { bytesToHex, hexToBytes };
 
 /** What the page goes by, of each rule: what a ballot says, whether it fills one seat always, what becomes of ties (texts
- * `r_ties_...`), and whether a majority can be asked for. */
+ * `r_ties_...`), whether a majority can be asked for, and what is beside each choice in a result (the name of its text), if
+ * other than where ballots say the same by other rules. */
 interface Facts {
   ballots: "one" | "several" | "scores" | "ranks";
   oneSeat?: true;
   majority?: true;
-  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek";
+  beside?: "majority_grades";
+  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star";
 }
 
 const facts = <T extends Record<string, Facts>>(table: T): Record<keyof T, Facts> => table;
@@ -31,6 +33,8 @@ export const FACTS = facts({
   "yes-no": { ballots: "one", oneSeat: true, majority: true, ties: "yes_no" },
   meek: { ballots: "ranks", ties: "meek" },
   minimax: { ballots: "ranks", ties: "seat" },
+  star: { ballots: "scores", ties: "star" },
+  "majority-judgment": { ballots: "scores", ties: "seat", beside: "majority_grades" },
 });
 export type Rule = keyof typeof FACTS;
 export const RULES = Object.keys(FACTS) as Rule[];

@@ -77,10 +77,13 @@ function Bar({ part }: { part: number }) {
 }
 
 /** What the numbers beside the bars are. */
-const heading = (rule: Rule): Name =>
-  (({ one: "votes", several: "approvals", scores: "points", ranks: "first_preferences" }) as const)[
-    FACTS[rule].ballots
-  ];
+const heading = (rule: Rule): Name => FACTS[rule].beside ?? BESIDE[FACTS[rule].ballots];
+const BESIDE = {
+  one: "votes",
+  several: "approvals",
+  scores: "points",
+  ranks: "first_preferences",
+} as const;
 
 function Count({
   result,
@@ -184,6 +187,12 @@ export function tieWords(tie: Tie): string {
   };
   if (tie.for === "surplus")
     return `${t("tie_surplus", gaps)} ${broken(tie, "tie_most")} ${t("tie_first", gaps)}`;
+  if (tie.for === "runoff")
+    return `${t("tie_runoff", gaps)} ${t(
+      tie.drawn_among.length ? "tie_runoff_lot" : "tie_runoff_match",
+      { ...gaps, drawn: listed(tie.drawn_among) },
+    )}`;
+  if (tie.for === "seat") return `${t("tie_seat", gaps)} ${broken(tie, "tie_sum")}`;
   if (tie.for === "exclusion")
     return `${t("tie_exclusion", gaps)} ${broken(tie, "tie_fewest")} ${t("tie_out", { ...gaps, n: others.length })}`;
   const last = tie.seats_left === 1;

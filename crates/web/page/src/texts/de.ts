@@ -203,6 +203,8 @@ export const de: Catalogue = {
     "Bei übertragbarer Einzelstimme scheidet von mehreren mit gleich wenig Stimmen aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; von gleichen Überschüssen kommt zuerst, wer am meisten hatte; sonst entscheidet ein Los.",
   r_ties_meek:
     "Bei übertragbarer Einzelstimme nach Meek scheidet von mehreren mit gleich wenig Stimmen (bis auf 0,000001) aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; sonst entscheidet ein Los.",
+  r_ties_star:
+    "Bei STAR kommt bei Gleichstand in die Stichwahl, wer weniger Vergleiche verliert; eine unentschiedene gewinnt die höhere Summe; sonst entscheidet ein Los.",
   r_overvotes_wait:
     "Ein Stimmzettel, der mehreren denselben Rang gibt, wartet dort, bis nur eine davon übrig ist.",
   r_overvotes_exhaust:
@@ -258,6 +260,8 @@ export const de: Catalogue = {
   rule_schulze: "Schulze",
   "rule_yes-no": "Ja oder Nein",
   rule_minimax: "Minimax",
+  rule_star: "STAR",
+  "rule_majority-judgment": "Mehrheitsurteil",
   rule_meek: "übertragbarer Einzelstimme (Meek)",
   how_plurality: "Wählen Sie eine; die meistgewählte gewinnt.",
   how_approval: "Kreuzen Sie alle an, denen Sie zustimmen; die mit den meisten gewinnen.",
@@ -269,6 +273,10 @@ export const de: Catalogue = {
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_minimax:
     "Ordnen Sie sie, das Beste zuerst. Wer am wenigsten deutlich geschlagen wird, gewinnt.",
+  how_star:
+    "Geben Sie jeder 0 bis 10 Punkte. Von den zweien mit den höchsten Summen gewinnt, wer auf mehr Stimmzetteln höher steht.",
+  "how_majority-judgment":
+    "Geben Sie jeder eine Note von 0 bis 10, der besten; die beste mittlere Note gewinnt.",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",
@@ -374,6 +382,11 @@ export const de: Catalogue = {
     "{picked} ist gewählt; {others} ist es nicht.|{picked} ist gewählt; {others} sind es nicht.",
   tie_in_of_several:
     "{picked} ist gewählt; {others} bleibt gleichauf.|{picked} ist gewählt; {others} bleiben gleichauf.",
+  tie_runoff: "Runde {round}: {tied} sind gleichauf um die Stichwahl.",
+  tie_runoff_match: "Nach den Vergleichen unter ihnen ist {picked} darin.",
+  tie_runoff_lot: "Unter {drawn} fällt das Los auf {picked}.",
+  tie_seat: "Runde {round}: {tied} sind gleichauf in der Stichwahl.",
+  tie_sum: "In Runde {round} hatte {picked} die höhere Summe.",
   blank: "{n} leere Stimme, für niemanden.|{n} leere Stimmen, für niemanden.",
   nobody_elected: "Niemand ist gewählt: kein Stimmzettel zählt für eine der Wahlmöglichkeiten.",
   nobody_so_far: "Noch zählt kein Stimmzettel für eine der Wahlmöglichkeiten.",
@@ -400,6 +413,7 @@ export const de: Catalogue = {
   node_unaware: "Der Knoten dieser Seite kennt diesen Stimmzettel nicht.",
   turnout: "Beteiligung",
   points: "Punkte",
+  majority_grades: "Mehrheitsnoten",
   approvals: "Zustimmungen",
   first_preferences: "Erste Wünsche",
   leading: "vorn",

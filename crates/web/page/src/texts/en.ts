@@ -194,6 +194,8 @@ export const en = {
     "By single transferable vote, of several tied to be excluded the one with the fewest votes in the latest earlier round in which they differ is out; of tied surpluses, that of the one with the most goes first; else a lot decides.",
   r_ties_meek:
     "By Meek's single transferable vote, of several tied to be excluded (votes that differ by 0.000001 at most) the one with the fewest in the latest earlier round in which they differ is out; else a lot decides.",
+  r_ties_star:
+    "By STAR, a tie for the runoff goes to those who lose fewer match-ups, a tied runoff to the higher sum; else a lot decides.",
   r_overvotes_wait:
     "A ballot that gives a rank to several waits there until only one of them is left.",
   r_overvotes_exhaust:
@@ -247,6 +249,8 @@ export const en = {
   rule_schulze: "Schulze",
   "rule_yes-no": "yes or no",
   rule_minimax: "minimax",
+  rule_star: "STAR",
+  "rule_majority-judgment": "majority judgment",
   rule_meek: "single transferable vote (Meek)",
   how_plurality: "Choose one; the most chosen wins.",
   how_approval: "Tick all that you approve of; the most approved win.",
@@ -257,6 +261,9 @@ export const en = {
   how_stv:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_minimax: "Rank them, best first. Who is beaten least badly by any other wins.",
+  how_star:
+    "Give each a number from 0 to 10. Of the two with the highest sums, the one scored higher on more ballots wins.",
+  "how_majority-judgment": "Give each a grade from 0 to 10; the best median grade wins.",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",
@@ -354,6 +361,11 @@ export const en = {
   tie_in: "{picked} is elected; {others} is not.|{picked} is elected; {others} are not.",
   tie_in_of_several:
     "{picked} is elected; {others} stays tied.|{picked} is elected; {others} stay tied.",
+  tie_runoff: "Round {round}: {tied} are tied for the runoff.",
+  tie_runoff_match: "By the match-ups among them {picked} is in it.",
+  tie_runoff_lot: "A lot among {drawn} draws {picked}.",
+  tie_seat: "Round {round}: {tied} are tied in the runoff.",
+  tie_sum: "In round {round} {picked} had the higher sum.",
   blank: "{n} blank vote, for nobody.|{n} blank votes, for nobody.",
   nobody_elected: "Nobody is elected: no ballot counts for any of the choices.",
   nobody_so_far: "No ballot counts for any of the choices yet.",
@@ -380,6 +392,7 @@ export const en = {
   node_unaware: "The node of this page does not know this ballot.",
   turnout: "Turnout",
   points: "Points",
+  majority_grades: "Majority grades",
   approvals: "Approvals",
   first_preferences: "First preferences",
   leading: "leading",

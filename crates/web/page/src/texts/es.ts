@@ -194,6 +194,8 @@ export const es: Catalogue = {
     "En el voto único transferible, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; de excedentes iguales va primero el de quien tuvo más; si no, decide el sorteo.",
   r_ties_meek:
     "En el voto único transferible de Meek, de varios empatados para ser excluidos (con 0,000001 de diferencia como mucho) sale quien tuvo menos en la última ronda anterior en que difieren; si no, decide el sorteo.",
+  r_ties_star:
+    "Con STAR, un empate por la segunda vuelta es de quien pierde menos comparaciones, una segunda vuelta empatada de la suma más alta; si no, decide el sorteo.",
   r_overvotes_wait: "Una papeleta que da un puesto a varias espera ahí hasta que solo quede una.",
   r_overvotes_exhaust:
     "Una papeleta que da un puesto a varias ya no cuenta para nadie al llegar a ese puesto.",
@@ -245,6 +247,8 @@ export const es: Catalogue = {
   rule_schulze: "Schulze",
   "rule_yes-no": "sí o no",
   rule_minimax: "minimax",
+  rule_star: "STAR",
+  "rule_majority-judgment": "juicio mayoritario",
   rule_meek: "voto único transferible (Meek)",
   how_plurality: "Elija una; gana la más elegida.",
   how_approval: "Marque todas las que aprueba; ganan las más aprobadas.",
@@ -255,6 +259,9 @@ export const es: Catalogue = {
   how_stv:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_minimax: "Ordénelas, la mejor primero. Gana la que pierde por menos.",
+  how_star:
+    "Dé a cada una de 0 a 10. De las dos con las sumas más altas gana la que está más alta en más papeletas.",
+  "how_majority-judgment": "Dé a cada una una nota de 0 a 10; gana la mejor nota mediana.",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",
@@ -354,6 +361,11 @@ export const es: Catalogue = {
   tie_in: "{picked} sale elegido; {others} no.",
   tie_in_of_several:
     "{picked} sale elegido; {others} sigue empatado.|{picked} sale elegido; {others} siguen empatados.",
+  tie_runoff: "Ronda {round}: {tied} están empatados por la segunda vuelta.",
+  tie_runoff_match: "Por las comparaciones entre ellos, {picked} está en ella.",
+  tie_runoff_lot: "Entre {drawn} el sorteo elige {picked}.",
+  tie_seat: "Ronda {round}: {tied} están empatados en la segunda vuelta.",
+  tie_sum: "En la ronda {round} {picked} tuvo la suma más alta.",
   blank: "{n} voto en blanco, para nadie.|{n} votos en blanco, para nadie.",
   nobody_elected: "Nadie sale elegido: ninguna papeleta cuenta para una de las opciones.",
   nobody_so_far: "Ninguna papeleta cuenta aún para una de las opciones.",
@@ -379,6 +391,7 @@ export const es: Catalogue = {
   node_unaware: "El nodo de esta página no conoce esta papeleta.",
   turnout: "Participación",
   points: "Puntos",
+  majority_grades: "Notas mayoritarias",
   approvals: "Aprobaciones",
   first_preferences: "Primeras preferencias",
   leading: "en cabeza",

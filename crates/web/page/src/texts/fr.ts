@@ -198,6 +198,8 @@ export const fr: Catalogue = {
     "Au vote unique transférable, parmi plusieurs à égalité pour l'exclusion sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; de surplus égaux, passe d'abord celui de qui en avait le plus ; sinon le sort tranche.",
   r_ties_meek:
     "Au vote unique transférable de Meek, parmi plusieurs à égalité pour l'exclusion (à 0,000001 près) sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; sinon le sort tranche.",
+  r_ties_star:
+    "Avec STAR, une égalité pour le second tour va à qui perd le moins de duels, un second tour à égalité à la plus haute somme ; sinon le sort tranche.",
   r_overvotes_wait: "Un bulletin qui donne un rang à plusieurs y attend qu'il n'en reste qu'un.",
   r_overvotes_exhaust:
     "Un bulletin qui donne un rang à plusieurs ne compte plus pour personne une fois arrivé à ce rang.",
@@ -250,6 +252,8 @@ export const fr: Catalogue = {
   rule_schulze: "Schulze",
   "rule_yes-no": "oui ou non",
   rule_minimax: "minimax",
+  rule_star: "STAR",
+  "rule_majority-judgment": "jugement majoritaire",
   rule_meek: "vote unique transférable (Meek)",
   how_plurality: "Choisissez-en un ; le plus choisi gagne.",
   how_approval: "Cochez tous ceux que vous approuvez ; les plus approuvés gagnent.",
@@ -261,6 +265,9 @@ export const fr: Catalogue = {
   how_stv:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_minimax: "Classez-les, le meilleur d'abord. Qui est battu le moins nettement gagne.",
+  how_star:
+    "Donnez à chacun de 0 à 10. Des deux plus hautes sommes gagne celui qui est le plus haut sur plus de bulletins.",
+  "how_majority-judgment": "Donnez à chacun une note de 0 à 10 ; la meilleure note médiane gagne.",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
@@ -361,6 +368,11 @@ export const fr: Catalogue = {
   tie_in: "{picked} est élu ; {others} ne l'est pas.|{picked} est élu ; {others} ne le sont pas.",
   tie_in_of_several:
     "{picked} est élu ; {others} reste à égalité.|{picked} est élu ; {others} restent à égalité.",
+  tie_runoff: "Tour {round} : {tied} sont à égalité pour le second tour.",
+  tie_runoff_match: "Par les duels entre eux, {picked} y est.",
+  tie_runoff_lot: "Parmi {drawn}, le sort désigne {picked}.",
+  tie_seat: "Tour {round} : {tied} sont à égalité au second tour.",
+  tie_sum: "Au tour {round}, {picked} avait la plus haute somme.",
   blank: "{n} voix blanche, pour personne.|{n} voix blanches, pour personne.",
   nobody_elected: "Personne n'est élu : aucun bulletin ne compte pour un des choix.",
   nobody_so_far: "Aucun bulletin ne compte encore pour un des choix.",
@@ -386,6 +398,7 @@ export const fr: Catalogue = {
   node_unaware: "Le nœud de cette page ne connaît pas ce bulletin.",
   turnout: "Participation",
   points: "Points",
+  majority_grades: "Notes majoritaires",
   approvals: "Approbations",
   first_preferences: "Premiers choix",
   leading: "en tête",
