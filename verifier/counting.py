@@ -4,10 +4,10 @@ import hashlib
 
 from meek import meek
 
-RULES = 12
-(PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT) = range(RULES)
-# What a ballot says by a rule: one choice, some of them, a number from 0 to 10 for each; by all others a ranking.
-ONE, SEVERAL, SCORES = (PLURALITY, YES_NO), (APPROVAL,), (SCORE, STAR, MAJORITY_JUDGMENT)
+RULES = 14
+(PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT, LIMITED, CUMULATIVE) = range(RULES)
+# What a ballot says by a rule: one choice, some of them, a number from 0 to 10 for each, points to spread; by all others a ranking.
+ONE, SEVERAL, SCORES, POINTS = (PLURALITY, YES_NO), (APPROVAL, LIMITED), (SCORE, STAR, MAJORITY_JUDGMENT), (CUMULATIVE,)
 WAIT, EXHAUST, SKIP = range(3)
 FIVE_PLACES = 100_000
 # Looks at names on ballots in one count, some minutes. Contests that need more must be made for it; they are shown as not counted.
@@ -308,7 +308,7 @@ def sums(rule, groups, n):
         elif rule in SEVERAL:
             for place in content:
                 votes[place] += weight
-        elif rule in SCORES:
+        elif rule in SCORES + POINTS:
             for place, score in enumerate(content):
                 votes[place] += weight * score
         elif content and len(content[0]) == 1:
@@ -317,7 +317,7 @@ def sums(rule, groups, n):
 
 
 def names_somebody(rule, content):
-    return any(content) if rule in SCORES else bool(content)
+    return any(content) if rule in SCORES + POINTS else bool(content)
 
 
 def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
@@ -327,7 +327,7 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
         return [place for place in range(n) if votes[place] == most]
     if not any(names_somebody(rule, content) for content, _ in groups):
         return []
-    if rule in (APPROVAL, SCORE):
+    if rule in (APPROVAL, SCORE, LIMITED, CUMULATIVE):
         return ties.best(votes, seats)
     if rule == IRV:
         return irv(groups, n, ties, overvotes)

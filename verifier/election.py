@@ -2,7 +2,7 @@
 
 from chain import sorted_keys
 import counting
-from counting import APPROVAL, IRV, ONE, PLURALITY, YES_NO
+from counting import APPROVAL, IRV, LIMITED, ONE, PLURALITY, YES_NO
 from encoding import (U8, U16, U32, array, description, flag, label, label_or_empty, look, need, number, optional, raw, skeleton, struct,
                       variant)
 
@@ -48,10 +48,12 @@ def read_contest(value, voters):
     if rule == YES_NO:
         need(len(names) == 2 and majority is not None, "yes or no needs two choices and a majority")
     need(seats <= (1 if rule in (*ONE, IRV) else len(names)), "seats that cannot be filled")
+    need(rule != LIMITED or most < seats, "a limited ballot names fewer choices than there are seats")
     if rule in ONE:
         need(least == most == 1, "by this rule a ballot names one choice")
     else:
         need(least <= most <= len(names) and most >= 1, "so many choices cannot be named")
+        need(rule not in counting.POINTS or least <= seats, "more choices to be named than there are points")
     if majority is not None:
         need(rule in (PLURALITY, APPROVAL, YES_NO), "this rule knows no majority")
         need(majority["base"] == 0 or voters != ANYONE, "a majority of a roll that there is not")
@@ -121,8 +123,9 @@ def fits(contest, answer):
 
     if rule in counting.SEVERAL:
         named = len(content) if kind == PLACES and in_order(content) else None
-    elif rule in counting.SCORES:
-        whole = kind == SCORES and len(content) == count and max(content) <= 10
+    elif rule in counting.SCORES + counting.POINTS:
+        whole = kind == SCORES and len(content) == count
+        whole = whole and (max(content) <= 10 if rule in counting.SCORES else sum(content) <= contest["seats"])
         named = sum(score > 0 for score in content) if whole else None
     else:
         ranked = [place for rank in content for place in rank] if kind == RANKS else []

@@ -21,6 +21,7 @@ those that the other implementation allows; where it only tells one, those profi
 | star | numbers, many of them tied; several seats | by hand: any lots |
 | majority-judgment | numbers to 10 | pref-voting, which leaves more ties open |
 | majority-judgment | numbers; several seats | by hand: grades taken away one at a time |
+| limited, cumulative | sets; points | votekit: the sums, and the winners if no lot is drawn |
 """
 
 import math
@@ -181,10 +182,31 @@ def check_majority_judgment(check, chance, candidates):
     check.same("majority-judgment by hand", alike, counted, values)
 
 
+def check_sums(check, chance, candidates):
+    seats = chance.randint(2, candidates)
+    points = []
+    for _ in range(chance.randint(1, 8)):
+        numbers = [0] * candidates
+        for _ in range(chance.randint(1, seats)):
+            numbers[chance.randrange(candidates)] += 1
+        points.append((chance.randint(1, 9), numbers))
+    cumulative = check.numbers("cumulative", candidates, seats, points)
+    sets = [(chance.randint(1, 9), sorted(chance.sample(range(candidates), chance.randint(1, seats - 1)))) for _ in range(chance.randint(1, 8))]
+    limited = check.count("limited", candidates, seats, [(count, [chosen]) for count, chosen in sets])
+    ones = [(count, [int(c in chosen) for c in range(candidates)]) for count, chosen in sets]
+    for rule, counted, lists in [("cumulative", cumulative, points), ("limited", limited, ones)]:
+        if sum(any(numbers[c] for _, numbers in lists) for c in range(candidates)) < seats:
+            continue  # votekit fills no seat with who has no votes
+        sums, winners = oracles.votekit_sums(rule, lists, seats)
+        ours = [counted["rounds"][0]["votes"][f"c{c}"] for c in range(candidates)]
+        alike = ours == sums and (drew_lots(counted) or set(places(counted["winners"])) == set(winners))
+        check.same(f"{rule} votekit", alike, counted, (sums, winners))
+
+
 def main():
     program, profiles = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 300
     checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_stv, check_meek, check_approval, check_star,
-              check_majority_judgment]
+              check_majority_judgment, check_sums]
     with tempfile.TemporaryDirectory() as folder:
         check = Check(program, Path(folder))
         for check.seed in range(profiles):
@@ -193,7 +215,7 @@ def main():
             for rule in checks:
                 rule(check, chance, candidates)
     print("counted alike:", ", ".join(f"{what} {number}" for what, number in sorted(check.compared.items())))
-    assert len(check.compared) >= 23, check.compared
+    assert len(check.compared) >= 25, check.compared
     assert all(number > profiles // 6 for number in check.compared.values()), "too few comparisons show little"
 
 

@@ -23,7 +23,7 @@ from pref_voting.scoring_methods import borda
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import votekit
-    from votekit.elections import IRV, STV, Borda, Schulze
+    from votekit.elections import IRV, STV, Borda, Cumulative, Limited, Schulze
 
 
 def linear(groups):
@@ -256,6 +256,21 @@ def majority_values(lists, candidates):
         grades = sorted(numbers[c] for count, numbers in lists for _ in range(count))
         values.append([grades.pop((len(grades) - 1) // 2) for _ in range(len(grades))])
     return values
+
+
+def votekit_scores(lists):
+    ballots = [votekit.ScoreBallot(scores={str(c): n for c, n in enumerate(numbers) if n}, weight=count) for count, numbers in lists if any(numbers)]
+    return votekit.ScoreProfile(ballots=ballots, candidates=[str(c) for c in range(len(lists[0][1]))])
+
+
+@quiet
+def votekit_sums(rule, lists, seats):
+    """By limited, with choices as ones, and by cumulative: the points of each candidate, and the winners by some lots."""
+    profile = votekit_scores(lists)
+    options = {"n_seats": seats, "tiebreak": "random", "rng_seed": 0}
+    election = Limited(profile, budget=seats - 1, **options) if rule == "limited" else Cumulative(profile, **options)
+    scores = election.election_states[0].scores
+    return [float(scores.get(str(c), 0)) for c in range(len(lists[0][1]))], elected(election)
 
 
 def abcvoting_approval(candidates, groups, seats):

@@ -252,7 +252,7 @@ impl ContestTally {
             // Who is named most leads already.
             BallotKind::One => return tally,
             BallotKind::Several => approvals(choices.len(), &counts),
-            BallotKind::Scores => Ballots::Scores {
+            BallotKind::Scores | BallotKind::Points => Ballots::Scores {
                 candidates: choices.len(),
                 lists: lists(&counts),
             },

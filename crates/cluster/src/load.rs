@@ -77,7 +77,7 @@ fn choice(rule: Rule, ballot: &Packed<'_>) -> Result<Selection, &'static str> {
         _ if rule == Rule::YesNo => Err("is a ranking"),
         (BallotKind::One, [first, ..]) if first.len() == 1 => Ok(Selection::Listed(first[0])),
         (BallotKind::One, _) => Err("ranks several first"),
-        (BallotKind::Scores, _) => Err("is a ranking"),
+        (BallotKind::Scores | BallotKind::Points, _) => Err("is a ranking"),
         (BallotKind::Several, _) => {
             let mut all = ranks.concat();
             all.sort_unstable();

@@ -629,7 +629,7 @@ mod tests {
                 let (names_max, counts_by) = match rule.ballots() {
                     BallotKind::One => (1, Rule::Approval),
                     BallotKind::Several => (4, rule),
-                    BallotKind::Scores | BallotKind::Ranks => (0, rule),
+                    BallotKind::Scores | BallotKind::Points | BallotKind::Ranks => (0, rule),
                 };
                 let ballot = |packed: Packed<'_>| {
                     let Group { count, ranks } = packed.group();

@@ -43,6 +43,10 @@ pub enum Rule {
     Star,
     /// A grade a ballot for each choice; the highest medians win the seats.
     MajorityJudgment,
+    /// Fewer choices a ballot than there are seats; the most chosen win the seats.
+    Limited,
+    /// Points that a ballot spreads, as many as there are seats; the highest sums win the seats.
+    Cumulative,
 }
 
 /// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
@@ -55,6 +59,8 @@ pub enum BallotKind {
     Several,
     /// A number for each choice.
     Scores,
+    /// A number for each choice, together at most as many as there are seats.
+    Points,
     /// Choices in an order, some of them equal.
     Ranks,
 }
@@ -66,6 +72,8 @@ pub enum Seats {
     One,
     /// One or more, at most as many as there are candidates.
     UpToCandidates,
+    /// Two or more, at most as many as there are candidates.
+    TwoOrMore,
 }
 
 /// What a rule does with a tie.
@@ -131,7 +139,7 @@ impl Facts {
 
 impl Rule {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Plurality,
         Self::Approval,
         Self::Score,
@@ -144,11 +152,13 @@ impl Rule {
         Self::Minimax,
         Self::Star,
         Self::MajorityJudgment,
+        Self::Limited,
+        Self::Cumulative,
     ];
 
     /// The one table of what all others ask about rules.
     const fn facts(self) -> Facts {
-        use BallotKind::{One as Choice, Ranks, Scores, Several};
+        use BallotKind::{One as Choice, Points, Ranks, Scores, Several};
         use Seats::{One, UpToCandidates as More};
         match self {
             Self::Plurality => Facts::new("plurality", Choice, One, Ties::Stay).with_majorities(),
@@ -168,6 +178,12 @@ impl Rule {
                 .since(3),
             Self::MajorityJudgment => Facts::new("majority-judgment", Scores, More, Ties::Seats)
                 .counts("majority grades")
+                .since(3),
+            Self::Limited => Facts::new("limited", Several, Seats::TwoOrMore, Ties::Seats)
+                .counts("votes")
+                .since(3),
+            Self::Cumulative => Facts::new("cumulative", Points, More, Ties::Seats)
+                .counts("points")
                 .since(3),
         }
     }
@@ -204,7 +220,7 @@ impl Rule {
 
     /// Whether a ballot has a number for each choice.
     pub const fn has_numbers(self) -> bool {
-        matches!(self.ballots(), BallotKind::Scores)
+        matches!(self.ballots(), BallotKind::Scores | BallotKind::Points)
     }
 
     /// Whether there is one seat, always.
@@ -363,10 +379,10 @@ pub fn count(
     budget: &mut Budget,
 ) -> Result<Outcome, NotCounted> {
     let outcome = match (rule, ballots) {
-        (Rule::Approval, Ballots::Approvals { candidates, sets }) => {
+        (Rule::Approval | Rule::Limited, Ballots::Approvals { candidates, sets }) => {
             Some(approval(*candidates, sets, terms))
         }
-        (Rule::Score, Ballots::Scores { candidates, lists }) => {
+        (Rule::Score | Rule::Cumulative, Ballots::Scores { candidates, lists }) => {
             Some(score(*candidates, lists, terms))
         }
         (Rule::Star, Ballots::Scores { candidates, lists }) => {
@@ -433,10 +449,12 @@ mod tests {
                     sets,
                 })
             }
-            BallotKind::Scores => [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores {
-                candidates: 3,
-                lists,
-            }),
+            BallotKind::Scores | BallotKind::Points => {
+                [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores {
+                    candidates: 3,
+                    lists,
+                })
+            }
             BallotKind::One | BallotKind::Ranks => [vec![], vec![blank, skipped, none_of_it]]
                 .map(|groups| Ballots::Rankings(Profile::new(3, groups).unwrap())),
         }
@@ -481,7 +499,7 @@ mod tests {
                     candidates: 3,
                     sets: vec![(1, vec![2])],
                 },
-                BallotKind::Scores => Ballots::Scores {
+                BallotKind::Scores | BallotKind::Points => Ballots::Scores {
                     candidates: 3,
                     lists: vec![(1, vec![0, 0, 2])],
                 },

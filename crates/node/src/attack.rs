@@ -203,7 +203,7 @@ impl Target {
             (_, None) => Selection::WriteIn(format!("attack {place}")),
             (BallotKind::One, _) => Selection::Listed(place),
             (BallotKind::Several, _) => Selection::Approved(vec![place]),
-            (BallotKind::Scores, Some(count)) => Selection::Scored(
+            (BallotKind::Scores | BallotKind::Points, Some(count)) => Selection::Scored(
                 (0..count)
                     .map(|at| u8::from(at == usize::from(place)))
                     .collect(),

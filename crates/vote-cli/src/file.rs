@@ -74,6 +74,8 @@ choices = ["Ada", "Grace", "Joan"]
 # minimax     a ranking; who is beaten least badly wins
 # star        a number from 0 to 10 for each; a runoff between the two with the highest sums
 # majority-judgment  a grade from 0 to 10 for each; the highest medians win the seats
+# limited     fewer choices than there are seats; the most chosen win the seats
+# cumulative  points to spread, one for each seat; a choice can get several; the highest sums win the seats
 rule = "stv"
 seats = 2
 

@@ -31,9 +31,11 @@ pub(crate) fn names(contest: &Contest) -> Vec<String> {
 pub(crate) const fn heading(rule: Rule) -> Option<&'static str> {
     match rule.ballots() {
         BallotKind::One => None,
-        BallotKind::Several => Some("approvals"),
+        BallotKind::Several if matches!(rule, Rule::Approval) => Some("approvals"),
+        BallotKind::Several => None,
         BallotKind::Scores if matches!(rule, Rule::MajorityJudgment) => Some("majority grades"),
         BallotKind::Scores => Some("sums of scores"),
+        BallotKind::Points => Some("points"),
         BallotKind::Ranks => Some("first preferences"),
     }
 }

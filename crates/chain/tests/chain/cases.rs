@@ -43,6 +43,13 @@ fn ballot_of(contest: &Contest, dice: &mut Dice) -> Selection {
             let chosen = (0..n).filter(|_| dice.below(2) == 0);
             Selection::Approved(chosen.take(usize::from(contest.choices_max)).collect())
         }
+        BallotKind::Points => {
+            let mut points = vec![0; usize::from(n)];
+            for _ in 0..below(dice, contest.seats + 1) {
+                points[usize::from(below(dice, n))] += 1;
+            }
+            Selection::Scored(points)
+        }
         BallotKind::Scores => Selection::Scored(
             (0..n)
                 .map(|_| u8::try_from(dice.below(11)).unwrap())
@@ -286,12 +293,16 @@ fn forced() -> Vec<(String, Vec<u8>)> {
         ),
         (Rule::Star, Selection::Approved(vec![1])),
         (Rule::MajorityJudgment, Selection::Scored(vec![0, 0, 11])),
+        (Rule::Limited, Selection::Approved(vec![0, 1])),
+        (Rule::Cumulative, Selection::Scored(vec![2, 0, 1])),
+        (Rule::Cumulative, Selection::Scored(vec![2])),
         (Rule::Irv, Selection::Abstain),
     ];
     let mut cases = Vec::new();
     for (number, (rule, choice)) in bad_choices.into_iter().enumerate() {
         let mut ledger = Ledger::new(genesis(4));
-        let id = ledger.create(counted(rule, 1));
+        let two = matches!(rule, Rule::Limited | Rule::Cumulative);
+        let id = ledger.create(counted(rule, if two { 2 } else { 1 }));
         ledger.force(&[ledger.ballot(50, id, choice)]);
         cases.push((format!("choice-{number}"), encode(&archive(&ledger, id))));
     }

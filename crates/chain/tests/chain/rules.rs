@@ -409,6 +409,8 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         (Rule::Approval, Selection::Approved(vec![3])),
         (Rule::Score, Selection::Scored(vec![11, 0, 0])),
         (Rule::Score, Selection::Scored(vec![1, 1])),
+        (Rule::Cumulative, Selection::Scored(vec![1, 0])),
+        (Rule::Cumulative, Selection::Approved(vec![0])),
         (
             Rule::Stv,
             Selection::Ranked(Ranks::new([vec![0], vec![0]]).unwrap()),
@@ -424,6 +426,32 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         let (ledger, id) = with_rule(rule, 1);
         let verdict = ledger.try_one(&ledger.ballot(50, id, choice.clone()));
         assert_eq!(verdict, Err(NOT_OFFERED), "{choice:?}");
+    }
+}
+
+/// As many points as seats, on one choice or on several.
+#[test]
+fn ballot_spreads_no_more_points_than_there_are_seats() {
+    let (ledger, id) = with_rule(Rule::Cumulative, 2);
+    for (points, fits) in [
+        ([2, 0, 0], true),
+        ([1, 0, 1], true),
+        ([0, 1, 0], true),
+        ([0, 0, 0], true),
+        ([2, 0, 1], false),
+        ([255, 255, 0], false),
+    ] {
+        let ballot = ledger.ballot(50, id, Selection::Scored(points.into()));
+        let fault = InvalidSelection::TooManyPoints {
+            points: points.iter().copied().map(u32::from).sum(),
+            max: 2,
+        };
+        let refused = InvalidTransaction::Selection { contest: 1, fault };
+        assert_eq!(
+            ledger.try_one(&ballot),
+            if fits { Ok(()) } else { Err(refused) },
+            "{points:?}"
+        );
     }
 }
 
@@ -577,6 +605,10 @@ fn elections_that_no_rule_can_count_are_refused() {
         (Rule::Stv, 4, false),
         (Rule::Stv, 3, true),
         (Rule::Approval, 2, true),
+        (Rule::Limited, 1, false),
+        (Rule::Limited, 2, true),
+        (Rule::Limited, 3, true),
+        (Rule::Cumulative, 4, false),
     ] {
         assert_eq!(refused(counted(rule, seats)), !fits, "{rule:?} {seats}");
     }

@@ -97,7 +97,13 @@ fn elections_by_a_rule_of_a_later_version_are_created_from_its_first_height_on()
     let mut ledger = old();
     make(&mut ledger, plan(Version::NEWEST, 3));
     let (needed, version) = (Version::NEWEST, Version::OLDEST);
-    for rule in [Rule::Minimax, Rule::Star, Rule::MajorityJudgment] {
+    for rule in [
+        Rule::Minimax,
+        Rule::Star,
+        Rule::MajorityJudgment,
+        Rule::Limited,
+        Rule::Cumulative,
+    ] {
         let create = ledger.sign(&key(200), Payload::CreateElection(counted(rule, 2)));
         assert_eq!(
             ledger.try_one(&create),

@@ -37,6 +37,7 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         .collect::<Vec<_>>();
     // Whoever counts a file can wait, or end the program.
     let ballots = ballots(rule, &profile, scores);
+    check_limits(rule, terms.seats, &file, &ballots)?;
     let outcome = told_if_long(
         LONG,
         || output::aside(still_counting(rule, &profile)),
@@ -119,6 +120,12 @@ fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
         }
         _ => {}
     }
+    let seats = args.seats.map_or(file.seats, usize::from);
+    if rule == Rule::Limited && seats < 2 {
+        return Err(Failure::Usage(
+            "by limited a ballot names fewer candidates than there are seats: give --seats 2 or more".into(),
+        ));
+    }
     for (option, given) in [
         ("--overvotes", args.overvotes.is_some()),
         ("--skipped-ranks", args.skipped_ranks.is_some()),
@@ -129,7 +136,6 @@ fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
             )));
         }
     }
-    let seats = args.seats.map_or(file.seats, usize::from);
     let standard = Terms::new(seats, seed(args.seed.as_deref())?);
     Ok(Terms {
         overvotes: args.overvotes.unwrap_or(standard.overvotes),
@@ -171,6 +177,32 @@ fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -
         candidates: profile.candidates(),
         sets,
     }
+}
+
+/// Refuses ballots that say more than the rule lets a ballot say, which depends on the seats.
+fn check_limits(rule: Rule, seats: usize, file: &File, ballots: &Ballots) -> Result<(), Failure> {
+    let named = |packed: &Packed<'_>| packed.ranks.named();
+    let many = |packed: &Packed<'_>| named(packed) >= seats;
+    if rule == Rule::Limited
+        && let Some(first) = file.ballots.iter().find(many)
+    {
+        return Err(Failure::Usage(format!(
+            "line {}: a ballot names {} candidates; by limited fewer than the {seats} seats",
+            first.line,
+            named(&first)
+        )));
+    }
+    if let (BallotKind::Points, Ballots::Scores { lists, .. }) = (rule.ballots(), ballots) {
+        let sum = |(_, points): &(u64, Vec<u8>)| points.iter().copied().map(usize::from).sum();
+        if let Some(points) = lists.iter().map(sum).find(|points: &usize| *points > seats) {
+            return Err(Failure::Usage(format!(
+                "a ballot spreads {points} points; by {} it has as many as there are seats: {seats}, \
+                 unless --seats says otherwise",
+                rule.name()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What was assumed or left out, so that nobody takes it for what was asked.
@@ -305,6 +337,43 @@ mod tests {
         let outcome =
             vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
         notes(&args, rule, file, &outcome)
+    }
+
+    #[test]
+    fn ballots_that_say_more_than_the_seats_allow_are_refused() {
+        let file = file(FIVE_SEATS);
+        let refused = |words: &[&str]| {
+            let args = args(words);
+            let rule = args.rule.unwrap();
+            terms(&args, rule, &file)
+                .and_then(|terms| {
+                    let ballots = ballots(rule, &file.profile(), Some(vec![(1, vec![2, 1])]));
+                    check_limits(rule, terms.seats, &file, &ballots)
+                })
+                .map_err(|why| why.to_string())
+        };
+        assert_eq!(
+            refused(&["--rule", "limited", "--seats", "1"]),
+            Err(
+                "by limited a ballot names fewer candidates than there are seats: give --seats 2 or more"
+                    .into()
+            )
+        );
+        assert_eq!(
+            refused(&["--rule", "limited", "--seats", "2"]),
+            Err("line 2: a ballot names 2 candidates; by limited fewer than the 2 seats".into())
+        );
+        assert_eq!(refused(&["--rule", "limited", "--seats", "3"]), Ok(()));
+        assert_eq!(
+            refused(&["--rule", "cumulative", "--seats", "2"]),
+            Err(
+                "a ballot spreads 3 points; by cumulative it has as many as there are seats: 2, unless \
+                 --seats says otherwise"
+                    .into()
+            )
+        );
+        assert_eq!(refused(&["--rule", "cumulative", "--seats", "3"]), Ok(()));
+        assert_eq!(refused(&["--rule", "star"]), Ok(()));
     }
 
     #[test]

@@ -136,7 +136,21 @@ export interface Contest {
   max: number;
   min: number;
   overvotes: "wait" | "exhaust" | "skip";
-  rule: "plurality" | "approval" | "score" | "borda" | "irv" | "stv" | "schulze" | "yes-no" | "meek" | "minimax" | "star" | "majority-judgment";
+  rule:
+    | "plurality"
+    | "approval"
+    | "score"
+    | "borda"
+    | "irv"
+    | "stv"
+    | "schulze"
+    | "yes-no"
+    | "meek"
+    | "minimax"
+    | "star"
+    | "majority-judgment"
+    | "limited"
+    | "cumulative";
   seats: number;
   shuffle: boolean;
   title: string;
@@ -179,7 +193,21 @@ export interface ContestResult {
   pairwise?: number[][] | null;
   quota?: Votes | null;
   rounds?: Round[];
-  rule: "plurality" | "approval" | "score" | "borda" | "irv" | "stv" | "schulze" | "yes-no" | "meek" | "minimax" | "star" | "majority-judgment";
+  rule:
+    | "plurality"
+    | "approval"
+    | "score"
+    | "borda"
+    | "irv"
+    | "stv"
+    | "schulze"
+    | "yes-no"
+    | "meek"
+    | "minimax"
+    | "star"
+    | "majority-judgment"
+    | "limited"
+    | "cumulative";
   seats: number;
   tie: boolean;
   ties?: Tie[];

@@ -2,7 +2,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import { named } from "./encoding/fit";
+import { named, pointsMax, sum } from "./encoding/fit";
 import { type Contest, FACTS, type Selection, writeInFault } from "./encoding/ledger";
 import { t } from "./texts";
 
@@ -16,6 +16,9 @@ export function wrong(contest: Contest, says: Selection | null): string | null {
       : t("missing_text");
   if (says === "abstain" || "listed" in says) return null;
   if ("written" in says) return writeInFault(says.written) ? t("bad_label") : null;
+  const points = pointsMax(contest);
+  if (points !== null && "scored" in says && sum(says.scored) > points)
+    return t("too_many_points", { n: points });
   if (named(says) < contest.min) return t("too_few", { n: contest.min });
   if (named(says) > contest.max) return t("too_many", { n: contest.max });
   return null;
@@ -52,6 +55,7 @@ export function blank(contest: Contest): Selection | null {
     case "several":
       return { approved: [] };
     case "scores":
+    case "points":
       return { scored: contest.choices.map(() => 0) };
     case "ranks":
       return { ranked: [] };

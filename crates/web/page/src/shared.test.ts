@@ -30,6 +30,7 @@ const KINDS: [string, string][] = [
   [t("e_two_choices"), "yes_no"],
   [t("e_bad_seats"), "seats"],
   [t("e_bad_bounds"), "bounds"],
+  [t("bound_max", { n: 1 }), "limited"],
   [t("e_no_roll"), "no_roll"],
   [`${t("e_title")}: ${t("bad_label")}`, "title"],
   [`${t("r_ties_title")}: ${t("bad_label")}`, "tie_break"],

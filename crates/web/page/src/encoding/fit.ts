@@ -6,6 +6,12 @@ const SCORE_MAX = 10;
 
 export const single = (rule: Rule) => FACTS[rule].ballots === "one";
 
+/** How many points a ballot spreads at most; none by rules without any. */
+export const pointsMax = ({ rule, seats }: Contest): number | null =>
+  FACTS[rule].ballots === "points" ? seats : null;
+
+export const sum = (numbers: number[]): number => numbers.reduce((all, one) => all + one, 0);
+
 /** How many choices a selection names. */
 export function named(says: Selection | null): number {
   if (says === null || says === "abstain") return 0;
@@ -26,9 +32,10 @@ function offered(contest: Contest, says: Exclude<Selection, "abstain">): boolean
   if ("approved" in says) return kind === "several" && listed(says.approved);
   if ("scored" in says)
     return (
-      kind === "scores" &&
       says.scored.length === choices.length &&
-      says.scored.every((score) => score <= SCORE_MAX)
+      (kind === "points"
+        ? sum(says.scored) <= contest.seats
+        : kind === "scores" && says.scored.every((score) => score <= SCORE_MAX))
     );
   if (!("ranked" in says)) return false;
   const all = says.ranked.flat();

@@ -12,10 +12,10 @@ export { bytesToHex, hexToBytes };
  * `r_ties_...`), whether a majority can be asked for, and what is beside each choice in a result (the name of its text), if
  * other than where ballots say the same by other rules. */
 interface Facts {
-  ballots: "one" | "several" | "scores" | "ranks";
+  ballots: "one" | "several" | "scores" | "points" | "ranks";
   oneSeat?: true;
   majority?: true;
-  beside?: "majority_grades";
+  beside?: "votes" | "majority_grades";
   ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star";
 }
 
@@ -35,6 +35,8 @@ export const FACTS = facts({
   minimax: { ballots: "ranks", ties: "seat" },
   star: { ballots: "scores", ties: "star" },
   "majority-judgment": { ballots: "scores", ties: "seat", beside: "majority_grades" },
+  limited: { ballots: "several", ties: "seat", beside: "votes" },
+  cumulative: { ballots: "points", ties: "seat" },
 });
 export type Rule = keyof typeof FACTS;
 export const RULES = Object.keys(FACTS) as Rule[];

@@ -82,6 +82,7 @@ const BESIDE = {
   one: "votes",
   several: "approvals",
   scores: "points",
+  points: "points",
   ranks: "first_preferences",
 } as const;
 
@@ -95,7 +96,10 @@ function Count({
   contest: Contest | undefined;
 }) {
   const most = Math.max(1, ...counted.counts.map(({ votes }) => votes));
-  const [title, scores] = [counted.title || t("result"), FACTS[counted.rule].ballots === "scores"];
+  const [title, scores] = [
+    counted.title || t("result"),
+    ["scores", "points"].includes(FACTS[counted.rule].ballots),
+  ];
   const { majority, quota, rounds = [], pairwise, ties = [] } = counted;
   // Without votes there is nothing to tell of how they were counted.
   const some = counted.votes > 0;

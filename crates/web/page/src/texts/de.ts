@@ -157,6 +157,7 @@ export const de: Catalogue = {
   ranked: "Ihre Reihenfolge",
   too_few: "Wählen Sie mindestens {n}.",
   too_many: "Wählen Sie höchstens {n}.",
+  too_many_points: "Verteilen Sie höchstens {n}.",
   missing: "Wählen Sie eine.",
   result: "Ergebnis",
   log: "Was die Wahlleitung getan hat",
@@ -262,6 +263,8 @@ export const de: Catalogue = {
   rule_minimax: "Minimax",
   rule_star: "STAR",
   "rule_majority-judgment": "Mehrheitsurteil",
+  rule_limited: "beschränkter Stimmgebung",
+  rule_cumulative: "Kumulieren",
   rule_meek: "übertragbarer Einzelstimme (Meek)",
   how_plurality: "Wählen Sie eine; die meistgewählte gewinnt.",
   how_approval: "Kreuzen Sie alle an, denen Sie zustimmen; die mit den meisten gewinnen.",
@@ -277,6 +280,8 @@ export const de: Catalogue = {
     "Geben Sie jeder 0 bis 10 Punkte. Von den zweien mit den höchsten Summen gewinnt, wer auf mehr Stimmzetteln höher steht.",
   "how_majority-judgment":
     "Geben Sie jeder eine Note von 0 bis 10, der besten; die beste mittlere Note gewinnt.",
+  how_limited: "Wählen Sie weniger, als es Plätze gibt; die meistgewählten gewinnen.",
+  how_cumulative: "Verteilen Sie Punkte, so viele wie Plätze; die höchsten Summen gewinnen.",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",

@@ -148,6 +148,7 @@ export const en = {
   ranked: "Your ranking",
   too_few: "Choose at least {n}.",
   too_many: "Choose at most {n}.",
+  too_many_points: "Spread at most {n}.",
   missing: "Choose one.",
   result: "Result",
   log: "What the organiser has done",
@@ -251,6 +252,8 @@ export const en = {
   rule_minimax: "minimax",
   rule_star: "STAR",
   "rule_majority-judgment": "majority judgment",
+  rule_limited: "limited voting",
+  rule_cumulative: "cumulative voting",
   rule_meek: "single transferable vote (Meek)",
   how_plurality: "Choose one; the most chosen wins.",
   how_approval: "Tick all that you approve of; the most approved win.",
@@ -264,6 +267,8 @@ export const en = {
   how_star:
     "Give each a number from 0 to 10. Of the two with the highest sums, the one scored higher on more ballots wins.",
   "how_majority-judgment": "Give each a grade from 0 to 10; the best median grade wins.",
+  how_limited: "Choose fewer than there are seats; the most chosen win.",
+  how_cumulative: "Spread points, as many as there are seats; the highest sums win.",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",

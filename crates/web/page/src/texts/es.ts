@@ -149,6 +149,7 @@ export const es: Catalogue = {
   ranked: "Su orden",
   too_few: "Elija al menos {n}.",
   too_many: "Elija como mucho {n}.",
+  too_many_points: "Reparta como mucho {n}.",
   missing: "Elija una.",
   result: "Resultado",
   log: "Lo que ha hecho el organizador",
@@ -249,6 +250,8 @@ export const es: Catalogue = {
   rule_minimax: "minimax",
   rule_star: "STAR",
   "rule_majority-judgment": "juicio mayoritario",
+  rule_limited: "voto limitado",
+  rule_cumulative: "voto acumulativo",
   rule_meek: "voto único transferible (Meek)",
   how_plurality: "Elija una; gana la más elegida.",
   how_approval: "Marque todas las que aprueba; ganan las más aprobadas.",
@@ -262,6 +265,8 @@ export const es: Catalogue = {
   how_star:
     "Dé a cada una de 0 a 10. De las dos con las sumas más altas gana la que está más alta en más papeletas.",
   "how_majority-judgment": "Dé a cada una una nota de 0 a 10; gana la mejor nota mediana.",
+  how_limited: "Elija menos que puestos hay; ganan las más elegidas.",
+  how_cumulative: "Reparta puntos, tantos como puestos; ganan las sumas más altas.",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",

@@ -152,6 +152,7 @@ export const fr: Catalogue = {
   ranked: "Votre classement",
   too_few: "Choisissez-en au moins {n}.",
   too_many: "Choisissez-en au plus {n}.",
+  too_many_points: "Répartissez-en au plus {n}.",
   missing: "Choisissez-en un.",
   result: "Résultat",
   log: "Ce que l'organisateur a fait",
@@ -254,6 +255,8 @@ export const fr: Catalogue = {
   rule_minimax: "minimax",
   rule_star: "STAR",
   "rule_majority-judgment": "jugement majoritaire",
+  rule_limited: "vote limité",
+  rule_cumulative: "vote cumulatif",
   rule_meek: "vote unique transférable (Meek)",
   how_plurality: "Choisissez-en un ; le plus choisi gagne.",
   how_approval: "Cochez tous ceux que vous approuvez ; les plus approuvés gagnent.",
@@ -268,6 +271,8 @@ export const fr: Catalogue = {
   how_star:
     "Donnez à chacun de 0 à 10. Des deux plus hautes sommes gagne celui qui est le plus haut sur plus de bulletins.",
   "how_majority-judgment": "Donnez à chacun une note de 0 à 10 ; la meilleure note médiane gagne.",
+  how_limited: "Choisissez-en moins qu'il n'y a de sièges ; les plus choisis gagnent.",
+  how_cumulative: "Répartissez des points, autant que de sièges ; les plus hautes sommes gagnent.",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
