@@ -4,8 +4,9 @@ import hashlib
 
 from meek import meek
 
-RULES = 14
-(PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT, LIMITED, CUMULATIVE) = range(RULES)
+RULES = 15
+(PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT, LIMITED, CUMULATIVE,
+ RANKED_PAIRS) = range(RULES)
 # What a ballot says by a rule: one choice, some of them, a number from 0 to 10 for each, points to spread; by all others a ranking.
 ONE, SEVERAL, SCORES, POINTS = (PLURALITY, YES_NO), (APPROVAL, LIMITED), (SCORE, STAR, MAJORITY_JUDGMENT), (CUMULATIVE,)
 WAIT, EXHAUST, SKIP = range(3)
@@ -29,17 +30,15 @@ class Ties:
         if self.steps < 0:
             raise TooLong
 
-    def pick(self, tied):
-        if len(tied) == 1:
-            return tied[0]
-
-        def lot(place):
-            numbers = self.count.to_bytes(8, "big") + place.to_bytes(8, "big")
-            return hashlib.sha256(b"vote-counting tie" + self.seed + numbers).digest()
-
-        picked = min(tied, key=lot)
+    def drawn(self, places):
+        """These places in the order of the next lot."""
+        number = self.count.to_bytes(8, "big")
         self.count += 1
-        return picked
+        lot = lambda place: hashlib.sha256(b"vote-counting tie" + self.seed + number + place.to_bytes(8, "big")).digest()
+        return sorted(places, key=lot)
+
+    def pick(self, tied):
+        return tied[0] if len(tied) == 1 else self.drawn(tied)[0]
 
     def best(self, amounts, seats):
         left, winners = list(range(len(amounts))), []
@@ -289,6 +288,18 @@ def majority_judgment(groups, n, seats, ties):
     keys = [[grade_at(of, middle), *[(grade_at(of, below + away), grade_at(of, above - away)) for away in pairs]] for of in steps]
     order = sorted(keys)
     return ties.best([order.index(key) for key in keys], seats)
+def ranked_pairs(groups, n, seats, ties):
+    wins = pairwise(groups, n, ties)
+    ties.spend(n ** 3)
+    lot = {a: at for at, a in enumerate(ties.drawn(range(n)))}
+    pairs = [(-wins[a][b], wins[b][a], lot[a], lot[b], a, b) for a in range(n) for b in range(n) if wins[a][b] > wins[b][a]]
+    below = [0] * n  # of each choice, a bit for each other that it is placed above
+    for *_, a, b in sorted(pairs):
+        if not below[b] >> a & 1:
+            for above in range(n):
+                if above == a or below[above] >> a & 1:
+                    below[above] |= below[b] | 1 << b
+    return one_after_the_other(n, seats, ties, lambda left: [a for a in left if not any(below[b] >> a & 1 for b in left)])
 
 
 def reached(share, votes, of):
@@ -333,7 +344,8 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
         return irv(groups, n, ties, overvotes)
     if rule == MEEK:
         return meek(groups, n, seats, ties, size(groups, n))
-    by = {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax, STAR: star, MAJORITY_JUDGMENT: majority_judgment}
+    by = {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax, STAR: star, MAJORITY_JUDGMENT: majority_judgment,
+          RANKED_PAIRS: ranked_pairs}
     return by[rule](groups, n, seats, ties)
 
 

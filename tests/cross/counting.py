@@ -13,6 +13,7 @@ those that the other implementation allows; where it only tells one, those profi
 | schulze | complete; with equal ranks, any length | pref-voting, by winning votes |
 | schulze | complete | votekit, by margins, which is then the same |
 | minimax | complete; with equal ranks, any length | pref-voting, by winning votes |
+| ranked-pairs | complete; with equal ranks, any length | pref-voting: the winner, by any order of equal pairs; by hand: whether the ranking is one that some order leads to |
 | stv | any length | pref-voting's Scottish rules; votekit, if one surplus at a time waits and no exclusion is close |
 | meek | any length, with equal ranks | pref-voting and by hand, both with every order of equal ranks written out, if no exclusion is close |
 | meek | with every order of equal ranks written out | ourselves with equal ranks: the votes in each round, if no exclusion is close |
@@ -103,6 +104,18 @@ def check_pairwise(check, chance, candidates):
             if rule == "schulze" and groups is complete and len(allowed) == 1:
                 theirs = oracles.votekit_schulze(candidates, groups)
                 check.same("schulze votekit", places(counted["winners"]) == theirs, counted, theirs)
+
+
+def check_ranked_pairs(check, chance, candidates):
+    complete = random_groups(chance, candidates, complete=True)
+    for groups in [complete, with_equal_ranks(chance, random_groups(chance, candidates, complete=False))]:
+        counted = check.count("ranked-pairs", candidates, candidates, groups)
+        ranking = places(counted["winners"])
+        check.same("ranked-pairs by hand", oracles.is_stack(candidates, groups, ranking), counted, "none")
+        allowed = oracles.pref_voting_ranked_pairs(candidates, groups)
+        if allowed is not None:
+            counted = check.count("ranked-pairs", candidates, 1, groups)
+            check.same("ranked-pairs pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
 
 
 def check_stv(check, chance, candidates):
@@ -205,7 +218,7 @@ def check_sums(check, chance, candidates):
 
 def main():
     program, profiles = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_stv, check_meek, check_approval, check_star,
+    checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_ranked_pairs, check_stv, check_meek, check_approval, check_star,
               check_majority_judgment, check_sums]
     with tempfile.TemporaryDirectory() as folder:
         check = Check(program, Path(folder))
@@ -215,7 +228,7 @@ def main():
             for rule in checks:
                 rule(check, chance, candidates)
     print("counted alike:", ", ".join(f"{what} {number}" for what, number in sorted(check.compared.items())))
-    assert len(check.compared) >= 25, check.compared
+    assert len(check.compared) >= 27, check.compared
     assert all(number > profiles // 6 for number in check.compared.values()), "too few comparisons show little"
 
 

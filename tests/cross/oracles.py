@@ -5,7 +5,9 @@ Where they follow other rules than we do, the docstring says so, and the caller 
 
 import contextlib
 import io
+import math
 import warnings
+from collections import Counter
 
 import pyrankvote
 from abcvoting import abcrules
@@ -14,7 +16,7 @@ from abcvoting.preferences import Voter
 from pref_voting.grade_methods import majority_judgement, star
 from pref_voting.grade_profiles import GradeProfile
 from pref_voting.iterative_methods import instant_runoff_put
-from pref_voting.margin_based_methods import beat_path, minimax
+from pref_voting.margin_based_methods import beat_path, minimax, ranked_pairs
 from pref_voting.profiles import Profile
 from pref_voting.profiles_with_ties import ProfileWithTies
 from pref_voting.proportional_methods import stv_meek, stv_scottish
@@ -58,6 +60,47 @@ def pref_voting_minimax(candidates, groups):
     """Strengths are winning votes here, margins there unless told."""
     profile = tied(candidates, groups)
     return minimax(profile, strength_function=profile.support)
+
+
+def strengths(candidates, groups):
+    """Of each pair that more votes prefer than the other way round: those votes, and, of more weight if less, those against."""
+    prefer = [[0] * candidates for _ in range(candidates)]
+    for number, ranks in groups:
+        at = {c: place for place, rank in enumerate(ranks) for c in rank}
+        for a in at:
+            for b in range(candidates):
+                prefer[a][b] += number if at[a] < at.get(b, candidates) else 0
+    pairs = [(a, b) for a in range(candidates) for b in range(candidates) if prefer[a][b] > prefer[b][a]]
+    return {(a, b): (prefer[a][b], -prefer[b][a]) for a, b in pairs}
+
+
+def pref_voting_ranked_pairs(candidates, groups):
+    """Every winner that some order of equal pairs leads to; none if there are too many such orders to try. What counts as equal is for our strengths to
+    say, as ranks of them; a pair that is level has none of the others' places there, and here the weakest."""
+    strong = strengths(candidates, groups)
+    ranks = {strength: rank for rank, strength in enumerate(sorted(set(strong.values())), 1)}
+    level = math.comb(candidates, 2) - len(strong)
+    equal = [*Counter(strong.values()).values(), 2 * level]
+    if math.prod(map(math.factorial, equal)) > 5000:
+        return None
+    profile = tied(candidates, groups)
+    return ranked_pairs(profile, strength_function=lambda a, b: ranks.get(strong.get((a, b)), 0))
+
+
+def is_stack(candidates, groups, ranking):
+    """Whether a ranking is one that ranked pairs leads to by some order of equal pairs: each is above each below it by a way down the ranking whose
+    links are at least as strong as what the one below has against it (Zavist and Tideman 1989)."""
+    strong = strengths(candidates, groups)
+    none = (0, 0)
+    for at, above in enumerate(ranking):
+        best = {above: (math.inf, 0)}
+        for place in range(at + 1, len(ranking)):
+            below = ranking[place]
+            ways = [min(best[via], strong.get((via, below), none)) for via in ranking[at:place]]
+            best[below] = max(ways)
+            if best[below] < strong.get((below, above), none):
+                return False
+    return True
 
 
 def pref_voting_scottish(candidates, groups, seats):

@@ -17,6 +17,7 @@ pub mod names;
 mod outcome;
 mod packed;
 mod profile;
+mod ranked_pairs;
 mod rule;
 mod schulze;
 mod star;

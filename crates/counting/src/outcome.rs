@@ -69,6 +69,9 @@ pub enum Stake {
     Runoff(usize),
     /// The one that is picked wins the runoff, and is elected.
     Seat,
+    /// Which of their equal wins over others come first, where not all of these can stand: all are
+    /// drawn, in the order that the lot gives them, and the one that is picked comes first.
+    Pairs,
 }
 
 /// A tie, and how it was broken.

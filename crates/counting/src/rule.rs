@@ -10,6 +10,7 @@ use crate::meek::meek;
 use crate::minimax::minimax;
 use crate::outcome::Outcome;
 use crate::profile::Profile;
+use crate::ranked_pairs::ranked_pairs;
 use crate::schulze::schulze;
 use crate::star::star;
 use crate::stv::scottish_stv;
@@ -47,6 +48,8 @@ pub enum Rule {
     Limited,
     /// Points that a ballot spreads, as many as there are seats; the highest sums win the seats.
     Cumulative,
+    /// Rankings; ranked pairs.
+    RankedPairs,
 }
 
 /// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
@@ -94,6 +97,9 @@ pub enum Ties {
     /// One for a place in the runoff is broken by who loses fewer match-ups, in the runoff by the
     /// higher sum, else by lot.
     Runoff,
+    /// Equal pairs that cannot all be locked in go by lot, and one for the last seats is broken by
+    /// lot.
+    Pairs,
 }
 
 /// What is so of a rule whatever the ballots say.
@@ -139,7 +145,7 @@ impl Facts {
 
 impl Rule {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Plurality,
         Self::Approval,
         Self::Score,
@@ -154,6 +160,7 @@ impl Rule {
         Self::MajorityJudgment,
         Self::Limited,
         Self::Cumulative,
+        Self::RankedPairs,
     ];
 
     /// The one table of what all others ask about rules.
@@ -185,6 +192,7 @@ impl Rule {
             Self::Cumulative => Facts::new("cumulative", Points, More, Ties::Seats)
                 .counts("points")
                 .since(3),
+            Self::RankedPairs => Facts::new("ranked-pairs", Ranks, More, Ties::Pairs).since(3),
         }
     }
 
@@ -400,6 +408,7 @@ pub fn count(
         (Rule::Schulze, Ballots::Rankings(profile)) => schulze(profile, terms, budget),
         (Rule::Meek, Ballots::Rankings(profile)) => meek(profile, terms, budget),
         (Rule::Minimax, Ballots::Rankings(profile)) => minimax(profile, terms, budget),
+        (Rule::RankedPairs, Ballots::Rankings(profile)) => ranked_pairs(profile, terms, budget),
         _ => return Err(NotCounted::Kind(rule)),
     };
     outcome.ok_or(NotCounted::TooLong)

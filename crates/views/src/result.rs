@@ -136,7 +136,8 @@ pub enum Votes {
 /// A tie. Rounds are numbered from 1, and there are none where the rule counts in one.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Tie {
-    /// The round in which they are tied; null for the last seats by a rule without rounds.
+    /// The round in which they are tied; null for the last seats by a rule without rounds, and for
+    /// pairs.
     #[schemars(range(min = 1))]
     pub round: Option<usize>,
     /// For what.
@@ -151,9 +152,10 @@ pub struct Tie {
     /// The last earlier round that told some of them apart.
     #[schemars(range(min = 1))]
     pub earlier_round: Option<usize>,
-    /// Among whom the lot was drawn; nobody if an earlier round left one.
+    /// Among whom the lot was drawn; nobody if an earlier round left one. For pairs: in the order
+    /// that the lot gives them.
     pub drawn_among: Vec<String>,
-    /// Who is elected, has the surplus transferred, or is excluded.
+    /// Who is elected, has the surplus transferred, is excluded, or comes first.
     pub picked: String,
     /// All of it in a few sentences.
     pub says: String,
@@ -173,6 +175,8 @@ pub enum TiedFor {
     Runoff,
     /// The seat that the runoff fills.
     Seat,
+    /// Whose equal wins over others are locked in first, where not all of them can be.
+    Pairs,
 }
 
 /// What `vote-cli verify archive FILE --json` prints for a valid archive: the result, and what was
@@ -317,9 +321,11 @@ impl Tie {
             Stake::Exclusion => (TiedFor::Exclusion, None),
             Stake::Runoff(left) => (TiedFor::Runoff, Some(left)),
             Stake::Seat => (TiedFor::Seat, None),
+            Stake::Pairs => (TiedFor::Pairs, None),
         };
+        let is_of_round = !matches!(tie.stake, Stake::Seats(_) | Stake::Pairs);
         Self {
-            round: (!matches!(tie.stake, Stake::Seats(_))).then_some(tie.round + 1),
+            round: is_of_round.then_some(tie.round + 1),
             tied_for,
             seats_left,
             tied: named(&tie.candidates),
@@ -360,6 +366,7 @@ mod tests {
                 ("exclusion", None) => Stake::Exclusion,
                 ("runoff", Some(left)) => Stake::Runoff(left),
                 ("seat", None) => Stake::Seat,
+                ("pairs", None) => Stake::Pairs,
                 other => panic!("{other:?}"),
             };
             let tie = TieBreak {

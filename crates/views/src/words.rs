@@ -75,10 +75,7 @@ pub fn describe(transaction: &Transaction) -> (&'static str, String) {
 /// What was done in a round, in words.
 pub fn action(action: &Action, names: &[String]) -> String {
     match action {
-        Action::Elect(places) => {
-            let elected: Vec<_> = places.iter().map(|place| names[*place].as_str()).collect();
-            format!("elected: {}", elected.join(", "))
-        }
+        Action::Elect(places) => format!("elected: {}", in_order(places, names)),
         Action::Transfer(place) => format!("the surplus of {} is transferred", names[*place]),
         Action::Exclude(place) => format!("{} is excluded", names[*place]),
         Action::Advance(places) => format!("in the runoff: {}", listed(places, names)),
@@ -147,7 +144,17 @@ pub fn tie(tie: &TieBreak, names: &[String]) -> String {
             };
             format!("Round {round}: {tied} are tied in the runoff. {why}")
         }
+        Stake::Pairs => format!(
+            "Equal wins of {tied} over others cannot all be locked in. A lot orders them: {}. Wins that come earlier go first.",
+            in_order(&tie.drawn, names)
+        ),
     }
+}
+
+/// `A, B, C`.
+fn in_order(places: &[usize], names: &[String]) -> String {
+    let named: Vec<_> = places.iter().map(|place| names[*place].as_str()).collect();
+    named.join(", ")
 }
 
 /// `A`; `A and B`; `A, B and C`.

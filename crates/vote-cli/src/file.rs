@@ -76,6 +76,7 @@ choices = ["Ada", "Grace", "Joan"]
 # majority-judgment  a grade from 0 to 10 for each; the highest medians win the seats
 # limited     fewer choices than there are seats; the most chosen win the seats
 # cumulative  points to spread, one for each seat; a choice can get several; the highest sums win the seats
+# ranked-pairs  a ranking; pairs are locked in, the strongest first; who has nobody above wins
 rule = "stv"
 seats = 2
 

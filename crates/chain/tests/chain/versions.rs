@@ -103,6 +103,7 @@ fn elections_by_a_rule_of_a_later_version_are_created_from_its_first_height_on()
         Rule::MajorityJudgment,
         Rule::Limited,
         Rule::Cumulative,
+        Rule::RankedPairs,
     ] {
         let create = ledger.sign(&key(200), Payload::CreateElection(counted(rule, 2)));
         assert_eq!(

@@ -3,7 +3,7 @@
 export type Phase = "draft" | "open" | "closed" | "cancelled";
 export type MajorityOf = "votes" | "roll";
 export type Votes = number | string;
-export type TiedFor = "seats" | "surplus" | "exclusion" | "runoff" | "seat";
+export type TiedFor = "seats" | "surplus" | "exclusion" | "runoff" | "seat" | "pairs";
 export type Results = "live" | "at closing";
 export type Voters = "anyone" | "roll" | "weighted roll";
 export type FoundKind = "ballot" | "transaction" | "block" | "election";
@@ -150,7 +150,8 @@ export interface Contest {
     | "star"
     | "majority-judgment"
     | "limited"
-    | "cumulative";
+    | "cumulative"
+    | "ranked-pairs";
   seats: number;
   shuffle: boolean;
   title: string;
@@ -207,7 +208,8 @@ export interface ContestResult {
     | "star"
     | "majority-judgment"
     | "limited"
-    | "cumulative";
+    | "cumulative"
+    | "ranked-pairs";
   seats: number;
   tie: boolean;
   ties?: Tie[];

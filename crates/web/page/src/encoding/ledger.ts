@@ -16,7 +16,7 @@ interface Facts {
   oneSeat?: true;
   majority?: true;
   beside?: "votes" | "majority_grades";
-  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star";
+  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star" | "pairs";
 }
 
 const facts = <T extends Record<string, Facts>>(table: T): Record<keyof T, Facts> => table;
@@ -37,6 +37,7 @@ export const FACTS = facts({
   "majority-judgment": { ballots: "scores", ties: "seat", beside: "majority_grades" },
   limited: { ballots: "several", ties: "seat", beside: "votes" },
   cumulative: { ballots: "points", ties: "seat" },
+  "ranked-pairs": { ballots: "ranks", ties: "pairs" },
 });
 export type Rule = keyof typeof FACTS;
 export const RULES = Object.keys(FACTS) as Rule[];

@@ -196,6 +196,8 @@ export const de: Catalogue = {
   r_lots: "Lose werden aus der Id der Abstimmung gezogen.",
   r_lots_text: "Lose werden aus „{text}“ gezogen.",
   r_ties_seat: "Bei {rule} entscheidet bei Gleichstand um den letzten Platz ein Los.",
+  r_ties_pairs:
+    "Bei {rule} entscheidet ein Los, wenn gleiche Paare nicht alle gelten können, und bei Gleichstand um den letzten Platz.",
   r_ties_yes_no:
     "Bei Ja oder Nein gibt es keinen Gleichstand: die erste Wahl hat ihre Mehrheit, oder sie hat sie nicht.",
   r_ties_irv:
@@ -265,6 +267,7 @@ export const de: Catalogue = {
   "rule_majority-judgment": "Mehrheitsurteil",
   rule_limited: "beschränkter Stimmgebung",
   rule_cumulative: "Kumulieren",
+  "rule_ranked-pairs": "geordneten Paaren (Tideman)",
   rule_meek: "übertragbarer Einzelstimme (Meek)",
   how_plurality: "Wählen Sie eine; die meistgewählte gewinnt.",
   how_approval: "Kreuzen Sie alle an, denen Sie zustimmen; die mit den meisten gewinnen.",
@@ -282,6 +285,8 @@ export const de: Catalogue = {
     "Geben Sie jeder eine Note von 0 bis 10, der besten; die beste mittlere Note gewinnt.",
   how_limited: "Wählen Sie weniger, als es Plätze gibt; die meistgewählten gewinnen.",
   how_cumulative: "Verteilen Sie Punkte, so viele wie Plätze; die höchsten Summen gewinnen.",
+  "how_ranked-pairs":
+    "Ordnen Sie sie, das Beste zuerst. Im Vergleich zu zweit gelten die deutlichsten Siege zuerst; wer dann niemanden über sich hat, gewinnt.",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",
@@ -383,6 +388,8 @@ export const de: Catalogue = {
   tie_lot_after_all: "Keine frühere Runde unterscheidet sie; das Los fällt auf {picked}.",
   tie_out: "{picked} scheidet aus; {others} bleibt.|{picked} scheidet aus; {others} bleiben.",
   tie_first: "Der Überschuss von {picked} wird zuerst übertragen.",
+  tie_pairs:
+    "Gleich hohe Siege von {tied} über andere können nicht alle gelten. Ein Los ordnet sie: {order}. Wer früher kommt, dessen Siege gelten zuerst.",
   tie_in:
     "{picked} ist gewählt; {others} ist es nicht.|{picked} ist gewählt; {others} sind es nicht.",
   tie_in_of_several:

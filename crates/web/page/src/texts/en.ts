@@ -187,6 +187,8 @@ export const en = {
   r_lots: "Lots are drawn from the election's id.",
   r_lots_text: "Lots are drawn from “{text}”.",
   r_ties_seat: "By {rule}, a tie for the last seat is broken by lot.",
+  r_ties_pairs:
+    "By {rule}, between equal pairs that cannot all be locked in, and for the last seat, a lot decides.",
   r_ties_yes_no:
     "By yes or no there are no ties: the first choice has its majority, or it has not.",
   r_ties_irv:
@@ -254,6 +256,7 @@ export const en = {
   "rule_majority-judgment": "majority judgment",
   rule_limited: "limited voting",
   rule_cumulative: "cumulative voting",
+  "rule_ranked-pairs": "ranked pairs",
   rule_meek: "single transferable vote (Meek)",
   how_plurality: "Choose one; the most chosen wins.",
   how_approval: "Tick all that you approve of; the most approved win.",
@@ -269,6 +272,8 @@ export const en = {
   "how_majority-judgment": "Give each a grade from 0 to 10; the best median grade wins.",
   how_limited: "Choose fewer than there are seats; the most chosen win.",
   how_cumulative: "Spread points, as many as there are seats; the highest sums win.",
+  "how_ranked-pairs":
+    "Rank them, best first. One against one, the clearest wins hold first, and who then has nobody above wins.",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",
@@ -363,6 +368,8 @@ export const en = {
   tie_lot_after_all: "No earlier round tells them apart; a lot draws {picked}.",
   tie_out: "{picked} is excluded; {others} stays in.|{picked} is excluded; {others} stay in.",
   tie_first: "The surplus of {picked} is transferred first.",
+  tie_pairs:
+    "Equal wins of {tied} over others cannot all be locked in. A lot orders them: {order}. Wins that come earlier go first.",
   tie_in: "{picked} is elected; {others} is not.|{picked} is elected; {others} are not.",
   tie_in_of_several:
     "{picked} is elected; {others} stays tied.|{picked} is elected; {others} stay tied.",

@@ -188,6 +188,8 @@ export const es: Catalogue = {
   r_lots: "Los sorteos parten del identificador de la votación.",
   r_lots_text: "Los sorteos parten de «{text}».",
   r_ties_seat: "Con {rule}, un empate por el último puesto se resuelve por sorteo.",
+  r_ties_pairs:
+    "Con {rule}, el sorteo decide entre pares iguales que no pueden valer todos, y un empate por el último puesto.",
   r_ties_yes_no: "Con sí o no no hay empates: la primera opción tiene su mayoría o no la tiene.",
   r_ties_irv:
     "En la segunda vuelta instantánea, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; si no, decide el sorteo.",
@@ -252,6 +254,7 @@ export const es: Catalogue = {
   "rule_majority-judgment": "juicio mayoritario",
   rule_limited: "voto limitado",
   rule_cumulative: "voto acumulativo",
+  "rule_ranked-pairs": "pares ordenados (Tideman)",
   rule_meek: "voto único transferible (Meek)",
   how_plurality: "Elija una; gana la más elegida.",
   how_approval: "Marque todas las que aprueba; ganan las más aprobadas.",
@@ -267,6 +270,8 @@ export const es: Catalogue = {
   "how_majority-judgment": "Dé a cada una una nota de 0 a 10; gana la mejor nota mediana.",
   how_limited: "Elija menos que puestos hay; ganan las más elegidas.",
   how_cumulative: "Reparta puntos, tantos como puestos; ganan las sumas más altas.",
+  "how_ranked-pairs":
+    "Ordénelas, la mejor primero. De dos en dos, valen primero las victorias más claras; gana quien no tiene entonces a nadie por encima.",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",
@@ -363,6 +368,8 @@ export const es: Catalogue = {
   tie_lot_after_all: "Ninguna ronda anterior los distingue; el sorteo elige {picked}.",
   tie_out: "{picked} queda excluido; {others} sigue.|{picked} queda excluido; {others} siguen.",
   tie_first: "El excedente de {picked} se transfiere primero.",
+  tie_pairs:
+    "Las victorias iguales de {tied} sobre otros no pueden valer todas. El sorteo los ordena: {order}. Valen primero las de quien va antes.",
   tie_in: "{picked} sale elegido; {others} no.",
   tie_in_of_several:
     "{picked} sale elegido; {others} sigue empatado.|{picked} sale elegido; {others} siguen empatados.",

@@ -191,6 +191,8 @@ export const fr: Catalogue = {
   r_lots: "Les sorts sont tirés de l'identifiant du vote.",
   r_lots_text: "Les sorts sont tirés de « {text} ».",
   r_ties_seat: "Avec {rule}, une égalité pour le dernier siège est tranchée par le sort.",
+  r_ties_pairs:
+    "Avec {rule}, le sort tranche entre des paires égales qui ne peuvent toutes compter, et une égalité pour le dernier siège.",
   r_ties_yes_no:
     "Par oui ou non, il n'y a pas d'égalité : le premier choix a sa majorité ou ne l'a pas.",
   r_ties_irv:
@@ -257,6 +259,7 @@ export const fr: Catalogue = {
   "rule_majority-judgment": "jugement majoritaire",
   rule_limited: "vote limité",
   rule_cumulative: "vote cumulatif",
+  "rule_ranked-pairs": "paires ordonnées (Tideman)",
   rule_meek: "vote unique transférable (Meek)",
   how_plurality: "Choisissez-en un ; le plus choisi gagne.",
   how_approval: "Cochez tous ceux que vous approuvez ; les plus approuvés gagnent.",
@@ -273,6 +276,8 @@ export const fr: Catalogue = {
   "how_majority-judgment": "Donnez à chacun une note de 0 à 10 ; la meilleure note médiane gagne.",
   how_limited: "Choisissez-en moins qu'il n'y a de sièges ; les plus choisis gagnent.",
   how_cumulative: "Répartissez des points, autant que de sièges ; les plus hautes sommes gagnent.",
+  "how_ranked-pairs":
+    "Classez-les, le meilleur d'abord. Deux à deux, les victoires les plus nettes comptent d'abord ; qui n'a alors personne au-dessus gagne.",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
@@ -370,6 +375,8 @@ export const fr: Catalogue = {
   tie_lot_after_all: "Aucun tour antérieur ne les distingue ; le sort désigne {picked}.",
   tie_out: "{picked} est exclu ; {others} reste.|{picked} est exclu ; {others} restent.",
   tie_first: "Le surplus de {picked} est transféré d'abord.",
+  tie_pairs:
+    "Des victoires égales de {tied} sur d'autres ne peuvent toutes compter. Le sort les ordonne : {order}. Celles de qui vient d'abord passent d'abord.",
   tie_in: "{picked} est élu ; {others} ne l'est pas.|{picked} est élu ; {others} ne le sont pas.",
   tie_in_of_several:
     "{picked} est élu ; {others} reste à égalité.|{picked} est élu ; {others} restent à égalité.",
