@@ -4,11 +4,12 @@ import hashlib
 
 from meek import meek
 
-RULES = 15
+RULES = 16
 (PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT, LIMITED, CUMULATIVE,
- RANKED_PAIRS) = range(RULES)
+ RANKED_PAIRS, BENHAM) = range(RULES)
 # What a ballot says by a rule: one choice, some of them, a number from 0 to 10 for each, points to spread; by all others a ranking.
 ONE, SEVERAL, SCORES, POINTS = (PLURALITY, YES_NO), (APPROVAL, LIMITED), (SCORE, STAR, MAJORITY_JUDGMENT), (CUMULATIVE,)
+ONE_SEAT = (PLURALITY, YES_NO, IRV, BENHAM)
 WAIT, EXHAUST, SKIP = range(3)
 FIVE_PLACES = 100_000
 # Looks at names on ballots in one count, some minutes. Contests that need more must be made for it; they are shown as not counted.
@@ -87,7 +88,8 @@ def heard(ballot, overvotes):
     return ranks
 
 
-def irv(groups, n, ties, overvotes):
+def irv(groups, n, ties, overvotes, wins=None):
+    """Instant runoff; Benham's rule if it is told how many put each choice before each other."""
     left, history, look = set(range(n)), [], size(groups, n)
     groups = [(heard(ballot, overvotes), weight) for ballot, weight in groups]
     if not any(ballot for ballot, _ in groups):
@@ -103,7 +105,10 @@ def irv(groups, n, ties, overvotes):
                 waiting += weight
         history.append(votes)
         all_votes = sum(votes) + (waiting if len(left) > 2 else 0)
-        ahead = [place for place in left if 2 * votes[place] > all_votes]
+        if wins is None:
+            ahead = [place for place in left if 2 * votes[place] > all_votes]
+        else:
+            ahead = [a for a in left if all(wins[a][b] > wins[b][a] for b in left if b != a)]
         if ahead or len(left) == 1:
             return [(ahead or list(left))[0]]
         left.remove(ties.pick(behind(history, sorted(left), min)))
@@ -288,6 +293,12 @@ def majority_judgment(groups, n, seats, ties):
     keys = [[grade_at(of, middle), *[(grade_at(of, below + away), grade_at(of, above - away)) for away in pairs]] for of in steps]
     order = sorted(keys)
     return ties.best([order.index(key) for key in keys], seats)
+def benham(groups, n, ties):
+    wins = pairwise(groups, n, ties)
+    ties.spend(n ** 3)
+    return irv(groups, n, ties, WAIT, wins)
+
+
 def ranked_pairs(groups, n, seats, ties):
     wins = pairwise(groups, n, ties)
     ties.spend(n ** 3)
@@ -342,6 +353,8 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
         return ties.best(votes, seats)
     if rule == IRV:
         return irv(groups, n, ties, overvotes)
+    if rule == BENHAM:
+        return benham(groups, n, ties)
     if rule == MEEK:
         return meek(groups, n, seats, ties, size(groups, n))
     by = {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax, STAR: star, MAJORITY_JUDGMENT: majority_judgment,

@@ -14,6 +14,8 @@ those that the other implementation allows; where it only tells one, those profi
 | schulze | complete | votekit, by margins, which is then the same |
 | minimax | complete; with equal ranks, any length | pref-voting, by winning votes |
 | ranked-pairs | complete; with equal ranks, any length | pref-voting: the winner, by any order of equal pairs; by hand: whether the ranking is one that some order leads to |
+| benham | complete | pref-voting: any way of breaking ties |
+| benham | any length, with equal ranks | by hand: any way of breaking ties |
 | stv | any length | pref-voting's Scottish rules; votekit, if one surplus at a time waits and no exclusion is close |
 | meek | any length, with equal ranks | pref-voting and by hand, both with every order of equal ranks written out, if no exclusion is close |
 | meek | with every order of equal ranks written out | ourselves with equal ranks: the votes in each round, if no exclusion is close |
@@ -118,6 +120,17 @@ def check_ranked_pairs(check, chance, candidates):
             check.same("ranked-pairs pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
 
 
+def check_benham(check, chance, candidates):
+    groups = random_groups(chance, candidates, complete=True)
+    counted = check.count("benham", candidates, 1, groups)
+    allowed = oracles.pref_voting_benham(candidates, groups)
+    check.same("benham pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+    groups = with_equal_ranks(chance, random_groups(chance, candidates, complete=False))
+    counted = check.count("benham", candidates, 1, groups)
+    allowed = oracles.benham_by_hand(candidates, groups)
+    check.same("benham by hand", places(counted["winners"])[0] in allowed, counted, allowed)
+
+
 def check_stv(check, chance, candidates):
     groups = random_groups(chance, candidates, complete=False)
     seats = chance.randint(2, candidates) if candidates > 2 else 2
@@ -218,8 +231,8 @@ def check_sums(check, chance, candidates):
 
 def main():
     program, profiles = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_ranked_pairs, check_stv, check_meek, check_approval, check_star,
-              check_majority_judgment, check_sums]
+    checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_ranked_pairs, check_benham, check_stv, check_meek, check_approval,
+              check_star, check_majority_judgment, check_sums]
     with tempfile.TemporaryDirectory() as folder:
         check = Check(program, Path(folder))
         for check.seed in range(profiles):
@@ -228,7 +241,7 @@ def main():
             for rule in checks:
                 rule(check, chance, candidates)
     print("counted alike:", ", ".join(f"{what} {number}" for what, number in sorted(check.compared.items())))
-    assert len(check.compared) >= 27, check.compared
+    assert len(check.compared) >= 29, check.compared
     assert all(number > profiles // 6 for number in check.compared.values()), "too few comparisons show little"
 
 

@@ -15,7 +15,7 @@ from abcvoting.preferences import Profile as Approvals
 from abcvoting.preferences import Voter
 from pref_voting.grade_methods import majority_judgement, star
 from pref_voting.grade_profiles import GradeProfile
-from pref_voting.iterative_methods import instant_runoff_put
+from pref_voting.iterative_methods import benham_put, instant_runoff_put
 from pref_voting.margin_based_methods import beat_path, minimax, ranked_pairs
 from pref_voting.profiles import Profile
 from pref_voting.profiles_with_ties import ProfileWithTies
@@ -101,6 +101,30 @@ def is_stack(candidates, groups, ranking):
             if best[below] < strong.get((below, above), none):
                 return False
     return True
+
+
+def pref_voting_benham(candidates, groups):
+    """Every winner that some way of breaking ties leads to."""
+    return benham_put(linear(groups))
+
+
+def benham_by_hand(candidates, groups):
+    """Ballots of any length, with equal ranks: every winner that some way of breaking ties leads to."""
+    strong = strengths(candidates, groups)
+
+    def winners(left):
+        ahead = {a for a in left if all((a, b) in strong for b in left if b != a)}
+        if ahead:
+            return ahead
+        votes = dict.fromkeys(left, 0)
+        for count, ranks in groups:
+            chosen = choice_of(ranks, left, "wait")
+            if len(chosen) == 1:
+                votes[chosen[0]] += count
+        last = [c for c in left if votes[c] == min(votes.values())]
+        return set().union(*(winners(left - {c}) for c in last))
+
+    return winners(frozenset(range(candidates)))
 
 
 def pref_voting_scottish(candidates, groups, seats):

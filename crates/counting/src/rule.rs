@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::borda::borda;
 use crate::budget::Budget;
-use crate::irv::irv;
+use crate::irv::{benham, irv};
 use crate::majority::majority_judgment;
 use crate::meek::meek;
 use crate::minimax::minimax;
@@ -50,6 +50,8 @@ pub enum Rule {
     Cumulative,
     /// Rankings; ranked pairs.
     RankedPairs,
+    /// Rankings; instant runoff that ends with who beats all others who are left.
+    Benham,
 }
 
 /// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
@@ -145,7 +147,7 @@ impl Facts {
 
 impl Rule {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Plurality,
         Self::Approval,
         Self::Score,
@@ -161,6 +163,7 @@ impl Rule {
         Self::Limited,
         Self::Cumulative,
         Self::RankedPairs,
+        Self::Benham,
     ];
 
     /// The one table of what all others ask about rules.
@@ -193,6 +196,9 @@ impl Rule {
                 .counts("points")
                 .since(3),
             Self::RankedPairs => Facts::new("ranked-pairs", Ranks, More, Ties::Pairs).since(3),
+            Self::Benham => Facts::new("benham", Ranks, One, Ties::Exclusion)
+                .counts("votes")
+                .since(3),
         }
     }
 
@@ -409,6 +415,7 @@ pub fn count(
         (Rule::Meek, Ballots::Rankings(profile)) => meek(profile, terms, budget),
         (Rule::Minimax, Ballots::Rankings(profile)) => minimax(profile, terms, budget),
         (Rule::RankedPairs, Ballots::Rankings(profile)) => ranked_pairs(profile, terms, budget),
+        (Rule::Benham, Ballots::Rankings(profile)) => benham(profile, terms, budget),
         _ => return Err(NotCounted::Kind(rule)),
     };
     outcome.ok_or(NotCounted::TooLong)

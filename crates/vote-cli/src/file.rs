@@ -77,6 +77,7 @@ choices = ["Ada", "Grace", "Joan"]
 # limited     fewer choices than there are seats; the most chosen win the seats
 # cumulative  points to spread, one for each seat; a choice can get several; the highest sums win the seats
 # ranked-pairs  a ranking; pairs are locked in, the strongest first; who has nobody above wins
+# benham      a ranking; instant runoff until one beats each of those left, for one seat
 rule = "stv"
 seats = 2
 

@@ -505,6 +505,7 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
         (Rule::Schulze, 1, vec!["Pasta"]),
         (Rule::Minimax, 1, vec!["Pasta"]),
         (Rule::RankedPairs, 3, vec!["Pasta", "Salad", "Soup"]),
+        (Rule::Benham, 1, vec!["Pasta"]),
         (Rule::Borda, 1, vec!["Pasta"]),
         (Rule::Stv, 2, vec!["Soup", "Salad"]),
     ] {

@@ -104,8 +104,12 @@ fn elections_by_a_rule_of_a_later_version_are_created_from_its_first_height_on()
         Rule::Limited,
         Rule::Cumulative,
         Rule::RankedPairs,
+        Rule::Benham,
     ] {
-        let create = ledger.sign(&key(200), Payload::CreateElection(counted(rule, 2)));
+        let create = ledger.sign(
+            &key(200),
+            Payload::CreateElection(counted(rule, u16::from(!rule.fills_one_seat()) + 1)),
+        );
         assert_eq!(
             ledger.try_one(&create),
             Err(InvalidTransaction::LaterVersion { needed, version }),

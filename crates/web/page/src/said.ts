@@ -151,7 +151,8 @@ export interface Contest {
     | "majority-judgment"
     | "limited"
     | "cumulative"
-    | "ranked-pairs";
+    | "ranked-pairs"
+    | "benham";
   seats: number;
   shuffle: boolean;
   title: string;
@@ -209,7 +210,8 @@ export interface ContestResult {
     | "majority-judgment"
     | "limited"
     | "cumulative"
-    | "ranked-pairs";
+    | "ranked-pairs"
+    | "benham";
   seats: number;
   tie: boolean;
   ties?: Tie[];

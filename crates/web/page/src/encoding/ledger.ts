@@ -38,6 +38,7 @@ export const FACTS = facts({
   limited: { ballots: "several", ties: "seat", beside: "votes" },
   cumulative: { ballots: "points", ties: "seat" },
   "ranked-pairs": { ballots: "ranks", ties: "pairs" },
+  benham: { ballots: "ranks", oneSeat: true, ties: "irv" },
 });
 export type Rule = keyof typeof FACTS;
 export const RULES = Object.keys(FACTS) as Rule[];

@@ -201,7 +201,7 @@ export const de: Catalogue = {
   r_ties_yes_no:
     "Bei Ja oder Nein gibt es keinen Gleichstand: die erste Wahl hat ihre Mehrheit, oder sie hat sie nicht.",
   r_ties_irv:
-    "Bei Stichwahl in einem scheidet von mehreren mit gleich wenig Stimmen aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; sonst entscheidet ein Los.",
+    "Bei {rule} scheidet von mehreren mit gleich wenig Stimmen aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; sonst entscheidet ein Los.",
   r_ties_stv:
     "Bei übertragbarer Einzelstimme scheidet von mehreren mit gleich wenig Stimmen aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; von gleichen Überschüssen kommt zuerst, wer am meisten hatte; sonst entscheidet ein Los.",
   r_ties_meek:
@@ -268,6 +268,7 @@ export const de: Catalogue = {
   rule_limited: "beschränkter Stimmgebung",
   rule_cumulative: "Kumulieren",
   "rule_ranked-pairs": "geordneten Paaren (Tideman)",
+  rule_benham: "Benham",
   rule_meek: "übertragbarer Einzelstimme (Meek)",
   how_plurality: "Wählen Sie eine; die meistgewählte gewinnt.",
   how_approval: "Kreuzen Sie alle an, denen Sie zustimmen; die mit den meisten gewinnen.",
@@ -287,6 +288,8 @@ export const de: Catalogue = {
   how_cumulative: "Verteilen Sie Punkte, so viele wie Plätze; die höchsten Summen gewinnen.",
   "how_ranked-pairs":
     "Ordnen Sie sie, das Beste zuerst. Im Vergleich zu zweit gelten die deutlichsten Siege zuerst; wer dann niemanden über sich hat, gewinnt.",
+  how_benham:
+    "Ordnen Sie sie, das Beste zuerst. Wer am wenigsten hat, scheidet aus, und die Stimmzettel gehen an ihre nächste Wahl, bis jemand jeden der Übrigen im Vergleich zu zweit schlägt.",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",

@@ -192,7 +192,7 @@ export const en = {
   r_ties_yes_no:
     "By yes or no there are no ties: the first choice has its majority, or it has not.",
   r_ties_irv:
-    "By instant runoff, of several tied to be excluded the one with the fewest votes in the latest earlier round in which they differ is out; else a lot decides.",
+    "By {rule}, of several tied to be excluded the one with the fewest votes in the latest earlier round in which they differ is out; else a lot decides.",
   r_ties_stv:
     "By single transferable vote, of several tied to be excluded the one with the fewest votes in the latest earlier round in which they differ is out; of tied surpluses, that of the one with the most goes first; else a lot decides.",
   r_ties_meek:
@@ -257,6 +257,7 @@ export const en = {
   rule_limited: "limited voting",
   rule_cumulative: "cumulative voting",
   "rule_ranked-pairs": "ranked pairs",
+  rule_benham: "Benham",
   rule_meek: "single transferable vote (Meek)",
   how_plurality: "Choose one; the most chosen wins.",
   how_approval: "Tick all that you approve of; the most approved win.",
@@ -274,6 +275,8 @@ export const en = {
   how_cumulative: "Spread points, as many as there are seats; the highest sums win.",
   "how_ranked-pairs":
     "Rank them, best first. One against one, the clearest wins hold first, and who then has nobody above wins.",
+  how_benham:
+    "Rank them, best first. The choice with the fewest is excluded, and its ballots go to their next, until one beats each of those left one against one.",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",

@@ -192,7 +192,7 @@ export const es: Catalogue = {
     "Con {rule}, el sorteo decide entre pares iguales que no pueden valer todos, y un empate por el último puesto.",
   r_ties_yes_no: "Con sí o no no hay empates: la primera opción tiene su mayoría o no la tiene.",
   r_ties_irv:
-    "En la segunda vuelta instantánea, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; si no, decide el sorteo.",
+    "Con {rule}, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; si no, decide el sorteo.",
   r_ties_stv:
     "En el voto único transferible, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; de excedentes iguales va primero el de quien tuvo más; si no, decide el sorteo.",
   r_ties_meek:
@@ -255,6 +255,7 @@ export const es: Catalogue = {
   rule_limited: "voto limitado",
   rule_cumulative: "voto acumulativo",
   "rule_ranked-pairs": "pares ordenados (Tideman)",
+  rule_benham: "Benham",
   rule_meek: "voto único transferible (Meek)",
   how_plurality: "Elija una; gana la más elegida.",
   how_approval: "Marque todas las que aprueba; ganan las más aprobadas.",
@@ -272,6 +273,8 @@ export const es: Catalogue = {
   how_cumulative: "Reparta puntos, tantos como puestos; ganan las sumas más altas.",
   "how_ranked-pairs":
     "Ordénelas, la mejor primero. De dos en dos, valen primero las victorias más claras; gana quien no tiene entonces a nadie por encima.",
+  how_benham:
+    "Ordénelas, la mejor primero. La de menos votos queda excluida y sus papeletas pasan a la siguiente, hasta que una vence a cada una de las que quedan.",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",

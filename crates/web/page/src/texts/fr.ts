@@ -196,7 +196,7 @@ export const fr: Catalogue = {
   r_ties_yes_no:
     "Par oui ou non, il n'y a pas d'égalité : le premier choix a sa majorité ou ne l'a pas.",
   r_ties_irv:
-    "Au vote alternatif, parmi plusieurs à égalité pour l'exclusion sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; sinon le sort tranche.",
+    "Avec {rule}, parmi plusieurs à égalité pour l'exclusion sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; sinon le sort tranche.",
   r_ties_stv:
     "Au vote unique transférable, parmi plusieurs à égalité pour l'exclusion sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; de surplus égaux, passe d'abord celui de qui en avait le plus ; sinon le sort tranche.",
   r_ties_meek:
@@ -260,6 +260,7 @@ export const fr: Catalogue = {
   rule_limited: "vote limité",
   rule_cumulative: "vote cumulatif",
   "rule_ranked-pairs": "paires ordonnées (Tideman)",
+  rule_benham: "Benham",
   rule_meek: "vote unique transférable (Meek)",
   how_plurality: "Choisissez-en un ; le plus choisi gagne.",
   how_approval: "Cochez tous ceux que vous approuvez ; les plus approuvés gagnent.",
@@ -278,6 +279,8 @@ export const fr: Catalogue = {
   how_cumulative: "Répartissez des points, autant que de sièges ; les plus hautes sommes gagnent.",
   "how_ranked-pairs":
     "Classez-les, le meilleur d'abord. Deux à deux, les victoires les plus nettes comptent d'abord ; qui n'a alors personne au-dessus gagne.",
+  how_benham:
+    "Classez-les, le meilleur d'abord. Le choix qui a le moins de voix est exclu et ses bulletins passent au suivant, jusqu'à ce qu'un choix batte chacun de ceux qui restent.",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
