@@ -3,12 +3,13 @@
 import hashlib
 
 from meek import meek
+from sequential import phragmen, sequential_pav
 
-RULES = 16
+RULES = 18
 (PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT, LIMITED, CUMULATIVE,
- RANKED_PAIRS, BENHAM) = range(RULES)
+ RANKED_PAIRS, BENHAM, SEQUENTIAL_PAV, PHRAGMEN) = range(RULES)
 # What a ballot says by a rule: one choice, some of them, a number from 0 to 10 for each, points to spread; by all others a ranking.
-ONE, SEVERAL, SCORES, POINTS = (PLURALITY, YES_NO), (APPROVAL, LIMITED), (SCORE, STAR, MAJORITY_JUDGMENT), (CUMULATIVE,)
+ONE, SEVERAL, SCORES, POINTS = (PLURALITY, YES_NO), (APPROVAL, LIMITED, SEQUENTIAL_PAV, PHRAGMEN), (SCORE, STAR, MAJORITY_JUDGMENT), (CUMULATIVE,)
 ONE_SEAT = (PLURALITY, YES_NO, IRV, BENHAM)
 WAIT, EXHAUST, SKIP = range(3)
 FIVE_PLACES = 100_000
@@ -358,7 +359,7 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
     if rule == MEEK:
         return meek(groups, n, seats, ties, size(groups, n))
     by = {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax, STAR: star, MAJORITY_JUDGMENT: majority_judgment,
-          RANKED_PAIRS: ranked_pairs}
+          RANKED_PAIRS: ranked_pairs, SEQUENTIAL_PAV: sequential_pav, PHRAGMEN: phragmen}
     return by[rule](groups, n, seats, ties)
 
 

@@ -340,8 +340,9 @@ def votekit_sums(rule, lists, seats):
     return [float(scores.get(str(c), 0)) for c in range(len(lists[0][1]))], elected(election)
 
 
-def abcvoting_approval(candidates, groups, seats):
-    """Every committee with the most approvals; all who are ranked are approved."""
+def abcvoting(rule, candidates, groups, seats):
+    """Every committee that some way of breaking ties leads to ("av": every one with the most approvals); all who are ranked are approved."""
     profile = Approvals(candidates)
     profile.add_voters(Voter([c for rank in ranks for c in rank], weight=number) for number, ranks in groups)
-    return [set(committee) for committee in abcrules.compute("av", profile, committeesize=seats, resolute=False)]
+    exact = {"algorithm": "standard-fractions"} if rule == "seqphragmen" else {}
+    return [set(committee) for committee in abcrules.compute(rule, profile, committeesize=seats, resolute=False, **exact)]

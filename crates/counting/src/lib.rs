@@ -20,6 +20,7 @@ mod profile;
 mod ranked_pairs;
 mod rule;
 mod schulze;
+mod sequential;
 mod star;
 mod stv;
 mod sums;

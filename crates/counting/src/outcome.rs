@@ -47,7 +47,8 @@ pub enum Action {
 /// One look at the votes, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
-    /// Votes of each candidate, by place; of those excluded, none.
+    /// Votes of each candidate, by place; of those excluded, none. Where each seat has a round of its
+    /// own: what the rule compares, and of those who are elected what they were elected with.
     pub votes: Vec<Votes>,
     /// Votes that count for nobody any more: the ballots name no other, or several equally.
     pub exhausted: Votes,
@@ -72,6 +73,9 @@ pub enum Stake {
     /// Which of their equal wins over others come first, where not all of these can stand: all are
     /// drawn, in the order that the lot gives them, and the one that is picked comes first.
     Pairs,
+    /// One seat, by rules that fill each in a round of its own and look anew before the next: the
+    /// round is the seat. The one that is picked gets it.
+    NextSeat,
 }
 
 /// A tie, and how it was broken.

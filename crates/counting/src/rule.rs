@@ -12,6 +12,7 @@ use crate::outcome::Outcome;
 use crate::profile::Profile;
 use crate::ranked_pairs::ranked_pairs;
 use crate::schulze::schulze;
+use crate::sequential::{phragmen, sequential_pav};
 use crate::star::star;
 use crate::stv::scottish_stv;
 use crate::sums::{approval, score};
@@ -52,6 +53,10 @@ pub enum Rule {
     RankedPairs,
     /// Rankings; instant runoff that ends with who beats all others who are left.
     Benham,
+    /// Any number of choices a ballot; Thiele's sequential proportional approval.
+    SequentialPav,
+    /// Any number of choices a ballot; Phragmén's sequential rule.
+    Phragmen,
 }
 
 /// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
@@ -102,6 +107,8 @@ pub enum Ties {
     /// Equal pairs that cannot all be locked in go by lot, and one for the last seats is broken by
     /// lot.
     Pairs,
+    /// One for any seat is broken by lot, as each is filled in a round of its own.
+    NextSeat,
 }
 
 /// What is so of a rule whatever the ballots say.
@@ -147,7 +154,7 @@ impl Facts {
 
 impl Rule {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Plurality,
         Self::Approval,
         Self::Score,
@@ -164,6 +171,8 @@ impl Rule {
         Self::Cumulative,
         Self::RankedPairs,
         Self::Benham,
+        Self::SequentialPav,
+        Self::Phragmen,
     ];
 
     /// The one table of what all others ask about rules.
@@ -198,6 +207,12 @@ impl Rule {
             Self::RankedPairs => Facts::new("ranked-pairs", Ranks, More, Ties::Pairs).since(3),
             Self::Benham => Facts::new("benham", Ranks, One, Ties::Exclusion)
                 .counts("votes")
+                .since(3),
+            Self::SequentialPav => Facts::new("sequential-pav", Several, More, Ties::NextSeat)
+                .counts("approvals")
+                .since(3),
+            Self::Phragmen => Facts::new("phragmen", Several, More, Ties::NextSeat)
+                .counts("approvals")
                 .since(3),
         }
     }
@@ -416,6 +431,12 @@ pub fn count(
         (Rule::Minimax, Ballots::Rankings(profile)) => minimax(profile, terms, budget),
         (Rule::RankedPairs, Ballots::Rankings(profile)) => ranked_pairs(profile, terms, budget),
         (Rule::Benham, Ballots::Rankings(profile)) => benham(profile, terms, budget),
+        (Rule::SequentialPav, Ballots::Approvals { candidates, sets }) => {
+            sequential_pav(*candidates, sets, terms, budget)
+        }
+        (Rule::Phragmen, Ballots::Approvals { candidates, sets }) => {
+            phragmen(*candidates, sets, terms, budget)
+        }
         _ => return Err(NotCounted::Kind(rule)),
     };
     outcome.ok_or(NotCounted::TooLong)

@@ -136,8 +136,8 @@ pub enum Votes {
 /// A tie. Rounds are numbered from 1, and there are none where the rule counts in one.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Tie {
-    /// The round in which they are tied; null for the last seats by a rule without rounds, and for
-    /// pairs.
+    /// The round in which they are tied, for the next seat its number; null for the last seats by a
+    /// rule without rounds, and for pairs.
     #[schemars(range(min = 1))]
     pub round: Option<usize>,
     /// For what.
@@ -155,7 +155,7 @@ pub struct Tie {
     /// Among whom the lot was drawn; nobody if an earlier round left one. For pairs: in the order
     /// that the lot gives them.
     pub drawn_among: Vec<String>,
-    /// Who is elected, has the surplus transferred, is excluded, or comes first.
+    /// Who is elected or gets the seat, has the surplus transferred, is excluded, or comes first.
     pub picked: String,
     /// All of it in a few sentences.
     pub says: String,
@@ -177,6 +177,9 @@ pub enum TiedFor {
     Seat,
     /// Whose equal wins over others are locked in first, where not all of them can be.
     Pairs,
+    /// One seat, where each is filled in a round of its own.
+    #[serde(rename = "next seat")]
+    NextSeat,
 }
 
 /// What `vote-cli verify archive FILE --json` prints for a valid archive: the result, and what was
@@ -322,6 +325,7 @@ impl Tie {
             Stake::Runoff(left) => (TiedFor::Runoff, Some(left)),
             Stake::Seat => (TiedFor::Seat, None),
             Stake::Pairs => (TiedFor::Pairs, None),
+            Stake::NextSeat => (TiedFor::NextSeat, None),
         };
         let is_of_round = !matches!(tie.stake, Stake::Seats(_) | Stake::Pairs);
         Self {
@@ -367,6 +371,7 @@ mod tests {
                 ("runoff", Some(left)) => Stake::Runoff(left),
                 ("seat", None) => Stake::Seat,
                 ("pairs", None) => Stake::Pairs,
+                ("next seat", None) => Stake::NextSeat,
                 other => panic!("{other:?}"),
             };
             let tie = TieBreak {

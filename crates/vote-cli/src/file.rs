@@ -78,6 +78,8 @@ choices = ["Ada", "Grace", "Joan"]
 # cumulative  points to spread, one for each seat; a choice can get several; the highest sums win the seats
 # ranked-pairs  a ranking; pairs are locked in, the strongest first; who has nobody above wins
 # benham      a ranking; instant runoff until one beats each of those left, for one seat
+# sequential-pav  any number of choices; each seat in turn, a ballot counting less the more of its choices have one
+# phragmen    any number of choices; each seat in turn, so that ballots bear even parts of them
 rule = "stv"
 seats = 2
 

@@ -31,8 +31,8 @@ pub(crate) fn names(contest: &Contest) -> Vec<String> {
 pub(crate) const fn heading(rule: Rule) -> Option<&'static str> {
     match rule.ballots() {
         BallotKind::One => None,
-        BallotKind::Several if matches!(rule, Rule::Approval) => Some("approvals"),
-        BallotKind::Several => None,
+        BallotKind::Several if matches!(rule, Rule::Limited) => None,
+        BallotKind::Several => Some("approvals"),
         BallotKind::Scores if matches!(rule, Rule::MajorityJudgment) => Some("majority grades"),
         BallotKind::Scores => Some("sums of scores"),
         BallotKind::Points => Some("points"),

@@ -175,6 +175,7 @@ const fn ties(rule: Rule) -> &'static str {
             "for a place in the runoff are broken by the match-ups among those tied: who loses the most of them is out; in the runoff by the \
              higher sum; else by lot"
         }
+        Ties::NextSeat => "for any seat are broken by lot",
         Ties::Pairs => {
             "between equal pairs that cannot all be locked in, and for the last seat, are broken by lot"
         }

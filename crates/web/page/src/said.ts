@@ -3,7 +3,7 @@
 export type Phase = "draft" | "open" | "closed" | "cancelled";
 export type MajorityOf = "votes" | "roll";
 export type Votes = number | string;
-export type TiedFor = "seats" | "surplus" | "exclusion" | "runoff" | "seat" | "pairs";
+export type TiedFor = "seats" | "surplus" | "exclusion" | "runoff" | "seat" | "pairs" | "next seat";
 export type Results = "live" | "at closing";
 export type Voters = "anyone" | "roll" | "weighted roll";
 export type FoundKind = "ballot" | "transaction" | "block" | "election";
@@ -152,7 +152,9 @@ export interface Contest {
     | "limited"
     | "cumulative"
     | "ranked-pairs"
-    | "benham";
+    | "benham"
+    | "sequential-pav"
+    | "phragmen";
   seats: number;
   shuffle: boolean;
   title: string;
@@ -211,7 +213,9 @@ export interface ContestResult {
     | "limited"
     | "cumulative"
     | "ranked-pairs"
-    | "benham";
+    | "benham"
+    | "sequential-pav"
+    | "phragmen";
   seats: number;
   tie: boolean;
   ties?: Tie[];

@@ -16,7 +16,7 @@ interface Facts {
   oneSeat?: true;
   majority?: true;
   beside?: "votes" | "majority_grades";
-  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star" | "pairs";
+  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star" | "pairs" | "next_seat";
 }
 
 const facts = <T extends Record<string, Facts>>(table: T): Record<keyof T, Facts> => table;
@@ -39,6 +39,8 @@ export const FACTS = facts({
   cumulative: { ballots: "points", ties: "seat" },
   "ranked-pairs": { ballots: "ranks", ties: "pairs" },
   benham: { ballots: "ranks", oneSeat: true, ties: "irv" },
+  "sequential-pav": { ballots: "several", ties: "next_seat" },
+  phragmen: { ballots: "several", ties: "next_seat" },
 });
 export type Rule = keyof typeof FACTS;
 export const RULES = Object.keys(FACTS) as Rule[];

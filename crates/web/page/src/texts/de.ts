@@ -198,6 +198,7 @@ export const de: Catalogue = {
   r_ties_seat: "Bei {rule} entscheidet bei Gleichstand um den letzten Platz ein Los.",
   r_ties_pairs:
     "Bei {rule} entscheidet ein Los, wenn gleiche Paare nicht alle gelten können, und bei Gleichstand um den letzten Platz.",
+  r_ties_next_seat: "Bei {rule} entscheidet bei Gleichstand um jeden Sitz ein Los.",
   r_ties_yes_no:
     "Bei Ja oder Nein gibt es keinen Gleichstand: die erste Wahl hat ihre Mehrheit, oder sie hat sie nicht.",
   r_ties_irv:
@@ -269,6 +270,8 @@ export const de: Catalogue = {
   rule_cumulative: "Kumulieren",
   "rule_ranked-pairs": "geordneten Paaren (Tideman)",
   rule_benham: "Benham",
+  "rule_sequential-pav": "schrittweiser Zustimmungswahl nach Verhältnis (Thiele)",
+  rule_phragmen: "Phragmén",
   rule_meek: "übertragbarer Einzelstimme (Meek)",
   how_plurality: "Wählen Sie eine; die meistgewählte gewinnt.",
   how_approval: "Kreuzen Sie alle an, denen Sie zustimmen; die mit den meisten gewinnen.",
@@ -290,6 +293,10 @@ export const de: Catalogue = {
     "Ordnen Sie sie, das Beste zuerst. Im Vergleich zu zweit gelten die deutlichsten Siege zuerst; wer dann niemanden über sich hat, gewinnt.",
   how_benham:
     "Ordnen Sie sie, das Beste zuerst. Wer am wenigsten hat, scheidet aus, und die Stimmzettel gehen an ihre nächste Wahl, bis jemand jeden der Übrigen im Vergleich zu zweit schlägt.",
+  "how_sequential-pav":
+    "Kreuzen Sie alle an, denen Sie zustimmen. Die Sitze werden einer nach dem anderen vergeben; ein Stimmzettel zählt weniger, je mehr der Seinen einen haben.",
+  how_phragmen:
+    "Kreuzen Sie alle an, denen Sie zustimmen. Die Sitze werden einer nach dem anderen vergeben, so dass die Stimmzettel hinter ihnen sie möglichst gleich tragen.",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",
@@ -393,6 +400,7 @@ export const de: Catalogue = {
   tie_first: "Der Überschuss von {picked} wird zuerst übertragen.",
   tie_pairs:
     "Gleich hohe Siege von {tied} über andere können nicht alle gelten. Ein Los ordnet sie: {order}. Wer früher kommt, dessen Siege gelten zuerst.",
+  tie_next_seat: "Sitz {round}: {tied} sind gleichauf. Das Los gibt ihn {picked}.",
   tie_in:
     "{picked} ist gewählt; {others} ist es nicht.|{picked} ist gewählt; {others} sind es nicht.",
   tie_in_of_several:

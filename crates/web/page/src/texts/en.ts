@@ -189,6 +189,7 @@ export const en = {
   r_ties_seat: "By {rule}, a tie for the last seat is broken by lot.",
   r_ties_pairs:
     "By {rule}, between equal pairs that cannot all be locked in, and for the last seat, a lot decides.",
+  r_ties_next_seat: "By {rule}, a tie for any seat is broken by lot.",
   r_ties_yes_no:
     "By yes or no there are no ties: the first choice has its majority, or it has not.",
   r_ties_irv:
@@ -258,6 +259,8 @@ export const en = {
   rule_cumulative: "cumulative voting",
   "rule_ranked-pairs": "ranked pairs",
   rule_benham: "Benham",
+  "rule_sequential-pav": "sequential proportional approval",
+  rule_phragmen: "Phragmén",
   rule_meek: "single transferable vote (Meek)",
   how_plurality: "Choose one; the most chosen wins.",
   how_approval: "Tick all that you approve of; the most approved win.",
@@ -277,6 +280,10 @@ export const en = {
     "Rank them, best first. One against one, the clearest wins hold first, and who then has nobody above wins.",
   how_benham:
     "Rank them, best first. The choice with the fewest is excluded, and its ballots go to their next, until one beats each of those left one against one.",
+  "how_sequential-pav":
+    "Tick all that you approve of. Seats are filled one by one; a ballot counts less the more of its choices have one.",
+  how_phragmen:
+    "Tick all that you approve of. Seats are filled one by one, so that the ballots behind them bear them as evenly as can be.",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",
@@ -373,6 +380,7 @@ export const en = {
   tie_first: "The surplus of {picked} is transferred first.",
   tie_pairs:
     "Equal wins of {tied} over others cannot all be locked in. A lot orders them: {order}. Wins that come earlier go first.",
+  tie_next_seat: "Seat {round}: {tied} are tied. A lot gives it to {picked}.",
   tie_in: "{picked} is elected; {others} is not.|{picked} is elected; {others} are not.",
   tie_in_of_several:
     "{picked} is elected; {others} stays tied.|{picked} is elected; {others} stay tied.",

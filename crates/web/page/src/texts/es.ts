@@ -190,6 +190,7 @@ export const es: Catalogue = {
   r_ties_seat: "Con {rule}, un empate por el último puesto se resuelve por sorteo.",
   r_ties_pairs:
     "Con {rule}, el sorteo decide entre pares iguales que no pueden valer todos, y un empate por el último puesto.",
+  r_ties_next_seat: "Con {rule}, un empate por cualquier puesto se resuelve por sorteo.",
   r_ties_yes_no: "Con sí o no no hay empates: la primera opción tiene su mayoría o no la tiene.",
   r_ties_irv:
     "Con {rule}, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; si no, decide el sorteo.",
@@ -256,6 +257,8 @@ export const es: Catalogue = {
   rule_cumulative: "voto acumulativo",
   "rule_ranked-pairs": "pares ordenados (Tideman)",
   rule_benham: "Benham",
+  "rule_sequential-pav": "aprobación proporcional secuencial (Thiele)",
+  rule_phragmen: "Phragmén",
   rule_meek: "voto único transferible (Meek)",
   how_plurality: "Elija una; gana la más elegida.",
   how_approval: "Marque todas las que aprueba; ganan las más aprobadas.",
@@ -275,6 +278,10 @@ export const es: Catalogue = {
     "Ordénelas, la mejor primero. De dos en dos, valen primero las victorias más claras; gana quien no tiene entonces a nadie por encima.",
   how_benham:
     "Ordénelas, la mejor primero. La de menos votos queda excluida y sus papeletas pasan a la siguiente, hasta que una vence a cada una de las que quedan.",
+  "how_sequential-pav":
+    "Marque todas las que aprueba. Los puestos se cubren uno a uno; una papeleta cuenta menos cuantas más de las suyas tengan uno.",
+  how_phragmen:
+    "Marque todas las que aprueba. Los puestos se cubren uno a uno, de modo que las papeletas que los apoyan los carguen por igual en lo posible.",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",
@@ -373,6 +380,7 @@ export const es: Catalogue = {
   tie_first: "El excedente de {picked} se transfiere primero.",
   tie_pairs:
     "Las victorias iguales de {tied} sobre otros no pueden valer todas. El sorteo los ordena: {order}. Valen primero las de quien va antes.",
+  tie_next_seat: "Puesto {round}: {tied} están empatados. El sorteo lo da a {picked}.",
   tie_in: "{picked} sale elegido; {others} no.",
   tie_in_of_several:
     "{picked} sale elegido; {others} sigue empatado.|{picked} sale elegido; {others} siguen empatados.",

@@ -193,6 +193,8 @@ export const fr: Catalogue = {
   r_ties_seat: "Avec {rule}, une égalité pour le dernier siège est tranchée par le sort.",
   r_ties_pairs:
     "Avec {rule}, le sort tranche entre des paires égales qui ne peuvent toutes compter, et une égalité pour le dernier siège.",
+  r_ties_next_seat:
+    "Avec {rule}, une égalité pour un siège, quel qu'il soit, est tranchée par le sort.",
   r_ties_yes_no:
     "Par oui ou non, il n'y a pas d'égalité : le premier choix a sa majorité ou ne l'a pas.",
   r_ties_irv:
@@ -261,6 +263,8 @@ export const fr: Catalogue = {
   rule_cumulative: "vote cumulatif",
   "rule_ranked-pairs": "paires ordonnées (Tideman)",
   rule_benham: "Benham",
+  "rule_sequential-pav": "approbation proportionnelle séquentielle (Thiele)",
+  rule_phragmen: "Phragmén",
   rule_meek: "vote unique transférable (Meek)",
   how_plurality: "Choisissez-en un ; le plus choisi gagne.",
   how_approval: "Cochez tous ceux que vous approuvez ; les plus approuvés gagnent.",
@@ -281,6 +285,10 @@ export const fr: Catalogue = {
     "Classez-les, le meilleur d'abord. Deux à deux, les victoires les plus nettes comptent d'abord ; qui n'a alors personne au-dessus gagne.",
   how_benham:
     "Classez-les, le meilleur d'abord. Le choix qui a le moins de voix est exclu et ses bulletins passent au suivant, jusqu'à ce qu'un choix batte chacun de ceux qui restent.",
+  "how_sequential-pav":
+    "Cochez tous ceux que vous approuvez. Les sièges sont pourvus un à un ; un bulletin compte d'autant moins que plus de ses choix en ont un.",
+  how_phragmen:
+    "Cochez tous ceux que vous approuvez. Les sièges sont pourvus un à un, de sorte que les bulletins qui les portent les portent aussi également que possible.",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
@@ -380,6 +388,7 @@ export const fr: Catalogue = {
   tie_first: "Le surplus de {picked} est transféré d'abord.",
   tie_pairs:
     "Des victoires égales de {tied} sur d'autres ne peuvent toutes compter. Le sort les ordonne : {order}. Celles de qui vient d'abord passent d'abord.",
+  tie_next_seat: "Siège {round} : {tied} sont à égalité. Le sort le donne à {picked}.",
   tie_in: "{picked} est élu ; {others} ne l'est pas.|{picked} est élu ; {others} ne le sont pas.",
   tie_in_of_several:
     "{picked} est élu ; {others} reste à égalité.|{picked} est élu ; {others} restent à égalité.",
