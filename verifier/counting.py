@@ -3,13 +3,17 @@
 import hashlib
 
 from meek import meek
-from sequential import phragmen, sequential_pav
+from sequential import highest_quotients, phragmen, sequential_pav
 
-RULES = 18
+RULES = 20
 (PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT, LIMITED, CUMULATIVE,
- RANKED_PAIRS, BENHAM, SEQUENTIAL_PAV, PHRAGMEN) = range(RULES)
+ RANKED_PAIRS, BENHAM, SEQUENTIAL_PAV, PHRAGMEN,
+ DHONDT, SAINTE_LAGUE) = range(RULES)
 # What a ballot says by a rule: one choice, some of them, a number from 0 to 10 for each, points to spread; by all others a ranking.
-ONE, SEVERAL, SCORES, POINTS = (PLURALITY, YES_NO), (APPROVAL, LIMITED, SEQUENTIAL_PAV, PHRAGMEN), (SCORE, STAR, MAJORITY_JUDGMENT), (CUMULATIVE,)
+ONE, SEVERAL, SCORES, POINTS = (PLURALITY, YES_NO, DHONDT, SAINTE_LAGUE), (APPROVAL, LIMITED, SEQUENTIAL_PAV, PHRAGMEN), (SCORE, STAR, MAJORITY_JUDGMENT), (CUMULATIVE,)
+# How much a list's divisor grows with each seat.
+LISTS = {DHONDT: 1, SAINTE_LAGUE: 2}
+LIST_SEATS_MAX = 1000
 ONE_SEAT = (PLURALITY, YES_NO, IRV, BENHAM)
 WAIT, EXHAUST, SKIP = range(3)
 FIVE_PLACES = 100_000
@@ -348,6 +352,8 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
     if rule == PLURALITY:
         most = max(votes)
         return [place for place in range(n) if votes[place] == most]
+    if rule in LISTS:
+        return highest_quotients(votes, LISTS[rule], seats, ties)
     if not any(names_somebody(rule, content) for content, _ in groups):
         return []
     if rule in (APPROVAL, SCORE, LIMITED, CUMULATIVE):
@@ -364,8 +370,9 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
 
 
 def count(contest, groups, roll_weight, seed):
-    """Votes and leaders of a contest, and whether the leaders have its majority; by approval those without it are left out. A contest that
-    takes too long to count is not complete and has no leaders."""
+    """Votes and leaders of a contest, how many seats each has if they are lists, and whether the leaders have its majority; by approval
+    those without it are left out. A contest that takes too long to count is not complete and has no leaders."""
+    seats = {}
     names, rule, majority = contest["choices"], contest["rule"], contest["majority"]
     all_votes, complete = sum(weight for _, weight in groups), True
     base = roll_weight if majority and majority["base"] == 1 else all_votes
@@ -387,7 +394,8 @@ def count(contest, groups, roll_weight, seed):
         else:
             try:
                 places = elected(rule, votes, groups, len(names), contest["seats"], Ties(seed), contest["overvotes"])
-                leaders = [names[place] for place in places]
+                leaders = [names[place] for place in dict.fromkeys(places)]
+                seats = {name: sum(names[place] == name for place in places) for name in leaders} if rule in LISTS else {}
             except TooLong:
                 leaders, complete = [], False
     won = None
@@ -397,4 +405,4 @@ def count(contest, groups, roll_weight, seed):
         won = bool(having)
         if rule == APPROVAL and won:
             leaders = having
-    return {"counts": counts, "leaders": leaders, "majority": won, "complete": complete}
+    return {"counts": counts, "leaders": leaders, "seats": list(seats.values()), "majority": won, "complete": complete}

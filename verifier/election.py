@@ -47,7 +47,8 @@ def read_contest(value, voters):
         need(2 <= len(names) <= 500 and len(set(map(skeleton, names))) == len(names), "choices that cannot be listed")
     if rule == YES_NO:
         need(len(names) == 2 and majority is not None, "yes or no needs two choices and a majority")
-    need(seats <= (1 if rule in counting.ONE_SEAT else len(names)), "seats that cannot be filled")
+    most_seats = 1 if rule in counting.ONE_SEAT else counting.LIST_SEATS_MAX if rule in counting.LISTS else len(names)
+    need(seats <= most_seats, "seats that cannot be filled")
     need(rule != LIMITED or most < seats, "a limited ballot names fewer choices than there are seats")
     if rule in ONE:
         need(least == most == 1, "by this rule a ballot names one choice")

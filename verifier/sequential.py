@@ -67,3 +67,17 @@ def phragmen(groups, n, seats, ties):
         return {place: -load for place, load in least.items()}
 
     return one_by_one(n, seats, ties, has)
+
+
+def highest_quotients(votes, step, seats, ties):
+    """Seats for lists, one after another, to the highest of votes / (1 + step * seats so far): a place for each seat."""
+    won, winners = [0] * len(votes), []
+    while any(votes) and len(winners) < seats:
+        ties.spend(len(votes))
+        quotients = [Fraction(have, 1 + step * seats_of) for have, seats_of in zip(votes, won)]
+        most = max(quotients)
+        leading = [place for place, quotient in enumerate(quotients) if quotient == most]
+        place = leading[0] if len(leading) <= seats - len(winners) else ties.pick(leading)
+        won[place] += 1
+        winners.append(place)
+    return winners

@@ -16,6 +16,7 @@ those that the other implementation allows; where it only tells one, those profi
 | ranked-pairs | complete; with equal ranks, any length | pref-voting: the winner, by any order of equal pairs; by hand: whether the ranking is one that some order leads to |
 | benham | complete | pref-voting: any way of breaking ties |
 | benham | any length, with equal ranks | by hand: any way of breaking ties |
+| dhondt, sainte-lague | lists | by hand: any way of breaking ties |
 | stv | any length | pref-voting's Scottish rules; votekit, if one surplus at a time waits and no exclusion is close |
 | meek | any length, with equal ranks | pref-voting and by hand, both with every order of equal ranks written out, if no exclusion is close |
 | meek | with every order of equal ranks written out | ourselves with equal ranks: the votes in each round, if no exclusion is close |
@@ -228,12 +229,21 @@ def check_sums(check, chance, candidates):
         ours = [counted["rounds"][0]["votes"][f"c{c}"] for c in range(candidates)]
         alike = ours == sums and (drew_lots(counted) or set(places(counted["winners"])) == set(winners))
         check.same(f"{rule} votekit", alike, counted, (sums, winners))
+def check_lists(check, chance, candidates):
+    groups = [(chance.randint(1, 40), [[c]]) for c in range(candidates) if chance.random() < 0.9] or [(1, [[0]])]
+    votes = [sum(number for number, [[c]] in groups if c == place) for place in range(candidates)]
+    seats = chance.randint(1, 15)
+    for rule, divisors in [("dhondt", lambda seats: range(1, seats + 1)), ("sainte-lague", lambda seats: range(1, 2 * seats, 2))]:
+        counted = check.count(rule, candidates, seats, groups)
+        ours = dict(zip(places(counted["winners"]), counted["winner_seats"], strict=True))
+        allowed = oracles.seats_by_hand(votes, seats, divisors)
+        check.same(f"{rule} by hand", [ours.get(place, 0) for place in range(candidates)] in allowed, counted, allowed)
 
 
 def main():
     program, profiles = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 300
     checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_ranked_pairs, check_benham, check_stv, check_meek, check_approval,
-              check_star, check_majority_judgment, check_sums]
+              check_star, check_majority_judgment, check_sums, check_lists]
     with tempfile.TemporaryDirectory() as folder:
         check = Check(program, Path(folder))
         for check.seed in range(profiles):
@@ -242,7 +252,7 @@ def main():
             for rule in checks:
                 rule(check, chance, candidates)
     print("counted alike:", ", ".join(f"{what} {number}" for what, number in sorted(check.compared.items())))
-    assert len(check.compared) >= 31, check.compared
+    assert len(check.compared) >= 33, check.compared
     assert all(number > profiles // 6 for number in check.compared.values()), "too few comparisons show little"
 
 

@@ -8,6 +8,8 @@ import io
 import math
 import warnings
 from collections import Counter
+from fractions import Fraction
+from itertools import combinations
 
 import pyrankvote
 from abcvoting import abcrules
@@ -346,3 +348,14 @@ def abcvoting(rule, candidates, groups, seats):
     profile.add_voters(Voter([c for rank in ranks for c in rank], weight=number) for number, ranks in groups)
     exact = {"algorithm": "standard-fractions"} if rule == "seqphragmen" else {}
     return [set(committee) for committee in abcrules.compute(rule, profile, committeesize=seats, resolute=False, **exact)]
+
+
+def seats_by_hand(votes, seats, divisors):
+    """Every way in which lists can have so many seats, by the definition itself: each quotient that has a seat is at least as high as each that has
+    none. No library of those used here deals seats to lists."""
+    quotients = sorted((Fraction(have, divisor) for have in votes for divisor in divisors(seats)), reverse=True)
+    last = quotients[seats - 1]
+    sure = [sum(Fraction(have, divisor) > last for divisor in divisors(seats)) for have in votes]
+    level = [place for place, have in enumerate(votes) if any(Fraction(have, divisor) == last for divisor in divisors(seats))]
+    ways = combinations(level, seats - sum(sure))
+    return [[number + (place in chosen) for place, number in enumerate(sure)] for chosen in ways]

@@ -229,7 +229,10 @@ fn contest_fits(contest: &Contest, counted: &ContestTally) -> bool {
         Choices::WriteIn => check_write_in(name).is_ok(),
     };
     let led = counted.leaders.is_empty() || !counted.lines.is_empty();
-    led && counted.lines.iter().all(|line| offered(&line.choice))
+    let dealt =
+        counted.leader_seats.is_empty() || counted.leader_seats.len() == counted.leaders.len();
+    led && dealt
+        && counted.lines.iter().all(|line| offered(&line.choice))
         && counted.leaders.iter().all(offered)
         && counted
             .outcome

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use vote_counting::names::{look, skeleton};
-use vote_counting::{BallotKind, Overvotes, Rule, Seats, Seed, Terms};
+use vote_counting::{BallotKind, LIST_SEATS_MAX, Overvotes, Rule, Seats, Seed, Terms};
 
 use crate::ballot::Selection;
 use crate::election::InvalidElection;
@@ -36,7 +36,7 @@ pub struct Contest {
     pub choices: Choices,
     /// How it is counted.
     pub rule: Rule,
-    /// How many choices win.
+    /// How many choices win, or how many seats are dealt to lists.
     pub seats: u16,
     /// A ballot names at least so many choices.
     pub choices_min: u16,
@@ -211,6 +211,7 @@ impl Contest {
             Seats::One => (1, 1),
             Seats::UpToCandidates => (1, choices),
             Seats::TwoOrMore => (2, choices),
+            Seats::ForLists => (1, LIST_SEATS_MAX),
         };
         if (least..=most).contains(&usize::from(seats)) {
             None

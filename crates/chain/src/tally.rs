@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use vote_counting::{
-    self, BallotKind, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed,
+    self, BallotKind, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seats, Seed,
     majority_grades,
 };
 
@@ -53,8 +53,11 @@ pub struct ContestTally {
     /// Votes for these.
     pub other_votes: u64,
     /// Who leads, or has won if quorum and majority are reached: by plurality several if they are
-    /// tied; by other rules as many as there are seats; nobody if there are no votes.
+    /// tied; by other rules as many as there are seats, each list that has any once; nobody if there
+    /// are no votes.
     pub leaders: Vec<String>,
+    /// How many seats each of the leaders has, where choices are lists; empty by other rules.
+    pub leader_seats: Vec<u64>,
     /// Whether the weakest leader has the majority that the contest asks for; by yes-no, whether
     /// the first choice has it.
     pub majority: Option<Check>,
@@ -249,6 +252,9 @@ impl ContestTally {
                 };
                 return tally;
             }
+            BallotKind::One if contest.rule.seats() == Seats::ForLists => {
+                Ballots::Singles(firsts.clone())
+            }
             // Who is named most leads already.
             BallotKind::One => return tally,
             BallotKind::Several => approvals(choices.len(), &counts),
@@ -265,10 +271,11 @@ impl ContestTally {
                 Err(NotCounted::Kind(rule)) => unreachable!("the ballots were made for {rule:?}"),
             };
         tally.complete = tally.outcome.is_some();
-        let mut elected = tally
-            .outcome
-            .as_ref()
-            .map_or_else(Vec::new, |outcome| outcome.winners.clone());
+        let seats = tally.outcome.as_ref().map_or_else(Vec::new, Outcome::seats);
+        let mut elected: Vec<usize> = seats.iter().map(|(place, _)| *place).collect();
+        if contest.rule.seats() == Seats::ForLists {
+            tally.leader_seats = seats.iter().map(|(_, seats)| *seats as u64).collect();
+        }
         tally.majority = majority.map(|check| {
             leave_out(&mut elected, |place| check(firsts[place]).reached);
             check(
@@ -294,6 +301,7 @@ impl ContestTally {
             other_choices: 0,
             other_votes: 0,
             leaders: Vec::new(),
+            leader_seats: Vec::new(),
             majority: None,
             outcome: None,
             outcome_cut: false,
@@ -340,6 +348,7 @@ impl ContestTally {
         self.other_choices += cut.len() as u64;
         self.other_votes += cut.iter().map(|line| line.votes).sum::<u64>();
         self.leaders.truncate(max);
+        self.leader_seats.truncate(max);
     }
 }
 

@@ -247,6 +247,7 @@ fn view(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> views::
         ballots_per_second: round(per_second(outcome)),
         rule: args.rule.name(),
         winners: tally.map_or_else(Vec::new, |tally| tally.leaders.clone()),
+        winner_seats: tally.map_or_else(Vec::new, |tally| tally.leader_seats.clone()),
         counts: lines
             .map(|line| (line.choice.clone(), line.votes))
             .collect(),
@@ -349,7 +350,8 @@ fn text(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String 
                 round.exhausted
             ));
         }
-        lines.push(format!("  elected: {}", tally.leaders.join(", ")));
+        let elected = views::elected(&tally.leaders, &tally.leader_seats);
+        lines.push(format!("  elected: {}", elected.join(", ")));
     }
     for (node, tally, root) in &outcome.tallies {
         lines.push(format!(

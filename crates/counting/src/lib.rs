@@ -10,6 +10,7 @@ mod borda;
 mod budget;
 pub mod formats;
 mod irv;
+mod lists;
 mod majority;
 mod meek;
 mod minimax;
@@ -32,6 +33,7 @@ pub use outcome::{Action, Outcome, Round, Stake, TieBreak, Votes};
 pub use packed::{Packed, PackedBallots, Rank, Ranks};
 pub use profile::{Group, InvalidProfile, Profile};
 pub use rule::{
-    BallotKind, Ballots, NotCounted, Overvotes, Rule, Seats, SkippedRanks, Terms, Ties, count,
+    BallotKind, Ballots, LIST_SEATS_MAX, NotCounted, Overvotes, Rule, Seats, SkippedRanks, Terms,
+    Ties, count,
 };
 pub use ties::Seed;

@@ -99,7 +99,8 @@ pub struct TieBreak {
 /// The result of a count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Who is elected, in that order; by place.
+    /// Who is elected, in that order; by place. Where choices are lists, each is there once for every
+    /// seat that it has.
     pub winners: Vec<usize>,
     /// Every round, in order; rules that add up have one.
     pub rounds: Vec<Round>,
@@ -112,6 +113,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Who is elected, in that order, and to how many seats.
+    pub fn seats(&self) -> Vec<(usize, usize)> {
+        let mut seats: Vec<(usize, usize)> = Vec::new();
+        for winner in &self.winners {
+            match seats.iter_mut().find(|(place, _)| place == winner) {
+                Some((_, seats)) => *seats += 1,
+                None => seats.push((*winner, 1)),
+            }
+        }
+        seats
+    }
+
     /// Nobody is elected: so many ballots count for none of the candidates.
     pub(crate) fn nobody(candidates: usize, ballots: u64) -> Self {
         let votes = vec![Votes::default(); candidates];

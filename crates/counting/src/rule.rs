@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::borda::borda;
 use crate::budget::Budget;
 use crate::irv::{benham, irv};
+use crate::lists::highest_quotients;
 use crate::majority::majority_judgment;
 use crate::meek::meek;
 use crate::minimax::minimax;
@@ -57,6 +58,10 @@ pub enum Rule {
     SequentialPav,
     /// Any number of choices a ballot; Phragmén's sequential rule.
     Phragmen,
+    /// One choice a ballot; choices are lists, and seats are dealt by D'Hondt's divisors.
+    DHondt,
+    /// One choice a ballot; choices are lists, and seats are dealt by Sainte-Laguë's divisors.
+    SainteLague,
 }
 
 /// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
@@ -84,7 +89,12 @@ pub enum Seats {
     UpToCandidates,
     /// Two or more, at most as many as there are candidates.
     TwoOrMore,
+    /// One or more, at most [`LIST_SEATS_MAX`]: candidates are lists, of which one can have several.
+    ForLists,
 }
+
+/// Seats that are dealt to lists, at most: each has a round with an amount for each list.
+pub const LIST_SEATS_MAX: usize = 1000;
 
 /// What a rule does with a tie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +164,7 @@ impl Facts {
 
 impl Rule {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Plurality,
         Self::Approval,
         Self::Score,
@@ -173,12 +183,14 @@ impl Rule {
         Self::Benham,
         Self::SequentialPav,
         Self::Phragmen,
+        Self::DHondt,
+        Self::SainteLague,
     ];
 
     /// The one table of what all others ask about rules.
     const fn facts(self) -> Facts {
         use BallotKind::{One as Choice, Points, Ranks, Scores, Several};
-        use Seats::{One, UpToCandidates as More};
+        use Seats::{ForLists, One, UpToCandidates as More};
         match self {
             Self::Plurality => Facts::new("plurality", Choice, One, Ties::Stay).with_majorities(),
             Self::Approval => Facts::new("approval", Several, More, Ties::Seats)
@@ -214,6 +226,8 @@ impl Rule {
             Self::Phragmen => Facts::new("phragmen", Several, More, Ties::NextSeat)
                 .counts("approvals")
                 .since(3),
+            Self::DHondt => Facts::new("dhondt", Choice, ForLists, Ties::Seats).since(3),
+            Self::SainteLague => Facts::new("sainte-lague", Choice, ForLists, Ties::Seats).since(3),
         }
     }
 
@@ -382,6 +396,8 @@ pub enum Ballots {
     },
     /// Rankings.
     Rankings(Profile),
+    /// Single choices: how many ballots name each candidate.
+    Singles(Vec<u64>),
 }
 
 /// Why there is no outcome.
@@ -390,8 +406,8 @@ pub enum NotCounted {
     /// It takes more steps than the budget has.
     #[error("the count takes longer than there is time for")]
     TooLong,
-    /// The rule does not count ballots of this kind; plurality and yes-no count none of these
-    /// kinds: their votes are only added up.
+    /// The rule does not count ballots of this kind; plurality and yes-no count none: their votes are
+    /// only added up.
     #[error("{} does not count ballots of this kind", .0.name())]
     Kind(Rule),
 }
@@ -437,6 +453,8 @@ pub fn count(
         (Rule::Phragmen, Ballots::Approvals { candidates, sets }) => {
             phragmen(*candidates, sets, terms, budget)
         }
+        (Rule::DHondt, Ballots::Singles(votes)) => highest_quotients(votes, 1, terms, budget),
+        (Rule::SainteLague, Ballots::Singles(votes)) => highest_quotients(votes, 2, terms, budget),
         _ => return Err(NotCounted::Kind(rule)),
     };
     outcome.ok_or(NotCounted::TooLong)
@@ -461,8 +479,9 @@ mod tests {
         .winners
     }
 
-    const fn is_counted(rule: Rule) -> bool {
-        !rule.is_single()
+    /// The votes of the others are only added up.
+    fn is_counted(rule: Rule) -> bool {
+        !rule.is_single() || rule.seats() == Seats::ForLists
     }
 
     /// Nobody by each rule: no ballots at all; and 7 ballots that name nobody.
@@ -492,7 +511,8 @@ mod tests {
                     lists,
                 })
             }
-            BallotKind::One | BallotKind::Ranks => [vec![], vec![blank, skipped, none_of_it]]
+            BallotKind::One => [vec![0; 3], vec![0; 3]].map(Ballots::Singles),
+            BallotKind::Ranks => [vec![], vec![blank, skipped, none_of_it]]
                 .map(|groups| Ballots::Rankings(Profile::new(3, groups).unwrap())),
         }
     }
@@ -540,7 +560,8 @@ mod tests {
                     candidates: 3,
                     lists: vec![(1, vec![0, 0, 2])],
                 },
-                BallotKind::One | BallotKind::Ranks => Ballots::Rankings(profile(3, &[(1, &[2])])),
+                BallotKind::One => Ballots::Singles(vec![0, 0, 1]),
+                BallotKind::Ranks => Ballots::Rankings(profile(3, &[(1, &[2])])),
             };
             let two = winners(rule, &ballots, 2);
             assert_eq!((two[0], two.len()), (2, 2), "{rule:?}");

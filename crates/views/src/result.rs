@@ -75,6 +75,9 @@ pub struct ContestResult {
     pub other_votes: u64,
     /// Who is elected, or would be.
     pub leaders: Vec<String>,
+    /// How many seats each of those has, in the same order; where choices are lists, else left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leader_seats: Vec<u64>,
     /// Whether who leads has enough, if the contest asks for that.
     pub majority: Option<Check>,
     /// Whether all that the election asks for is reached.
@@ -264,6 +267,7 @@ impl ContestResult {
             other_choices: counted.other_choices,
             other_votes: counted.other_votes,
             leaders: counted.leaders.clone(),
+            leader_seats: counted.leader_seats.clone(),
             majority: counted.majority.as_ref().map(Check::of),
             decided: tally.is_decided(counted),
             complete: counted.complete,

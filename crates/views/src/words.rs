@@ -82,6 +82,15 @@ pub fn action(action: &Action, names: &[String]) -> String {
     }
 }
 
+/// Who is elected, in words; with how many seats, if there is a number for each.
+pub fn elected(names: &[String], seats: &[u64]) -> Vec<String> {
+    let with_seats = |(at, name): (usize, &String)| match seats.get(at) {
+        Some(seats) => format!("{name} ({seats})"),
+        None => name.clone(),
+    };
+    names.iter().enumerate().map(with_seats).collect()
+}
+
 /// A tie in words: who was tied for what, how it was broken, and who is out or in.
 pub fn tie(tie: &TieBreak, names: &[String]) -> String {
     let round = tie.round + 1;

@@ -80,6 +80,8 @@ choices = ["Ada", "Grace", "Joan"]
 # benham      a ranking; instant runoff until one beats each of those left, for one seat
 # sequential-pav  any number of choices; each seat in turn, a ballot counting less the more of its choices have one
 # phragmen    any number of choices; each seat in turn, so that ballots bear even parts of them
+# dhondt      one choice, which is a list; seats are dealt by the divisors 1, 2, 3
+# sainte-lague  one choice, which is a list; seats are dealt by the divisors 1, 3, 5
 rule = "stv"
 seats = 2
 

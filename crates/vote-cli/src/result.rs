@@ -176,6 +176,7 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
 pub(crate) fn sentence(view: &ElectionView, contest: &Contest, counted: &ContestTally) -> String {
     let closed = view.phase == ElectionPhase::Closed;
     let leaders: Vec<_> = counted.leaders.iter().map(|leader| clean(leader)).collect();
+    let leaders = views::elected(&leaders, &counted.leader_seats);
     if view.phase == ElectionPhase::Cancelled {
         return "The election was cancelled; nothing is decided.".to_owned();
     }

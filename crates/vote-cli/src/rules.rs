@@ -2,8 +2,8 @@
 //! Nothing of it is written by hand.
 
 use vote_chain::{
-    Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Ties, Timestamp,
-    Voters,
+    Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Seats, Ties,
+    Timestamp, Voters,
 };
 
 use crate::ballot;
@@ -74,15 +74,14 @@ fn contest_lines(contest: &Contest) -> Vec<String> {
     } else {
         ""
     };
-    let seats = if contest.seats == 1 {
-        "one choice wins".to_owned()
-    } else {
-        format!("{} choices win", contest.seats)
-    };
     let mut lines = vec![
         format!("  choices    {choices}{order}"),
         format!("  a ballot   is {}", ballot::syntax(contest)),
-        format!("  counted    by {}; {seats}", contest.rule.name()),
+        format!(
+            "  counted    by {}; {}",
+            contest.rule.name(),
+            seats(contest)
+        ),
         format!("  ties       {}", ties(contest.rule)),
     ];
     if contest.rule == Rule::Irv {
@@ -104,6 +103,16 @@ fn contest_lines(contest: &Contest) -> Vec<String> {
         format!("  majority   {what} needs {} of {of}", majority.share)
     }));
     lines
+}
+
+/// How many win.
+pub(crate) fn seats(contest: &Contest) -> String {
+    match (contest.seats, contest.rule.seats()) {
+        (1, Seats::ForLists) => "one seat goes to a list".to_owned(),
+        (seats, Seats::ForLists) => format!("{seats} seats go to lists, which can have several"),
+        (1, _) => "one choice wins".to_owned(),
+        (seats, _) => format!("{seats} choices win"),
+    }
 }
 
 const fn who(election: &Election) -> &'static str {

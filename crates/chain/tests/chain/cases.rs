@@ -676,7 +676,7 @@ fn verdict(bytes: &[u8]) -> Value {
             .collect();
         json!({
             "title": contest.title, "votes": tally.votes, "abstentions": tally.abstentions, "counts": counts,
-            "leaders": tally.leaders, "majority": tally.majority.map(|check| check.reached),
+            "leaders": tally.leaders, "seats": tally.leader_seats, "majority": tally.majority.map(|check| check.reached),
         })
     };
     let (record, tally) = (&audit.record, &audit.tally);

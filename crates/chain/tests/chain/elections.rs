@@ -545,13 +545,13 @@ fn nobody_leads_by_any_rule_and_for_any_seats_if_no_ballot_names_anybody() {
         } else {
             vec!["Soup", "Pasta", "Salad"]
         };
-        let most = if rule.fills_one_seat() { 1 } else { 3 };
-        let least = if rule.seats() == Seats::TwoOrMore {
-            2
-        } else {
-            1
+        let some = match rule.seats() {
+            Seats::One => 1..=1,
+            Seats::UpToCandidates => 1..=3,
+            Seats::TwoOrMore => 2..=3,
+            Seats::ForLists => 1..=4,
         };
-        for seats in least..=most {
+        for seats in some {
             let listed = choices.iter().map(|choice| (*choice).to_owned()).collect();
             let mut ledger = Ledger::new(genesis(4));
             let id = ledger.create(with_contests(vec![Contest {

@@ -593,6 +593,37 @@ fn contest_that_takes_too_long_leaves_the_others_their_results() {
 }
 
 #[test]
+fn lists_are_dealt_their_seats_and_the_count_says_how_many() {
+    for (rule, expected) in [
+        (Rule::DHondt, vec![("Soup", 4), ("Pasta", 2), ("Salad", 1)]),
+        (
+            Rule::SainteLague,
+            vec![("Soup", 3), ("Pasta", 2), ("Salad", 2)],
+        ),
+    ] {
+        let (mut ledger, id) = with_rule(rule, 7);
+        // 53, 24 and 23 of a hundred, as in a textbook; more seats than choices.
+        let lists = [(53, 0), (24, 1), (23, 2)];
+        let ballots: Vec<_> = lists
+            .into_iter()
+            .flat_map(|(votes, list)| std::iter::repeat_n(list, votes))
+            .zip(50u8..)
+            .map(|(list, voter)| ledger.ballot(voter, id, Selection::Listed(list)))
+            .collect();
+        ledger.decide(&ballots);
+        let tally = ledger.state.tally(&id).unwrap();
+        let counted = &tally.contests[0];
+        let seats = counted.leaders.iter().map(String::as_str);
+        let seats: Vec<_> = seats.zip(counted.leader_seats.iter().copied()).collect();
+        assert_eq!((seats, counted.lines[0].votes), (expected, 53), "{rule:?}");
+        assert_eq!(counted.outcome.as_ref().unwrap().rounds.len(), 7);
+        // A count that is cut says of all who are named how many they have.
+        let cut = tally.clone().cut(2, 10_000).contests.remove(0);
+        assert_eq!((cut.leaders.len(), cut.leader_seats.len()), (2, 2));
+    }
+}
+
+#[test]
 fn elections_that_no_rule_can_count_are_refused() {
     let refused = |election: Election| {
         let chain = genesis(4).chain();
@@ -611,6 +642,8 @@ fn elections_that_no_rule_can_count_are_refused() {
         (Rule::Limited, 2, true),
         (Rule::Limited, 3, true),
         (Rule::Cumulative, 4, false),
+        (Rule::DHondt, 1000, true),
+        (Rule::SainteLague, 1001, false),
     ] {
         assert_eq!(refused(counted(rule, seats)), !fits, "{rule:?} {seats}");
     }

@@ -107,6 +107,8 @@ fn elections_by_a_rule_of_a_later_version_are_created_from_its_first_height_on()
         Rule::Benham,
         Rule::SequentialPav,
         Rule::Phragmen,
+        Rule::DHondt,
+        Rule::SainteLague,
     ] {
         let create = ledger.sign(
             &key(200),

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use vote_chain::{BallotKind, Outcome, Rule};
+use vote_chain::{BallotKind, LIST_SEATS_MAX, Outcome, Rule, Seats};
 use vote_counting::formats::{File, Parsed};
 use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
 use vote_views as views;
@@ -49,9 +49,11 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
             rule.name()
         )),
         NotCounted::Kind(rule) => Failure::Usage(format!(
-            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores. \
+            "a file of ranked ballots is not counted by {}; --rule can be {}, and for tables of scores {}. \
              Where each ballot names one, approval adds up the votes of plurality",
-            rule.name()
+            rule.name(),
+            named(|rule| counts_files(rule) && !rule.has_numbers()),
+            named(Rule::has_numbers),
         )),
         NotCounted::TooLong => unreachable!("no count is longer than an unlimited budget"),
     })?;
@@ -70,6 +72,21 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         counted.lines().iter().for_each(output::line)
     }
     Ok(())
+}
+
+/// Whether files can be counted by it: by the others votes are only added up.
+fn counts_files(rule: Rule) -> bool {
+    !rule.is_single() || rule.seats() == Seats::ForLists
+}
+
+/// The names of some rules.
+fn named(which: impl Fn(Rule) -> bool) -> String {
+    let names: Vec<_> = Rule::ALL
+        .into_iter()
+        .filter(|rule| which(*rule))
+        .map(Rule::name)
+        .collect();
+    names.join(", ")
 }
 
 /// Does something, and tells of it once if it takes longer than that.
@@ -136,6 +153,11 @@ fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
             )));
         }
     }
+    if rule.seats() == Seats::ForLists && seats > LIST_SEATS_MAX {
+        return Err(Failure::Usage(format!(
+            "{name} deals at most {LIST_SEATS_MAX} seats, not {seats}: say fewer with --seats"
+        )));
+    }
     let standard = Terms::new(seats, seed(args.seed.as_deref())?);
     Ok(Terms {
         overvotes: args.overvotes.unwrap_or(standard.overvotes),
@@ -161,8 +183,12 @@ fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -
             lists,
         };
     }
-    if rule.ballots() != BallotKind::Several {
-        return Ballots::Rankings(profile.clone());
+    match rule.ballots() {
+        BallotKind::Several => {}
+        BallotKind::One if rule.seats() == Seats::ForLists => return singles(profile),
+        BallotKind::One | BallotKind::Scores | BallotKind::Points | BallotKind::Ranks => {
+            return Ballots::Rankings(profile.clone());
+        }
     }
     let sets = profile
         .groups()
@@ -205,6 +231,23 @@ fn check_limits(rule: Rule, seats: usize, file: &File, ballots: &Ballots) -> Res
     Ok(())
 }
 
+/// How many ballots name each first, alone.
+fn singles(profile: &Profile) -> Ballots {
+    let mut votes = vec![0; profile.candidates()];
+    for packed in profile.groups() {
+        if let Some(place) = first(packed) {
+            votes[place] += packed.count;
+        }
+    }
+    Ballots::Singles(votes)
+}
+
+/// Whom a ballot names first; nobody if it names several there.
+fn first(packed: Packed<'_>) -> Option<usize> {
+    let mut ranked = packed.ranks.iter().filter(|rank| !rank.is_empty());
+    ranked.next().filter(|rank| rank.len() == 1)?.iter().next()
+}
+
 /// What was assumed or left out, so that nobody takes it for what was asked.
 fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<String> {
     let name = rule.name();
@@ -222,6 +265,24 @@ fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<St
             first.line
         ));
     }
+    if rule.seats() == Seats::ForLists {
+        if let Some(ranking) = file.ballots.iter().find(ranking) {
+            notes.push(format!(
+                "line {}: a ballot counts for the list that it names first",
+                ranking.line
+            ));
+        }
+        let mut named = file
+            .ballots
+            .iter()
+            .filter(|packed| packed.ranks.named() > 0);
+        if let Some(several) = named.find(|packed| first(*packed).is_none()) {
+            notes.push(format!(
+                "line {}: a ballot that names several lists first counts for none",
+                several.line
+            ));
+        }
+    }
     if args.rule.is_none() {
         notes.push(format!("no --rule was given: counted by {name}"));
     }
@@ -232,7 +293,7 @@ fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<St
         ));
     }
     let seats = args.seats.map_or(file.seats, usize::from);
-    if !rule.fills_one_seat() && seats > file.candidates.len() {
+    if !rule.fills_one_seat() && rule.seats() != Seats::ForLists && seats > file.candidates.len() {
         notes.push(format!(
             "{seats} seats for {} candidates: some stay empty",
             file.candidates.len()
@@ -257,20 +318,23 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    fn winners(&self) -> Vec<&str> {
-        self.outcome
-            .winners
-            .iter()
-            .map(|place| self.names[*place].as_str())
-            .collect()
+    /// Who is elected, and to how many seats; no numbers but for lists.
+    fn winners(&self) -> (Vec<String>, Vec<usize>) {
+        let seats = self.outcome.seats();
+        let names = seats.iter().map(|(place, _)| self.names[*place].clone());
+        let numbers = seats.iter().map(|(_, seats)| *seats);
+        let are_lists = self.rule.seats() == Seats::ForLists;
+        (names.collect(), numbers.filter(|_| are_lists).collect())
     }
 
     fn view(&self, terms: &Terms) -> views::Count {
+        let (winners, winner_seats) = self.winners();
         views::Count {
             rule: self.rule.name(),
             ballots: self.profile.ballots(),
             blank: self.profile.blank(),
-            winners: self.winners().into_iter().map(str::to_owned).collect(),
+            winners,
+            winner_seats,
             notes: self.notes.clone(),
             irv: (self.rule == Rule::Irv).then(|| views::IrvTerms {
                 overvotes: terms.overvotes.name(),
@@ -296,7 +360,10 @@ impl Counted<'_> {
             lines.push(format!("  blank, naming nobody: {}", self.profile.blank()));
         }
         lines.extend(result::how(self.outcome, self.names, Some(alone)));
-        lines.push(match (self.winners().as_slice(), self.profile.ballots()) {
+        let (winners, seats) = self.winners();
+        let seats: Vec<u64> = seats.into_iter().map(|seats| seats as u64).collect();
+        let winners = views::elected(&winners, &seats);
+        lines.push(match (winners.as_slice(), self.profile.ballots()) {
             ([], 0) => "Nobody is elected: there are no ballots.".to_owned(),
             ([], _) => "Nobody is elected: no ballot counts for any candidate.".to_owned(),
             (winners, _) => format!("Elected: {}.", winners.join(", ")),
@@ -394,11 +461,51 @@ mod tests {
         assert!(said(&["--rule", "stv", "--seats", "2"], &file).is_empty());
     }
 
+    fn shown(words: &[&str], file: &File) -> Vec<String> {
+        let args = args(words);
+        let rule = args.rule.unwrap();
+        let (terms, profile) = (terms(&args, rule, file).unwrap(), file.profile());
+        let ballots = ballots(rule, &profile, None);
+        let outcome =
+            vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
+        let counted = Counted {
+            rule,
+            profile: &profile,
+            names: &file.candidates,
+            outcome: &outcome,
+            notes: notes(&args, rule, file, &outcome),
+        };
+        counted.lines()
+    }
+
+    #[test]
+    fn lists_are_said_with_their_seats_and_what_does_not_count_is_noted() {
+        let text = "2 5\n7 1 2 0\n3 2 0\n4 1=2 0\n0\n\"Ash\"\n\"Birch\"\n\"T\"\n";
+        let lines = shown(&["--rule", "dhondt"], &file(text));
+        assert_eq!(lines.last().unwrap(), "Elected: Ash (4), Birch (1).");
+        assert_eq!(
+            lines[..2],
+            [
+                "note: line 2: a ballot counts for the list that it names first",
+                "note: line 4: a ballot that names several lists first counts for none"
+            ]
+        );
+        let lines = shown(&["--rule", "sainte-lague", "--seats", "4"], &file(text));
+        assert_eq!(lines.last().unwrap(), "Elected: Ash (3), Birch (1).");
+        // By the others nobody has a number.
+        let lines = shown(&["--rule", "borda", "--seats", "2"], &file(text));
+        assert_eq!(lines.last().unwrap(), "Elected: Ash, Birch.");
+    }
+
     #[test]
     fn options_that_the_rule_does_not_use_are_refused() {
         let file = file(FIVE_SEATS);
         for (words, reason) in [
             (["--rule", "stv", "--seats", "0"], "one seat or more"),
+            (
+                ["--rule", "dhondt", "--seats", "1001"],
+                "at most 1000 seats",
+            ),
             (
                 ["--rule", "irv", "--seats", "3"],
                 "irv fills one seat, not 3",

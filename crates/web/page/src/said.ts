@@ -154,7 +154,9 @@ export interface Contest {
     | "ranked-pairs"
     | "benham"
     | "sequential-pav"
-    | "phragmen";
+    | "phragmen"
+    | "dhondt"
+    | "sainte-lague";
   seats: number;
   shuffle: boolean;
   title: string;
@@ -189,6 +191,7 @@ export interface ContestResult {
   complete: boolean;
   counts: Choice[];
   decided: boolean;
+  leader_seats?: number[];
   leaders: string[];
   majority: Check | null;
   other_choices: number;
@@ -215,7 +218,9 @@ export interface ContestResult {
     | "ranked-pairs"
     | "benham"
     | "sequential-pav"
-    | "phragmen";
+    | "phragmen"
+    | "dhondt"
+    | "sainte-lague";
   seats: number;
   tie: boolean;
   ties?: Tie[];

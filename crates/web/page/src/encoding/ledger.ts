@@ -8,12 +8,13 @@ import { Struct, type Value, encode } from "./cbor";
 
 export { bytesToHex, hexToBytes };
 
-/** What the page goes by, of each rule: what a ballot says, whether it fills one seat always, what becomes of ties (texts
- * `r_ties_...`), whether a majority can be asked for, and what is beside each choice in a result (the name of its text), if
+/** What the page goes by, of each rule: what a ballot says, whether it fills one seat always, or deals seats to lists, what becomes
+ * of ties (texts `r_ties_...`), whether a majority can be asked for, and what is beside each choice in a result (the name of its text), if
  * other than where ballots say the same by other rules. */
 interface Facts {
   ballots: "one" | "several" | "scores" | "points" | "ranks";
   oneSeat?: true;
+  lists?: true;
   majority?: true;
   beside?: "votes" | "majority_grades";
   ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star" | "pairs" | "next_seat";
@@ -41,7 +42,11 @@ export const FACTS = facts({
   benham: { ballots: "ranks", oneSeat: true, ties: "irv" },
   "sequential-pav": { ballots: "several", ties: "next_seat" },
   phragmen: { ballots: "several", ties: "next_seat" },
+  dhondt: { ballots: "one", lists: true, ties: "seat" },
+  "sainte-lague": { ballots: "one", lists: true, ties: "seat" },
 });
+/** Seats for lists, at most. */
+export const LIST_SEATS_MAX = 1000;
 export type Rule = keyof typeof FACTS;
 export const RULES = Object.keys(FACTS) as Rule[];
 

@@ -9,6 +9,7 @@ import {
   ELECTION_BYTES_MAX,
   type Election,
   FACTS,
+  LIST_SEATS_MAX,
   OVERVOTES,
   type Overvotes,
   RULES,
@@ -196,9 +197,11 @@ export function faults(e: Election): string[] {
     if (c.choices && someAlike(c.choices)) say(t("e_same_choices"));
     if (c.rule === "yes-no" && c.choices?.length !== 2) say(t("e_two_choices"));
     const all = c.choices?.length ?? 1;
-    const seats = FACTS[c.rule].oneSeat ? 1 : all;
+    const { oneSeat, lists } = FACTS[c.rule];
+    const seats = oneSeat ? 1 : lists ? LIST_SEATS_MAX : all;
     const least = c.rule === "limited" ? 2 : 1;
-    if (c.choices && !(c.seats >= least && c.seats <= seats)) say(t("e_bad_seats"));
+    if (c.choices && !(c.seats >= least && c.seats <= seats))
+      say(lists ? t("e_bad_list_seats", { max: number(LIST_SEATS_MAX) }) : t("e_bad_seats"));
     if (c.rule === "limited" && c.seats > 1 && c.max >= c.seats)
       say(t("bound_max", { n: c.seats - 1 }));
     const most = single(c.rule) ? 1 : all;

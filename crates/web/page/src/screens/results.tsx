@@ -6,8 +6,11 @@ import { type Name, number, t } from "../texts";
 import { Wide } from "../ui";
 import { share } from "./rules";
 
-function verdict(result: Result, counted: Counted): string {
-  const names = counted.leaders.join(", ");
+export function verdict(result: Result, counted: Counted): string {
+  const seats = counted.leader_seats;
+  const names = counted.leaders
+    .map((name, at) => (seats ? `${name} (${number(seats[at] ?? 0)})` : name))
+    .join(", ");
   const over = result.phase === "closed";
   if (result.phase === "cancelled") return t("nothing_decided");
   if (!counted.complete) return t("not_counted");

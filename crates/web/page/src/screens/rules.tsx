@@ -33,8 +33,9 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
       <dd>
         {choices ? t("choices_n", { n: choices.length }) : t("how_write")}{" "}
         {shuffle && t("r_shuffle")} {t("r_counted", { rule: t(`rule_${rule}` as Name) })}{" "}
-        {t("r_seats", { n: seats })} {rule === "irv" && t(`r_overvotes_${contest.overvotes}`)}{" "}
-        {bounds(contest)} {abstention && t("r_abstain")}{" "}
+        {t(FACTS[rule].lists ? "r_list_seats" : "r_seats", { n: seats })}{" "}
+        {rule === "irv" && t(`r_overvotes_${contest.overvotes}`)} {bounds(contest)}{" "}
+        {abstention && t("r_abstain")}{" "}
         {majority &&
           t(rule === "yes-no" ? "r_carry" : "r_majority", {
             share: share(majority),

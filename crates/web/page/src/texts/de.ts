@@ -181,6 +181,7 @@ export const de: Catalogue = {
   what_is_decided: "Was entschieden wird",
   choices_n: "{n} Wahlmöglichkeiten.",
   r_seats: "Eine gewinnt.|{n} gewinnen.",
+  r_list_seats: "Ein Sitz geht an eine Liste.|{n} Sitze gehen an Listen, die mehrere haben können.",
   r_shuffle: "Jeder sieht sie in anderer Reihenfolge.",
   r_abstain: "Man kann sich enthalten.",
   r_carry: "Um durchzukommen, braucht die erste Wahl {share} der Stimmen ({base}).",
@@ -272,6 +273,8 @@ export const de: Catalogue = {
   rule_benham: "Benham",
   "rule_sequential-pav": "schrittweiser Zustimmungswahl nach Verhältnis (Thiele)",
   rule_phragmen: "Phragmén",
+  rule_dhondt: "Listen (D'Hondt)",
+  "rule_sainte-lague": "Listen (Sainte-Laguë)",
   rule_meek: "übertragbarer Einzelstimme (Meek)",
   how_plurality: "Wählen Sie eine; die meistgewählte gewinnt.",
   how_approval: "Kreuzen Sie alle an, denen Sie zustimmen; die mit den meisten gewinnen.",
@@ -297,6 +300,10 @@ export const de: Catalogue = {
     "Kreuzen Sie alle an, denen Sie zustimmen. Die Sitze werden einer nach dem anderen vergeben; ein Stimmzettel zählt weniger, je mehr der Seinen einen haben.",
   how_phragmen:
     "Kreuzen Sie alle an, denen Sie zustimmen. Die Sitze werden einer nach dem anderen vergeben, so dass die Stimmzettel hinter ihnen sie möglichst gleich tragen.",
+  how_dhondt:
+    "Wählen Sie eine Liste. Sitze gehen an die höchsten Quotienten ihrer Stimmen und 1, 2, 3 und so weiter.",
+  "how_sainte-lague":
+    "Wählen Sie eine Liste. Sitze gehen an die höchsten Quotienten ihrer Stimmen und 1, 3, 5 und so weiter.",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",
@@ -599,6 +606,7 @@ export const de: Catalogue = {
   e_same_choices: "Zwei Wahlmöglichkeiten sehen gleich aus.",
   e_two_choices: "Ja oder Nein braucht genau zwei: erst dafür, dann dagegen.",
   e_bad_seats: "Es muss 1 Platz oder mehr geben, und nicht mehr als Wahlmöglichkeiten.",
+  e_bad_list_seats: "Es muss 1 bis {max} Sitze geben.",
   e_bad_bounds: "Mindest- und Höchstzahl passen nicht.",
   e_no_roll: "Eine Mehrheit des Verzeichnisses braucht ein Verzeichnis.",
   bad_number: "Diese Zahl geht nicht.",

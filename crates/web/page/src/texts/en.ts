@@ -172,6 +172,7 @@ export const en = {
   what_is_decided: "What is decided",
   choices_n: "{n} choices.",
   r_seats: "One choice wins.|{n} choices win.",
+  r_list_seats: "One seat goes to a list.|{n} seats go to lists, which can have several.",
   r_shuffle: "Each voter sees them in another order.",
   r_abstain: "One can abstain.",
   r_carry: "To carry, the first choice needs {share} of {base}.",
@@ -261,6 +262,8 @@ export const en = {
   rule_benham: "Benham",
   "rule_sequential-pav": "sequential proportional approval",
   rule_phragmen: "Phragmén",
+  rule_dhondt: "lists (D'Hondt)",
+  "rule_sainte-lague": "lists (Sainte-Laguë)",
   rule_meek: "single transferable vote (Meek)",
   how_plurality: "Choose one; the most chosen wins.",
   how_approval: "Tick all that you approve of; the most approved win.",
@@ -284,6 +287,10 @@ export const en = {
     "Tick all that you approve of. Seats are filled one by one; a ballot counts less the more of its choices have one.",
   how_phragmen:
     "Tick all that you approve of. Seats are filled one by one, so that the ballots behind them bear them as evenly as can be.",
+  how_dhondt:
+    "Choose one list. Seats go to the highest quotients of its votes and 1, 2, 3 and so on.",
+  "how_sainte-lague":
+    "Choose one list. Seats go to the highest quotients of its votes and 1, 3, 5 and so on.",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",
@@ -578,6 +585,7 @@ export const en = {
   e_same_choices: "Two choices look the same.",
   e_two_choices: "Yes or no needs exactly two choices: first for, then against.",
   e_bad_seats: "There must be 1 seat or more, and no more than choices.",
+  e_bad_list_seats: "There must be 1 to {max} seats.",
   e_bad_bounds: "The least and the most choices do not fit.",
   e_no_roll: "A majority of the roll needs a roll.",
   bad_number: "This number is not possible.",

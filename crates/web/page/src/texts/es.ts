@@ -173,6 +173,7 @@ export const es: Catalogue = {
   what_is_decided: "Lo que se decide",
   choices_n: "{n} opciones.",
   r_seats: "Gana una opción.|Ganan {n} opciones.",
+  r_list_seats: "Un puesto va a una lista.|{n} puestos van a listas, que pueden tener varios.",
   r_shuffle: "Cada votante las ve en otro orden.",
   r_abstain: "Es posible abstenerse.",
   r_carry: "Para salir adelante, la primera opción necesita {share} de los votos ({base}).",
@@ -259,6 +260,8 @@ export const es: Catalogue = {
   rule_benham: "Benham",
   "rule_sequential-pav": "aprobación proporcional secuencial (Thiele)",
   rule_phragmen: "Phragmén",
+  rule_dhondt: "listas (D'Hondt)",
+  "rule_sainte-lague": "listas (Sainte-Laguë)",
   rule_meek: "voto único transferible (Meek)",
   how_plurality: "Elija una; gana la más elegida.",
   how_approval: "Marque todas las que aprueba; ganan las más aprobadas.",
@@ -282,6 +285,10 @@ export const es: Catalogue = {
     "Marque todas las que aprueba. Los puestos se cubren uno a uno; una papeleta cuenta menos cuantas más de las suyas tengan uno.",
   how_phragmen:
     "Marque todas las que aprueba. Los puestos se cubren uno a uno, de modo que las papeletas que los apoyan los carguen por igual en lo posible.",
+  how_dhondt:
+    "Elija una lista. Los puestos van a los cocientes más altos de sus votos entre 1, 2, 3, etc.",
+  "how_sainte-lague":
+    "Elija una lista. Los puestos van a los cocientes más altos de sus votos entre 1, 3, 5, etc.",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",
@@ -577,6 +584,7 @@ export const es: Catalogue = {
   e_same_choices: "Dos opciones parecen iguales.",
   e_two_choices: "Sí o no necesita exactamente dos opciones: primero a favor, luego en contra.",
   e_bad_seats: "Debe haber al menos 1 puesto, y no más que opciones.",
+  e_bad_list_seats: "Debe haber de 1 a {max} puestos.",
   e_bad_bounds: "El mínimo y el máximo no encajan.",
   e_no_roll: "Una mayoría del censo necesita un censo.",
   bad_number: "Este número no es posible.",

@@ -176,6 +176,8 @@ export const fr: Catalogue = {
   what_is_decided: "Ce qui est décidé",
   choices_n: "{n} choix.",
   r_seats: "Un choix gagne.|{n} choix gagnent.",
+  r_list_seats:
+    "Un siège va à une liste.|{n} sièges vont à des listes, qui peuvent en avoir plusieurs.",
   r_shuffle: "Chacun les voit dans un autre ordre.",
   r_abstain: "On peut s'abstenir.",
   r_carry: "Pour passer, le premier choix doit avoir {share} des voix ({base}).",
@@ -265,6 +267,8 @@ export const fr: Catalogue = {
   rule_benham: "Benham",
   "rule_sequential-pav": "approbation proportionnelle séquentielle (Thiele)",
   rule_phragmen: "Phragmén",
+  rule_dhondt: "listes (D'Hondt)",
+  "rule_sainte-lague": "listes (Sainte-Laguë)",
   rule_meek: "vote unique transférable (Meek)",
   how_plurality: "Choisissez-en un ; le plus choisi gagne.",
   how_approval: "Cochez tous ceux que vous approuvez ; les plus approuvés gagnent.",
@@ -289,6 +293,10 @@ export const fr: Catalogue = {
     "Cochez tous ceux que vous approuvez. Les sièges sont pourvus un à un ; un bulletin compte d'autant moins que plus de ses choix en ont un.",
   how_phragmen:
     "Cochez tous ceux que vous approuvez. Les sièges sont pourvus un à un, de sorte que les bulletins qui les portent les portent aussi également que possible.",
+  how_dhondt:
+    "Choisissez une liste. Les sièges vont aux plus forts quotients de ses voix par 1, 2, 3, etc.",
+  "how_sainte-lague":
+    "Choisissez une liste. Les sièges vont aux plus forts quotients de ses voix par 1, 3, 5, etc.",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
@@ -585,6 +593,7 @@ export const fr: Catalogue = {
   e_same_choices: "Deux choix ont le même aspect.",
   e_two_choices: "Oui ou non exige exactement deux choix : d'abord pour, puis contre.",
   e_bad_seats: "Il faut au moins 1 siège, et pas plus que de choix.",
+  e_bad_list_seats: "Il faut de 1 à {max} sièges.",
   e_bad_bounds: "Le minimum et le maximum ne conviennent pas.",
   e_no_roll: "Une majorité de la liste exige une liste.",
   bad_number: "Ce nombre n'est pas possible.",
