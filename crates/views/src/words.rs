@@ -153,9 +153,9 @@ pub fn tie(tie: &TieBreak, names: &[String]) -> String {
             };
             format!("Round {round}: {tied} are tied in the runoff. {why}")
         }
-        Stake::NextSeat => format!("Seat {round}: {tied} are tied. A lot gives it to {picked}."),
+        Stake::NextSeat => format!("Seat {round}: {tied} are tied. A lot draws {picked}."),
         Stake::Pairs => format!(
-            "Equal wins of {tied} over others cannot all be locked in. A lot orders them: {}. Wins that come earlier go first.",
+            "Equal wins of {tied} cannot all stand. A lot orders them: {}.",
             in_order(&tie.drawn, names)
         ),
     }

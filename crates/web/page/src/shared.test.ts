@@ -29,7 +29,7 @@ const KINDS: [string, string][] = [
   [t("e_same_choices"), "alike"],
   [t("e_two_choices"), "yes_no"],
   [t("e_bad_seats"), "seats"],
-  [t("e_bad_list_seats", { max: "1,000" }), "seats"],
+  [`${t("e_seats")}: ${t("bad_number")}`, "seats"],
   [t("e_bad_bounds"), "bounds"],
   [t("bound_max", { n: 1 }), "limited"],
   [t("e_no_roll"), "no_roll"],

@@ -17,7 +17,7 @@ interface Facts {
   lists?: true;
   majority?: true;
   beside?: "votes" | "majority_grades";
-  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star" | "pairs" | "next_seat";
+  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star";
 }
 
 const facts = <T extends Record<string, Facts>>(table: T): Record<keyof T, Facts> => table;
@@ -38,10 +38,10 @@ export const FACTS = facts({
   "majority-judgment": { ballots: "scores", ties: "seat", beside: "majority_grades" },
   limited: { ballots: "several", ties: "seat", beside: "votes" },
   cumulative: { ballots: "points", ties: "seat" },
-  "ranked-pairs": { ballots: "ranks", ties: "pairs" },
+  "ranked-pairs": { ballots: "ranks", ties: "seat" },
   benham: { ballots: "ranks", oneSeat: true, ties: "irv" },
-  "sequential-pav": { ballots: "several", ties: "next_seat" },
-  phragmen: { ballots: "several", ties: "next_seat" },
+  "sequential-pav": { ballots: "several", ties: "seat" },
+  phragmen: { ballots: "several", ties: "seat" },
   dhondt: { ballots: "one", lists: true, ties: "seat" },
   "sainte-lague": { ballots: "one", lists: true, ties: "seat" },
 });

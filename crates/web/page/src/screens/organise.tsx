@@ -201,7 +201,7 @@ export function faults(e: Election): string[] {
     const seats = oneSeat ? 1 : lists ? LIST_SEATS_MAX : all;
     const least = c.rule === "limited" ? 2 : 1;
     if (c.choices && !(c.seats >= least && c.seats <= seats))
-      say(lists ? t("e_bad_list_seats", { max: number(LIST_SEATS_MAX) }) : t("e_bad_seats"));
+      say(lists ? `${t("e_seats")}: ${t("bad_number")}` : t("e_bad_seats"));
     if (c.rule === "limited" && c.seats > 1 && c.max >= c.seats)
       say(t("bound_max", { n: c.seats - 1 }));
     const most = single(c.rule) ? 1 : all;

@@ -202,7 +202,7 @@ export function tieWords(tie: Tie): string {
   if (tie.for === "seat") return `${t("tie_seat", gaps)} ${broken(tie, "tie_sum")}`;
   if (tie.for === "exclusion")
     return `${t("tie_exclusion", gaps)} ${broken(tie, "tie_fewest")} ${t("tie_out", { ...gaps, n: others.length })}`;
-  if (tie.for === "next seat") return t("tie_next_seat", gaps);
+  if (tie.for === "next seat") return `${t("tie_next_seat", gaps)} ${t("tie_lot", gaps)}`;
   if (tie.for === "pairs") return t("tie_pairs", { ...gaps, order: tie.drawn_among.join(", ") });
   const last = tie.seats_left === 1;
   return `${t("tie_seats", { ...gaps, n: tie.seats_left ?? 1 })} ${t(last ? "tie_lot" : "tie_lot_of_several", gaps)} ${t(last ? "tie_in" : "tie_in_of_several", { ...gaps, n: others.length })}`;

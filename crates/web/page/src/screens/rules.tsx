@@ -1,7 +1,7 @@
 // The rules of a vote, in words, from the election alone: nothing of it is written by hand.
 
 import { type Contest, FACTS, type Share } from "../encoding/ledger";
-import { type Name, t } from "../texts";
+import { type Name, number, t } from "../texts";
 import { Time } from "../ui";
 import { bounds } from "./ballot";
 
@@ -33,7 +33,7 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
       <dd>
         {choices ? t("choices_n", { n: choices.length }) : t("how_write")}{" "}
         {shuffle && t("r_shuffle")} {t("r_counted", { rule: t(`rule_${rule}` as Name) })}{" "}
-        {t(FACTS[rule].lists ? "r_list_seats" : "r_seats", { n: seats })}{" "}
+        {FACTS[rule].lists ? `${t("e_seats")}: ${number(seats)}.` : t("r_seats", { n: seats })}{" "}
         {rule === "irv" && t(`r_overvotes_${contest.overvotes}`)} {bounds(contest)}{" "}
         {abstention && t("r_abstain")}{" "}
         {majority &&

@@ -181,7 +181,6 @@ export const de: Catalogue = {
   what_is_decided: "Was entschieden wird",
   choices_n: "{n} Wahlmöglichkeiten.",
   r_seats: "Eine gewinnt.|{n} gewinnen.",
-  r_list_seats: "Ein Sitz geht an eine Liste.|{n} Sitze gehen an Listen, die mehrere haben können.",
   r_shuffle: "Jeder sieht sie in anderer Reihenfolge.",
   r_abstain: "Man kann sich enthalten.",
   r_carry: "Um durchzukommen, braucht die erste Wahl {share} der Stimmen ({base}).",
@@ -196,10 +195,7 @@ export const de: Catalogue = {
   r_ties_title: "Gleichstände",
   r_lots: "Lose werden aus der Id der Abstimmung gezogen.",
   r_lots_text: "Lose werden aus „{text}“ gezogen.",
-  r_ties_seat: "Bei {rule} entscheidet bei Gleichstand um den letzten Platz ein Los.",
-  r_ties_pairs:
-    "Bei {rule} entscheidet ein Los, wenn gleiche Paare nicht alle gelten können, und bei Gleichstand um den letzten Platz.",
-  r_ties_next_seat: "Bei {rule} entscheidet bei Gleichstand um jeden Sitz ein Los.",
+  r_ties_seat: "Bei {rule} entscheidet bei Gleichstand um einen Platz ein Los.",
   r_ties_yes_no:
     "Bei Ja oder Nein gibt es keinen Gleichstand: die erste Wahl hat ihre Mehrheit, oder sie hat sie nicht.",
   r_ties_irv:
@@ -271,7 +267,7 @@ export const de: Catalogue = {
   rule_cumulative: "Kumulieren",
   "rule_ranked-pairs": "geordneten Paaren (Tideman)",
   rule_benham: "Benham",
-  "rule_sequential-pav": "schrittweiser Zustimmungswahl nach Verhältnis (Thiele)",
+  "rule_sequential-pav": "Zustimmung nach Verhältnis (Thiele)",
   rule_phragmen: "Phragmén",
   rule_dhondt: "Listen (D'Hondt)",
   "rule_sainte-lague": "Listen (Sainte-Laguë)",
@@ -293,17 +289,15 @@ export const de: Catalogue = {
   how_limited: "Wählen Sie weniger, als es Plätze gibt; die meistgewählten gewinnen.",
   how_cumulative: "Verteilen Sie Punkte, so viele wie Plätze; die höchsten Summen gewinnen.",
   "how_ranked-pairs":
-    "Ordnen Sie sie, das Beste zuerst. Im Vergleich zu zweit gelten die deutlichsten Siege zuerst; wer dann niemanden über sich hat, gewinnt.",
+    "Ordnen Sie sie, das Beste zuerst. Die deutlichsten Siege von einem über den anderen gelten zuerst.",
   how_benham:
-    "Ordnen Sie sie, das Beste zuerst. Wer am wenigsten hat, scheidet aus, und die Stimmzettel gehen an ihre nächste Wahl, bis jemand jeden der Übrigen im Vergleich zu zweit schlägt.",
+    "Ordnen Sie sie, das Beste zuerst. Stichwahl in einem, bis jemand jeden der Übrigen schlägt.",
   "how_sequential-pav":
-    "Kreuzen Sie alle an, denen Sie zustimmen. Die Sitze werden einer nach dem anderen vergeben; ein Stimmzettel zählt weniger, je mehr der Seinen einen haben.",
+    "Kreuzen Sie alle an, denen Sie zustimmen. Ein Stimmzettel zählt weniger, je mehr der Seinen einen Sitz haben.",
   how_phragmen:
-    "Kreuzen Sie alle an, denen Sie zustimmen. Die Sitze werden einer nach dem anderen vergeben, so dass die Stimmzettel hinter ihnen sie möglichst gleich tragen.",
-  how_dhondt:
-    "Wählen Sie eine Liste. Sitze gehen an die höchsten Quotienten ihrer Stimmen und 1, 2, 3 und so weiter.",
-  "how_sainte-lague":
-    "Wählen Sie eine Liste. Sitze gehen an die höchsten Quotienten ihrer Stimmen und 1, 3, 5 und so weiter.",
+    "Kreuzen Sie alle an, denen Sie zustimmen. Sitze belasten die Stimmzettel dahinter gleichmäßig.",
+  how_dhondt: "Wählen Sie eine Liste. Teiler: 1, 2, 3 …",
+  "how_sainte-lague": "Wählen Sie eine Liste. Teiler: 1, 3, 5 …",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",
@@ -405,9 +399,8 @@ export const de: Catalogue = {
   tie_lot_after_all: "Keine frühere Runde unterscheidet sie; das Los fällt auf {picked}.",
   tie_out: "{picked} scheidet aus; {others} bleibt.|{picked} scheidet aus; {others} bleiben.",
   tie_first: "Der Überschuss von {picked} wird zuerst übertragen.",
-  tie_pairs:
-    "Gleich hohe Siege von {tied} über andere können nicht alle gelten. Ein Los ordnet sie: {order}. Wer früher kommt, dessen Siege gelten zuerst.",
-  tie_next_seat: "Sitz {round}: {tied} sind gleichauf. Das Los gibt ihn {picked}.",
+  tie_pairs: "Gleiche Siege von {tied} können nicht alle gelten. Ein Los ordnet sie: {order}.",
+  tie_next_seat: "Sitz {round}: {tied} sind gleichauf.",
   tie_in:
     "{picked} ist gewählt; {others} ist es nicht.|{picked} ist gewählt; {others} sind es nicht.",
   tie_in_of_several:
@@ -606,7 +599,6 @@ export const de: Catalogue = {
   e_same_choices: "Zwei Wahlmöglichkeiten sehen gleich aus.",
   e_two_choices: "Ja oder Nein braucht genau zwei: erst dafür, dann dagegen.",
   e_bad_seats: "Es muss 1 Platz oder mehr geben, und nicht mehr als Wahlmöglichkeiten.",
-  e_bad_list_seats: "Es muss 1 bis {max} Sitze geben.",
   e_bad_bounds: "Mindest- und Höchstzahl passen nicht.",
   e_no_roll: "Eine Mehrheit des Verzeichnisses braucht ein Verzeichnis.",
   bad_number: "Diese Zahl geht nicht.",

@@ -172,7 +172,6 @@ export const en = {
   what_is_decided: "What is decided",
   choices_n: "{n} choices.",
   r_seats: "One choice wins.|{n} choices win.",
-  r_list_seats: "One seat goes to a list.|{n} seats go to lists, which can have several.",
   r_shuffle: "Each voter sees them in another order.",
   r_abstain: "One can abstain.",
   r_carry: "To carry, the first choice needs {share} of {base}.",
@@ -187,10 +186,7 @@ export const en = {
   r_ties_title: "Ties",
   r_lots: "Lots are drawn from the election's id.",
   r_lots_text: "Lots are drawn from “{text}”.",
-  r_ties_seat: "By {rule}, a tie for the last seat is broken by lot.",
-  r_ties_pairs:
-    "By {rule}, between equal pairs that cannot all be locked in, and for the last seat, a lot decides.",
-  r_ties_next_seat: "By {rule}, a tie for any seat is broken by lot.",
+  r_ties_seat: "By {rule}, a tie for a seat is broken by lot.",
   r_ties_yes_no:
     "By yes or no there are no ties: the first choice has its majority, or it has not.",
   r_ties_irv:
@@ -279,18 +275,13 @@ export const en = {
   "how_majority-judgment": "Give each a grade from 0 to 10; the best median grade wins.",
   how_limited: "Choose fewer than there are seats; the most chosen win.",
   how_cumulative: "Spread points, as many as there are seats; the highest sums win.",
-  "how_ranked-pairs":
-    "Rank them, best first. One against one, the clearest wins hold first, and who then has nobody above wins.",
-  how_benham:
-    "Rank them, best first. The choice with the fewest is excluded, and its ballots go to their next, until one beats each of those left one against one.",
+  "how_ranked-pairs": "Rank them, best first. The clearest wins of one over another hold first.",
+  how_benham: "Rank them, best first. Instant runoff, until one beats each of those left.",
   "how_sequential-pav":
-    "Tick all that you approve of. Seats are filled one by one; a ballot counts less the more of its choices have one.",
-  how_phragmen:
-    "Tick all that you approve of. Seats are filled one by one, so that the ballots behind them bear them as evenly as can be.",
-  how_dhondt:
-    "Choose one list. Seats go to the highest quotients of its votes and 1, 2, 3 and so on.",
-  "how_sainte-lague":
-    "Choose one list. Seats go to the highest quotients of its votes and 1, 3, 5 and so on.",
+    "Tick all that you approve of. A ballot counts less the more of its choices have a seat.",
+  how_phragmen: "Tick all that you approve of. Seats burden the ballots behind them evenly.",
+  how_dhondt: "Choose one list. Divisors: 1, 2, 3 …",
+  "how_sainte-lague": "Choose one list. Divisors: 1, 3, 5 …",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",
@@ -385,9 +376,8 @@ export const en = {
   tie_lot_after_all: "No earlier round tells them apart; a lot draws {picked}.",
   tie_out: "{picked} is excluded; {others} stays in.|{picked} is excluded; {others} stay in.",
   tie_first: "The surplus of {picked} is transferred first.",
-  tie_pairs:
-    "Equal wins of {tied} over others cannot all be locked in. A lot orders them: {order}. Wins that come earlier go first.",
-  tie_next_seat: "Seat {round}: {tied} are tied. A lot gives it to {picked}.",
+  tie_pairs: "Equal wins of {tied} cannot all stand. A lot orders them: {order}.",
+  tie_next_seat: "Seat {round}: {tied} are tied.",
   tie_in: "{picked} is elected; {others} is not.|{picked} is elected; {others} are not.",
   tie_in_of_several:
     "{picked} is elected; {others} stays tied.|{picked} is elected; {others} stay tied.",
@@ -585,7 +575,6 @@ export const en = {
   e_same_choices: "Two choices look the same.",
   e_two_choices: "Yes or no needs exactly two choices: first for, then against.",
   e_bad_seats: "There must be 1 seat or more, and no more than choices.",
-  e_bad_list_seats: "There must be 1 to {max} seats.",
   e_bad_bounds: "The least and the most choices do not fit.",
   e_no_roll: "A majority of the roll needs a roll.",
   bad_number: "This number is not possible.",

@@ -173,7 +173,6 @@ export const es: Catalogue = {
   what_is_decided: "Lo que se decide",
   choices_n: "{n} opciones.",
   r_seats: "Gana una opción.|Ganan {n} opciones.",
-  r_list_seats: "Un puesto va a una lista.|{n} puestos van a listas, que pueden tener varios.",
   r_shuffle: "Cada votante las ve en otro orden.",
   r_abstain: "Es posible abstenerse.",
   r_carry: "Para salir adelante, la primera opción necesita {share} de los votos ({base}).",
@@ -188,10 +187,7 @@ export const es: Catalogue = {
   r_ties_title: "Empates",
   r_lots: "Los sorteos parten del identificador de la votación.",
   r_lots_text: "Los sorteos parten de «{text}».",
-  r_ties_seat: "Con {rule}, un empate por el último puesto se resuelve por sorteo.",
-  r_ties_pairs:
-    "Con {rule}, el sorteo decide entre pares iguales que no pueden valer todos, y un empate por el último puesto.",
-  r_ties_next_seat: "Con {rule}, un empate por cualquier puesto se resuelve por sorteo.",
+  r_ties_seat: "Con {rule}, un empate por un puesto se resuelve por sorteo.",
   r_ties_yes_no: "Con sí o no no hay empates: la primera opción tiene su mayoría o no la tiene.",
   r_ties_irv:
     "Con {rule}, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; si no, decide el sorteo.",
@@ -258,7 +254,7 @@ export const es: Catalogue = {
   rule_cumulative: "voto acumulativo",
   "rule_ranked-pairs": "pares ordenados (Tideman)",
   rule_benham: "Benham",
-  "rule_sequential-pav": "aprobación proporcional secuencial (Thiele)",
+  "rule_sequential-pav": "aprobación proporcional (Thiele)",
   rule_phragmen: "Phragmén",
   rule_dhondt: "listas (D'Hondt)",
   "rule_sainte-lague": "listas (Sainte-Laguë)",
@@ -278,17 +274,15 @@ export const es: Catalogue = {
   how_limited: "Elija menos que puestos hay; ganan las más elegidas.",
   how_cumulative: "Reparta puntos, tantos como puestos; ganan las sumas más altas.",
   "how_ranked-pairs":
-    "Ordénelas, la mejor primero. De dos en dos, valen primero las victorias más claras; gana quien no tiene entonces a nadie por encima.",
+    "Ordénelas, la mejor primero. Valen primero las victorias más claras de una sobre otra.",
   how_benham:
-    "Ordénelas, la mejor primero. La de menos votos queda excluida y sus papeletas pasan a la siguiente, hasta que una vence a cada una de las que quedan.",
+    "Ordénelas, la mejor primero. Segunda vuelta instantánea hasta que una vence a cada una de las demás.",
   "how_sequential-pav":
-    "Marque todas las que aprueba. Los puestos se cubren uno a uno; una papeleta cuenta menos cuantas más de las suyas tengan uno.",
+    "Marque todas las que aprueba. Una papeleta cuenta menos cuantas más de las suyas tengan puesto.",
   how_phragmen:
-    "Marque todas las que aprueba. Los puestos se cubren uno a uno, de modo que las papeletas que los apoyan los carguen por igual en lo posible.",
-  how_dhondt:
-    "Elija una lista. Los puestos van a los cocientes más altos de sus votos entre 1, 2, 3, etc.",
-  "how_sainte-lague":
-    "Elija una lista. Los puestos van a los cocientes más altos de sus votos entre 1, 3, 5, etc.",
+    "Marque todas las que aprueba. Los puestos cargan por igual las papeletas que los apoyan.",
+  how_dhondt: "Elija una lista. Divisores: 1, 2, 3 …",
+  "how_sainte-lague": "Elija una lista. Divisores: 1, 3, 5 …",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",
@@ -386,8 +380,8 @@ export const es: Catalogue = {
   tie_out: "{picked} queda excluido; {others} sigue.|{picked} queda excluido; {others} siguen.",
   tie_first: "El excedente de {picked} se transfiere primero.",
   tie_pairs:
-    "Las victorias iguales de {tied} sobre otros no pueden valer todas. El sorteo los ordena: {order}. Valen primero las de quien va antes.",
-  tie_next_seat: "Puesto {round}: {tied} están empatados. El sorteo lo da a {picked}.",
+    "Las victorias iguales de {tied} no pueden valer todas. El sorteo los ordena: {order}.",
+  tie_next_seat: "Puesto {round}: {tied} están empatados.",
   tie_in: "{picked} sale elegido; {others} no.",
   tie_in_of_several:
     "{picked} sale elegido; {others} sigue empatado.|{picked} sale elegido; {others} siguen empatados.",
@@ -584,7 +578,6 @@ export const es: Catalogue = {
   e_same_choices: "Dos opciones parecen iguales.",
   e_two_choices: "Sí o no necesita exactamente dos opciones: primero a favor, luego en contra.",
   e_bad_seats: "Debe haber al menos 1 puesto, y no más que opciones.",
-  e_bad_list_seats: "Debe haber de 1 a {max} puestos.",
   e_bad_bounds: "El mínimo y el máximo no encajan.",
   e_no_roll: "Una mayoría del censo necesita un censo.",
   bad_number: "Este número no es posible.",

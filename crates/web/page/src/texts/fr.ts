@@ -176,8 +176,6 @@ export const fr: Catalogue = {
   what_is_decided: "Ce qui est décidé",
   choices_n: "{n} choix.",
   r_seats: "Un choix gagne.|{n} choix gagnent.",
-  r_list_seats:
-    "Un siège va à une liste.|{n} sièges vont à des listes, qui peuvent en avoir plusieurs.",
   r_shuffle: "Chacun les voit dans un autre ordre.",
   r_abstain: "On peut s'abstenir.",
   r_carry: "Pour passer, le premier choix doit avoir {share} des voix ({base}).",
@@ -192,11 +190,7 @@ export const fr: Catalogue = {
   r_ties_title: "Égalités",
   r_lots: "Les sorts sont tirés de l'identifiant du vote.",
   r_lots_text: "Les sorts sont tirés de « {text} ».",
-  r_ties_seat: "Avec {rule}, une égalité pour le dernier siège est tranchée par le sort.",
-  r_ties_pairs:
-    "Avec {rule}, le sort tranche entre des paires égales qui ne peuvent toutes compter, et une égalité pour le dernier siège.",
-  r_ties_next_seat:
-    "Avec {rule}, une égalité pour un siège, quel qu'il soit, est tranchée par le sort.",
+  r_ties_seat: "Avec {rule}, une égalité pour un siège est tranchée par le sort.",
   r_ties_yes_no:
     "Par oui ou non, il n'y a pas d'égalité : le premier choix a sa majorité ou ne l'a pas.",
   r_ties_irv:
@@ -265,7 +259,7 @@ export const fr: Catalogue = {
   rule_cumulative: "vote cumulatif",
   "rule_ranked-pairs": "paires ordonnées (Tideman)",
   rule_benham: "Benham",
-  "rule_sequential-pav": "approbation proportionnelle séquentielle (Thiele)",
+  "rule_sequential-pav": "approbation proportionnelle (Thiele)",
   rule_phragmen: "Phragmén",
   rule_dhondt: "listes (D'Hondt)",
   "rule_sainte-lague": "listes (Sainte-Laguë)",
@@ -286,17 +280,15 @@ export const fr: Catalogue = {
   how_limited: "Choisissez-en moins qu'il n'y a de sièges ; les plus choisis gagnent.",
   how_cumulative: "Répartissez des points, autant que de sièges ; les plus hautes sommes gagnent.",
   "how_ranked-pairs":
-    "Classez-les, le meilleur d'abord. Deux à deux, les victoires les plus nettes comptent d'abord ; qui n'a alors personne au-dessus gagne.",
+    "Classez-les, le meilleur d'abord. Les victoires les plus nettes de l'un sur l'autre comptent d'abord.",
   how_benham:
-    "Classez-les, le meilleur d'abord. Le choix qui a le moins de voix est exclu et ses bulletins passent au suivant, jusqu'à ce qu'un choix batte chacun de ceux qui restent.",
+    "Classez-les, le meilleur d'abord. Vote alternatif, jusqu'à ce qu'un choix batte chacun de ceux qui restent.",
   "how_sequential-pav":
-    "Cochez tous ceux que vous approuvez. Les sièges sont pourvus un à un ; un bulletin compte d'autant moins que plus de ses choix en ont un.",
+    "Cochez tous ceux que vous approuvez. Un bulletin compte d'autant moins que plus de ses choix ont un siège.",
   how_phragmen:
-    "Cochez tous ceux que vous approuvez. Les sièges sont pourvus un à un, de sorte que les bulletins qui les portent les portent aussi également que possible.",
-  how_dhondt:
-    "Choisissez une liste. Les sièges vont aux plus forts quotients de ses voix par 1, 2, 3, etc.",
-  "how_sainte-lague":
-    "Choisissez une liste. Les sièges vont aux plus forts quotients de ses voix par 1, 3, 5, etc.",
+    "Cochez tous ceux que vous approuvez. Les sièges chargent également les bulletins qui les portent.",
+  how_dhondt: "Choisissez une liste. Diviseurs : 1, 2, 3 …",
+  "how_sainte-lague": "Choisissez une liste. Diviseurs : 1, 3, 5 …",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
@@ -395,8 +387,8 @@ export const fr: Catalogue = {
   tie_out: "{picked} est exclu ; {others} reste.|{picked} est exclu ; {others} restent.",
   tie_first: "Le surplus de {picked} est transféré d'abord.",
   tie_pairs:
-    "Des victoires égales de {tied} sur d'autres ne peuvent toutes compter. Le sort les ordonne : {order}. Celles de qui vient d'abord passent d'abord.",
-  tie_next_seat: "Siège {round} : {tied} sont à égalité. Le sort le donne à {picked}.",
+    "Des victoires égales de {tied} ne peuvent toutes compter. Le sort les ordonne : {order}.",
+  tie_next_seat: "Siège {round} : {tied} sont à égalité.",
   tie_in: "{picked} est élu ; {others} ne l'est pas.|{picked} est élu ; {others} ne le sont pas.",
   tie_in_of_several:
     "{picked} est élu ; {others} reste à égalité.|{picked} est élu ; {others} restent à égalité.",
@@ -593,7 +585,6 @@ export const fr: Catalogue = {
   e_same_choices: "Deux choix ont le même aspect.",
   e_two_choices: "Oui ou non exige exactement deux choix : d'abord pour, puis contre.",
   e_bad_seats: "Il faut au moins 1 siège, et pas plus que de choix.",
-  e_bad_list_seats: "Il faut de 1 à {max} sièges.",
   e_bad_bounds: "Le minimum et le maximum ne conviennent pas.",
   e_no_roll: "Une majorité de la liste exige une liste.",
   bad_number: "Ce nombre n'est pas possible.",
