@@ -35,9 +35,14 @@ def compare(name, expected, data):
 def counts_for_ever():
     """The rules that would count a contest whatever it takes."""
     groups = [(((place,), ((place + 1) % 9,)), 1) for place in range(9)]
-    for rule in (counting.BORDA, counting.IRV, counting.STV, counting.SCHULZE, counting.MEEK, counting.MINIMAX):
+    scores = [(tuple(range(9)), 1)]
+    sets = [((place, (place + 1) % 9), 1) for place in range(9)]
+    for rule in range(counting.RULES):
+        if rule in (*counting.ONE, counting.APPROVAL, counting.LIMITED, counting.SCORE, counting.CUMULATIVE):
+            continue
         try:
-            counting.elected(rule, None, groups, 9, 2, counting.Ties(bytes(32), steps=20))
+            said = scores if rule in counting.SCORES else sets if rule in counting.SEVERAL else groups
+            counting.elected(rule, None, said, 9, 2, counting.Ties(bytes(32), steps=17))
             yield rule
         except counting.TooLong:
             pass

@@ -3,8 +3,18 @@
 import hashlib
 
 from meek import meek
+from sequential import highest_quotients, phragmen, sequential_pav
 
-PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX = range(10)
+RULES = 20
+(PLURALITY, APPROVAL, SCORE, BORDA, IRV, STV, SCHULZE, YES_NO, MEEK, MINIMAX, STAR, MAJORITY_JUDGMENT, LIMITED, CUMULATIVE,
+ RANKED_PAIRS, BENHAM, SEQUENTIAL_PAV, PHRAGMEN,
+ DHONDT, SAINTE_LAGUE) = range(RULES)
+# What a ballot says by a rule: one choice, some of them, a number from 0 to 10 for each, points to spread; by all others a ranking.
+ONE, SEVERAL, SCORES, POINTS = (PLURALITY, YES_NO, DHONDT, SAINTE_LAGUE), (APPROVAL, LIMITED, SEQUENTIAL_PAV, PHRAGMEN), (SCORE, STAR, MAJORITY_JUDGMENT), (CUMULATIVE,)
+# How much a list's divisor grows with each seat.
+LISTS = {DHONDT: 1, SAINTE_LAGUE: 2}
+LIST_SEATS_MAX = 1000
+ONE_SEAT = (PLURALITY, YES_NO, IRV, BENHAM)
 WAIT, EXHAUST, SKIP = range(3)
 FIVE_PLACES = 100_000
 # Looks at names on ballots in one count, some minutes. Contests that need more must be made for it; they are shown as not counted.
@@ -26,17 +36,15 @@ class Ties:
         if self.steps < 0:
             raise TooLong
 
-    def pick(self, tied):
-        if len(tied) == 1:
-            return tied[0]
-
-        def lot(place):
-            numbers = self.count.to_bytes(8, "big") + place.to_bytes(8, "big")
-            return hashlib.sha256(b"vote-counting tie" + self.seed + numbers).digest()
-
-        picked = min(tied, key=lot)
+    def drawn(self, places):
+        """These places in the order of the next lot."""
+        number = self.count.to_bytes(8, "big")
         self.count += 1
-        return picked
+        lot = lambda place: hashlib.sha256(b"vote-counting tie" + self.seed + number + place.to_bytes(8, "big")).digest()
+        return sorted(places, key=lot)
+
+    def pick(self, tied):
+        return tied[0] if len(tied) == 1 else self.drawn(tied)[0]
 
     def best(self, amounts, seats):
         left, winners = list(range(len(amounts))), []
@@ -85,7 +93,8 @@ def heard(ballot, overvotes):
     return ranks
 
 
-def irv(groups, n, ties, overvotes):
+def irv(groups, n, ties, overvotes, wins=None):
+    """Instant runoff; Benham's rule if it is told how many put each choice before each other."""
     left, history, look = set(range(n)), [], size(groups, n)
     groups = [(heard(ballot, overvotes), weight) for ballot, weight in groups]
     if not any(ballot for ballot, _ in groups):
@@ -101,7 +110,10 @@ def irv(groups, n, ties, overvotes):
                 waiting += weight
         history.append(votes)
         all_votes = sum(votes) + (waiting if len(left) > 2 else 0)
-        ahead = [place for place in left if 2 * votes[place] > all_votes]
+        if wins is None:
+            ahead = [place for place in left if 2 * votes[place] > all_votes]
+        else:
+            ahead = [a for a in left if all(wins[a][b] > wins[b][a] for b in left if b != a)]
         if ahead or len(left) == 1:
             return [(ahead or list(left))[0]]
         left.remove(ties.pick(behind(history, sorted(left), min)))
@@ -203,6 +215,109 @@ def minimax(groups, n, seats, ties):
     return one_after_the_other(n, seats, ties, least_beaten)
 
 
+def prefer(groups, a, b):
+    """By how many votes more a choice has the higher number than another."""
+    return sum(weight if content[a] > content[b] else -weight for content, weight in groups if content[a] != content[b])
+
+
+def through_to_runoff(groups, tied, places, ties):
+    """So many of those with the same sum, by the match-ups among them."""
+    ties.spend(len(tied) ** 2 * (1 + len(groups)))
+    beats = {(a, b): prefer(groups, a, b) > 0 for a in tied for b in tied if a != b}
+    pool, through = tied, []
+    while len(pool) > places - len(through):
+        ties.spend(len(pool) ** 2)
+        losses = {a: sum(beats[b, a] for b in pool if b != a) for a in pool}
+        beaten = [a for a in pool if losses[a] == max(losses.values())]
+        rest = [a for a in pool if a not in beaten]
+        if not rest:
+            picked = ties.pick(pool)
+            through, pool = through + [picked], [a for a in pool if a != picked]
+        elif len(rest) <= places - len(through):
+            through, pool = through + rest, beaten
+        else:
+            pool = rest
+        if len(through) == places:
+            return through
+    return through + pool
+
+
+def star(groups, n, seats, ties):
+    ties.spend(n * (1 + len(groups)))
+    votes, left, winners = sums(SCORE, groups, n), list(range(n)), []
+    while left and len(winners) < seats:
+        ties.spend(n)
+        left.sort(key=lambda place: (-votes[place], place))
+        if len(left) <= seats - len(winners):
+            return winners + left
+        edge = votes[left[1]]
+        through = [place for place in left if votes[place] > edge]
+        through += through_to_runoff(groups, [place for place in left if votes[place] == edge], 2 - len(through), ties)
+        ties.spend(4 * (1 + len(groups)))
+        a, b = sorted(through)
+        ahead = prefer(groups, a, b) or votes[a] - votes[b]
+        winner = ties.pick([a, b]) if ahead == 0 else a if ahead > 0 else b
+        winners.append(winner)
+        left.remove(winner)
+    return winners
+
+
+def at_least(groups, place):
+    """How many votes give a choice each grade or a better one, best grade first: [(grade, votes)]."""
+    of = {}
+    for content, weight in groups:
+        of[content[place]] = of.get(content[place], 0) + weight
+    so_far, steps = 0, []
+    for grade in sorted(of, reverse=True):
+        so_far += of[grade]
+        steps.append((grade, so_far))
+    return steps
+
+
+def grade_at(steps, place):
+    """The grade at a place in the order of all, best first, from 1."""
+    return next(grade for grade, votes in steps if votes >= place)
+
+
+def majority_grades(groups, n):
+    middle = sum(weight for _, weight in groups) // 2 + 1
+    return [grade_at(at_least(groups, place), middle) if groups else 0 for place in range(n)]
+
+
+def majority_judgment(groups, n, seats, ties):
+    """Grades are taken away around the middle, in turn below and above it. So what is compared is pairs: those as far below as above. They
+    change at few places, which are the same for all when those of all are taken."""
+    ties.spend(n * (11 + len(groups)))
+    all_votes = sum(weight for _, weight in groups)
+    middle = all_votes // 2 + 1
+    # Of an odd number the middle is a pair of its own.
+    below, above = middle + all_votes % 2, middle - 1
+    steps = [at_least(groups, place) for place in range(n)]
+    changes = {0} | {votes + 1 - below for of in steps for _, votes in of} | {above - votes for of in steps for _, votes in of}
+    pairs = sorted(away for away in changes if 0 <= away < above)
+    keys = [[grade_at(of, middle), *[(grade_at(of, below + away), grade_at(of, above - away)) for away in pairs]] for of in steps]
+    order = sorted(keys)
+    return ties.best([order.index(key) for key in keys], seats)
+def benham(groups, n, ties):
+    wins = pairwise(groups, n, ties)
+    ties.spend(n ** 3)
+    return irv(groups, n, ties, WAIT, wins)
+
+
+def ranked_pairs(groups, n, seats, ties):
+    wins = pairwise(groups, n, ties)
+    ties.spend(n ** 3)
+    lot = {a: at for at, a in enumerate(ties.drawn(range(n)))}
+    pairs = [(-wins[a][b], wins[b][a], lot[a], lot[b], a, b) for a in range(n) for b in range(n) if wins[a][b] > wins[b][a]]
+    below = [0] * n  # of each choice, a bit for each other that it is placed above
+    for *_, a, b in sorted(pairs):
+        if not below[b] >> a & 1:
+            for above in range(n):
+                if above == a or below[above] >> a & 1:
+                    below[above] |= below[b] | 1 << b
+    return one_after_the_other(n, seats, ties, lambda left: [a for a in left if not any(below[b] >> a & 1 for b in left)])
+
+
 def reached(share, votes, of):
     """Whether so many votes reach the share of a number; nothing reaches none."""
     have, wanted = votes * share["denominator"], of * share["numerator"]
@@ -210,15 +325,17 @@ def reached(share, votes, of):
 
 
 def sums(rule, groups, n):
-    """What is shown beside each choice: votes, approvals, scores, or ballots that rank it alone first."""
+    """What is shown beside each choice: votes, approvals, sums of numbers, the majority grade, or ballots that rank it alone first."""
+    if rule == MAJORITY_JUDGMENT:
+        return majority_grades(groups, n)
     votes = [0] * n
     for content, weight in groups:
-        if rule in (PLURALITY, YES_NO):
+        if rule in ONE:
             votes[content] += weight
-        elif rule == APPROVAL:
+        elif rule in SEVERAL:
             for place in content:
                 votes[place] += weight
-        elif rule == SCORE:
+        elif rule in SCORES + POINTS:
             for place, score in enumerate(content):
                 votes[place] += weight * score
         elif content and len(content[0]) == 1:
@@ -227,7 +344,7 @@ def sums(rule, groups, n):
 
 
 def names_somebody(rule, content):
-    return any(content) if rule == SCORE else bool(content)
+    return any(content) if rule in SCORES + POINTS else bool(content)
 
 
 def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
@@ -235,20 +352,27 @@ def elected(rule, votes, groups, n, seats, ties, overvotes=WAIT):
     if rule == PLURALITY:
         most = max(votes)
         return [place for place in range(n) if votes[place] == most]
+    if rule in LISTS:
+        return highest_quotients(votes, LISTS[rule], seats, ties)
     if not any(names_somebody(rule, content) for content, _ in groups):
         return []
-    if rule in (APPROVAL, SCORE):
+    if rule in (APPROVAL, SCORE, LIMITED, CUMULATIVE):
         return ties.best(votes, seats)
     if rule == IRV:
         return irv(groups, n, ties, overvotes)
+    if rule == BENHAM:
+        return benham(groups, n, ties)
     if rule == MEEK:
         return meek(groups, n, seats, ties, size(groups, n))
-    return {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax}[rule](groups, n, seats, ties)
+    by = {BORDA: borda, STV: stv, SCHULZE: schulze, MINIMAX: minimax, STAR: star, MAJORITY_JUDGMENT: majority_judgment,
+          RANKED_PAIRS: ranked_pairs, SEQUENTIAL_PAV: sequential_pav, PHRAGMEN: phragmen}
+    return by[rule](groups, n, seats, ties)
 
 
 def count(contest, groups, roll_weight, seed):
-    """Votes and leaders of a contest, and whether the leaders have its majority; by approval those without it are left out. A contest that
-    takes too long to count is not complete and has no leaders."""
+    """Votes and leaders of a contest, how many seats each has if they are lists, and whether the leaders have its majority; by approval
+    those without it are left out. A contest that takes too long to count is not complete and has no leaders."""
+    seats = {}
     names, rule, majority = contest["choices"], contest["rule"], contest["majority"]
     all_votes, complete = sum(weight for _, weight in groups), True
     base = roll_weight if majority and majority["base"] == 1 else all_votes
@@ -270,7 +394,8 @@ def count(contest, groups, roll_weight, seed):
         else:
             try:
                 places = elected(rule, votes, groups, len(names), contest["seats"], Ties(seed), contest["overvotes"])
-                leaders = [names[place] for place in places]
+                leaders = [names[place] for place in dict.fromkeys(places)]
+                seats = {name: sum(names[place] == name for place in places) for name in leaders} if rule in LISTS else {}
             except TooLong:
                 leaders, complete = [], False
     won = None
@@ -280,4 +405,4 @@ def count(contest, groups, roll_weight, seed):
         won = bool(having)
         if rule == APPROVAL and won:
             leaders = having
-    return {"counts": counts, "leaders": leaders, "majority": won, "complete": complete}
+    return {"counts": counts, "leaders": leaders, "seats": list(seats.values()), "majority": won, "complete": complete}

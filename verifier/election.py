@@ -1,7 +1,8 @@
 """What the content of a transaction says: an election's text, a ballot's answers, an act of the organiser."""
 
 from chain import sorted_keys
-from counting import APPROVAL, IRV, PLURALITY, SCORE, YES_NO
+import counting
+from counting import APPROVAL, IRV, LIMITED, ONE, PLURALITY, YES_NO
 from encoding import (U8, U16, U32, array, description, flag, label, label_or_empty, look, need, number, optional, raw, skeleton, struct,
                       variant)
 
@@ -33,7 +34,7 @@ def read_contest(value, voters):
     label_or_empty(contest["title"])
     kind, choices = variant(contest["choices"], [True, False])
     names = contest["choices"] = [label(choice) for choice in array(choices)] if kind == 0 else None
-    rule = contest["rule"] = variant(contest["rule"], [False] * 10)[0]
+    rule = contest["rule"] = variant(contest["rule"], [False] * counting.RULES)[0]
     seats, least, most = number(contest["seats"], U16, 1), number(contest["min"], U16), number(contest["max"], U16)
     flag(contest["abstention"]), flag(contest["shuffle"])
     majority = contest["majority"] = optional(contest["majority"], read_majority)
@@ -46,11 +47,14 @@ def read_contest(value, voters):
         need(2 <= len(names) <= 500 and len(set(map(skeleton, names))) == len(names), "choices that cannot be listed")
     if rule == YES_NO:
         need(len(names) == 2 and majority is not None, "yes or no needs two choices and a majority")
-    need(seats <= (1 if rule in (PLURALITY, YES_NO, IRV) else len(names)), "seats that cannot be filled")
-    if rule in (PLURALITY, YES_NO):
+    most_seats = 1 if rule in counting.ONE_SEAT else counting.LIST_SEATS_MAX if rule in counting.LISTS else len(names)
+    need(seats <= most_seats, "seats that cannot be filled")
+    need(rule != LIMITED or most < seats, "a limited ballot names fewer choices than there are seats")
+    if rule in ONE:
         need(least == most == 1, "by this rule a ballot names one choice")
     else:
         need(least <= most <= len(names) and most >= 1, "so many choices cannot be named")
+        need(rule not in counting.POINTS or least <= seats, "more choices to be named than there are points")
     if majority is not None:
         need(rule in (PLURALITY, APPROVAL, YES_NO), "this rule knows no majority")
         need(majority["base"] == 0 or voters != ANYONE, "a majority of a roll that there is not")
@@ -112,16 +116,17 @@ def fits(contest, answer):
     if names is None:
         return kind == WRITE_IN
     count = len(names)
-    if rule in (PLURALITY, YES_NO):
+    if rule in ONE:
         return kind == PLACE and content < count
 
     def in_order(places):
         return all(a < b for a, b in zip(places, places[1:])) and (not places or places[-1] < count)
 
-    if rule == APPROVAL:
+    if rule in counting.SEVERAL:
         named = len(content) if kind == PLACES and in_order(content) else None
-    elif rule == SCORE:
-        whole = kind == SCORES and len(content) == count and max(content) <= 10
+    elif rule in counting.SCORES + counting.POINTS:
+        whole = kind == SCORES and len(content) == count
+        whole = whole and (max(content) <= 10 if rule in counting.SCORES else sum(content) <= contest["seats"])
         named = sum(score > 0 for score in content) if whole else None
     else:
         ranked = [place for rank in content for place in rank] if kind == RANKS else []

@@ -9,7 +9,7 @@ from signing import Tree, signed, tagged
 MOST_WEIGHT = 10**11
 CREATE, CAST, ORGANISE, APPROVE = range(4)
 # The protocol version that counts by a rule first, of those rules that the oldest does not have.
-FIRST_VERSION = {counting.MINIMAX: 3}
+FIRST_VERSION = dict.fromkeys(range(counting.MINIMAX, counting.RULES), 3)
 READ = {CREATE: texts.read_election, CAST: texts.read_ballot, ORGANISE: texts.read_act}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import counting
 import ledger
 from chain import Chain, read_proof
 from encoding import Invalid, decode, encode, head
@@ -398,7 +399,11 @@ TEXTS_CRAFTED = {
     "choice-in-another-form": text(c1=[0, ["Zo\u00eb", "b", "Zoe\u0308"]]), "choice-of-more-spaces": text(c1=[0, ["a b", "a  b", "c"]]),
     "choice-unseen": text(c1=[0, ["a", "b", "\u200b"]]), "choice-with-what-is-not-seen": text(c1=[0, ["a", "b", "b\ufe0f"]]), "choice-empty": text(c1=[0, ["a", "b", ""]]), "choice-long": text(c1=[0, ["a", "b", "x" * 101]]),
     "seats-none": text(c3=0), "seats-all-ok": text(c3=3), "seats-beyond": text(c3=4), "irv-of-two": text(c2=4), "irv-ok": text(c2=4, c3=1),
-    "plurality-of-any": text(c2=0, c3=1), "plurality-ok": text(c2=0, c3=1, c4=1, c5=1), "rule-beyond": text(c2=9), "rule-meek-ok": text(c2=8),
+    "plurality-of-any": text(c2=0, c3=1), "plurality-ok": text(c2=0, c3=1, c4=1, c5=1), "rule-beyond": text(c2=counting.RULES), "rule-meek-ok": text(c2=8),
+    "limited-ok": text(c2=counting.LIMITED, c5=1), "limited-of-all-seats": text(c2=counting.LIMITED, c5=2), "limited-of-one": text(c2=counting.LIMITED, c3=1, c4=0, c5=1),
+    "lists-ok": text(c2=counting.DHONDT, c3=1000, c4=1, c5=1), "lists-of-too-many-seats": text(c2=counting.SAINTE_LAGUE, c3=1001, c4=1, c5=1), "lists-of-several": text(c2=counting.DHONDT, c4=0, c5=2),
+    "benham-ok": text(c2=counting.BENHAM, c3=1), "benham-of-two": text(c2=counting.BENHAM), "phragmen-ok": text(c2=counting.PHRAGMEN), "majority-by-phragmen": text(c2=counting.PHRAGMEN, c7=HALF),
+    "cumulative-ok": text(c2=counting.CUMULATIVE), "cumulative-of-few-points": text(c2=counting.CUMULATIVE, c4=3), "star-ok": text(c2=counting.STAR), "majority-by-star": text(c2=counting.STAR, c7=HALF),
     "min-beyond": text(c4=4), "max-beyond": text(c5=4), "max-none": text(c4=0, c5=0), "min-above-max": text(c4=3, c5=2), "max-1-ok": text(c4=1, c5=1),
     "majority-by-score": text(c7=HALF), "majority-ok": text(c2=1, c7=HALF), "majority-of-no-roll": text(c2=1, c7={**HALF, 1: 1}),
     "yes-no-of-three": text(c2=7, c3=1, c4=1, c5=1, c7=HALF), "yes-no-ok": text(c1=[0, ["a", "b"]], c2=7, c3=1, c4=1, c5=1, c7=HALF),

@@ -17,6 +17,24 @@ def blt(candidates, seats, groups):
     return "\n".join(lines + ['"random"', ""])
 
 
+def table(candidates, lists):
+    """A table of numbers."""
+    header = ",".join(["count", *(f"c{c}" for c in range(candidates))])
+    return "\n".join([header, *(",".join(map(str, [count, *numbers])) for count, numbers in lists), ""])
+
+
+def random_lists(chance, candidates, highest):
+    """Ballots of numbers, all of which are given by some ballot."""
+    lists = [(chance.randint(1, 6), [chance.randint(0, highest) for _ in range(candidates)]) for _ in range(chance.randint(1, 7))]
+    return lists + [(1, [(first + c) % (highest + 1) for c in range(candidates)]) for first in range(highest + 1)]
+
+
+def few_lists(chance, candidates, highest):
+    """A few ballots, of which many are tied."""
+    lists = [(chance.randint(1, 2), [chance.randint(0, highest) for _ in range(candidates)]) for _ in range(chance.randint(1, 4))]
+    return lists + [(1, [1] * candidates)]
+
+
 def report(program, path, rule, seats, *options):
     command = [program, "count", str(path), "--rule", rule, "--seats", str(seats), *options, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

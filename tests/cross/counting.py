@@ -13,10 +13,19 @@ those that the other implementation allows; where it only tells one, those profi
 | schulze | complete; with equal ranks, any length | pref-voting, by winning votes |
 | schulze | complete | votekit, by margins, which is then the same |
 | minimax | complete; with equal ranks, any length | pref-voting, by winning votes |
+| ranked-pairs | complete; with equal ranks, any length | pref-voting: the winner, by any order of equal pairs; by hand: whether the ranking is one that some order leads to |
+| benham | complete | pref-voting: any way of breaking ties |
+| benham | any length, with equal ranks | by hand: any way of breaking ties |
+| dhondt, sainte-lague | lists | by hand: any way of breaking ties |
 | stv | any length | pref-voting's Scottish rules; votekit, if one surplus at a time waits and no exclusion is close |
 | meek | any length, with equal ranks | pref-voting and by hand, both with every order of equal ranks written out, if no exclusion is close |
 | meek | with every order of equal ranks written out | ourselves with equal ranks: the votes in each round, if no exclusion is close |
-| approval | sets, as categories | abcvoting: any committee with the most approvals |
+| star | numbers to 5 | pref-voting: any way of breaking ties for the runoff |
+| star | numbers, many of them tied; several seats | by hand: any lots |
+| majority-judgment | numbers to 10 | pref-voting, which leaves more ties open |
+| majority-judgment | numbers; several seats | by hand: grades taken away one at a time |
+| limited, cumulative | sets; points | votekit: the sums, and the winners if no lot is drawn |
+| approval, sequential-pav, phragmen | sets, as categories | abcvoting: any committee that some way of breaking ties leads to |
 """
 
 import math
@@ -27,7 +36,8 @@ from collections import Counter
 from pathlib import Path
 
 import oracles
-from common import blt, close_exclusion, drew_lots, places, random_groups, report, surpluses_at_once, with_equal_ranks, written_out
+from common import (blt, close_exclusion, drew_lots, few_lists, places, random_groups, random_lists, report, surpluses_at_once, table, with_equal_ranks,
+                    written_out)
 
 
 class Check:
@@ -40,6 +50,9 @@ class Check:
         self.path = self.folder / f"random.{ending}"
         self.path.write_text(text or blt(candidates, seats, groups))
         return report(self.program, self.path, rule, seats, *options)
+
+    def numbers(self, rule, candidates, seats, lists):
+        return self.count(rule, candidates, seats, None, ending="csv", text=table(candidates, lists))
 
     def same(self, what, ok, counted, theirs):
         ours = counted["winners"]
@@ -96,6 +109,29 @@ def check_pairwise(check, chance, candidates):
                 check.same("schulze votekit", places(counted["winners"]) == theirs, counted, theirs)
 
 
+def check_ranked_pairs(check, chance, candidates):
+    complete = random_groups(chance, candidates, complete=True)
+    for groups in [complete, with_equal_ranks(chance, random_groups(chance, candidates, complete=False))]:
+        counted = check.count("ranked-pairs", candidates, candidates, groups)
+        ranking = places(counted["winners"])
+        check.same("ranked-pairs by hand", oracles.is_stack(candidates, groups, ranking), counted, "none")
+        allowed = oracles.pref_voting_ranked_pairs(candidates, groups)
+        if allowed is not None:
+            counted = check.count("ranked-pairs", candidates, 1, groups)
+            check.same("ranked-pairs pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+
+
+def check_benham(check, chance, candidates):
+    groups = random_groups(chance, candidates, complete=True)
+    counted = check.count("benham", candidates, 1, groups)
+    allowed = oracles.pref_voting_benham(candidates, groups)
+    check.same("benham pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+    groups = with_equal_ranks(chance, random_groups(chance, candidates, complete=False))
+    counted = check.count("benham", candidates, 1, groups)
+    allowed = oracles.benham_by_hand(candidates, groups)
+    check.same("benham by hand", places(counted["winners"])[0] in allowed, counted, allowed)
+
+
 def check_stv(check, chance, candidates):
     groups = random_groups(chance, candidates, complete=False)
     seats = chance.randint(2, candidates) if candidates > 2 else 2
@@ -139,14 +175,75 @@ def check_approval(check, chance, candidates):
     header += [f"# ALTERNATIVE NAME {c + 1}: c{c}" for c in range(candidates)]
     category = lambda chosen: "{" + ",".join(str(c + 1) for c in chosen) + "}"
     lines = [f"{n}: {category(yes)},{category([c for c in range(candidates) if c not in yes])}" for n, [yes] in groups]
-    counted = check.count("approval", candidates, seats, groups, ending="cat", text="\n".join(header + lines))
-    allowed = oracles.abcvoting_approval(candidates, groups, seats)
-    check.same("approval abcvoting", set(places(counted["winners"])) in allowed, counted, allowed)
+    for rule, theirs in [("approval", "av"), ("sequential-pav", "seqpav"), ("phragmen", "seqphragmen")]:
+        counted = check.count(rule, candidates, seats, groups, ending="cat", text="\n".join(header + lines))
+        allowed = oracles.abcvoting(theirs, candidates, groups, seats)
+        check.same(f"{rule} abcvoting", set(places(counted["winners"])) in allowed, counted, allowed)
+
+
+def check_star(check, chance, candidates):
+    lists = random_lists(chance, candidates, 5)
+    counted = check.numbers("star", candidates, 1, lists)
+    allowed = oracles.pref_voting_star(lists)
+    check.same("star pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+    for lists in [few_lists(chance, candidates, 2), random_lists(chance, candidates, 2)]:
+        seats = chance.randint(1, candidates)
+        counted = check.numbers("star", candidates, seats, lists)
+        allowed = oracles.star_by_hand(lists, candidates, seats)
+        check.same("star by hand", tuple(places(counted["winners"])) in allowed, counted, allowed)
+        if not drew_lots(counted):
+            check.same("star without lots", len(allowed) == 1, counted, allowed)
+
+
+def check_majority_judgment(check, chance, candidates):
+    lists = random_lists(chance, candidates, 10)
+    counted = check.numbers("majority-judgment", candidates, 1, lists)
+    allowed = oracles.pref_voting_majority_judgment(lists)
+    check.same("majority-judgment pref-voting", places(counted["winners"])[0] in allowed, counted, allowed)
+    lists = few_lists(chance, candidates, 3)
+    seats = chance.randint(1, candidates)
+    counted = check.numbers("majority-judgment", candidates, seats, lists)
+    values = oracles.majority_values(lists, candidates)
+    ours = [values[c] for c in places(counted["winners"])]
+    grades = [counted["rounds"][0]["votes"][f"c{c}"] for c in range(candidates)]
+    alike = ours == sorted(values, reverse=True)[:seats] and grades == [of[0] for of in values]
+    check.same("majority-judgment by hand", alike, counted, values)
+
+
+def check_sums(check, chance, candidates):
+    seats = chance.randint(2, candidates)
+    points = []
+    for _ in range(chance.randint(1, 8)):
+        numbers = [0] * candidates
+        for _ in range(chance.randint(1, seats)):
+            numbers[chance.randrange(candidates)] += 1
+        points.append((chance.randint(1, 9), numbers))
+    cumulative = check.numbers("cumulative", candidates, seats, points)
+    sets = [(chance.randint(1, 9), sorted(chance.sample(range(candidates), chance.randint(1, seats - 1)))) for _ in range(chance.randint(1, 8))]
+    limited = check.count("limited", candidates, seats, [(count, [chosen]) for count, chosen in sets])
+    ones = [(count, [int(c in chosen) for c in range(candidates)]) for count, chosen in sets]
+    for rule, counted, lists in [("cumulative", cumulative, points), ("limited", limited, ones)]:
+        if sum(any(numbers[c] for _, numbers in lists) for c in range(candidates)) < seats:
+            continue  # votekit fills no seat with who has no votes
+        sums, winners = oracles.votekit_sums(rule, lists, seats)
+        ours = [counted["rounds"][0]["votes"][f"c{c}"] for c in range(candidates)]
+        alike = ours == sums and (drew_lots(counted) or set(places(counted["winners"])) == set(winners))
+        check.same(f"{rule} votekit", alike, counted, (sums, winners))
+def check_lists(check, chance, candidates):
+    groups = [(chance.randint(1, 40), [[c]]) for c in range(candidates) if chance.random() < 0.9] or [(1, [[0]])]
+    votes = [sum(number for number, [[c]] in groups if c == place) for place in range(candidates)]
+    seats = chance.randint(1, 15)
+    for rule, divisors in [("dhondt", lambda seats: range(1, seats + 1)), ("sainte-lague", lambda seats: range(1, 2 * seats, 2))]:
+        counted = check.count(rule, candidates, seats, groups)
+        ours = dict(zip(places(counted["winners"]), counted["winner_seats"], strict=True))
+        allowed = oracles.seats_by_hand(votes, seats, divisors)
+        check.same(f"{rule} by hand", [ours.get(place, 0) for place in range(candidates)] in allowed, counted, allowed)
 
 
 def main():
     program, profiles = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_stv, check_meek, check_approval]
+    checks = [check_irv, check_overvotes, check_borda, check_pairwise, check_ranked_pairs, check_benham, check_stv, check_meek, check_approval,
+              check_star, check_majority_judgment, check_sums, check_lists]
     with tempfile.TemporaryDirectory() as folder:
         check = Check(program, Path(folder))
         for check.seed in range(profiles):
@@ -155,7 +252,7 @@ def main():
             for rule in checks:
                 rule(check, chance, candidates)
     print("counted alike:", ", ".join(f"{what} {number}" for what, number in sorted(check.compared.items())))
-    assert len(check.compared) >= 18, check.compared
+    assert len(check.compared) >= 33, check.compared
     assert all(number > profiles // 6 for number in check.compared.values()), "too few comparisons show little"
 
 

@@ -229,7 +229,10 @@ fn contest_fits(contest: &Contest, counted: &ContestTally) -> bool {
         Choices::WriteIn => check_write_in(name).is_ok(),
     };
     let led = counted.leaders.is_empty() || !counted.lines.is_empty();
-    led && counted.lines.iter().all(|line| offered(&line.choice))
+    let dealt =
+        counted.leader_seats.is_empty() || counted.leader_seats.len() == counted.leaders.len();
+    led && dealt
+        && counted.lines.iter().all(|line| offered(&line.choice))
         && counted.leaders.iter().all(offered)
         && counted
             .outcome
@@ -243,7 +246,7 @@ fn outcome_fits(contest: &Contest, outcome: &Outcome) -> bool {
     let known = |place: &usize| *place < count;
     let rounds = outcome.rounds.iter().all(|round| {
         let actions = round.actions.iter().all(|action| match action {
-            Action::Elect(places) => places.iter().all(known),
+            Action::Elect(places) | Action::Advance(places) => places.iter().all(known),
             Action::Transfer(place) | Action::Exclude(place) => known(place),
         });
         actions && round.votes.len() == count

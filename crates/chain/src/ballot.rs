@@ -16,7 +16,7 @@ pub enum Selection {
     WriteIn(String),
     /// Any number of the list, in its order.
     Approved(Vec<u16>),
-    /// A number for each of the list.
+    /// A number for each of the list, as a score or as points.
     Scored(Vec<u8>),
     /// Ranks, best first; several in one rank are equal, in the order of the list; those not named
     /// come last.
@@ -26,7 +26,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// How many choices it names; by scores, those above 0.
+    /// How many choices it names; by numbers, those above 0.
     pub fn named(&self) -> usize {
         match self {
             Self::Listed(_) | Self::WriteIn(_) => 1,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use vote_counting::names::{look, skeleton};
-use vote_counting::{BallotKind, Overvotes, Rule, Seed, Terms};
+use vote_counting::{BallotKind, LIST_SEATS_MAX, Overvotes, Rule, Seats, Seed, Terms};
 
 use crate::ballot::Selection;
 use crate::election::InvalidElection;
@@ -14,7 +14,8 @@ use crate::text::{check_label, check_write_in};
 
 pub(crate) const CHOICES_MAX: usize = 500;
 
-/// The highest number that a ballot can give under [`Rule::Score`]; the lowest is 0.
+/// The highest number that a ballot can give a choice by rules of [`BallotKind::Scores`]; the lowest
+/// is 0.
 pub const SCORE_MAX: u8 = 10;
 
 /// What may be chosen.
@@ -35,7 +36,7 @@ pub struct Contest {
     pub choices: Choices,
     /// How it is counted.
     pub rule: Rule,
-    /// How many choices win.
+    /// How many choices win, or how many seats are dealt to lists.
     pub seats: u16,
     /// A ballot names at least so many choices.
     pub choices_min: u16,
@@ -76,6 +77,14 @@ pub enum InvalidSelection {
         /// How many it may.
         max: u16,
     },
+    /// Spreads too many points.
+    #[error("it spreads {points} points; at most {max} may be")]
+    TooManyPoints {
+        /// How many it spreads.
+        points: u32,
+        /// How many it may: as many as there are seats.
+        max: u16,
+    },
     /// Abstains.
     #[error("the contest knows no abstention")]
     Abstains,
@@ -83,7 +92,7 @@ pub enum InvalidSelection {
 
 impl Contest {
     /// A contest of listed choices with nothing out of the ordinary: any number of choices by rules
-    /// that take several.
+    /// that take several, and by limited voting one less than there are seats.
     pub fn listed(choices: Vec<String>, rule: Rule, seats: u16) -> Self {
         let count = u16::try_from(choices.len()).unwrap_or(u16::MAX);
         Self {
@@ -118,6 +127,9 @@ impl Contest {
     pub fn settled(mut self) -> Self {
         if self.rule.is_single() {
             (self.choices_min, self.choices_max) = (1, 1);
+        }
+        if self.rule == Rule::Limited {
+            self.choices_max = self.choices_max.min(self.seats.saturating_sub(1));
         }
         if self.rule == Rule::YesNo && self.majority.is_none() {
             self.majority = Some(Majority {
@@ -174,6 +186,10 @@ impl Contest {
         }
         faults.extend(self.rule_fault());
         faults.extend(self.bounds_fault());
+        let (seats, max) = (self.seats, self.choices_max);
+        if self.rule == Rule::Limited && seats > 1 && max >= seats {
+            faults.push(InvalidElection::Limited { seats, max });
+        }
         faults.extend(self.majority_fault(has_roll));
         if self.overvotes != Overvotes::Wait && self.rule != Rule::Irv {
             faults.push(InvalidElection::Overvotes(self.rule));
@@ -191,9 +207,13 @@ impl Contest {
             }
             Some(choices) => choices,
         };
-        let most = if rule.fills_one_seat() { 1 } else { choices };
-        let fits = seats > 0 && usize::from(seats) <= most;
-        if fits {
+        let (least, most) = match rule.seats() {
+            Seats::One => (1, 1),
+            Seats::UpToCandidates => (1, choices),
+            Seats::TwoOrMore => (2, choices),
+            Seats::ForLists => (1, LIST_SEATS_MAX),
+        };
+        if (least..=most).contains(&usize::from(seats)) {
             None
         } else {
             Some(InvalidElection::Seats {
@@ -209,8 +229,11 @@ impl Contest {
         let fits = if self.rule.is_single() {
             (min, max) == (1, 1)
         } else {
+            // Of one point each.
+            let points = self.rule.ballots() == BallotKind::Points;
             min <= max
                 && max >= 1
+                && !(points && min > self.seats)
                 && self
                     .listed_count()
                     .is_some_and(|count| usize::from(max) <= count)
@@ -240,7 +263,7 @@ impl Contest {
     }
 
     /// Checks what a ballot says to it: of the kind that the rule asks for, each choice on the list
-    /// and at most once, in order, and neither too few nor too many.
+    /// and at most once, in order, and neither too few nor too many; and no more points than seats.
     ///
     /// # Errors
     /// [`InvalidSelection`] names the first fault.
@@ -261,7 +284,23 @@ impl Contest {
         } else if named > usize::from(max) {
             Err(InvalidSelection::TooMany { named, max })
         } else {
+            self.check_points(selection)
+        }
+    }
+
+    /// A ballot spreads at most as many points as there are seats.
+    fn check_points(&self, selection: &Selection) -> Result<(), InvalidSelection> {
+        let points = match (self.rule.ballots(), selection) {
+            (BallotKind::Points, Selection::Scored(points)) => {
+                points.iter().copied().map(u32::from).sum()
+            }
+            _ => 0,
+        };
+        let max = self.seats;
+        if points <= u32::from(max) {
             Ok(())
+        } else {
+            Err(InvalidSelection::TooManyPoints { points, max })
         }
     }
 
@@ -279,6 +318,7 @@ impl Contest {
             (BallotKind::Scores, Selection::Scored(scores)) => {
                 scores.len() == count && scores.iter().all(|score| *score <= SCORE_MAX)
             }
+            (BallotKind::Points, Selection::Scored(points)) => points.len() == count,
             (BallotKind::Ranks, Selection::Ranked(ranks)) => {
                 let all: BTreeSet<_> = ranks.iter().flatten().collect();
                 let each_once = all.len() == ranks.named();

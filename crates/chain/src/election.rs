@@ -201,6 +201,18 @@ pub enum InvalidElection {
         /// The rule.
         rule: Rule,
     },
+    /// A ballot that names as many as there are seats is not limited.
+    #[error(
+        "by limited a ballot names fewer choices than there are seats: at most {}, not {max}; approval \
+         takes more",
+        .seats - 1
+    )]
+    Limited {
+        /// The seats.
+        seats: u16,
+        /// The most that a ballot names.
+        max: u16,
+    },
     /// Some rules decide by other means.
     #[error("no majority can be asked for by {}", .0.name())]
     Majority(Rule),

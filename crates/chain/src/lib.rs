@@ -81,5 +81,6 @@ pub use validator::{
 pub use verify::{TRANSACTION_BYTES_MAX, TransactionFault, Verified, parse, verify, verify_all};
 pub use version::{InvalidVersionChange, Move, Version, VersionChange, Versions};
 pub use vote_counting::{
-    Action, BallotKind, Outcome, Overvotes, Round, Rule, Stake, TieBreak, Votes,
+    Action, BallotKind, LIST_SEATS_MAX, Outcome, Overvotes, Round, Rule, Seats, Stake, TieBreak,
+    Ties, Votes,
 };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use vote_counting::{
-    self, BallotKind, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seed,
+    self, BallotKind, Ballots, Budget, Group, NotCounted, Outcome, Profile, Rule, Seats, Seed,
+    majority_grades,
 };
 
 use crate::ballot::Selection;
@@ -19,8 +20,8 @@ use crate::urn::Urn;
 pub struct TallyLine {
     /// Its words.
     pub choice: String,
-    /// Votes for it; where ballots rank, of those that rank it alone first; where they score, the
-    /// sum of its scores.
+    /// Votes for it; where ballots rank, of those that rank it alone first; where they give numbers,
+    /// the sum of these; by majority judgment, its majority grade.
     pub votes: u64,
 }
 
@@ -52,8 +53,11 @@ pub struct ContestTally {
     /// Votes for these.
     pub other_votes: u64,
     /// Who leads, or has won if quorum and majority are reached: by plurality several if they are
-    /// tied; by other rules as many as there are seats; nobody if there are no votes.
+    /// tied; by other rules as many as there are seats, each list that has any once; nobody if there
+    /// are no votes.
     pub leaders: Vec<String>,
+    /// How many seats each of the leaders has, where choices are lists; empty by other rules.
+    pub leader_seats: Vec<u64>,
     /// Whether the weakest leader has the majority that the contest asks for; by yes-no, whether
     /// the first choice has it.
     pub majority: Option<Check>,
@@ -130,12 +134,12 @@ impl Tally {
             .zip(&election.contests)
             .map(|(at, _)| urn.said(at).map(&mut affordable).collect())
             .collect();
-        let ranked = election
+        let long = election
             .contests
             .iter()
-            .filter(|contest| contest.rule.is_ranked())
+            .filter(|contest| !contest.rule.is_single())
             .count() as u64;
-        let share = budget.left() / ranked.max(1);
+        let share = budget.left() / long.max(1);
         let contests = (0..)
             .zip(&election.contests)
             .zip(said)
@@ -227,7 +231,11 @@ impl ContestTally {
             tally.lead(write_ins(&counts), majority);
             return tally;
         };
-        let firsts = sums(choices.len(), &counts);
+        let firsts = if contest.rule == Rule::MajorityJudgment {
+            majority_grades(choices.len(), &lists(&counts))
+        } else {
+            sums(choices.len(), &counts)
+        };
         let line = |(choice, votes): (&String, &u64)| TallyLine {
             choice: choice.clone(),
             votes: *votes,
@@ -244,10 +252,16 @@ impl ContestTally {
                 };
                 return tally;
             }
+            BallotKind::One if contest.rule.seats() == Seats::ForLists => {
+                Ballots::Singles(firsts.clone())
+            }
             // Who is named most leads already.
             BallotKind::One => return tally,
             BallotKind::Several => approvals(choices.len(), &counts),
-            BallotKind::Scores => scores(choices.len(), &counts),
+            BallotKind::Scores | BallotKind::Points => Ballots::Scores {
+                candidates: choices.len(),
+                lists: lists(&counts),
+            },
             BallotKind::Ranks => rankings(choices.len(), &counts),
         };
         tally.outcome =
@@ -257,10 +271,11 @@ impl ContestTally {
                 Err(NotCounted::Kind(rule)) => unreachable!("the ballots were made for {rule:?}"),
             };
         tally.complete = tally.outcome.is_some();
-        let mut elected = tally
-            .outcome
-            .as_ref()
-            .map_or_else(Vec::new, |outcome| outcome.winners.clone());
+        let seats = tally.outcome.as_ref().map_or_else(Vec::new, Outcome::seats);
+        let mut elected: Vec<usize> = seats.iter().map(|(place, _)| *place).collect();
+        if contest.rule.seats() == Seats::ForLists {
+            tally.leader_seats = seats.iter().map(|(_, seats)| *seats as u64).collect();
+        }
         tally.majority = majority.map(|check| {
             leave_out(&mut elected, |place| check(firsts[place]).reached);
             check(
@@ -286,6 +301,7 @@ impl ContestTally {
             other_choices: 0,
             other_votes: 0,
             leaders: Vec::new(),
+            leader_seats: Vec::new(),
             majority: None,
             outcome: None,
             outcome_cut: false,
@@ -332,6 +348,7 @@ impl ContestTally {
         self.other_choices += cut.len() as u64;
         self.other_votes += cut.iter().map(|line| line.votes).sum::<u64>();
         self.leaders.truncate(max);
+        self.leader_seats.truncate(max);
     }
 }
 
@@ -402,15 +419,13 @@ fn approvals(candidates: usize, counts: &Counts<'_>) -> Ballots {
     }
 }
 
-fn scores(candidates: usize, counts: &Counts<'_>) -> Ballots {
+/// The numbers on the ballots, by choice.
+fn lists(counts: &Counts<'_>) -> Vec<(u64, Vec<u8>)> {
     let scored = |(selection, votes): &(&Selection, u64)| match selection {
         Selection::Scored(scores) => Some((*votes, scores.clone())),
         _ => None,
     };
-    Ballots::Scores {
-        candidates,
-        lists: counts.iter().filter_map(scored).collect(),
-    }
+    counts.iter().filter_map(scored).collect()
 }
 
 fn rankings(candidates: usize, counts: &Counts<'_>) -> Ballots {

@@ -66,18 +66,7 @@ impl Version {
 
     /// The first version that counts by a rule.
     const fn of_rule(rule: Rule) -> Self {
-        match rule {
-            Rule::Plurality
-            | Rule::Approval
-            | Rule::Score
-            | Rule::Borda
-            | Rule::Irv
-            | Rule::Stv
-            | Rule::Schulze
-            | Rule::YesNo
-            | Rule::Meek => Self(2),
-            Rule::Minimax => Self(3),
-        }
+        Self(rule.since())
     }
 }
 

@@ -77,7 +77,7 @@ fn choice(rule: Rule, ballot: &Packed<'_>) -> Result<Selection, &'static str> {
         _ if rule == Rule::YesNo => Err("is a ranking"),
         (BallotKind::One, [first, ..]) if first.len() == 1 => Ok(Selection::Listed(first[0])),
         (BallotKind::One, _) => Err("ranks several first"),
-        (BallotKind::Scores, _) => Err("is a ranking"),
+        (BallotKind::Scores | BallotKind::Points, _) => Err("is a ranking"),
         (BallotKind::Several, _) => {
             let mut all = ranks.concat();
             all.sort_unstable();
@@ -247,6 +247,7 @@ fn view(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> views::
         ballots_per_second: round(per_second(outcome)),
         rule: args.rule.name(),
         winners: tally.map_or_else(Vec::new, |tally| tally.leaders.clone()),
+        winner_seats: tally.map_or_else(Vec::new, |tally| tally.leader_seats.clone()),
         counts: lines
             .map(|line| (line.choice.clone(), line.votes))
             .collect(),
@@ -349,7 +350,8 @@ fn text(args: &LoadArgs, file: &File, outcome: &Outcome, agree: bool) -> String 
                 round.exhausted
             ));
         }
-        lines.push(format!("  elected: {}", tally.leaders.join(", ")));
+        let elected = views::elected(&tally.leaders, &tally.leader_seats);
+        lines.push(format!("  elected: {}", elected.join(", ")));
     }
     for (node, tally, root) in &outcome.tallies {
         lines.push(format!(

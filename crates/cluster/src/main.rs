@@ -169,7 +169,7 @@ struct PagesArgs {
 fn rule() -> impl TypedValueParser<Value = Rule> {
     let rules = Rule::ALL
         .into_iter()
-        .filter(|rule| !matches!(rule, Rule::Score | Rule::YesNo))
+        .filter(|rule| !rule.has_numbers() && *rule != Rule::YesNo)
         .map(Rule::name);
     PossibleValuesParser::new(rules)
         .map(|name| Rule::named(&name).expect("only these names are let through"))

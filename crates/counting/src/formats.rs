@@ -624,7 +624,7 @@ mod tests {
                 scores.sort_unstable_by(|one, other| one.1.cmp(&other.1));
             }
             for rule in Rule::ALL {
-                if rule == Rule::Score {
+                if rule.has_numbers() {
                     let lists = scores.iter().map(|(count, scores)| (*count, scores.as_slice()));
                     let text = write_scores(&file.candidates, lists);
                     let options = Options { scores: true, sums: true, ..Options::default() };
@@ -639,7 +639,7 @@ mod tests {
                 let (names_max, counts_by) = match rule.ballots() {
                     BallotKind::One => (1, Rule::Approval),
                     BallotKind::Several => (4, rule),
-                    BallotKind::Scores | BallotKind::Ranks => (0, rule),
+                    BallotKind::Scores | BallotKind::Points | BallotKind::Ranks => (0, rule),
                 };
                 let ballot = |packed: Packed<'_>| {
                     let Group { count, ranks } = packed.group();

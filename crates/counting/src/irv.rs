@@ -1,4 +1,4 @@
-//! Instant runoff.
+//! Instant runoff, and Benham's rule, which is an instant runoff with another end.
 
 use crate::budget::Budget;
 use crate::outcome::{Action, Outcome, Round, Stake, Votes};
@@ -51,6 +51,40 @@ fn counting_ranks<'a>(group: Packed<'a>, terms: &'a Terms) -> impl Iterator<Item
 /// ranks several equally, or nobody at a rank, is for the terms to say. If no ballot counts for
 /// anybody, nobody is elected.
 pub(crate) fn irv(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
+    let more_than_half = |standing: &[usize], counts: &[u64], may_count: u64| {
+        let mut standing = standing.iter().copied();
+        standing.find(|candidate| counts[*candidate] * 2 > may_count)
+    };
+    runoff(profile, terms, budget, more_than_half)
+}
+
+/// Benham's rule (Green-Armytage, "Four Condorcet-Hare hybrid methods for single-winner elections",
+/// Voting matters 29, 2011): instant runoff, but who is preferred to each other of those left by
+/// more votes than the other way round wins; until there is such a one, who has the fewest is
+/// excluded. Ties to be excluded and equal ranks as by instant runoff, if nothing is said there.
+pub(crate) fn benham(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Option<Outcome> {
+    let wins = profile.pairwise(budget)?;
+    budget.spend(profile.candidates().pow(3))?;
+    let beats_all_others = |standing: &[usize], _: &[u64], _: u64| {
+        let beats = |a: usize, b: usize| a == b || wins[a][b] > wins[b][a];
+        let mut all = standing.iter().copied();
+        all.find(|a| standing.iter().all(|b| beats(*a, *b)))
+    };
+    let outcome = runoff(profile, terms, budget, beats_all_others)?;
+    Some(Outcome {
+        pairwise: Some(wins),
+        ..outcome
+    })
+}
+
+/// Excludes who has the fewest until somebody wins, or one is left. `winner` is told who is left,
+/// the votes of all, and how many votes count or may yet count.
+fn runoff(
+    profile: &Profile,
+    terms: &Terms,
+    budget: &mut Budget,
+    winner: impl Fn(&[usize], &[u64], u64) -> Option<usize>,
+) -> Option<Outcome> {
     let n = profile.candidates();
     let (mut left, mut breaker) = (vec![true; n], Breaker::new(terms.seed));
     let mut rounds: Vec<Round> = Vec::new();
@@ -70,15 +104,10 @@ pub(crate) fn irv(profile: &Profile, terms: &Terms, budget: &mut Budget) -> Opti
         let standing: Vec<usize> = (0..n).filter(|candidate| left[*candidate]).collect();
         // Between the last two, a ballot that has both equal will never say whom.
         let may_count = counts.iter().sum::<u64>() + if standing.len() > 2 { waiting } else { 0 };
-        let ahead = standing
-            .iter()
-            .copied()
-            .find(|candidate| counts[*candidate] * 2 > may_count);
-        let winner = ahead.or(if let [last] = standing.as_slice() {
-            Some(*last)
-        } else {
-            None
-        });
+        let winner = match standing.as_slice() {
+            [last] => Some(*last),
+            several => winner(several, &counts, may_count),
+        };
         let votes = counts.iter().copied().map(Votes::whole).collect();
         let exhausted = Votes::whole(exhausted + waiting);
         if let Some(winner) = winner {
@@ -171,6 +200,46 @@ mod tests {
             crate::schulze::schulze(&profile, &Terms::new(1, SEED), &mut Budget::unlimited())
                 .unwrap();
         assert!(file.candidates[outcome.winners[0]].starts_with("Andy Montroll"));
+    }
+
+    fn benham(profile: &Profile) -> Outcome {
+        super::benham(profile, &Terms::new(1, SEED), &mut Budget::unlimited()).unwrap()
+    }
+
+    /// Montroll beats each of the others, and so needs no round but the first.
+    #[test]
+    fn burlington_2009_is_won_at_once_by_benham_by_who_beats_all_others() {
+        let (file, profile) = burlington();
+        let outcome = benham(&profile);
+        assert!(file.candidates[outcome.winners[0]].starts_with("Andy Montroll"));
+        assert_eq!(outcome.rounds.len(), 1);
+    }
+
+    #[test]
+    fn benham_excludes_until_somebody_beats_all_who_are_left() {
+        // 0 beats 1, 1 beats 2, 2 beats 0; 3 loses to all, and 1 has the fewest of the rest. By
+        // then 2 beats 0, which has more first preferences, but by no runoff a majority before.
+        let ballots: [(u64, &[usize]); 4] = [
+            (8, &[0, 1, 2, 3]),
+            (5, &[1, 2, 0, 3]),
+            (6, &[2, 0, 1, 3]),
+            (1, &[3, 2, 0, 1]),
+        ];
+        let outcome = benham(&profile(4, &ballots));
+        let actions: Vec<_> = outcome
+            .rounds
+            .iter()
+            .flat_map(|round| &round.actions)
+            .collect();
+        assert_eq!(
+            actions,
+            [
+                &Action::Exclude(3),
+                &Action::Exclude(1),
+                &Action::Elect(vec![2])
+            ]
+        );
+        assert_eq!(outcome.pairwise.unwrap()[2][0], 12);
     }
 
     #[test]

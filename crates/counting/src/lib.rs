@@ -10,21 +10,30 @@ mod borda;
 mod budget;
 pub mod formats;
 mod irv;
+mod lists;
+mod majority;
 mod meek;
 mod minimax;
 pub mod names;
 mod outcome;
 mod packed;
 mod profile;
+mod ranked_pairs;
 mod rule;
 mod schulze;
+mod sequential;
+mod star;
 mod stv;
 mod sums;
 mod ties;
 
 pub use budget::Budget;
+pub use majority::majority_grades;
 pub use outcome::{Action, Outcome, Round, Stake, TieBreak, Votes};
 pub use packed::{Packed, PackedBallots, Rank, Ranks};
 pub use profile::{Group, InvalidProfile, Profile};
-pub use rule::{BallotKind, Ballots, NotCounted, Overvotes, Rule, SkippedRanks, Terms, count};
+pub use rule::{
+    BallotKind, Ballots, LIST_SEATS_MAX, NotCounted, Overvotes, Rule, Seats, SkippedRanks, Terms,
+    Ties, count,
+};
 pub use ties::Seed;

@@ -40,12 +40,15 @@ pub enum Action {
     Transfer(usize),
     /// This one has the fewest; its ballots go to the next on them.
     Exclude(usize),
+    /// These go to the runoff, which is the next round.
+    Advance(Vec<usize>),
 }
 
 /// One look at the votes, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
-    /// Votes of each candidate, by place; of those excluded, none.
+    /// Votes of each candidate, by place; of those excluded, none. Where each seat has a round of its
+    /// own: what the rule compares, and of those who are elected what they were elected with.
     pub votes: Vec<Votes>,
     /// Votes that count for nobody any more: the ballots name no other, or several equally.
     pub exhausted: Votes,
@@ -62,6 +65,17 @@ pub enum Stake {
     Surplus,
     /// The one that is picked is excluded.
     Exclusion,
+    /// Places in the runoff: so many are left, fewer than are tied. The one that is picked goes there;
+    /// if no lot was drawn, it is among those who lose the fewest match-ups with the others.
+    Runoff(usize),
+    /// The one that is picked wins the runoff, and is elected.
+    Seat,
+    /// Which of their equal wins over others come first, where not all of these can stand: all are
+    /// drawn, in the order that the lot gives them, and the one that is picked comes first.
+    Pairs,
+    /// One seat, by rules that fill each in a round of its own and look anew before the next: the
+    /// round is the seat. The one that is picked gets it.
+    NextSeat,
 }
 
 /// A tie, and how it was broken.
@@ -85,7 +99,8 @@ pub struct TieBreak {
 /// The result of a count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Who is elected, in that order; by place.
+    /// Who is elected, in that order; by place. Where choices are lists, each is there once for every
+    /// seat that it has.
     pub winners: Vec<usize>,
     /// Every round, in order; rules that add up have one.
     pub rounds: Vec<Round>,
@@ -98,6 +113,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Who is elected, in that order, and to how many seats.
+    pub fn seats(&self) -> Vec<(usize, usize)> {
+        let mut seats: Vec<(usize, usize)> = Vec::new();
+        for winner in &self.winners {
+            match seats.iter_mut().find(|(place, _)| place == winner) {
+                Some((_, seats)) => *seats += 1,
+                None => seats.push((*winner, 1)),
+            }
+        }
+        seats
+    }
+
     /// Nobody is elected: so many ballots count for none of the candidates.
     pub(crate) fn nobody(candidates: usize, ballots: u64) -> Self {
         let votes = vec![Votes::default(); candidates];

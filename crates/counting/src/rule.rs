@@ -4,12 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::borda::borda;
 use crate::budget::Budget;
-use crate::irv::irv;
+use crate::irv::{benham, irv};
+use crate::lists::highest_quotients;
+use crate::majority::majority_judgment;
 use crate::meek::meek;
 use crate::minimax::minimax;
 use crate::outcome::Outcome;
 use crate::profile::Profile;
+use crate::ranked_pairs::ranked_pairs;
 use crate::schulze::schulze;
+use crate::sequential::{phragmen, sequential_pav};
+use crate::star::star;
 use crate::stv::scottish_stv;
 use crate::sums::{approval, score};
 use crate::ties::Seed;
@@ -37,6 +42,26 @@ pub enum Rule {
     Meek,
     /// Rankings; minimax.
     Minimax,
+    /// A number a ballot for each choice; the two highest sums go to a runoff.
+    Star,
+    /// A grade a ballot for each choice; the highest medians win the seats.
+    MajorityJudgment,
+    /// Fewer choices a ballot than there are seats; the most chosen win the seats.
+    Limited,
+    /// Points that a ballot spreads, as many as there are seats; the highest sums win the seats.
+    Cumulative,
+    /// Rankings; ranked pairs.
+    RankedPairs,
+    /// Rankings; instant runoff that ends with who beats all others who are left.
+    Benham,
+    /// Any number of choices a ballot; Thiele's sequential proportional approval.
+    SequentialPav,
+    /// Any number of choices a ballot; Phragmén's sequential rule.
+    Phragmen,
+    /// One choice a ballot; choices are lists, and seats are dealt by D'Hondt's divisors.
+    DHondt,
+    /// One choice a ballot; choices are lists, and seats are dealt by Sainte-Laguë's divisors.
+    SainteLague,
 }
 
 /// What a ballot says to a contest. All that reads, checks or shows ballots goes by this and not by
@@ -49,13 +74,97 @@ pub enum BallotKind {
     Several,
     /// A number for each choice.
     Scores,
+    /// A number for each choice, together at most as many as there are seats.
+    Points,
     /// Choices in an order, some of them equal.
     Ranks,
 }
 
+/// How many can be elected by a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seats {
+    /// One, always.
+    One,
+    /// One or more, at most as many as there are candidates.
+    UpToCandidates,
+    /// Two or more, at most as many as there are candidates.
+    TwoOrMore,
+    /// One or more, at most [`LIST_SEATS_MAX`]: candidates are lists, of which one can have several.
+    ForLists,
+}
+
+/// Seats that are dealt to lists, at most: each has a round with an amount for each list.
+pub const LIST_SEATS_MAX: usize = 1000;
+
+/// What a rule does with a tie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// It stays one: all of them lead.
+    Stay,
+    /// There are none.
+    Never,
+    /// One for the last seats is broken by lot.
+    Seats,
+    /// One to be excluded is broken by the latest earlier round in which they differ, else by lot.
+    Exclusion,
+    /// As `Exclusion`, and of surpluses the larger one of that round goes first.
+    ExclusionAndSurplus,
+    /// As `Exclusion`, and votes that hardly differ are tied.
+    NearExclusion,
+    /// One for a place in the runoff is broken by who loses fewer match-ups, in the runoff by the
+    /// higher sum, else by lot.
+    Runoff,
+    /// Equal pairs that cannot all be locked in go by lot, and one for the last seats is broken by
+    /// lot.
+    Pairs,
+    /// One for any seat is broken by lot, as each is filled in a round of its own.
+    NextSeat,
+}
+
+/// What is so of a rule whatever the ballots say.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    name: &'static str,
+    ballots: BallotKind,
+    seats: Seats,
+    knows_majorities: bool,
+    ties: Ties,
+    amounts: Option<&'static str>,
+    since: u16,
+}
+
+impl Facts {
+    const fn new(name: &'static str, ballots: BallotKind, seats: Seats, ties: Ties) -> Self {
+        Self {
+            name,
+            ballots,
+            seats,
+            knows_majorities: false,
+            ties,
+            amounts: None,
+            since: 2,
+        }
+    }
+
+    const fn with_majorities(mut self) -> Self {
+        self.knows_majorities = true;
+        self
+    }
+
+    const fn counts(mut self, amounts: &'static str) -> Self {
+        self.amounts = Some(amounts);
+        self
+    }
+
+    const fn since(mut self, version: u16) -> Self {
+        self.since = version;
+        self
+    }
+}
+
 impl Rule {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 20] = [
         Self::Plurality,
         Self::Approval,
         Self::Score,
@@ -66,22 +175,65 @@ impl Rule {
         Self::YesNo,
         Self::Meek,
         Self::Minimax,
+        Self::Star,
+        Self::MajorityJudgment,
+        Self::Limited,
+        Self::Cumulative,
+        Self::RankedPairs,
+        Self::Benham,
+        Self::SequentialPav,
+        Self::Phragmen,
+        Self::DHondt,
+        Self::SainteLague,
     ];
+
+    /// The one table of what all others ask about rules.
+    const fn facts(self) -> Facts {
+        use BallotKind::{One as Choice, Points, Ranks, Scores, Several};
+        use Seats::{ForLists, One, UpToCandidates as More};
+        match self {
+            Self::Plurality => Facts::new("plurality", Choice, One, Ties::Stay).with_majorities(),
+            Self::Approval => Facts::new("approval", Several, More, Ties::Seats)
+                .with_majorities()
+                .counts("approvals"),
+            Self::Score => Facts::new("score", Scores, More, Ties::Seats).counts("points"),
+            Self::Borda => Facts::new("borda", Ranks, More, Ties::Seats).counts("points"),
+            Self::Irv => Facts::new("irv", Ranks, One, Ties::Exclusion).counts("votes"),
+            Self::Stv => Facts::new("stv", Ranks, More, Ties::ExclusionAndSurplus).counts("votes"),
+            Self::Schulze => Facts::new("schulze", Ranks, More, Ties::Seats),
+            Self::YesNo => Facts::new("yes-no", Choice, One, Ties::Never).with_majorities(),
+            Self::Meek => Facts::new("meek", Ranks, More, Ties::NearExclusion).counts("votes"),
+            Self::Minimax => Facts::new("minimax", Ranks, More, Ties::Seats).since(3),
+            Self::Star => Facts::new("star", Scores, More, Ties::Runoff)
+                .counts("points, or votes in the runoff")
+                .since(3),
+            Self::MajorityJudgment => Facts::new("majority-judgment", Scores, More, Ties::Seats)
+                .counts("majority grades")
+                .since(3),
+            Self::Limited => Facts::new("limited", Several, Seats::TwoOrMore, Ties::Seats)
+                .counts("votes")
+                .since(3),
+            Self::Cumulative => Facts::new("cumulative", Points, More, Ties::Seats)
+                .counts("points")
+                .since(3),
+            Self::RankedPairs => Facts::new("ranked-pairs", Ranks, More, Ties::Pairs).since(3),
+            Self::Benham => Facts::new("benham", Ranks, One, Ties::Exclusion)
+                .counts("votes")
+                .since(3),
+            Self::SequentialPav => Facts::new("sequential-pav", Several, More, Ties::NextSeat)
+                .counts("approvals")
+                .since(3),
+            Self::Phragmen => Facts::new("phragmen", Several, More, Ties::NextSeat)
+                .counts("approvals")
+                .since(3),
+            Self::DHondt => Facts::new("dhondt", Choice, ForLists, Ties::Seats).since(3),
+            Self::SainteLague => Facts::new("sainte-lague", Choice, ForLists, Ties::Seats).since(3),
+        }
+    }
 
     /// As on the command line.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plurality => "plurality",
-            Self::Approval => "approval",
-            Self::Score => "score",
-            Self::Borda => "borda",
-            Self::Irv => "irv",
-            Self::Stv => "stv",
-            Self::Schulze => "schulze",
-            Self::YesNo => "yes-no",
-            Self::Meek => "meek",
-            Self::Minimax => "minimax",
-        }
+        self.facts().name
     }
 
     /// The rule of that name.
@@ -91,14 +243,7 @@ impl Rule {
 
     /// What a ballot says.
     pub const fn ballots(self) -> BallotKind {
-        match self {
-            Self::Plurality | Self::YesNo => BallotKind::One,
-            Self::Approval => BallotKind::Several,
-            Self::Score => BallotKind::Scores,
-            Self::Borda | Self::Irv | Self::Stv | Self::Schulze | Self::Meek | Self::Minimax => {
-                BallotKind::Ranks
-            }
-        }
+        self.facts().ballots
     }
 
     /// Whether ballots are rankings.
@@ -111,32 +256,40 @@ impl Rule {
         matches!(self.ballots(), BallotKind::One)
     }
 
+    /// How many can be elected.
+    pub const fn seats(self) -> Seats {
+        self.facts().seats
+    }
+
+    /// Whether a ballot has a number for each choice.
+    pub const fn has_numbers(self) -> bool {
+        matches!(self.ballots(), BallotKind::Scores | BallotKind::Points)
+    }
+
     /// Whether there is one seat, always.
     pub const fn fills_one_seat(self) -> bool {
-        match self {
-            Self::Plurality | Self::YesNo | Self::Irv => true,
-            Self::Approval
-            | Self::Score
-            | Self::Borda
-            | Self::Stv
-            | Self::Schulze
-            | Self::Meek
-            | Self::Minimax => false,
-        }
+        matches!(self.seats(), Seats::One)
     }
 
     /// Whether a majority can be asked for.
     pub const fn knows_majorities(self) -> bool {
-        match self {
-            Self::Plurality | Self::YesNo | Self::Approval => true,
-            Self::Score
-            | Self::Borda
-            | Self::Irv
-            | Self::Stv
-            | Self::Schulze
-            | Self::Meek
-            | Self::Minimax => false,
-        }
+        self.facts().knows_majorities
+    }
+
+    /// What becomes of a tie.
+    pub const fn ties(self) -> Ties {
+        self.facts().ties
+    }
+
+    /// What the amounts of its rounds are, in a word; none if it counts in no rounds.
+    pub const fn amounts(self) -> Option<&'static str> {
+        self.facts().amounts
+    }
+
+    /// The number of the first protocol version of the ledger that counts by it. Only the ledger
+    /// asks; it stands here lest a rule be added without it.
+    pub const fn since(self) -> u16 {
+        self.facts().since
     }
 }
 
@@ -243,6 +396,8 @@ pub enum Ballots {
     },
     /// Rankings.
     Rankings(Profile),
+    /// Single choices: how many ballots name each candidate.
+    Singles(Vec<u64>),
 }
 
 /// Why there is no outcome.
@@ -251,8 +406,8 @@ pub enum NotCounted {
     /// It takes more steps than the budget has.
     #[error("the count takes longer than there is time for")]
     TooLong,
-    /// The rule does not count ballots of this kind; plurality and yes-no count none of these
-    /// kinds: their votes are only added up.
+    /// The rule does not count ballots of this kind; plurality and yes-no count none: their votes are
+    /// only added up.
     #[error("{} does not count ballots of this kind", .0.name())]
     Kind(Rule),
 }
@@ -269,11 +424,17 @@ pub fn count(
     budget: &mut Budget,
 ) -> Result<Outcome, NotCounted> {
     let outcome = match (rule, ballots) {
-        (Rule::Approval, Ballots::Approvals { candidates, sets }) => {
+        (Rule::Approval | Rule::Limited, Ballots::Approvals { candidates, sets }) => {
             Some(approval(*candidates, sets, terms))
         }
-        (Rule::Score, Ballots::Scores { candidates, lists }) => {
+        (Rule::Score | Rule::Cumulative, Ballots::Scores { candidates, lists }) => {
             Some(score(*candidates, lists, terms))
+        }
+        (Rule::Star, Ballots::Scores { candidates, lists }) => {
+            star(*candidates, lists, terms, budget)
+        }
+        (Rule::MajorityJudgment, Ballots::Scores { candidates, lists }) => {
+            majority_judgment(*candidates, lists, terms, budget)
         }
         (rule, Ballots::Rankings(profile)) if rule.is_ranked() && !profile.names_somebody() => {
             Some(Outcome::nobody(profile.candidates(), profile.ballots()))
@@ -284,21 +445,17 @@ pub fn count(
         (Rule::Schulze, Ballots::Rankings(profile)) => schulze(profile, terms, budget),
         (Rule::Meek, Ballots::Rankings(profile)) => meek(profile, terms, budget),
         (Rule::Minimax, Ballots::Rankings(profile)) => minimax(profile, terms, budget),
-        // Every rule by name: a new one does not compile before somebody has come here and said how
-        // it is counted.
-        (
-            Rule::Plurality
-            | Rule::Approval
-            | Rule::Score
-            | Rule::Borda
-            | Rule::Irv
-            | Rule::Stv
-            | Rule::Schulze
-            | Rule::YesNo
-            | Rule::Meek
-            | Rule::Minimax,
-            _,
-        ) => return Err(NotCounted::Kind(rule)),
+        (Rule::RankedPairs, Ballots::Rankings(profile)) => ranked_pairs(profile, terms, budget),
+        (Rule::Benham, Ballots::Rankings(profile)) => benham(profile, terms, budget),
+        (Rule::SequentialPav, Ballots::Approvals { candidates, sets }) => {
+            sequential_pav(*candidates, sets, terms, budget)
+        }
+        (Rule::Phragmen, Ballots::Approvals { candidates, sets }) => {
+            phragmen(*candidates, sets, terms, budget)
+        }
+        (Rule::DHondt, Ballots::Singles(votes)) => highest_quotients(votes, 1, terms, budget),
+        (Rule::SainteLague, Ballots::Singles(votes)) => highest_quotients(votes, 2, terms, budget),
+        _ => return Err(NotCounted::Kind(rule)),
     };
     outcome.ok_or(NotCounted::TooLong)
 }
@@ -322,8 +479,9 @@ mod tests {
         .winners
     }
 
-    const fn is_counted(rule: Rule) -> bool {
-        !rule.is_single()
+    /// The votes of the others are only added up.
+    fn is_counted(rule: Rule) -> bool {
+        !rule.is_single() || rule.seats() == Seats::ForLists
     }
 
     /// Nobody by each rule: no ballots at all; and 7 ballots that name nobody.
@@ -340,18 +498,21 @@ mod tests {
             count: 0,
             ranks: vec![vec![1]],
         };
-        match rule {
-            Rule::Approval => {
+        match rule.ballots() {
+            BallotKind::Several => {
                 [vec![], vec![(7, vec![]), (0, vec![1])]].map(|sets| Ballots::Approvals {
                     candidates: 3,
                     sets,
                 })
             }
-            Rule::Score => [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores {
-                candidates: 3,
-                lists,
-            }),
-            _ => [vec![], vec![blank, skipped, none_of_it]]
+            BallotKind::Scores | BallotKind::Points => {
+                [vec![], vec![(7, vec![0; 3])]].map(|lists| Ballots::Scores {
+                    candidates: 3,
+                    lists,
+                })
+            }
+            BallotKind::One => [vec![0; 3], vec![0; 3]].map(Ballots::Singles),
+            BallotKind::Ranks => [vec![], vec![blank, skipped, none_of_it]]
                 .map(|groups| Ballots::Rankings(Profile::new(3, groups).unwrap())),
         }
     }
@@ -390,16 +551,17 @@ mod tests {
             .into_iter()
             .filter(|rule| is_counted(*rule) && !rule.fills_one_seat())
         {
-            let ballots = match rule {
-                Rule::Approval => Ballots::Approvals {
+            let ballots = match rule.ballots() {
+                BallotKind::Several => Ballots::Approvals {
                     candidates: 3,
                     sets: vec![(1, vec![2])],
                 },
-                Rule::Score => Ballots::Scores {
+                BallotKind::Scores | BallotKind::Points => Ballots::Scores {
                     candidates: 3,
-                    lists: vec![(1, vec![0, 0, 9])],
+                    lists: vec![(1, vec![0, 0, 2])],
                 },
-                _ => Ballots::Rankings(profile(3, &[(1, &[2])])),
+                BallotKind::One => Ballots::Singles(vec![0, 0, 1]),
+                BallotKind::Ranks => Ballots::Rankings(profile(3, &[(1, &[2])])),
             };
             let two = winners(rule, &ballots, 2);
             assert_eq!((two[0], two.len()), (2, 2), "{rule:?}");
@@ -409,7 +571,7 @@ mod tests {
     #[test]
     fn rule_counts_only_ballots_of_its_kind() {
         let rankings = || Ballots::Rankings(profile(2, &[(1, &[0])]));
-        for rule in [Rule::Plurality, Rule::YesNo, Rule::Approval, Rule::Score] {
+        for rule in Rule::ALL.into_iter().filter(|rule| !rule.is_ranked()) {
             let refused = count(
                 rule,
                 &rankings(),

@@ -67,22 +67,36 @@ impl Breaker {
         picked
     }
 
-    fn draw(&mut self, candidates: &[usize]) -> usize {
-        let number = self.lots;
-        self.lots += 1;
-        let lot = |candidate: &usize| {
-            let hasher = Sha256::new()
-                .chain_update(b"vote-counting tie")
-                .chain_update(self.seed.0);
-            hasher
-                .chain_update(number.to_be_bytes())
-                .chain_update((*candidate as u64).to_be_bytes())
-                .finalize()
-        };
+    /// The one that the seed picks.
+    pub(crate) fn draw(&mut self, candidates: &[usize]) -> usize {
+        let lot = self.lot();
         *candidates
             .iter()
-            .min_by_key(|candidate| lot(candidate))
+            .min_by_key(|candidate| lot(**candidate))
             .expect("nobody ties with nobody")
+    }
+
+    /// All candidates in the order of one lot: the smallest hash comes first.
+    pub(crate) fn ranking(&mut self, candidates: usize) -> Vec<usize> {
+        let lot = self.lot();
+        let mut ranking: Vec<usize> = (0..candidates).collect();
+        ranking.sort_by_cached_key(|candidate| lot(*candidate));
+        ranking
+    }
+
+    /// The next lot: a hash for each candidate.
+    fn lot(&mut self) -> impl Fn(usize) -> [u8; 32] + use<> {
+        let (seed, number) = (self.seed, self.lots);
+        self.lots += 1;
+        move |candidate| {
+            Sha256::new()
+                .chain_update(b"vote-counting tie")
+                .chain_update(seed.0)
+                .chain_update(number.to_be_bytes())
+                .chain_update((candidate as u64).to_be_bytes())
+                .finalize()
+                .into()
+        }
     }
 
     /// Of those `leading`, as many as there are seats left: all, or one that the seed picks if they

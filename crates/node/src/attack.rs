@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use vote_api::{Attack, AttackReport, PeerVerdict, Verdict};
 use vote_chain::{
-    Act, Ballot, Block, BlockHash, ChainId, CommitCertificate, CommitSignature, Contest, Election,
-    ElectionId, ElectionPhase, ElectionRecord, Hash, Height, Organise, Payload, PublicKey, Purpose,
-    Ranks, Rule, SecretKey, Selection, State, Transaction, TransactionId, Voter, Voters, decode,
-    encode, merkle_root, verify,
+    Act, Ballot, BallotKind, Block, BlockHash, ChainId, CommitCertificate, CommitSignature,
+    Contest, Election, ElectionId, ElectionPhase, ElectionRecord, Hash, Height, Organise, Payload,
+    PublicKey, Purpose, Ranks, Rule, SecretKey, Selection, State, Transaction, TransactionId,
+    Voter, Voters, decode, encode, merkle_root, verify,
 };
 use vote_consensus::bft::{NilOrVal, Round, VoteType};
 use vote_network::{Handle, PeerId};
@@ -198,16 +198,17 @@ impl Target {
     /// The first or second choice of each contest, whatever the rule.
     fn selections(&self, second: bool) -> Vec<Selection> {
         let place = u16::from(second);
-        let one = |contest: &Contest| match (contest.rule, contest.listed_count()) {
+        let kind = |contest: &Contest| (contest.rule.ballots(), contest.listed_count());
+        let one = |contest: &Contest| match kind(contest) {
             (_, None) => Selection::WriteIn(format!("attack {place}")),
-            (Rule::Plurality | Rule::YesNo, _) => Selection::Listed(place),
-            (Rule::Approval, _) => Selection::Approved(vec![place]),
-            (Rule::Score, Some(count)) => Selection::Scored(
+            (BallotKind::One, _) => Selection::Listed(place),
+            (BallotKind::Several, _) => Selection::Approved(vec![place]),
+            (BallotKind::Scores | BallotKind::Points, Some(count)) => Selection::Scored(
                 (0..count)
                     .map(|at| u8::from(at == usize::from(place)))
                     .collect(),
             ),
-            _ => Selection::Ranked(Ranks::strict([place])),
+            (BallotKind::Ranks, Some(_)) => Selection::Ranked(Ranks::strict([place])),
         };
         self.contests.iter().map(one).collect()
     }

@@ -90,6 +90,10 @@ pub struct Load {
     pub rule: &'static str,
     /// Who is elected.
     pub winners: Vec<String>,
+    /// How many seats each of those has, in the same order; where candidates are lists, else left
+    /// out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub winner_seats: Vec<u64>,
     /// What each candidate has, by name.
     pub counts: BTreeMap<String, u64>,
     /// The votes of each round, by name.

@@ -167,6 +167,10 @@ pub struct Count {
     pub blank: u64,
     /// Who is elected.
     pub winners: Vec<String>,
+    /// How many seats each of those has, in the same order; where candidates are lists, else left
+    /// out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub winner_seats: Vec<usize>,
     /// What was assumed or left out.
     pub notes: Vec<String>,
     /// How irv was counted.

@@ -47,7 +47,9 @@ pub use result::{
 };
 pub use roll::{Issued, RollChanged, RollCheck, RollImported, RollPreview, RollShown};
 pub use shape::Hex;
-pub use words::{act, action, change, describe, organiser_change, tie, verdict, version_change};
+pub use words::{
+    act, action, change, describe, elected, organiser_change, tie, verdict, version_change,
+};
 
 /// A view as JSON, on one line.
 pub fn line(view: &impl serde::Serialize) -> String {

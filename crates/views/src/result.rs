@@ -75,6 +75,9 @@ pub struct ContestResult {
     pub other_votes: u64,
     /// Who is elected, or would be.
     pub leaders: Vec<String>,
+    /// How many seats each of those has, in the same order; where choices are lists, else left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leader_seats: Vec<u64>,
     /// Whether who leads has enough, if the contest asks for that.
     pub majority: Option<Check>,
     /// Whether all that the election asks for is reached.
@@ -136,13 +139,15 @@ pub enum Votes {
 /// A tie. Rounds are numbered from 1, and there are none where the rule counts in one.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Tie {
-    /// The round in which they are tied; null for the last seats by a rule without rounds.
+    /// The round in which they are tied, for the next seat its number; null for the last seats by a
+    /// rule without rounds, and for pairs.
     #[schemars(range(min = 1))]
     pub round: Option<usize>,
     /// For what.
     #[serde(rename = "for")]
     pub tied_for: TiedFor,
-    /// How many seats are left for those who are tied; null if it is not for seats.
+    /// How many seats, or places in the runoff, are left for those who are tied; null if it is not for
+    /// these.
     #[schemars(range(min = 1))]
     pub seats_left: Option<usize>,
     /// Who is tied.
@@ -150,9 +155,10 @@ pub struct Tie {
     /// The last earlier round that told some of them apart.
     #[schemars(range(min = 1))]
     pub earlier_round: Option<usize>,
-    /// Among whom the lot was drawn; nobody if an earlier round left one.
+    /// Among whom the lot was drawn; nobody if an earlier round left one. For pairs: in the order
+    /// that the lot gives them.
     pub drawn_among: Vec<String>,
-    /// Who is elected, has the surplus transferred, or is excluded.
+    /// Who is elected or gets the seat, has the surplus transferred, is excluded, or comes first.
     pub picked: String,
     /// All of it in a few sentences.
     pub says: String,
@@ -168,6 +174,15 @@ pub enum TiedFor {
     Surplus,
     /// Who is excluded.
     Exclusion,
+    /// Places in the runoff.
+    Runoff,
+    /// The seat that the runoff fills.
+    Seat,
+    /// Whose equal wins over others are locked in first, where not all of them can be.
+    Pairs,
+    /// One seat, where each is filled in a round of its own.
+    #[serde(rename = "next seat")]
+    NextSeat,
 }
 
 /// What `vote-cli verify archive FILE --json` prints for a valid archive: the result, and what was
@@ -252,6 +267,7 @@ impl ContestResult {
             other_choices: counted.other_choices,
             other_votes: counted.other_votes,
             leaders: counted.leaders.clone(),
+            leader_seats: counted.leader_seats.clone(),
             majority: counted.majority.as_ref().map(Check::of),
             decided: tally.is_decided(counted),
             complete: counted.complete,
@@ -310,9 +326,14 @@ impl Tie {
             Stake::Seats(left) => (TiedFor::Seats, Some(left)),
             Stake::Surplus => (TiedFor::Surplus, None),
             Stake::Exclusion => (TiedFor::Exclusion, None),
+            Stake::Runoff(left) => (TiedFor::Runoff, Some(left)),
+            Stake::Seat => (TiedFor::Seat, None),
+            Stake::Pairs => (TiedFor::Pairs, None),
+            Stake::NextSeat => (TiedFor::NextSeat, None),
         };
+        let is_of_round = !matches!(tie.stake, Stake::Seats(_) | Stake::Pairs);
         Self {
-            round: seats_left.is_none().then_some(tie.round + 1),
+            round: is_of_round.then_some(tie.round + 1),
             tied_for,
             seats_left,
             tied: named(&tie.candidates),
@@ -351,6 +372,10 @@ mod tests {
                 ("seats", Some(left)) => Stake::Seats(left),
                 ("surplus", None) => Stake::Surplus,
                 ("exclusion", None) => Stake::Exclusion,
+                ("runoff", Some(left)) => Stake::Runoff(left),
+                ("seat", None) => Stake::Seat,
+                ("pairs", None) => Stake::Pairs,
+                ("next seat", None) => Stake::NextSeat,
                 other => panic!("{other:?}"),
             };
             let tie = TieBreak {

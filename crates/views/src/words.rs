@@ -75,13 +75,20 @@ pub fn describe(transaction: &Transaction) -> (&'static str, String) {
 /// What was done in a round, in words.
 pub fn action(action: &Action, names: &[String]) -> String {
     match action {
-        Action::Elect(places) => {
-            let elected: Vec<_> = places.iter().map(|place| names[*place].as_str()).collect();
-            format!("elected: {}", elected.join(", "))
-        }
+        Action::Elect(places) => format!("elected: {}", in_order(places, names)),
         Action::Transfer(place) => format!("the surplus of {} is transferred", names[*place]),
         Action::Exclude(place) => format!("{} is excluded", names[*place]),
+        Action::Advance(places) => format!("in the runoff: {}", listed(places, names)),
     }
+}
+
+/// Who is elected, in words; with how many seats, if there is a number for each.
+pub fn elected(names: &[String], seats: &[u64]) -> Vec<String> {
+    let with_seats = |(at, name): (usize, &String)| match seats.get(at) {
+        Some(seats) => format!("{name} ({seats})"),
+        None => name.clone(),
+    };
+    names.iter().enumerate().map(with_seats).collect()
 }
 
 /// A tie in words: who was tied for what, how it was broken, and who is out or in.
@@ -132,7 +139,32 @@ pub fn tie(tie: &TieBreak, names: &[String]) -> String {
             "Round {round}: {tied} are tied to be excluded. {} {picked} is excluded; {others_are} {stays} in.",
             broken("fewest")
         ),
+        Stake::Runoff(_) => {
+            let why = match tie.drawn.as_slice() {
+                [] => format!("By the match-ups among them {picked} is in it."),
+                drawn => format!("A lot among {} draws {picked}.", listed(drawn, names)),
+            };
+            format!("Round {round}: {tied} are tied for the runoff. {why}")
+        }
+        Stake::Seat => {
+            let why = match tie.earlier {
+                Some(earlier) => format!("In round {} {picked} had the higher sum.", earlier + 1),
+                None => broken("most"),
+            };
+            format!("Round {round}: {tied} are tied in the runoff. {why}")
+        }
+        Stake::NextSeat => format!("Seat {round}: {tied} are tied. A lot draws {picked}."),
+        Stake::Pairs => format!(
+            "Equal wins of {tied} cannot all stand. A lot orders them: {}.",
+            in_order(&tie.drawn, names)
+        ),
     }
+}
+
+/// `A, B, C`.
+fn in_order(places: &[usize], names: &[String]) -> String {
+    let named: Vec<_> = places.iter().map(|place| names[*place].as_str()).collect();
+    named.join(", ")
 }
 
 /// `A`; `A and B`; `A, B and C`.

@@ -25,10 +25,16 @@ pub(crate) fn syntax(contest: &Contest) -> String {
         (min, max) => format!(" ({min} to {max})"),
     };
     let how = match contest.rule.ballots() {
-        BallotKind::One => "one choice",
-        BallotKind::Several => "choices with commas between: \"Ada, Grace\"; \"-\" for none",
-        BallotKind::Scores => "numbers from 0 to 10: \"Ada=10, Grace=7\"; who is left out has 0",
-        BallotKind::Ranks => "a ranking, best first: \"Ada > Grace = Joan\"; \"-\" for none",
+        BallotKind::One => "one choice".to_owned(),
+        BallotKind::Several => "choices with commas between: \"Ada, Grace\"; \"-\" for none".into(),
+        BallotKind::Scores => {
+            "numbers from 0 to 10: \"Ada=10, Grace=7\"; who is left out has 0".into()
+        }
+        BallotKind::Points => format!(
+            "points, together at most {}: \"Ada=2, Grace=1\"; who is left out has 0",
+            contest.seats
+        ),
+        BallotKind::Ranks => "a ranking, best first: \"Ada > Grace = Joan\"; \"-\" for none".into(),
     };
     let or = if contest.abstention {
         "; or \"abstain\""
@@ -93,12 +99,12 @@ pub(crate) fn parse(contest: &Contest, words: &str) -> Result<Selection, Failure
 fn ambiguous(kind: BallotKind, choices: &[String], words: &str) -> Option<(usize, usize)> {
     let separators: &[char] = match kind {
         BallotKind::One => &[],
-        BallotKind::Several | BallotKind::Scores => &[','],
+        BallotKind::Several | BallotKind::Scores | BallotKind::Points => &[','],
         BallotKind::Ranks => &['>', '='],
     };
-    // Of a score, the name.
+    // Of a number, the name.
     let name = |part: &'_ str| match kind {
-        BallotKind::Scores => part
+        BallotKind::Scores | BallotKind::Points => part
             .rsplit_once('=')
             .map_or(part, |(name, _)| name)
             .trim()
@@ -145,7 +151,10 @@ fn read(kind: BallotKind, choices: &[String], words: &str) -> Option<Selection> 
         BallotKind::One => place(words).map(Selection::Listed),
         BallotKind::Several if words.trim() == "-" => Some(Selection::Approved(Vec::new())),
         BallotKind::Several => sorted(words, ',').map(Selection::Approved),
-        BallotKind::Scores => scores(choices.len(), words, place).map(Selection::Scored),
+        BallotKind::Scores => {
+            numbers(choices.len(), words, place, SCORE_MAX).map(Selection::Scored)
+        }
+        BallotKind::Points => numbers(choices.len(), words, place, u8::MAX).map(Selection::Scored),
         BallotKind::Ranks if words.trim() == "-" => Some(Selection::Ranked(Ranks::default())),
         BallotKind::Ranks => {
             let ranks = words
@@ -157,7 +166,13 @@ fn read(kind: BallotKind, choices: &[String], words: &str) -> Option<Selection> 
     }
 }
 
-fn scores(choices: usize, words: &str, place: impl Fn(&str) -> Option<u16>) -> Option<Vec<u8>> {
+/// A number up to `max` for each choice that is named, 0 for others.
+fn numbers(
+    choices: usize,
+    words: &str,
+    place: impl Fn(&str) -> Option<u16>,
+    max: u8,
+) -> Option<Vec<u8>> {
     let mut scores = vec![0; choices];
     let mut seen = vec![false; choices];
     for part in words.split(',') {
@@ -168,7 +183,7 @@ fn scores(choices: usize, words: &str, place: impl Fn(&str) -> Option<u16>) -> O
                 .trim()
                 .parse::<u8>()
                 .ok()
-                .filter(|score| *score <= SCORE_MAX)?,
+                .filter(|score| *score <= max)?,
         );
         if std::mem::replace(&mut seen[at], true) {
             return None;
@@ -190,6 +205,30 @@ mod tests {
 
     fn says(rule: Rule, words: &str) -> Option<Selection> {
         parse(&contest(rule), words).ok()
+    }
+
+    #[test]
+    fn points_are_spread_and_no_more_of_them_than_there_are_seats() {
+        let spread = Contest::listed(
+            ["Ada", "Grace", "Joan"].map(String::from).into(),
+            Rule::Cumulative,
+            2,
+        );
+        let says = |words: &str| parse(&spread, words).map_err(|why| why.to_string());
+        assert_eq!(says("Joan=2"), Ok(Selection::Scored(vec![0, 0, 2])));
+        assert_eq!(says("1=1, Joan=1"), Ok(Selection::Scored(vec![1, 0, 1])));
+        for (words, why) in [
+            ("Ada=2, Joan=1", "it spreads 3 points; at most 2 may be"),
+            ("Ada=256", "is not offered"),
+            ("Ada, Joan", "together at most 2: \"Ada=2, Grace=1\""),
+        ] {
+            let said = says(words).unwrap_err();
+            assert!(said.contains(why), "{said}");
+        }
+        assert_eq!(
+            parse(&contest(Rule::Star), "Joan=10, 1=3").unwrap(),
+            Selection::Scored(vec![3, 0, 10])
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::{Path, PathBuf};
 
-use vote_chain::Rule;
+use vote_chain::{BallotKind, Rule};
 use vote_counting::formats::records::{
     DOMINION_CANDIDATES, DOMINION_CONTESTS, Dominion, read_cast_vote_records,
 };
@@ -160,12 +160,13 @@ fn options(args: &CountArgs, format: Option<Format>) -> Result<Options, Failure>
             "--approve: only .cat files have categories".into(),
         ));
     }
+    let kind = args.rule.map(Rule::ballots);
     let categories = match args.approve.as_slice() {
-        [] if args.rule == Some(Rule::Approval) => Categories::Plain,
+        [] if kind == Some(BallotKind::Several) => Categories::Plain,
         [] => Categories::Ranks,
         names => Categories::Approve(names.to_vec()),
     };
-    let sums = args.rule == Some(Rule::Score);
+    let sums = args.rule.is_some_and(Rule::has_numbers);
     Ok(Options {
         categories,
         contest: args.contest.clone(),

@@ -69,8 +69,19 @@ choices = ["Ada", "Grace", "Joan"]
 # stv         a ranking; single transferable vote by the Scottish rules
 # meek        a ranking; single transferable vote by Meek's method
 # schulze     a ranking; who beats all others one by one wins
-# minimax     a ranking; who is beaten least badly wins (protocol version 3 on)
 # yes-no      for (the first choice) or against (the second); needs a majority
+# These on chains of protocol version 3 or later:
+# minimax     a ranking; who is beaten least badly wins
+# star        a number from 0 to 10 for each; a runoff between the two with the highest sums
+# majority-judgment  a grade from 0 to 10 for each; the highest medians win the seats
+# limited     fewer choices than there are seats; the most chosen win the seats
+# cumulative  points to spread, one for each seat; a choice can get several; the highest sums win the seats
+# ranked-pairs  a ranking; pairs are locked in, the strongest first; who has nobody above wins
+# benham      a ranking; instant runoff until one beats each of those left, for one seat
+# sequential-pav  any number of choices; each seat in turn, a ballot counting less the more of its choices have one
+# phragmen    any number of choices; each seat in turn, so that ballots bear even parts of them
+# dhondt      one choice, which is a list; seats are dealt by the divisors 1, 2, 3
+# sainte-lague  one choice, which is a list; seats are dealt by the divisors 1, 3, 5
 rule = "stv"
 seats = 2
 

@@ -99,15 +99,22 @@ pub(crate) fn html(
     page
 }
 
+/// How many seats a choice has, where choices are lists.
+fn seats(counted: &ContestTally, choice: &str) -> Option<u64> {
+    let leads = counted.leaders.iter().position(|leader| leader == choice);
+    let none = (!counted.leader_seats.is_empty()).then_some(0);
+    leads.map_or(none, |at| counted.leader_seats.get(at).copied())
+}
+
 fn counts(contest: &Contest, counted: &ContestTally) -> String {
     let most = counted.lines.first().map_or(0, |line| line.votes).max(1);
     let what = result::heading(contest.rule).unwrap_or("votes");
     let mut table = format!(
-        "<table>\n<caption>{} votes, counted by {}; {} choices win; {} abstain; {} blank</caption>\n\
+        "<table>\n<caption>{} votes, counted by {}; {}; {} abstain; {} blank</caption>\n\
          <tr><th scope=\"col\">Choice</th><th scope=\"col\">{what}</th><th></th></tr>\n",
         counted.votes,
         contest.rule.name(),
-        contest.seats,
+        rules::seats(contest),
         counted.abstentions,
         counted.blank
     );
@@ -117,10 +124,12 @@ fn counts(contest: &Contest, counted: &ContestTally) -> String {
         } else {
             ""
         };
+        let seats = seats(counted, &line.choice)
+            .map_or_else(String::new, |seats| format!(": {seats} seats"));
         let share = u128::from(line.votes) * 100 / u128::from(most);
         let _ = writeln!(
             table,
-            "<tr{leads}><td>{}</td><td>{}</td><td class=\"bar\"><div style=\"width:{share}%\"></div></td></tr>",
+            "<tr{leads}><td>{}{seats}</td><td>{}</td><td class=\"bar\"><div style=\"width:{share}%\"></div></td></tr>",
             escaped(&line.choice),
             line.votes
         );
@@ -210,7 +219,7 @@ fn how(outcome: &Outcome, names: &[String]) -> String {
 /// One row for each choice: contest, choice, votes, and whether it leads or has won.
 pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(["contest", "choice", "votes", "leads"])?;
+    table.write_record(["contest", "choice", "votes", "leads", "seats"])?;
     for (contest, counted) in view
         .record
         .election
@@ -230,13 +239,20 @@ pub(crate) fn csv(view: &ElectionView) -> Result<String, csv::Error> {
                 &*guarded(&line.choice),
                 &line.votes.to_string(),
                 leads,
+                &seats(counted, &line.choice).map_or_else(String::new, |seats| seats.to_string()),
             ])?;
         }
         if counted.abstentions > 0 {
-            table.write_record([&title, "(abstain)", &counted.abstentions.to_string(), "no"])?;
+            table.write_record([
+                &title,
+                "(abstain)",
+                &counted.abstentions.to_string(),
+                "no",
+                "",
+            ])?;
         }
         if counted.blank > 0 {
-            table.write_record([&title, "(blank)", &counted.blank.to_string(), "no"])?;
+            table.write_record([&title, "(blank)", &counted.blank.to_string(), "no", ""])?;
         }
     }
     let bytes = table
@@ -271,6 +287,7 @@ pub(crate) mod tests {
             other_choices: 0,
             other_votes: 0,
             leaders: vec!["Grace, \"G\"".into()],
+            leader_seats: Vec::new(),
             majority: None,
             outcome: None,
             outcome_cut: false,
@@ -328,12 +345,29 @@ pub(crate) mod tests {
         assert_eq!(
             lines,
             [
-                "contest,choice,votes,leads",
-                ",\"Grace, \"\"G\"\"\",2,yes",
-                ",<b>Ada</b>,1,no",
-                ",(abstain),1,no"
+                "contest,choice,votes,leads,seats",
+                ",\"Grace, \"\"G\"\"\",2,yes,",
+                ",<b>Ada</b>,1,no,",
+                ",(abstain),1,no,"
             ]
         );
+    }
+
+    #[test]
+    fn lists_have_their_seats_in_table_and_page() {
+        let mut view = view();
+        view.tally.contests[0].leader_seats = vec![3];
+        let table = csv(&view).unwrap();
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(
+            lines[1..3],
+            [",\"Grace, \"\"G\"\"\",2,yes,3", ",<b>Ada</b>,1,no,0"]
+        );
+        let counted = &view.tally.contests[0];
+        let page = counts(&view.record.election.contests[0], counted);
+        assert!(page.contains("G&quot;: 3 seats") && page.contains("Ada&lt;/b&gt;: 0 seats"));
+        let said = result::sentence(&view, &view.record.election.contests[0], counted);
+        assert!(said.contains("Grace, \"G\" (3)"), "{said}");
     }
 
     #[test]
@@ -345,7 +379,7 @@ pub(crate) mod tests {
         let lines: Vec<_> = table.lines().collect();
         assert_eq!(
             lines[1..3],
-            [",\"'=HYPERLINK(\"\"http://x\"\")\",2,no", ",-5,1,no"]
+            [",\"'=HYPERLINK(\"\"http://x\"\")\",2,no,", ",-5,1,no,"]
         );
     }
 }

@@ -31,8 +31,11 @@ pub(crate) fn names(contest: &Contest) -> Vec<String> {
 pub(crate) const fn heading(rule: Rule) -> Option<&'static str> {
     match rule.ballots() {
         BallotKind::One => None,
+        BallotKind::Several if matches!(rule, Rule::Limited) => None,
         BallotKind::Several => Some("approvals"),
+        BallotKind::Scores if matches!(rule, Rule::MajorityJudgment) => Some("majority grades"),
         BallotKind::Scores => Some("sums of scores"),
+        BallotKind::Points => Some("points"),
         BallotKind::Ranks => Some("first preferences"),
     }
 }
@@ -162,16 +165,8 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
         );
     }
     if let Some(outcome) = &counted.outcome {
-        let alone = match contest.rule {
-            Rule::Borda => Some("points"),
-            Rule::Irv | Rule::Stv | Rule::Meek => Some("votes"),
-            Rule::Plurality
-            | Rule::YesNo
-            | Rule::Approval
-            | Rule::Score
-            | Rule::Schulze
-            | Rule::Minimax => None,
-        };
+        // What is not ranked is beside the choices already.
+        let alone = contest.rule.amounts().filter(|_| contest.rule.is_ranked());
         lines.extend(how(outcome, &names(contest), alone));
     }
     lines
@@ -181,6 +176,7 @@ fn contest_lines(contest: &Contest, counted: &ContestTally) -> Vec<String> {
 pub(crate) fn sentence(view: &ElectionView, contest: &Contest, counted: &ContestTally) -> String {
     let closed = view.phase == ElectionPhase::Closed;
     let leaders: Vec<_> = counted.leaders.iter().map(|leader| clean(leader)).collect();
+    let leaders = views::elected(&leaders, &counted.leader_seats);
     if view.phase == ElectionPhase::Cancelled {
         return "The election was cancelled; nothing is decided.".to_owned();
     }

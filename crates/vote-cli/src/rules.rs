@@ -2,7 +2,8 @@
 //! Nothing of it is written by hand.
 
 use vote_chain::{
-    Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Timestamp, Voters,
+    Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Seats, Ties,
+    Timestamp, Voters,
 };
 
 use crate::ballot;
@@ -73,15 +74,14 @@ fn contest_lines(contest: &Contest) -> Vec<String> {
     } else {
         ""
     };
-    let seats = if contest.seats == 1 {
-        "one choice wins".to_owned()
-    } else {
-        format!("{} choices win", contest.seats)
-    };
     let mut lines = vec![
         format!("  choices    {choices}{order}"),
         format!("  a ballot   is {}", ballot::syntax(contest)),
-        format!("  counted    by {}; {seats}", contest.rule.name()),
+        format!(
+            "  counted    by {}; {}",
+            contest.rule.name(),
+            seats(contest)
+        ),
         format!("  ties       {}", ties(contest.rule)),
     ];
     if contest.rule == Rule::Irv {
@@ -103,6 +103,16 @@ fn contest_lines(contest: &Contest) -> Vec<String> {
         format!("  majority   {what} needs {} of {of}", majority.share)
     }));
     lines
+}
+
+/// How many win.
+pub(crate) fn seats(contest: &Contest) -> String {
+    match (contest.seats, contest.rule.seats()) {
+        (1, Seats::ForLists) => "one seat goes to a list".to_owned(),
+        (seats, Seats::ForLists) => format!("{seats} seats go to lists, which can have several"),
+        (1, _) => "one choice wins".to_owned(),
+        (seats, _) => format!("{seats} choices win"),
+    }
 }
 
 const fn who(election: &Election) -> &'static str {
@@ -155,39 +165,35 @@ const fn shown(results: Results) -> &'static str {
 
 /// What becomes of a tie by a rule.
 const fn ties(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Plurality => "stay ties: nobody wins by lot",
-        Rule::YesNo => "there are none: the first choice has its majority, or it has not",
-        Rule::Approval | Rule::Score | Rule::Borda | Rule::Schulze | Rule::Minimax => {
-            "for the last seat are broken by lot"
-        }
-        Rule::Irv => {
+    match rule.ties() {
+        Ties::Stay => "stay ties: nobody wins by lot",
+        Ties::Never => "there are none: the first choice has its majority, or it has not",
+        Ties::Seats => "for the last seat are broken by lot",
+        Ties::Exclusion => {
             "to be excluded are broken by the latest earlier round in which their votes differ: who had the fewest is out; else by lot"
         }
-        Rule::Stv => {
+        Ties::ExclusionAndSurplus => {
             "to be excluded are broken by the latest earlier round in which their votes differ: who had the fewest is out (of surpluses, who \
              had the most goes first); else by lot"
         }
-        Rule::Meek => {
+        Ties::NearExclusion => {
             "to be excluded (votes that differ by 0.000001 at most) are broken by the latest earlier round in which their votes differ: who \
              had the fewest is out; else by lot"
+        }
+        Ties::Runoff => {
+            "for a place in the runoff are broken by the match-ups among those tied: who loses the most of them is out; in the runoff by the \
+             higher sum; else by lot"
+        }
+        Ties::NextSeat => "for any seat are broken by lot",
+        Ties::Pairs => {
+            "between equal pairs that cannot all be locked in, and for the last seat, are broken by lot"
         }
     }
 }
 
 /// Whether a tie by that rule may be broken by lot.
 const fn draws_lots(rule: Rule) -> bool {
-    match rule {
-        Rule::Plurality | Rule::YesNo => false,
-        Rule::Approval
-        | Rule::Score
-        | Rule::Borda
-        | Rule::Irv
-        | Rule::Stv
-        | Rule::Schulze
-        | Rule::Meek
-        | Rule::Minimax => true,
-    }
+    !matches!(rule.ties(), Ties::Stay | Ties::Never)
 }
 
 /// What becomes of a ballot by instant runoff that comes to a rank of several.

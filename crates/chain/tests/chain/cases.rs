@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use vote_chain::{
-    Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, Contest, ContestTally, Election,
-    Genesis, Header, Limits, Organise, Organisers, Overvotes, Payload, PublicKey, Ranks, Receipt,
-    ReceiptFile, Results, Rule, Selection, SetChange, Timestamp, ValidatorSet, Version, Voter,
-    Voters, decode, encode,
+    Act, Archive, ArchivedBlock, ArchivedTransaction, Ballot, BallotKind, Contest, ContestTally,
+    Election, Genesis, Header, Limits, Organise, Organisers, Overvotes, Payload, PublicKey, Ranks,
+    Receipt, ReceiptFile, Results, Rule, Selection, SetChange, Timestamp, ValidatorSet, Version,
+    Voter, Voters, decode, encode,
 };
 
 use crate::archives::{archive, ledger};
@@ -33,18 +33,29 @@ impl Dice {
     }
 }
 
-/// A ballot by a rule, over `n` choices.
-fn ballot_of(rule: Rule, n: u16, dice: &mut Dice) -> Selection {
+/// A ballot of a contest.
+fn ballot_of(contest: &Contest, dice: &mut Dice) -> Selection {
+    let n = u16::try_from(contest.listed_count().unwrap()).unwrap();
     let below = |dice: &mut Dice, bound: u16| u16::try_from(dice.below(u64::from(bound))).unwrap();
-    match rule {
-        Rule::Plurality | Rule::YesNo => Selection::Listed(below(dice, n)),
-        Rule::Approval => Selection::Approved((0..n).filter(|_| dice.below(2) == 0).collect()),
-        Rule::Score => Selection::Scored(
+    match contest.rule.ballots() {
+        BallotKind::One => Selection::Listed(below(dice, n)),
+        BallotKind::Several => {
+            let chosen = (0..n).filter(|_| dice.below(2) == 0);
+            Selection::Approved(chosen.take(usize::from(contest.choices_max)).collect())
+        }
+        BallotKind::Points => {
+            let mut points = vec![0; usize::from(n)];
+            for _ in 0..below(dice, contest.seats + 1) {
+                points[usize::from(below(dice, n))] += 1;
+            }
+            Selection::Scored(points)
+        }
+        BallotKind::Scores => Selection::Scored(
             (0..n)
                 .map(|_| u8::try_from(dice.below(11)).unwrap())
                 .collect(),
         ),
-        _ => {
+        BallotKind::Ranks => {
             let mut places: Vec<u16> = (0..n).collect();
             for at in (1..n).rev() {
                 places.swap(usize::from(at), usize::from(below(dice, at + 1)));
@@ -63,10 +74,6 @@ fn ballot_of(rule: Rule, n: u16, dice: &mut Dice) -> Selection {
     }
 }
 
-fn ballot(rule: Rule, dice: &mut Dice) -> Selection {
-    ballot_of(rule, 3, dice)
-}
-
 /// Two contests over `n` choices by one rule, voters with weights, and a text that breaks ties in
 /// half of them.
 fn weighted(rule: Rule, n: u16, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
@@ -83,10 +90,6 @@ fn weighted(rule: Rule, n: u16, seats: u16, ballots: u8, dice: &mut Dice) -> Arc
 
 fn two_contests(contest: &Contest, ballots: u8, dice: &mut Dice) -> Archive {
     let mut ledger = Ledger::new(genesis(4));
-    let (rule, n) = (
-        contest.rule,
-        u16::try_from(contest.listed_count().unwrap()).unwrap(),
-    );
     let contests = ["First", "Second"].map(|title| Contest {
         title: title.into(),
         ..contest.clone()
@@ -120,7 +123,7 @@ fn two_contests(contest: &Contest, ballots: u8, dice: &mut Dice) -> Archive {
         .map(|voter| {
             let selections = (0..2).map(|_| match dice.below(8) {
                 0 => Selection::Abstain,
-                _ => ballot_of(rule, n, dice),
+                _ => ballot_of(contest, dice),
             });
             let ballot = Ballot {
                 selections: selections.collect(),
@@ -140,11 +143,11 @@ fn elected(rule: Rule, seats: u16, ballots: u8, dice: &mut Dice) -> Archive {
         abstention: ballots == 6,
         ..counted(rule, seats).contests.remove(0)
     };
-    let id = ledger.create(with_contests(vec![contest]));
+    let id = ledger.create(with_contests(vec![contest.clone()]));
     let all: Vec<_> = (0..ballots)
         .map(|voter| match voter {
             5 if ballots == 6 => ledger.ballot(50 + voter, id, Selection::Abstain),
-            _ => ledger.ballot(50 + voter, id, ballot(rule, dice)),
+            _ => ledger.ballot(50 + voter, id, ballot_of(&contest, dice)),
         })
         .collect();
     all.chunks(7).for_each(|part| ledger.decide(part));
@@ -288,12 +291,18 @@ fn forced() -> Vec<(String, Vec<u8>)> {
             Rule::Minimax,
             Selection::Ranked(Ranks::new([vec![3]]).unwrap()),
         ),
+        (Rule::Star, Selection::Approved(vec![1])),
+        (Rule::MajorityJudgment, Selection::Scored(vec![0, 0, 11])),
+        (Rule::Limited, Selection::Approved(vec![0, 1])),
+        (Rule::Cumulative, Selection::Scored(vec![2, 0, 1])),
+        (Rule::Cumulative, Selection::Scored(vec![2])),
         (Rule::Irv, Selection::Abstain),
     ];
     let mut cases = Vec::new();
     for (number, (rule, choice)) in bad_choices.into_iter().enumerate() {
         let mut ledger = Ledger::new(genesis(4));
-        let id = ledger.create(counted(rule, 1));
+        let two = matches!(rule, Rule::Limited | Rule::Cumulative);
+        let id = ledger.create(counted(rule, if two { 2 } else { 1 }));
         ledger.force(&[ledger.ballot(50, id, choice)]);
         cases.push((format!("choice-{number}"), encode(&archive(&ledger, id))));
     }
@@ -667,7 +676,7 @@ fn verdict(bytes: &[u8]) -> Value {
             .collect();
         json!({
             "title": contest.title, "votes": tally.votes, "abstentions": tally.abstentions, "counts": counts,
-            "leaders": tally.leaders, "majority": tally.majority.map(|check| check.reached),
+            "leaders": tally.leaders, "seats": tally.leader_seats, "majority": tally.majority.map(|check| check.reached),
         })
     };
     let (record, tally) = (&audit.record, &audit.tally);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use vote_chain::{
     Act, Ballot, BallotKind, Base, Contest, Election, ElectionId, ElectionPhase, InvalidSelection,
-    InvalidTransaction, Logged, Majority, Organise, Payload, PublicKey, Ranks, Rule, Selection,
-    Share, Timestamp, Transaction, TransactionFault, Verified, Voter, Voters, encode, verify,
+    InvalidTransaction, Logged, Majority, Organise, Payload, PublicKey, Ranks, Rule, Seats,
+    Selection, Share, Timestamp, Transaction, TransactionFault, Verified, Voter, Voters, encode,
+    verify,
 };
 
 use crate::archives::archive;
@@ -531,7 +532,7 @@ pub(crate) fn blank(rule: Rule) -> Option<Selection> {
     match rule.ballots() {
         BallotKind::One => None,
         BallotKind::Several => Some(Selection::Approved(Vec::new())),
-        BallotKind::Scores => Some(Selection::Scored(vec![0; 3])),
+        BallotKind::Scores | BallotKind::Points => Some(Selection::Scored(vec![0; 3])),
         BallotKind::Ranks => Some(Selection::Ranked(Ranks::default())),
     }
 }
@@ -544,8 +545,13 @@ fn nobody_leads_by_any_rule_and_for_any_seats_if_no_ballot_names_anybody() {
         } else {
             vec!["Soup", "Pasta", "Salad"]
         };
-        let most = if rule.fills_one_seat() { 1 } else { 3 };
-        for seats in 1..=most {
+        let some = match rule.seats() {
+            Seats::One => 1..=1,
+            Seats::UpToCandidates => 1..=3,
+            Seats::TwoOrMore => 2..=3,
+            Seats::ForLists => 1..=4,
+        };
+        for seats in some {
             let listed = choices.iter().map(|choice| (*choice).to_owned()).collect();
             let mut ledger = Ledger::new(genesis(4));
             let id = ledger.create(with_contests(vec![Contest {

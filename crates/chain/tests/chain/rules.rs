@@ -409,6 +409,8 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         (Rule::Approval, Selection::Approved(vec![3])),
         (Rule::Score, Selection::Scored(vec![11, 0, 0])),
         (Rule::Score, Selection::Scored(vec![1, 1])),
+        (Rule::Cumulative, Selection::Scored(vec![1, 0])),
+        (Rule::Cumulative, Selection::Approved(vec![0])),
         (
             Rule::Stv,
             Selection::Ranked(Ranks::new([vec![0], vec![0]]).unwrap()),
@@ -424,6 +426,63 @@ fn each_rule_takes_its_own_ballots_and_no_others() {
         let (ledger, id) = with_rule(rule, 1);
         let verdict = ledger.try_one(&ledger.ballot(50, id, choice.clone()));
         assert_eq!(verdict, Err(NOT_OFFERED), "{choice:?}");
+    }
+}
+
+/// As many points as seats, on one choice or on several.
+#[test]
+fn ballot_spreads_no_more_points_than_there_are_seats() {
+    let (ledger, id) = with_rule(Rule::Cumulative, 2);
+    for (points, fits) in [
+        ([2, 0, 0], true),
+        ([1, 0, 1], true),
+        ([0, 1, 0], true),
+        ([0, 0, 0], true),
+        ([2, 0, 1], false),
+        ([255, 255, 0], false),
+    ] {
+        let ballot = ledger.ballot(50, id, Selection::Scored(points.into()));
+        let fault = InvalidSelection::TooManyPoints {
+            points: points.iter().copied().map(u32::from).sum(),
+            max: 2,
+        };
+        let refused = InvalidTransaction::Selection { contest: 1, fault };
+        assert_eq!(
+            ledger.try_one(&ballot),
+            if fits { Ok(()) } else { Err(refused) },
+            "{points:?}"
+        );
+    }
+}
+
+/// The same ballots by three rules.
+#[test]
+fn election_of_numbers_is_counted_by_its_rule() {
+    let ballots: [(u8, [u8; 3]); 3] = [(3, [5, 6, 0]), (2, [10, 0, 9]), (2, [0, 0, 9])];
+    for (rule, winner, amounts) in [
+        // 35, 18 and 36 points.
+        (Rule::Score, "Salad", [36, 35, 18]),
+        // Salad and Soup in the runoff: two put Salad before Soup, five Soup before Salad.
+        (Rule::Star, "Soup", [36, 35, 18]),
+        // Of seven grades the middle one is 5, 0 and 9.
+        (Rule::MajorityJudgment, "Salad", [9, 5, 0]),
+    ] {
+        let (mut ledger, id) = with_rule(rule, 1);
+        let each = ballots
+            .iter()
+            .flat_map(|(count, scores)| std::iter::repeat_n(scores, usize::from(*count)));
+        let all: Vec<_> = (50..)
+            .zip(each)
+            .map(|(voter, scores)| ledger.ballot(voter, id, Selection::Scored(scores.to_vec())))
+            .collect();
+        ledger.decide(&all);
+        let contest = ledger.state.tally(&id).unwrap().contests.remove(0);
+        let votes: Vec<_> = contest.lines.iter().map(|line| line.votes).collect();
+        assert_eq!(
+            (contest.leaders, votes),
+            (vec![winner.to_owned()], amounts.to_vec()),
+            "{rule:?}"
+        );
     }
 }
 
@@ -445,6 +504,8 @@ fn ranked_election_is_counted_by_its_rule_and_seats() {
         (Rule::Irv, 1, vec!["Salad"]),
         (Rule::Schulze, 1, vec!["Pasta"]),
         (Rule::Minimax, 1, vec!["Pasta"]),
+        (Rule::RankedPairs, 3, vec!["Pasta", "Salad", "Soup"]),
+        (Rule::Benham, 1, vec!["Pasta"]),
         (Rule::Borda, 1, vec!["Pasta"]),
         (Rule::Stv, 2, vec!["Soup", "Salad"]),
     ] {
@@ -532,6 +593,37 @@ fn contest_that_takes_too_long_leaves_the_others_their_results() {
 }
 
 #[test]
+fn lists_are_dealt_their_seats_and_the_count_says_how_many() {
+    for (rule, expected) in [
+        (Rule::DHondt, vec![("Soup", 4), ("Pasta", 2), ("Salad", 1)]),
+        (
+            Rule::SainteLague,
+            vec![("Soup", 3), ("Pasta", 2), ("Salad", 2)],
+        ),
+    ] {
+        let (mut ledger, id) = with_rule(rule, 7);
+        // 53, 24 and 23 of a hundred, as in a textbook; more seats than choices.
+        let lists = [(53, 0), (24, 1), (23, 2)];
+        let ballots: Vec<_> = lists
+            .into_iter()
+            .flat_map(|(votes, list)| std::iter::repeat_n(list, votes))
+            .zip(50u8..)
+            .map(|(list, voter)| ledger.ballot(voter, id, Selection::Listed(list)))
+            .collect();
+        ledger.decide(&ballots);
+        let tally = ledger.state.tally(&id).unwrap();
+        let counted = &tally.contests[0];
+        let seats = counted.leaders.iter().map(String::as_str);
+        let seats: Vec<_> = seats.zip(counted.leader_seats.iter().copied()).collect();
+        assert_eq!((seats, counted.lines[0].votes), (expected, 53), "{rule:?}");
+        assert_eq!(counted.outcome.as_ref().unwrap().rounds.len(), 7);
+        // A count that is cut says of all who are named how many they have.
+        let cut = tally.clone().cut(2, 10_000).contests.remove(0);
+        assert_eq!((cut.leaders.len(), cut.leader_seats.len()), (2, 2));
+    }
+}
+
+#[test]
 fn elections_that_no_rule_can_count_are_refused() {
     let refused = |election: Election| {
         let chain = genesis(4).chain();
@@ -546,6 +638,12 @@ fn elections_that_no_rule_can_count_are_refused() {
         (Rule::Stv, 4, false),
         (Rule::Stv, 3, true),
         (Rule::Approval, 2, true),
+        (Rule::Limited, 1, false),
+        (Rule::Limited, 2, true),
+        (Rule::Limited, 3, true),
+        (Rule::Cumulative, 4, false),
+        (Rule::DHondt, 1000, true),
+        (Rule::SainteLague, 1001, false),
     ] {
         assert_eq!(refused(counted(rule, seats)), !fits, "{rule:?} {seats}");
     }

@@ -96,17 +96,30 @@ fn blocks_go_by_the_new_version_from_the_planned_height_on_and_no_other_is_taken
 fn elections_by_a_rule_of_a_later_version_are_created_from_its_first_height_on() {
     let mut ledger = old();
     make(&mut ledger, plan(Version::NEWEST, 3));
-    let create = || {
-        ledger.sign(
-            &key(200),
-            Payload::CreateElection(counted(Rule::Minimax, 1)),
-        )
-    };
     let (needed, version) = (Version::NEWEST, Version::OLDEST);
-    assert_eq!(
-        ledger.try_one(&create()),
-        Err(InvalidTransaction::LaterVersion { needed, version })
-    );
+    for rule in [
+        Rule::Minimax,
+        Rule::Star,
+        Rule::MajorityJudgment,
+        Rule::Limited,
+        Rule::Cumulative,
+        Rule::RankedPairs,
+        Rule::Benham,
+        Rule::SequentialPav,
+        Rule::Phragmen,
+        Rule::DHondt,
+        Rule::SainteLague,
+    ] {
+        let create = ledger.sign(
+            &key(200),
+            Payload::CreateElection(counted(rule, u16::from(!rule.fills_one_seat()) + 1)),
+        );
+        assert_eq!(
+            ledger.try_one(&create),
+            Err(InvalidTransaction::LaterVersion { needed, version }),
+            "{rule:?}"
+        );
+    }
     ledger.decide(&[]);
     let id = ledger.create(counted(Rule::Minimax, 1));
     let first = |place: u16| Selection::Ranked(Ranks::strict([place]));

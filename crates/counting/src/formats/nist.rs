@@ -72,8 +72,9 @@ impl About<'_> {
         let known = match self.rule {
             Rule::Irv | Rule::Stv | Rule::Meek => "rcv",
             Rule::Score => "range",
-            Rule::Plurality | Rule::Approval | Rule::Borda => self.rule.name(),
-            Rule::Schulze | Rule::Minimax | Rule::YesNo => {
+            Rule::Limited => "n-of-m",
+            Rule::Plurality | Rule::Approval | Rule::Borda | Rule::Cumulative => self.rule.name(),
+            _ => {
                 contest["OtherVoteVariation"] = self.rule.name().into();
                 "other"
             }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use vote_chain::{COUNT_STEPS_MAX, Outcome, Rule};
+use vote_chain::{BallotKind, COUNT_STEPS_MAX, LIST_SEATS_MAX, Outcome, Rule, Seats};
 use vote_counting::formats::{File, Parsed};
 use vote_counting::{self, Ballots, Budget, NotCounted, Packed, Profile, Rank, Seed, Terms};
 use vote_views as views;
@@ -36,6 +36,7 @@ pub(super) fn run(context: &Context, args: &CountArgs) -> Result<(), Failure> {
         .map(|name| clean(name))
         .collect::<Vec<_>>();
     let ballots = ballots(rule, &profile, scores);
+    check_limits(rule, terms.seats, &file, &ballots)?;
     let mut budget = budget(args);
     let outcome = told_if_long(
         LONG,
@@ -73,13 +74,16 @@ const fn budget(args: &CountArgs) -> Budget {
 /// Why a file is not counted, and what else can be done.
 fn refused(fault: NotCounted, profile: &Profile, rule: Rule) -> Failure {
     match fault {
-        NotCounted::Kind(Rule::Score) => {
-            Failure::Usage("a file of ranked ballots has no scores: --rule score takes a table (.csv, .tsv, .xlsx) of them".into())
-        }
-        NotCounted::Kind(rule) => Failure::Usage(format!(
-            "a file of ranked ballots is not counted by {}; --rule can be approval, borda, irv, stv, meek, schulze, and score for tables of scores. \
-             Where each ballot names one, approval adds up the votes of plurality",
+        NotCounted::Kind(rule) if rule.has_numbers() => Failure::Usage(format!(
+            "a file of ranked ballots has no scores: --rule {} takes a table (.csv, .tsv, .xlsx) of them",
             rule.name()
+        )),
+        NotCounted::Kind(rule) => Failure::Usage(format!(
+            "a file of ranked ballots is not counted by {}; --rule can be {}, and for tables of scores {}. \
+             Where each ballot names one, approval adds up the votes of plurality",
+            rule.name(),
+            named(|rule| counts_files(rule) && !rule.has_numbers()),
+            named(Rule::has_numbers),
         )),
         NotCounted::TooLong => Failure::Other(format!(
             "not counted: by {} it takes more than {COUNT_STEPS_MAX} steps, the most that a node would take{}. \
@@ -88,6 +92,21 @@ fn refused(fault: NotCounted, profile: &Profile, rule: Rule) -> Failure {
             why_long(rule, profile)
         )),
     }
+}
+
+/// Whether files can be counted by it: by the others votes are only added up.
+fn counts_files(rule: Rule) -> bool {
+    !rule.is_single() || rule.seats() == Seats::ForLists
+}
+
+/// The names of some rules.
+fn named(which: impl Fn(Rule) -> bool) -> String {
+    let names: Vec<_> = Rule::ALL
+        .into_iter()
+        .filter(|rule| which(*rule))
+        .map(Rule::name)
+        .collect();
+    names.join(", ")
 }
 
 /// Does something, and tells of it once if it takes longer than that.
@@ -143,6 +162,12 @@ fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
         }
         _ => {}
     }
+    let seats = args.seats.map_or(file.seats, usize::from);
+    if rule == Rule::Limited && seats < 2 {
+        return Err(Failure::Usage(
+            "by limited a ballot names fewer candidates than there are seats: give --seats 2 or more".into(),
+        ));
+    }
     for (option, given) in [
         ("--overvotes", args.overvotes.is_some()),
         ("--skipped-ranks", args.skipped_ranks.is_some()),
@@ -153,7 +178,11 @@ fn terms(args: &CountArgs, rule: Rule, file: &File) -> Result<Terms, Failure> {
             )));
         }
     }
-    let seats = args.seats.map_or(file.seats, usize::from);
+    if rule.seats() == Seats::ForLists && seats > LIST_SEATS_MAX {
+        return Err(Failure::Usage(format!(
+            "{name} deals at most {LIST_SEATS_MAX} seats, not {seats}: say fewer with --seats"
+        )));
+    }
     let standard = Terms::new(seats, seed(args.seed.as_deref())?);
     Ok(Terms {
         overvotes: args.overvotes.unwrap_or(standard.overvotes),
@@ -171,7 +200,7 @@ fn seed(hex_digits: Option<&str>) -> Result<Seed, Failure> {
     Ok(Seed(seed))
 }
 
-/// The ballots of a file as the rule takes them: by approval, whoever is ranked is approved.
+/// The ballots of a file as the rule takes them: where it takes sets, whoever is ranked is chosen.
 fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -> Ballots {
     if let Some(lists) = scores {
         return Ballots::Scores {
@@ -179,8 +208,12 @@ fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -
             lists,
         };
     }
-    if rule != Rule::Approval {
-        return Ballots::Rankings(profile.clone());
+    match rule.ballots() {
+        BallotKind::Several => {}
+        BallotKind::One if rule.seats() == Seats::ForLists => return singles(profile),
+        BallotKind::One | BallotKind::Scores | BallotKind::Points | BallotKind::Ranks => {
+            return Ballots::Rankings(profile.clone());
+        }
     }
     let sets = profile
         .groups()
@@ -197,6 +230,49 @@ fn ballots(rule: Rule, profile: &Profile, scores: Option<Vec<(u64, Vec<u8>)>>) -
     }
 }
 
+/// Refuses ballots that say more than the rule lets a ballot say, which depends on the seats.
+fn check_limits(rule: Rule, seats: usize, file: &File, ballots: &Ballots) -> Result<(), Failure> {
+    let named = |packed: &Packed<'_>| packed.ranks.named();
+    let many = |packed: &Packed<'_>| named(packed) >= seats;
+    if rule == Rule::Limited
+        && let Some(first) = file.ballots.iter().find(many)
+    {
+        return Err(Failure::Usage(format!(
+            "line {}: a ballot names {} candidates; by limited fewer than the {seats} seats",
+            first.line,
+            named(&first)
+        )));
+    }
+    if let (BallotKind::Points, Ballots::Scores { lists, .. }) = (rule.ballots(), ballots) {
+        let sum = |(_, points): &(u64, Vec<u8>)| points.iter().copied().map(usize::from).sum();
+        if let Some(points) = lists.iter().map(sum).find(|points: &usize| *points > seats) {
+            return Err(Failure::Usage(format!(
+                "a ballot spreads {points} points; by {} it has as many as there are seats: {seats}, \
+                 unless --seats says otherwise",
+                rule.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// How many ballots name each first, alone.
+fn singles(profile: &Profile) -> Ballots {
+    let mut votes = vec![0; profile.candidates()];
+    for packed in profile.groups() {
+        if let Some(place) = first(packed) {
+            votes[place] += packed.count;
+        }
+    }
+    Ballots::Singles(votes)
+}
+
+/// Whom a ballot names first; nobody if it names several there.
+fn first(packed: Packed<'_>) -> Option<usize> {
+    let mut ranked = packed.ranks.iter().filter(|rank| !rank.is_empty());
+    ranked.next().filter(|rank| rank.len() == 1)?.iter().next()
+}
+
 /// What was assumed or left out, so that nobody takes it for what was asked.
 fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<String> {
     let name = rule.name();
@@ -207,12 +283,30 @@ fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<St
         .ballots
         .iter()
         .find(ranking)
-        .filter(|_| rule == Rule::Approval)
+        .filter(|_| rule.ballots() == BallotKind::Several)
     {
         notes.push(format!(
             "line {}: all who are ranked count as approved, whatever their rank",
             first.line
         ));
+    }
+    if rule.seats() == Seats::ForLists {
+        if let Some(ranking) = file.ballots.iter().find(ranking) {
+            notes.push(format!(
+                "line {}: a ballot counts for the list that it names first",
+                ranking.line
+            ));
+        }
+        let mut named = file
+            .ballots
+            .iter()
+            .filter(|packed| packed.ranks.named() > 0);
+        if let Some(several) = named.find(|packed| first(*packed).is_none()) {
+            notes.push(format!(
+                "line {}: a ballot that names several lists first counts for none",
+                several.line
+            ));
+        }
     }
     if args.rule.is_none() {
         notes.push(format!("no --rule was given: counted by {name}"));
@@ -224,7 +318,7 @@ fn notes(args: &CountArgs, rule: Rule, file: &File, outcome: &Outcome) -> Vec<St
         ));
     }
     let seats = args.seats.map_or(file.seats, usize::from);
-    if !rule.fills_one_seat() && seats > file.candidates.len() {
+    if !rule.fills_one_seat() && rule.seats() != Seats::ForLists && seats > file.candidates.len() {
         notes.push(format!(
             "{seats} seats for {} candidates: some stay empty",
             file.candidates.len()
@@ -249,20 +343,23 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    fn winners(&self) -> Vec<&str> {
-        self.outcome
-            .winners
-            .iter()
-            .map(|place| self.names[*place].as_str())
-            .collect()
+    /// Who is elected, and to how many seats; no numbers but for lists.
+    fn winners(&self) -> (Vec<String>, Vec<usize>) {
+        let seats = self.outcome.seats();
+        let names = seats.iter().map(|(place, _)| self.names[*place].clone());
+        let numbers = seats.iter().map(|(_, seats)| *seats);
+        let are_lists = self.rule.seats() == Seats::ForLists;
+        (names.collect(), numbers.filter(|_| are_lists).collect())
     }
 
     fn view(&self, terms: &Terms) -> views::Count {
+        let (winners, winner_seats) = self.winners();
         views::Count {
             rule: self.rule.name(),
             ballots: self.profile.ballots(),
             blank: self.profile.blank(),
-            winners: self.winners().into_iter().map(str::to_owned).collect(),
+            winners,
+            winner_seats,
             notes: self.notes.clone(),
             irv: (self.rule == Rule::Irv).then(|| views::IrvTerms {
                 overvotes: terms.overvotes.name(),
@@ -273,17 +370,7 @@ impl Counted<'_> {
     }
 
     fn lines(&self) -> Vec<String> {
-        let alone = match self.rule {
-            Rule::Approval => "approvals",
-            Rule::Borda | Rule::Score => "points",
-            Rule::Plurality
-            | Rule::Irv
-            | Rule::Stv
-            | Rule::Schulze
-            | Rule::Minimax
-            | Rule::YesNo
-            | Rule::Meek => "votes",
-        };
+        let alone = self.rule.amounts().unwrap_or("votes");
         let mut lines: Vec<_> = self
             .notes
             .iter()
@@ -298,7 +385,10 @@ impl Counted<'_> {
             lines.push(format!("  blank, naming nobody: {}", self.profile.blank()));
         }
         lines.extend(result::how(self.outcome, self.names, Some(alone)));
-        lines.push(match (self.winners().as_slice(), self.profile.ballots()) {
+        let (winners, seats) = self.winners();
+        let seats: Vec<u64> = seats.into_iter().map(|seats| seats as u64).collect();
+        let winners = views::elected(&winners, &seats);
+        lines.push(match (winners.as_slice(), self.profile.ballots()) {
             ([], 0) => "Nobody is elected: there are no ballots.".to_owned(),
             ([], _) => "Nobody is elected: no ballot counts for any candidate.".to_owned(),
             (winners, _) => format!("Elected: {}.", winners.join(", ")),
@@ -342,6 +432,43 @@ mod tests {
     }
 
     #[test]
+    fn ballots_that_say_more_than_the_seats_allow_are_refused() {
+        let file = file(FIVE_SEATS);
+        let refused = |words: &[&str]| {
+            let args = args(words);
+            let rule = args.rule.unwrap();
+            terms(&args, rule, &file)
+                .and_then(|terms| {
+                    let ballots = ballots(rule, &file.profile(), Some(vec![(1, vec![2, 1])]));
+                    check_limits(rule, terms.seats, &file, &ballots)
+                })
+                .map_err(|why| why.to_string())
+        };
+        assert_eq!(
+            refused(&["--rule", "limited", "--seats", "1"]),
+            Err(
+                "by limited a ballot names fewer candidates than there are seats: give --seats 2 or more"
+                    .into()
+            )
+        );
+        assert_eq!(
+            refused(&["--rule", "limited", "--seats", "2"]),
+            Err("line 2: a ballot names 2 candidates; by limited fewer than the 2 seats".into())
+        );
+        assert_eq!(refused(&["--rule", "limited", "--seats", "3"]), Ok(()));
+        assert_eq!(
+            refused(&["--rule", "cumulative", "--seats", "2"]),
+            Err(
+                "a ballot spreads 3 points; by cumulative it has as many as there are seats: 2, unless \
+                 --seats says otherwise"
+                    .into()
+            )
+        );
+        assert_eq!(refused(&["--rule", "cumulative", "--seats", "3"]), Ok(()));
+        assert_eq!(refused(&["--rule", "star"]), Ok(()));
+    }
+
+    #[test]
     fn what_was_assumed_and_what_is_not_used_is_said() {
         let file = file(FIVE_SEATS);
         assert_eq!(
@@ -359,11 +486,51 @@ mod tests {
         assert!(said(&["--rule", "stv", "--seats", "2"], &file).is_empty());
     }
 
+    fn shown(words: &[&str], file: &File) -> Vec<String> {
+        let args = args(words);
+        let rule = args.rule.unwrap();
+        let (terms, profile) = (terms(&args, rule, file).unwrap(), file.profile());
+        let ballots = ballots(rule, &profile, None);
+        let outcome =
+            vote_counting::count(rule, &ballots, &terms, &mut Budget::unlimited()).unwrap();
+        let counted = Counted {
+            rule,
+            profile: &profile,
+            names: &file.candidates,
+            outcome: &outcome,
+            notes: notes(&args, rule, file, &outcome),
+        };
+        counted.lines()
+    }
+
+    #[test]
+    fn lists_are_said_with_their_seats_and_what_does_not_count_is_noted() {
+        let text = "2 5\n7 1 2 0\n3 2 0\n4 1=2 0\n0\n\"Ash\"\n\"Birch\"\n\"T\"\n";
+        let lines = shown(&["--rule", "dhondt"], &file(text));
+        assert_eq!(lines.last().unwrap(), "Elected: Ash (4), Birch (1).");
+        assert_eq!(
+            lines[..2],
+            [
+                "note: line 2: a ballot counts for the list that it names first",
+                "note: line 4: a ballot that names several lists first counts for none"
+            ]
+        );
+        let lines = shown(&["--rule", "sainte-lague", "--seats", "4"], &file(text));
+        assert_eq!(lines.last().unwrap(), "Elected: Ash (3), Birch (1).");
+        // By the others nobody has a number.
+        let lines = shown(&["--rule", "borda", "--seats", "2"], &file(text));
+        assert_eq!(lines.last().unwrap(), "Elected: Ash, Birch.");
+    }
+
     #[test]
     fn options_that_the_rule_does_not_use_are_refused() {
         let file = file(FIVE_SEATS);
         for (words, reason) in [
             (["--rule", "stv", "--seats", "0"], "one seat or more"),
+            (
+                ["--rule", "dhondt", "--seats", "1001"],
+                "at most 1000 seats",
+            ),
             (
                 ["--rule", "irv", "--seats", "3"],
                 "irv fills one seat, not 3",

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use vote_chain::{
     Archive, ArchivedTransaction, Audit, Choices, Contest, ContestTally, ElectionPhase, Payload,
-    PublicKey, Rule, Selection, Timestamp, encode, parse,
+    PublicKey, Selection, Timestamp, encode, parse,
 };
 use vote_counting::formats::nist::{self, About, Standing};
 use vote_counting::formats::{File, Format, Options, write_scores};
@@ -192,14 +192,15 @@ impl<'a> Exported<'a> {
             }
         };
         let contest = &contests[place];
-        if contest.rule == Rule::Score && format != Some(Format::Csv) {
+        let scored = contest.rule.has_numbers();
+        if scored && format != Some(Format::Csv) {
             return Err(Failure::Usage(
                 "scores are no rankings: write them to a .csv file; the archive has them too"
                     .into(),
             ));
         }
         let last = last_selections(archive, place)?;
-        let scores = (contest.rule == Rule::Score).then(|| scores(audit, &last));
+        let scores = scored.then(|| scores(audit, &last));
         let file = ballots(audit, contest, last)?;
         Ok(Self {
             contest,

@@ -3,7 +3,7 @@
 export type Phase = "draft" | "open" | "closed" | "cancelled";
 export type MajorityOf = "votes" | "roll";
 export type Votes = number | string;
-export type TiedFor = "seats" | "surplus" | "exclusion";
+export type TiedFor = "seats" | "surplus" | "exclusion" | "runoff" | "seat" | "pairs" | "next seat";
 export type Results = "live" | "at closing";
 export type Voters = "anyone" | "roll" | "weighted roll";
 export type FoundKind = "ballot" | "transaction" | "block" | "election";
@@ -136,7 +136,27 @@ export interface Contest {
   max: number;
   min: number;
   overvotes: "wait" | "exhaust" | "skip";
-  rule: "plurality" | "approval" | "score" | "borda" | "irv" | "stv" | "schulze" | "yes-no" | "meek" | "minimax";
+  rule:
+    | "plurality"
+    | "approval"
+    | "score"
+    | "borda"
+    | "irv"
+    | "stv"
+    | "schulze"
+    | "yes-no"
+    | "meek"
+    | "minimax"
+    | "star"
+    | "majority-judgment"
+    | "limited"
+    | "cumulative"
+    | "ranked-pairs"
+    | "benham"
+    | "sequential-pav"
+    | "phragmen"
+    | "dhondt"
+    | "sainte-lague";
   seats: number;
   shuffle: boolean;
   title: string;
@@ -171,6 +191,7 @@ export interface ContestResult {
   complete: boolean;
   counts: Choice[];
   decided: boolean;
+  leader_seats?: number[];
   leaders: string[];
   majority: Check | null;
   other_choices: number;
@@ -179,7 +200,27 @@ export interface ContestResult {
   pairwise?: number[][] | null;
   quota?: Votes | null;
   rounds?: Round[];
-  rule: "plurality" | "approval" | "score" | "borda" | "irv" | "stv" | "schulze" | "yes-no" | "meek" | "minimax";
+  rule:
+    | "plurality"
+    | "approval"
+    | "score"
+    | "borda"
+    | "irv"
+    | "stv"
+    | "schulze"
+    | "yes-no"
+    | "meek"
+    | "minimax"
+    | "star"
+    | "majority-judgment"
+    | "limited"
+    | "cumulative"
+    | "ranked-pairs"
+    | "benham"
+    | "sequential-pav"
+    | "phragmen"
+    | "dhondt"
+    | "sainte-lague";
   seats: number;
   tie: boolean;
   ties?: Tie[];

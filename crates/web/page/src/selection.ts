@@ -2,8 +2,8 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import { named, single } from "./encoding/fit";
-import { type Contest, type Selection, writeInFault } from "./encoding/ledger";
+import { named, pointsMax, sum } from "./encoding/fit";
+import { type Contest, FACTS, type Selection, writeInFault } from "./encoding/ledger";
 import { t } from "./texts";
 
 /** What is wrong with a selection; none if nothing is. */
@@ -16,6 +16,9 @@ export function wrong(contest: Contest, says: Selection | null): string | null {
       : t("missing_text");
   if (says === "abstain" || "listed" in says) return null;
   if ("written" in says) return writeInFault(says.written) ? t("bad_label") : null;
+  const points = pointsMax(contest);
+  if (points !== null && "scored" in says && sum(says.scored) > points)
+    return t("too_many_points", { n: points });
   if (named(says) < contest.min) return t("too_few", { n: contest.min });
   if (named(says) > contest.max) return t("too_many", { n: contest.max });
   return null;
@@ -45,10 +48,18 @@ export function words(contest: Contest, says: Selection | null): string[] {
 
 /** What is said before anything is touched: nothing, where saying nothing is no choice. */
 export function blank(contest: Contest): Selection | null {
-  if (!contest.choices || single(contest.rule)) return null;
-  if (contest.rule === "approval") return { approved: [] };
-  if (contest.rule === "score") return { scored: contest.choices.map(() => 0) };
-  return { ranked: [] };
+  if (!contest.choices) return null;
+  switch (FACTS[contest.rule].ballots) {
+    case "one":
+      return null;
+    case "several":
+      return { approved: [] };
+    case "scores":
+    case "points":
+      return { scored: contest.choices.map(() => 0) };
+    case "ranks":
+      return { ranked: [] };
+  }
 }
 
 /** The places in the order in which they are shown: that of the ballot, or another for each voter. */

@@ -1,11 +1,16 @@
 // Which selections fit a contest (docs/protocol.md, "Transactions").
 
-import type { Contest, Rule, Selection, Share } from "./ledger";
+import { type Contest, FACTS, type Rule, type Selection, type Share } from "./ledger";
 
 const SCORE_MAX = 10;
 
-export const single = (rule: Rule) => rule === "plurality" || rule === "yes-no";
-export const ranks = (rule: Rule) => !single(rule) && rule !== "approval" && rule !== "score";
+export const single = (rule: Rule) => FACTS[rule].ballots === "one";
+
+/** How many points a ballot spreads at most; none by rules without any. */
+export const pointsMax = ({ rule, seats }: Contest): number | null =>
+  FACTS[rule].ballots === "points" ? seats : null;
+
+export const sum = (numbers: number[]): number => numbers.reduce((all, one) => all + one, 0);
 
 /** How many choices a selection names. */
 export function named(says: Selection | null): number {
@@ -17,22 +22,25 @@ export function named(says: Selection | null): number {
 }
 
 /** Whether it is of the rule's kind, of choices that are on the list, each once and in order. */
-function offered({ choices, rule }: Contest, says: Exclude<Selection, "abstain">): boolean {
+function offered(contest: Contest, says: Exclude<Selection, "abstain">): boolean {
+  const { choices, rule } = contest;
   if (!choices) return "written" in says;
   const listed = (places: number[]) =>
     places.every((place, at) => place < choices.length && (at === 0 || place > places[at - 1]!));
-  if ("listed" in says) return single(rule) && says.listed < choices.length;
-  if ("approved" in says) return rule === "approval" && listed(says.approved);
+  const kind = FACTS[rule].ballots;
+  if ("listed" in says) return kind === "one" && says.listed < choices.length;
+  if ("approved" in says) return kind === "several" && listed(says.approved);
   if ("scored" in says)
     return (
-      rule === "score" &&
       says.scored.length === choices.length &&
-      says.scored.every((score) => score <= SCORE_MAX)
+      (kind === "points"
+        ? sum(says.scored) <= contest.seats
+        : kind === "scores" && says.scored.every((score) => score <= SCORE_MAX))
     );
   if (!("ranked" in says)) return false;
   const all = says.ranked.flat();
   return (
-    ranks(rule) &&
+    kind === "ranks" &&
     says.ranked.every((rank) => rank.length > 0 && listed(rank)) &&
     new Set(all).size === all.length
   );

@@ -8,19 +8,47 @@ import { Struct, type Value, encode } from "./cbor";
 
 export { bytesToHex, hexToBytes };
 
-export const RULES = [
-  "plurality",
-  "approval",
-  "score",
-  "borda",
-  "irv",
-  "stv",
-  "schulze",
-  "yes-no",
-  "meek",
-  "minimax",
-] as const;
-export type Rule = (typeof RULES)[number];
+/** What the page goes by, of each rule: what a ballot says, whether it fills one seat always, or deals seats to lists, what becomes
+ * of ties (texts `r_ties_...`), whether a majority can be asked for, and what is beside each choice in a result (the name of its text), if
+ * other than where ballots say the same by other rules. */
+interface Facts {
+  ballots: "one" | "several" | "scores" | "points" | "ranks";
+  oneSeat?: true;
+  lists?: true;
+  majority?: true;
+  beside?: "votes" | "majority_grades";
+  ties: "plurality" | "yes_no" | "seat" | "irv" | "stv" | "meek" | "star";
+}
+
+const facts = <T extends Record<string, Facts>>(table: T): Record<keyof T, Facts> => table;
+
+/** In the order of their numbers. */
+export const FACTS = facts({
+  plurality: { ballots: "one", oneSeat: true, majority: true, ties: "plurality" },
+  approval: { ballots: "several", majority: true, ties: "seat" },
+  score: { ballots: "scores", ties: "seat" },
+  borda: { ballots: "ranks", ties: "seat" },
+  irv: { ballots: "ranks", oneSeat: true, ties: "irv" },
+  stv: { ballots: "ranks", ties: "stv" },
+  schulze: { ballots: "ranks", ties: "seat" },
+  "yes-no": { ballots: "one", oneSeat: true, majority: true, ties: "yes_no" },
+  meek: { ballots: "ranks", ties: "meek" },
+  minimax: { ballots: "ranks", ties: "seat" },
+  star: { ballots: "scores", ties: "star" },
+  "majority-judgment": { ballots: "scores", ties: "seat", beside: "majority_grades" },
+  limited: { ballots: "several", ties: "seat", beside: "votes" },
+  cumulative: { ballots: "points", ties: "seat" },
+  "ranked-pairs": { ballots: "ranks", ties: "seat" },
+  benham: { ballots: "ranks", oneSeat: true, ties: "irv" },
+  "sequential-pav": { ballots: "several", ties: "seat" },
+  phragmen: { ballots: "several", ties: "seat" },
+  dhondt: { ballots: "one", lists: true, ties: "seat" },
+  "sainte-lague": { ballots: "one", lists: true, ties: "seat" },
+});
+/** Seats for lists, at most. */
+export const LIST_SEATS_MAX = 1000;
+export type Rule = keyof typeof FACTS;
+export const RULES = Object.keys(FACTS) as Rule[];
 
 export const OVERVOTES = ["wait", "exhaust", "skip"] as const;
 export type Overvotes = (typeof OVERVOTES)[number];

@@ -2,8 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Contest, type Selection, look } from "../encoding/ledger";
-import { named, single } from "../encoding/fit";
+import { type Contest, FACTS, type Selection, look } from "../encoding/ledger";
+import { named, pointsMax, single, sum } from "../encoding/fit";
 import { order } from "../selection";
 import { type Name, t } from "../texts";
 
@@ -33,6 +33,7 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
   const abstains = says === "abstain";
   const group = `contest-${number}`;
   const one = !contest.choices || single(contest.rule);
+  const points = pointsMax(contest);
   let field: ComponentChildren;
   if (!contest.choices) {
     const text =
@@ -65,7 +66,7 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
         <span>{choices[place]}</span>
       </label>
     ));
-  } else if (contest.rule === "approval") {
+  } else if (FACTS[contest.rule].ballots === "several") {
     const chosen = says && typeof says === "object" && "approved" in says ? says.approved : [];
     const toggle = (place: number) =>
       say({
@@ -85,7 +86,7 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
         <span>{choices[place]}</span>
       </label>
     ));
-  } else if (contest.rule === "score") {
+  } else if (FACTS[contest.rule].ballots === "scores" || points !== null) {
     const scored =
       says && typeof says === "object" && "scored" in says ? says.scored : choices.map(() => 0);
     const set = (place: number, to: number) =>
@@ -99,7 +100,7 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
           disabled={abstains}
           onChange={(event) => set(place, Number(event.currentTarget.value))}
         >
-          {[...Array(11).keys()].map((n) => (
+          {[...Array(1 + Math.min(points ?? 10, 255)).keys()].map((n) => (
             <option key={n} value={n}>
               {n}
             </option>
@@ -148,7 +149,9 @@ export function ContestField({ contest, number, voter, says, say, fault }: Props
         ))}
       {!one && !abstains && (
         <p class="count" aria-live="polite">
-          {t("named_n", { n: named(says) })}
+          {points === null
+            ? t("named_n", { n: named(says) })
+            : `${t("points")}: ${sum(says && typeof says === "object" && "scored" in says ? says.scored : [])} / ${points}`}
         </p>
       )}
       {fault && (

@@ -2,12 +2,14 @@
 
 import { useState } from "preact/hooks";
 import type { Info } from "../api";
-import { possible, single } from "../encoding/fit";
+import { pointsMax, possible, single } from "../encoding/fit";
 import { encode } from "../encoding/cbor";
 import {
   type Contest,
   ELECTION_BYTES_MAX,
   type Election,
+  FACTS,
+  LIST_SEATS_MAX,
   OVERVOTES,
   type Overvotes,
   RULES,
@@ -121,22 +123,24 @@ const whole = (text: string, otherwise: number) =>
   /^\d{1,4}$/.test(text.trim()) ? Number(text) : text.trim() === "" ? otherwise : NaN;
 export const when = (text: string): number | null => (text ? new Date(text).getTime() : null);
 
-const hasMajority = (rule: Rule) => single(rule) || rule === "approval";
+/** By limited voting a ballot names fewer choices than there are seats. */
+const limit = (seats: number) => Math.max(1, seats - 1);
 
 function contest(said: ContestDraft, only: boolean): Contest {
   const listed = lines(said.choices);
   const choices = listed.length ? listed : null;
   const rule = choices ? said.rule : "plurality";
-  const majority = hasMajority(rule)
+  const majority = FACTS[rule].majority
     ? readShare(said.majority || (rule === "yes-no" ? ">1/2" : ""))
     : null;
+  const seats = FACTS[rule].oneSeat ? 1 : whole(said.seats, 1);
   return {
     title: only ? "" : said.title.trim(),
     choices,
     rule,
-    seats: single(rule) || rule === "irv" ? 1 : whole(said.seats, 1),
+    seats,
     min: single(rule) ? 1 : whole(said.min, 0),
-    max: single(rule) ? 1 : whole(said.max, listed.length),
+    max: single(rule) ? 1 : whole(said.max, rule === "limited" ? limit(seats) : listed.length),
     abstention: said.abstention,
     majority: majority && { ...majority, base: said.base },
     shuffle: said.shuffle && choices !== null,
@@ -193,10 +197,19 @@ export function faults(e: Election): string[] {
     if (c.choices && someAlike(c.choices)) say(t("e_same_choices"));
     if (c.rule === "yes-no" && c.choices?.length !== 2) say(t("e_two_choices"));
     const all = c.choices?.length ?? 1;
-    const seats = single(c.rule) || c.rule === "irv" ? 1 : all;
-    if (c.choices && !(c.seats >= 1 && c.seats <= seats)) say(t("e_bad_seats"));
+    const { oneSeat, lists } = FACTS[c.rule];
+    const seats = oneSeat ? 1 : lists ? LIST_SEATS_MAX : all;
+    const least = c.rule === "limited" ? 2 : 1;
+    if (c.choices && !(c.seats >= least && c.seats <= seats))
+      say(lists ? `${t("e_seats")}: ${t("bad_number")}` : t("e_bad_seats"));
+    if (c.rule === "limited" && c.seats > 1 && c.max >= c.seats)
+      say(t("bound_max", { n: c.seats - 1 }));
     const most = single(c.rule) ? 1 : all;
-    if (!(c.min >= (single(c.rule) ? 1 : 0) && c.min <= c.max && c.max >= 1 && c.max <= most))
+    const points = pointsMax(c) ?? c.min;
+    if (
+      !(c.min >= (single(c.rule) ? 1 : 0) && c.min <= c.max && c.max >= 1 && c.max <= most) ||
+      c.min > points
+    )
       say(t("e_bad_bounds"));
     if (c.majority?.base === "roll" && e.voters === "anyone") say(t("e_no_roll"));
   });
@@ -383,7 +396,7 @@ function ContestForm({ said, number, only, roll, set, remove }: FormProps) {
           options={RULES.map((one) => [one, t(`rule_${one}` as Name)])}
         />
       )}
-      {several && rule !== "irv" && (
+      {!FACTS[rule].oneSeat && (
         <Text
           label={t("e_seats")}
           type="number"
@@ -414,14 +427,18 @@ function ContestForm({ said, number, only, roll, set, remove }: FormProps) {
       {several && (
         <Text
           label={t("e_max")}
-          hint={t("e_max_hint", { n: count })}
+          hint={
+            rule === "limited"
+              ? t("bound_max", { n: limit(whole(said.seats, 1)) })
+              : t("e_max_hint", { n: count })
+          }
           type="number"
           min={1}
           value={said.max}
           say={(max) => set({ max })}
         />
       )}
-      {hasMajority(rule) && (
+      {FACTS[rule].majority && (
         <Choice
           label={t("e_majority")}
           value={said.majority}
@@ -434,7 +451,7 @@ function ContestForm({ said, number, only, roll, set, remove }: FormProps) {
           ]}
         />
       )}
-      {hasMajority(rule) && roll && (said.majority || rule === "yes-no") && (
+      {FACTS[rule].majority && roll && (said.majority || rule === "yes-no") && (
         <Choice
           label={t("e_base")}
           value={said.base}

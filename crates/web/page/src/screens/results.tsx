@@ -1,14 +1,16 @@
 // A result: bars and a table in one, how it came about, and what it comes to in a sentence.
 
 import type { Counted, Result, Tie } from "../api";
-import type { Contest, Rule, Share } from "../encoding/ledger";
-import { ranks } from "../encoding/fit";
+import { type Contest, FACTS, type Rule, type Share } from "../encoding/ledger";
 import { type Name, number, t } from "../texts";
 import { Wide } from "../ui";
 import { share } from "./rules";
 
-function verdict(result: Result, counted: Counted): string {
-  const names = counted.leaders.join(", ");
+export function verdict(result: Result, counted: Counted): string {
+  const seats = counted.leader_seats;
+  const names = counted.leaders
+    .map((name, at) => (seats ? `${name} (${number(seats[at] ?? 0)})` : name))
+    .join(", ");
   const over = result.phase === "closed";
   if (result.phase === "cancelled") return t("nothing_decided");
   if (!counted.complete) return t("not_counted");
@@ -78,14 +80,14 @@ function Bar({ part }: { part: number }) {
 }
 
 /** What the numbers beside the bars are. */
-const heading = (rule: Rule): Name =>
-  rule === "score"
-    ? "points"
-    : rule === "approval"
-      ? "approvals"
-      : ranks(rule)
-        ? "first_preferences"
-        : "votes";
+const heading = (rule: Rule): Name => FACTS[rule].beside ?? BESIDE[FACTS[rule].ballots];
+const BESIDE = {
+  one: "votes",
+  several: "approvals",
+  scores: "points",
+  points: "points",
+  ranks: "first_preferences",
+} as const;
 
 function Count({
   result,
@@ -97,7 +99,10 @@ function Count({
   contest: Contest | undefined;
 }) {
   const most = Math.max(1, ...counted.counts.map(({ votes }) => votes));
-  const [title, scores] = [counted.title || t("result"), counted.rule === "score"];
+  const [title, scores] = [
+    counted.title || t("result"),
+    ["scores", "points"].includes(FACTS[counted.rule].ballots),
+  ];
   const { majority, quota, rounds = [], pairwise, ties = [] } = counted;
   // Without votes there is nothing to tell of how they were counted.
   const some = counted.votes > 0;
@@ -189,8 +194,16 @@ export function tieWords(tie: Tie): string {
   };
   if (tie.for === "surplus")
     return `${t("tie_surplus", gaps)} ${broken(tie, "tie_most")} ${t("tie_first", gaps)}`;
+  if (tie.for === "runoff")
+    return `${t("tie_runoff", gaps)} ${t(
+      tie.drawn_among.length ? "tie_runoff_lot" : "tie_runoff_match",
+      { ...gaps, drawn: listed(tie.drawn_among) },
+    )}`;
+  if (tie.for === "seat") return `${t("tie_seat", gaps)} ${broken(tie, "tie_sum")}`;
   if (tie.for === "exclusion")
     return `${t("tie_exclusion", gaps)} ${broken(tie, "tie_fewest")} ${t("tie_out", { ...gaps, n: others.length })}`;
+  if (tie.for === "next seat") return `${t("tie_next_seat", gaps)} ${t("tie_lot", gaps)}`;
+  if (tie.for === "pairs") return t("tie_pairs", { ...gaps, order: tie.drawn_among.join(", ") });
   const last = tie.seats_left === 1;
   return `${t("tie_seats", { ...gaps, n: tie.seats_left ?? 1 })} ${t(last ? "tie_lot" : "tie_lot_of_several", gaps)} ${t(last ? "tie_in" : "tie_in_of_several", { ...gaps, n: others.length })}`;
 }

@@ -1,8 +1,7 @@
 // The rules of a vote, in words, from the election alone: nothing of it is written by hand.
 
-import type { Contest, Rule, Share } from "../encoding/ledger";
-import { single } from "../encoding/fit";
-import { type Name, t } from "../texts";
+import { type Contest, FACTS, type Share } from "../encoding/ledger";
+import { type Name, number, t } from "../texts";
 import { Time } from "../ui";
 import { bounds } from "./ballot";
 
@@ -34,8 +33,9 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
       <dd>
         {choices ? t("choices_n", { n: choices.length }) : t("how_write")}{" "}
         {shuffle && t("r_shuffle")} {t("r_counted", { rule: t(`rule_${rule}` as Name) })}{" "}
-        {t("r_seats", { n: seats })} {rule === "irv" && t(`r_overvotes_${contest.overvotes}`)}{" "}
-        {bounds(contest)} {abstention && t("r_abstain")}{" "}
+        {FACTS[rule].lists ? `${t("e_seats")}: ${number(seats)}.` : t("r_seats", { n: seats })}{" "}
+        {rule === "irv" && t(`r_overvotes_${contest.overvotes}`)} {bounds(contest)}{" "}
+        {abstention && t("r_abstain")}{" "}
         {majority &&
           t(rule === "yes-no" ? "r_carry" : "r_majority", {
             share: share(majority),
@@ -46,25 +46,11 @@ function ContestRules({ contest, title }: { contest: Contest; title: string }) {
   );
 }
 
-/** What a tie does by each rule. */
-const TIES: Record<Rule, Name> = {
-  plurality: "r_ties_plurality",
-  "yes-no": "r_ties_yes_no",
-  approval: "r_ties_seat",
-  score: "r_ties_seat",
-  borda: "r_ties_seat",
-  schulze: "r_ties_seat",
-  minimax: "r_ties_seat",
-  irv: "r_ties_irv",
-  stv: "r_ties_stv",
-  meek: "r_ties_meek",
-};
-
 /** What becomes of ties, and where lots come from if a rule draws any. */
 function ties({ contests, tie_break }: Ruled): string {
   const rules = [...new Set(contests.map(({ rule }) => rule))];
-  const out = rules.map((rule) => t(TIES[rule], { rule: t(`rule_${rule}`) }));
-  if (rules.some((rule) => !single(rule)))
+  const out = rules.map((rule) => t(`r_ties_${FACTS[rule].ties}`, { rule: t(`rule_${rule}`) }));
+  if (rules.some((rule) => !["plurality", "yes_no"].includes(FACTS[rule].ties)))
     out.push(tie_break ? t("r_lots_text", { text: tie_break }) : t("r_lots"));
   return out.join(" ");
 }

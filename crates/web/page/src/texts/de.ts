@@ -157,6 +157,7 @@ export const de: Catalogue = {
   ranked: "Ihre Reihenfolge",
   too_few: "Wählen Sie mindestens {n}.",
   too_many: "Wählen Sie höchstens {n}.",
+  too_many_points: "Verteilen Sie höchstens {n}.",
   missing: "Wählen Sie eine.",
   result: "Ergebnis",
   log: "Was die Wahlleitung getan hat",
@@ -194,15 +195,17 @@ export const de: Catalogue = {
   r_ties_title: "Gleichstände",
   r_lots: "Lose werden aus der Id der Abstimmung gezogen.",
   r_lots_text: "Lose werden aus „{text}“ gezogen.",
-  r_ties_seat: "Bei {rule} entscheidet bei Gleichstand um den letzten Platz ein Los.",
+  r_ties_seat: "Bei {rule} entscheidet bei Gleichstand um einen Platz ein Los.",
   r_ties_yes_no:
     "Bei Ja oder Nein gibt es keinen Gleichstand: die erste Wahl hat ihre Mehrheit, oder sie hat sie nicht.",
   r_ties_irv:
-    "Bei Stichwahl in einem scheidet von mehreren mit gleich wenig Stimmen aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; sonst entscheidet ein Los.",
+    "Bei {rule} scheidet von mehreren mit gleich wenig Stimmen aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; sonst entscheidet ein Los.",
   r_ties_stv:
     "Bei übertragbarer Einzelstimme scheidet von mehreren mit gleich wenig Stimmen aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; von gleichen Überschüssen kommt zuerst, wer am meisten hatte; sonst entscheidet ein Los.",
   r_ties_meek:
     "Bei übertragbarer Einzelstimme nach Meek scheidet von mehreren mit gleich wenig Stimmen (bis auf 0,000001) aus, wer in der letzten früheren Runde, in der sie sich unterscheiden, am wenigsten hatte; sonst entscheidet ein Los.",
+  r_ties_star:
+    "Bei STAR kommt bei Gleichstand in die Stichwahl, wer weniger Vergleiche verliert; eine unentschiedene gewinnt die höhere Summe; sonst entscheidet ein Los.",
   r_overvotes_wait:
     "Ein Stimmzettel, der mehreren denselben Rang gibt, wartet dort, bis nur eine davon übrig ist.",
   r_overvotes_exhaust:
@@ -258,6 +261,16 @@ export const de: Catalogue = {
   rule_schulze: "Schulze",
   "rule_yes-no": "Ja oder Nein",
   rule_minimax: "Minimax",
+  rule_star: "STAR",
+  "rule_majority-judgment": "Mehrheitsurteil",
+  rule_limited: "beschränkter Stimmgebung",
+  rule_cumulative: "Kumulieren",
+  "rule_ranked-pairs": "geordneten Paaren (Tideman)",
+  rule_benham: "Benham",
+  "rule_sequential-pav": "Zustimmung nach Verhältnis (Thiele)",
+  rule_phragmen: "Phragmén",
+  rule_dhondt: "Listen (D'Hondt)",
+  "rule_sainte-lague": "Listen (Sainte-Laguë)",
   rule_meek: "übertragbarer Einzelstimme (Meek)",
   how_plurality: "Wählen Sie eine; die meistgewählte gewinnt.",
   how_approval: "Kreuzen Sie alle an, denen Sie zustimmen; die mit den meisten gewinnen.",
@@ -269,6 +282,22 @@ export const de: Catalogue = {
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_minimax:
     "Ordnen Sie sie, das Beste zuerst. Wer am wenigsten deutlich geschlagen wird, gewinnt.",
+  how_star:
+    "Geben Sie jeder 0 bis 10 Punkte. Von den zweien mit den höchsten Summen gewinnt, wer auf mehr Stimmzetteln höher steht.",
+  "how_majority-judgment":
+    "Geben Sie jeder eine Note von 0 bis 10, der besten; die beste mittlere Note gewinnt.",
+  how_limited: "Wählen Sie weniger, als es Plätze gibt; die meistgewählten gewinnen.",
+  how_cumulative: "Verteilen Sie Punkte, so viele wie Plätze; die höchsten Summen gewinnen.",
+  "how_ranked-pairs":
+    "Ordnen Sie sie, das Beste zuerst. Die deutlichsten Siege von einem über den anderen gelten zuerst.",
+  how_benham:
+    "Ordnen Sie sie, das Beste zuerst. Stichwahl in einem, bis jemand jeden der Übrigen schlägt.",
+  "how_sequential-pav":
+    "Kreuzen Sie alle an, denen Sie zustimmen. Ein Stimmzettel zählt weniger, je mehr der Seinen einen Sitz haben.",
+  how_phragmen:
+    "Kreuzen Sie alle an, denen Sie zustimmen. Sitze belasten die Stimmzettel dahinter gleichmäßig.",
+  how_dhondt: "Wählen Sie eine Liste. Teiler: 1, 2, 3 …",
+  "how_sainte-lague": "Wählen Sie eine Liste. Teiler: 1, 3, 5 …",
   how_meek:
     "Ordnen Sie sie, das Beste zuerst. Ihre Stimme geht weiter, wo die erste Wahl sie nicht brauchen kann.",
   how_schulze: "Ordnen Sie sie, das Beste zuerst. Wer alle anderen einzeln schlägt, gewinnt.",
@@ -370,10 +399,17 @@ export const de: Catalogue = {
   tie_lot_after_all: "Keine frühere Runde unterscheidet sie; das Los fällt auf {picked}.",
   tie_out: "{picked} scheidet aus; {others} bleibt.|{picked} scheidet aus; {others} bleiben.",
   tie_first: "Der Überschuss von {picked} wird zuerst übertragen.",
+  tie_pairs: "Gleiche Siege von {tied} können nicht alle gelten. Ein Los ordnet sie: {order}.",
+  tie_next_seat: "Sitz {round}: {tied} sind gleichauf.",
   tie_in:
     "{picked} ist gewählt; {others} ist es nicht.|{picked} ist gewählt; {others} sind es nicht.",
   tie_in_of_several:
     "{picked} ist gewählt; {others} bleibt gleichauf.|{picked} ist gewählt; {others} bleiben gleichauf.",
+  tie_runoff: "Runde {round}: {tied} sind gleichauf um die Stichwahl.",
+  tie_runoff_match: "Nach den Vergleichen unter ihnen ist {picked} darin.",
+  tie_runoff_lot: "Unter {drawn} fällt das Los auf {picked}.",
+  tie_seat: "Runde {round}: {tied} sind gleichauf in der Stichwahl.",
+  tie_sum: "In Runde {round} hatte {picked} die höhere Summe.",
   blank: "{n} leere Stimme, für niemanden.|{n} leere Stimmen, für niemanden.",
   nobody_elected: "Niemand ist gewählt: kein Stimmzettel zählt für eine der Wahlmöglichkeiten.",
   nobody_so_far: "Noch zählt kein Stimmzettel für eine der Wahlmöglichkeiten.",
@@ -400,6 +436,7 @@ export const de: Catalogue = {
   node_unaware: "Der Knoten dieser Seite kennt diesen Stimmzettel nicht.",
   turnout: "Beteiligung",
   points: "Punkte",
+  majority_grades: "Mehrheitsnoten",
   approvals: "Zustimmungen",
   first_preferences: "Erste Wünsche",
   leading: "vorn",

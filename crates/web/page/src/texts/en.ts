@@ -148,6 +148,7 @@ export const en = {
   ranked: "Your ranking",
   too_few: "Choose at least {n}.",
   too_many: "Choose at most {n}.",
+  too_many_points: "Spread at most {n}.",
   missing: "Choose one.",
   result: "Result",
   log: "What the organiser has done",
@@ -185,15 +186,17 @@ export const en = {
   r_ties_title: "Ties",
   r_lots: "Lots are drawn from the election's id.",
   r_lots_text: "Lots are drawn from “{text}”.",
-  r_ties_seat: "By {rule}, a tie for the last seat is broken by lot.",
+  r_ties_seat: "By {rule}, a tie for a seat is broken by lot.",
   r_ties_yes_no:
     "By yes or no there are no ties: the first choice has its majority, or it has not.",
   r_ties_irv:
-    "By instant runoff, of several tied to be excluded the one with the fewest votes in the latest earlier round in which they differ is out; else a lot decides.",
+    "By {rule}, of several tied to be excluded the one with the fewest votes in the latest earlier round in which they differ is out; else a lot decides.",
   r_ties_stv:
     "By single transferable vote, of several tied to be excluded the one with the fewest votes in the latest earlier round in which they differ is out; of tied surpluses, that of the one with the most goes first; else a lot decides.",
   r_ties_meek:
     "By Meek's single transferable vote, of several tied to be excluded (votes that differ by 0.000001 at most) the one with the fewest in the latest earlier round in which they differ is out; else a lot decides.",
+  r_ties_star:
+    "By STAR, a tie for the runoff goes to those who lose fewer match-ups, a tied runoff to the higher sum; else a lot decides.",
   r_overvotes_wait:
     "A ballot that gives a rank to several waits there until only one of them is left.",
   r_overvotes_exhaust:
@@ -247,6 +250,16 @@ export const en = {
   rule_schulze: "Schulze",
   "rule_yes-no": "yes or no",
   rule_minimax: "minimax",
+  rule_star: "STAR",
+  "rule_majority-judgment": "majority judgment",
+  rule_limited: "limited voting",
+  rule_cumulative: "cumulative voting",
+  "rule_ranked-pairs": "ranked pairs",
+  rule_benham: "Benham",
+  "rule_sequential-pav": "sequential proportional approval",
+  rule_phragmen: "Phragmén",
+  rule_dhondt: "lists (D'Hondt)",
+  "rule_sainte-lague": "lists (Sainte-Laguë)",
   rule_meek: "single transferable vote (Meek)",
   how_plurality: "Choose one; the most chosen wins.",
   how_approval: "Tick all that you approve of; the most approved win.",
@@ -257,6 +270,18 @@ export const en = {
   how_stv:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_minimax: "Rank them, best first. Who is beaten least badly by any other wins.",
+  how_star:
+    "Give each a number from 0 to 10. Of the two with the highest sums, the one scored higher on more ballots wins.",
+  "how_majority-judgment": "Give each a grade from 0 to 10; the best median grade wins.",
+  how_limited: "Choose fewer than there are seats; the most chosen win.",
+  how_cumulative: "Spread points, as many as there are seats; the highest sums win.",
+  "how_ranked-pairs": "Rank them, best first. The clearest wins of one over another hold first.",
+  how_benham: "Rank them, best first. Instant runoff, until one beats each of those left.",
+  "how_sequential-pav":
+    "Tick all that you approve of. A ballot counts less the more of its choices have a seat.",
+  how_phragmen: "Tick all that you approve of. Seats burden the ballots behind them evenly.",
+  how_dhondt: "Choose one list. Divisors: 1, 2, 3 …",
+  "how_sainte-lague": "Choose one list. Divisors: 1, 3, 5 …",
   how_meek:
     "Rank them, best first. Your vote moves on to your next choice where the first cannot use it.",
   how_schulze: "Rank them, best first. Who beats all others one by one wins.",
@@ -351,9 +376,16 @@ export const en = {
   tie_lot_after_all: "No earlier round tells them apart; a lot draws {picked}.",
   tie_out: "{picked} is excluded; {others} stays in.|{picked} is excluded; {others} stay in.",
   tie_first: "The surplus of {picked} is transferred first.",
+  tie_pairs: "Equal wins of {tied} cannot all stand. A lot orders them: {order}.",
+  tie_next_seat: "Seat {round}: {tied} are tied.",
   tie_in: "{picked} is elected; {others} is not.|{picked} is elected; {others} are not.",
   tie_in_of_several:
     "{picked} is elected; {others} stays tied.|{picked} is elected; {others} stay tied.",
+  tie_runoff: "Round {round}: {tied} are tied for the runoff.",
+  tie_runoff_match: "By the match-ups among them {picked} is in it.",
+  tie_runoff_lot: "A lot among {drawn} draws {picked}.",
+  tie_seat: "Round {round}: {tied} are tied in the runoff.",
+  tie_sum: "In round {round} {picked} had the higher sum.",
   blank: "{n} blank vote, for nobody.|{n} blank votes, for nobody.",
   nobody_elected: "Nobody is elected: no ballot counts for any of the choices.",
   nobody_so_far: "No ballot counts for any of the choices yet.",
@@ -380,6 +412,7 @@ export const en = {
   node_unaware: "The node of this page does not know this ballot.",
   turnout: "Turnout",
   points: "Points",
+  majority_grades: "Majority grades",
   approvals: "Approvals",
   first_preferences: "First preferences",
   leading: "leading",

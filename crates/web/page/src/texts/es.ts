@@ -149,6 +149,7 @@ export const es: Catalogue = {
   ranked: "Su orden",
   too_few: "Elija al menos {n}.",
   too_many: "Elija como mucho {n}.",
+  too_many_points: "Reparta como mucho {n}.",
   missing: "Elija una.",
   result: "Resultado",
   log: "Lo que ha hecho el organizador",
@@ -186,14 +187,16 @@ export const es: Catalogue = {
   r_ties_title: "Empates",
   r_lots: "Los sorteos parten del identificador de la votación.",
   r_lots_text: "Los sorteos parten de «{text}».",
-  r_ties_seat: "Con {rule}, un empate por el último puesto se resuelve por sorteo.",
+  r_ties_seat: "Con {rule}, un empate por un puesto se resuelve por sorteo.",
   r_ties_yes_no: "Con sí o no no hay empates: la primera opción tiene su mayoría o no la tiene.",
   r_ties_irv:
-    "En la segunda vuelta instantánea, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; si no, decide el sorteo.",
+    "Con {rule}, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; si no, decide el sorteo.",
   r_ties_stv:
     "En el voto único transferible, de varios empatados para ser excluidos sale quien tuvo menos votos en la última ronda anterior en que difieren; de excedentes iguales va primero el de quien tuvo más; si no, decide el sorteo.",
   r_ties_meek:
     "En el voto único transferible de Meek, de varios empatados para ser excluidos (con 0,000001 de diferencia como mucho) sale quien tuvo menos en la última ronda anterior en que difieren; si no, decide el sorteo.",
+  r_ties_star:
+    "Con STAR, un empate por la segunda vuelta es de quien pierde menos comparaciones, una segunda vuelta empatada de la suma más alta; si no, decide el sorteo.",
   r_overvotes_wait: "Una papeleta que da un puesto a varias espera ahí hasta que solo quede una.",
   r_overvotes_exhaust:
     "Una papeleta que da un puesto a varias ya no cuenta para nadie al llegar a ese puesto.",
@@ -245,6 +248,16 @@ export const es: Catalogue = {
   rule_schulze: "Schulze",
   "rule_yes-no": "sí o no",
   rule_minimax: "minimax",
+  rule_star: "STAR",
+  "rule_majority-judgment": "juicio mayoritario",
+  rule_limited: "voto limitado",
+  rule_cumulative: "voto acumulativo",
+  "rule_ranked-pairs": "pares ordenados (Tideman)",
+  rule_benham: "Benham",
+  "rule_sequential-pav": "aprobación proporcional (Thiele)",
+  rule_phragmen: "Phragmén",
+  rule_dhondt: "listas (D'Hondt)",
+  "rule_sainte-lague": "listas (Sainte-Laguë)",
   rule_meek: "voto único transferible (Meek)",
   how_plurality: "Elija una; gana la más elegida.",
   how_approval: "Marque todas las que aprueba; ganan las más aprobadas.",
@@ -255,6 +268,21 @@ export const es: Catalogue = {
   how_stv:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_minimax: "Ordénelas, la mejor primero. Gana la que pierde por menos.",
+  how_star:
+    "Dé a cada una de 0 a 10. De las dos con las sumas más altas gana la que está más alta en más papeletas.",
+  "how_majority-judgment": "Dé a cada una una nota de 0 a 10; gana la mejor nota mediana.",
+  how_limited: "Elija menos que puestos hay; ganan las más elegidas.",
+  how_cumulative: "Reparta puntos, tantos como puestos; ganan las sumas más altas.",
+  "how_ranked-pairs":
+    "Ordénelas, la mejor primero. Valen primero las victorias más claras de una sobre otra.",
+  how_benham:
+    "Ordénelas, la mejor primero. Segunda vuelta instantánea hasta que una vence a cada una de las demás.",
+  "how_sequential-pav":
+    "Marque todas las que aprueba. Una papeleta cuenta menos cuantas más de las suyas tengan puesto.",
+  how_phragmen:
+    "Marque todas las que aprueba. Los puestos cargan por igual las papeletas que los apoyan.",
+  how_dhondt: "Elija una lista. Divisores: 1, 2, 3 …",
+  "how_sainte-lague": "Elija una lista. Divisores: 1, 3, 5 …",
   how_meek:
     "Ordénelas, la mejor primero. Su voto pasa a la siguiente opción cuando la primera no puede usarlo.",
   how_schulze: "Ordénelas, la mejor primero. Gana la que vence a todas las demás una a una.",
@@ -351,9 +379,17 @@ export const es: Catalogue = {
   tie_lot_after_all: "Ninguna ronda anterior los distingue; el sorteo elige {picked}.",
   tie_out: "{picked} queda excluido; {others} sigue.|{picked} queda excluido; {others} siguen.",
   tie_first: "El excedente de {picked} se transfiere primero.",
+  tie_pairs:
+    "Las victorias iguales de {tied} no pueden valer todas. El sorteo los ordena: {order}.",
+  tie_next_seat: "Puesto {round}: {tied} están empatados.",
   tie_in: "{picked} sale elegido; {others} no.",
   tie_in_of_several:
     "{picked} sale elegido; {others} sigue empatado.|{picked} sale elegido; {others} siguen empatados.",
+  tie_runoff: "Ronda {round}: {tied} están empatados por la segunda vuelta.",
+  tie_runoff_match: "Por las comparaciones entre ellos, {picked} está en ella.",
+  tie_runoff_lot: "Entre {drawn} el sorteo elige {picked}.",
+  tie_seat: "Ronda {round}: {tied} están empatados en la segunda vuelta.",
+  tie_sum: "En la ronda {round} {picked} tuvo la suma más alta.",
   blank: "{n} voto en blanco, para nadie.|{n} votos en blanco, para nadie.",
   nobody_elected: "Nadie sale elegido: ninguna papeleta cuenta para una de las opciones.",
   nobody_so_far: "Ninguna papeleta cuenta aún para una de las opciones.",
@@ -379,6 +415,7 @@ export const es: Catalogue = {
   node_unaware: "El nodo de esta página no conoce esta papeleta.",
   turnout: "Participación",
   points: "Puntos",
+  majority_grades: "Notas mayoritarias",
   approvals: "Aprobaciones",
   first_preferences: "Primeras preferencias",
   leading: "en cabeza",

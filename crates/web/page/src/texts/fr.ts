@@ -152,6 +152,7 @@ export const fr: Catalogue = {
   ranked: "Votre classement",
   too_few: "Choisissez-en au moins {n}.",
   too_many: "Choisissez-en au plus {n}.",
+  too_many_points: "Répartissez-en au plus {n}.",
   missing: "Choisissez-en un.",
   result: "Résultat",
   log: "Ce que l'organisateur a fait",
@@ -189,15 +190,17 @@ export const fr: Catalogue = {
   r_ties_title: "Égalités",
   r_lots: "Les sorts sont tirés de l'identifiant du vote.",
   r_lots_text: "Les sorts sont tirés de « {text} ».",
-  r_ties_seat: "Avec {rule}, une égalité pour le dernier siège est tranchée par le sort.",
+  r_ties_seat: "Avec {rule}, une égalité pour un siège est tranchée par le sort.",
   r_ties_yes_no:
     "Par oui ou non, il n'y a pas d'égalité : le premier choix a sa majorité ou ne l'a pas.",
   r_ties_irv:
-    "Au vote alternatif, parmi plusieurs à égalité pour l'exclusion sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; sinon le sort tranche.",
+    "Avec {rule}, parmi plusieurs à égalité pour l'exclusion sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; sinon le sort tranche.",
   r_ties_stv:
     "Au vote unique transférable, parmi plusieurs à égalité pour l'exclusion sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; de surplus égaux, passe d'abord celui de qui en avait le plus ; sinon le sort tranche.",
   r_ties_meek:
     "Au vote unique transférable de Meek, parmi plusieurs à égalité pour l'exclusion (à 0,000001 près) sort celui qui avait le moins de voix au dernier tour antérieur où ils diffèrent ; sinon le sort tranche.",
+  r_ties_star:
+    "Avec STAR, une égalité pour le second tour va à qui perd le moins de duels, un second tour à égalité à la plus haute somme ; sinon le sort tranche.",
   r_overvotes_wait: "Un bulletin qui donne un rang à plusieurs y attend qu'il n'en reste qu'un.",
   r_overvotes_exhaust:
     "Un bulletin qui donne un rang à plusieurs ne compte plus pour personne une fois arrivé à ce rang.",
@@ -250,6 +253,16 @@ export const fr: Catalogue = {
   rule_schulze: "Schulze",
   "rule_yes-no": "oui ou non",
   rule_minimax: "minimax",
+  rule_star: "STAR",
+  "rule_majority-judgment": "jugement majoritaire",
+  rule_limited: "vote limité",
+  rule_cumulative: "vote cumulatif",
+  "rule_ranked-pairs": "paires ordonnées (Tideman)",
+  rule_benham: "Benham",
+  "rule_sequential-pav": "approbation proportionnelle (Thiele)",
+  rule_phragmen: "Phragmén",
+  rule_dhondt: "listes (D'Hondt)",
+  "rule_sainte-lague": "listes (Sainte-Laguë)",
   rule_meek: "vote unique transférable (Meek)",
   how_plurality: "Choisissez-en un ; le plus choisi gagne.",
   how_approval: "Cochez tous ceux que vous approuvez ; les plus approuvés gagnent.",
@@ -261,6 +274,21 @@ export const fr: Catalogue = {
   how_stv:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_minimax: "Classez-les, le meilleur d'abord. Qui est battu le moins nettement gagne.",
+  how_star:
+    "Donnez à chacun de 0 à 10. Des deux plus hautes sommes gagne celui qui est le plus haut sur plus de bulletins.",
+  "how_majority-judgment": "Donnez à chacun une note de 0 à 10 ; la meilleure note médiane gagne.",
+  how_limited: "Choisissez-en moins qu'il n'y a de sièges ; les plus choisis gagnent.",
+  how_cumulative: "Répartissez des points, autant que de sièges ; les plus hautes sommes gagnent.",
+  "how_ranked-pairs":
+    "Classez-les, le meilleur d'abord. Les victoires les plus nettes de l'un sur l'autre comptent d'abord.",
+  how_benham:
+    "Classez-les, le meilleur d'abord. Vote alternatif, jusqu'à ce qu'un choix batte chacun de ceux qui restent.",
+  "how_sequential-pav":
+    "Cochez tous ceux que vous approuvez. Un bulletin compte d'autant moins que plus de ses choix ont un siège.",
+  how_phragmen:
+    "Cochez tous ceux que vous approuvez. Les sièges chargent également les bulletins qui les portent.",
+  how_dhondt: "Choisissez une liste. Diviseurs : 1, 2, 3 …",
+  "how_sainte-lague": "Choisissez une liste. Diviseurs : 1, 3, 5 …",
   how_meek:
     "Classez-les, le meilleur d'abord. Votre voix passe au choix suivant quand le premier ne peut s'en servir.",
   how_schulze: "Classez-les, le meilleur d'abord. Qui bat tous les autres un à un gagne.",
@@ -358,9 +386,17 @@ export const fr: Catalogue = {
   tie_lot_after_all: "Aucun tour antérieur ne les distingue ; le sort désigne {picked}.",
   tie_out: "{picked} est exclu ; {others} reste.|{picked} est exclu ; {others} restent.",
   tie_first: "Le surplus de {picked} est transféré d'abord.",
+  tie_pairs:
+    "Des victoires égales de {tied} ne peuvent toutes compter. Le sort les ordonne : {order}.",
+  tie_next_seat: "Siège {round} : {tied} sont à égalité.",
   tie_in: "{picked} est élu ; {others} ne l'est pas.|{picked} est élu ; {others} ne le sont pas.",
   tie_in_of_several:
     "{picked} est élu ; {others} reste à égalité.|{picked} est élu ; {others} restent à égalité.",
+  tie_runoff: "Tour {round} : {tied} sont à égalité pour le second tour.",
+  tie_runoff_match: "Par les duels entre eux, {picked} y est.",
+  tie_runoff_lot: "Parmi {drawn}, le sort désigne {picked}.",
+  tie_seat: "Tour {round} : {tied} sont à égalité au second tour.",
+  tie_sum: "Au tour {round}, {picked} avait la plus haute somme.",
   blank: "{n} voix blanche, pour personne.|{n} voix blanches, pour personne.",
   nobody_elected: "Personne n'est élu : aucun bulletin ne compte pour un des choix.",
   nobody_so_far: "Aucun bulletin ne compte encore pour un des choix.",
@@ -386,6 +422,7 @@ export const fr: Catalogue = {
   node_unaware: "Le nœud de cette page ne connaît pas ce bulletin.",
   turnout: "Participation",
   points: "Points",
+  majority_grades: "Notes majoritaires",
   approvals: "Approbations",
   first_preferences: "Premiers choix",
   leading: "en tête",
