@@ -168,7 +168,12 @@ impl Times {
                 self.closes_at = *closes_at;
             }
             Logged::Cancelled(_) => self.cancelled_at = Some(time),
-            Logged::VotersAdded { .. } | Logged::RollChanged { .. } => {}
+            Logged::VotersAdded { .. }
+            | Logged::RollChanged { .. }
+            | Logged::Proposed(_)
+            | Logged::Approved { .. }
+            | Logged::Withdrawn(_)
+            | Logged::OrganiserReplaced { .. } => {}
         }
     }
 }
@@ -179,7 +184,12 @@ pub(crate) const fn changes_times(act: &Logged) -> bool {
         Logged::Opened | Logged::Closed | Logged::TimesChanged { .. } | Logged::Cancelled(_) => {
             true
         }
-        Logged::VotersAdded { .. } | Logged::RollChanged { .. } => false,
+        Logged::VotersAdded { .. }
+        | Logged::RollChanged { .. }
+        | Logged::Proposed(_)
+        | Logged::Approved { .. }
+        | Logged::Withdrawn(_)
+        | Logged::OrganiserReplaced { .. } => false,
     }
 }
 

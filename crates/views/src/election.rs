@@ -402,17 +402,29 @@ pub enum Act {
     ChangeTimes,
     /// It was called off.
     Cancel,
+    /// One of several organisers has proposed an act, which waits for others.
+    Propose,
+    /// Another one has approved it.
+    Approve,
+    /// Who proposed it has taken it back.
+    Withdraw,
+    /// An organiser has another key.
+    ReplaceOrganiser,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Open,
         Self::Close,
         Self::AddVoters,
         Self::ChangeRoll,
         Self::ChangeTimes,
         Self::Cancel,
+        Self::Propose,
+        Self::Approve,
+        Self::Withdraw,
+        Self::ReplaceOrganiser,
     ];
 
     /// The kind of an act.
@@ -424,6 +436,10 @@ impl Act {
             Logged::RollChanged { .. } => Self::ChangeRoll,
             Logged::TimesChanged { .. } => Self::ChangeTimes,
             Logged::Cancelled(_) => Self::Cancel,
+            Logged::Proposed(_) => Self::Propose,
+            Logged::Approved { .. } => Self::Approve,
+            Logged::Withdrawn(_) => Self::Withdraw,
+            Logged::OrganiserReplaced { .. } => Self::ReplaceOrganiser,
         }
     }
 
@@ -436,6 +452,10 @@ impl Act {
             Self::ChangeRoll => "change-roll",
             Self::ChangeTimes => "change-times",
             Self::Cancel => "cancel",
+            Self::Propose => "propose",
+            Self::Approve => "approve-act",
+            Self::Withdraw => "withdraw",
+            Self::ReplaceOrganiser => "replace-organiser",
         }
     }
 }

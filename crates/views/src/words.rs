@@ -58,6 +58,10 @@ pub fn describe(transaction: &Transaction) -> (&'static str, String) {
                 format!("in {:.16}: {}", organise.election, act(&done)),
             )
         }
+        Payload::ApproveAct { election, proposal } => (
+            Act::Approve.name(),
+            format!("in {election:.16}: the act {proposal:.16}"),
+        ),
         Payload::ApproveChange { change, .. } => (
             "approve",
             match change {
@@ -146,11 +150,11 @@ fn listed(places: &[usize], names: &[String]) -> String {
 }
 
 /// What an act did, in a sentence.
-pub fn act(act: &Logged) -> String {
+pub fn act(done: &Logged) -> String {
     let time = |time: Option<Timestamp>| {
         time.map_or_else(|| "by hand".to_owned(), |time| time.to_string())
     };
-    match act {
+    match done {
         Logged::Opened => "opened".to_owned(),
         Logged::Closed => "closed".to_owned(),
         Logged::VotersAdded { voters, weight } => {
@@ -183,6 +187,19 @@ pub fn act(act: &Logged) -> String {
             )
         }
         Logged::Cancelled(reason) => format!("cancelled: {reason}"),
+        Logged::Proposed(proposed) => format!("proposed: {}", act(proposed)),
+        Logged::Approved {
+            proposal,
+            done: true,
+        } => format!("approved {proposal:.16}, and so it was done"),
+        Logged::Approved {
+            proposal,
+            done: false,
+        } => format!("approved {proposal:.16}, which waits for more approvals"),
+        Logged::Withdrawn(proposal) => format!("withdrew {proposal:.16}"),
+        Logged::OrganiserReplaced { old, new, reason } => {
+            format!("organiser {old:.16} replaced by {new}: {reason}")
+        }
     }
 }
 

@@ -352,6 +352,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
         tie_break,
         salt,
         names,
+        committee: None,
     };
     faults.extend(election.faults().iter().map(ToString::to_string));
     if closes_at.is_some_and(|closes| closes <= now) {

@@ -122,6 +122,7 @@ mod tests {
             height,
             time,
             act,
+            by: None,
         }
     }
 
