@@ -11,7 +11,6 @@ use crate::key::PublicKey;
 use crate::state::InvalidTransaction;
 use crate::time::Timestamp;
 use crate::transaction::Payload;
-use crate::verify::Verified;
 
 /// The most organisers that one election can have.
 pub const COMMITTEE_MAX: usize = 16;
@@ -250,20 +249,21 @@ impl Organising {
         }
     }
 
-    /// Takes the next transaction of the log, of a block of that time; gives the act that is done
-    /// by it, if one is.
+    /// Takes the next transaction of the log, with its signer and what it does, of a block of that
+    /// time; gives the act that is done by it, if one is.
     ///
     /// # Errors
     /// [`InvalidTransaction`] if the ledger cannot have taken it.
     pub fn follow(
         &mut self,
-        transaction: &Verified,
+        id: TransactionId,
+        signer: PublicKey,
+        payload: &Payload,
         time: Timestamp,
     ) -> Result<Option<Arc<Act>>, InvalidTransaction> {
-        let (id, content) = (transaction.id(), transaction.content());
-        let step = match &content.payload {
+        let step = match payload {
             Payload::Organise(organise) => {
-                let (signer, act) = (content.signer, &organise.act);
+                let act = &organise.act;
                 let step = self.proposals.judge(&self.committee, signer, act, time)?;
                 if step == Step::Waits {
                     self.proposals.put(id, signer, act, time);
@@ -271,7 +271,7 @@ impl Organising {
                 step
             }
             Payload::ApproveAct { proposal, .. } => {
-                let (of, signer) = (&self.committee, content.signer);
+                let of = &self.committee;
                 let step = self.proposals.judge_approval(of, signer, proposal, time)?;
                 match step {
                     Step::Waits => self.proposals.approve(proposal, signer, time),

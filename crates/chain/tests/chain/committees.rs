@@ -507,7 +507,15 @@ fn app_that_follows_the_log_knows_who_organises_what_waits_and_what_was_done() {
     let mut done = Vec::new();
     for (transaction, entry) in all.iter().zip(ledger.state.log(&id)) {
         assert_eq!(transaction.id(), entry.transaction);
-        let does = following.follow(transaction, entry.time).unwrap();
+        let content = transaction.content();
+        let does = following
+            .follow(
+                transaction.id(),
+                content.signer,
+                &content.payload,
+                entry.time,
+            )
+            .unwrap();
         done.push(does.map(|act| act.as_ref().clone()));
     }
     assert_eq!(
@@ -528,7 +536,13 @@ fn app_that_follows_the_log_knows_who_organises_what_waits_and_what_was_done() {
         .map(|proposal| (proposal.transaction, proposal.approvals.clone()))
         .collect();
     assert_eq!(waits, [(times.id(), vec![public(201)])]);
-    let again = following.follow(&all[5], ledger.state.tip().time);
+    let content = all[5].content();
+    let again = following.follow(
+        all[5].id(),
+        content.signer,
+        &content.payload,
+        ledger.state.tip().time,
+    );
     assert!(again.is_err(), "the ledger takes it once");
 }
 
