@@ -447,6 +447,8 @@ pub(crate) fn read(
 
 #[cfg(test)]
 mod tests {
+    use vote_chain::SecretKey;
+
     use super::*;
 
     const OWN: PublicKey = PublicKey::from_bytes([7; 32]);
@@ -489,6 +491,30 @@ mod tests {
                 .unwrap()
                 .names
         );
+    }
+
+    #[test]
+    fn organisers_are_named_with_who_creates_the_election_and_how_many_must_sign() {
+        let [ada, joan] = [1, 2].map(|seed| SecretKey::from_seed(&[seed; 32]).public());
+        let named = |needed: &str| {
+            let lines = format!("organisers = [\"{ada}\", \"{joan}\"]\n{needed}\nrevotes = 0");
+            parse(&EXAMPLE.replace("revotes = 0", &lines), NOW, 1, OWN)
+        };
+        let committee = named("needed = 2").unwrap().committee.unwrap();
+        assert_eq!(committee.needed, 2);
+        let mut all = vec![ada, joan, OWN];
+        all.sort();
+        assert_eq!(committee.organisers, all);
+        for (needed, fault) in [("", "say both"), ("needed = 4", "1 to 3 can")] {
+            let faults = named(needed).unwrap_err().join("\n");
+            assert!(faults.contains(fault), "{faults}");
+        }
+        let no_key = EXAMPLE.replace(
+            "revotes = 0",
+            "organisers = [\"ada\"]\nneeded = 2\nrevotes = 0",
+        );
+        assert!(parse(&no_key, NOW, 1, OWN).is_err());
+        assert_eq!(parse(EXAMPLE, NOW, 1, OWN).unwrap().committee, None);
     }
 
     #[test]
@@ -549,7 +575,8 @@ mod tests {
             parse(
                 "title = \"t\"\nchoices = [\"A\", \"B\"]\novervotes = \"drop\"",
                 NOW,
-                1
+                1,
+                OWN,
             )
             .unwrap_err()[0]
                 .contains("wait, exhaust, skip")
@@ -582,7 +609,8 @@ mod tests {
             parse(
                 "title = \"t\"\nchoices = [\"A\", \"B\"]\nwrite_in = true",
                 NOW,
-                1
+                1,
+                OWN,
             )
             .is_err()
         );
@@ -602,7 +630,8 @@ mod tests {
             parse(
                 "title = \"t\"\nseats = 1\n[[contests]]\nwrite_in = true",
                 NOW,
-                1
+                1,
+                OWN,
             )
             .is_err(),
             "seats of which?"

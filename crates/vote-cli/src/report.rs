@@ -293,6 +293,7 @@ pub(crate) mod tests {
                 ballots: 4,
                 weight: 4,
             },
+            committee: None,
         };
         let tally = Tally {
             turnout: record.turnout,

@@ -165,7 +165,9 @@ pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<(), 
             // Others may be done all the same.
             Err(failure @ (Failure::NotFound(_) | Failure::NotEligible(_))) => {
                 let of = format!(" ({proposal:.DIGITS$}, which is not approved)");
-                ended = ended.and(Err(failure.and(&of)));
+                if ended.is_ok() {
+                    ended = Err(failure.and(&of));
+                }
                 continue;
             }
             Err(failure) => {
