@@ -189,6 +189,7 @@ impl Stage {
         .await
         .json();
         let election = created["election"].as_str().unwrap().to_owned();
+        let committee = organised_by_two(&cluster).await;
         ok(
             &cluster,
             &[
@@ -211,7 +212,6 @@ impl Stage {
             )
             .await;
         }
-        let committee = organised_by_two(&cluster).await;
         let cast = |name: &'static str, words: [&'static str; 2]| {
             let (cluster, election) = (&cluster, election.clone());
             async move {
