@@ -493,7 +493,7 @@ function Booth({ ballot }: { ballot: Ballot }) {
 const ACTS_SHOWN_MAX = 20;
 
 /** Who organises an election together, and what waits for their approvals. */
-function Committee({
+export function Committee({
   of,
   committee,
   ever,

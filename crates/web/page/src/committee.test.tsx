@@ -1,3 +1,6 @@
+// @vitest-environment happy-dom
+
+import { render } from "preact";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { Detail, LogEntry } from "./api";
 import {
@@ -11,9 +14,10 @@ import {
   transactionId,
 } from "./encoding/ledger";
 import type { Value } from "./encoding/cbor";
+import { readElection } from "./encoding/signed";
+import { setOrganiser } from "./keys";
 import { forget, prove } from "./proof";
-
-vi.stubGlobal("localStorage", { getItem: () => null });
+import { Committee } from "./screens/election";
 
 // An election that three organise, of whom two must sign. What the server answers is made here.
 
@@ -164,4 +168,69 @@ test("an organiser's key has no part in its own replacement", async () => {
   const organisers = keys.map((one) => (one === key(3) ? key(4) : one));
   const committee = { organisers, needed: 2, waiting: [] };
   await expect(shows({ committee })).rejects.toThrow("too few organisers");
+});
+
+const settled = () => new Promise((done) => setTimeout(done, 50));
+
+/** What an organiser with that key sees of who organises and of what waits, and what is sent as the buttons are pressed. */
+async function sees(byte: number, press: string | null) {
+  const close = propose(1, { close: true }, 2000);
+  const sent: Uint8Array[] = [];
+  const answer = globalThis.fetch;
+  vi.stubGlobal("fetch", async (path: string, init?: RequestInit) => {
+    if (init?.method !== "POST") return answer(path);
+    sent.push(init.body as Uint8Array);
+    return Response.json({ code: "invalid", reason: "tried" }, { status: 400 });
+  });
+  setOrganiser(chain, seed(byte));
+  const waiting = [
+    {
+      proposal: close,
+      act: "close",
+      what: "close the election",
+      approvals: [key(1)],
+      lacking: 1,
+      lapses_at: Date.now() + DAY,
+    },
+    {
+      proposal: "22".repeat(32),
+      act: "cancel",
+      what: "what has lapsed",
+      approvals: [key(1)],
+      lacking: 1,
+      lapses_at: Date.now() - 1,
+    },
+  ] as NonNullable<Detail["committee"]>["waiting"];
+  const root = document.createElement("div");
+  render(
+    <Committee
+      of={readElection(files.get(id)!, id, chain)}
+      committee={{ organisers: keys, needed: 2, waiting }}
+      ever={keys}
+      over={false}
+      may
+      done={() => {}}
+    />,
+    root,
+  );
+  await settled();
+  const buttons = [...root.querySelectorAll("li > button")] as HTMLButtonElement[];
+  const names = buttons.map((button) => button.textContent);
+  buttons.find((button) => button.textContent === press)?.click();
+  await settled();
+  return { text: root.textContent, names, sent: sent.map(transactionId), close };
+}
+
+test("an organiser sees what waits, and approves it; who has proposed it takes it back", async () => {
+  const other = await sees(2, "Approve");
+  expect(other.text).toContain("2 of 3 must sign");
+  expect(other.text).toContain("lacks 1 approval");
+  expect(other.text).not.toContain("what has lapsed");
+  expect(other.names).toEqual(["Approve"]);
+  expect(other.sent).toEqual([transactionId(sign(chain, seed(2), approveAct(id, other.close)))]);
+  const own = await sees(1, "Take back");
+  expect(own.names).toEqual(["Take back"]);
+  const withdraw = organise(id, { withdraw: own.close });
+  expect(own.sent).toEqual([transactionId(sign(chain, seed(1), withdraw))]);
+  expect((await sees(9, null)).names).toEqual([]);
 });
