@@ -11,7 +11,9 @@ LIVE, AT_CLOSING = range(2)
 PLACE, WRITE_IN, PLACES, SCORES, RANKS, ABSTAINS = range(6)
 # The first protocol version by which an election says whether its ballots have names. Before, any could have one.
 NAMES_SINCE = 3
-OPEN, CLOSE, ADD_VOTERS, CHANGE_ROLL, CHANGE_TIMES, CANCEL = range(6)
+# The first by which an election can have several organisers.
+COMMITTEES_SINCE = 3
+OPEN, CLOSE, ADD_VOTERS, CHANGE_ROLL, CHANGE_TIMES, CANCEL, WITHDRAW, REPLACE = range(8)
 
 
 def read_share(value):
@@ -62,10 +64,12 @@ def read_contest(value, voters):
 
 
 def read_election(value):
-    says_names = type(value) is dict and 11 in value
-    election = struct(value, "election_with_names" if says_names else "election")
-    election["names"] = says_names and flag(election["names"])
-    need(not says_names or election["names"], "that no names are taken is not written")
+    # What says nothing is left out, and keeps its number.
+    more = {place: value.pop(place) for place in (11, 12) if place in value} if type(value) is dict else {}
+    election = struct(value, "election")
+    election["names"] = 11 in more
+    need(more.get(11, True) is True, "that no names are taken is not written")
+    election["committee"] = read_committee(more[12]) if 12 in more else None
     label(election["title"]), description(election["description"])
     voters = election["voters"] = variant(election["voters"], [False] * 3)[0]
     contests = array(election["contests"])
@@ -82,6 +86,14 @@ def read_election(value):
     opens, closes = election["opens_at"], election["closes_at"]
     need(opens is None or closes is None or opens < closes, "it closes before it opens")
     return election
+
+
+def read_committee(value):
+    committee = struct(value, "committee")
+    organisers = committee["organisers"] = sorted_keys(committee["organisers"])
+    need(2 <= len(organisers) <= 16, "so many cannot organise together")
+    number(committee["needed"], len(organisers), 1)
+    return committee
 
 
 def read_times(content):
@@ -186,7 +198,7 @@ def read_voters(value):
 def read_act(value):
     """An act as (the election's id, kind, content)."""
     organise = struct(value, "organise")
-    kind, content = variant(organise["act"], [False, False, True, True, True, True])
+    kind, content = variant(organise["act"], [False, False, *[True] * 6])
     if kind == ADD_VOTERS:
         content = {"remove": [], "add": read_voters(content)}
     elif kind == CHANGE_ROLL:
@@ -198,6 +210,17 @@ def read_act(value):
         read_times(content), label(content["reason"])
     elif kind == CANCEL:
         label(content)
+    elif kind == WITHDRAW:
+        raw(content, 32)
+    elif kind == REPLACE:
+        content = struct(content, "replace_organiser")
+        raw(content["old"], 32), raw(content["new"], 32), label(content["reason"])
     if kind in (ADD_VOTERS, CHANGE_ROLL):
         need(1 <= len(content["remove"]) + len(content["add"]) <= 1700, "it names nobody, or too many")
     return raw(organise["election"], 32), kind, content
+
+
+def read_approval(value):
+    """An approval of an act as (the election's id, the id of the transaction that proposed it)."""
+    approval = struct(value, "approve_act")
+    return raw(approval["election"], 32), raw(approval["proposal"], 32)

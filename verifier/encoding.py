@@ -81,10 +81,15 @@ class Reader:
         need(depth < DEPTH and self.lists >= 0 and value <= len(self.data) - self.at, "more lists than anything valid has")
         if kind == 4:
             return [self.item(depth + 1) for _ in range(value)]
-        return {self.key(number): self.item(depth + 1) for number in range(value)}
+        fields, last = {}, -1
+        for _ in range(value):
+            last = self.key(last)
+            fields[last] = self.item(depth + 1)
+        return fields
 
-    def key(self, number):
-        need(self.head() == (0, number), "fields that are not in order")
+    def key(self, last):
+        kind, number = self.head()
+        need(kind == 0 and number > last, "fields that are not in order")
         return number
 
 
@@ -125,7 +130,7 @@ SHAPES = {
     "transaction": ["content", "signature"],
     "content": ["chain", "signer", "payload"],
     "election": ELECTION,
-    "election_with_names": [*ELECTION, "names"],
+    "committee": ["organisers", "needed"],
     "contest": CONTEST,
     "contest_with_overvotes": [*CONTEST, "overvotes"],
     "share": ["numerator", "denominator", "more"],
@@ -134,6 +139,8 @@ SHAPES = {
     "organise": ["election", "act"],
     "change_roll": ["remove", "add", "reason"],
     "change_times": ["opens_at", "closes_at", "reason"],
+    "replace_organiser": ["old", "new", "reason"],
+    "approve_act": ["election", "proposal"],
 }
 
 

@@ -210,8 +210,13 @@ class Repair:
         content = value[0]
         content[0] = self.ids.get(content[0], content[0])
         about = content[2][1]
-        if content[2][0] in (1, 2):
+        if content[2][0] in (1, 2, 4):
             about[0] = self.ids.get(about[0], about[0])
+        # What approves or withdraws an act names its transaction, which may have another id by now.
+        if content[2][0] == 4:
+            about[1] = self.ids.get(about[1], about[1])
+        if content[2][0] == 2 and isinstance(about[1], list) and about[1][0] == 6:
+            about[1][1] = self.ids.get(about[1][1], about[1][1])
         value[1] = sign(SECRETS[content[1]], "transaction", self.chain, pack(content))
 
     def state_root(self):

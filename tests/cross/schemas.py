@@ -121,6 +121,27 @@ def main():
             checked.append(check("election-close", said("election", "close", draft)))
             third = said("election", "create", "--title", "Never", "--choice", "Soup", "--choice", "Pasta", "--roll")["election"]
             checked.append(check("election-cancel", said("election", "cancel", third, "--reason", "never mind")))
+            # Two who organise together: what the one proposes, the other approves.
+            second = str(Path(folder) / "second.key")
+            key = said("credential", "new", second)["key"]
+            other = said("credential", "new", str(Path(folder) / "third.key"))["key"]
+            together = [*["election", "create", "--title", "Both", "--choice", "Soup", "--choice", "Pasta", "--roll"],
+                        *["--organiser", key, "--organiser", other, "--needed", "2"]]
+            both = said(*together)["election"]
+            checked.append(check("roll-import", said("roll", "import", issued["keys"], both, "--yes")))
+            shown = said("election", "show", both)
+            checked.append(check("election", shown))
+            added = shown["committee"]["waiting"][0]["proposal"]
+            checked.append(check("election-proposed", said("election", "proposed", both, added)))
+            checked.append(check("election-approve", said("election", "approve", both, added, "--credential", second)))
+            proposed = said("election", "cancel", both, "--reason", "never mind")
+            checked.append(check("election-propose", proposed))
+            checked.append(check("election-withdraw", said("election", "withdraw", proposed["proposal"], both)))
+            checked.append(check("election-log", said("election", "log", both)))
+            alone = said(*together[:-1], "1", "--description", "One is enough.")["election"]
+            new = said("credential", "new", str(Path(folder) / "fourth.key"))["key"]
+            replaced = said("election", "replace-organiser", alone, "--old", other, "--new", new, "--reason", "lost")
+            checked.append(check("election-replace-organiser", replaced))
             checked.append(refused(2, "tally", "--csv"))
             checked.append(refused(5, "status", "--socket", "/nowhere/at-all"))
             checked.append(refused(6, "verify", "archive", str(file)))

@@ -125,6 +125,8 @@ struct Stage {
     liar: Liar,
     chain: ChainId,
     election: ElectionId,
+    /// One that two organise together: its times were changed, and that it is cancelled waits.
+    committee: ElectionId,
     /// A ballot that counts, one that was replaced, and the block of the latter.
     ballot: TransactionId,
     replaced: TransactionId,
@@ -187,6 +189,7 @@ impl Stage {
         .await
         .json();
         let election = created["election"].as_str().unwrap().to_owned();
+        let committee = organised_by_two(&cluster).await;
         ok(
             &cluster,
             &[
@@ -232,6 +235,7 @@ impl Stage {
         Self {
             chain: cluster.chain,
             election: election.parse().unwrap(),
+            committee,
             ballot: id(&second),
             replaced: id(&first),
             height: Height::new(first["height"].as_u64().unwrap()),
@@ -274,11 +278,45 @@ impl Stage {
     }
 }
 
+/// An election of two organisers who must both sign: one change of its times was approved, and
+/// that it is cancelled was not.
+async fn organised_by_two(cluster: &Cluster) -> ElectionId {
+    let file = cluster.folder().join("second.key");
+    let file = file.to_str().unwrap();
+    let made = ok(cluster, &["credential", "new", file, "--json"]).await;
+    let key = made.json()["key"].as_str().unwrap().to_owned();
+    let create = [
+        "election",
+        "create",
+        "--title",
+        "Together",
+        "--choice",
+        "Yes",
+        "--choice",
+        "No",
+        "--organiser",
+        &key,
+        "--needed",
+        "2",
+        "--json",
+    ];
+    let created = ok(cluster, &create).await.json();
+    let id = created["election"].as_str().unwrap();
+    let times = ["election", "times", id, "--closes", "+2h", "--reason", "r"];
+    ok(cluster, &times).await;
+    let approve = ["election", "approve", id, "--all", "--credential", file];
+    ok(cluster, &approve).await;
+    ok(cluster, &["election", "cancel", id, "--reason", "r"]).await;
+    id.parse().unwrap()
+}
+
 /// What an app asks, and shows.
 #[derive(Clone, Copy, Debug)]
 enum Question {
     Election,
+    Committee,
     Log,
+    CommitteeLog,
     Receipt,
     Trace,
     Block,
@@ -291,9 +329,11 @@ enum Question {
 }
 
 impl Question {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Election,
+        Self::Committee,
         Self::Log,
+        Self::CommitteeLog,
         Self::Receipt,
         Self::Trace,
         Self::Block,
@@ -314,6 +354,16 @@ impl Question {
             }
             Self::Log => {
                 let election = client.election(stage.election).await?;
+                let log = client.checked_log(&election).await?;
+                encode(&(election.view(), log))
+            }
+            Self::Committee => {
+                let election = client.election(stage.committee).await?;
+                let waiting = format!("{:?}", election.waiting());
+                encode(&(election.view(), serde_bytes(election.bytes()), waiting))
+            }
+            Self::CommitteeLog => {
+                let election = client.election(stage.committee).await?;
                 let log = client.checked_log(&election).await?;
                 encode(&(election.view(), log))
             }

@@ -4,6 +4,7 @@ mod apps;
 mod attacks;
 mod bad_input;
 mod cluster;
+mod committees;
 mod cut;
 mod elections;
 mod examples;

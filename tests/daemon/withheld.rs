@@ -13,7 +13,7 @@ use crate::harness::{Ran, cli, cluster, run};
 const WRITTEN: &str = "Zebrafish";
 
 /// Commands that show nothing of an election that has ballots, or only what their user gives them.
-const APART: [&str; 28] = [
+const APART: [&str; 32] = [
     "attack-list",
     "attack-run",
     "cast",
@@ -21,12 +21,16 @@ const APART: [&str; 28] = [
     "count",
     "credential-new",
     "credential-show",
+    "election-approve",
     "election-cancel",
     "election-close",
     "election-create",
     "election-new",
     "election-open",
+    "election-proposed",
+    "election-replace-organiser",
     "election-times",
+    "election-withdraw",
     "gui",
     "man",
     "menu",

@@ -286,7 +286,10 @@ impl Client {
 fn ballot_of(proven: &Proven) -> Option<&Ballot> {
     match &proven.transaction.content().payload {
         Payload::CastBallot(ballot) => Some(ballot),
-        Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => None,
+        Payload::CreateElection(_)
+        | Payload::Organise(_)
+        | Payload::ApproveAct { .. }
+        | Payload::ApproveChange { .. } => None,
     }
 }
 

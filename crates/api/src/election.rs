@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vote_chain::{
     Act, Choices, Contest, ContestTally, Election, ElectionPhase, ElectionRecord, LogEntry, Logged,
-    Outcome, Payload, Timestamp, Voters, check_write_in,
+    Outcome, Payload, Proposal, Timestamp, Voters, check_write_in,
 };
 
 use crate::chain::Proven;
@@ -20,6 +20,17 @@ use crate::message::ElectionView;
 pub struct CheckedElection {
     view: Arc<ElectionView>,
     created: Arc<Proven>,
+    waiting: Arc<[Waiting]>,
+}
+
+/// An act of an election with several organisers that waits for approvals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Who has proposed and approved it, and when it lapses. What it would do is left out of an act
+    /// that adds voters, as it is of the log.
+    pub proposal: Proposal,
+    /// What it would do; of voters that it adds, in the node's words.
+    pub does: Logged,
 }
 
 impl Deref for CheckedElection {
@@ -39,6 +50,34 @@ impl CheckedElection {
     /// The transaction that created it, as it was signed.
     pub fn bytes(&self) -> &[u8] {
         self.created.transaction.bytes()
+    }
+
+    /// What waited for approvals at the view's block, in the order in which it was proposed, but for
+    /// what may have lapsed: whoever shows it compares the times. Nothing waits in an election that
+    /// is over, or has one organiser.
+    pub fn waiting(&self) -> &[Waiting] {
+        &self.waiting
+    }
+
+    /// The same with what waits.
+    pub(crate) fn with_waiting(self, waiting: Arc<[Waiting]>) -> Self {
+        let waiting = if self.view.phase.is_over() {
+            Arc::from([])
+        } else {
+            waiting
+        };
+        Self { waiting, ..self }
+    }
+
+    /// What waits, to be taken over while nothing is done.
+    pub(crate) const fn all_waiting(&self) -> &Arc<[Waiting]> {
+        &self.waiting
+    }
+
+    /// Whether its organisers are those whom its text names.
+    pub(crate) fn has_first_organisers(&self) -> bool {
+        let record = &self.view.record;
+        record.committee == record.election.committee
     }
 
     /// Takes a view whose words are those of the transaction, and whose times are so far those of
@@ -75,7 +114,11 @@ impl CheckedElection {
                 record.id
             ));
         }
-        Ok(Self { view, created })
+        Ok(Self {
+            view,
+            created,
+            waiting: Arc::from([]),
+        })
     }
 
     /// Whether the times are those that follow from the election's text alone.
@@ -168,7 +211,12 @@ impl Times {
                 self.closes_at = *closes_at;
             }
             Logged::Cancelled(_) => self.cancelled_at = Some(time),
-            Logged::VotersAdded { .. } | Logged::RollChanged { .. } => {}
+            Logged::VotersAdded { .. }
+            | Logged::RollChanged { .. }
+            | Logged::Proposed(_)
+            | Logged::Approved { .. }
+            | Logged::Withdrawn(_)
+            | Logged::OrganiserReplaced { .. } => {}
         }
     }
 }
@@ -179,7 +227,12 @@ pub(crate) const fn changes_times(act: &Logged) -> bool {
         Logged::Opened | Logged::Closed | Logged::TimesChanged { .. } | Logged::Cancelled(_) => {
             true
         }
-        Logged::VotersAdded { .. } | Logged::RollChanged { .. } => false,
+        Logged::VotersAdded { .. }
+        | Logged::RollChanged { .. }
+        | Logged::Proposed(_)
+        | Logged::Approved { .. }
+        | Logged::Withdrawn(_)
+        | Logged::OrganiserReplaced { .. } => false,
     }
 }
 

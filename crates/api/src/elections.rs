@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use vote_chain::{ElectionId, Frontier, LogEntry, Logged, TransactionId};
+use vote_chain::{
+    Act, ElectionId, Frontier, LogEntry, Logged, Organise, Organising, Payload, Timestamp,
+    TransactionId,
+};
 
 use crate::client::{Answers, Client};
-use crate::election::{CheckedElection, changes_times, is_act};
+use crate::election::{CheckedElection, Waiting, changes_times, is_act};
 use crate::error::CallError;
 use crate::message::{Answer, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView, Request};
 
@@ -112,30 +115,144 @@ impl Client {
         let election = CheckedElection::new(view, created).map_err(|what| self.fault(what))?;
         // Where nothing was done to it since, there is nothing more to check.
         let acts = election.record.log.size();
-        let untouched = acts == 0 && election.has_first_times();
-        let known = before.is_some_and(|before| {
-            before.record.log.size() == acts && election.has_times_of(before)
-        });
-        if untouched || known {
+        if acts == 0 && election.has_first_times() && election.has_first_organisers() {
             return Ok(election);
         }
-        // Somebody has changed them: its organiser, by acts that are on the ledger. What was done
+        if let Some(before) = before.filter(|before| {
+            before.record.log == election.record.log
+                && before.record.committee == election.record.committee
+                && election.has_times_of(before)
+        }) {
+            let waiting = before.all_waiting().clone();
+            return Ok(election.with_waiting(waiting));
+        }
+        // Somebody has changed them: its organisers, by acts that are on the ledger. What was done
         // since the view was made is not in it.
         let mut entries = self.log_entries(id).await?;
         self.check_log(&election, &entries)?;
         entries.truncate(usize::try_from(election.record.log.size()).unwrap_or(usize::MAX));
-        let entries: Vec<_> = entries
-            .iter()
-            .filter(|entry| changes_times(&entry.act))
-            .collect();
-        self.check_acts(&election, entries.iter().copied()).await?;
-        if election.has_times_after(entries.iter().map(|entry| (&entry.act, entry.time))) {
-            Ok(election)
-        } else {
-            Err(self.fault(format!(
+        let wrong_times = || {
+            self.fault(format!(
                 "the times of election {id:.16} are not those that its organiser has set"
-            )))
+            ))
+        };
+        let Some(committee) = &election.record.election.committee else {
+            if !election.has_first_organisers() {
+                return Err(self.wrong_organisers(&id));
+            }
+            let entries: Vec<_> = entries
+                .iter()
+                .filter(|entry| changes_times(&entry.act))
+                .collect();
+            self.check_acts(&election, entries.iter().copied()).await?;
+            let acts = entries.iter().map(|entry| (&entry.act, entry.time));
+            return if election.has_times_after(acts) {
+                Ok(election)
+            } else {
+                Err(wrong_times())
+            };
+        };
+        let organising = Organising::new(committee.clone());
+        let Followed { organising, done } = self.follow(&election, organising, &entries).await?;
+        if Some(organising.committee()) != election.record.committee.as_ref() {
+            return Err(self.wrong_organisers(&id));
         }
+        if !election.has_times_after(done.iter().map(|(act, time)| (act, *time))) {
+            return Err(wrong_times());
+        }
+        let waiting = organising.waiting(Timestamp::default());
+        let proposed = |id| entries.iter().find(|entry| entry.transaction == id);
+        let waiting = waiting.filter_map(|proposal| {
+            let Logged::Proposed(does) = &proposed(proposal.transaction)?.act else {
+                return None;
+            };
+            Some(Waiting {
+                proposal: proposal.clone(),
+                does: (**does).clone(),
+            })
+        });
+        Ok(election.with_waiting(waiting.collect()))
+    }
+
+    fn wrong_organisers(&self, id: &ElectionId) -> CallError {
+        self.fault(format!(
+            "the organisers of election {id:.16} are not those that its text and its acts give it"
+        ))
+    }
+
+    /// Follows the log of an election with several organisers: what each act and approval has done
+    /// is found out here, from what was signed. But for acts that add voters to a draft's roll, and
+    /// their approvals: what these say of who has signed is the node's word, as the roll is.
+    async fn follow(
+        &self,
+        election: &CheckedElection,
+        mut organising: Organising,
+        entries: &[LogEntry],
+    ) -> Result<Followed, CallError> {
+        let id = election.record.id;
+        let fault = || {
+            self.fault(format!(
+                "its log of election {id:.16} has an act that its organisers have not done so"
+            ))
+        };
+        let (mut done, mut last, mut unseen) = (Vec::new(), None, BTreeSet::new());
+        for entry in entries {
+            let signer = entry.by.ok_or_else(fault)?;
+            let of_roll = match &entry.act {
+                Logged::VotersAdded { .. } => true,
+                Logged::Proposed(does) => matches!(**does, Logged::VotersAdded { .. }),
+                Logged::Approved { proposal, .. } => unseen.contains(proposal),
+                _ => false,
+            };
+            let payload = match &entry.act {
+                // They are large and many, as in the log of an election with one organiser.
+                Logged::VotersAdded { .. } | Logged::Proposed(_) if of_roll => {
+                    unseen.insert(entry.transaction);
+                    Payload::Organise(Organise {
+                        election: id,
+                        act: Act::AddVoters(Vec::new()),
+                    })
+                }
+                Logged::Approved { proposal, .. } if of_roll => Payload::ApproveAct {
+                    election: id,
+                    proposal: *proposal,
+                },
+                _ => {
+                    let proven = self.proven(entry.transaction).await?;
+                    let content = proven.transaction.content();
+                    let place = Some((proven.height, proven.index));
+                    let as_said = (proven.height, proven.time) == (entry.height, entry.time)
+                        && content.signer == signer
+                        && content.payload.election() == Some(id)
+                        && place > last;
+                    if !as_said {
+                        return Err(fault());
+                    }
+                    last = place;
+                    content.payload.clone()
+                }
+            };
+            let step = organising.follow(entry.transaction, signer, &payload, entry.time);
+            let does = step.map_err(|_| fault())?;
+            let at_once = matches!(entry.act, Logged::VotersAdded { .. });
+            let said = match &payload {
+                Payload::Organise(_) if of_roll && does.is_some() == at_once => entry.act.clone(),
+                Payload::ApproveAct { proposal, .. } => Logged::Approved {
+                    proposal: *proposal,
+                    done: does.is_some(),
+                },
+                Payload::Organise(organise) if does.is_none() => {
+                    Logged::Proposed(Box::new(Logged::from(&organise.act)))
+                }
+                Payload::Organise(organise) => Logged::from(&organise.act),
+                _ => return Err(fault()),
+            };
+            if said != entry.act {
+                return Err(fault());
+            }
+            done.extend(does.map(|act| (Logged::from(&*act), entry.time)));
+        }
+        Ok(Followed { organising, done })
     }
 
     /// Whether a log begins with the acts that the election's record has, and names none twice:
@@ -206,6 +323,28 @@ impl Client {
         self.log_entries(election).await
     }
 
+    /// An act that waits for approvals in an election, as it was signed: of voters that it adds,
+    /// too, whom [`CheckedElection::waiting`] has as numbers in the node's words.
+    ///
+    /// # Errors
+    /// [`CallError::False`] if the node has no such act of that election.
+    pub async fn proposed(
+        &self,
+        election: &CheckedElection,
+        proposal: TransactionId,
+    ) -> Result<Act, CallError> {
+        let proven = self.proven(proposal).await?;
+        match &proven.transaction.content().payload {
+            Payload::Organise(organise) if organise.election == election.record.id => {
+                Ok(organise.act.clone())
+            }
+            _ => Err(self.fault(format!(
+                "it shows as an act of election {:.16} what is none",
+                election.record.id
+            ))),
+        }
+    }
+
     /// What was done to an election, in order. All acts are those of its organiser, on the ledger;
     /// but for how many voters were added to a draft's roll, which is the node's word. None is
     /// missing of those that the election's record has.
@@ -218,6 +357,11 @@ impl Client {
     ) -> Result<Vec<LogEntry>, CallError> {
         let entries = self.log_entries(election.record.id).await?;
         self.check_log(election, &entries)?;
+        if let Some(committee) = &election.record.election.committee {
+            let organising = Organising::new(committee.clone());
+            self.follow(election, organising, &entries).await?;
+            return Ok(entries);
+        }
         // Each that adds voters is a transaction of up to 64 KiB, and a large roll takes hundreds
         // of them.
         let others = entries
@@ -226,6 +370,13 @@ impl Client {
         self.check_acts(election, others).await?;
         Ok(entries)
     }
+}
+
+/// What has become of an election with several organisers.
+struct Followed {
+    organising: Organising,
+    /// What was done, and when.
+    done: Vec<(Logged, Timestamp)>,
 }
 
 /// An election that is followed.

@@ -19,7 +19,7 @@ pub use ask::{FinalBlock, OrganisersView, ProtocolView, Validators, VoterView};
 pub use cast::SignedBallot;
 pub use chain::{Chain, Proven};
 pub use client::{Answers, Client, Inclusion, Outcome, Outcomes};
-pub use election::CheckedElection;
+pub use election::{CheckedElection, Waiting};
 pub use elections::Watching;
 pub use error::{CallError, ConnectError};
 pub use frame::{

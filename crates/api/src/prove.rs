@@ -143,9 +143,10 @@ impl Client {
     pub async fn is_withheld(&self, transaction: &Verified) -> Result<bool, CallError> {
         match &transaction.content().payload {
             Payload::CastBallot(Ballot { election, .. }) => self.withholds(*election).await,
-            Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => {
-                Ok(false)
-            }
+            Payload::CreateElection(_)
+            | Payload::Organise(_)
+            | Payload::ApproveAct { .. }
+            | Payload::ApproveChange { .. } => Ok(false),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hash::ElectionId;
+use crate::hash::{ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::text::{InvalidText, check_label};
 use crate::time::Timestamp;
@@ -135,6 +135,17 @@ pub enum Act {
     },
     /// Calls the election off.
     Cancel(String),
+    /// Takes back an act that waits for approvals. Who proposed it needs nobody else for that.
+    Withdraw(TransactionId),
+    /// Puts another key in the place of an organiser's, where an election has several.
+    ReplaceOrganiser {
+        /// The key that organises no more. It approves nothing of this.
+        old: PublicKey,
+        /// The one in its place.
+        new: PublicKey,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// An act and the election that it is done to.
@@ -167,14 +178,25 @@ impl Act {
     /// Checks what can be said without knowing the ledger.
     pub(crate) fn check(&self) -> Result<(), InvalidAct> {
         match self {
-            Self::Open | Self::Close => Ok(()),
+            Self::Open | Self::Close | Self::Withdraw(_) => Ok(()),
             Self::AddVoters(add) => check_voters(&[], add),
             Self::ChangeRoll {
                 remove,
                 add,
                 reason,
             } => check_reason(reason).and_then(|()| check_voters(remove, add)),
-            Self::ChangeTimes { reason, .. } | Self::Cancel(reason) => check_reason(reason),
+            Self::ChangeTimes { reason, .. }
+            | Self::Cancel(reason)
+            | Self::ReplaceOrganiser { reason, .. } => check_reason(reason),
+        }
+    }
+
+    /// How many voters it names.
+    pub(crate) fn voters(&self) -> usize {
+        match self {
+            Self::AddVoters(add) => add.len(),
+            Self::ChangeRoll { remove, add, .. } => remove.len() + add.len(),
+            _ => 0,
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use vote_counting::names::skeleton;
 use vote_counting::{Rule, Seed};
 
+use crate::committee::{COMMITTEE_MAX, Committee};
 use crate::contest::{CHOICES_MAX, Contest};
 use crate::encoding::encode;
 use crate::hash::{ElectionId, Hash};
@@ -70,6 +71,10 @@ pub struct Election {
     // Left out if it says nothing: elections from before there was this field keep their bytes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub names: bool,
+    /// Who organises it, if that is not who created it alone.
+    // Left out if there is none, as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committee: Option<Committee>,
 }
 
 /// Whether an election takes ballots.
@@ -230,6 +235,20 @@ pub enum InvalidElection {
         "it takes {0} bytes, and {ELECTION_BYTES_MAX} fit: shorten texts, or make several elections of it"
     )]
     TooLarge(usize),
+    /// One organiser needs no committee, and more are too many.
+    #[error("{0} organisers; 2 to {COMMITTEE_MAX} can organise an election together")]
+    Organisers(usize),
+    /// So that each is named once.
+    #[error("its organisers do not stand in the order of their keys, each once")]
+    OrganisersOrder,
+    /// Nothing could be done, or everything by nobody.
+    #[error("{needed} of its {organisers} organisers cannot be asked for; 1 to {organisers} can")]
+    Needed {
+        /// How many would have to sign.
+        needed: u8,
+        /// How many there are.
+        organisers: usize,
+    },
     /// Beyond reason.
     #[error("{0} replacements of a ballot; {REVOTES_MAX} can be allowed")]
     Revotes(u16),
@@ -251,6 +270,7 @@ impl Election {
             tie_break: String::new(),
             salt,
             names: false,
+            committee: None,
         }
     }
 
@@ -339,6 +359,7 @@ impl Election {
         if self.revotes > REVOTES_MAX {
             faults.push(InvalidElection::Revotes(self.revotes));
         }
+        faults.extend(self.committee.iter().flat_map(committee_faults));
         faults
     }
 
@@ -370,4 +391,23 @@ impl Election {
         }
         faults
     }
+}
+
+fn committee_faults(committee: &Committee) -> Vec<InvalidElection> {
+    let Committee { organisers, needed } = committee;
+    let (count, needed) = (organisers.len(), *needed);
+    let mut faults = Vec::new();
+    if !(2..=COMMITTEE_MAX).contains(&count) {
+        faults.push(InvalidElection::Organisers(count));
+    }
+    if !organisers.is_sorted_by(|a, b| a < b) {
+        faults.push(InvalidElection::OrganisersOrder);
+    }
+    if !(1..=count).contains(&usize::from(needed)) {
+        faults.push(InvalidElection::Needed {
+            needed,
+            organisers: count,
+        });
+    }
+    faults
 }

@@ -13,6 +13,7 @@ mod batch;
 pub mod bft;
 mod block;
 mod certificate;
+mod committee;
 mod contest;
 mod election;
 mod encoding;
@@ -46,6 +47,9 @@ pub use ballot::{Ballot, Selection};
 pub use batch::{Claim, which_hold};
 pub use block::{Block, BlockFault, CompactBlock, Header, ShortId, VerifiedBlock, Whole};
 pub use certificate::{CertificateFault, CommitCertificate, CommitSignature};
+pub use committee::{
+    COMMITTEE_MAX, Committee, Organising, PROPOSAL_LAPSES_MS, PROPOSALS_MAX, Proposal,
+};
 pub use contest::{Choices, Contest, InvalidSelection, SCORE_MAX};
 pub use election::{Election, ElectionPhase, InvalidElection, InvalidName, Results, Voters};
 pub use encoding::{DecodeError, decode, encode};

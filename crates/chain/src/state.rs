@@ -34,6 +34,7 @@ pub(crate) use root::{election_leaf, sealed};
 use self::index::Elections;
 use crate::act::Voter;
 use crate::block::{Header, VerifiedBlock};
+use crate::committee::Proposals;
 use crate::election::ElectionPhase;
 use crate::genesis::{Genesis, Organisers};
 use crate::hash::{BlockHash, ChainId, ElectionId, StateRoot, TransactionId};
@@ -78,6 +79,9 @@ pub struct State {
     /// The ids of all acts: each can be done once.
     acts: OrdSet<TransactionId>,
     rolls: OrdMap<ElectionId, OrdMap<PublicKey, u32>>,
+    /// Acts that wait for approvals, of elections that are not over. They follow from the log, and
+    /// so need no place of their own in the state root.
+    proposals: OrdMap<ElectionId, Arc<Proposals>>,
     ballots: OrdMap<ElectionId, OrdMap<PublicKey, CastRecord>>,
     /// What the ballots say.
     urns: OrdMap<ElectionId, Urn>,
@@ -105,6 +109,7 @@ impl State {
             log: OrdMap::new(),
             acts: OrdSet::new(),
             rolls: OrdMap::new(),
+            proposals: OrdMap::new(),
             ballots: OrdMap::new(),
             urns: OrdMap::new(),
         }
@@ -482,9 +487,17 @@ impl State {
         };
         self.registry = changes.registry.clone();
         self.upcoming = self.registry.upcoming();
-        self.elections.pass(header.time);
-        for record in changes.elections.values() {
+        for (id, proposals) in &changes.proposals {
+            self.proposals.insert(*id, proposals.clone());
+        }
+        for ended in self.elections.pass(header.time) {
+            self.proposals.remove(&ended);
+        }
+        for (id, record) in &changes.elections {
             self.elections.put(record.clone(), header.time);
+            if record.phase(header.time).is_over() {
+                self.proposals.remove(id);
+            }
         }
         for (key, entry) in &changes.log {
             self.acts.insert(entry.transaction);

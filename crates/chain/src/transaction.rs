@@ -7,7 +7,7 @@ use crate::ballot::Ballot;
 use crate::election::Election;
 use crate::encoding::encode;
 use crate::genesis::OrganiserChange;
-use crate::hash::{ChainId, ElectionId};
+use crate::hash::{ChainId, ElectionId, TransactionId};
 use crate::key::{PublicKey, Purpose, SecretKey, Signature};
 use crate::time::Timestamp;
 use crate::validator::ValidatorChange;
@@ -33,6 +33,13 @@ pub enum Payload {
         /// signer the later one is the newer, whenever they come to the ledger. So whoever sends an
         /// old one again changes nothing ([`crate::Registry::signing_time`]).
         signed_at: Timestamp,
+    },
+    /// An organiser's approval of an act that another organiser of the same election has proposed.
+    ApproveAct {
+        /// The election.
+        election: ElectionId,
+        /// The transaction of the act.
+        proposal: TransactionId,
     },
 }
 
@@ -91,6 +98,7 @@ impl Payload {
         match self {
             Self::CastBallot(ballot) => Some(ballot.election),
             Self::Organise(organise) => Some(organise.election),
+            Self::ApproveAct { election, .. } => Some(*election),
             Self::CreateElection(_) | Self::ApproveChange { .. } => None,
         }
     }

@@ -167,7 +167,7 @@ fn check_form(chain: &ChainId, bytes: &[u8]) -> Result<Transaction, TransactionF
         Payload::CreateElection(election) => election.check()?,
         Payload::CastBallot(ballot) => ballot.check().map_err(TransactionFault::Ballot)?,
         Payload::Organise(organise) => organise.act.check()?,
-        Payload::ApproveChange { .. } => {}
+        Payload::ApproveChange { .. } | Payload::ApproveAct { .. } => {}
     }
     Ok(transaction)
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use vote_counting::Rule;
 
+use crate::act::Act;
 use crate::time::Height;
 use crate::transaction::Payload;
 
@@ -24,6 +25,8 @@ impl Version {
     /// The first by which an election says whether its ballots have names. Before, any could have
     /// one.
     const NAMES: Self = Self(3);
+    /// The first by which an election can have several organisers.
+    const COMMITTEES: Self = Self(3);
 
     /// The version of that number.
     pub const fn new(version: u16) -> Self {
@@ -51,11 +54,23 @@ impl Version {
                 } else {
                     Self::OLDEST
                 };
-                of_rules.max(of_names)
+                let of_committee = match election.committee {
+                    Some(_) => Self::COMMITTEES,
+                    None => Self::OLDEST,
+                };
+                of_rules.max(of_names).max(of_committee)
             }
-            Payload::CastBallot(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => {
-                Self::OLDEST
-            }
+            Payload::Organise(organise) => match organise.act {
+                Act::Withdraw(_) | Act::ReplaceOrganiser { .. } => Self::COMMITTEES,
+                Act::Open
+                | Act::Close
+                | Act::AddVoters(_)
+                | Act::ChangeRoll { .. }
+                | Act::ChangeTimes { .. }
+                | Act::Cancel(_) => Self::OLDEST,
+            },
+            Payload::ApproveAct { .. } => Self::COMMITTEES,
+            Payload::CastBallot(_) | Payload::ApproveChange { .. } => Self::OLDEST,
         }
     }
 

@@ -442,6 +442,7 @@ fn kind(bytes: &[u8]) -> &'static str {
         Ok(Payload::CastBallot(_)) => "ballot",
         Ok(Payload::CreateElection(_)) => "election",
         Ok(Payload::Organise(_)) => "act of an organiser",
+        Ok(Payload::ApproveAct { .. }) => "approval of an organiser's act",
         Ok(Payload::ApproveChange { .. }) => "approval of a change of validators",
         Err(_) => "transaction",
     }

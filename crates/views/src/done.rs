@@ -119,6 +119,101 @@ pub struct TimesChanged {
     pub closes_at: Option<u64>,
 }
 
+/// What commands of an election's organiser print with --json if the election has several, and more
+/// of them must sign: the act was proposed, and waits.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Proposed {
+    /// Always: what is not done is an error.
+    pub proposed: bool,
+    /// The election.
+    pub election: Hex<ElectionId>,
+    /// The block that the proposal is in.
+    pub height: u64,
+    /// The transaction that has proposed it, which it is approved by.
+    pub proposal: Hex<TransactionId>,
+    /// How many approvals it lacks.
+    pub lacking: usize,
+    /// When it lapses.
+    pub lapses_at: u64,
+}
+
+/// What `vote-cli election approve --json` prints.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ActsApproved {
+    /// The election.
+    pub election: Hex<ElectionId>,
+    /// Each act that was approved, in order.
+    pub approved: Vec<ActApproved>,
+}
+
+/// An act that was approved.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ActApproved {
+    /// The transaction that has proposed it.
+    pub proposal: Hex<TransactionId>,
+    /// The block that the approval is in.
+    pub height: u64,
+    /// What it does, in a few words.
+    pub what: String,
+    /// Whether it was done with this approval.
+    pub done: bool,
+    /// How many approvals it still lacks.
+    pub lacking: usize,
+}
+
+/// What `vote-cli election proposed --json` prints: an act that waits, with all that it would do.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProposedAct {
+    /// The election.
+    pub election: Hex<ElectionId>,
+    /// The transaction that has proposed it.
+    pub proposal: Hex<TransactionId>,
+    /// What it would do, in a few words.
+    pub what: String,
+    /// Keys that it would take off the roll.
+    pub remove: Vec<Hex<PublicKey>>,
+    /// Voters whom it would put on the roll.
+    pub add: Vec<RollVoter>,
+}
+
+/// A voter of a roll.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RollVoter {
+    /// The voter's key.
+    pub key: Hex<PublicKey>,
+    /// How many votes the voter has.
+    #[schemars(range(min = 1))]
+    pub votes: u32,
+}
+
+/// What `vote-cli election withdraw --json` prints.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Withdrawn {
+    /// Always: what is not done is an error.
+    pub withdrawn: bool,
+    /// The election.
+    pub election: Hex<ElectionId>,
+    /// The block that it is in.
+    pub height: u64,
+    /// What waits no more, by the transaction that has proposed it.
+    pub proposal: Hex<TransactionId>,
+}
+
+/// What `vote-cli election replace-organiser --json` prints.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OrganiserReplaced {
+    /// Always: what is not done is an error.
+    pub replaced: bool,
+    /// The election.
+    pub election: Hex<ElectionId>,
+    /// The block that it is in.
+    pub height: u64,
+    /// The key that organises no more.
+    pub old: Hex<PublicKey>,
+    /// The one in its place.
+    pub new: Hex<PublicKey>,
+}
+
 /// What `vote-cli organiser admit --json` and `remove --json` print, and `protocol move --json` and
 /// `drop --json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

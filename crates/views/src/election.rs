@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use vote_api::ElectionView;
+use vote_api::{CheckedElection, ElectionView};
 use vote_chain::{
     Base, ChainId, Choices, ElectionId, ElectionPhase, ElectionRecord, Hash, Logged, Overvotes,
     PublicKey, Rule, Timestamp, TransactionId,
@@ -110,6 +110,8 @@ pub struct Election {
     pub description: String,
     /// Who created it.
     pub organiser: Hex<PublicKey>,
+    /// Who organises it, if several do; null if that is who created it.
+    pub committee: Option<Committee>,
     /// Its phase.
     pub phase: Phase,
     /// When it was created.
@@ -145,6 +147,38 @@ pub struct Election {
     pub result: ElectionResult,
     /// The chain that it is on.
     pub chain: Hex<ChainId>,
+}
+
+/// The organisers of an election that has several.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Committee {
+    /// Their keys, as they are now.
+    #[schemars(length(min = 2, max = 16))]
+    pub organisers: Vec<Hex<PublicKey>>,
+    /// How many of them must sign what is done.
+    #[schemars(range(min = 1, max = 16))]
+    pub needed: u8,
+    /// Acts that wait for approvals, in the order in which they were proposed. One whose `lapses_at`
+    /// is past waits no more.
+    pub waiting: Vec<Waiting>,
+}
+
+/// An act that waits for approvals.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Waiting {
+    /// The transaction that has proposed it, which it is named by.
+    pub proposal: Hex<TransactionId>,
+    /// What kind of act.
+    #[schemars(extend("enum" = Act::ALL.map(Act::name)))]
+    pub act: &'static str,
+    /// What it would do, in a few words.
+    pub what: String,
+    /// Who has approved it; first who has proposed it.
+    pub approvals: Vec<Hex<PublicKey>>,
+    /// How many approvals it lacks.
+    pub lacking: usize,
+    /// When it lapses.
+    pub lapses_at: u64,
 }
 
 /// Who may vote.
@@ -257,13 +291,14 @@ pub struct Size {
 
 impl Election {
     /// All of an election.
-    pub fn of(view: &ElectionView, chain: ChainId) -> Self {
+    pub fn of(view: &CheckedElection, chain: ChainId) -> Self {
         let (record, election) = (&view.record, &view.record.election);
         Self {
             election: record.id.into(),
             title: election.title.clone(),
             description: election.description.clone(),
             organiser: record.organiser.into(),
+            committee: Committee::of(view),
             phase: view.phase.into(),
             created_at: record.created_at.ms(),
             opens_at: record.opens_at.map(Timestamp::ms),
@@ -295,6 +330,26 @@ impl Election {
             result: ElectionResult::of(view),
             chain: chain.into(),
         }
+    }
+}
+
+impl Committee {
+    fn of(view: &CheckedElection) -> Option<Self> {
+        let committee = view.record.committee.as_ref()?;
+        let keys = |keys: &[PublicKey]| keys.iter().map(|key| (*key).into()).collect();
+        let one = |waiting: &vote_api::Waiting| Waiting {
+            proposal: waiting.proposal.transaction.into(),
+            act: Act::of(&waiting.does).name(),
+            what: words::would(&waiting.does),
+            approvals: keys(&waiting.proposal.approvals),
+            lacking: committee.lacking(&waiting.proposal),
+            lapses_at: waiting.proposal.lapses_at.ms(),
+        };
+        Some(Self {
+            organisers: keys(&committee.organisers),
+            needed: committee.needed,
+            waiting: view.waiting().iter().map(one).collect(),
+        })
     }
 }
 
@@ -385,6 +440,15 @@ pub struct LogEntry {
     pub act: &'static str,
     /// What it did, in a sentence.
     pub what: String,
+    /// Who has signed it; null where one organises.
+    pub by: Option<Hex<PublicKey>>,
+    /// The act that was approved or withdrawn, by the transaction that proposed it.
+    pub proposal: Option<Hex<TransactionId>>,
+    /// What kind of act was proposed; null of anything else.
+    #[schemars(extend("enum" = Act::names_or_none()))]
+    pub proposes: Option<&'static str>,
+    /// Of an approval: whether the act was done with it. Null of anything else.
+    pub done: Option<bool>,
 }
 
 /// A kind of act.
@@ -402,17 +466,29 @@ pub enum Act {
     ChangeTimes,
     /// It was called off.
     Cancel,
+    /// One of several organisers has proposed an act, which waits for others.
+    Propose,
+    /// Another one has approved it.
+    Approve,
+    /// Who proposed it has taken it back.
+    Withdraw,
+    /// An organiser has another key.
+    ReplaceOrganiser,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Open,
         Self::Close,
         Self::AddVoters,
         Self::ChangeRoll,
         Self::ChangeTimes,
         Self::Cancel,
+        Self::Propose,
+        Self::Approve,
+        Self::Withdraw,
+        Self::ReplaceOrganiser,
     ];
 
     /// The kind of an act.
@@ -424,7 +500,17 @@ impl Act {
             Logged::RollChanged { .. } => Self::ChangeRoll,
             Logged::TimesChanged { .. } => Self::ChangeTimes,
             Logged::Cancelled(_) => Self::Cancel,
+            Logged::Proposed(_) => Self::Propose,
+            Logged::Approved { .. } => Self::Approve,
+            Logged::Withdrawn(_) => Self::Withdraw,
+            Logged::OrganiserReplaced { .. } => Self::ReplaceOrganiser,
         }
+    }
+
+    /// The names of all of them, and none.
+    fn names_or_none() -> Vec<Option<&'static str>> {
+        let names = Self::ALL.into_iter().map(|kind| Some(kind.name()));
+        names.chain([None]).collect()
     }
 
     /// In a word.
@@ -436,6 +522,10 @@ impl Act {
             Self::ChangeRoll => "change-roll",
             Self::ChangeTimes => "change-times",
             Self::Cancel => "cancel",
+            Self::Propose => "propose",
+            Self::Approve => "approve-act",
+            Self::Withdraw => "withdraw",
+            Self::ReplaceOrganiser => "replace-organiser",
         }
     }
 }
@@ -444,12 +534,27 @@ impl ElectionLog {
     /// Of an election and its log.
     pub fn of(view: &ElectionView, entries: &[vote_chain::LogEntry]) -> Self {
         let record = &view.record;
-        let one = |entry: &vote_chain::LogEntry| LogEntry {
-            height: entry.height.get(),
-            time: entry.time.ms(),
-            transaction: entry.transaction.into(),
-            act: Act::of(&entry.act).name(),
-            what: words::act(&entry.act),
+        let words = words::LogWords::of(entries);
+        let one = |entry: &vote_chain::LogEntry| {
+            let (proposal, done) = match entry.act {
+                Logged::Approved { proposal, done } => (Some(proposal.into()), Some(done)),
+                Logged::Withdrawn(proposal) => (Some(proposal.into()), None),
+                _ => (None, None),
+            };
+            LogEntry {
+                height: entry.height.get(),
+                time: entry.time.ms(),
+                transaction: entry.transaction.into(),
+                act: Act::of(&entry.act).name(),
+                what: words.what(entry),
+                by: entry.by.map(Into::into),
+                proposal,
+                proposes: match &entry.act {
+                    Logged::Proposed(does) => Some(Act::of(does).name()),
+                    _ => None,
+                },
+                done,
+            }
         };
         Self {
             election: record.id.into(),

@@ -28,14 +28,14 @@ pub use daemon::{
     Registrations, TrackerEvent, TrackerReady,
 };
 pub use done::{
-    Approved, Attack, AttackReport, Attacks, BallotCast, Cancelled, Closed, Count, Created,
-    Credential, Described, Error, ErrorCode, Exported, Extent, Findings, Found, FoundKind, Gui,
-    Info, IrvTerms, LeftOut, Opened, PageFault, Submitted, TimesChanged, ValidatorApproved,
-    Verdict, Voting,
+    ActApproved, ActsApproved, Approved, Attack, AttackReport, Attacks, BallotCast, Cancelled,
+    Closed, Count, Created, Credential, Described, Error, ErrorCode, Exported, Extent, Findings,
+    Found, FoundKind, Gui, Info, IrvTerms, LeftOut, Opened, OrganiserReplaced, PageFault, Proposed,
+    ProposedAct, RollVoter, Submitted, TimesChanged, ValidatorApproved, Verdict, Voting, Withdrawn,
 };
 pub use election::{
-    Act, Contest, Election, ElectionLog, Elections, LogEntry, Majority, MajorityOf, Phase, Results,
-    Roll, Share, Size, Summary, Voters,
+    Act, Committee, Contest, Election, ElectionLog, Elections, LogEntry, Majority, MajorityOf,
+    Phase, Results, Roll, Share, Size, Summary, Voters, Waiting,
 };
 pub use network::{
     Evidence, Member, Members, NodeStatus, Offence, Organisers, Pending, PlannedMove, Protocol,
@@ -48,7 +48,8 @@ pub use result::{
 pub use roll::{Issued, RollChanged, RollCheck, RollImported, RollPreview, RollShown};
 pub use shape::Hex;
 pub use words::{
-    act, action, change, describe, elected, organiser_change, tie, verdict, version_change,
+    LogWords, act, action, change, describe, elected, organiser_change, tie, verdict,
+    version_change, would,
 };
 
 /// A view as JSON, on one line.

@@ -64,6 +64,9 @@ pub struct RollImported {
     pub election: Hex<ElectionId>,
     /// How many were put on the roll.
     pub imported: usize,
+    /// Of these, how many are not on it yet: the acts that put them there wait for approvals of
+    /// other organisers.
+    pub waiting: usize,
     /// How many of the list were on the roll already.
     pub already: usize,
     /// How many rows of the list were left out, since they have faults.

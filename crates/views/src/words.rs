@@ -1,9 +1,11 @@
 //! What happens on the ledger, in words.
 
+use std::collections::BTreeMap;
+
 use vote_api::Verdict;
 use vote_chain::{
-    Action, Change, Logged, Move, OrganiserChange, Payload, Stake, TieBreak, Timestamp,
-    Transaction, ValidatorChange, VersionChange, Voter,
+    Action, Change, LogEntry, Logged, Move, OrganiserChange, Payload, Stake, TieBreak, Timestamp,
+    Transaction, TransactionId, ValidatorChange, VersionChange, Voter,
 };
 
 use crate::election::Act;
@@ -55,9 +57,13 @@ pub fn describe(transaction: &Transaction) -> (&'static str, String) {
             let done = Logged::from(&organise.act);
             (
                 Act::of(&done).name(),
-                format!("in {:.16}: {}", organise.election, act(&done)),
+                format!("in {:.16}: {}", organise.election, would(&done)),
             )
         }
+        Payload::ApproveAct { election, proposal } => (
+            Act::Approve.name(),
+            format!("in {election:.16}: the act {proposal:.16}"),
+        ),
         Payload::ApproveChange { change, .. } => (
             "approve",
             match change {
@@ -178,11 +184,11 @@ fn listed(places: &[usize], names: &[String]) -> String {
 }
 
 /// What an act did, in a sentence.
-pub fn act(act: &Logged) -> String {
+pub fn act(done: &Logged) -> String {
     let time = |time: Option<Timestamp>| {
         time.map_or_else(|| "by hand".to_owned(), |time| time.to_string())
     };
-    match act {
+    match done {
         Logged::Opened => "opened".to_owned(),
         Logged::Closed => "closed".to_owned(),
         Logged::VotersAdded { voters, weight } => {
@@ -215,6 +221,96 @@ pub fn act(act: &Logged) -> String {
             )
         }
         Logged::Cancelled(reason) => format!("cancelled: {reason}"),
+        Logged::Proposed(proposed) => format!("proposed: {}", would(proposed)),
+        Logged::Approved {
+            proposal,
+            done: true,
+        } => format!("approved {proposal:.16}, and so it was done"),
+        Logged::Approved {
+            proposal,
+            done: false,
+        } => format!("approved {proposal:.16}, which waits for more approvals"),
+        Logged::Withdrawn(proposal) => format!("withdrew {proposal:.16}"),
+        Logged::OrganiserReplaced { old, new, reason } => {
+            format!("organiser {old:.16} replaced by {new}: {reason}")
+        }
+    }
+}
+
+/// What an act would do, or does: for what is not done yet.
+pub fn would(does: &Logged) -> String {
+    let time = |time: Option<Timestamp>| {
+        time.map_or_else(|| "by hand".to_owned(), |time| format!("on {time}"))
+    };
+    match does {
+        Logged::Opened => "open the election".to_owned(),
+        Logged::Closed => "close the election".to_owned(),
+        Logged::VotersAdded { voters, weight } => {
+            format!("put {voters} voters with {weight} votes on the roll")
+        }
+        Logged::RollChanged { .. } => act(does).replacen("roll changed", "change the roll", 1),
+        Logged::TimesChanged {
+            opens_at,
+            closes_at,
+            reason,
+        } => format!(
+            "open {}, and close {}: {reason}",
+            time(*opens_at),
+            time(*closes_at)
+        ),
+        Logged::Cancelled(reason) => format!("cancel the election: {reason}"),
+        Logged::Withdrawn(proposal) => format!("withdraw {proposal:.16}"),
+        Logged::OrganiserReplaced { old, new, reason } => {
+            format!("replace the organiser {old:.16} by {new}: {reason}")
+        }
+        Logged::Proposed(_) | Logged::Approved { .. } => act(does),
+    }
+}
+
+/// The entries of a log, in words: what was approved is what another entry has proposed.
+pub struct LogWords<'a>(BTreeMap<TransactionId, &'a Logged>);
+
+impl<'a> LogWords<'a> {
+    /// Those of a whole log.
+    pub fn of(entries: &'a [LogEntry]) -> Self {
+        let proposed = entries.iter().filter_map(|entry| match &entry.act {
+            Logged::Proposed(does) => Some((entry.transaction, &**does)),
+            _ => None,
+        });
+        Self(proposed.collect())
+    }
+
+    /// What an entry has done to the election; none if it has only proposed, approved or withdrawn
+    /// something.
+    pub fn done<'b>(&'b self, entry: &'b LogEntry) -> Option<&'b Logged> {
+        match &entry.act {
+            Logged::Proposed(_) | Logged::Withdrawn(_) => None,
+            Logged::Approved { proposal, done } => self.0.get(proposal).copied().filter(|_| *done),
+            act => Some(act),
+        }
+    }
+
+    /// What an entry says, in a sentence.
+    pub fn what(&self, entry: &LogEntry) -> String {
+        let of = |proposal: &TransactionId| {
+            let does = self.0.get(proposal);
+            does.map_or_else(|| format!("{proposal:.16}"), |does| would(does))
+        };
+        match &entry.act {
+            Logged::Approved {
+                proposal,
+                done: true,
+            } => match self.0.get(proposal) {
+                Some(does) => format!("{}, approved with this", act(does)),
+                None => act(&entry.act),
+            },
+            Logged::Approved {
+                proposal,
+                done: false,
+            } => format!("approved: {}", of(proposal)),
+            Logged::Withdrawn(proposal) => format!("withdrew: {}", of(proposal)),
+            other => act(other),
+        }
     }
 }
 

@@ -289,7 +289,37 @@ pub(crate) enum ElectionCommand {
         #[arg(long)]
         reason: String,
     },
-    /// What its organiser has done to an election
+    /// Approve what other organisers of an election have proposed
+    Approve(ApproveArgs),
+    /// Show all of an act that waits for approvals; of voters whom it adds, each key
+    Proposed {
+        /// Id, the beginning of it, its title, or a part of it
+        election: String,
+        /// The act, as `election show` names it
+        proposal: String,
+    },
+    /// Take back an act that you have proposed, and that waits for approvals
+    Withdraw {
+        /// The act, as `election show` names it
+        proposal: String,
+        #[command(flatten)]
+        act: ActArgs,
+    },
+    /// Put another key in the place of one of several organisers; the others decide that
+    ReplaceOrganiser {
+        #[command(flatten)]
+        act: ActArgs,
+        /// The key that organises no more
+        #[arg(long, value_name = "KEY")]
+        old: PublicKey,
+        /// The one in its place, as `vote-cli organiser key` shows it to its owner
+        #[arg(long, value_name = "KEY")]
+        new: PublicKey,
+        /// Why, for everybody to read
+        #[arg(long)]
+        reason: String,
+    },
+    /// What its organisers have done to an election
     Log {
         /// Id, the beginning of it, its title, or a part of it
         election: Option<String>,
@@ -313,6 +343,22 @@ pub(crate) struct ListArgs {
     pub(crate) after: Option<String>,
 }
 
+/// What an organiser approves.
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// Id, the beginning of it, its title, or a part of it
+    pub(crate) election: String,
+    /// An act, as `election show` names it; may be repeated
+    #[arg(required_unless_present = "all")]
+    pub(crate) proposals: Vec<String>,
+    /// All acts that wait for your approval
+    #[arg(long, conflicts_with = "proposals")]
+    pub(crate) all: bool,
+    /// File of the organiser's credential
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential: Option<PathBuf>,
+}
+
 /// An act of an election's organiser.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ActArgs {
@@ -327,7 +373,7 @@ pub(crate) struct ActArgs {
 pub(crate) struct CreateArgs {
     /// Election file (`election new` writes one)
     #[arg(conflicts_with_all = ["title", "description", "choice", "rule", "seats", "write_in", "opens", "closes", "roll",
-        "weighted_roll", "revotes", "names", "abstain", "max", "majority", "quorum"])]
+        "weighted_roll", "revotes", "names", "abstain", "max", "majority", "quorum", "organiser", "needed"])]
     pub(crate) file: Option<PathBuf>,
     /// Only say what is wrong with the election, and what its rules are; needs no node
     #[arg(long)]
@@ -363,6 +409,12 @@ pub(crate) struct CreateArgs {
     /// ever; else none has
     #[arg(long)]
     pub(crate) names: bool,
+    /// Another organiser beside you: a key, as `vote-cli organiser key` prints it; may be repeated
+    #[arg(long, value_name = "KEY", requires = "needed")]
+    pub(crate) organiser: Vec<PublicKey>,
+    /// How many of the organisers, you among them, must sign each act
+    #[arg(long, value_name = "NUMBER", requires = "organiser")]
+    pub(crate) needed: Option<u8>,
     /// Voters can abstain
     #[arg(long)]
     pub(crate) abstain: bool,

@@ -4,6 +4,7 @@ mod approve;
 mod archive;
 mod attack;
 mod cast;
+mod committee;
 mod count;
 mod credential;
 mod election;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 use vote_chain::{
-    Base, Choices, Contest, Election, Majority, Overvotes, Results, Rule, Share, Timestamp, Voters,
+    Base, Choices, Committee, Contest, Election, Majority, Overvotes, PublicKey, Results, Rule,
+    Share, Timestamp, Voters,
 };
 
 use crate::failure::Failure;
@@ -41,6 +42,12 @@ revotes = 0
 # Whether voting is by name: each ballot has its voter's name on it, which everybody can read for ever, and which nothing
 # proves. Else none asks for a name.
 names = false
+
+# Other organisers beside you, by their keys (each says: vote-cli organiser key), and how many of all of you must sign
+# each act. What one proposes waits for the others (vote-cli election approve) for 7 days. Take fewer than all: then the
+# others can replace a key that is lost, and else nobody could do anything any more.
+# organisers = ["0123456789abcdef...", "fedcba9876543210..."]
+# needed = 2
 
 # The share of the roll that must vote, or nothing is decided: "simple" (more than half), "2/3", "more than 1/3".
 # quorum = "1/3"
@@ -110,7 +117,7 @@ majority = "simple"
 majority_of = "votes"
 "#;
 
-const ELECTION_KEYS: [&str; 11] = [
+const ELECTION_KEYS: [&str; 13] = [
     "title",
     "description",
     "voters",
@@ -118,6 +125,8 @@ const ELECTION_KEYS: [&str; 11] = [
     "closes",
     "revotes",
     "names",
+    "organisers",
+    "needed",
     "quorum",
     "results",
     "tie_break",
@@ -314,11 +323,58 @@ fn contests(reader: &mut Reader) -> (Vec<Contest>, Vec<String>) {
     (contests, faults)
 }
 
+/// The organisers that a file names, with whoever creates the election.
+fn organisers(reader: &mut Reader, own: PublicKey) -> Option<Committee> {
+    let keys = |value: Value| -> Option<Vec<PublicKey>> {
+        let key = |value: &Value| value.as_str()?.parse().ok();
+        value.as_array()?.iter().map(key).collect()
+    };
+    let kind = "a list of keys in quotes, as `vote-cli organiser key` prints them";
+    let others = reader.take("organisers", kind, keys);
+    let needed = reader.number("needed");
+    let (Some(others), Some(needed)) = (&others, needed) else {
+        if others.is_some() || needed.is_some() {
+            reader.fault("organisers, needed: say both, or neither".to_owned());
+        }
+        return None;
+    };
+    let faults: Vec<_> = others.iter().filter_map(key_fault).collect();
+    faults.into_iter().for_each(|fault| reader.fault(fault));
+    Some(committee(
+        others,
+        own,
+        u8::try_from(needed).unwrap_or(u8::MAX),
+    ))
+}
+
+/// These organisers and whoever creates the election, in the order that the ledger wants.
+pub(crate) fn committee<'a>(
+    others: impl IntoIterator<Item = &'a PublicKey>,
+    own: PublicKey,
+    needed: u8,
+) -> Committee {
+    let mut organisers: Vec<_> = others.into_iter().copied().chain([own]).collect();
+    organisers.sort_unstable();
+    organisers.dedup();
+    Committee { organisers, needed }
+}
+
+/// What is wrong with a key of an organiser: nobody could sign with it.
+pub(crate) fn key_fault(key: &PublicKey) -> Option<String> {
+    let fault = key.check().err()?;
+    Some(format!("the organiser {key:.16} is no key: {fault}"))
+}
+
 /// Reads an election file.
 ///
 /// # Errors
 /// Every fault, one a line.
-pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, Vec<String>> {
+pub(crate) fn parse(
+    text: &str,
+    now: Timestamp,
+    salt: u64,
+    own: PublicKey,
+) -> Result<Election, Vec<String>> {
     let table = text
         .parse::<Table>()
         .map_err(|error| vec![error.to_string().trim_end().to_owned()])?;
@@ -339,6 +395,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
     let (opens_at, closes_at) = (reader.time("opens", now), reader.time("closes", now));
     let revotes = reader.number("revotes").unwrap_or(0);
     let names = reader.flag("names");
+    let committee = organisers(&mut reader, own);
     let quorum = reader.share("quorum");
     let shown = [("live", Results::Live), ("at closing", Results::AtClosing)];
     let results = reader.one_of("results", &shown).unwrap_or(Results::Live);
@@ -363,6 +420,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
         tie_break,
         salt,
         names,
+        committee,
     };
     faults.extend(election.faults().iter().map(ToString::to_string));
     if closes_at.is_some_and(|closes| closes <= now) {
@@ -376,7 +434,12 @@ pub(crate) fn parse(text: &str, now: Timestamp, salt: u64) -> Result<Election, V
 }
 
 /// Reads the file of an election.
-pub(crate) fn read(path: &Path, now: Timestamp, salt: u64) -> Result<Election, Failure> {
+pub(crate) fn read(
+    path: &Path,
+    now: Timestamp,
+    salt: u64,
+    own: PublicKey,
+) -> Result<Election, Failure> {
     let shown = path.display();
     let bytes = files::read(path, FILE_BYTES_MAX);
     let bytes =
@@ -387,7 +450,7 @@ pub(crate) fn read(path: &Path, now: Timestamp, salt: u64) -> Result<Election, F
             "{shown} is no text of at most {FILE_BYTES_MAX} bytes"
         ))
     })?;
-    parse(&text, now, salt).map_err(|faults| {
+    parse(&text, now, salt, own).map_err(|faults| {
         let list: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
         Failure::Usage(format!("{shown} is no election yet:{list}"))
     })
@@ -395,13 +458,16 @@ pub(crate) fn read(path: &Path, now: Timestamp, salt: u64) -> Result<Election, F
 
 #[cfg(test)]
 mod tests {
+    use vote_chain::SecretKey;
+
     use super::*;
 
+    const OWN: PublicKey = PublicKey::from_bytes([7; 32]);
     const NOW: Timestamp = Timestamp::from_ms(1_795_435_200_000);
 
     #[test]
     fn example_is_an_election() {
-        let election = parse(EXAMPLE, NOW, 1).unwrap();
+        let election = parse(EXAMPLE, NOW, 1, OWN).unwrap();
         assert_eq!(election.closes_at, Some(NOW.plus_ms(7 * 86_400_000)));
         assert_eq!(
             election.description,
@@ -428,14 +494,38 @@ mod tests {
 
     #[test]
     fn names_are_taken_only_if_the_file_says_so() {
-        assert!(!parse(EXAMPLE, NOW, 1).unwrap().names);
+        assert!(!parse(EXAMPLE, NOW, 1, OWN).unwrap().names);
         let by_name = EXAMPLE.replace("names = false", "names = true");
-        assert!(parse(&by_name, NOW, 1).unwrap().names);
+        assert!(parse(&by_name, NOW, 1, OWN).unwrap().names);
         assert!(
-            !parse(&EXAMPLE.replace("names = false", ""), NOW, 1)
+            !parse(&EXAMPLE.replace("names = false", ""), NOW, 1, OWN)
                 .unwrap()
                 .names
         );
+    }
+
+    #[test]
+    fn organisers_are_named_with_who_creates_the_election_and_how_many_must_sign() {
+        let [ada, joan] = [1, 2].map(|seed| SecretKey::from_seed(&[seed; 32]).public());
+        let named = |needed: &str| {
+            let lines = format!("organisers = [\"{ada}\", \"{joan}\"]\n{needed}\nrevotes = 0");
+            parse(&EXAMPLE.replace("revotes = 0", &lines), NOW, 1, OWN)
+        };
+        let committee = named("needed = 2").unwrap().committee.unwrap();
+        assert_eq!(committee.needed, 2);
+        let mut all = vec![ada, joan, OWN];
+        all.sort();
+        assert_eq!(committee.organisers, all);
+        for (needed, fault) in [("", "say both"), ("needed = 4", "1 to 3 can")] {
+            let faults = named(needed).unwrap_err().join("\n");
+            assert!(faults.contains(fault), "{faults}");
+        }
+        let no_key = EXAMPLE.replace(
+            "revotes = 0",
+            "organisers = [\"ada\"]\nneeded = 2\nrevotes = 0",
+        );
+        assert!(parse(&no_key, NOW, 1, OWN).is_err());
+        assert_eq!(parse(EXAMPLE, NOW, 1, OWN).unwrap().committee, None);
     }
 
     #[test]
@@ -446,7 +536,7 @@ mod tests {
             .replace("# min =", "min =")
             .replace("# max =", "max =")
             .replace("voters = \"anyone\"", "voters = \"weighted roll\"");
-        let election = parse(&text, NOW, 1).unwrap();
+        let election = parse(&text, NOW, 1, OWN).unwrap();
         assert_eq!(
             (
                 election.contests[0].choices_min,
@@ -466,7 +556,7 @@ mod tests {
     #[test]
     fn one_contest_needs_no_table_of_its_own() {
         let text = "title = \"Lunch\"\nchoices = [\"Soup\", \"Pasta\"]\nmax = 1\nrule = \"approval\"\nmajority = \"2/3\"\n";
-        let election = parse(text, NOW, 1).unwrap();
+        let election = parse(text, NOW, 1, OWN).unwrap();
         let [contest] = election.contests.as_slice() else {
             panic!("one contest")
         };
@@ -482,7 +572,7 @@ mod tests {
             let text = format!(
                 "title = \"Chair\"\nchoices = [\"Ada\", \"Joan\"]\nrule = \"{rule}\"\novervotes = \"exhaust\"\n"
             );
-            parse(&text, NOW, 1)
+            parse(&text, NOW, 1, OWN)
         };
         assert_eq!(of("irv").unwrap().contests[0].overvotes, Overvotes::Exhaust);
         let faults = of("stv").unwrap_err();
@@ -496,7 +586,8 @@ mod tests {
             parse(
                 "title = \"t\"\nchoices = [\"A\", \"B\"]\novervotes = \"drop\"",
                 NOW,
-                1
+                1,
+                OWN,
             )
             .unwrap_err()[0]
                 .contains("wait, exhaust, skip")
@@ -506,7 +597,7 @@ mod tests {
     #[test]
     fn all_faults_are_said_at_once() {
         let text = "title = \"\"\nchoices = [\"A\", \"A\", \" B\"]\nrule = \"lottery\"\nseats = -1\nopens = \"soon\"\ncloses = \"2020-01-01T00:00:00Z\"\ncolour = 3\nquorum = \"some\"\nvoters = \"friends\"\n";
-        let faults = parse(text, NOW, 1).unwrap_err();
+        let faults = parse(text, NOW, 1, OWN).unwrap_err();
         for words in [
             "title is empty",
             "choices 1 and 2 look the same: \"A\"",
@@ -524,17 +615,18 @@ mod tests {
                 "{words:?} is missing in {faults:?}"
             );
         }
-        assert!(parse("title = ", NOW, 1).unwrap_err()[0].contains("line 1"));
+        assert!(parse("title = ", NOW, 1, OWN).unwrap_err()[0].contains("line 1"));
         assert!(
             parse(
                 "title = \"t\"\nchoices = [\"A\", \"B\"]\nwrite_in = true",
                 NOW,
-                1
+                1,
+                OWN,
             )
             .is_err()
         );
         let two = "title = \"t\"\n[[contests]]\ntitle = \"a\"\nchoices = [\"A\", \"B\"]\n[[contests]]\nchoices = [\"A\"]\nhue = 1\n";
-        let faults = parse(two, NOW, 1).unwrap_err();
+        let faults = parse(two, NOW, 1, OWN).unwrap_err();
         for words in [
             "contest 2: hue: there is no such setting",
             "contest 2: 1 choices",
@@ -549,7 +641,8 @@ mod tests {
             parse(
                 "title = \"t\"\nseats = 1\n[[contests]]\nwrite_in = true",
                 NOW,
-                1
+                1,
+                OWN,
             )
             .is_err(),
             "seats of which?"

@@ -2,12 +2,17 @@
 
 use vote_api::ElectionView;
 use vote_chain::{ElectionPhase, LogEntry, Logged, Timestamp};
+use vote_views::LogWords;
 
 use crate::output::clean;
 
-/// What was done, in a sentence that cannot garble a terminal.
-pub(crate) fn describe(act: &Logged) -> String {
-    clean(&vote_views::act(act))
+/// What was done, and who has signed it if several organise: a sentence that cannot garble a
+/// terminal.
+fn describe(words: &LogWords<'_>, entry: &LogEntry) -> String {
+    let by = entry
+        .by
+        .map_or_else(String::new, |key| format!("{key:.16}: "));
+    clean(&format!("{by}{}", words.what(entry)))
 }
 
 /// What has happened to an election, a line for each thing, in the order of time: its organiser's
@@ -52,6 +57,7 @@ fn acts(entries: &[LogEntry]) -> Vec<(Timestamp, String)> {
     let adds = |entry: &LogEntry| matches!(entry.act, Logged::VotersAdded { .. });
     let line =
         |entry: &LogEntry, what: String| (entry.time, format!("{what} (block {})", entry.height));
+    let words = LogWords::of(entries);
     let one = |run: &[LogEntry]| {
         let last = run.last()?;
         let counts = run.iter().filter_map(|entry| match entry.act {
@@ -63,7 +69,7 @@ fn acts(entries: &[LogEntry]) -> Vec<(Timestamp, String)> {
             (sum.0.saturating_add(count.0), sum.1.saturating_add(count.1))
         });
         Some(match run.len() {
-            1 => line(last, describe(&last.act)),
+            1 => line(last, describe(&words, last)),
             acts => line(
                 last,
                 format!("{voters} voters with {votes} votes added to the roll, by {acts} acts"),
@@ -71,7 +77,7 @@ fn acts(entries: &[LogEntry]) -> Vec<(Timestamp, String)> {
         })
     };
     entries
-        .chunk_by(|a, b| adds(a) && adds(b))
+        .chunk_by(|a, b| adds(a) && adds(b) && a.by == b.by)
         .filter_map(one)
         .collect()
 }
@@ -79,7 +85,9 @@ fn acts(entries: &[LogEntry]) -> Vec<(Timestamp, String)> {
 /// What has happened at the times that were set, without an act.
 fn by_the_clock(view: &ElectionView, entries: &[LogEntry]) -> Vec<(Timestamp, String)> {
     let record = &view.record;
-    let by_hand = |act: &Logged| entries.iter().any(|entry| entry.act == *act);
+    let words = LogWords::of(entries);
+    let done = |entry| words.done(entry);
+    let by_hand = |act: &Logged| entries.iter().any(|entry| done(entry) == Some(act));
     let opened = record
         .opens_at
         .filter(|_| has_opened(view) && !by_hand(&Logged::Opened));
@@ -88,7 +96,7 @@ fn by_the_clock(view: &ElectionView, entries: &[LogEntry]) -> Vec<(Timestamp, St
         |act: &Logged| matches!(act, Logged::VotersAdded { .. } | Logged::RollChanged { .. });
     let first_voter = entries
         .iter()
-        .find(|entry| adds(&entry.act))
+        .find(|entry| done(entry).is_some_and(adds))
         .map(|entry| entry.time);
     let opened = opened.map(|time| {
         first_voter
@@ -122,6 +130,7 @@ mod tests {
             height,
             time,
             act,
+            by: None,
         }
     }
 
@@ -200,6 +209,7 @@ mod tests {
 
     #[test]
     fn reasons_cannot_garble_the_terminal() {
-        assert!(!describe(&Logged::Cancelled("x\u{1b}[2J".into())).contains('\u{1b}'));
+        let entries = [entry(1, Logged::Cancelled("x\u{1b}[2J".into()))];
+        assert!(!acts(&entries)[0].1.contains('\u{1b}'));
     }
 }

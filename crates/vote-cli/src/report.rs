@@ -310,6 +310,7 @@ pub(crate) mod tests {
                 ballots: 4,
                 weight: 4,
             },
+            committee: None,
         };
         let tally = Tally {
             turnout: record.turnout,

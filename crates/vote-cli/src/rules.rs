@@ -2,8 +2,8 @@
 //! Nothing of it is written by hand.
 
 use vote_chain::{
-    Base, Choices, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Seats, Ties,
-    Timestamp, Voters,
+    Base, Choices, Committee, Contest, Election, ElectionRecord, Overvotes, Results, Rule, Seats,
+    Ties, Timestamp, Voters,
 };
 
 use crate::ballot;
@@ -51,6 +51,18 @@ pub(crate) fn lines(election: &Election, record: Option<&ElectionRecord>) -> Vec
         .any(|contest| draws_lots(contest.rule))
     {
         lines.push(format!("  lots       {}", lots(election)));
+    }
+    // Who organises it now is shown with what waits for them.
+    let named = election.committee.as_ref().filter(|_| record.is_none());
+    if let Some(Committee { organisers, needed }) = named {
+        let mut line = format!(
+            "  organisers {} keys, of which {needed} must sign each act",
+            organisers.len()
+        );
+        if usize::from(*needed) == organisers.len() {
+            line.push_str("; if one is lost, no act can be done any more");
+        }
+        lines.push(line);
     }
     lines.push(
         "  changes    nobody can change choices or rules; its organiser can change times and roll, close it, and cancel it, \

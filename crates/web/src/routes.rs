@@ -493,13 +493,14 @@ fn check_ballot(body: &[u8]) -> Result<(), Fault> {
     let parsed = parse(body).map_err(|fault| Fault::invalid(fault.to_string()))?;
     match parsed.content.payload {
         Payload::CastBallot(_) => Ok(()),
-        Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveChange { .. } => {
-            Err(Fault::new(
-                StatusCode::FORBIDDEN,
-                "not_eligible",
-                "this page takes ballots alone: create and manage elections with vote-cli at a node, or with a page of your own",
-            ))
-        }
+        Payload::CreateElection(_)
+        | Payload::Organise(_)
+        | Payload::ApproveAct { .. }
+        | Payload::ApproveChange { .. } => Err(Fault::new(
+            StatusCode::FORBIDDEN,
+            "not_eligible",
+            "this page takes ballots alone: create and manage elections with vote-cli at a node, or with a page of your own",
+        )),
     }
 }
 

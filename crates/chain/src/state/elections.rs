@@ -5,12 +5,18 @@ use std::sync::Arc;
 use super::execution::Execution;
 use super::invalid::InvalidTransaction;
 use super::record::{ElectionRecord, LogEntry, Logged};
-use crate::act::{Act, Organise};
+use crate::act::{ACT_VOTERS_MAX, Act, Organise};
+use crate::committee::{Proposals, Step};
 use crate::election::{Election, ElectionPhase};
 use crate::genesis::Organisers;
 use crate::hash::{ElectionId, TransactionId};
 use crate::key::PublicKey;
 use crate::time::Timestamp;
+
+/// Voters that acts name which are done by approvals in one block, in both lists of changes of
+/// rolls: as many as the acts of a full block name themselves. An approval is small, and what it
+/// has done is not.
+const APPROVED_VOTERS_MAX: usize = 16 * ACT_VOTERS_MAX;
 
 impl Execution<'_> {
     pub(super) fn create(
@@ -25,6 +31,10 @@ impl Execution<'_> {
         }
         if self.election(&id).is_ok() {
             return Err(InvalidTransaction::ElectionExists(id));
+        }
+        let committee = election.committee.as_ref();
+        if committee.is_some_and(|committee| !committee.includes(&organiser)) {
+            return Err(InvalidTransaction::CreatorNotNamed(organiser));
         }
         self.check_room(&organiser)?;
         let record = ElectionRecord::new(id, election, organiser, self.time);
@@ -63,20 +73,118 @@ impl Execution<'_> {
     ) -> Result<(), InvalidTransaction> {
         let Organise { election: id, act } = organise;
         let record = self.election(id)?;
-        if record.organiser != signer {
+        let Some(committee) = &record.committee else {
+            if record.organiser != signer {
+                return Err(InvalidTransaction::NotTheOrganiser(signer));
+            }
+            self.check_goes_on(id)?;
+            self.check_is_new(&transaction)?;
+            self.perform(id, act)?;
+            self.enter(id, transaction, None, Logged::from(act));
+            return Ok(());
+        };
+        if !committee.includes(&signer) {
             return Err(InvalidTransaction::NotTheOrganiser(signer));
         }
-        let phase = record.phase(self.time);
+        self.check_goes_on(id)?;
+        self.check_is_new(&transaction)?;
+        let waiting = self.proposals(id);
+        let logged = match waiting.judge(committee, signer, act, self.time)? {
+            Step::Does(act) => {
+                self.perform(id, &act)?;
+                Logged::from(&*act)
+            }
+            Step::Waits => {
+                let time = self.time;
+                self.proposals_mut(id).put(transaction, signer, act, time);
+                Logged::Proposed(Box::new(Logged::from(act)))
+            }
+        };
+        self.enter(id, transaction, Some(signer), logged);
+        Ok(())
+    }
+
+    /// An approval; the last one that an act needs has it done, if that can be.
+    pub(super) fn approve_act(
+        &mut self,
+        transaction: TransactionId,
+        signer: PublicKey,
+        id: &ElectionId,
+        proposal: &TransactionId,
+    ) -> Result<(), InvalidTransaction> {
+        let record = self.election(id)?;
+        let Some(committee) = &record.committee else {
+            return Err(InvalidTransaction::OneOrganiser(*id));
+        };
+        if !committee.includes(&signer) {
+            return Err(InvalidTransaction::NotTheOrganiser(signer));
+        }
+        self.check_goes_on(id)?;
+        let (waiting, time) = (self.proposals(id), self.time);
+        let step = waiting.judge_approval(committee, signer, proposal, time)?;
+        // A key can be replaced, and put back: what it has approved before does not count again.
+        self.check_is_new(&transaction)?;
+        let done = match step {
+            Step::Does(act) => {
+                let voters = self.approved_voters + act.voters();
+                if voters > APPROVED_VOTERS_MAX {
+                    return Err(InvalidTransaction::ApprovedVoters(APPROVED_VOTERS_MAX));
+                }
+                self.perform(id, &act)?;
+                self.approved_voters = voters;
+                self.proposals_mut(id).remove(proposal);
+                true
+            }
+            Step::Waits => {
+                self.proposals_mut(id).approve(proposal, signer, time);
+                false
+            }
+        };
+        let proposal = *proposal;
+        let approved = Logged::Approved { proposal, done };
+        self.enter(id, transaction, Some(signer), approved);
+        Ok(())
+    }
+
+    fn check_goes_on(&self, id: &ElectionId) -> Result<(), InvalidTransaction> {
+        let phase = self.election(id)?.phase(self.time);
         if phase.is_over() {
             return Err(InvalidTransaction::Over {
                 election: *id,
                 phase,
             });
         }
-        if self.state.acts.contains(&transaction) || self.acts.contains(&transaction) {
-            return Err(InvalidTransaction::ActDone(transaction));
+        Ok(())
+    }
+
+    /// Whether a transaction stands in no log yet: whoever sends it again does nothing.
+    fn check_is_new(&self, transaction: &TransactionId) -> Result<(), InvalidTransaction> {
+        if self.state.acts.contains(transaction) || self.acts.contains(transaction) {
+            return Err(InvalidTransaction::ActDone(*transaction));
         }
-        let time = self.time;
+        Ok(())
+    }
+
+    /// What waits for approvals in an election.
+    fn proposals(&self, id: &ElectionId) -> &Proposals {
+        static NONE: Proposals = Proposals::new();
+        let changed = self.changes.proposals.get(id);
+        changed
+            .or_else(|| self.state.proposals.get(id))
+            .map_or(&NONE, |proposals| &**proposals)
+    }
+
+    /// What waits after this block, to be changed.
+    fn proposals_mut(&mut self, id: &ElectionId) -> &mut Proposals {
+        let below = &self.state.proposals;
+        let before = || below.get(id).cloned().unwrap_or_default();
+        Arc::make_mut(self.changes.proposals.entry(*id).or_insert_with(before))
+    }
+
+    /// Does an act for which enough have signed, if it can be done now.
+    fn perform(&mut self, id: &ElectionId, act: &Act) -> Result<(), InvalidTransaction> {
+        let record = self.election(id)?;
+        let (phase, time) = (record.phase(self.time), self.time);
         match act {
             Act::Open if phase != ElectionPhase::Draft => {
                 return Err(InvalidTransaction::OpenAlready(*id));
@@ -104,22 +212,47 @@ impl Execution<'_> {
                 (record.opens_at, record.closes_at) = (*opens_at, *closes_at);
             }
             Act::Cancel(_) => self.election_mut(id).cancelled_at = Some(time),
+            Act::Withdraw(_) | Act::ReplaceOrganiser { .. } if record.committee.is_none() => {
+                return Err(InvalidTransaction::OneOrganiser(*id));
+            }
+            Act::Withdraw(_) => self.proposals_mut(id).follow(act),
+            Act::ReplaceOrganiser { old, new, .. } => {
+                if let Some(committee) = &mut self.election_mut(id).committee {
+                    committee.replace(old, *new);
+                }
+                self.proposals_mut(id).follow(act);
+            }
         }
+        Ok(())
+    }
+
+    /// Enters into the log what a transaction has done.
+    fn enter(
+        &mut self,
+        id: &ElectionId,
+        transaction: TransactionId,
+        by: Option<PublicKey>,
+        act: Logged,
+    ) {
+        let time = self.time;
         let entry = LogEntry {
             transaction,
             height: self.height,
             time,
-            act: Logged::from(act),
+            act,
+            by,
         };
         let record = self.election_mut(id);
         let place = record.log.size();
         record.log.push(transaction.as_bytes());
-        if record.phase(time).is_over() {
-            *self.running.entry(signer).or_default() -= 1;
+        let ends = record.phase(time).is_over();
+        let organiser = record.organiser;
+        if ends {
+            // It counts among those of who created it, whoever ends it.
+            *self.running.entry(organiser).or_default() -= 1;
         }
         self.changes.log.insert((*id, place), Arc::new(entry));
         self.acts.insert(transaction);
-        Ok(())
     }
 }
 

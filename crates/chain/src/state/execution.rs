@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::State;
 use super::invalid::InvalidTransaction;
 use super::record::{CastRecord, ElectionRecord, LogEntry, Registry, RollPart};
+use crate::committee::Proposals;
 use crate::hash::{ElectionId, StateRoot, TransactionId};
 use crate::key::PublicKey;
 use crate::time::{Height, Timestamp};
@@ -23,6 +24,8 @@ pub struct Changes {
     pub log: BTreeMap<(ElectionId, u64), Arc<LogEntry>>,
     /// What acts have done to rolls, by the same places.
     pub rolls: BTreeMap<(ElectionId, u64), RollPart>,
+    /// What waits for approvals, of elections in which that has changed.
+    pub(crate) proposals: BTreeMap<ElectionId, Arc<Proposals>>,
     /// Ballots cast.
     pub ballots: BTreeMap<(ElectionId, PublicKey), CastRecord>,
     /// What the ballots say of elections voted in.
@@ -48,6 +51,8 @@ pub struct Execution<'a> {
     pub(super) running: BTreeMap<PublicKey, i64>,
     /// The ids of the block's acts.
     pub(super) acts: BTreeSet<TransactionId>,
+    /// Voters that acts name which were done by approvals.
+    pub(super) approved_voters: usize,
 }
 
 impl<'a> Execution<'a> {
@@ -56,6 +61,7 @@ impl<'a> Execution<'a> {
             elections: BTreeMap::new(),
             log: BTreeMap::new(),
             rolls: BTreeMap::new(),
+            proposals: BTreeMap::new(),
             ballots: BTreeMap::new(),
             urns: BTreeMap::new(),
             registry: state.upcoming.clone(),
@@ -70,6 +76,7 @@ impl<'a> Execution<'a> {
             roll_changes: BTreeMap::new(),
             running: BTreeMap::new(),
             acts: BTreeSet::new(),
+            approved_voters: 0,
         }
     }
 
@@ -89,6 +96,9 @@ impl<'a> Execution<'a> {
                 changes_before,
                 signed_at,
             } => self.approve(content.signer, change, *changes_before, *signed_at),
+            Payload::ApproveAct { election, proposal } => {
+                self.approve_act(id, content.signer, election, proposal)
+            }
         }?;
         self.applied += 1;
         Ok(())

@@ -119,8 +119,10 @@ impl Elections {
         }
     }
 
-    /// Lets time pass up to `now`: elections open and close by themselves.
-    pub(super) fn pass(&mut self, now: Timestamp) {
+    /// Lets time pass up to `now`: elections open and close by themselves. Gives those that are
+    /// over.
+    pub(super) fn pass(&mut self, now: Timestamp) -> Vec<ElectionId> {
+        let mut ended = Vec::new();
         while let Some(boundary) = self
             .boundaries
             .get_min()
@@ -131,8 +133,10 @@ impl Elections {
             let record = self.by_id[&boundary.1].clone();
             if record.phase(now).is_over() {
                 self.end((record.created_at, record.id), &record.organiser);
+                ended.push(record.id);
             }
         }
+        ended
     }
 
     /// The first boundary that is still to come.

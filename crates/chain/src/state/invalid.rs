@@ -37,9 +37,54 @@ pub enum InvalidTransaction {
          admit it, each at their own node: vote-cli organiser admit {0}"
     )]
     NotOrganiser(PublicKey),
-    /// Only who created it may.
-    #[error("only the organiser of an election may do that, and {0:.16} is not")]
+    /// Only who organises it may.
+    #[error("only an organiser of this election may do that, and {0:.16} is none")]
     NotTheOrganiser(PublicKey),
+    /// Whoever creates an election organises it.
+    #[error("{0:.16} creates the election, and is not among its organisers: name that key too")]
+    CreatorNotNamed(PublicKey),
+    /// One organiser's acts are done at once.
+    #[error(
+        "election {0:.16} has one organiser, whose acts wait for no approval and whose key stays; several are named when an election is created"
+    )]
+    OneOrganiser(ElectionId),
+    /// As many wait as may.
+    #[error(
+        "{0} acts of this organiser wait for approvals, and no more may: have the others approve some, or withdraw some (vote-cli election withdraw)"
+    )]
+    ProposalsFull(usize),
+    /// Nothing to approve or withdraw.
+    #[error(
+        "the act {0:.16} does not wait for approvals in this election: it was done or withdrawn, has lapsed, or was never proposed (what waits: vote-cli election show)"
+    )]
+    NotWaiting(TransactionId),
+    /// Whoever signs twice counts once.
+    #[error("{signer:.16} has approved the act {act:.16} before, and counts once")]
+    ApprovedBefore {
+        /// Who.
+        signer: PublicKey,
+        /// What.
+        act: TransactionId,
+    },
+    /// Others do not approve it, and it lapses.
+    #[error("only who has proposed an act withdraws it, and that is not {0:.16}")]
+    NotTheProposer(PublicKey),
+    /// All have to sign everything, so nobody can be replaced by the others.
+    #[error(
+        "no key of this election's organisers can be replaced: all {0} of them must sign each act, and the others alone are too few"
+    )]
+    Irreplaceable(u8),
+    /// Nobody has two votes among the organisers.
+    #[error("{0:.16} is an organiser of this election already")]
+    OrganiserAlready(PublicKey),
+    /// Whoever has the key may be a thief.
+    #[error("{0:.16} is the key that is to be replaced; only the others propose and approve that")]
+    OwnReplacement(PublicKey),
+    /// Too much at once.
+    #[error(
+        "the acts that are done by approvals in one block name at most {0} voters, and this one would be beyond that; it fits a later block"
+    )]
+    ApprovedVoters(usize),
     /// Too early or too late.
     #[error("election {election:.16} is {phase}; it takes no ballots")]
     NotOpen {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::invalid::InvalidTransaction;
 use crate::act::{Act, Voter};
 use crate::ballot::Selection;
+use crate::committee::Committee;
 use crate::election::{Election, ElectionPhase, Voters};
 use crate::encoding::encode;
 use crate::genesis::{Genesis, Organisers};
@@ -26,7 +27,7 @@ pub struct ElectionRecord {
     pub id: ElectionId,
     /// As its organiser wrote it.
     pub election: Arc<Election>,
-    /// Who created it, and may do things to it.
+    /// Who created it; and may do things to it, if it has no committee.
     pub organiser: PublicKey,
     /// The time of the block that it is in.
     pub created_at: Timestamp,
@@ -45,6 +46,9 @@ pub struct ElectionRecord {
     pub board: Frontier,
     /// Who has voted, in numbers.
     pub turnout: Turnout,
+    /// Who may do things to it now, if several may; else who created it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committee: Option<Committee>,
 }
 
 /// A roll in numbers; all zero if any key may vote.
@@ -91,6 +95,7 @@ impl ElectionRecord {
             log: Frontier::default(),
             board: Frontier::default(),
             turnout: Turnout::default(),
+            committee: election.committee.clone(),
         }
     }
 
@@ -161,6 +166,9 @@ pub struct LogEntry {
     pub time: Timestamp,
     /// What was done.
     pub act: Logged,
+    /// Who has signed it, where several organise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<PublicKey>,
 }
 
 /// An act in a few words.
@@ -197,6 +205,26 @@ pub enum Logged {
     },
     /// Called off.
     Cancelled(String),
+    /// An act was proposed, and waits for approvals.
+    Proposed(Box<Self>),
+    /// An act was approved.
+    Approved {
+        /// The transaction that proposed it.
+        proposal: TransactionId,
+        /// Whether that was the last approval that it needed, so that it was done.
+        done: bool,
+    },
+    /// An act waits no more: who proposed it has taken it back.
+    Withdrawn(TransactionId),
+    /// Another key has taken the place of an organiser's.
+    OrganiserReplaced {
+        /// The former one.
+        old: PublicKey,
+        /// The new one.
+        new: PublicKey,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl From<&Act> for Logged {
@@ -231,6 +259,10 @@ impl From<&Act> for Logged {
                 reason,
             },
             Act::Cancel(reason) => Self::Cancelled(reason),
+            Act::Withdraw(proposal) => Self::Withdrawn(proposal),
+            Act::ReplaceOrganiser { old, new, reason } => {
+                Self::OrganiserReplaced { old, new, reason }
+            }
         }
     }
 }

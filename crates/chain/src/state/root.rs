@@ -78,25 +78,36 @@ pub(crate) fn election_leaf(record: &ElectionRecord) -> Vec<u8> {
         roll,
         log,
         board,
+        committee,
         ..
     } = record;
     let (voters, weight, tree) = (roll.voters, roll.weight, &roll.tree);
     let sizes = [tree.size(), log.size(), board.size()];
     let roots = [tree.root(), log.root(), board.root()];
-    encode(&(
-        id,
-        organiser,
-        created_at,
-        opens_at,
-        closes_at,
-        cancelled_at,
-        voters,
-        weight,
-        sizes[0],
-        roots[0],
-        sizes[1],
-        roots[1],
-        sizes[2],
-        roots[2],
-    ))
+    macro_rules! leaf {
+        ($($more:expr)?) => {
+            encode(&(
+                id,
+                organiser,
+                created_at,
+                opens_at,
+                closes_at,
+                cancelled_at,
+                voters,
+                weight,
+                sizes[0],
+                roots[0],
+                sizes[1],
+                roots[1],
+                sizes[2],
+                roots[2],
+                $($more)?
+            ))
+        };
+    }
+    // With one organiser it is as it was before there could be several.
+    match committee {
+        None => leaf!(),
+        Some(committee) => leaf!(committee),
+    }
 }

@@ -14,10 +14,10 @@ use vote_chain::{
 };
 
 use crate::archives::{archive, ledger};
-use crate::elections;
 use crate::ledger::{
     Ledger, START, certify_header, counted, election, genesis, key, with_contests,
 };
+use crate::{committees, elections};
 use crate::{long_lives, names, organisers, receipts, versions};
 
 /// Numbers without a pattern, the same each time.
@@ -230,6 +230,7 @@ fn good() -> Vec<(String, Vec<u8>)> {
     cases.extend(elections::all());
     cases.extend(receipts::good());
     cases.extend(names::good());
+    cases.extend(committees::good());
     cases.extend(long_lives::good());
     cases
 }
@@ -448,6 +449,7 @@ fn bad() -> Vec<(String, Vec<u8>)> {
     cases.extend(impossible());
     cases.extend(receipts::bad());
     cases.extend(names::bad());
+    cases.extend(committees::bad());
     cases.extend(long_lives::bad());
     cases
 }
@@ -680,7 +682,9 @@ fn verdict(bytes: &[u8]) -> Value {
         })
     };
     let (record, tally) = (&audit.record, &audit.tally);
+    let committee = record.committee.as_ref();
     json!({
+        "organisers": committee.map(|committee| json!([committee.organisers, committee.needed])),
         "kind": "archive", "withheld": tally.contests.is_empty(), "ballots": tally.turnout.ballots, "weight": tally.turnout.weight, "voters": record.roll.voters,
         "quorum": tally.quorum.map(|check| check.reached), "phase": audit.phase.to_string(), "signatures": audit.signatures,
         "contests": record.election.contests.iter().zip(&tally.contests).map(contest).collect::<Vec<_>>(),

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use vote_chain::{
-    Act, Ballot, Contest, Election, ElectionId, Genesis, Limits, Organise, Organisers, Payload,
-    PublicKey, Ranks, Rule, SecretKey, Selection, State, Timestamp, Transaction, Validator,
-    ValidatorChange, ValidatorSet, Verified, VerifiedBlock, Version, Voter, Voters, verify,
+    Act, Ballot, Committee, Contest, Election, ElectionId, Genesis, Limits, Organise, Organisers,
+    Payload, PublicKey, Ranks, Rule, SecretKey, Selection, State, Timestamp, Transaction,
+    Validator, ValidatorChange, ValidatorSet, Verified, VerifiedBlock, Version, Voter, Voters,
+    verify,
 };
 
 /// A block, and the state that it is applied to.
@@ -360,8 +361,52 @@ fn approvals() -> Costly {
     chain.costly("approvals", &approvals)
 }
 
+/// Each does an act that waits: first those that put as many voters on a roll as approvals may in
+/// one block, then others, among as many that wait as can.
+fn acts_approved() -> Costly {
+    let mut chain = Chain::new(4);
+    let mut organisers: Vec<_> = (0..16).map(|at| key(at).public()).collect();
+    organisers.sort();
+    let committee = Some(Committee {
+        organisers,
+        needed: 2,
+    });
+    let drafts = (0..5).map(|salt| Election {
+        voters: Voters::WeightedRoll,
+        committee: committee.clone(),
+        ..election(salt, vec![small()])
+    });
+    let (created, ids): (Vec<_>, Vec<_>) = drafts.map(|draft| chain.create(draft)).unzip();
+    chain.decide(&created);
+    let mut approvals = Vec::new();
+    for id in ids {
+        for at in 0..1024 {
+            let act = if at < 16 {
+                Act::AddVoters((0..1700).map(|n| voter(at * 1700 + n, 1)).collect())
+            } else {
+                Act::ChangeTimes {
+                    opens_at: None,
+                    closes_at: Some(Timestamp::from_ms(START + 1_000_000_000 + at as u64)),
+                    reason: "r".into(),
+                }
+            };
+            let proposed = chain.sign(at % 16, Payload::Organise(Organise { election: id, act }));
+            chain.decide(std::slice::from_ref(&proposed));
+            let approval = Payload::ApproveAct {
+                election: id,
+                proposal: proposed.id(),
+            };
+            // Only those of the first election: there are no more in one block.
+            if at >= 16 || approvals.len() < 16 {
+                approvals.push(chain.sign((at + 1) % 16, approval));
+            }
+        }
+    }
+    chain.costly("acts approved", &approvals)
+}
+
 /// The costliest block of each kind.
-pub(crate) const CASES: [fn() -> Costly; 12] = [
+pub(crate) const CASES: [fn() -> Costly; 13] = [
     rankings,
     write_ins,
     replacements,
@@ -373,6 +418,7 @@ pub(crate) const CASES: [fn() -> Costly; 12] = [
     times,
     closings,
     approvals,
+    acts_approved,
     plain,
 ];
 

@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 use vote_chain::bft::{Vote, vote_content};
 use vote_chain::{
     Act, Ballot, Block, Changes, CommitCertificate, CommitSignature, Contest, Election, ElectionId,
-    ElectionRecord, Genesis, Hash, Header, Height, InvalidBlock, InvalidTransaction, Limits,
-    Organise, Organisers, Payload, Purpose, Receipt, Rule, SecretKey, Selection, SetChange, State,
-    StateRoot, Timestamp, Transaction, TransactionId, Validator, ValidatorSet, Verified,
-    VerifiedBlock, Version, Voter, encode, verify,
+    ElectionRecord, Frontier, Genesis, Hash, Header, Height, InvalidBlock, InvalidTransaction,
+    Limits, Organise, Organisers, Payload, Purpose, Receipt, RollRecord, Rule, SecretKey,
+    Selection, SetChange, State, StateRoot, Timestamp, Transaction, TransactionId, Turnout,
+    Validator, ValidatorSet, Verified, VerifiedBlock, Version, Voter, encode, verify,
 };
 
 use sha2::{Digest, Sha256};
@@ -224,16 +224,17 @@ impl Ledger {
             &registry.organisers,
             &registry.versions,
         ))];
-        let mut oldest: Vec<_> = self.state.elections_newest(None).collect();
+        let mut oldest: Vec<_> = self.state.elections_newest(None).cloned().collect();
         oldest.reverse();
-        for record in oldest {
-            let (id, mut record) = (Some(record.id), record.clone());
+        let created = transactions.iter().filter_map(|t| created(t, time));
+        for mut record in oldest.into_iter().chain(created) {
+            let id = Some(record.id);
             let of_it = transactions
                 .iter()
                 .filter(|t| t.content().payload.election() == id);
             of_it.for_each(|transaction| apply_lawlessly(&mut record, transaction, time));
             let (roll, log, board) = (&record.roll, &record.log, &record.board);
-            leaves.push(encode(&(
+            let mut leaf = encode(&(
                 record.id,
                 record.organiser,
                 record.created_at,
@@ -248,7 +249,13 @@ impl Ledger {
                 log.root(),
                 board.size(),
                 board.root(),
-            )));
+            ));
+            if let Some(committee) = &record.committee {
+                // An array of one more.
+                leaf[0] += 1;
+                leaf.extend(encode(committee));
+            }
+            leaves.push(leaf);
         }
         let root = vote_chain::merkle_root(leaves.iter().map(Vec::as_slice));
         let sealed = Sha256::new()
@@ -324,6 +331,27 @@ impl Ledger {
     }
 }
 
+/// The election that a transaction creates, if it opens at once.
+fn created(transaction: &Verified, time: Timestamp) -> Option<ElectionRecord> {
+    let Payload::CreateElection(election) = &transaction.content().payload else {
+        return None;
+    };
+    Some(ElectionRecord {
+        id: ElectionId::new(*transaction.id().hash()),
+        election: Arc::new(election.clone()),
+        organiser: transaction.content().signer,
+        created_at: time,
+        opens_at: Some(time),
+        closes_at: None,
+        cancelled_at: None,
+        roll: RollRecord::default(),
+        log: Frontier::default(),
+        board: Frontier::default(),
+        turnout: Turnout::default(),
+        committee: election.committee.clone(),
+    })
+}
+
 fn apply_lawlessly(record: &mut ElectionRecord, transaction: &Verified, time: Timestamp) {
     let id = transaction.id();
     match &transaction.content().payload {
@@ -347,9 +375,11 @@ fn apply_lawlessly(record: &mut ElectionRecord, transaction: &Verified, time: Ti
                 }
                 // Whom the tests take off has one vote.
                 Act::ChangeRoll { remove, add, .. } => count(record, remove.len() as u64, add),
+                Act::Withdraw(_) | Act::ReplaceOrganiser { .. } => {}
             }
             record.log.push(id.as_bytes());
         }
+        Payload::ApproveAct { .. } => record.log.push(id.as_bytes()),
         Payload::CreateElection(_) | Payload::ApproveChange { .. } => {}
     }
 }

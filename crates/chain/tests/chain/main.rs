@@ -4,6 +4,7 @@
 
 mod archives;
 mod cases;
+mod committees;
 mod costly;
 mod elections;
 mod ledger;

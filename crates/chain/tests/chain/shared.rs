@@ -98,6 +98,7 @@ fn election(value: &Value) -> Election {
         tie_break: text(&value["tie_break"]),
         salt: 0,
         names: value["names"].as_bool().unwrap(),
+        committee: None,
     }
 }
 

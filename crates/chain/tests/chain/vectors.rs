@@ -7,7 +7,7 @@ use malachite_types::{NilOrVal, Round, VoteType};
 use serde_json::{Value, json};
 use vote_chain::bft::{Proposal, Vote, proposal_content, vote_content};
 use vote_chain::{
-    Act, Ballot, Base, BlockHash, Change, Contest, Election, ElectionId, Hash, Height,
+    Act, Ballot, Base, BlockHash, Change, Committee, Contest, Election, ElectionId, Hash, Height,
     InclusionProof, Majority, MerkleTree, Organise, OrganiserChange, Overvotes, Payload, Purpose,
     Ranks, Results, Rule, Selection, Share, Timestamp, Transaction, TransactionId, ValidatorChange,
     Voter, Voters, decode, encode, merkle_root,
@@ -100,6 +100,7 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
         key(60).public().min(key(61).public()),
         key(60).public().max(key(61).public()),
     );
+    let proposal = TransactionId::of(b"an act");
     let all = [
         ("create_election", Payload::CreateElection(election())),
         (
@@ -126,6 +127,16 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
                 ..election()
             }),
         ),
+        (
+            "create_election_with_committee",
+            Payload::CreateElection(Election {
+                committee: Some(Committee {
+                    organisers: vec![one, two],
+                    needed: 2,
+                }),
+                ..election()
+            }),
+        ),
         ("cast_replacement", Payload::CastBallot(replacement)),
         ("open", act(Act::Open)),
         ("close", act(Act::Close)),
@@ -149,7 +160,23 @@ fn transactions(ledger: &Ledger, id: ElectionId) -> Value {
                 reason: reason.clone(),
             }),
         ),
-        ("cancel", act(Act::Cancel(reason))),
+        ("cancel", act(Act::Cancel(reason.clone()))),
+        ("withdraw", act(Act::Withdraw(proposal))),
+        (
+            "replace_organiser",
+            act(Act::ReplaceOrganiser {
+                old: one,
+                new: two,
+                reason,
+            }),
+        ),
+        (
+            "approve_act",
+            Payload::ApproveAct {
+                election: id,
+                proposal,
+            },
+        ),
         (
             "approve_admit",
             approve(ValidatorChange::Admit(validator(5)).into(), 0),

@@ -136,9 +136,12 @@ impl Host {
     }
 
     /// Elections that have opened, closed, or been acted upon, so that what waits for them may no
-    /// longer fit. A voter more on a roll takes nothing from anybody.
+    /// longer fit. A voter more on a roll takes nothing from anybody, nor does what waits for
+    /// approvals.
     fn touched(&self, header: &Header, decided: &Decided) -> BTreeSet<ElectionId> {
-        let takes = |entry: &LogEntry| !matches!(entry.act, Logged::VotersAdded { .. });
+        let takes = |entry: &LogEntry| {
+            !matches!(entry.act, Logged::VotersAdded { .. } | Logged::Proposed(_))
+        };
         let acted = decided
             .changes
             .log

@@ -12,7 +12,9 @@ use vote_chain::{ElectionId, Organisers, Payload, PublicKey, State, UnsignedTran
 pub(crate) enum Lane {
     /// What a validator approves.
     Approvals(PublicKey),
-    /// What an organiser does, on a chain that has some.
+    /// What an organiser does, on a chain that has some; with what is done to their elections by
+    /// others, whom they have named there as organisers beside themselves: as many keys as they
+    /// like.
     Acts(PublicKey),
     /// Ballots of an election with a roll.
     Roll(ElectionId),
@@ -35,12 +37,16 @@ impl Lane {
                     Self::Roll(ballot.election)
                 }
             }
-            Payload::CreateElection(_) | Payload::Organise(_)
+            Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveAct { .. }
                 if state.registry().organisers == Organisers::Anyone =>
             {
                 Self::Anyone
             }
-            Payload::CreateElection(_) | Payload::Organise(_) => Self::Acts(content.signer),
+            Payload::CreateElection(_) | Payload::Organise(_) | Payload::ApproveAct { .. } => {
+                let about = content.payload.election();
+                let election = about.and_then(|id| state.election(&id));
+                Self::Acts(election.map_or(content.signer, |record| record.organiser))
+            }
             Payload::ApproveChange { .. } => Self::Approvals(content.signer),
         }
     }

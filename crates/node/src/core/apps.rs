@@ -48,15 +48,25 @@ fn refusal_of(fault: &InvalidTransaction) -> Refusal {
         | I::OldApproval(_)
         | I::LapsedApproval(_)
         | I::EarlyApproval(_)
-        | I::LaterVersion { .. } => RefusalCode::WrongState,
+        | I::LaterVersion { .. }
+        | I::OneOrganiser(_)
+        | I::ProposalsFull(_)
+        | I::NotWaiting(_)
+        | I::Irreplaceable(_)
+        | I::OrganiserAlready(_)
+        | I::ApprovedVoters(_) => RefusalCode::WrongState,
         I::NotOrganiser(_)
         | I::NotTheOrganiser(_)
+        | I::ApprovedBefore { .. }
+        | I::NotTheProposer(_)
+        | I::OwnReplacement(_)
         | I::AlreadyVoted { .. }
         | I::NotOnRoll { .. }
         | I::NotValidator(_) => RefusalCode::NotEligible,
         I::Name(_)
         | I::Contests { .. }
         | I::Selection { .. }
+        | I::CreatorNotNamed(_)
         | I::Weighted { .. }
         | I::RollFull(_)
         | I::Times(_)

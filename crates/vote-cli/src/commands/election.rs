@@ -6,11 +6,11 @@ use serde::Serialize;
 use vote_api::{CheckedElection, Client, ELECTIONS_PAGE_MAX, ElectionQuery, ElectionView};
 use vote_chain::{
     Act, Base, ChainId, Contest, Election, ElectionId, ElectionPhase, Height, Majority, Organise,
-    Payload, SecretKey, Timestamp, Voters,
+    Payload, PublicKey, SecretKey, Timestamp, Voters,
 };
 use vote_views as views;
 
-use super::organiser;
+use super::{committee, organiser};
 use crate::cli::{ActArgs, CreateArgs, ElectionCommand, ListArgs};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -30,7 +30,9 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
             Ok(())
         }
         ElectionCommand::Open(args) => {
-            let (view, height) = act(context, args, |_| Ok(Act::Open)).await?;
+            let Some((view, height)) = act(context, args, |_| Ok(Act::Open)).await? else {
+                return Ok(());
+            };
             let (voters, root) = (view.record.roll.voters, view.record.roll.tree.root());
             let opened = views::Opened {
                 opened: true,
@@ -54,7 +56,9 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
             Ok(())
         }
         ElectionCommand::Close(args) => {
-            let (view, height) = act(context, args, |_| Ok(Act::Close)).await?;
+            let Some((view, height)) = act(context, args, |_| Ok(Act::Close)).await? else {
+                return Ok(());
+            };
             let closed = views::Closed {
                 closed: true,
                 election: view.record.id.into(),
@@ -68,7 +72,10 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
             Ok(())
         }
         ElectionCommand::Cancel { act: args, reason } => {
-            let (view, height) = act(context, args, |_| Ok(Act::Cancel(reason))).await?;
+            let Some((view, height)) = act(context, args, |_| Ok(Act::Cancel(reason))).await?
+            else {
+                return Ok(());
+            };
             let cancelled = views::Cancelled {
                 cancelled: true,
                 election: view.record.id.into(),
@@ -98,7 +105,9 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
                     reason,
                 })
             };
-            let (view, height) = act(context, args, change).await?;
+            let Some((view, height)) = act(context, args, change).await? else {
+                return Ok(());
+            };
             let (opens_at, closes_at) = (view.record.opens_at, view.record.closes_at);
             let changed = views::TimesChanged {
                 times_changed: true,
@@ -114,17 +123,30 @@ pub(super) async fn run(context: &Context, command: ElectionCommand) -> Result<(
             done(context, &view, height, &changed, &words);
             Ok(())
         }
+        ElectionCommand::Approve(args) => committee::approve(context, args).await,
+        ElectionCommand::Proposed { election, proposal } => {
+            committee::proposed(context, &election, &proposal).await
+        }
+        ElectionCommand::Withdraw { proposal, act } => {
+            committee::withdraw(context, act, &proposal).await
+        }
+        ElectionCommand::ReplaceOrganiser {
+            act,
+            old,
+            new,
+            reason,
+        } => committee::replace(context, act, (old, new), reason).await,
         ElectionCommand::Log { election } => log(context, election.as_deref()).await,
     }
 }
 
 /// Has the organiser do something to an election, waits until it is final, and gives the election
-/// as it is then.
+/// as it is then. None if it waits for the approvals of other organisers, which is said.
 pub(super) async fn act(
     context: &Context,
     args: ActArgs,
     act: impl FnOnce(&ElectionView) -> Result<Act, Failure>,
-) -> Result<(CheckedElection, Height), Failure> {
+) -> Result<Option<(CheckedElection, Height)>, Failure> {
     let client = context.client().await?;
     let election = find::any_election(&client, args.election.as_deref()).await?;
     let key = organiser(context, args.credential)?;
@@ -145,7 +167,11 @@ pub(super) async fn act(
             "this was done before, with the same words, in block {height}, and is not done again: say another --reason"
         )));
     }
-    Ok((client.election(election.record.id).await?, height))
+    let election = client.election(election.record.id).await?;
+    if committee::said_to_wait(context, &election, inclusion.transaction, height) {
+        return Ok(None);
+    }
+    Ok(Some((election, height)))
 }
 
 /// The organiser's credential, which must be there.
@@ -153,7 +179,7 @@ pub(super) fn organiser(context: &Context, file: Option<PathBuf>) -> Result<Secr
     credential::load(&file.unwrap_or_else(|| context.organiser_file()))
 }
 
-fn done(
+pub(super) fn done(
     context: &Context,
     view: &ElectionView,
     height: Height,
@@ -180,7 +206,7 @@ async fn log(context: &Context, election: Option<&str>) -> Result<(), Failure> {
         return Ok(());
     }
     output::line(format_args!(
-        "{} ({}): what its organiser has done",
+        "{} ({}): what has been done to it",
         clean(&record.election.title),
         view.phase
     ));
@@ -198,10 +224,10 @@ fn salt() -> Result<u64, Failure> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-/// The election that the arguments or their file describe.
-fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
+/// The election that the arguments or their file describe; `own` is the key that creates it.
+fn described(args: &CreateArgs, now: Timestamp, own: PublicKey) -> Result<Election, Failure> {
     if let Some(path) = &args.file {
-        return file::read(path, now, salt()?);
+        return file::read(path, now, salt()?, own);
     }
     let contest = if args.write_in {
         Contest {
@@ -239,6 +265,9 @@ fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
         quorum: args.quorum,
         revotes: args.revotes,
         names: args.names,
+        committee: args
+            .needed
+            .map(|needed| file::committee(&args.organiser, own, needed)),
         ..Election::simple(
             args.title.clone().unwrap_or_default(),
             vec![contest],
@@ -246,6 +275,7 @@ fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
         )
     };
     let mut faults: Vec<_> = election.faults().iter().map(ToString::to_string).collect();
+    faults.extend(args.organiser.iter().filter_map(file::key_fault));
     if election.closes_at.is_some_and(|closes| closes <= now) {
         faults.push("--closes is in the past".to_owned());
     }
@@ -256,9 +286,35 @@ fn described(args: &CreateArgs, now: Timestamp) -> Result<Election, Failure> {
     }
 }
 
+/// Stands for the key that is still to be made.
+const NOT_MADE: PublicKey = PublicKey::from_bytes([0; 32]);
+
+/// Where all organisers must sign, one key that is lost stops them all.
+fn warn_of_lost_keys(election: &Election) {
+    if let Some(committee) = election
+        .committee
+        .as_ref()
+        .filter(|committee| !committee.can_replace())
+    {
+        output::aside(format_args!(
+            "WARNING: all {} organisers must sign each act. If one of them loses the key, nobody can open, close or cancel this election any              more, or change its times or its roll, and no key can be replaced. With --needed {} the others could go on.",
+            committee.needed,
+            committee.needed - 1
+        ));
+    }
+}
+
 async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
-    let election = described(&args, time::now())?;
+    let file = args
+        .credential
+        .clone()
+        .unwrap_or_else(|| context.organiser_file());
+    // One that there is not is made for an election without faults alone.
+    let known = file.exists().then(|| credential::load(&file)).transpose()?;
+    let own = known.as_ref().map_or(NOT_MADE, SecretKey::public);
+    let mut election = described(&args, time::now(), own)?;
     if args.check {
+        warn_of_lost_keys(&election);
         if context.json {
             output::json(&views::Described {
                 valid: true,
@@ -274,8 +330,15 @@ async fn create(context: &Context, args: CreateArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let client = context.client().await?;
-    let key =
-        credential::load_or_make(&args.credential.unwrap_or_else(|| context.organiser_file()))?;
+    let key = match known {
+        Some(key) => key,
+        None => credential::load_or_make(&file)?,
+    };
+    if let Some(committee) = &mut election.committee {
+        let others = committee.organisers.iter().filter(|one| **one != own);
+        *committee = file::committee(others, key.public(), committee.needed);
+    }
+    warn_of_lost_keys(&election);
     organiser::check(&client, &key.public()).await?;
     let has_roll = election.has_roll();
     let inclusion = submit::run(context, &client, &key, Payload::CreateElection(election)).await?;
@@ -393,7 +456,7 @@ async fn at_most(
     }
 }
 
-fn show(context: &Context, view: &ElectionView, chain: ChainId) {
+fn show(context: &Context, view: &CheckedElection, chain: ChainId) {
     let (record, election) = (&view.record, &view.record.election);
     if context.json {
         return output::json(&views::Election::of(view, chain));
@@ -409,6 +472,7 @@ fn show(context: &Context, view: &ElectionView, chain: ChainId) {
     output::line(format_args!("  phase      {}", view.phase));
     output::described(&rules::lines(election, Some(record)));
     output::line(format_args!("  organiser  {}", record.organiser));
+    committee::lines(view).iter().for_each(output::line);
     if election.has_roll() {
         let roll = &record.roll;
         let frozen = log::roll_state(view);

@@ -259,6 +259,7 @@ async fn contents(client: &Client, shown: &FinalBlock) -> Result<Vec<Content>, F
             Payload::CastBallot(_)
             | Payload::CreateElection(_)
             | Payload::Organise(_)
+            | Payload::ApproveAct { .. }
             | Payload::ApproveChange { .. } => None,
         };
         contents.push(Content {

@@ -61,8 +61,10 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
             add.sort_unstable();
             remove.sort_unstable();
             let (added, removed) = (add.len(), remove.len());
-            let (view, height) =
-                change(context, args, roll_changes(&remove, &add, &reason)).await?;
+            let acts = roll_changes(&remove, &add, &reason);
+            let Some((view, height)) = change(context, args, acts).await? else {
+                return Ok(());
+            };
             let roll = &view.record.roll;
             if context.json {
                 output::json(&views::RollChanged {
@@ -89,23 +91,23 @@ pub(super) async fn run(context: &Context, command: RollCommand) -> Result<(), F
 }
 
 /// Does one act after another, of which there is at least one; gives the election and the block
-/// after the last.
+/// after the last. None if they wait for approvals.
 async fn change(
     context: &Context,
     args: ActArgs,
     acts: Vec<Act>,
-) -> Result<(CheckedElection, Height), Failure> {
+) -> Result<Option<(CheckedElection, Height)>, Failure> {
     let of = acts.len();
     let mut done = None;
     for (at, one) in acts.into_iter().enumerate() {
-        done = Some(act(context, args.clone(), |_| Ok(one)).await.map_err(|failure| match at {
+        done = act(context, args.clone(), |_| Ok(one)).await.map_err(|failure| match at {
             0 => failure,
             n => failure.and(&format!(
                 ".\n{n} of {of} acts of this change are done: `vote-cli election log` shows the keys, which are to be left out now"
             )),
-        })?);
+        })?;
     }
-    Ok(done.expect("there is at least one act"))
+    Ok(done)
 }
 
 fn key(text: &str) -> Result<PublicKey, Failure> {
@@ -279,7 +281,12 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
     let roll = &view.record.roll;
     let missing = (on_roll.len() + imported)
         .saturating_sub(usize::try_from(roll.voters).unwrap_or(usize::MAX));
-    if missing > 0 {
+    let committee = view.record.committee.as_ref();
+    let waiting = match committee {
+        Some(committee) if committee.needed > 1 => missing,
+        _ => 0,
+    };
+    if missing > waiting {
         return Err(Failure::Other(format!(
             "{missing} of these voters are not on the roll: they were put on it before by the same import, and taken off since, and an import \
              counts once. Put them on it by hand: vote-cli roll change --add KEY --reason WHY"
@@ -289,6 +296,7 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
         output::json(&views::RollImported {
             election: view.record.id.into(),
             imported,
+            waiting,
             already: same,
             left_out: read.report.rows - imported - same,
             perhaps_again: again,
@@ -302,6 +310,15 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
             "The roll has {} voters with {} votes now.",
             roll.voters, roll.weight
         ));
+        if let Some(committee) = committee.filter(|_| waiting > 0) {
+            output::line(format_args!(
+                "{waiting} voters are proposed for it, and wait for {} more of its {} organisers. Each of them, at a node of theirs: vote-cli                  election approve {:.8} --all (whom an act adds: vote-cli election proposed {:.8} ACT)",
+                committee.needed - 1,
+                committee.organisers.len(),
+                view.record.id,
+                view.record.id
+            ));
+        }
         match view.phase {
             ElectionPhase::Draft => {
                 output::line(format_args!(

@@ -113,6 +113,7 @@ test("an election that fits no transaction is refused before it is signed", () =
     tie_break: "",
     salt: 0n,
     names: false,
+    committee: null,
   };
   const spare =
     65393 -

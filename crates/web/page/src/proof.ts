@@ -11,7 +11,7 @@ import {
   get,
   post,
 } from "./api";
-import { type Act, type Contest, transactionId } from "./encoding/ledger";
+import { type Act, type Committee, type Contest, transactionId } from "./encoding/ledger";
 import { type Kept, checkReceipt, withBallot } from "./encoding/receipt";
 import {
   type SignedBallot,
@@ -19,9 +19,11 @@ import {
   Unsound,
   checkFit,
   checkName,
+  type Organised,
   readAct,
   readBallot,
   readElection,
+  readOrganised,
 } from "./encoding/signed";
 import type { Name } from "./texts";
 
@@ -69,8 +71,15 @@ export function forget(): void {
 const actBytes = kept((id) => signedBytes(id));
 
 /** An act of an election, as its organiser signed it. */
-export const actOf = async (id: string, of: SignedElection): Promise<Act> =>
-  readAct(await actBytes(id, of.chain), id, of);
+export const actOf = async (id: string, of: SignedElection, organisers?: string[]): Promise<Act> =>
+  readAct(await actBytes(id, of.chain), id, of, organisers);
+
+/** An act or an approval of an election, as one of these organisers has signed it. */
+const organisedOf = async (
+  id: string,
+  of: SignedElection,
+  organisers: string[],
+): Promise<Organised> => readOrganised(await actBytes(id, of.chain), id, of, organisers);
 
 /** A transaction that is final, as its receipt shows, and the receipt's file. */
 export interface Proven extends Kept {
@@ -175,6 +184,9 @@ export interface Difference {
 export interface Proof {
   election: SignedElection;
   times: Times;
+  /** Who organises it now; and who ever has, and so may have signed what is in its log. */
+  organisers: string[];
+  ever: string[];
   differs: Difference[];
 }
 
@@ -263,29 +275,116 @@ function textDiffers(said: Detail, signed: SignedElection): Difference[] {
 }
 
 /** Acts that set times; of all others none does. */
-const timed = ({ act }: LogEntry) =>
+const timed = ({ act }: Pick<LogEntry, "act">) =>
   act === "open" || act === "close" || act === "change-times" || act === "cancel";
+
+/** So long an act waits for approvals. */
+const LAPSES_MS = 7 * 24 * 3600 * 1000;
+
+/** What was done where several organise, and by whom it could be done. */
+interface Followed {
+  now: string[];
+  ever: string[];
+  done: { act: Act; time: number }[];
+}
+
+/** Whether an act sets times, or changes who organises. */
+const decides = (act: string | null) =>
+  act === "replace-organiser" || timed({ act } as { act: LogEntry["act"] });
+
+/**
+ * What was done in an election with several organisers, as far as it sets its times or changes who organises it: each act with the signatures of as many of
+ * them as must sign.
+ */
+async function followed(
+  log: LogEntry[],
+  signed: SignedElection,
+  { organisers, needed }: Committee,
+): Promise<Followed> {
+  let now = organisers;
+  const ever = new Set(now);
+  const waits = new Map<string, { act: Act; by: string; until: number; signers: Set<string> }>();
+  const done: Followed["done"] = [];
+  const wrong = () => new Unsound("other", "too few organisers have signed what was done");
+  const perform = (act: Act, time: number) => {
+    if ("withdraw" in act) waits.delete(act.withdraw);
+    else if ("replace" in act) {
+      const { old, new: other } = act.replace;
+      now = now.map((key) => (key === old ? other : key));
+      ever.add(other);
+      for (const [id, { by, signers }] of waits) {
+        signers.delete(old);
+        if (by === old) waits.delete(id);
+      }
+    } else done.push({ act, time });
+  };
+  for (const { act: kind, proposal, proposes, transaction, time } of log) {
+    const known = proposal !== null && waits.has(proposal);
+    if (!known && !decides(kind === "propose" ? proposes : kind)) continue;
+    const found = await organisedOf(transaction, signed, now);
+    if ("approve" in found) {
+      const one = waits.get(found.approve);
+      const own = one && "replace" in one.act && one.act.replace.old === found.signer;
+      if (!one || own || time >= one.until || one.signers.has(found.signer)) throw wrong();
+      one.signers.add(found.signer);
+      if (one.signers.size < needed) continue;
+      waits.delete(found.approve);
+      perform(one.act, time);
+    } else if (needed > 1 && !("withdraw" in found.act)) {
+      if (kind !== "propose") throw wrong();
+      const { act, signer: by } = found;
+      waits.set(transaction, { act, by, until: time + LAPSES_MS, signers: new Set([by]) });
+    } else perform(found.act, time);
+  }
+  return { now, ever: [...ever], done };
+}
+
+/** The log of an election, as far as the node's word of the election goes. */
+async function logOf(said: Detail, { election }: SignedElection): Promise<LogEntry[]> {
+  const { log } = await get<{ log: LogEntry[] }>(`/elections/${election}/log`);
+  return log.slice(0, said.log.size);
+}
+
+/** The organisers of an election and the times that these have given it. */
+async function organisedBy(
+  said: Detail,
+  signed: SignedElection,
+): Promise<{ times: Times; now: string[]; ever: string[] }> {
+  const { committee } = signed;
+  const alone = committee?.organisers ?? [signed.organiser];
+  if (!committee) return { times: await timesOf(said, signed), now: alone, ever: alone };
+  const times = firstTimes(said, signed);
+  const asFirst = timesDiffer(said, times).length === 0 && equal(said.committee?.organisers, alone);
+  if (asFirst) return { times, now: alone, ever: alone };
+  const { now, ever, done } = await followed(await logOf(said, signed), signed, committee);
+  for (const { act, time } of done) setTimes(times, act, time);
+  return { times, now, ever };
+}
+
+function setTimes(times: Times, act: Act, time: number): void {
+  if ("open" in act) times.opens_at = time;
+  else if ("close" in act) times.closes_at = time;
+  else if ("cancel" in act) times.cancelled_at = time;
+  else if ("times" in act)
+    [times.opens_at, times.closes_at] = [act.times.opens_at, act.times.closes_at];
+}
+
+/** The times before anything was done. */
+function firstTimes(said: Detail, signed: SignedElection): Times {
+  const opens =
+    signed.opens_at === null && signed.voters === "anyone" ? said.created_at : signed.opens_at;
+  return { opens_at: opens, closes_at: signed.closes_at, cancelled_at: null };
+}
 
 /** The times that follow from an election's text and from what its organiser has signed. When a block was made is the node's word. */
 async function timesOf(said: Detail, signed: SignedElection): Promise<Times> {
-  const times: Times = {
-    opens_at: signed.opens_at,
-    closes_at: signed.closes_at,
-    cancelled_at: null,
-  };
-  if (times.opens_at === null && signed.voters === "anyone") times.opens_at = said.created_at;
+  const times = firstTimes(said, signed);
   if (timesDiffer(said, times).length === 0) return times;
-  const { log } = await get<{ log: LogEntry[] }>(`/elections/${signed.election}/log`);
-  const entries = log.slice(0, said.log.size).filter(timed);
+  const entries = (await logOf(said, signed)).filter(timed);
   // A change of times sets both: what was before it is gone.
   const from = entries.findLastIndex(({ act }) => act === "change-times");
   for (const { transaction, time } of entries.slice(Math.max(from, 0))) {
-    const act = await actOf(transaction, signed);
-    if ("open" in act) times.opens_at = time;
-    else if ("close" in act) times.closes_at = time;
-    else if ("cancel" in act) times.cancelled_at = time;
-    else if ("times" in act)
-      [times.opens_at, times.closes_at] = [act.times.opens_at, act.times.closes_at];
+    setTimes(times, await actOf(transaction, signed), time);
   }
   return times;
 }
@@ -307,15 +406,28 @@ function phaseDiffers({ phase, closes_at, cancelled_at }: Detail): Difference[] 
   return goes ? [] : [{ what: "phase" }];
 }
 
+/** Whether a node names other organisers than there are, or another number of them that must sign. */
+function organisersDiffer(
+  { committee: said }: Detail,
+  { committee }: SignedElection,
+  now: string[],
+): Difference[] {
+  const same = committee
+    ? said !== null && said.needed === committee.needed && equal(said.organisers, now)
+    : said === null;
+  return same ? [] : [{ what: "organisers" }];
+}
+
 /** Compares what the node says of an election with what was signed. */
 export async function prove(id: string, chain: string, said: Detail): Promise<Proof> {
   const election = await electionOf(id, chain);
-  const times = await timesOf(said, election);
+  const { times, now, ever } = await organisedBy(said, election);
   const differs = [
     ...textDiffers(said, election),
+    ...organisersDiffer(said, election, now),
     ...timesDiffer(said, times),
     ...phaseDiffers(said),
     ...resultDiffers(said.result, election),
   ];
-  return { election, times, differs };
+  return { election, times, organisers: now, ever, differs };
 }

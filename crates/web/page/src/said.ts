@@ -99,6 +99,7 @@ export interface Election {
   cancelled_at: number | null;
   chain: string;
   closes_at: number | null;
+  committee: Committee | null;
   /**
    * @minItems 1
    * @maxItems 20
@@ -124,6 +125,23 @@ export interface Election {
 export interface Size {
   root: string;
   size: number;
+}
+export interface Committee {
+  needed: number;
+  /**
+   * @minItems 2
+   * @maxItems 16
+   */
+  organisers: string[];
+  waiting: Waiting[];
+}
+export interface Waiting {
+  act: "open" | "close" | "add-voters" | "change-roll" | "change-times" | "cancel" | "propose" | "approve-act" | "withdraw" | "replace-organiser";
+  approvals: string[];
+  lacking: number;
+  lapses_at: number;
+  proposal: string;
+  what: string;
 }
 export interface Contest {
   abstention: boolean;
@@ -269,8 +287,12 @@ export interface ElectionLog {
   root: string;
 }
 export interface LogEntry {
-  act: "open" | "close" | "add-voters" | "change-roll" | "change-times" | "cancel";
+  act: "open" | "close" | "add-voters" | "change-roll" | "change-times" | "cancel" | "propose" | "approve-act" | "withdraw" | "replace-organiser";
+  by: string | null;
+  done: boolean | null;
   height: number;
+  proposal: string | null;
+  proposes: "open" | "close" | "add-voters" | "change-roll" | "change-times" | "cancel" | "propose" | "approve-act" | "withdraw" | "replace-organiser" | null;
   time: number;
   transaction: string;
   what: string;

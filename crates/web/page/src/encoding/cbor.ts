@@ -1,10 +1,13 @@
 // The one canonical encoding (docs/protocol.md, section 1): what the ledger signs and hashes,
 // written and read.
 
-/** A struct: its fields in order, numbered from 0. */
+/** A struct: its fields in order, numbered from 0. One that is left out is undefined, and keeps its number. */
 export class Struct {
-  constructor(readonly fields: Value[]) {}
+  constructor(readonly fields: (Value | undefined)[]) {}
 }
+
+/** No struct has more fields. */
+const FIELDS_MAX = 32;
 
 export type Value = number | bigint | string | boolean | null | Uint8Array | Value[] | Struct;
 
@@ -44,8 +47,9 @@ function write(out: number[], value: Value): void {
     push(out, head(2, value.length));
     push(out, value);
   } else if (value instanceof Struct) {
-    push(out, head(5, value.fields.length));
+    push(out, head(5, value.fields.filter((field) => field !== undefined).length));
     value.fields.forEach((field, number) => {
+      if (field === undefined) return;
       push(out, head(0, number));
       write(out, field);
     });
@@ -114,12 +118,22 @@ class Reader {
     if (depth === 0) throw new Malformed("it is too deep");
     // Each item takes a byte at least, so nothing is made room for that does not come.
     if (n > this.left) throw new Malformed("it ends too early");
+    if (major === 5) return this.struct(n, depth);
     const items: Value[] = [];
-    for (let number = 0; number < n; number++) {
-      if (major === 5) this.field(number);
-      items.push(this.value(depth - 1));
+    for (let number = 0; number < n; number++) items.push(this.value(depth - 1));
+    return items;
+  }
+
+  private struct(count: number | bigint, depth: number): Struct {
+    const fields: (Value | undefined)[] = [];
+    for (let read = 0; read < count; read++) {
+      const { major, n } = this.head();
+      if (major !== 0 || n < fields.length || n >= FIELDS_MAX)
+        throw new Malformed("fields are not numbered in order");
+      while (fields.length < n) fields.push(undefined);
+      fields.push(this.value(depth - 1));
     }
-    return major === 5 ? new Struct(items) : items;
+    return new Struct(fields);
   }
 
   private text(length: number | bigint): string {
@@ -129,11 +143,6 @@ class Reader {
     } catch {
       throw new Malformed("a text is not UTF-8");
     }
-  }
-
-  private field(number: number): void {
-    const { major, n } = this.head();
-    if (major !== 0 || n !== number) throw new Malformed("fields are not numbered in order");
   }
 }
 

@@ -103,6 +103,14 @@ export interface Election {
   salt: bigint;
   /** Whether each ballot has its voter's name on it; else none has. */
   names: boolean;
+  /** Who organises it, if several do. */
+  committee: Committee | null;
+}
+
+/** The organisers of an election, in the order of their keys at first, and how many must sign what is done. */
+export interface Committee {
+  organisers: string[];
+  needed: number;
 }
 
 /** How a text looks: in NFC, without characters that cannot be seen, and with one space for several and for what is blank. */
@@ -158,7 +166,9 @@ export type Act =
   | { add: Voter[] }
   | { change: { remove: string[]; add: Voter[]; reason: string } }
   | { times: { opens_at: number | null; closes_at: number | null; reason: string } }
-  | { cancel: string };
+  | { cancel: string }
+  | { withdraw: string }
+  | { replace: { old: string; new: string; reason: string } };
 
 function selection(says: Selection): Value {
   if (says === "abstain") return 5;
@@ -194,7 +204,7 @@ function contest(c: Contest): Value {
 
 export function createElection(e: Election): Value {
   const voters = { anyone: 0, roll: 1, "weighted roll": 2 }[e.voters];
-  const fields: Value[] = [
+  const fields: (Value | undefined)[] = [
     e.title,
     e.description,
     e.contests.map(contest),
@@ -209,8 +219,10 @@ export function createElection(e: Election): Value {
     e.tie_break,
     e.salt,
   );
-  // Left out if none are taken, as above.
-  if (e.names) fields.push(true);
+  // Left out if none are taken, as above; so is the committee.
+  if (e.names || e.committee) fields.push(e.names || undefined);
+  if (e.committee)
+    fields.push(new Struct([e.committee.organisers.map(hexToBytes), e.committee.needed]));
   return [0, new Struct(fields)];
 }
 
@@ -233,9 +245,20 @@ export function organise(election: string, act: Act): Value {
     ];
   else if ("times" in act)
     done = [4, new Struct([act.times.opens_at, act.times.closes_at, act.times.reason])];
-  else done = [5, act.cancel];
+  else if ("cancel" in act) done = [5, act.cancel];
+  else if ("withdraw" in act) done = [6, hexToBytes(act.withdraw)];
+  else {
+    const { old, new: other, reason } = act.replace;
+    done = [7, new Struct([hexToBytes(old), hexToBytes(other), reason])];
+  }
   return [2, new Struct([hexToBytes(election), done])];
 }
+
+/** The approval of an act, which is named by the transaction that has proposed it. */
+export const approveAct = (election: string, proposal: string): Value => [
+  4,
+  new Struct([hexToBytes(election), hexToBytes(proposal)]),
+];
 
 /** The bytes that are signed for a purpose: the length of the tag, the tag, the chain, the content. */
 export function preimage(

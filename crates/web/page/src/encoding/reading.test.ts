@@ -46,6 +46,7 @@ const lunch: Election = {
   tie_break: "",
   salt: (1n << 64n) - 1n,
   names: false,
+  committee: null,
 };
 const put = (payload: Value, by = seed, on = chain) => {
   const bytes = sign(on, by, payload);
@@ -178,6 +179,10 @@ test("every transaction of the vectors is read, and says what was put into it", 
   });
   expect(read["change_roll"]!.does).toMatchObject({ act: { change: { reason: "as agreed" } } });
   expect(read["approve_admit"]!.does).toBeNull();
+  expect(read["create_election_with_committee"]!.does).toMatchObject({
+    create: { names: false, committee: { needed: 2 } },
+  });
+  expect(read["approve_act"]!.does).toHaveProperty("approve");
   // What was read is written to the same bytes again.
   const again = { create_election: (e: Election) => createElection(e) };
   const { does } = read["create_election"]!;
@@ -242,6 +247,10 @@ test("an act is the organiser's, and of this election, or none", () => {
   ];
   for (const one of [stranger, other])
     expect(faultOf(() => readAct(one.bytes, one.id, of))).toBe("other");
+  // Another who organises it too may act, and who has created it no more once the key was replaced.
+  const by = publicKey(new Uint8Array(32).fill(9));
+  expect(readAct(stranger.bytes, stranger.id, of, [by])).toEqual({ close: true });
+  expect(faultOf(() => readAct(close.bytes, close.id, of, [by]))).toBe("other");
 });
 
 const receipt = hexToBytes(vectors.receipt);

@@ -12,14 +12,17 @@ const refuse = (what: string): never => {
 
 /** The fields of a struct, if it has so many. */
 export function struct(value: Value, count: number): Value[] {
-  return value instanceof Struct && value.fields.length === count
-    ? value.fields
-    : refuse(`a struct of ${count} fields is expected`);
+  return longer(value, count, 0) as Value[];
 }
 
-/** As `struct`, of one field more if it says something: its last field is left out otherwise. */
-export const longer = (value: Value, count: number): Value[] =>
-  struct(value, value instanceof Struct && value.fields.length > count ? count + 1 : count);
+/** As `struct`, of some fields more that are left out if they say nothing. */
+export function longer(value: Value, count: number, more = 1): (Value | undefined)[] {
+  const fields = value instanceof Struct ? value.fields : [];
+  const whole = fields.slice(0, count).every((field) => field !== undefined);
+  return fields.length >= count && fields.length <= count + more && whole
+    ? fields
+    : refuse(`a struct of ${count} fields is expected`);
+}
 
 export function array(value: Value): Value[] {
   return Array.isArray(value) ? value : refuse("an array is expected");

@@ -7,6 +7,7 @@ import { fits } from "./fit";
 import {
   type Act,
   type Ballot,
+  type Committee,
   type Contest,
   type Election,
   OVERVOTES,
@@ -75,7 +76,12 @@ export interface Signed {
   id: string;
   chain: string;
   signer: string;
-  does: { create: Election } | { cast: Ballot } | { act: Act; election: string } | null;
+  does:
+    | { create: Election }
+    | { cast: Ballot }
+    | { act: Act; election: string }
+    | { approve: string; election: string }
+    | null;
 }
 
 function label(value: Value): string {
@@ -136,6 +142,19 @@ function contest(value: Value): Contest {
   };
 }
 
+const ORGANISERS_MAX = 16;
+
+function committee(value: Value): Committee {
+  const [keys, needed] = struct(value, 2);
+  const organisers = array(keys!).map(hex32);
+  const inOrder = organisers.every((key, at) => at === 0 || organisers[at - 1]! < key);
+  if (!inOrder || organisers.length < 2 || organisers.length > ORGANISERS_MAX)
+    throw new Malformed("its organisers cannot stand");
+  const found = { organisers, needed: uint(needed!, organisers.length) };
+  if (found.needed < 1) throw new Malformed("some organisers must be needed");
+  return found;
+}
+
 function election(value: Value): Election {
   const [
     title,
@@ -150,7 +169,8 @@ function election(value: Value): Election {
     tieBreak,
     salt,
     names,
-  ] = longer(value, 11);
+    several,
+  ] = longer(value, 11, 2);
   if (names === false) throw new Malformed("that no names are taken is not written");
   const found: Election = {
     title: label(title!),
@@ -165,6 +185,7 @@ function election(value: Value): Election {
     tie_break: labelOrEmpty(tieBreak!),
     salt: BigInt(u64(salt!)),
     names: names !== undefined && bool(names),
+    committee: several === undefined ? null : committee(several),
   };
   const count = found.contests.length;
   const described = new TextEncoder().encode(found.description).length <= DESCRIPTION_BYTES_MAX;
@@ -241,6 +262,11 @@ function act(value: Value): Act {
   if (number === 3 && content !== undefined) return change(content);
   if (number === 4 && content !== undefined) return times(content);
   if (number === 5 && content !== undefined) return { cancel: label(content) };
+  if (number === 6 && content !== undefined) return { withdraw: hex32(content) };
+  if (number === 7 && content !== undefined) {
+    const [old, other, reason] = struct(content, 3);
+    return { replace: { old: hex32(old!), new: hex32(other!), reason: label(reason!) } };
+  }
   throw new Malformed("an act is expected");
 }
 
@@ -249,8 +275,9 @@ function payload(value: Value): Signed["does"] {
   if (content === undefined) return null;
   if (number === 0) return { create: election(content) };
   if (number === 1) return { cast: ballot(content) };
-  if (number !== 2) return null;
+  if (number !== 2 && number !== 4) return null;
   const [about, done] = struct(content, 2);
+  if (number === 4) return { approve: hex32(done!), election: hex32(about!) };
   return { act: act(done!), election: hex32(about!) };
 }
 
@@ -318,10 +345,31 @@ export function checkName(cast: SignedBallot, of: SignedElection, version: numbe
     throw new Unsound("other", "the ballot has a name where none is taken, or none where one is");
 }
 
-/** An act of an election's own organiser. */
-export function readAct(raw: Uint8Array, id: string, of: SignedElection): Act {
+/** What an organiser of an election has signed: an act, or the approval of one. */
+export type Organised = { signer: string } & ({ act: Act } | { approve: string });
+
+/** An act or approval of one of these organisers; without any, of who created the election. */
+export function readOrganised(
+  raw: Uint8Array,
+  id: string,
+  of: SignedElection,
+  organisers: string[] = of.committee?.organisers ?? [of.organiser],
+): Organised {
   const { does, signer } = readSigned(raw, id, of.chain);
-  if (!does || !("act" in does) || does.election !== of.election || signer !== of.organiser)
-    throw new Unsound("other", "it is no act of this election's organiser");
-  return does.act;
+  const organised = does && ("act" in does || "approve" in does) && does.election === of.election;
+  if (!organised || !organisers.includes(signer))
+    throw new Unsound("other", "it is no act of an organiser of this election");
+  return { ...does, signer };
+}
+
+/** An act of an election's own organiser, or of one of these. */
+export function readAct(
+  raw: Uint8Array,
+  id: string,
+  of: SignedElection,
+  organisers?: string[],
+): Act {
+  const found = readOrganised(raw, id, of, organisers);
+  if (!("act" in found)) throw new Unsound("other", "it is no act");
+  return found.act;
 }

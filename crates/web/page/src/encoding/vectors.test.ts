@@ -13,6 +13,7 @@ import {
   trackerWords,
 } from "./codes";
 import {
+  approveAct,
   type Act,
   type Contest,
   type Election,
@@ -65,6 +66,7 @@ const lunch: Election = {
   tie_break: "",
   salt: 7n,
   names: false,
+  committee: null,
 };
 const START = 1_700_000_000_000;
 const whole: Election = {
@@ -100,6 +102,7 @@ const whole: Election = {
 const [one, two] = [key(60), key(61)].sort() as [string, string];
 const act = (done: Act) => organise(election, done);
 const reason = "as agreed";
+const proposal = transactionId(new TextEncoder().encode("an act"));
 const signedAt = START + 2;
 const cases: Record<string, Value> = {
   create_election: createElection(lunch),
@@ -110,6 +113,10 @@ const cases: Record<string, Value> = {
   }),
   create_election_of_two_contests: createElection(whole),
   create_election_with_names: createElection({ ...lunch, names: true }),
+  create_election_with_committee: createElection({
+    ...lunch,
+    committee: { organisers: [one, two], needed: 2 },
+  }),
   create_election_with_overvotes: createElection({
     ...lunch,
     contests: [
@@ -147,6 +154,9 @@ const cases: Record<string, Value> = {
   change_roll: act({ change: { remove: [one], add: [[two, 1]], reason } }),
   change_times: act({ times: { opens_at: null, closes_at: START, reason } }),
   cancel: act({ cancel: reason }),
+  withdraw: act({ withdraw: proposal }),
+  replace_organiser: act({ replace: { old: one, new: two, reason } }),
+  approve_act: approveAct(election, proposal),
   // The page approves no changes; the encoding knows them all the same.
   approve_admit: [
     3,

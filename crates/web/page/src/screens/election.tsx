@@ -13,7 +13,9 @@ import {
 import { type Ballot, ballots, begin, cast, change, making, pending, place } from "../booth";
 import { labelFault } from "../encoding/ledger";
 import type { SignedElection } from "../encoding/signed";
-import { type Key, organises } from "../keys";
+import type { Value } from "../encoding/cbor";
+import { approveAct, organise, sign } from "../encoding/ledger";
+import { type Key, organiser, organises } from "../keys";
 import {
   type Difference,
   type Proof,
@@ -22,6 +24,7 @@ import {
   prove,
   provenOf,
   resultDiffers,
+  submit,
 } from "../proof";
 import { wrong } from "../selection";
 import { t } from "../texts";
@@ -35,6 +38,7 @@ import {
   Raw,
   Text,
   Time,
+  reason,
   useAsked,
   useGet,
 } from "../ui";
@@ -226,10 +230,22 @@ function Election({
           <p class="soft">{t("rules_checked")}</p>
           <Rules e={e} />
         </section>
-        {manages && organises(e.chain, e.organiser) && <Manage e={e} done={again} />}
+        {said.committee && (
+          <Committee
+            of={proof.election}
+            committee={said.committee}
+            ever={proof.ever}
+            over={over}
+            may={manages}
+            done={again}
+          />
+        )}
+        {manages && proof.organisers.some((key) => organises(e.chain, key)) && (
+          <Manage e={e} needed={proof.election.committee?.needed ?? 1} done={again} />
+        )}
         {!over && results}
       </div>
-      <Log of={proof.election} again={`${asked} ${phase} ${result.voters}`} />
+      <Log of={proof.election} ever={proof.ever} again={`${asked} ${phase} ${result.voters}`} />
       <section aria-labelledby="verify">
         <h2 id="verify">{t("verify")}</h2>
         <p>{t("verify_hint")}</p>
@@ -476,7 +492,91 @@ function Booth({ ballot }: { ballot: Ballot }) {
 /** Acts whose bytes are asked for, the latest; others are shown as the node says. */
 const ACTS_SHOWN_MAX = 20;
 
-function Log({ of, again }: { of: SignedElection; again: string }) {
+/** Who organises an election together, and what waits for their approvals. */
+export function Committee({
+  of,
+  committee,
+  ever,
+  over,
+  may,
+  done,
+}: {
+  of: SignedElection;
+  committee: NonNullable<Detail["committee"]>;
+  ever: string[];
+  over: boolean;
+  may: boolean;
+  done: () => void;
+}) {
+  const [fault, setFault] = useState<string | null>(null);
+  const { organisers, needed } = committee;
+  const waiting = over ? [] : committee.waiting.filter((one) => one.lapses_at > Date.now());
+  const own = may ? organisers.find((key) => organises(of.chain, key)) : undefined;
+  const send = async (payload: Value) => {
+    setFault(null);
+    await submit(sign(of.chain, organiser(of.chain).seed, payload), of.chain).catch((error) =>
+      setFault(reason(error)),
+    );
+    done();
+  };
+  return (
+    <section aria-labelledby="organisers">
+      <h2 id="organisers">{t("organisers")}</h2>
+      <p>{t("organisers_needed", { needed, n: organisers.length })}</p>
+      <ul>
+        {organisers.map((key) => (
+          <li key={key}>
+            <Id id={key} />
+          </li>
+        ))}
+      </ul>
+      {waiting.length > 0 && (
+        <>
+          <h3>{t("waits_title")}</h3>
+          <p>{t("waits_hint")}</p>
+          <ul class="list">
+            {waiting.map((one, at) => (
+              <li key={one.proposal}>
+                <Said
+                  of={of}
+                  ever={ever}
+                  id={one.proposal}
+                  what={one.what}
+                  ask={at < ACTS_SHOWN_MAX}
+                  will
+                />
+                : {t("waits_by")}{" "}
+                {one.approvals.map((key) => (
+                  <Id key={key} id={key} />
+                ))}
+                ; {t("waits_lacks", { n: one.lacking })}; {t("waits_lapses")}{" "}
+                <Time ms={one.lapses_at} />{" "}
+                {own && at < ACTS_SHOWN_MAX && !one.approvals.includes(own) && (
+                  <button type="button" onClick={() => send(approveAct(of.election, one.proposal))}>
+                    {t("approve")}
+                  </button>
+                )}
+                {own && one.approvals[0] === own && (
+                  <button
+                    type="button"
+                    class="quiet"
+                    onClick={() => send(organise(of.election, { withdraw: one.proposal }))}
+                  >
+                    {t("take_back")}
+                  </button>
+                )}
+              </li>
+            ))}
+          </ul>
+          {own && <p class="soft">{t("approve_hint")}</p>}
+        </>
+      )}
+      <Problem why={fault} />
+    </section>
+  );
+}
+
+function Log({ of, ever, again }: { of: SignedElection; ever: string[]; again: string }) {
   const { value } = useGet<{ created_at: number; log: LogEntry[] }>(
     `/elections/${of.election}/log`,
     again,
@@ -493,7 +593,8 @@ function Log({ of, again }: { of: SignedElection; again: string }) {
         </li>
         {value.log.map((entry, at) => (
           <li key={entry.transaction}>
-            <Time ms={entry.time} />: <Done of={of} entry={entry} ask={at >= first} /> (
+            <Time ms={entry.time} />:{" "}
+            <Entry of={of} ever={ever} entry={entry} log={value.log} ask={at >= first} /> (
             <a href={`#/block/${entry.height}`}>{t("block_n", { n: entry.height })}</a>)
           </li>
         ))}
@@ -504,13 +605,67 @@ function Log({ of, again }: { of: SignedElection; again: string }) {
 
 const clock = (ms: number | null) => (ms === null ? t("by_hand") : <Time ms={ms} />);
 
-/** What was done, from what the organiser has signed; the lists of voters are long, and shown as the node says. */
-function Done({ of, entry, ask }: { of: SignedElection; entry: LogEntry; ask: boolean }) {
-  const asked = ask && entry.act !== "add-voters";
-  const { value: act, fault } = useAsked(
-    asked ? () => actOf(entry.transaction, of) : null,
-    entry.transaction,
+/** What an entry of the log says; where several organise, who has signed it. The lists of voters are long, and shown as the node says. */
+function Entry({
+  of,
+  ever,
+  entry,
+  log,
+  ask,
+}: {
+  of: SignedElection;
+  ever: string[];
+  entry: LogEntry;
+  log: LogEntry[];
+  ask: boolean;
+}) {
+  const proposed = log.find((one) => one.transaction === entry.proposal);
+  const kind = entry.act === "propose" ? entry.proposes : (proposed?.proposes ?? entry.act);
+  const step =
+    entry.act === "propose"
+      ? t("log_proposed")
+      : entry.act === "withdraw"
+        ? t("log_withdrew")
+        : entry.act === "approve-act"
+          ? t(entry.done ? "log_done" : "log_approved")
+          : null;
+  return (
+    <>
+      {entry.by && (
+        <>
+          <Id id={entry.by} />:{" "}
+        </>
+      )}
+      {step && `${step}: `}
+      <Said
+        of={of}
+        ever={ever}
+        id={entry.proposal ?? entry.transaction}
+        what={entry.what}
+        ask={ask && kind !== "add-voters"}
+        will={step !== null}
+      />
+    </>
   );
+}
+
+/** What was done, or would be, from what an organiser has signed. */
+function Said({
+  of,
+  ever,
+  id,
+  what,
+  ask: asked,
+  will,
+}: {
+  of: SignedElection;
+  ever: string[];
+  id: string;
+  what: string;
+  ask: boolean;
+  will: boolean;
+}) {
+  const { value: act, fault } = useAsked(asked ? () => actOf(id, of, ever) : null, id);
   if (fault) return <span class="problem">{fault}</span>;
   if (!act)
     return (
@@ -519,36 +674,44 @@ function Done({ of, entry, ask }: { of: SignedElection; entry: LogEntry; ask: bo
           t("loading")
         ) : (
           <>
-            <span lang="en">{entry.what}</span> {t("as_said")}
+            <span lang="en">{what}</span> {t("as_said")}
           </>
         )}
       </span>
     );
-  if ("open" in act) return <>{t("kind_open")}</>;
-  if ("close" in act) return <>{t("kind_close")}</>;
+  if ("open" in act) return <>{t(will ? "open_now" : "kind_open")}</>;
+  if ("close" in act) return <>{t(will ? "close_now" : "kind_close")}</>;
+  if ("withdraw" in act) return <>{t("log_withdrew")}</>;
+  if ("replace" in act)
+    return (
+      <>
+        {t(will ? "replace_organiser" : "kind_replace_organiser")}: <Id id={act.replace.old} /> →{" "}
+        <Id id={act.replace.new} />: {act.replace.reason}
+      </>
+    );
   if ("cancel" in act)
     return (
       <>
-        {t("kind_cancel")}: {act.cancel}
+        {t(will ? "cancel_now" : "kind_cancel")}: {act.cancel}
       </>
     );
   if ("times" in act)
     return (
       <>
-        {t("kind_change_times")}: {t("opens")}: {clock(act.times.opens_at)}, {t("closes")}:{" "}
-        {clock(act.times.closes_at)}: {act.times.reason}
+        {t(will ? "change_times" : "kind_change_times")}: {t("opens")}: {clock(act.times.opens_at)},{" "}
+        {t("closes")}: {clock(act.times.closes_at)}: {act.times.reason}
       </>
     );
   if ("add" in act)
     return (
       <>
-        {t("kind_add_voters")}: {t("voters_n", { n: act.add.length })}
+        {t(will ? "add_voters" : "kind_add_voters")}: {t("voters_n", { n: act.add.length })}
       </>
     );
-  const { remove, add, reason } = act.change;
+  const { remove, add, reason: why } = act.change;
   return (
     <>
-      {t("kind_change_roll")}: {reason}
+      {t(will ? "change_roll" : "kind_change_roll")}: {why}
       <ul>
         {remove.map((key) => (
           <li key={`-${key}`}>

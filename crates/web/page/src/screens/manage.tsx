@@ -23,6 +23,9 @@ import { type Told, FILE_BYTES_MAX, fileText, readList } from "../voter_list";
 import { FileField, Problem, Qr, Text, reason, save } from "../ui";
 import { when } from "./organise";
 
+/** What an organiser is shown of an election. */
+type Managed = Omit<Detail, "committee">;
+
 /** Cards that are shown at one time; those of more voters are in the list to download. */
 const SHOWN_MAX = 300;
 
@@ -48,7 +51,7 @@ interface Issued {
 export const issued = new Store<Record<string, Issued>>({});
 
 /** Has acts decided, one after the other; `done` is told how many are. */
-async function decide(e: Detail, acts: Act[], done: (n: number) => void): Promise<void> {
+async function decide(e: Managed, acts: Act[], done: (n: number) => void): Promise<void> {
   const key = organiser(e.chain);
   for (const [at, act] of acts.entries()) {
     const bytes = sign(e.chain, key.seed, organise(e.election, act));
@@ -58,12 +61,12 @@ async function decide(e: Detail, acts: Act[], done: (n: number) => void): Promis
 }
 
 /** Whether nobody could vote: with a roll, an election opens only once somebody is on it. */
-export const lacksVoters = (e: Detail): boolean => e.voters !== "anyone" && e.roll.voters === 0;
+export const lacksVoters = (e: Managed): boolean => e.voters !== "anyone" && e.roll.voters === 0;
 
 /** Gives how many of the acts are decided. */
 type Doing = (acts: Act[]) => Promise<number>;
 
-export function Manage({ e, done }: { e: Detail; done: () => void }) {
+export function Manage({ e, needed, done }: { e: Managed; needed: number; done: () => void }) {
   const [fault, setFault] = useState<string | null>(null);
   const [told, tell] = useState("");
   const [busy, setBusy] = useState(false);
@@ -79,10 +82,15 @@ export function Manage({ e, done }: { e: Detail; done: () => void }) {
       decided = n;
       tell(t("acts_done", { n, of: acts.length }));
     };
-    await decide(e, acts, progress).catch((error) => {
-      tell("");
-      setFault(reason(error));
-    });
+    await decide(e, acts, progress).then(
+      () => {
+        if (needed > 1) tell(t("acts_wait", { n: needed - 1 }));
+      },
+      (error) => {
+        tell("");
+        setFault(reason(error));
+      },
+    );
     setBusy(false);
     done();
     return decided;
@@ -125,7 +133,7 @@ export function Manage({ e, done }: { e: Detail; done: () => void }) {
   );
 }
 
-function AddVoters({ e, act, tell }: { e: Detail; act: Doing; tell: (text: string) => void }) {
+function AddVoters({ e, act, tell }: { e: Managed; act: Doing; tell: (text: string) => void }) {
   const [text, setText] = useState("");
   // As it was chosen; none once its text is changed.
   const [file, setFile] = useState<Uint8Array | null>(null);
@@ -289,7 +297,7 @@ const local = (ms: number | null) => {
 export const timeOf = (text: string | null, now: number | null): number | null =>
   text === null || text === local(now) ? now : when(text);
 
-function Times({ e, act }: { e: Detail; act: Doing }) {
+function Times({ e, act }: { e: Managed; act: Doing }) {
   const [touched, touch] = useState<{ opens: string | null; closes: string | null }>({
     opens: null,
     closes: null,
@@ -342,7 +350,7 @@ const withWeights = (typed: string) =>
     .map((line) => (line.trim() && !line.includes(",") ? `${line},` : line))
     .join("\n");
 
-function ChangeRoll({ e, act }: { e: Detail; act: Doing }) {
+function ChangeRoll({ e, act }: { e: Managed; act: Doing }) {
   const [remove, setRemove] = useState("");
   const [add, setAdd] = useState("");
   const [why, setWhy] = useState("");

@@ -163,6 +163,8 @@ export function election(said: Draft): Election {
     tie_break: said.tie_break.trim(),
     salt: 0n,
     names: said.names,
+    // Several are named by vote-cli, which their keys are read to.
+    committee: null,
   };
 }
 

@@ -706,4 +706,24 @@ export const de: Catalogue = {
     "es ist nicht klar, wer von denen mit einem Code {name} ist: geben Sie eine Nummer oder einen Kontakt an",
   roll_again:
     "{n} im Verzeichnis haben ihren Code nicht von hier. Stehen in dieser Liste dieselben Leute noch einmal, so bekommt jeder einen zweiten Code und könnte zweimal abstimmen: nehmen Sie die Liste, die damals heruntergeladen wurde und ihre Schlüssel hat, und fügen Sie die neuen hinzu.",
+  organisers: "Wahlleitung",
+  organisers_needed: "{needed} von {n} müssen unterschreiben, was getan wird",
+  waits_title: "Wartet auf die Wahlleitung",
+  waits_hint:
+    "Was einer der Wahlleitung vorschlägt, hat keine Wirkung, bis genug von ihnen zugestimmt haben.",
+  waits_lacks: "es fehlt {n} Zustimmung|es fehlen {n} Zustimmungen",
+  waits_lapses: "verfällt",
+  waits_by: "zugestimmt haben",
+  approve: "Zustimmen",
+  take_back: "Zurücknehmen",
+  acts_wait:
+    "Vorgeschlagen. Es geschieht, sobald {n} weiteres Mitglied der Wahlleitung zustimmt.|Vorgeschlagen. Es geschieht, sobald {n} weitere Mitglieder der Wahlleitung zustimmen.",
+  log_proposed: "Vorgeschlagen",
+  log_approved: "Zugestimmt",
+  log_done: "Zugestimmt und damit geschehen",
+  log_withdrew: "Zurückgenommen",
+  replace_organiser: "Schlüssel der Wahlleitung ersetzen",
+  kind_replace_organiser: "Ein Schlüssel der Wahlleitung wurde ersetzt",
+  approve_hint:
+    "Wen eine Handlung ins Verzeichnis aufnimmt oder streicht, zeigt: vote-cli election proposed",
 };

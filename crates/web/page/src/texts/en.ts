@@ -676,6 +676,25 @@ export const en = {
   roll_several: "it is not plain who {name} is of those who have a code: give an id or a contact",
   roll_again:
     "{n} on the roll got no code here. If this list has the same people again, each gets a second code and could vote twice: take the list that was downloaded then, which has their keys, with the new ones added.",
+  organisers: "Organisers",
+  organisers_needed: "{needed} of {n} must sign whatever is done",
+  waits_title: "Waits for the organisers",
+  waits_hint:
+    "What one organiser has proposed has no effect until enough of them have approved it.",
+  waits_lacks: "lacks {n} approval|lacks {n} approvals",
+  waits_lapses: "lapses",
+  waits_by: "approved by",
+  approve: "Approve",
+  take_back: "Take back",
+  acts_wait:
+    "Proposed. It is done once {n} more organiser has approved it.|Proposed. It is done once {n} more organisers have approved it.",
+  log_proposed: "Proposed",
+  log_approved: "Approved",
+  log_done: "Approved, and so done",
+  log_withdrew: "Taken back",
+  replace_organiser: "Replace an organiser's key",
+  kind_replace_organiser: "An organiser's key was replaced",
+  approve_hint: "Whom an act adds or takes off the roll is shown by: vote-cli election proposed",
 };
 
 export type Name = keyof typeof en;

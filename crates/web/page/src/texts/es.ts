@@ -682,4 +682,23 @@ export const es: Catalogue = {
     "no está claro quién es {name} entre los que tienen un código: dé un número o un contacto",
   roll_again:
     "{n} del censo no recibieron su código aquí. Si en esta lista están otra vez las mismas personas, cada una recibe un segundo código y podría votar dos veces: tome la lista que se descargó entonces, que tiene sus claves, y añada los nuevos.",
+  organisers: "Organizadores",
+  organisers_needed: "{needed} de {n} deben firmar lo que se haga",
+  waits_title: "Espera a los organizadores",
+  waits_hint:
+    "Lo que propone un organizador no tiene efecto hasta que lo aprueben bastantes de ellos.",
+  waits_lacks: "falta {n} aprobación|faltan {n} aprobaciones",
+  waits_lapses: "caduca",
+  waits_by: "aprobado por",
+  approve: "Aprobar",
+  take_back: "Retirar",
+  acts_wait:
+    "Propuesto. Se hace en cuanto lo apruebe {n} organizador más.|Propuesto. Se hace en cuanto lo aprueben {n} organizadores más.",
+  log_proposed: "Propuesto",
+  log_approved: "Aprobado",
+  log_done: "Aprobado, y con ello hecho",
+  log_withdrew: "Retirado",
+  replace_organiser: "Sustituir la clave de un organizador",
+  kind_replace_organiser: "Se sustituyó la clave de un organizador",
+  approve_hint: "A quién añade o quita del censo un acto lo muestra: vote-cli election proposed",
 };

@@ -691,4 +691,24 @@ export const fr: Catalogue = {
     "on ne sait pas qui est {name} parmi ceux qui ont un code : donnez un numéro ou un contact",
   roll_again:
     "{n} sur la liste n'ont pas reçu leur code ici. Si cette liste a de nouveau les mêmes personnes, chacune reçoit un second code et pourrait voter deux fois : prenez la liste téléchargée alors, qui a leurs clés, et ajoutez-y les nouveaux.",
+  organisers: "Organisateurs",
+  organisers_needed: "{needed} sur {n} doivent signer ce qui est fait",
+  waits_title: "Attend les organisateurs",
+  waits_hint:
+    "Ce qu'un organisateur propose n'a aucun effet avant que suffisamment d'entre eux l'aient approuvé.",
+  waits_lacks: "il manque {n} approbation|il manque {n} approbations",
+  waits_lapses: "expire",
+  waits_by: "approuvé par",
+  approve: "Approuver",
+  take_back: "Retirer",
+  acts_wait:
+    "Proposé. Ce sera fait dès que {n} autre organisateur l'aura approuvé.|Proposé. Ce sera fait dès que {n} autres organisateurs l'auront approuvé.",
+  log_proposed: "Proposé",
+  log_approved: "Approuvé",
+  log_done: "Approuvé, et donc fait",
+  log_withdrew: "Retiré",
+  replace_organiser: "Remplacer la clé d'un organisateur",
+  kind_replace_organiser: "La clé d'un organisateur a été remplacée",
+  approve_hint:
+    "Qui un acte ajoute à la liste ou en retire, ceci le montre : vote-cli election proposed",
 };
