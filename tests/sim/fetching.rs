@@ -322,7 +322,7 @@ fn who_signs_short_ids_of_other_transactions_is_found_out_and_the_block_by_its_t
     let election = waiting(&world, &mut engine);
     let other = TransactionId::new(Hash::from_bytes([7; 32]));
     let (message, header) = propose(&world, &engine, proposer, vec![other]);
-    let Message::Proposal(proposal, mut block) = message.clone() else {
+    let Message::Proposal(proposal, mut block) = message else {
         unreachable!()
     };
     *block = CompactBlock::new(header.clone(), [election.id()].iter(), &key(proposer));
@@ -375,7 +375,7 @@ fn true_list_is_followed_beside_a_false_one_of_the_same_block() {
     let message = Proposal {
         round: again,
         proposer: key(second).public(),
-        ..proposal.message.clone()
+        ..proposal.message
     };
     let signature = key(second).sign(
         Purpose::Proposal,
