@@ -26,7 +26,7 @@ async fn every_attack_is_refused_by_every_peer_with_its_reason_and_the_chain_goe
         ),
         (Attack::TooManyChoices, "does not fit contest 1"),
         (Attack::ForeignBallot, "signed for chain"),
-        (Attack::ForgedWeight, "only the organiser"),
+        (Attack::ForgedWeight, "only an organiser"),
     ];
     for (attack, reason) in reasons {
         let staged = cli(&cluster, 0, &["attack", "run", attack.name(), "--json"]).await;

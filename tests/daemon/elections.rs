@@ -1001,7 +1001,7 @@ async fn times_are_changed_and_elections_cancelled_for_a_reason_that_everybody_r
         "--credential",
         &other,
     ];
-    refused(&cluster, &stranger, 4, &["only the organiser"]).await;
+    refused(&cluster, &stranger, 4, &["only an organiser"]).await;
     json(
         &cluster,
         &["election", "cancel", "--reason", "the trip is off"],
