@@ -81,6 +81,19 @@ pub struct Parsed {
     pub scores: Option<Vec<(u64, Vec<u8>)>>,
 }
 
+/// Refuses more ballots than any rule can count without an overflow.
+fn check_total(ballots: &PackedBallots) -> Result<(), FormatError> {
+    if ballots.total() <= BALLOTS_MAX {
+        return Ok(());
+    }
+    let most = ballots.iter().max_by_key(|packed| packed.count);
+    let line = most.map_or(1, |packed| packed.line);
+    let reason = format!(
+        "the file has more ballots than can be counted, {BALLOTS_MAX}; most stand in this line"
+    );
+    Err(fault(line, reason))
+}
+
 /// What whoever counts a file should know about how it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -445,16 +458,7 @@ impl Format {
         };
         let ballots = &mut parsed.file.ballots;
         ballots.merge();
-        if ballots.total() > BALLOTS_MAX {
-            let line = ballots
-                .iter()
-                .max_by_key(|packed| packed.count)
-                .map_or(1, |packed| packed.line);
-            let reason = format!(
-                "the file has more ballots than can be counted, {BALLOTS_MAX}; most stand in this line"
-            );
-            return Err(fault(line, reason));
-        }
+        check_total(ballots)?;
         Ok(parsed)
     }
 

@@ -225,6 +225,25 @@ mod tests {
     }
 
     #[test]
+    fn spreadsheet_of_more_ballots_than_can_be_counted_is_refused_with_its_row() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("many.xlsx");
+        let text = |cell: &str, text: &str| {
+            format!(r#"<c r="{cell}" t="inlineStr"><is><t>{text}</t></is></c>"#)
+        };
+        let number = |cell: &str, number: u64| format!(r#"<c r="{cell}"><v>{number}</v></c>"#);
+        let header = text("A1", "count") + &text("B1", "Ada") + &text("C1", "Eve");
+        let row = number("A2", 200_000_000_000) + &number("B2", 1) + &number("C2", 2);
+        let rows = format!(r#"<row r="1">{header}</row><row r="2">{row}</row>"#);
+        fs::write(&path, crate::spreadsheet::tests::book_of(&rows)).unwrap();
+        let refused = read(&path, &[]).unwrap_err();
+        assert!(
+            refused.contains("2: the file has more ballots than can be counted"),
+            "{refused}"
+        );
+    }
+
+    #[test]
     fn folder_of_records_is_read_whole_and_one_file_of_it_alone() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();

@@ -14,7 +14,7 @@ mod matrix;
 mod ranks;
 mod watched;
 
-use super::{FormatError, Notes, Options, Parsed, Repeated, fault};
+use super::{FormatError, Notes, Options, Parsed, Repeated, check_total, fault};
 use crate::names::look;
 use header::Header;
 use watched::Watched;
@@ -121,6 +121,7 @@ pub fn read(rows: &mut impl Rows, options: &Options) -> Result<Parsed, FormatErr
     body.watched.end(&mut body.notes)?;
     parsed.notes = body.notes.into();
     parsed.file.ballots.merge();
+    check_total(&parsed.file.ballots)?;
     Ok(parsed)
 }
 
