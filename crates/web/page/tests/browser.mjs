@@ -479,7 +479,7 @@ test("rules and results say what holds: ties, what the bars are, and counts that
   );
   await rules
     .getByText(
-      /else a lot decides\. By plurality, several .* By approval, a tie for the last seat is broken by lot\. By score, .* Lots are drawn from the election's id\./,
+      /else a lot decides\. By plurality, several .* By approval, a tie for a seat is broken by lot\. By score, .* Lots are drawn from the election's id\./,
     )
     .waitFor();
   for (const [name, heading] of [
