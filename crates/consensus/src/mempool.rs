@@ -2,7 +2,7 @@
 
 mod lanes;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use vote_chain::{
@@ -63,6 +63,11 @@ pub enum PoolRefusal {
     Full(u64),
 }
 
+/// Approvals of acts that wait of one organiser, and of all for the elections that one has created.
+/// One has 215 bytes, and can do an act of 64 KiB: each look at it may cost as much as that.
+const ACT_APPROVALS_OF_SIGNER_MAX: usize = 8;
+const ACT_APPROVALS_OF_LANE_MAX: usize = 64;
+
 struct Entry {
     transaction: Arc<Verified>,
     lane: Lane,
@@ -96,6 +101,7 @@ pub(crate) struct Mempool {
     entries: BTreeMap<u64, Entry>,
     by_id: BTreeMap<TransactionId, u64>,
     by_ballot: BTreeMap<(ElectionId, PublicKey), u64>,
+    act_approvals: BTreeSet<u64>,
     lanes: Lanes,
     sequence: u64,
     bytes: usize,
@@ -103,6 +109,10 @@ pub(crate) struct Mempool {
     settled: VecDeque<(Timestamp, u64)>,
     /// Where looking again goes on, so that each has its turn.
     next: u64,
+}
+
+fn is_act_approval(transaction: &Verified) -> bool {
+    matches!(transaction.content().payload, Payload::ApproveAct { .. })
 }
 
 fn ballot_key(transaction: &Verified) -> Option<(ElectionId, PublicKey)> {
@@ -184,10 +194,13 @@ impl Mempool {
         if u32::try_from(size).is_ok_and(|size| size > state.genesis().limits.block_bytes_max) {
             return Err(PoolRefusal::TooLarge(size));
         }
+        let lane = Lane::of(transaction.content(), state);
+        if is_act_approval(&transaction) && self.has_approvals_enough(lane, &transaction) {
+            return Err(PoolRefusal::Full(self.come_back_s(now.steady)));
+        }
         state
             .execute(now.time.max(state.tip().time.plus_ms(1)))
             .apply(&transaction)?;
-        let lane = Lane::of(transaction.content(), state);
         let gave_up = self
             .make_room(lane, size)
             .ok_or_else(|| PoolRefusal::Full(self.come_back_s(now.steady)))?;
@@ -219,6 +232,17 @@ impl Mempool {
         let lane = Lane::of(&transaction.content, state);
         self.lacks_room(lane, size)
             .is_none_or(|of_acts| self.lanes.to_give_up(lane, size, of_acts).is_some())
+    }
+
+    /// Whether as many approvals of acts wait as may, of a lane or of the signer of one more.
+    fn has_approvals_enough(&self, lane: Lane, one_more: &Verified) -> bool {
+        let of_lane = self.act_approvals.iter().map(|at| &self.entries[at]);
+        let of_lane: Vec<_> = of_lane.filter(|entry| entry.lane == lane).collect();
+        let signer = one_more.content().signer;
+        let own = of_lane
+            .iter()
+            .filter(|entry| entry.transaction.content().signer == signer);
+        of_lane.len() >= ACT_APPROVALS_OF_LANE_MAX || own.count() >= ACT_APPROVALS_OF_SIGNER_MAX
     }
 
     /// Makes room for one more of a lane, if there is none, at the cost of who has more of it than
@@ -258,6 +282,7 @@ impl Mempool {
         self.bytes -= entry.transaction.bytes().len();
         self.lanes.remove(entry.lane, at);
         ballot_key(&entry.transaction).map(|key| self.by_ballot.remove(&key));
+        self.act_approvals.remove(&at);
         Some(entry)
     }
 
@@ -266,6 +291,9 @@ impl Mempool {
         self.bytes += size;
         self.by_id.insert(entry.transaction.id(), at);
         ballot_key(&entry.transaction).map(|key| self.by_ballot.insert(key, at));
+        if is_act_approval(&entry.transaction) {
+            self.act_approvals.insert(at);
+        }
         self.lanes.insert(entry.lane, at, size);
         self.entries.insert(at, entry);
     }
@@ -418,8 +446,9 @@ pub(crate) struct Lapsed {
 mod tests {
     use super::*;
     use vote_chain::{
-        Act, Ballot, Contest, Election, Genesis, Limits, Organise, OrganiserChange, Organisers,
-        Rule, SecretKey, Selection, Transaction, Validator, ValidatorSet, Voter, Voters, verify,
+        Act, Ballot, Committee, Contest, Election, Genesis, Limits, Organise, OrganiserChange,
+        Organisers, Rule, SecretKey, Selection, Transaction, Validator, ValidatorSet, Voter,
+        Voters, verify,
     };
 
     const START: Timestamp = Timestamp::from_ms(1_000_000);
@@ -519,6 +548,55 @@ mod tests {
 
     fn ids(all: &[Arc<Verified>]) -> Vec<TransactionId> {
         all.iter().map(|transaction| transaction.id()).collect()
+    }
+
+    /// Each is small, and what it may have to be done is not.
+    #[test]
+    fn approvals_of_acts_wait_in_small_numbers_of_one_organiser_and_of_all_of_one_creator() {
+        let mut chain = Chain::new(&[]);
+        let mut organisers: Vec<_> = (0..16).map(|seed| key(seed).public()).collect();
+        organisers.sort();
+        let contest = Contest::listed(vec!["Yes".into(), "No".into()], Rule::Plurality, 1);
+        let election = Election {
+            voters: Voters::Roll,
+            committee: Some(Committee {
+                organisers,
+                needed: 16,
+            }),
+            ..Election::simple("Budget".into(), vec![contest], 1)
+        };
+        let created = chain.sign(0, Payload::CreateElection(election));
+        let election = created.id().to_string().parse().unwrap();
+        chain.decide(created);
+        let proposals: Vec<_> = (0..10)
+            .map(|number| {
+                let proposed = chain.act(election, Act::Cancel(format!("{number}")));
+                chain.decide(proposed.clone());
+                proposed.id()
+            })
+            .collect();
+        let mut pool = pool(1000);
+        let mut insert = |seed: u8, proposal: TransactionId| {
+            let approval = chain.sign(seed, Payload::ApproveAct { election, proposal });
+            pool.insert(&chain.state, NOW, approval, Origin::Peer)
+                .is_ok()
+        };
+        let taken = |taken: Vec<bool>| taken.into_iter().filter(|taken| *taken).count();
+        let of_one = proposals.iter().map(|id| insert(1, *id)).collect();
+        assert_eq!(taken(of_one), ACT_APPROVALS_OF_SIGNER_MAX);
+        let mut of_all = ACT_APPROVALS_OF_SIGNER_MAX;
+        for seed in 2..16 {
+            of_all += taken(proposals.iter().map(|id| insert(seed, *id)).collect());
+        }
+        assert_eq!(of_all, ACT_APPROVALS_OF_LANE_MAX);
+
+        // Whoever has had one taken into a block has room for another.
+        let first = pool.iter().next().unwrap().clone();
+        pool.remove(&first.id());
+        let (seed, proposal) = (1, proposals[9]);
+        let approval = chain.sign(seed, Payload::ApproveAct { election, proposal });
+        pool.insert(&chain.state, NOW, approval, Origin::Peer)
+            .unwrap();
     }
 
     #[test]
