@@ -99,10 +99,18 @@ async fn three_organise_an_election_of_whom_two_must_sign() {
         (&2.into(), &0.into())
     );
     let waits = joan.waiting().await;
-    let added = &waits[0]["proposal"].as_str().unwrap()[..8];
-    let seen = joan.does(&["election", "proposed", "Chair", added]).await;
+    let added = waits[0]["proposal"].as_str().unwrap();
+    let (beginning, _) = added.split_at(8);
+    let seen = joan
+        .does(&["election", "proposed", "Chair", beginning])
+        .await;
     let keys = seen["add"].as_array().unwrap();
     assert!(keys.iter().any(|voter| voter["key"] == *joans), "{seen}");
+    // Another act could be put in its place that begins with the same digits.
+    let by_beginning = joan
+        .runs(&["election", "approve", "Chair", beginning])
+        .await;
+    assert_eq!(by_beginning.code, Some(2), "{by_beginning:?}");
     let approved = joan.does(&["election", "approve", "Chair", added]).await;
     assert_eq!(approved["approved"][0]["done"], true, "{approved}");
 
@@ -154,6 +162,13 @@ async fn three_organise_an_election_of_whom_two_must_sign() {
     ada.does(&withdraw).await;
     let gone = joan.runs(&["election", "approve", "Chair", typo]).await;
     assert_eq!(gone.code, Some(3), "{gone:?}");
+    // The same words are the same act, which is not proposed a second time.
+    let again = ada.runs(&[&cancel[..], &["typo"]].concat()).await;
+    assert!(
+        again.code == Some(1) && again.err.contains("waits no more"),
+        "{again:?}"
+    );
+    assert_eq!(ada.phase().await, "open");
 
     other.does(&["election", "close", "Chair"]).await;
     joan.does(&["election", "approve", "Chair", "--all"]).await;

@@ -327,7 +327,8 @@ impl Client {
     /// too, whom [`CheckedElection::waiting`] has as numbers in the node's words.
     ///
     /// # Errors
-    /// [`CallError::False`] if the node has no such act of that election.
+    /// [`CallError::False`] if the node has no such act of that election, or has said of one that
+    /// waits that it would do something else.
     pub async fn proposed(
         &self,
         election: &CheckedElection,
@@ -336,6 +337,13 @@ impl Client {
         let proven = self.proven(proposal).await?;
         match &proven.transaction.content().payload {
             Payload::Organise(organise) if organise.election == election.record.id => {
+                let mut all = election.waiting().iter();
+                let waiting = all.find(|waiting| waiting.proposal.transaction == proposal);
+                if waiting.is_some_and(|waiting| waiting.does != Logged::from(&organise.act)) {
+                    return Err(self.fault(format!(
+                        "of the act {proposal} it says that it would do something else than what was signed"
+                    )));
+                }
                 Ok(organise.act.clone())
             }
             _ => Err(self.fault(format!(

@@ -348,7 +348,7 @@ pub(crate) struct ListArgs {
 pub(crate) struct ApproveArgs {
     /// Id, the beginning of it, its title, or a part of it
     pub(crate) election: String,
-    /// An act, as `election show` names it; may be repeated
+    /// The whole id of an act, as `election show` has it; may be repeated
     #[arg(required_unless_present = "all")]
     pub(crate) proposals: Vec<String>,
     /// All acts that wait for your approval

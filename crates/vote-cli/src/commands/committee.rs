@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::clean;
 use crate::{find, output, submit, time};
 
-/// Digits of an id that a command line shows, and that are enough to name what waits.
+/// Digits of an id that are shown where little room is.
 const DIGITS: usize = 8;
 
 /// What waits now in an election, by the clock of this machine.
@@ -55,11 +55,8 @@ pub(super) fn lines(election: &CheckedElection) -> Vec<String> {
             .iter()
             .map(|key| format!("{key:.16}"))
             .collect();
-        lines.push(format!(
-            "  waits      {:.DIGITS$}  {}",
-            proposal.transaction,
-            clean(&views::would(does))
-        ));
+        lines.push(format!("  waits      {}", proposal.transaction));
+        lines.push(format!("             {}", clean(&views::would(does))));
         lines.push(format!(
             "             approved by {}; lacks {}; lapses {}",
             by.join(", "),
@@ -70,6 +67,12 @@ pub(super) fn lines(election: &CheckedElection) -> Vec<String> {
     lines
 }
 
+/// Whether an act of one organiser is not done at once.
+pub(super) fn waits_for_others(election: &CheckedElection) -> bool {
+    let committee = election.record.committee.as_ref();
+    committee.is_some_and(|committee| committee.needed > 1)
+}
+
 /// Says that an act waits, if it does, and what the others are to do.
 pub(super) fn said_to_wait(
     context: &Context,
@@ -77,9 +80,8 @@ pub(super) fn said_to_wait(
     proposal: TransactionId,
     height: Height,
 ) -> bool {
-    let found = election
-        .waiting()
-        .iter()
+    let found = waiting(election)
+        .into_iter()
         .find(|waiting| waiting.proposal.transaction == proposal);
     let (Some(committee), Some(found)) = (&election.record.committee, found) else {
         return false;
@@ -98,7 +100,7 @@ pub(super) fn said_to_wait(
     }
     output::line(format_args!(
         "{}: proposed (block {height}), and not done yet: {}.\nIt waits for {lacking} more of its {} organisers, until {}. Each of them, at a \
-         node of theirs: vote-cli election approve {id:.DIGITS$} {proposal:.DIGITS$}",
+         node of theirs: vote-cli election approve {id:.DIGITS$} {proposal}",
         clean(&election.record.election.title),
         clean(&views::would(&found.does)),
         committee.organisers.len(),
@@ -127,7 +129,19 @@ fn meant<'a>(election: &'a CheckedElection, said: &str) -> Result<&'a Waiting, F
     }
 }
 
-/// Approves what waits; what each act would do is read from what was signed, and said.
+/// The act of that id. Whoever has proposed one could take it back and propose another whose id
+/// begins with the same digits: so nothing is approved by the beginning.
+fn meant_whole<'a>(election: &'a CheckedElection, said: &str) -> Result<&'a Waiting, Failure> {
+    if said.parse::<TransactionId>().is_err() {
+        return Err(Failure::Usage(format!(
+            "{said:?} is not the whole id of an act: approve it by all 64 digits, as vote-cli election show {:.DIGITS$} has them",
+            election.record.id
+        )));
+    }
+    meant(election, said)
+}
+
+/// Approves what waits; what each act would do is read from what was signed, and said before.
 pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<(), Failure> {
     let client = context.client().await?;
     let election = find::any_election(&client, Some(&args.election)).await?;
@@ -138,7 +152,10 @@ pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<(), 
     let chosen: Vec<_> = if args.all {
         waiting(&election).into_iter().filter(own).collect()
     } else {
-        let named = args.proposals.iter().map(|said| meant(&election, said));
+        let named = args
+            .proposals
+            .iter()
+            .map(|said| meant_whole(&election, said));
         named.collect::<Result<_, _>>()?
     };
     if chosen.is_empty() {
@@ -156,6 +173,8 @@ pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<(), 
     let mut approved = Vec::new();
     let mut ended = Ok(());
     for (proposal, act) in &acts {
+        let what = clean(&views::would(&Logged::from(act)));
+        output::aside(format_args!("Approving {proposal}: {what} ..."));
         let payload = Payload::ApproveAct {
             election: id,
             proposal: *proposal,
@@ -186,7 +205,6 @@ pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<(), 
                 .as_ref()
                 .map_or(0, |committee| committee.lacking(&waiting.proposal))
         });
-        let what = clean(&views::would(&Logged::from(act)));
         if !context.json {
             let becomes = if waits.is_some() {
                 format!("It waits for {lacking} more.")

@@ -162,7 +162,8 @@ pub(super) async fn act(
     let height = inclusion.block.0.height;
     // Word for word the same is one transaction, which is final already, whatever was done in
     // between.
-    if has_reason && height <= election.height {
+    let was_before = height <= election.height;
+    if has_reason && was_before && !committee::waits_for_others(&election) {
         return Err(Failure::Other(format!(
             "this was done before, with the same words, in block {height}, and is not done again: say another --reason"
         )));
@@ -170,6 +171,12 @@ pub(super) async fn act(
     let election = client.election(election.record.id).await?;
     if committee::said_to_wait(context, &election, inclusion.transaction, height) {
         return Ok(None);
+    }
+    if was_before && committee::waits_for_others(&election) {
+        return Err(Failure::Other(format!(
+            "this was proposed before, with the same words, in block {height}, and waits no more: it was done, withdrawn, or has lapsed \
+             (vote-cli election log). It is not proposed again: say another --reason, or have another organiser propose it"
+        )));
     }
     Ok(Some((election, height)))
 }

@@ -312,7 +312,7 @@ async fn import(context: &Context, args: ImportArgs) -> Result<(), Failure> {
         ));
         if let Some(committee) = committee.filter(|_| waiting > 0) {
             output::line(format_args!(
-                "{waiting} voters are proposed for it, and wait for {} more of its {} organisers. Each of them, at a node of theirs: vote-cli                  election approve {:.8} --all (whom an act adds: vote-cli election proposed {:.8} ACT)",
+                "{waiting} voters are proposed for it, and wait for {} more of its {} organisers. Each of them, at a node of theirs: vote-cli election approve {:.8} --all (whom an act adds: vote-cli election proposed {:.8} ACT)",
                 committee.needed - 1,
                 committee.organisers.len(),
                 view.record.id,
